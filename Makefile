@@ -1,0 +1,55 @@
+# Everything runs in this checkout: tools/setup.sh puts PostgreSQL, cargo-pgrx and a Python environment into .tools/,
+# and each target starts throwaway servers of its own on unix sockets. Root or sudo is needed once, for compilers.
+
+PYTHON := .tools/venv/bin/python
+SUITES := unit pg regress analytics attacks wire docs
+
+.PHONY: help setup build test $(SUITES:%=test-%) demo demo-shell bench lint format clean
+
+help:
+	@echo 'make test        every suite; `make test-<suite>` for one of: $(SUITES)'
+	@echo 'make demo        the restaurant group, step by step; `make demo-shell` for a psql prompt on it'
+	@echo 'make bench       one table of measurements, some twelve minutes'
+	@echo 'make build       the extension, installed into .tools/pg15'
+	@echo 'make lint        formatting and clippy, warnings are errors'
+	@echo 'make clean       build results; `rm -rf .tools` for the rest'
+
+setup:
+	@tools/setup.sh
+
+build: setup
+	@tools/install-extension.sh
+
+# All suites run even when one fails; the summary at the end says which did.
+test: build
+	@tools/run-suites.sh $(SUITES)
+
+test-unit: setup
+	@tools/run-suites.sh unit
+
+test-pg: setup
+	@tools/run-suites.sh pg
+
+test-regress test-analytics test-attacks test-wire test-docs: test-%: build
+	@tools/run-suites.sh $*
+
+demo: build
+	@$(PYTHON) demo/run.py
+
+demo-shell: build
+	@$(PYTHON) demo/run.py --shell
+
+bench: build
+	@$(PYTHON) bench/run.py
+
+lint: setup
+	cargo fmt --check
+	cargo clippy --all-targets --no-default-features -- -D warnings
+	cargo clippy --lib --features pg_test -- -D warnings
+
+format:
+	cargo fmt
+
+clean:
+	cargo clean
+	rm -rf .tools/pg15-test .tools/log

@@ -1,0 +1,234 @@
+"""Runs every example of README.md and docs/*.md on a throwaway cluster, in the order in which a reader meets them.
+
+    python docs/run_examples.py [--verbose]
+
+A fenced block whose info string is `sql run` or `python run` is run; a `sql` or `python` block without `run` is a
+failure, so that no example goes unchecked. The pages share one cluster: a page may go on from what the README set up.
+Words after `run`:
+
+    user=NAME   run as this role (superuser when absent)
+    db=NAME     in this database (shop when absent)
+    save=NAME   hand the first value of the last result to later python blocks as environment variable NAME
+    last        run after all pages (for what takes everything away again)
+
+In SQL, comments after a statement say what it must give: `-- => a | b` one row, columns parted by ` | ` (a final `...`
+stands for any rest), `-- => (no rows)` none, `-- error: 28000` that SQLSTATE. In Python, `# => text` is one line printed. A statement without
+such a comment must only succeed.
+
+The last line is `N passed, N failed`; the exit status is 1 when anything failed.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+
+from cluster import Cluster  # noqa: E402
+
+DATABASE = "shop"
+PAGES = ["README.md", "docs/how-it-works.md", "docs/threat-model.md", "docs/reference.md", "docs/operations.md"]
+PYTHON_SECONDS = 60
+
+
+@dataclass
+class Block:
+    page: str
+    line: int
+    language: str
+    words: list[str]
+    text: str
+
+    def option(self, name: str, default: str) -> str:
+        for word in self.words:
+            if word.startswith(name + "="):
+                return word[len(name) + 1 :]
+        return default
+
+
+@dataclass
+class Statement:
+    line: int
+    sql: str
+    rows: list[str] = field(default_factory=list)
+    error: str | None = None
+
+
+def blocks(page: str) -> list[Block]:
+    """The fenced sql and python blocks of one page."""
+    found, opened = [], None
+    for number, line in enumerate((ROOT / page).read_text().splitlines(), start=1):
+        if line.startswith("```") and opened is None:
+            words = line[3:].split()
+            opened = Block(page, number + 1, words[0] if words else "", words[1:], "")
+        elif line.startswith("```"):
+            if opened.language in ("sql", "python"):
+                found.append(opened)
+            opened = None
+        elif opened is not None:
+            opened.text += line + "\n"
+    if opened is not None:
+        raise SystemExit(f"{page}: a fenced block is not closed")
+    return found
+
+
+def statements(block: Block) -> list[Statement]:
+    """The statements of an SQL block with what is expected of each.
+
+    A statement ends with the line that ends in a semicolon outside dollar quotes, which is how the pages are written.
+    """
+    found: list[Statement] = []
+    lines: list[str] = []
+    start = block.line
+    for number, line in enumerate(block.text.splitlines(), start=block.line):
+        text = line.strip()
+        if not lines and text.startswith(("-- => ", "-- error: ")) and found:
+            if text.startswith("-- => "):
+                found[-1].rows.append(text[len("-- => ") :])
+            else:
+                found[-1].error = text[len("-- error: ") :].split()[0]
+        elif not lines and (not text or text.startswith("--")):
+            continue
+        else:
+            if not lines:
+                start = number
+            lines.append(line)
+            body = "\n".join(lines)
+            # A remark may follow the semicolon on its line.
+            code = line.split(" -- ")[0].rstrip()
+            if code.endswith(";") and body.count("$$") % 2 == 0:
+                found.append(Statement(start, body))
+                lines = []
+    if lines:
+        raise SystemExit(f"{block.page}:{start}: a statement does not end with a semicolon")
+    return found
+
+
+def agrees(wanted: list[str], given: list[str]) -> bool:
+    if wanted == ["(no rows)"]:
+        return not given
+    if len(wanted) != len(given):
+        return False
+    return all(
+        got.startswith(want[:-3]) if want.endswith("...") else got.rstrip() == want.rstrip()
+        for want, got in zip(wanted, given)
+    )
+
+
+class Run:
+    """One pass over all pages: connections by role and database, saved values, and the score."""
+
+    def __init__(self, cluster, verbose: bool):
+        self.cluster = cluster
+        self.verbose = verbose
+        self.saved: dict[str, str] = {}
+        self.passed = 0
+        self.failed = 0
+
+    def score(self, block: Block, line: int, problem: str | None) -> None:
+        if problem is None:
+            self.passed += 1
+            if self.verbose:
+                print(f"ok      {block.page}:{line}")
+        else:
+            self.failed += 1
+            print(f"FAILED  {block.page}:{line}: {problem}")
+
+    def sql(self, block: Block) -> None:
+        dsn = self.cluster.dsn(dbname=block.option("db", DATABASE), user=block.option("user", self.cluster.superuser))
+        try:
+            connection = psycopg.connect(dsn, autocommit=True)
+        except psycopg.Error as error:
+            self.score(block, block.line, f"no connection: {error}")
+            return
+        with connection:
+            last = None
+            for statement in statements(block):
+                problem, last = self.statement(connection, statement)
+                self.score(block, statement.line, problem)
+            name = block.option("save", "")
+            if name and last:
+                self.saved[name] = last
+
+    def statement(self, connection, statement: Statement) -> tuple[str | None, str | None]:
+        """What was wrong with it, if anything, and the first value of its result."""
+        try:
+            result = connection.execute(statement.sql).pgresult
+        except psycopg.Error as error:
+            if statement.error == error.sqlstate:
+                return None, None
+            wanted = f"wanted {statement.error}, got" if statement.error else "got"
+            return f"{wanted} {error.sqlstate}: {error}", None
+        if statement.error:
+            return f"wanted {statement.error}, but it succeeded", None
+        given = [
+            " | ".join((result.get_value(r, c) or b"").decode() for c in range(result.nfields))
+            for r in range(result.ntuples)
+        ]
+        if statement.rows and not agrees(statement.rows, given):
+            return f"wanted {statement.rows}, got {given}", None
+        first = result.get_value(0, 0) if result.ntuples and result.nfields else None
+        return None, first.decode() if first else None
+
+    def python(self, block: Block) -> None:
+        wanted = [
+            line.strip()[len("# => ") :] for line in block.text.splitlines() if line.strip().startswith("# => ")
+        ]
+        # psycopg reads libpq's variables, so that the example itself need not know of a throwaway cluster.
+        environment = {
+            **os.environ,
+            **self.saved,
+            "PGHOST": str(self.cluster.socket_dir),
+            "PGPORT": str(self.cluster.port),
+        }
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                done = subprocess.run(
+                    [sys.executable, "-c", block.text],
+                    env=environment, cwd=folder, capture_output=True, text=True, timeout=PYTHON_SECONDS,
+                )
+            except subprocess.TimeoutExpired:
+                self.score(block, block.line, f"no end after {PYTHON_SECONDS} s")
+                return
+        if done.returncode:
+            self.score(block, block.line, done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "it failed")
+        elif wanted and not agrees(wanted, done.stdout.splitlines()):
+            self.score(block, block.line, f"wanted {wanted}, got {done.stdout.splitlines()}")
+        else:
+            self.score(block, block.line, None)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--verbose", action="store_true", help="name the examples that pass, too")
+    options = parser.parse_args()
+    forgotten = sorted({str(p.relative_to(ROOT)) for p in (ROOT / "docs").glob("*.md")} - set(PAGES))
+    if forgotten:
+        raise SystemExit(f"pages that nobody runs: {', '.join(forgotten)}")
+    with Cluster(settings={}) as cluster:
+        # A context dated before the server's start is refused, and its date has whole seconds.
+        time.sleep(1.1)
+        run = Run(cluster, options.verbose)
+        found = [block for page in PAGES for block in blocks(page)]
+        # The sort is stable: all but the last keep the order of the pages.
+        for block in sorted(found, key=lambda b: "last" in b.words):
+            if "run" not in block.words:
+                run.score(block, block.line, f"a {block.language} example that is not marked to be run")
+            elif block.language == "sql":
+                run.sql(block)
+            else:
+                run.python(block)
+    print(f"{run.passed} passed, {run.failed} failed")
+    return 1 if run.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

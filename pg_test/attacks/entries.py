@@ -1,0 +1,86 @@
+"""The two attack files: how an entry is read, and what text it sends.
+
+`catalogue.jsonl` is the catalogue the project was given, unchanged; `own.jsonl` holds the project's own attacks in the
+same form. Fields: `id`, `category`, `title`, `expect` (reject, own_rows_only, bounded), and
+
+    sql            what the model wrote; `{db}` stands for the database's name
+    sql_gen        prefix + repeat * n + suffix + repeat2 * n + tail, for texts too long to write down
+    session_setup  run by the caller before the call: a poisoned session is the caller's right, a leak is not
+    context        in `own.jsonl` a twist of forging.py; in the catalogue headers of another product (forging.TRANSLATION)
+    states         (own) SQLSTATEs that may be seen beside those of the design: PostgreSQL's own word on honest mistakes
+    rows           (own) the only rows that may be answered; a refusal is then a failure too
+    compare        (own) false: the answer is not compared with the single-tenant database (random, time of day)
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parent
+
+# The plane of this suite: table -> the columns untrusted SQL may name. Everything else in schema.sql stays outside.
+PLANE = {
+    "stores": ["store_id", "name", "city"],
+    "customers": ["customer_id", "full_name", "email", "birth_date", "prefs"],
+    "menu_items": ["item_id", "name", "price_cents", "description"],
+    "orders": ["order_id", "store_id", "customer_id", "status", "total_cents", "note", "placed_at", "tags"],
+    "order_items": ["order_item_id", "order_id", "item_id", "qty", "unit_price_cents"],
+    "events": ["event_id", "kind", "payload", "at"],
+    "inventory": ["item_id", "on_hand", "memo"],
+}
+
+_QUALIFIED = re.compile(r'\b(\w+)\s+public\.(\w+)|,\s*public\.(\w+)', re.IGNORECASE)
+_READS = re.compile(r"^\s*(select|with|\(|table|values)\b", re.IGNORECASE)
+
+
+def load() -> list[dict]:
+    """Every entry of both files, in order; two entries of one id are an error."""
+    entries, seen = [], set()
+    for name in ("catalogue.jsonl", "own.jsonl"):
+        for line in (FOLDER / name).read_text(encoding="utf-8").splitlines():
+            if not line.strip():
+                continue
+            entry = json.loads(line)
+            if entry["id"] in seen:
+                raise ValueError(f"{name}: {entry['id']} is there twice")
+            seen.add(entry["id"])
+            entries.append(entry)
+    return entries
+
+
+def text_of(entry: dict, database: str) -> str | None:
+    """The SQL this entry sends, or None when it attacks by its context alone."""
+    if "sql_gen" in entry:
+        made = entry["sql_gen"]
+        text = (
+            made["prefix"]
+            + made["repeat"] * made["n"]
+            + made["suffix"]
+            + made.get("repeat2", "") * made["n"]
+            + made.get("tail", "")
+        )
+    elif "sql" in entry:
+        text = entry["sql"]
+    else:
+        return None
+    return text.replace("{db}", database)
+
+
+def may_answer_own_rows(text: str) -> bool:
+    """Whether a `reject` entry may also be answered with own rows.
+
+    It may when all that is wrong with it is the qualification of plane relations: `FROM public.orders` is a natural
+    spelling, and the plane can give it the meaning of `orders`.
+    """
+    places = text.lower().count("public.")
+    if places == 0 or not _READS.match(text):
+        return False
+    for word, joined, listed in _QUALIFIED.findall(text):
+        if (joined or listed).lower() not in PLANE:
+            return False
+        if joined and word.lower() not in ("from", "join"):
+            return False
+        places -= 1
+    return places == 0

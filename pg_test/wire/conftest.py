@@ -1,0 +1,40 @@
+"""Fixtures of the wire tests. Run with the project's Python: `python -m pytest pg_test/wire`."""
+
+import pathlib
+import sys
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parents[1] / "tools")]
+
+from cluster import Cluster  # noqa: E402  (found through the path set above)
+from harness import Wire  # noqa: E402
+
+import harness  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    """One server for every test that neither stops it nor needs settings of its own."""
+    with Cluster(settings={"max_connections": "60"}) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def wire(cluster):
+    """The plane that tests read and do not change."""
+    return Wire.build(cluster)
+
+
+@pytest.fixture
+def session(wire):
+    """A fresh session of the calling role."""
+    with wire.session() as opened:
+        yield opened
+
+
+@pytest.fixture
+def own_wire(cluster, request):
+    """A database of the test's own, to change as it likes."""
+    return Wire.build(cluster, f"own{next(harness._names)}")

@@ -1,0 +1,129 @@
+"""Parallel plans: workers take part, and count the same rows as one process does.
+
+A claim held in one backend's memory is not there in its workers; a function wrongly marked PARALLEL SAFE over it loses
+rows without an error.
+"""
+
+import re
+import threading
+
+import pytest
+
+from harness import Wire
+
+ROWS = 300_000
+SCHEMA = f"""
+CREATE TABLE facts (tenant_id text NOT NULL, store_id int NOT NULL, amount int NOT NULL, note text NOT NULL);
+INSERT INTO facts SELECT 'brand-' || chr(97 + n % 3), n % 7, n % 1000, 'CANARY-brand-' || chr(97 + n % 3) FROM generate_series(1, {ROWS}) n;
+CREATE TABLE narrow_facts AS SELECT * FROM facts;
+ALTER TABLE narrow_facts ALTER tenant_id SET NOT NULL, ALTER store_id SET NOT NULL;
+CREATE INDEX ON narrow_facts (tenant_id, store_id);
+SELECT splitplane.protect('facts', '{{"tenant_id": "tenant"}}');
+SELECT splitplane.protect('narrow_facts', '{{"tenant_id": "tenant", "store_id": "stores"}}');
+SELECT splitplane.admit('brand-a', claims => '{{"stores": [0, 2, 5]}}');
+SELECT splitplane.admit('brand-b', claims => '{{"stores": [6]}}');
+SELECT splitplane.admit('brand-c', claims => '{{"stores": []}}');
+"""
+STORES = {"brand-a": [0, 2, 5], "brand-b": [6], "brand-c": []}
+QUERIES = {
+    "count": "SELECT count(*), sum(amount) FROM {}",
+    "group": "SELECT store_id, count(*), sum(amount) FROM {} GROUP BY store_id ORDER BY store_id",
+    "filter": "SELECT count(*), max(note) FROM {} WHERE amount % 7 = 3 AND note LIKE '%brand%'",
+    "join": "SELECT count(*) FROM {0} AS a JOIN (SELECT DISTINCT store_id, amount FROM {0} WHERE amount < 20) AS b USING (store_id, amount)",
+    "window": "SELECT sum(r) FROM (SELECT rank() OVER (PARTITION BY store_id ORDER BY amount) AS r FROM {} WHERE amount < 50) AS t",
+    "sublink": "SELECT count(*) FROM {0} WHERE amount IN (SELECT max(amount) FROM {0} GROUP BY store_id)",
+}
+
+
+@pytest.fixture(scope="module")
+def wide(cluster):
+    """A database that wants every plan parallel and logs every plan that was run."""
+    built = Wire.build(cluster, "wide", SCHEMA)
+    built.run("VACUUM ANALYZE")
+    for setting, value in {
+        "parallel_setup_cost": "0",
+        "parallel_tuple_cost": "0",
+        "min_parallel_table_scan_size": "0",
+        "min_parallel_index_scan_size": "0",
+        "max_parallel_workers_per_gather": "4",
+        "splitplane.deadline": "60s",
+        "session_preload_libraries": "auto_explain",
+        "auto_explain.log_min_duration": "0",
+        "auto_explain.log_nested_statements": "on",
+        "auto_explain.log_analyze": "on",
+        "auto_explain.log_timing": "off",
+        "log_min_messages": "log",
+    }.items():
+        built.run(f"ALTER DATABASE wide SET {setting} = '{value}'")
+    return built
+
+
+def expected(wide, table, query, tenant):
+    """The query on the tenant's rows, written by hand, by a superuser without parallelism."""
+    stores = STORES[tenant] if table == "narrow_facts" else None
+    with wide.admin() as admin:
+        admin.execute("SET max_parallel_workers_per_gather = 0; SET auto_explain.log_min_duration = -1")
+        admin.execute("CREATE TEMP TABLE own AS SELECT * FROM " + table + " WHERE tenant_id = %s AND (%s::int[] IS NULL OR store_id = ANY (%s))", (tenant, stores, stores))
+        return [list(row) for row in admin.execute(query.format("own")).fetchall()]
+
+
+@pytest.mark.parametrize("table", ["facts", "narrow_facts"])
+@pytest.mark.parametrize("shape", QUERIES)
+def test_parallel_answers_equal_the_hand_written_ones(wide, table, shape):
+    query = QUERIES[shape].format(table)
+    with wide.session() as session:
+        for tenant in STORES:
+            assert session.ask(query, tenant)["rows"] == expected(wide, table, QUERIES[shape], tenant), tenant
+
+
+@pytest.mark.parametrize("table", ["facts", "narrow_facts"])
+def test_workers_take_part(wide, table):
+    """From auto_explain's log of the very run: workers were launched, and the rows they returned were counted."""
+    log = len(wide.cluster.log_text())
+    with wide.session() as session:
+        count = session.value(f"SELECT count(*) FROM {table}")
+        assert count == expected(wide, table, "SELECT count(*) FROM {}", "brand-a")[0][0]
+    new = wide.cluster.log_text()[log:]
+    launched = [int(number) for number in re.findall(r"Workers Launched: (\d+)", new)]
+    planned = [int(number) for number in re.findall(r"Workers Planned: (\d+)", new)]
+    assert planned and max(planned) > 0, "no parallel plan was made"
+    assert launched and max(launched) > 0, f"{planned} workers were planned and none was launched"
+    parallel = max((int(number) for number in re.findall(r"Parallel (?:Seq|Index Only|Index|Bitmap Heap) Scan.*?loops=(\d+)", new)), default=0)
+    assert parallel > 1, "only the leader scanned"
+
+
+def test_parallel_calls_of_several_tenants_at_once(wide):
+    wanted = {tenant: expected(wide, "narrow_facts", QUERIES["group"], tenant) for tenant in STORES}
+    failures = []
+
+    def work(tenant):
+        try:
+            with wide.session() as session:
+                for _ in range(15):
+                    assert session.ask(QUERIES["group"].format("narrow_facts"), tenant)["rows"] == wanted[tenant]
+        except BaseException as error:  # a thread's failure must reach the test
+            failures.append((tenant, error))
+
+    threads = [threading.Thread(target=work, args=(tenant,)) for tenant in list(STORES) * 2]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures, failures[0]
+
+
+def test_errors_of_workers_say_nothing_more(wide):
+    """A worker's error arrives with CONTEXT 'parallel worker' and whatever detail it has."""
+    with wide.session() as session:
+        session.ask_refused("22P02", "SELECT count(*) FROM facts WHERE note::int > 0")
+        session.ask_refused("22012", "SELECT sum(1 / (amount - amount)) FROM narrow_facts")
+        assert session.value("SELECT count(*) FROM facts") == ROWS // 3
+
+
+def test_forced_parallelism(wide):
+    """debug mode: every plan runs in a worker, those of sub-selects and of the plane's own functions included."""
+    role = wide.role(force_parallel_mode="on")
+    with wide.session(user=role) as session:
+        for tenant in STORES:
+            for table in ("facts", "narrow_facts"):
+                assert session.ask(QUERIES["count"].format(table), tenant)["rows"] == expected(wide, table, QUERIES["count"], tenant)

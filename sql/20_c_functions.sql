@@ -1,0 +1,78 @@
+-- Functions whose bodies are in the library. The privileges stand beside each function, so that none is ever left open.
+
+-- The three entry points. SECURITY DEFINER: they read keys and principals that no caller may read. Not STRICT: a NULL
+-- context is a refusal, not a NULL answer.
+CREATE FUNCTION @extschema@.ask(context jsonb, question text DEFAULT NULL, sql text DEFAULT NULL) RETURNS jsonb
+LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT SECURITY DEFINER SET search_path = pg_catalog, pg_temp COST 10000
+AS 'MODULE_PATHNAME', 'ask_wrapper';
+REVOKE ALL ON FUNCTION @extschema@.ask(jsonb, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.ask(jsonb, text, text) TO splitplane_caller;
+COMMENT ON FUNCTION @extschema@.ask(jsonb, text, text) IS 'Answers a question or an LLM''s SQL from the rows of the signed tenant context, as one JSON document.';
+
+CREATE FUNCTION @extschema@.ask_rows(context jsonb, question text DEFAULT NULL, sql text DEFAULT NULL) RETURNS SETOF record
+LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT SECURITY DEFINER SET search_path = pg_catalog, pg_temp COST 10000
+AS 'MODULE_PATHNAME', 'ask_rows_wrapper';
+REVOKE ALL ON FUNCTION @extschema@.ask_rows(jsonb, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.ask_rows(jsonb, text, text) TO splitplane_caller;
+COMMENT ON FUNCTION @extschema@.ask_rows(jsonb, text, text) IS 'Like ask, as typed rows: SELECT * FROM ask_rows(...) AS t(city text, revenue numeric).';
+
+CREATE FUNCTION @extschema@.ask_dry_run(context jsonb, question text DEFAULT NULL, sql text DEFAULT NULL) RETURNS jsonb
+LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT SECURITY DEFINER SET search_path = pg_catalog, pg_temp COST 10000
+AS 'MODULE_PATHNAME', 'ask_dry_run_wrapper';
+REVOKE ALL ON FUNCTION @extschema@.ask_dry_run(jsonb, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.ask_dry_run(jsonb, text, text) TO splitplane_caller;
+COMMENT ON FUNCTION @extschema@.ask_dry_run(jsonb, text, text) IS 'Every stage of ask but execution: the plane SQL, its parameters and what was proved.';
+
+-- Read by the row-level security policies, hence by the reader. Parallel restricted: the claims lie in the leader's memory.
+CREATE FUNCTION splitplane.claim(name text) RETURNS text
+LANGUAGE c STABLE STRICT PARALLEL RESTRICTED COST 1
+AS 'MODULE_PATHNAME', 'claim_wrapper';
+REVOKE ALL ON FUNCTION splitplane.claim(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.claim(text) TO splitplane_reader;
+
+CREATE FUNCTION splitplane.claim_list(name text) RETURNS text[]
+LANGUAGE c STABLE STRICT PARALLEL RESTRICTED COST 1
+AS 'MODULE_PATHNAME', 'claim_list_wrapper';
+REVOKE ALL ON FUNCTION splitplane.claim_list(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.claim_list(text) TO splitplane_reader;
+
+-- Answers selectivity 1 for `among`: the plane's own condition on the same column has counted it already.
+CREATE FUNCTION splitplane.among_support(request internal) RETURNS internal
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'among_support_wrapper';
+REVOKE ALL ON FUNCTION splitplane.among_support(internal) FROM PUBLIC;
+
+CREATE FUNCTION splitplane.among(value anyelement, list anyarray) RETURNS boolean
+LANGUAGE c IMMUTABLE LEAKPROOF STRICT PARALLEL SAFE COST 1 SUPPORT splitplane.among_support
+AS 'MODULE_PATHNAME', 'among_wrapper';
+REVOKE ALL ON FUNCTION splitplane.among(anyelement, anyarray) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.among(anyelement, anyarray) TO splitplane_reader;
+
+-- Names with an underscore are for the extension's own functions only: nobody is granted them.
+CREATE FUNCTION splitplane._new_secret() RETURNS text
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', '_new_secret_wrapper';
+REVOKE ALL ON FUNCTION splitplane._new_secret() FROM PUBLIC;
+
+CREATE FUNCTION splitplane._seal(key_id text, secret text) RETURNS bytea
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', '_seal_wrapper';
+REVOKE ALL ON FUNCTION splitplane._seal(text, text) FROM PUBLIC;
+
+CREATE FUNCTION splitplane._config_changed() RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', '_config_changed_wrapper';
+REVOKE ALL ON FUNCTION splitplane._config_changed() FROM PUBLIC;
+
+CREATE FUNCTION splitplane._server_problems(OUT severity text, OUT object text, OUT finding text, OUT fix text) RETURNS SETOF record
+LANGUAGE c STABLE PARALLEL UNSAFE ROWS 4
+AS 'MODULE_PATHNAME', '_server_problems_wrapper';
+REVOKE ALL ON FUNCTION splitplane._server_problems() FROM PUBLIC;
+
+-- SECURITY DEFINER: it opens the sealed secret of the key, which not even an administrator may read.
+CREATE FUNCTION splitplane.sign(key_id text, tenant text, business text DEFAULT '', subject text DEFAULT '', payload text DEFAULT '') RETURNS jsonb
+LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'sign_wrapper';
+REVOKE ALL ON FUNCTION splitplane.sign(text, text, text, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.sign(text, text, text, text, text) TO splitplane_admin;
+COMMENT ON FUNCTION splitplane.sign(text, text, text, text, text) IS 'A signed context, for psql, demonstrations and tests; applications sign with an AWS SDK.';

@@ -1,0 +1,272 @@
+-- What a relation, a column, a scope and a name must be like to enter the plane. Internal: called by protect and share.
+
+-- Locks the relation for the rest of the transaction, so that what is checked is what gets fenced, and gives its
+-- qualified name. Whose table it is does not matter: splitplane_admin is the right to say what the plane is, over every
+-- table of the customer's. That role can show any column to the analysts, so it is one to be granted like ownership.
+-- With must_fit false (for unprotect) a table that no longer qualifies can still be taken out.
+CREATE FUNCTION splitplane._lock_relation(relation regclass, must_fit boolean) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    catalog_row record;
+    qualified text;
+    kind text;
+BEGIN
+    IF relation IS NULL THEN
+        RAISE EXCEPTION 'relation must not be NULL' USING ERRCODE = '22023';
+    END IF;
+    SELECT c.relname, n.nspname, c.relkind, c.relpersistence, c.relispartition, c.relowner,
+           EXISTS (SELECT FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid
+                   WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.refclassid = 'pg_extension'::regclass
+                     AND d.deptype = 'e' AND e.extname = 'splitplane') AS ours
+      INTO catalog_row
+      FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+     WHERE c.oid = relation;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'relation with OID % does not exist', relation::oid USING ERRCODE = '42P01';
+    END IF;
+    qualified := format('%I.%I', catalog_row.nspname, catalog_row.relname);
+    kind := CASE
+        WHEN NOT must_fit THEN NULL
+        WHEN relation::oid < 16384 OR catalog_row.nspname IN ('pg_catalog', 'information_schema', 'pg_toast') THEN 'a system catalog'
+        WHEN catalog_row.ours OR catalog_row.nspname = 'splitplane' THEN 'one of splitplane''s own relations'
+        WHEN catalog_row.relkind = 'v' THEN 'a view'
+        WHEN catalog_row.relkind = 'm' THEN 'a materialized view'
+        WHEN catalog_row.relkind = 'f' THEN 'a foreign table'
+        WHEN catalog_row.relkind = 'S' THEN 'a sequence'
+        WHEN catalog_row.relkind IN ('i', 'I') THEN 'an index'
+        WHEN catalog_row.relkind = 't' THEN 'a TOAST table'
+        WHEN catalog_row.relkind = 'c' THEN 'a composite type'
+        WHEN catalog_row.relkind NOT IN ('r', 'p') THEN 'of an unknown kind'
+        WHEN catalog_row.relpersistence = 't' THEN 'a temporary table'
+    END;
+    IF kind IS NOT NULL THEN
+        RAISE EXCEPTION '% is %: only ordinary and partitioned tables can be in the plane', qualified, kind USING ERRCODE = '42809';
+    END IF;
+    IF must_fit AND catalog_row.relispartition THEN
+        RAISE EXCEPTION '% is a partition: register the partitioned table % instead', qualified,
+            (SELECT format('%I.%I', n.nspname, c.relname)
+             FROM pg_partition_ancestors(relation) AS a(relid)
+             JOIN pg_class AS c ON c.oid = a.relid JOIN pg_namespace AS n ON n.oid = c.relnamespace
+             WHERE c.relkind = 'p' AND NOT c.relispartition)
+            USING ERRCODE = '42809';
+    END IF;
+    IF must_fit AND catalog_row.relowner = 'splitplane_reader'::regrole THEN
+        RAISE EXCEPTION '% is owned by splitplane_reader, and an owner is not bound by row-level security', qualified USING ERRCODE = '42501';
+    END IF;
+    EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', qualified);
+    IF to_regclass(qualified) IS DISTINCT FROM relation THEN
+        RAISE EXCEPTION '% was renamed or replaced meanwhile: try again', qualified USING ERRCODE = '40001';
+    END IF;
+    RETURN qualified;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._lock_relation(regclass, boolean) FROM PUBLIC;
+
+-- Domains down to their base type. PL/pgSQL keeps its plan, and this runs once for each column of the plane.
+CREATE FUNCTION splitplane._base_type(type_id oid) RETURNS oid
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    current oid := type_id;
+    below oid;
+BEGIN
+    LOOP
+        SELECT t.typbasetype INTO below FROM pg_type AS t WHERE t.oid = current AND t.typtype = 'd';
+        EXIT WHEN NOT FOUND;
+        current := below;
+    END LOOP;
+    RETURN current;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._base_type(oid) FROM PUBLIC;
+
+-- True for types whose values can be compared, printed and turned to JSON by built-in code alone: the allowlist of base
+-- types, enums, domains and arrays over them, none of them with a cast to JSON of somebody's own.
+CREATE FUNCTION splitplane._type_is_safe(type_id oid) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    current oid := type_id;
+    catalog_row record;
+BEGIN
+    LOOP
+        SELECT t.oid, t.typtype, t.typbasetype, t.typelem, t.typname, n.nspname, t.typsubscript = 'array_subscript_handler'::regproc AS is_array
+          INTO catalog_row
+          FROM pg_type AS t JOIN pg_namespace AS n ON n.oid = t.typnamespace
+         WHERE t.oid = current;
+        IF NOT FOUND THEN
+            RETURN false;
+        END IF;
+        IF catalog_row.oid >= 16384
+           AND EXISTS (SELECT FROM pg_cast AS c WHERE c.castsource = catalog_row.oid AND c.casttarget IN ('json'::regtype, 'jsonb'::regtype)) THEN
+            RETURN false;
+        END IF;
+        IF catalog_row.typtype = 'd' THEN
+            current := catalog_row.typbasetype;
+        ELSIF catalog_row.is_array THEN
+            current := catalog_row.typelem;
+        ELSE
+            RETURN catalog_row.typtype = 'e'
+                OR (catalog_row.nspname = 'pg_catalog' AND catalog_row.typname = ANY (ARRAY[
+                    'bool', 'char', 'name', 'text', 'varchar', 'bpchar', 'bytea', 'int2', 'int4', 'int8', 'float4', 'float8',
+                    'numeric', 'money', 'date', 'time', 'timetz', 'timestamp', 'timestamptz', 'interval', 'bit', 'varbit', 'uuid',
+                    'json', 'jsonb', 'jsonpath', 'inet', 'cidr', 'macaddr', 'macaddr8', 'point', 'lseg', 'line', 'box', 'path',
+                    'polygon', 'circle', 'tsvector', 'tsquery',
+                    'int4range', 'int8range', 'numrange', 'tsrange', 'tstzrange', 'daterange',
+                    'int4multirange', 'int8multirange', 'nummultirange', 'tsmultirange', 'tstzmultirange', 'datemultirange']::name[]));
+        END IF;
+    END LOOP;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._type_is_safe(oid) FROM PUBLIC;
+
+-- The plane's columns of a relation: those named, or all. A column that cannot be carried is refused by name rather than
+-- left out in silence.
+CREATE FUNCTION splitplane._plane_columns(relation regclass, columns text[]) RETURNS text[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    wanted text[] := columns;
+    column_name text;
+    column_type oid;
+BEGIN
+    IF wanted IS NULL THEN
+        SELECT array_agg(a.attname::text ORDER BY a.attnum) INTO wanted
+          FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped;
+    END IF;
+    IF wanted IS NULL OR cardinality(wanted) = 0 THEN
+        RAISE EXCEPTION 'the plane needs at least one column of %', relation USING ERRCODE = '22023';
+    END IF;
+    IF (SELECT count(*) <> count(DISTINCT w.name) FROM unnest(wanted) AS w(name)) THEN
+        RAISE EXCEPTION 'the list of columns of % holds a NULL or one name twice', relation USING ERRCODE = '22023';
+    END IF;
+    FOREACH column_name IN ARRAY wanted LOOP
+        SELECT a.atttypid INTO column_type
+          FROM pg_attribute AS a
+         WHERE a.attrelid = relation AND a.attname = column_name AND a.attnum > 0 AND NOT a.attisdropped;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'column "%" of % does not exist', column_name, relation USING ERRCODE = '42703';
+        END IF;
+        IF NOT splitplane._type_is_safe(column_type) THEN
+            RAISE EXCEPTION 'column "%" of % has type %, which the plane does not carry', column_name, relation, format_type(column_type, NULL)
+                USING ERRCODE = '0A000', HINT = 'Give the list of columns without it.';
+        END IF;
+    END LOOP;
+    RETURN wanted;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._plane_columns(regclass, text[]) FROM PUBLIC;
+
+CREATE FUNCTION splitplane._plane_name(relation regclass, name text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    chosen text := coalesce(_plane_name.name, (SELECT c.relname FROM pg_class AS c WHERE c.oid = relation));
+    holder regclass;
+BEGIN
+    IF chosen = '' OR octet_length(chosen) > 63 OR chosen ~ '[[:cntrl:]]' OR lower(chosen) LIKE 'pg\_%' THEN
+        RAISE EXCEPTION 'plane name "%" must have 1 to 63 bytes, no control character, and not start with "pg_"', chosen USING ERRCODE = '42602';
+    END IF;
+    SELECT r.relation INTO holder FROM splitplane.relations AS r WHERE r.name = chosen AND r.relation <> _plane_name.relation;
+    IF FOUND THEN
+        RAISE EXCEPTION 'plane name "%" is taken by %', chosen, holder USING ERRCODE = '42710', HINT = 'Give another one as argument "name".';
+    END IF;
+    RETURN chosen;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._plane_name(regclass, text) FROM PUBLIC;
+
+-- A claim that nobody carries is most likely misspelt, and its relation would refuse everyone.
+CREATE FUNCTION splitplane._check_claim(claim_name text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF claim_name IS NULL OR claim_name !~ '^[a-z_][a-z0-9_]{0,62}$' THEN
+        RAISE EXCEPTION 'claim name "%" is not a lower-case identifier', claim_name USING ERRCODE = '22023';
+    END IF;
+    IF claim_name IN ('tenant', 'business', 'subject') OR EXISTS (SELECT FROM splitplane.principals AS p WHERE p.claims ? claim_name) THEN
+        RETURN;
+    END IF;
+    IF EXISTS (SELECT FROM splitplane.principals) THEN
+        RAISE EXCEPTION 'unknown claim "%": no principal carries it', claim_name
+            USING ERRCODE = '22023', HINT = 'Admit the principals that carry it first.';
+    END IF;
+    RAISE WARNING 'claim "%" is not carried by any principal yet', claim_name;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._check_claim(text) FROM PUBLIC;
+
+-- The row-level security condition of a scope. tenant, business and subject are single values and compare with "="; any
+-- other claim is a list. The forms and types are those that the planner merges with the plane's own condition.
+CREATE FUNCTION splitplane._scope_condition(relation regclass, scope jsonb) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    column_name text;
+    claim_name text;
+    catalog_row record;
+    base oid;
+    base_name text;
+    operand text;
+    conditions text[] := '{}';
+    binds_tenant boolean := false;
+BEGIN
+    IF scope IS NULL OR jsonb_typeof(scope) <> 'object' OR scope = '{}'
+       OR EXISTS (SELECT FROM jsonb_each(scope) AS s WHERE jsonb_typeof(s.value) <> 'string') THEN
+        RAISE EXCEPTION 'scope must be a JSON object of column names and claim names, such as {"tenant_id": "tenant"}' USING ERRCODE = '22023';
+    END IF;
+    FOR column_name, claim_name IN
+        SELECT s.key, s.value FROM jsonb_each_text(scope) AS s ORDER BY s.value <> 'tenant', s.key
+    LOOP
+        SELECT a.atttypid, a.attnotnull, a.attcollation INTO catalog_row
+          FROM pg_attribute AS a
+         WHERE a.attrelid = relation AND a.attname = column_name AND a.attnum > 0 AND NOT a.attisdropped;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'column "%" of % does not exist', column_name, relation USING ERRCODE = '42703';
+        END IF;
+        PERFORM splitplane._check_claim(claim_name);
+        base := splitplane._base_type(catalog_row.atttypid);
+        -- With -1, since a bare "character" would mean character(1) and cut the claim.
+        base_name := format_type(base, -1);
+        operand := CASE WHEN base = catalog_row.atttypid THEN quote_ident(column_name) ELSE format('%I::%s', column_name, base_name) END;
+        -- Under such a collation 'brand-a' equals 'BRAND-A'.
+        IF EXISTS (SELECT FROM pg_collation AS c WHERE c.oid = catalog_row.attcollation AND NOT c.collisdeterministic) THEN
+            RAISE EXCEPTION 'column "%" of % has a nondeterministic collation, under which different tenants may compare equal', column_name, relation
+                USING ERRCODE = '0A000';
+        END IF;
+        IF base NOT IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'text'::regtype, 'varchar'::regtype, 'uuid'::regtype) THEN
+            IF claim_name NOT IN ('tenant', 'business', 'subject') THEN
+                RAISE EXCEPTION 'column "%" of % has type %: a list claim needs smallint, integer, bigint, text, character varying or uuid',
+                    column_name, relation, base_name USING ERRCODE = '0A000';
+            END IF;
+            -- Only types in which no two claims become one value: name cuts at 63 bytes, real and money round, "char" keeps one byte.
+            IF base NOT IN ('numeric'::regtype, 'bpchar'::regtype, 'date'::regtype)
+               AND NOT EXISTS (SELECT FROM pg_type AS t WHERE t.oid = base AND t.typtype = 'e') THEN
+                RAISE EXCEPTION 'column "%" of % has type %, which cannot carry a scope', column_name, relation, base_name
+                    USING ERRCODE = '0A000', HINT = 'Scope columns are smallint, integer, bigint, text, character varying or uuid; numeric, character(n), date and enums work, but slower.';
+            END IF;
+            RAISE WARNING 'column "%" of % has type %, which the planner cannot merge: its condition is checked twice and indexes may not be used',
+                column_name, relation, base_name;
+        END IF;
+        IF claim_name = 'tenant' THEN
+            binds_tenant := true;
+            IF NOT catalog_row.attnotnull THEN
+                RAISE WARNING 'tenant column "%" of % may be NULL: such rows belong to no tenant and are never seen', column_name, relation;
+            END IF;
+        END IF;
+        conditions := conditions || CASE
+            WHEN claim_name IN ('tenant', 'business', 'subject') THEN
+                format('%s = (SELECT splitplane.claim(%L)::%s)', operand, claim_name, base_name)
+            ELSE
+                format('splitplane.among(%s, (SELECT splitplane.claim_list(%L)::%s[]))', operand, claim_name, base_name)
+        END;
+    END LOOP;
+    IF NOT binds_tenant THEN
+        RAISE EXCEPTION 'scope of % binds no column to claim "tenant"', relation
+            USING ERRCODE = '22023', HINT = 'For a table that is the same for every tenant, use splitplane.share.';
+    END IF;
+    RETURN array_to_string(conditions, ' AND ');
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._scope_condition(regclass, jsonb) FROM PUBLIC;

@@ -1,0 +1,270 @@
+-- protect, share and unprotect: the fences around the plane's relations.
+
+-- One number for everything that fences a relation: owner, row-level security, grants, scope policy, and the names, types
+-- and grants of its columns. As long as it is what it was when the relation was registered, nothing needs to be looked at
+-- more closely, which keeps the check of every new backend cheap. It also changes for harmless reasons, and after a restore.
+CREATE VIEW splitplane._fences AS
+    SELECT r.relation, r.saved,
+           pg_catalog.hash_record_extended(ROW(c.relowner, c.relrowsecurity, c.relacl, r.shared, r.scope, r.columns, a.columns_hash,
+               p.polpermissive, p.polcmd, p.polroles, pg_catalog.hashtextextended(p.polqual::text, 0), p.polwithcheck IS NULL), 0)::text AS fingerprint
+    FROM splitplane.relations AS r
+    JOIN pg_catalog.pg_class AS c ON c.oid = r.relation
+    LEFT JOIN pg_catalog.pg_policy AS p ON p.polrelid = r.relation AND p.polname = 'splitplane_scope'
+    CROSS JOIN LATERAL (
+        SELECT pg_catalog.sum(pg_catalog.hash_record_extended(ROW(a.attname, a.attnum, a.atttypid, a.atttypmod, a.attcollation, a.attisdropped, a.attacl),
+                                                                -- As seed, so that columns that swap names do not add up to the same.
+                                                                a.attnum)) AS columns_hash
+        FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = r.relation
+    ) AS a;
+REVOKE ALL ON splitplane._fences FROM PUBLIC;
+
+-- The scope columns' types in words, which outlive a dump and restore where OIDs and column numbers do not.
+CREATE FUNCTION splitplane._scope_types(relation regclass, scope jsonb) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT jsonb_object_agg(a.attname, concat_ws(' ', format_type(a.atttypid, a.atttypmod),
+               (SELECT 'nondeterministic' FROM pg_collation AS c WHERE c.oid = a.attcollation AND NOT c.collisdeterministic)))
+    FROM pg_attribute AS a
+    WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND scope ? a.attname::text
+$$;
+REVOKE ALL ON FUNCTION splitplane._scope_types(regclass, jsonb) FROM PUBLIC;
+
+-- Gives the reader USAGE of a schema. True when it had that before the plane came.
+CREATE FUNCTION splitplane._use_schema(schema_name text) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    had boolean;
+BEGIN
+    -- A neighbour in the same schema has granted it already, and knows.
+    SELECT (u.saved ->> 'schema_usage')::boolean INTO had
+      FROM (SELECT r.saved FROM splitplane.relations AS r UNION ALL SELECT f.saved FROM splitplane.allowed_functions AS f) AS u
+     WHERE u.saved ->> 'schema' = schema_name
+     LIMIT 1;
+    IF NOT FOUND THEN
+        SELECT EXISTS (SELECT FROM aclexplode(n.nspacl) AS g WHERE g.grantee = 'splitplane_reader'::regrole AND g.privilege_type = 'USAGE')
+          INTO had FROM pg_namespace AS n WHERE n.nspname = schema_name;
+    END IF;
+    IF schema_name <> 'pg_catalog' THEN
+        EXECUTE format('GRANT USAGE ON SCHEMA %I TO splitplane_reader', schema_name);
+    END IF;
+    RETURN had;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._use_schema(text) FROM PUBLIC;
+
+-- Takes it back when nothing of the plane is left there, unless the reader had it before. Call after the row is gone.
+CREATE FUNCTION splitplane._leave_schema(schema_name text, had_usage boolean) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF had_usage OR schema_name = 'pg_catalog'
+       OR NOT EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = schema_name)
+       OR EXISTS (SELECT FROM splitplane.relations AS r WHERE r.saved ->> 'schema' = schema_name)
+       OR EXISTS (SELECT FROM splitplane.allowed_functions AS f WHERE f.saved ->> 'schema' = schema_name) THEN
+        RETURN;
+    END IF;
+    EXECUTE format('REVOKE USAGE ON SCHEMA %I FROM splitplane_reader', schema_name);
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._leave_schema(text, boolean) FROM PUBLIC;
+
+-- The reader's own grants on a relation, as the statements that would make them again.
+CREATE FUNCTION splitplane._reader_grants(relation regclass, qualified text) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(jsonb_agg(s.statement), '[]')
+    FROM (
+        SELECT format('GRANT %s ON TABLE %s TO splitplane_reader', g.privilege_type, qualified)
+        FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
+        WHERE c.oid = relation AND g.grantee = 'splitplane_reader'::regrole
+        UNION ALL
+        SELECT format('GRANT %s (%I) ON TABLE %s TO splitplane_reader', g.privilege_type, a.attname, qualified)
+        FROM pg_attribute AS a CROSS JOIN aclexplode(a.attacl) AS g
+        WHERE a.attrelid = relation AND NOT a.attisdropped AND g.grantee = 'splitplane_reader'::regrole
+    ) AS s(statement)
+$$;
+REVOKE ALL ON FUNCTION splitplane._reader_grants(regclass, text) FROM PUBLIC;
+
+-- Restrictive policies that are not ours: they bind everybody as soon as row-level security is on.
+CREATE FUNCTION splitplane._other_restrictions(relation regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT string_agg(quote_ident(p.polname), ', ' ORDER BY p.polname)
+    FROM pg_policy AS p
+    WHERE p.polrelid = relation AND NOT p.polpermissive AND p.polname <> 'splitplane_scope'
+$$;
+REVOKE ALL ON FUNCTION splitplane._other_restrictions(regclass) FROM PUBLIC;
+
+CREATE FUNCTION splitplane._drop_policies(relation regclass, qualified text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    policy_name name;
+BEGIN
+    FOR policy_name IN
+        SELECT p.polname FROM pg_policy AS p WHERE p.polrelid = relation AND p.polname IN ('splitplane_scope', 'splitplane_read', 'splitplane_others')
+    LOOP
+        EXECUTE format('DROP POLICY %I ON %s', policy_name, qualified);
+    END LOOP;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._drop_policies(regclass, text) FROM PUBLIC;
+
+-- Puts a registered relation back as it was and forgets it.
+CREATE FUNCTION splitplane._withdraw(relation regclass, qualified text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    registered record;
+    statement text;
+BEGIN
+    SELECT r.shared, r.had_row_security, r.saved INTO STRICT registered FROM splitplane.relations AS r WHERE r.relation = _withdraw.relation;
+    IF NOT registered.had_row_security AND NOT registered.shared THEN
+        -- Switching row-level security off would lift them; leaving it on without splitplane_others would shut everybody out.
+        IF splitplane._other_restrictions(relation) IS NOT NULL THEN
+            RAISE EXCEPTION '% has got restrictive policies of its own since it was protected: %', qualified, splitplane._other_restrictions(relation)
+                USING ERRCODE = '55000', HINT = 'Drop them first, and make them again afterwards if they are meant to stay.';
+        END IF;
+        EXECUTE format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY', qualified);
+    END IF;
+    PERFORM splitplane._drop_policies(relation, qualified);
+    EXECUTE format('REVOKE ALL ON TABLE %s FROM splitplane_reader', qualified);
+    FOR statement IN
+        SELECT g.statement FROM jsonb_array_elements_text(registered.saved -> 'grants') WITH ORDINALITY AS g(statement, position) ORDER BY g.position
+    LOOP
+        EXECUTE statement;
+    END LOOP;
+    DELETE FROM splitplane.relations AS r WHERE r.relation = _withdraw.relation;
+    PERFORM splitplane._leave_schema(registered.saved ->> 'schema', (registered.saved ->> 'schema_usage')::boolean);
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._withdraw(regclass, text) FROM PUBLIC;
+
+-- Registering again starts from the table as it was: nothing of an earlier registration survives, and `saved` stays true.
+-- All in one transaction under an exclusive lock, so that nobody sees the table unfenced in between.
+CREATE FUNCTION splitplane._register(relation regclass, shared boolean, scope jsonb, columns text[], name text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    qualified text;
+    plane_name text;
+    plane_columns text[];
+    condition text;
+    had_row_security boolean;
+    saved jsonb;
+    schema_name text;
+    left_behind boolean;
+BEGIN
+    -- One registration at a time: neighbours in a schema share its grant.
+    LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
+    qualified := splitplane._lock_relation(relation, true);
+    plane_columns := splitplane._plane_columns(relation, columns);
+    plane_name := splitplane._plane_name(relation, name);
+    IF NOT shared THEN
+        condition := splitplane._scope_condition(relation, scope);
+    END IF;
+    IF EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = _register.relation) THEN
+        PERFORM splitplane._withdraw(relation, qualified);
+    END IF;
+
+    SELECT c.relrowsecurity, n.nspname INTO had_row_security, schema_name
+      FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = relation;
+    -- DROP EXTENSION CASCADE without unprotect leaves policies and grants behind: they are ours, not the table's own.
+    left_behind := EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = relation AND p.polname IN ('splitplane_read', 'splitplane_others'));
+    IF EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = relation AND p.polname = 'splitplane_others') THEN
+        had_row_security := false;
+        EXECUTE format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY', qualified);
+    END IF;
+    IF NOT shared AND NOT had_row_security THEN
+        IF splitplane._other_restrictions(relation) IS NOT NULL THEN
+            RAISE EXCEPTION '% has restrictive policies that are not in force: %', qualified, splitplane._other_restrictions(relation)
+                USING ERRCODE = '55000',
+                      HINT = 'protect switches row-level security on, and they would begin to bind other roles. Drop them, or enable row-level security yourself first.';
+        END IF;
+        IF EXISTS (SELECT FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
+                   WHERE c.oid = relation AND g.privilege_type = 'INSERT' AND g.grantee <> c.relowner) THEN
+            RAISE NOTICE 'row-level security is switched on for %: COPY FROM works for its owner and superusers only, others use INSERT', qualified;
+        END IF;
+    END IF;
+    IF EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhparent = relation) THEN
+        RAISE NOTICE '% has partitions or children: its own policies and grants apply when it is read, theirs do not', qualified;
+    END IF;
+
+    saved := jsonb_build_object('schema', schema_name, 'grants', CASE WHEN left_behind THEN '[]' ELSE splitplane._reader_grants(relation, qualified) END,
+                                'all_columns', columns IS NULL, 'schema_usage', splitplane._use_schema(schema_name));
+    PERFORM splitplane._drop_policies(relation, qualified);
+    EXECUTE format('REVOKE ALL ON TABLE %s FROM splitplane_reader', qualified);
+    EXECUTE (SELECT format('GRANT SELECT (%s) ON TABLE %s TO splitplane_reader', string_agg(DISTINCT quote_ident(w.name), ', '), qualified)
+             FROM (SELECT unnest(plane_columns) UNION ALL SELECT jsonb_object_keys(CASE WHEN shared THEN '{}'::jsonb ELSE scope END)) AS w(name));
+    IF NOT shared OR had_row_security THEN
+        -- What a reader may read is said by splitplane_scope, which is restrictive and so holds beside any permissive policy.
+        EXECUTE format('CREATE POLICY splitplane_read ON %s AS PERMISSIVE FOR SELECT TO splitplane_reader USING (true)', qualified);
+    END IF;
+    IF NOT shared THEN
+        EXECUTE format('CREATE POLICY splitplane_scope ON %s AS RESTRICTIVE FOR SELECT TO splitplane_reader USING (%s)', qualified, condition);
+        IF NOT had_row_security THEN
+            -- Everybody else goes on working as before.
+            EXECUTE format('CREATE POLICY splitplane_others ON %s AS PERMISSIVE FOR ALL TO PUBLIC USING (true) WITH CHECK (true)', qualified);
+        END IF;
+        EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', qualified);
+    END IF;
+
+    INSERT INTO splitplane.relations (relation, name, shared, scope, columns, had_row_security, saved)
+    VALUES (_register.relation, plane_name, _register.shared, CASE WHEN shared THEN '{}' ELSE _register.scope END, plane_columns, had_row_security, saved);
+    UPDATE splitplane.relations AS r
+       SET saved = r.saved || jsonb_build_object('fingerprint', f.fingerprint, 'types', splitplane._scope_types(r.relation, r.scope),
+                                                 'policy', (SELECT pg_get_expr(p.polqual, p.polrelid) FROM pg_policy AS p
+                                                            WHERE p.polrelid = r.relation AND p.polname = 'splitplane_scope'))
+      FROM splitplane._fences AS f
+     WHERE r.relation = _register.relation AND f.relation = r.relation;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._register(regclass, boolean, jsonb, text[], text) FROM PUBLIC;
+
+CREATE FUNCTION splitplane.protect(relation regclass, scope jsonb, columns text[] DEFAULT NULL, name text DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM splitplane._register(relation, false, scope, columns, name);
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane.protect(regclass, jsonb, text[], text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.protect(regclass, jsonb, text[], text) TO splitplane_admin;
+COMMENT ON FUNCTION splitplane.protect(regclass, jsonb, text[], text) IS
+    'Puts a table into the plane, its rows bound to claims: protect(''orders'', ''{"tenant_id": "tenant"}''). Again to change it.';
+
+CREATE FUNCTION splitplane.share(relation regclass, columns text[] DEFAULT NULL, name text DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM splitplane._register(relation, true, NULL, columns, name);
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane.share(regclass, text[], text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.share(regclass, text[], text) TO splitplane_admin;
+COMMENT ON FUNCTION splitplane.share(regclass, text[], text) IS 'Puts a table into the plane that is the same for every tenant.';
+
+CREATE FUNCTION splitplane.unprotect(relation regclass) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    stale record;
+BEGIN
+    LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
+    SELECT r.saved, EXISTS (SELECT FROM pg_class AS c WHERE c.oid = r.relation) AS lives INTO stale
+      FROM splitplane.relations AS r WHERE r.relation = unprotect.relation;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION '% is not in the plane', coalesce(relation::text, 'NULL') USING ERRCODE = '42704';
+    END IF;
+    IF stale.lives THEN
+        PERFORM splitplane._withdraw(relation, splitplane._lock_relation(relation, false));
+    ELSE
+        DELETE FROM splitplane.relations AS r WHERE r.relation = unprotect.relation;
+        PERFORM splitplane._leave_schema(stale.saved ->> 'schema', (stale.saved ->> 'schema_usage')::boolean);
+    END IF;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane.unprotect(regclass) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.unprotect(regclass) TO splitplane_admin;
+COMMENT ON FUNCTION splitplane.unprotect(regclass) IS 'Takes a table out of the plane and puts its row-level security and grants back as they were.';

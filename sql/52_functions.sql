@@ -1,0 +1,99 @@
+-- allow_function and disallow_function: functions beyond the built-in allowlist.
+
+-- Always schema-qualified, so that no search_path can make the text mean another function.
+CREATE FUNCTION splitplane._signature(function regprocedure) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('%I.%I(%s)', n.nspname, p.proname,
+                  (SELECT string_agg(format_type(t.id, NULL), ', ' ORDER BY t.position) FROM unnest(p.proargtypes) WITH ORDINALITY AS t(id, position)))
+    FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
+    WHERE p.oid = function
+$$;
+REVOKE ALL ON FUNCTION splitplane._signature(regprocedure) FROM PUBLIC;
+
+CREATE FUNCTION splitplane.allow_function(function regprocedure) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    wanted text := splitplane._signature(function);
+    catalog_row record;
+    refusal text;
+    had_execute boolean;
+BEGIN
+    IF wanted IS NULL THEN
+        RAISE EXCEPTION 'function does not exist' USING ERRCODE = '42883';
+    END IF;
+    SELECT p.oid, p.proname, n.nspname, p.prokind, p.prosecdef, p.provolatile, pg_get_userbyid(p.proowner) AS owner,
+           array_append(p.proargtypes::oid[], p.prorettype) AS types,
+           EXISTS (SELECT FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid
+                   WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.refclassid = 'pg_extension'::regclass
+                     AND d.deptype = 'e' AND e.extname = 'splitplane') AS ours
+      INTO catalog_row
+      FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
+     WHERE p.oid = allow_function.function;
+    refusal := CASE
+        WHEN catalog_row.ours OR catalog_row.nspname = 'splitplane' THEN 'it belongs to splitplane'
+        WHEN catalog_row.nspname = 'information_schema' OR catalog_row.nspname LIKE 'pg\_temp%' THEN 'of its schema'
+        WHEN catalog_row.prokind = 'p' THEN 'it is a procedure'
+        -- Polymorphic and record types are pseudo-types too, and are fine; these hand over pointers or make no sense in a query.
+        WHEN EXISTS (SELECT FROM unnest(catalog_row.types) AS u(id) JOIN pg_type AS t ON t.oid = u.id
+                     WHERE t.typtype = 'p' AND t.typname NOT IN ('record', 'void', 'any') AND t.typname NOT LIKE 'any%') THEN
+            'it takes or returns an internal type'
+        -- Built-in functions with effects, or that read settings, files, catalogs, or run SQL given as text, step round
+        -- every check of the plane. Those left are clocks and dice.
+        WHEN catalog_row.nspname = 'pg_catalog' AND catalog_row.oid < 16384 AND catalog_row.provolatile = 'v'
+             AND catalog_row.proname NOT IN ('random', 'random_normal', 'clock_timestamp', 'timeofday', 'gen_random_uuid', 'uuidv4', 'uuidv7') THEN
+            'it has effects or reads more than the plane'
+        WHEN catalog_row.nspname = 'pg_catalog' AND catalog_row.oid < 16384 AND catalog_row.provolatile = 's'
+             AND (catalog_row.proname ~ '^(pg_|has_|to_reg|txid_|inet_(client|server)_|current_(setting|schema)|row_security_|format_type|version$)'
+                  OR catalog_row.proname ~ '^((table|schema|database)_to_xml|(obj|col|shobj)_description)') THEN
+            'it reads more than the plane'
+    END;
+    IF refusal IS NOT NULL THEN
+        RAISE EXCEPTION 'function % cannot be in the plane: %', wanted, refusal USING ERRCODE = '42501';
+    END IF;
+
+    LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
+    IF EXISTS (SELECT FROM splitplane.functions AS f WHERE f.function = allow_function.function) THEN
+        RETURN;
+    END IF;
+    -- A row of another owner's function of the same name is no permission for this one.
+    DELETE FROM splitplane.allowed_functions AS f WHERE f.signature = wanted;
+    IF catalog_row.prosecdef THEN
+        RAISE WARNING 'function % runs with the rights of %, not of splitplane_reader: row-level security holds in it only as far as it holds for that role',
+            wanted, catalog_row.owner;
+    END IF;
+    had_execute := has_function_privilege('splitplane_reader', catalog_row.oid, 'EXECUTE');
+    INSERT INTO splitplane.allowed_functions (signature, saved)
+    VALUES (wanted, jsonb_build_object('owner', catalog_row.owner, 'security_definer', catalog_row.prosecdef, 'schema', catalog_row.nspname,
+            'schema_usage', splitplane._use_schema(catalog_row.nspname), 'execute', had_execute));
+    IF NOT had_execute THEN
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO splitplane_reader', wanted);
+    END IF;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane.allow_function(regprocedure) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.allow_function(regprocedure) TO splitplane_admin;
+COMMENT ON FUNCTION splitplane.allow_function(regprocedure) IS 'Lets untrusted SQL call a function beyond the built-in allowlist.';
+
+CREATE FUNCTION splitplane.disallow_function(function regprocedure) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    wanted text := splitplane._signature(function);
+    kept jsonb;
+BEGIN
+    LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
+    DELETE FROM splitplane.allowed_functions AS f WHERE f.signature = wanted RETURNING f.saved INTO kept;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'function % is not allowed', coalesce(wanted, function::text, 'NULL') USING ERRCODE = '42704';
+    END IF;
+    IF NOT (kept ->> 'execute')::boolean THEN
+        EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM splitplane_reader', wanted);
+    END IF;
+    PERFORM splitplane._leave_schema(kept ->> 'schema', (kept ->> 'schema_usage')::boolean);
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane.disallow_function(regprocedure) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.disallow_function(regprocedure) TO splitplane_admin;
+COMMENT ON FUNCTION splitplane.disallow_function(regprocedure) IS 'Takes back what allow_function gave.';

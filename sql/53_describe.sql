@@ -1,0 +1,91 @@
+-- describe: the plane as a model is shown it. Plane names only: no schema, no hidden column, no scope, no row.
+
+-- A type as one would write it in a query; enums by their labels, domains by what they are made of, so that no name from
+-- outside the plane is shown.
+CREATE FUNCTION splitplane._describe_type(type_id oid, type_modifier integer) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE
+        WHEN t.typtype = 'd' THEN splitplane._describe_type(t.typbasetype, t.typtypmod)
+        WHEN t.typtype = 'e' THEN
+            (SELECT 'enum (' || string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder) || ')' FROM pg_enum AS e WHERE e.enumtypid = t.oid)
+        WHEN t.typsubscript = 'array_subscript_handler'::regproc THEN splitplane._describe_type(t.typelem, type_modifier) || '[]'
+        ELSE format_type(t.oid, type_modifier)
+    END
+    FROM pg_type AS t WHERE t.oid = type_id
+$$;
+REVOKE ALL ON FUNCTION splitplane._describe_type(oid, integer) FROM PUBLIC;
+
+-- One line, whatever the comment holds: a line break would let a comment pose as a line of the description.
+CREATE FUNCTION splitplane._describe_comment(comment text) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(' -- ' || nullif(btrim(regexp_replace(comment, '[[:cntrl:][:space:]]+', ' ', 'g')), ''), '')
+$$;
+REVOKE ALL ON FUNCTION splitplane._describe_comment(text) FROM PUBLIC;
+
+CREATE FUNCTION splitplane.describe() RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH plane_columns AS (
+        SELECT r.relation, r.name, a.attnum, a.attname, a.attname = ANY (r.columns) AS visible
+        FROM splitplane.relations AS r
+        JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped
+             AND (a.attname = ANY (r.columns) OR r.scope ? a.attname::text)
+    ),
+    column_lines AS (
+        SELECT a.attrelid AS relation,
+               string_agg(format(E'\n  %I %s%s%s', a.attname, splitplane._describe_type(a.atttypid, a.atttypmod),
+                                 CASE WHEN a.attnotnull THEN ' not null' ELSE '' END,
+                                 splitplane._describe_comment(col_description(a.attrelid, a.attnum))), '' ORDER BY a.attnum) AS lines
+        FROM plane_columns AS p JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum = p.attnum
+        WHERE p.visible
+        GROUP BY a.attrelid
+    ),
+    -- A key is shown without the scope columns that the plane hides, since within one tenant it is unique and complete
+    -- without them, and not at all when another part of it is hidden.
+    primary_keys AS (
+        SELECT c.conrelid AS relation, E'\n  primary key (' || string_agg(quote_ident(p.attname), ', ' ORDER BY k.position) FILTER (WHERE p.visible) || ')' AS line
+        FROM pg_constraint AS c
+        CROSS JOIN LATERAL unnest(c.conkey) WITH ORDINALITY AS k(attnum, position)
+        JOIN splitplane.relations AS r ON r.relation = c.conrelid
+        LEFT JOIN plane_columns AS p ON p.relation = c.conrelid AND p.attnum = k.attnum
+        WHERE c.contype = 'p'
+        GROUP BY c.oid, c.conrelid
+        HAVING bool_and(p.attnum IS NOT NULL)
+    ),
+    foreign_keys AS (
+        SELECT c.oid, c.conrelid AS relation,
+               format(E'\n  foreign key (%s) references %I (%s)',
+                      string_agg(quote_ident(f.attname), ', ' ORDER BY k.position) FILTER (WHERE f.visible AND t.visible), target.name,
+                      string_agg(quote_ident(t.attname), ', ' ORDER BY k.position) FILTER (WHERE f.visible AND t.visible)) AS line
+        FROM pg_constraint AS c
+        CROSS JOIN LATERAL unnest(c.conkey, c.confkey) WITH ORDINALITY AS k(from_attnum, to_attnum, position)
+        JOIN splitplane.relations AS source ON source.relation = c.conrelid
+        JOIN splitplane.relations AS target ON target.relation = c.confrelid
+        LEFT JOIN plane_columns AS f ON f.relation = c.conrelid AND f.attnum = k.from_attnum
+        LEFT JOIN plane_columns AS t ON t.relation = c.confrelid AND t.attnum = k.to_attnum
+        WHERE c.contype = 'f' AND c.conparentid = 0
+        GROUP BY c.oid, c.conrelid, target.name
+        HAVING bool_and(f.attnum IS NOT NULL AND t.attnum IS NOT NULL) AND bool_or(f.visible AND t.visible)
+    ),
+    relation_texts AS (
+        SELECT r.name,
+               'table ' || quote_ident(r.name) || splitplane._describe_comment(obj_description(r.relation, 'pg_class')) || l.lines
+               || coalesce((SELECT p.line FROM primary_keys AS p WHERE p.relation = r.relation), '')
+               || coalesce((SELECT string_agg(f.line, '' ORDER BY f.line) FROM foreign_keys AS f WHERE f.relation = r.relation), '') AS text
+        FROM splitplane.relations AS r JOIN column_lines AS l ON l.relation = r.relation
+    ),
+    function_texts AS (
+        SELECT format('function %I(%s) returns %s%s', p.proname,
+                      (SELECT string_agg(splitplane._describe_type(t.id, -1), ', ' ORDER BY t.position) FROM unnest(p.proargtypes) WITH ORDINALITY AS t(id, position)),
+                      CASE WHEN p.proretset THEN 'setof ' ELSE '' END || splitplane._describe_type(p.prorettype, -1),
+                      splitplane._describe_comment(obj_description(p.oid, 'pg_proc'))) AS text
+        FROM splitplane.functions AS f JOIN pg_proc AS p ON p.oid = f.function
+    )
+    SELECT coalesce(string_agg(d.text, E'\n' ORDER BY d.part, d.text), '')
+    FROM (SELECT 1 AS part, t.text FROM relation_texts AS t UNION ALL SELECT 2, f.text FROM function_texts AS f) AS d
+$$;
+REVOKE ALL ON FUNCTION splitplane.describe() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.describe() TO splitplane_admin;
+COMMENT ON FUNCTION splitplane.describe() IS 'The plane as the model is shown it.';

@@ -1,0 +1,193 @@
+-- Findings about the plane's relations that do not break isolation by themselves.
+
+CREATE FUNCTION splitplane._relation_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH plane AS (
+        SELECT r.relation, r.name, r.shared, r.scope, r.columns, r.had_row_security, r.saved,
+               c.relkind, c.relpages, c.relnamespace, c.relrowsecurity, c.relispartition, c.relacl
+        FROM splitplane.relations AS r JOIN pg_class AS c ON c.oid = r.relation
+    ),
+    scope_columns AS (
+        SELECT p.relation, p.relkind, p.relpages, s.key AS column_name, s.value AS claim, a.attnum, a.attnotnull, splitplane._base_type(a.atttypid) AS base
+        FROM plane AS p
+        CROSS JOIN LATERAL jsonb_each_text(p.scope) AS s
+        JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attname = s.key AND a.attnum > 0 AND NOT a.attisdropped
+    )
+    SELECT 'warning', r.name, 'Its table was dropped.', format('SELECT splitplane.unprotect(%s::pg_catalog.regclass);', r.relation::oid)
+    FROM splitplane.relations AS r
+    WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = r.relation)
+    UNION ALL
+    SELECT 'warning', p.relation::text, format('Column %I of the plane does not exist any more.', w.name), splitplane._register_again(p.relation)
+    FROM plane AS p CROSS JOIN LATERAL unnest(p.columns) AS w(name)
+    WHERE NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = p.relation AND a.attname = w.name AND a.attnum > 0 AND NOT a.attisdropped)
+    UNION ALL
+    SELECT 'warning', p.relation::text,
+           format('Column %I has got type %s, which the plane does not carry.', a.attname, format_type(a.atttypid, a.atttypmod)),
+           CASE WHEN p.shared THEN format('SELECT splitplane.share(%L, %L, %L);', p.relation, array_remove(p.columns, a.attname::text), p.name)
+                ELSE format('SELECT splitplane.protect(%L, %L, %L, %L);', p.relation, p.scope, array_remove(p.columns, a.attname::text), p.name) END
+    FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attname = ANY (p.columns) AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE NOT splitplane._type_is_safe(a.atttypid)
+    UNION ALL
+    SELECT 'info', p.relation::text, format('Column %I was added after the table was registered and is not in the plane.', a.attname),
+           format(CASE WHEN p.shared THEN 'SELECT splitplane.share(%1$L, name => %3$L);' ELSE 'SELECT splitplane.protect(%1$L, %2$L, name => %3$L);' END, p.relation, p.scope, p.name)
+    FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE (p.saved ->> 'all_columns')::boolean AND a.attname <> ALL (p.columns)
+    UNION ALL
+    SELECT 'info', p.relation::text,
+           'It was altered since it was registered, or restored from a dump: its fences hold, but every new session checks them the long way.', splitplane._register_again(p.relation)
+    FROM plane AS p JOIN splitplane._fences AS f ON f.relation = p.relation
+    WHERE f.fingerprint IS DISTINCT FROM p.saved ->> 'fingerprint'
+      AND NOT EXISTS (SELECT FROM splitplane._critical_findings(ARRAY[p.relation]))
+    UNION ALL
+    SELECT 'warning', p.relation::text,
+           format('splitplane_reader may not read %s, so queries on the relation fail.', string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)),
+           splitplane._register_again(p.relation)
+    FROM plane AS p
+    JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped AND (a.attname = ANY (p.columns) OR p.scope ? a.attname::text)
+    WHERE NOT has_column_privilege('splitplane_reader', p.relation, a.attnum, 'SELECT') OR NOT has_schema_privilege('splitplane_reader', p.relnamespace, 'USAGE')
+    GROUP BY p.relation
+    UNION ALL
+    SELECT 'warning', p.relation::text,
+           'Row-level security is on and its policy splitplane_read is missing: its rows may not be seen.', splitplane._register_again(p.relation)
+    FROM plane AS p
+    WHERE p.relrowsecurity
+      AND NOT EXISTS (SELECT FROM pg_policy AS y WHERE y.polrelid = p.relation AND y.polname = 'splitplane_read' AND y.polpermissive
+                      AND y.polroles = ARRAY[to_regrole('splitplane_reader')::oid])
+    UNION ALL
+    SELECT 'warning', p.relation::text,
+           'Its policy splitplane_others is missing: other roles than its owner see no rows or fewer than before it was protected.', splitplane._register_again(p.relation)
+    FROM plane AS p
+    WHERE NOT p.shared AND NOT p.had_row_security AND p.relrowsecurity
+      AND NOT EXISTS (SELECT FROM pg_policy AS y WHERE y.polrelid = p.relation AND y.polname = 'splitplane_others')
+    UNION ALL
+    SELECT 'warning', p.relation::text,
+           format('Its own permissive policy %I has no effect, since splitplane_others lets every role work as before the table was protected.', y.polname),
+           format('UPDATE splitplane.relations SET had_row_security = true WHERE relation = %L::pg_catalog.regclass; DROP POLICY splitplane_others ON %s;', p.relation, p.relation)
+    FROM plane AS p JOIN pg_policy AS y ON y.polrelid = p.relation AND y.polpermissive AND y.polname NOT IN ('splitplane_read', 'splitplane_others')
+    WHERE NOT p.shared AND NOT p.had_row_security AND y.polroles <> ARRAY[to_regrole('splitplane_reader')::oid]
+      AND EXISTS (SELECT FROM pg_policy AS o WHERE o.polrelid = p.relation AND o.polname = 'splitplane_others')
+    UNION ALL
+    SELECT 'info', p.relation::text,
+           format('Its own restrictive policy %I binds splitplane_reader too: answers may hold fewer rows, and queries fail if it needs what the reader lacks.', y.polname),
+           format('ALTER POLICY %I ON %s TO %s;', y.polname, p.relation, 'application_role')
+    FROM plane AS p JOIN pg_policy AS y ON y.polrelid = p.relation AND NOT y.polpermissive AND y.polname <> 'splitplane_scope'
+    WHERE y.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid]
+    UNION ALL
+    SELECT 'warning', p.relation::text,
+           'PUBLIC may read all its columns, so splitplane_reader''s column grants hide none of them.', format('REVOKE SELECT ON %s FROM PUBLIC;', p.relation)
+    FROM plane AS p CROSS JOIN aclexplode(p.relacl) AS g
+    WHERE g.grantee = 0 AND g.privilege_type = 'SELECT'
+      AND EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
+                  AND a.attname <> ALL (p.columns) AND NOT p.scope ? a.attname::text)
+    UNION ALL
+    SELECT 'warning', p.relation::text,
+           format('It is shared, the same for everyone, but has column %I, which binds other tables to a tenant.', a.attname),
+           format('SELECT splitplane.protect(%L, %L, %L, %L);', p.relation, jsonb_build_object(a.attname, 'tenant'), p.columns, p.name)
+    FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE p.shared AND a.attname::text IN (SELECT s.column_name FROM scope_columns AS s WHERE s.claim = 'tenant')
+    UNION ALL
+    -- Under row-level security a condition that may leak cannot use its own index before the tenant's, so this one matters.
+    SELECT CASE WHEN s.relpages > 100 OR s.relkind = 'p' THEN 'warning' ELSE 'info' END, s.relation::text,
+           format('No index starts with tenant column %I.', s.column_name),
+           format('CREATE INDEX %sON %s (%I);', CASE WHEN s.relkind = 'p' THEN '' ELSE 'CONCURRENTLY ' END, s.relation, s.column_name)
+    FROM scope_columns AS s
+    WHERE s.claim = 'tenant'
+      AND NOT EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = s.relation AND i.indisvalid AND i.indpred IS NULL AND i.indkey[0] = s.attnum)
+      -- Partitions by the tenant itself are what the index would be.
+      AND NOT EXISTS (SELECT FROM pg_partitioned_table AS t WHERE t.partrelid = s.relation AND t.partstrat = 'l' AND t.partattrs[0] = s.attnum)
+    UNION ALL
+    SELECT 'warning', s.relation::text, format('Tenant column %I may be NULL; such rows belong to no tenant and are never seen.', s.column_name),
+           format('ALTER TABLE %s ALTER COLUMN %I SET NOT NULL;', s.relation, s.column_name)
+    FROM scope_columns AS s
+    WHERE s.claim = 'tenant' AND NOT s.attnotnull
+    UNION ALL
+    -- The equality of the type itself, or of what it stands in for: text for varchar, anyenum for enums.
+    SELECT 'warning', s.relation::text,
+           format('Scope column %I has type %s, %s.', s.column_name, format_type(s.base, -1),
+                  CASE WHEN q.leakproof THEN 'which the planner cannot merge with the plane''s condition'
+                       ELSE 'whose equality is not leakproof: indexes and statistics are not used under row-level security' END),
+           format('SELECT splitplane.unprotect(%1$L); ALTER TABLE %1$s ALTER COLUMN %2$I TYPE %3$s; %4$s', s.relation, s.column_name,
+                  CASE WHEN s.base = 'numeric'::regtype THEN 'bigint' ELSE 'text' END, splitplane._register_again(s.relation))
+    FROM scope_columns AS s
+    JOIN pg_type AS t ON t.oid = s.base
+    LEFT JOIN LATERAL (
+        SELECT f.proleakproof AS leakproof
+        FROM pg_operator AS o JOIN pg_proc AS f ON f.oid = o.oprcode
+        WHERE o.oprname = '=' AND o.oprnamespace = 'pg_catalog'::regnamespace AND o.oprleft = o.oprright
+          AND o.oprleft = CASE WHEN s.base = 'varchar'::regtype THEN 'text'::regtype WHEN t.typtype = 'e' THEN 'anyenum'::regtype ELSE s.base END
+    ) AS q ON true
+    WHERE q.leakproof IS NOT TRUE OR s.base NOT IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'text'::regtype, 'varchar'::regtype, 'uuid'::regtype)
+    UNION ALL
+    SELECT 'warning', p.relation::text,
+           'It has become a partition: reading the partitioned table above it passes by its policies.', format('SELECT splitplane.unprotect(%L);', p.relation)
+    FROM plane AS p
+    WHERE p.relispartition
+$$;
+REVOKE ALL ON FUNCTION splitplane._relation_findings() FROM PUBLIC;
+
+-- Ways round a protected relation: views and materialized views over it, and its partitions and children.
+CREATE FUNCTION splitplane._bypass_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH RECURSIVE family(relation, ancestor, is_child) AS (
+        SELECT r.relation::oid, r.relation, false FROM splitplane.relations AS r WHERE NOT r.shared
+        UNION
+        SELECT i.inhrelid, f.ancestor, true FROM family AS f JOIN pg_inherits AS i ON i.inhparent = f.relation
+    ),
+    dependants(relation, ancestor) AS (
+        SELECT f.relation, f.ancestor FROM family AS f
+        UNION
+        SELECT w.ev_class, s.ancestor
+        FROM dependants AS s
+        JOIN pg_depend AS d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = s.relation AND d.classid = 'pg_rewrite'::regclass
+        JOIN pg_rewrite AS w ON w.oid = d.objid
+        WHERE w.ev_class <> s.relation
+    ),
+    -- Who may read it that ought not to: the reader by any way, or everybody.
+    readable AS (
+        SELECT c.oid, c.relkind, c.reloptions,
+               has_any_column_privilege('splitplane_reader', c.oid, 'SELECT') AS by_reader
+        FROM pg_class AS c
+        WHERE c.relkind IN ('v', 'm', 'r', 'p', 'f')
+    )
+    SELECT 'warning', c.oid::regclass::text,
+           format('%s over %s shows every tenant''s rows and splitplane_reader%s may read it.',
+                  CASE WHEN c.relkind = 'm' THEN 'This materialized view' ELSE 'This view without security_invoker' END,
+                  string_agg(s.ancestor::text, ', ' ORDER BY s.ancestor::text), ' (by itself or by PUBLIC)'),
+           CASE WHEN c.relkind = 'v' THEN format('ALTER VIEW %s SET (security_invoker = true);', c.oid::regclass)
+                ELSE format('REVOKE ALL ON %s FROM PUBLIC, splitplane_reader;', c.oid::regclass) END
+    FROM dependants AS s JOIN readable AS c ON c.oid = s.relation
+    WHERE c.by_reader
+      AND (c.relkind = 'm' OR (c.relkind = 'v' AND NOT coalesce((SELECT lower(o.option_value) IN ('true', 'on', 'yes', '1')
+                                                             FROM pg_options_to_table(c.reloptions) AS o
+                                                             WHERE o.option_name = 'security_invoker'), false)))
+    GROUP BY c.oid, c.relkind
+    UNION ALL
+    SELECT 'warning', c.oid::regclass::text,
+           format('It is a partition or child of %s, whose policies do not apply when it is read itself, and splitplane_reader (by itself or by PUBLIC) may read it.', f.ancestor),
+           format('REVOKE ALL ON %s FROM PUBLIC, splitplane_reader;', c.oid::regclass)
+    FROM family AS f JOIN readable AS c ON c.oid = f.relation
+    WHERE f.is_child AND c.by_reader
+      AND NOT EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = c.oid)
+$$;
+REVOKE ALL ON FUNCTION splitplane._bypass_findings() FROM PUBLIC;
+
+CREATE FUNCTION splitplane.doctor() RETURNS TABLE (severity text, object text, finding text, fix text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT f.severity, f.object, f.finding, f.fix
+    FROM (
+        SELECT 'critical' AS severity, c.object, c.finding, c.fix FROM splitplane._critical_findings() AS c
+        UNION ALL SELECT p.severity, p.object, p.finding, p.fix FROM splitplane._server_problems() AS p WHERE p.severity <> 'critical'
+        UNION ALL SELECT r.* FROM splitplane._relation_findings() AS r
+        UNION ALL SELECT b.* FROM splitplane._bypass_findings() AS b
+        UNION ALL SELECT r.* FROM splitplane._role_findings() AS r
+        UNION ALL SELECT f.* FROM splitplane._function_findings() AS f
+        UNION ALL SELECT i.* FROM splitplane._identity_findings() AS i
+    ) AS f
+    ORDER BY CASE f.severity WHEN 'critical' THEN 1 WHEN 'warning' THEN 2 ELSE 3 END, f.object, f.finding
+$$;
+REVOKE ALL ON FUNCTION splitplane.doctor() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.doctor() TO splitplane_admin;
+COMMENT ON FUNCTION splitplane.doctor() IS 'What is wrong with the plane, each finding with the SQL that mends it. ask refuses while a critical one is open.';

@@ -1,0 +1,29 @@
+-- Last of all: whoever has been given something here by ALTER DEFAULT PRIVILEGES of the installing superuser loses it.
+DO $privileges$
+DECLARE
+    given record;
+BEGIN
+    FOR given IN
+        SELECT 'TABLE ' || c.oid::pg_catalog.regclass AS object, g.grantee
+        FROM pg_catalog.pg_class AS c CROSS JOIN pg_catalog.aclexplode(c.relacl) AS g
+        WHERE c.relnamespace = 'splitplane'::pg_catalog.regnamespace AND c.relkind IN ('r', 'v') AND g.grantee <> c.relowner
+        UNION
+        SELECT 'FUNCTION ' || p.oid::pg_catalog.regprocedure, g.grantee
+        FROM pg_catalog.pg_proc AS p CROSS JOIN pg_catalog.aclexplode(p.proacl) AS g
+        WHERE g.grantee <> p.proowner
+          AND (p.pronamespace = 'splitplane'::pg_catalog.regnamespace
+               OR p.oid IN ('@extschema@.ask(jsonb, text, text)'::pg_catalog.regprocedure, '@extschema@.ask_rows(jsonb, text, text)'::pg_catalog.regprocedure,
+                            '@extschema@.ask_dry_run(jsonb, text, text)'::pg_catalog.regprocedure))
+        UNION
+        SELECT 'SCHEMA splitplane', g.grantee
+        FROM pg_catalog.pg_namespace AS n CROSS JOIN pg_catalog.aclexplode(n.nspacl) AS g
+        WHERE n.nspname = 'splitplane' AND g.grantee <> n.nspowner
+    LOOP
+        IF given.grantee = 0 THEN
+            EXECUTE pg_catalog.format('REVOKE ALL ON %s FROM PUBLIC', given.object);
+        ELSIF pg_catalog.pg_get_userbyid(given.grantee) NOT IN ('splitplane_reader', 'splitplane_caller', 'splitplane_admin') THEN
+            EXECUTE pg_catalog.format('REVOKE ALL ON %s FROM %I', given.object, pg_catalog.pg_get_userbyid(given.grantee));
+        END IF;
+    END LOOP;
+END
+$privileges$;

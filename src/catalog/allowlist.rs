@@ -1,0 +1,47 @@
+//! PostgreSQL's own functions and types that untrusted SQL may use; read once per backend.
+
+use super::load::oid;
+use super::plane::Builtins;
+use crate::error::StageResult;
+use crate::pgx::lookup::Lookup;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+thread_local! {
+    static CACHE: RefCell<Option<Rc<Builtins>>> = const { RefCell::new(None) };
+    static ENTRIES: Lookup = const { Lookup::new(include_str!("functions.sql"), 0) };
+}
+
+/// Pseudo-types stand for others in signatures and cannot be written; `regconfig` would look up the catalog.
+const NOT_WRITTEN: [&str; 3] = ["any", "record", "regconfig"];
+
+/// Types that an expression may have beside those that may be written: rows of subqueries, and untyped literals.
+const EXPRESSION_ONLY: [u32; 3] = [RECORD, RECORD_ARRAY, UNKNOWN];
+const RECORD: u32 = 2249;
+const RECORD_ARRAY: u32 = 2287;
+const UNKNOWN: u32 = 705;
+
+/// The allowlist. Must be called as the extension's owner.
+pub fn builtins() -> StageResult<Rc<Builtins>> {
+    if let Some(known) = CACHE.with(|cache| cache.borrow().clone()) {
+        return Ok(known);
+    }
+    let mut builtins = Builtins::default();
+    for row in ENTRIES.with(|lookup| lookup.rows(&[]))? {
+        let (kind, name) = (row.first().cloned().flatten(), row.get(2).cloned().flatten().unwrap_or_default());
+        let entry = oid(row.get(1))?;
+        if kind.as_deref() == Some("function") {
+            builtins.functions.insert(entry);
+            builtins.names.insert(name);
+        } else {
+            builtins.types.insert(entry);
+            if !name.starts_with('_') && !name.starts_with("any") && !NOT_WRITTEN.contains(&name.as_str()) {
+                builtins.type_names.insert(name);
+            }
+        }
+    }
+    builtins.types.extend(EXPRESSION_ONLY.map(pgrx::pg_sys::Oid::from));
+    let builtins = Rc::new(builtins);
+    CACHE.with(|cache| *cache.borrow_mut() = Some(Rc::clone(&builtins)));
+    Ok(builtins)
+}

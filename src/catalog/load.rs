@@ -1,0 +1,165 @@
+//! Loads the plane cache and keeps it honest: it is read again whenever anything it was built from changed, and a
+//! critical finding of `doctor()` closes it.
+
+use super::allowlist;
+use super::plane::{AllowedFunction, Plane, PlaneColumn, PlaneRelation, PolicyFunctions, ScopeBinding};
+use crate::error::{Refusal, StageResult, State};
+use crate::pgx::invalidation;
+use crate::pgx::lookup::Lookup;
+use crate::pgx::server;
+use pgrx::pg_sys::Oid;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+
+thread_local! {
+    static CACHE: RefCell<Option<Rc<Plane>>> = const { RefCell::new(None) };
+    static COLUMNS: Lookup = const { Lookup::new(include_str!("load.sql"), 0) };
+    static FUNCTIONS: Lookup = const { Lookup::new(FUNCTIONS_SQL, 0) };
+    static WATCHED: Lookup = const { Lookup::new(WATCHED_SQL, 0) };
+    static POLICY: Lookup = const { Lookup::new(POLICY_SQL, 0) };
+    static FINDING: Lookup = const { Lookup::new("SELECT splitplane._critical_finding()", 0) };
+}
+
+const FUNCTIONS_SQL: &str = "SELECT f.function::pg_catalog.oid::pg_catalog.text, n.nspname::pg_catalog.text, \
+     p.proname::pg_catalog.text FROM splitplane.functions AS f \
+     JOIN pg_catalog.pg_proc AS p ON p.oid = f.function JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace";
+
+const WATCHED_SQL: &str = "SELECT relation::pg_catalog.oid::pg_catalog.text FROM splitplane.relations UNION ALL \
+     SELECT 'splitplane.relations'::pg_catalog.regclass::pg_catalog.oid::pg_catalog.text UNION ALL \
+     SELECT 'splitplane.allowed_functions'::pg_catalog.regclass::pg_catalog.oid::pg_catalog.text";
+
+const POLICY_SQL: &str = "SELECT 'splitplane.claim(text)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
+     'splitplane.claim_list(text)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
+     'splitplane.among(anyelement,anyarray)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text";
+
+/// The plane as it is now, or 55000 while a finding that breaks isolation is open. Must be called as the owner.
+pub fn current() -> StageResult<Rc<Plane>> {
+    invalidation::register();
+    if !invalidation::is_stale()
+        && let Some(plane) = CACHE.with(|cache| cache.borrow().clone())
+    {
+        return Ok(plane);
+    }
+    CACHE.with(|cache| *cache.borrow_mut() = None);
+    // Watched before it is read: a change that comes in between makes the result stale at once.
+    watch()?;
+    invalidation::mark_fresh();
+    let plane = load().inspect_err(|_| invalidation::mark_stale())?;
+    CACHE.with(|cache| *cache.borrow_mut() = Some(Rc::clone(&plane)));
+    Ok(plane)
+}
+
+fn watch() -> StageResult<()> {
+    let rows = WATCHED.with(|lookup| lookup.rows(&[]))?;
+    let relations = rows.iter().map(|row| oid(row.first())).collect::<StageResult<HashSet<Oid>>>()?;
+    invalidation::watch(relations);
+    Ok(())
+}
+
+fn load() -> StageResult<Rc<Plane>> {
+    if let Some(finding) = first_text(&FINDING.with(|lookup| lookup.rows(&[]))?) {
+        return Err(Refusal::new(
+            State::Unsafe,
+            "the plane is closed: splitplane.doctor() names a finding that breaks isolation",
+        )
+        .with_detail(finding));
+    }
+    let reader = server::role(c"splitplane_reader")
+        .ok_or_else(|| Refusal::new(State::Unsafe, "the role splitplane_reader does not exist"))?;
+    let relations = relations()?;
+    let builtins = allowlist::builtins()?;
+    let column_types = relations
+        .values()
+        .flat_map(|relation| relation.columns.iter().map(|column| column.type_oid))
+        .filter(|type_oid| !builtins.types.contains(type_oid))
+        .collect();
+    Ok(Rc::new(Plane { relations, allowed: allowed()?, column_types, builtins, reader, policy: policy()? }))
+}
+
+fn relations() -> StageResult<HashMap<String, Rc<PlaneRelation>>> {
+    let mut found: HashMap<String, PlaneRelation> = HashMap::new();
+    for row in COLUMNS.with(|lookup| lookup.rows(&[]))? {
+        let [relation, schema, table, name, shared, column, attribute, type_oid, base, in_plane, claim, in_key] =
+            row.as_slice()
+        else {
+            return Err(unreadable());
+        };
+        let name = text(name)?;
+        let entry = match found.entry(name.clone()) {
+            std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
+            std::collections::hash_map::Entry::Vacant(entry) => entry.insert(PlaneRelation {
+                oid: oid(Some(relation))?,
+                schema: text(schema)?,
+                table: text(table)?,
+                name,
+                is_shared: flag(shared)?,
+                columns: Vec::new(),
+                scope: Vec::new(),
+                primary_key: Vec::new(),
+            }),
+        };
+        let column = PlaneColumn {
+            name: text(column)?,
+            attribute: text(attribute)?.parse().map_err(|_| unreadable())?,
+            type_oid: oid(Some(type_oid))?,
+        };
+        if flag(in_key)? {
+            entry.primary_key.push(column.name.clone());
+        }
+        if let Some(claim) = claim {
+            let base_type = oid(Some(base))?;
+            entry.scope.push(ScopeBinding { column: column.clone(), base_type, claim: claim.clone() });
+        }
+        if flag(in_plane)? {
+            entry.columns.push(column);
+        }
+    }
+    if found.values().any(|relation| relation.is_shared != relation.scope.is_empty()) {
+        return Err(Refusal::new(State::Unsafe, "a plane relation has lost its scope column").with_detail("scope"));
+    }
+    Ok(found.into_iter().map(|(name, relation)| (name, Rc::new(relation))).collect())
+}
+
+fn allowed() -> StageResult<Vec<AllowedFunction>> {
+    FUNCTIONS
+        .with(|lookup| lookup.rows(&[]))?
+        .iter()
+        .map(|row| {
+            let [function, schema, name] = row.as_slice() else { return Err(unreadable()) };
+            Ok(AllowedFunction { oid: oid(Some(function))?, schema: text(schema)?, name: text(name)? })
+        })
+        .collect()
+}
+
+fn policy() -> StageResult<PolicyFunctions> {
+    let rows = POLICY.with(|lookup| lookup.rows(&[]))?;
+    let Some([claim, claim_list, among]) = rows.first().map(Vec::as_slice) else { return Err(unreadable()) };
+    Ok(PolicyFunctions { claim: oid(Some(claim))?, claim_list: oid(Some(claim_list))?, among: oid(Some(among))? })
+}
+
+fn unreadable() -> Refusal {
+    Refusal::new(State::Internal, "internal error; the server log has the details")
+        .with_detail("the plane's configuration could not be read")
+}
+
+fn first_text(rows: &[Vec<Option<String>>]) -> Option<String> {
+    rows.first().and_then(|row| row.first().cloned()).flatten()
+}
+
+fn text(value: &Option<String>) -> StageResult<String> {
+    value.clone().ok_or_else(unreadable)
+}
+
+fn flag(value: &Option<String>) -> StageResult<bool> {
+    match value.as_deref() {
+        Some("true") => Ok(true),
+        Some("false") => Ok(false),
+        _ => Err(unreadable()),
+    }
+}
+
+pub(super) fn oid(value: Option<&Option<String>>) -> StageResult<Oid> {
+    let text = value.and_then(Option::as_deref).ok_or_else(unreadable)?;
+    text.parse::<u32>().map(Oid::from).map_err(|_| unreadable())
+}

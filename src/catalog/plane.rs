@@ -1,0 +1,129 @@
+//! The plane as a snapshot: relations, columns, functions and types that untrusted SQL may name.
+
+use pgrx::pg_sys::Oid;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+
+/// One column of a plane relation.
+#[derive(Debug, Clone)]
+pub struct PlaneColumn {
+    /// Its name.
+    pub name: String,
+    /// Its attribute number.
+    pub attribute: i16,
+    /// Its type.
+    pub type_oid: Oid,
+}
+
+/// One scope condition: a column bound to a claim.
+#[derive(Debug, Clone)]
+pub struct ScopeBinding {
+    /// The column.
+    pub column: PlaneColumn,
+    /// The column's type with domains taken off.
+    pub base_type: Oid,
+    /// The claim.
+    pub claim: String,
+}
+
+impl ScopeBinding {
+    /// `tenant`, `business` and `subject` are one value and compare by equality; every other claim is a list.
+    pub fn is_list(&self) -> bool {
+        !matches!(self.claim.as_str(), "tenant" | "business" | "subject")
+    }
+}
+
+/// One relation of the plane.
+#[derive(Debug, Clone)]
+pub struct PlaneRelation {
+    /// The table.
+    pub oid: Oid,
+    /// The table's schema.
+    pub schema: String,
+    /// The table's name.
+    pub table: String,
+    /// The name in the plane.
+    pub name: String,
+    /// The same for everyone: no scope.
+    pub is_shared: bool,
+    /// The columns that untrusted SQL may name, in the table's order.
+    pub columns: Vec<PlaneColumn>,
+    /// The scope conditions, in order of column number.
+    pub scope: Vec<ScopeBinding>,
+    /// The primary key's columns by name; empty without one.
+    pub primary_key: Vec<String>,
+}
+
+/// A function that a DBA allowed, outside pg_catalog.
+#[derive(Debug, Clone)]
+pub struct AllowedFunction {
+    /// The function.
+    pub oid: Oid,
+    /// Its schema.
+    pub schema: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// The allowlist of PostgreSQL's own functions; the same for every database of a server.
+#[derive(Debug, Default)]
+pub struct Builtins {
+    /// By OID.
+    pub functions: HashSet<Oid>,
+    /// By name.
+    pub names: HashSet<String>,
+    /// Types by OID that may appear in an expression.
+    pub types: HashSet<Oid>,
+    /// Types by name that may be written.
+    pub type_names: HashSet<String>,
+}
+
+/// What the proof looks for in the policies.
+#[derive(Debug, Clone, Copy)]
+pub struct PolicyFunctions {
+    /// `splitplane.claim`.
+    pub claim: Oid,
+    /// `splitplane.claim_list`.
+    pub claim_list: Oid,
+    /// `splitplane.among`.
+    pub among: Oid,
+}
+
+/// The whole plane.
+#[derive(Debug)]
+pub struct Plane {
+    /// By plane name.
+    pub relations: HashMap<String, Rc<PlaneRelation>>,
+    /// Functions that a DBA allowed.
+    pub allowed: Vec<AllowedFunction>,
+    /// Types of plane columns beside the built-in ones (enums, domains, their arrays).
+    pub column_types: HashSet<Oid>,
+    /// PostgreSQL's own functions and types.
+    pub builtins: Rc<Builtins>,
+    /// The reader role.
+    pub reader: Oid,
+    /// The functions of the policies.
+    pub policy: PolicyFunctions,
+}
+
+impl Plane {
+    /// The relation of a plane name.
+    pub fn relation(&self, name: &str) -> Option<&Rc<PlaneRelation>> {
+        self.relations.get(name)
+    }
+
+    /// The relation that `schema.name` means: the plane name, qualified with the schema of its table.
+    pub fn qualified(&self, schema: &str, name: &str) -> Option<&Rc<PlaneRelation>> {
+        self.relations.get(name).filter(|relation| relation.schema == schema)
+    }
+
+    /// Whether a function may run.
+    pub fn allows_function(&self, function: Oid) -> bool {
+        self.builtins.functions.contains(&function) || self.allowed.iter().any(|known| known.oid == function)
+    }
+
+    /// Whether a value of a type may appear.
+    pub fn allows_type(&self, type_oid: Oid) -> bool {
+        self.builtins.types.contains(&type_oid) || self.column_types.contains(&type_oid)
+    }
+}

@@ -1,0 +1,115 @@
+//! Every refusal of the extension and its SQLSTATE, in one place.
+//!
+//! A stage returns `Result<_, Refusal>`; only `pgx::entry` turns a refusal into a PostgreSQL ERROR. The message
+//! crosses to the caller and holds constants or names that the caller wrote; `detail` goes to the server log only.
+
+use std::fmt;
+
+/// The SQLSTATEs that a caller may see (reference: docs/reference.md). `Data` carries those of the caller's own rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// 28000: any failure of layer 1.
+    Identity,
+    /// 42501: a function, type or privilege outside the plane.
+    OutsidePlane,
+    /// 42P01: a relation outside the plane, whether it exists elsewhere or not.
+    UnknownRelation,
+    /// 0A000: a construct that the plane does not admit.
+    NotAdmitted,
+    /// 42601: SQL that does not parse.
+    Syntax,
+    /// 54001: too long, too deep, too complex.
+    TooComplex,
+    /// 53400: over a configured limit.
+    Limit,
+    /// 57014: deadline or cancel.
+    Cancelled,
+    /// 22023: malformed argument.
+    Argument,
+    /// 55000: not preloaded, or a configuration that doctor() names.
+    Unsafe,
+    /// 42804: the answer's columns do not fit the column definition list of `ask_rows`.
+    ResultShape,
+    /// XX000: a defect of ours or of the server; the log has it.
+    Internal,
+    /// An error of PostgreSQL over the caller's own text or rows, by its packed SQLSTATE.
+    Server(i32),
+}
+
+/// One refusal: what the caller reads, and what only the server log gets.
+#[derive(Clone)]
+pub struct Refusal {
+    /// Chooses the SQLSTATE.
+    pub state: State,
+    /// One sentence for the caller.
+    pub message: String,
+    /// For the server log; never sent to the caller.
+    pub detail: Option<String>,
+}
+
+/// The result type of every stage.
+pub type StageResult<T> = Result<T, Refusal>;
+
+/// The one message of layer 1: it must not say which check failed.
+pub const IDENTITY_MESSAGE: &str = "the signed context was refused";
+
+impl Refusal {
+    /// A refusal with a message and nothing more.
+    pub fn new(state: State, message: impl Into<String>) -> Self {
+        Refusal { state, message: message.into(), detail: None }
+    }
+
+    /// The same refusal with a reason for the server log.
+    #[must_use]
+    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// Any failure of layer 1: one constant message, the reason to the log.
+    pub fn identity(reason: impl Into<String>) -> Self {
+        Refusal::new(State::Identity, IDENTITY_MESSAGE).with_detail(reason)
+    }
+
+    /// A function outside the plane; the same words whether it exists or not.
+    pub fn function(name: &str) -> Self {
+        Refusal::new(State::OutsidePlane, format!("function \"{}\" is not in the plane", clip(name)))
+    }
+
+    /// A type outside the plane; the same words whether it exists or not.
+    pub fn type_name(name: &str) -> Self {
+        Refusal::new(State::OutsidePlane, format!("type \"{}\" is not in the plane", clip(name)))
+    }
+
+    /// A relation outside the plane; the same words whether it exists or not.
+    pub fn relation(name: &str) -> Self {
+        Refusal::new(State::UnknownRelation, format!("relation \"{}\" is not in the plane", clip(name)))
+    }
+
+    /// A construct that the plane does not admit.
+    pub fn construct(name: &str) -> Self {
+        Refusal::new(State::NotAdmitted, format!("{name} is not admitted in the plane"))
+    }
+
+    /// A check that can only fail when our own code is wrong, or a second parser was deceived.
+    pub fn proof(reason: impl Into<String>) -> Self {
+        Refusal::new(State::OutsidePlane, "the statement could not be proved to stay in the plane").with_detail(reason)
+    }
+}
+
+impl fmt::Debug for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.state, self.message)
+    }
+}
+
+/// Names in messages are the caller's own; they are cut so that a message stays a sentence.
+pub fn clip(name: &str) -> String {
+    const LONGEST: usize = 64;
+    let printable = |c: char| if c.is_control() { '?' } else { c };
+    if name.chars().count() <= LONGEST {
+        name.chars().map(printable).collect()
+    } else {
+        name.chars().take(LONGEST).map(printable).chain("...".chars()).collect()
+    }
+}

@@ -1,0 +1,89 @@
+//! Layer 3's run: the confined section around attach, prove and run, and the settings pinned in it.
+//!
+//! Requires: a gated text and a principal. `run` takes `Proven` by value: SQL that was not proved cannot be run because
+//! the value does not exist.
+
+use crate::catalog::plane::Plane;
+use crate::error::{Refusal, StageResult, State};
+use crate::guard::Proven;
+use crate::identity::principal::Principal;
+use crate::pgx::confine::{self, Confinement, ConfinementPlan};
+use crate::pgx::run::{self, Planned, Sink};
+use crate::pgx::server;
+use crate::pgx::values::Parameters;
+use crate::settings;
+use std::ffi::{CStr, CString};
+use std::rc::Rc;
+
+/// Enters the confined section as the reader with the principal's claims.
+pub fn confined<T>(
+    plane: &Plane,
+    principal: Rc<Principal>,
+    deadline: i32,
+    body: impl for<'c> FnOnce(&'c Confinement<'c>) -> StageResult<T>,
+) -> StageResult<T> {
+    let plan =
+        ConfinementPlan { reader: plane.reader, settings: pinned_settings(), deadline, growth: settings::max_memory() };
+    confine::confine(&plan, principal, body)
+}
+
+/// Plans a proved statement; over `splitplane.max_cost` it is refused.
+pub fn plan<'c>(proven: Proven<'c>, parameters: &Parameters) -> StageResult<Planned<'c>> {
+    let planned = run::plan(proven.into_rewritten(), parameters)?;
+    match settings::max_cost() {
+        Some(limit) if planned.cost() > limit => Err(Refusal::new(
+            State::Limit,
+            "the statement's estimated cost is over splitplane.max_cost; narrow it down",
+        )),
+        _ => Ok(planned),
+    }
+}
+
+/// Runs a planned statement into `sink`.
+pub fn run(planned: Planned<'_>, sink: &mut Sink) -> StageResult<()> {
+    planned.execute(sink)
+}
+
+/// Settings that give text its meaning, or widen what a statement may use. The caller's own values are not trusted.
+fn pinned_settings() -> Vec<(&'static CStr, CString)> {
+    const FIXED: [(&CStr, &CStr); 24] = [
+        // First: nothing below may send the client a notice.
+        (c"client_min_messages", c"error"),
+        (c"search_path", c"pg_catalog, pg_temp"),
+        (c"row_security", c"on"),
+        (c"standard_conforming_strings", c"on"),
+        (c"escape_string_warning", c"off"),
+        (c"backslash_quote", c"safe_encoding"),
+        (c"transform_null_equals", c"off"),
+        (c"array_nulls", c"on"),
+        (c"DateStyle", c"ISO, MDY"),
+        (c"IntervalStyle", c"postgres"),
+        (c"extra_float_digits", c"1"),
+        (c"bytea_output", c"hex"),
+        (c"xmlbinary", c"base64"),
+        (c"xmloption", c"content"),
+        (c"debug_print_parse", c"off"),
+        (c"debug_print_rewritten", c"off"),
+        (c"debug_print_plan", c"off"),
+        (c"lc_messages", c"C"),
+        (c"lc_monetary", c"C"),
+        (c"lc_numeric", c"C"),
+        (c"lc_time", c"C"),
+        (c"session_replication_role", c"origin"),
+        (c"jit", c"off"),
+        // Statement statistics would normalise the text by positions that the grafted tree does not have.
+        (c"compute_query_id", c"off"),
+    ];
+    const FROM_SERVER: [&CStr; 5] = [
+        c"work_mem",
+        c"hash_mem_multiplier",
+        c"max_parallel_workers_per_gather",
+        c"parallel_leader_participation",
+        c"default_text_search_config",
+    ];
+    let mut pinned: Vec<(&CStr, CString)> = FIXED.iter().map(|(name, value)| (*name, CString::from(*value))).collect();
+    pinned.extend(FROM_SERVER.iter().filter_map(|name| server::reset_value(name).map(|value| (*name, value))));
+    pinned.push((c"TimeZone", CString::new(settings::time_zone()).unwrap_or_default()));
+    pinned.push((c"temp_file_limit", CString::new(settings::max_temp_files().to_string()).unwrap_or_default()));
+    pinned
+}

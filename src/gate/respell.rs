@@ -1,0 +1,197 @@
+//! PostgreSQL's constructs that sqlparser 0.63 does not read, respelt in tokens so that it does.
+//!
+//! The tree is only looked at, never printed, and what PostgreSQL runs is the text itself, so a respelling need keep no
+//! more than what the gate looks at: the relations that are named, in their scopes. A respelling that is wrong ends in
+//! a refusal: the relations then differ from those that PostgreSQL finds.
+
+use sqlparser::tokenizer::Token;
+
+use super::keywords;
+use super::lexer::{Lexeme, LexemeKind};
+
+/// What stands for the next `consumed` tokens.
+pub(super) struct Respelt {
+    pub(super) consumed: usize,
+    pub(super) tokens: Vec<Token>,
+}
+
+impl Respelt {
+    fn dropped(consumed: usize) -> Option<Self> {
+        Some(Self { consumed, tokens: Vec::new() })
+    }
+
+    fn words(consumed: usize, words: &[&str]) -> Option<Self> {
+        Some(Self { consumed, tokens: words.iter().map(|word| Token::make_keyword(word)).collect() })
+    }
+}
+
+/// The tokens around one place.
+struct Place<'a> {
+    sql: &'a str,
+    before: &'a [Lexeme],
+    rest: &'a [Lexeme],
+}
+
+/// Decides whether something at the start of `rest`, which follows `before`, is to be respelt.
+pub(super) fn respell(sql: &str, before: &[Lexeme], rest: &[Lexeme]) -> Option<Respelt> {
+    let place = Place { sql, before, rest };
+    let first = rest.first()?;
+    if first.is_symbol(b'.') {
+        return place.whole_row();
+    }
+    if first.kind != LexemeKind::Word || first.is_name {
+        return None;
+    }
+    let word = first.text(sql);
+    let is = |keyword: &str| word.eq_ignore_ascii_case(keyword);
+    if is("TABLE") {
+        place.table_command()
+    } else if is("DISTINCT") || is("ALL") {
+        // GROUP BY DISTINCT and GROUP BY ALL; the latter is the default.
+        place.follows(&["GROUP", "BY"]).then(|| Respelt::dropped(1)).flatten()
+    } else if is("SYMMETRIC") || is("ASYMMETRIC") {
+        place.follows(&["BETWEEN"]).then(|| Respelt::dropped(1)).flatten()
+    } else if is("VARIADIC") {
+        (place.follows_symbol(b'(') || place.follows_symbol(b',')).then(|| Respelt::dropped(1)).flatten()
+    } else if is("EXCLUDE") {
+        place.frame_exclusion()
+    } else if is("FROM") {
+        place.trim_from().or_else(|| place.rows_from())
+    } else if is("ISNULL") || is("NOTNULL") {
+        (!place.symbol(1, b'(')).then(|| Respelt::words(1, &["IS", "NULL"])).flatten()
+    } else if is("SEARCH") {
+        place.search_clause()
+    } else if is("CYCLE") {
+        place.cycle_clause()
+    } else {
+        None
+    }
+}
+
+impl Place<'_> {
+    /// Is the token this far ahead this keyword?
+    fn keyword(&self, ahead: usize, keyword: &str) -> bool {
+        self.rest.get(ahead).is_some_and(|lexeme| lexeme.is_keyword(self.sql, keyword))
+    }
+
+    fn symbol(&self, ahead: usize, symbol: u8) -> bool {
+        self.rest.get(ahead).is_some_and(|lexeme| lexeme.is_symbol(symbol))
+    }
+
+    fn is_name(&self, ahead: usize) -> bool {
+        self.rest.get(ahead).is_some_and(|lexeme| matches!(lexeme.kind, LexemeKind::Word | LexemeKind::QuotedWord))
+    }
+
+    /// Do these keywords stand right before?
+    fn follows(&self, keywords: &[&str]) -> bool {
+        let last = self.before.get(self.before.len().saturating_sub(keywords.len())..).unwrap_or_default();
+        last.len() == keywords.len()
+            && last.iter().zip(keywords).all(|(lexeme, keyword)| lexeme.is_keyword(self.sql, keyword))
+    }
+
+    fn follows_symbol(&self, symbol: u8) -> bool {
+        self.before.last().is_some_and(|lexeme| lexeme.is_symbol(symbol))
+    }
+
+    /// `(x).*` as an item of a list.
+    fn whole_row(&self) -> Option<Respelt> {
+        let star = self.rest.get(1).is_some_and(|lexeme| lexeme.text(self.sql) == "*");
+        (self.follows_symbol(b')') && star).then(|| Respelt::dropped(2)).flatten()
+    }
+
+    /// `TABLE x`: `SELECT * FROM x`. sqlparser loses the quotes of x and swallows two tokens after it. The word is
+    /// reserved; it starts a query at the beginning, after an opening parenthesis, after a set operation and after a
+    /// WITH clause, and a name follows.
+    fn table_command(&self) -> Option<Respelt> {
+        let name = self.rest.get(1)?;
+        let names_a_table = match name.kind {
+            LexemeKind::Word => keywords::names_a_column(name.text(self.sql)) || name.is_keyword(self.sql, "ONLY"),
+            LexemeKind::QuotedWord => true,
+            _ => false,
+        };
+        let starts_a_query = self.before.is_empty()
+            || self.follows_symbol(b'(')
+            || self.follows_symbol(b')')
+            || ["UNION", "INTERSECT", "EXCEPT", "ALL", "DISTINCT"].iter().any(|keyword| self.follows(&[keyword]));
+        let tokens = || vec![Token::make_keyword("SELECT"), Token::Mul, Token::make_keyword("FROM")];
+        (names_a_table && starts_a_query).then(|| Respelt { consumed: 1, tokens: tokens() })
+    }
+
+    /// `EXCLUDE ..` at the end of a window frame.
+    fn frame_exclusion(&self) -> Option<Respelt> {
+        let two = (self.keyword(1, "CURRENT") && self.keyword(2, "ROW"))
+            || (self.keyword(1, "NO") && self.keyword(2, "OTHERS"));
+        let one = self.keyword(1, "GROUP") || self.keyword(1, "TIES");
+        let consumed = if two { 3 } else { 2 };
+        ((one || two) && self.symbol(consumed, b')')).then(|| Respelt::dropped(consumed)).flatten()
+    }
+
+    /// `trim(from x)`, `trim(both from x)`.
+    fn trim_from(&self) -> Option<Respelt> {
+        let sides = ["BOTH", "LEADING", "TRAILING"];
+        let before = match self.before.split_last() {
+            Some((side, before)) if sides.iter().any(|word| side.is_keyword(self.sql, word)) => before,
+            _ => self.before,
+        };
+        let [.., trim, parenthesis] = before else { return None };
+        (trim.is_keyword(self.sql, "TRIM") && parenthesis.is_symbol(b'(')).then(|| Respelt::dropped(1)).flatten()
+    }
+
+    /// `ROWS FROM (f(..), g(..))`: a function ROWS over f and g. Only where FROM, JOIN or LATERAL stands before, since
+    /// after a comma it may also be a column ROWS and the FROM clause of the query.
+    fn rows_from(&self) -> Option<Respelt> {
+        let source = self.follows(&["FROM", "ROWS"]) && !self.follows(&["DISTINCT", "FROM", "ROWS"]);
+        let source = source || self.follows(&["JOIN", "ROWS"]) || self.follows(&["LATERAL", "ROWS"]);
+        (source && self.symbol(1, b'(')).then(|| Respelt::dropped(1)).flatten()
+    }
+
+    /// `SEARCH DEPTH FIRST BY a, b SET c` after a CTE.
+    fn search_clause(&self) -> Option<Respelt> {
+        let order = self.keyword(1, "DEPTH") || self.keyword(1, "BREADTH");
+        if !self.follows_symbol(b')') || !order || !self.keyword(2, "FIRST") || !self.keyword(3, "BY") {
+            return None;
+        }
+        let set = self.after_names(4)?;
+        (self.keyword(set, "SET") && self.is_name(set.saturating_add(1)))
+            .then(|| Respelt::dropped(set.saturating_add(2)))
+            .flatten()
+    }
+
+    /// `CYCLE a, b SET c [TO true DEFAULT false] USING d` after a CTE or its SEARCH clause.
+    fn cycle_clause(&self) -> Option<Respelt> {
+        let [.., set, _] = self.before else { return None };
+        if !self.follows_symbol(b')') && !set.is_keyword(self.sql, "SET") {
+            return None;
+        }
+        let set = self.after_names(1)?;
+        if !self.keyword(set, "SET") || !self.is_name(set.saturating_add(1)) {
+            return None;
+        }
+        let mut using = set.saturating_add(2);
+        // Constants only, so no name of a relation is lost; a typed one has two tokens.
+        while !self.keyword(using, "USING") && using < set.saturating_add(8) {
+            if self.symbol(using, b'(') {
+                return None;
+            }
+            using = using.saturating_add(1);
+        }
+        (self.keyword(using, "USING") && self.is_name(using.saturating_add(1)))
+            .then(|| Respelt::dropped(using.saturating_add(2)))
+            .flatten()
+    }
+
+    /// Where a list of names that starts here ends.
+    fn after_names(&self, from: usize) -> Option<usize> {
+        let mut at = from;
+        loop {
+            if !self.is_name(at) {
+                return None;
+            }
+            at = at.saturating_add(1);
+            if !self.symbol(at, b',') {
+                return Some(at);
+            }
+            at = at.saturating_add(1);
+        }
+    }
+}

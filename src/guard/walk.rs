@@ -1,0 +1,138 @@
+//! The walk over everything below the top level's fences.
+
+use super::{ProofFacts, growth};
+use crate::catalog::plane::Plane;
+use crate::error::{Refusal, StageResult, State};
+use crate::pgx::query::{QueryKind, QueryNode, QueryView, RangeTableKind};
+use crate::pgx::values;
+use pgrx::pg_sys;
+use pgrx::pg_sys::Oid;
+
+/// Collations by OID that PostgreSQL gives every database: default, C, POSIX.
+const COLLATIONS: [u32; 3] = [100, 950, 951];
+
+/// Proves the tree: one SELECT, no relation but the fences', and nothing that is on no allowlist.
+pub(super) fn prove_tree(query: QueryView<'_>, plane: &Plane) -> StageResult<ProofFacts> {
+    let mut walk = Walk { plane, facts: ProofFacts::default() };
+    walk.shape(query)?;
+    // The queries of the top level's WITH are the fences, proved by their own check.
+    query.children(true, &mut |node| walk.visit(node))?;
+    Ok(walk.facts)
+}
+
+struct Walk<'p> {
+    plane: &'p Plane,
+    facts: ProofFacts,
+}
+
+impl Walk<'_> {
+    fn shape(&self, query: QueryView<'_>) -> StageResult<()> {
+        if query.shape().is_plain_select { Ok(()) } else { Err(Refusal::construct("anything but a plain SELECT")) }
+    }
+
+    fn visit(&mut self, node: QueryNode<'_>) -> StageResult<()> {
+        match node.kind() {
+            QueryKind::Query(query) => {
+                self.shape(query)?;
+                return query.children(false, &mut |child| self.visit(child));
+            }
+            // The contents of an entry come as children of its query.
+            QueryKind::RangeTableEntry(kind) => return self.visit_entry(&kind),
+            QueryKind::RangeTableFunction(types) => types.into_iter().try_for_each(|known| self.check_type(known))?,
+            QueryKind::SortGroup { equality, ordering } => {
+                self.check_operator(equality)?;
+                self.check_operator(ordering)?;
+                return Ok(());
+            }
+            QueryKind::Window { start, end } => {
+                self.check_function(start)?;
+                self.check_function(end)?;
+            }
+            QueryKind::SetOperation { groups, types } => {
+                types.into_iter().try_for_each(|known| self.check_type(known))?;
+                groups.into_iter().try_for_each(|group| self.visit(group))?;
+            }
+            QueryKind::Column { type_oid, is_system } => {
+                if is_system {
+                    return Err(Refusal::construct("a system column"));
+                }
+                self.check_type(type_oid)?;
+            }
+            QueryKind::Parameter { is_sublink, type_oid } => {
+                if !is_sublink {
+                    return Err(Refusal::construct("a parameter such as $1"));
+                }
+                self.check_type(type_oid)?;
+            }
+            QueryKind::CoerceViaIo { from, to } => {
+                self.check_type(from)?;
+                self.check_type(to)?;
+            }
+            QueryKind::Collate { collation, type_oid } => {
+                self.check_type(type_oid)?;
+                let is_known =
+                    COLLATIONS.contains(&collation.to_u32()) || values::collation_name(collation) == "ucs_basic";
+                if !is_known {
+                    return Err(Refusal::new(State::OutsidePlane, "this collation is not in the plane"));
+                }
+            }
+            QueryKind::SqlValue { is_time } => {
+                if !is_time {
+                    return Err(Refusal::new(
+                        State::OutsidePlane,
+                        "functions such as CURRENT_USER and CURRENT_SCHEMA are not in the plane",
+                    ));
+                }
+            }
+            QueryKind::Expression { type_oid, functions, call } => {
+                self.check_type(type_oid)?;
+                functions.into_iter().try_for_each(|function| self.check_function(function))?;
+                if let Some(call) = call {
+                    growth::check(&call)?;
+                }
+            }
+            QueryKind::Plain => {}
+            QueryKind::Refused(name) => return Err(Refusal::construct(name)),
+            QueryKind::Unknown(tag) => {
+                return Err(Refusal::construct("a construct of this statement").with_detail(format!("node tag {tag}")));
+            }
+        }
+        self.facts.expressions += 1;
+        node.children(&mut |child| self.visit(child))
+    }
+
+    fn visit_entry(&self, kind: &RangeTableKind) -> StageResult<()> {
+        match kind {
+            RangeTableKind::Derived => Ok(()),
+            RangeTableKind::Relation(relation) => {
+                Err(Refusal::proof(format!("AUDIT: relation {} outside the fences", relation.to_u32())))
+            }
+            RangeTableKind::Other => Err(Refusal::construct("this kind of FROM item")),
+        }
+    }
+
+    fn check_type(&self, type_oid: Oid) -> StageResult<()> {
+        if self.plane.allows_type(type_oid) {
+            return Ok(());
+        }
+        Err(Refusal::type_name(&values::type_name(type_oid)))
+    }
+
+    fn check_operator(&mut self, operator: Oid) -> StageResult<()> {
+        if operator == pg_sys::InvalidOid {
+            return Ok(());
+        }
+        self.check_function(values::operator_function(operator))
+    }
+
+    fn check_function(&mut self, function: Oid) -> StageResult<()> {
+        if function == pg_sys::InvalidOid {
+            return Ok(());
+        }
+        self.facts.functions += 1;
+        if self.plane.allows_function(function) {
+            return Ok(());
+        }
+        Err(Refusal::function(&values::function_name(function)))
+    }
+}

@@ -1,0 +1,33 @@
+//! What happens when the library is loaded, and the SQL that CREATE EXTENSION runs.
+
+use crate::error::{Refusal, State};
+use crate::pgx::{catch, server};
+use crate::{settings, shared};
+use pgrx::prelude::*;
+
+#[allow(non_snake_case)]
+#[pg_guard]
+pub extern "C-unwind" fn _PG_init() {
+    if !server::note_load() {
+        // Loaded late there is no shared memory, hence no replay ledger.
+        catch::raise(Refusal::new(
+            State::Unsafe,
+            "splitplane must be in shared_preload_libraries; add it and restart the server",
+        ));
+    }
+    settings::init();
+    shared::init();
+}
+
+extension_sql_file!("../sql/10_schema.sql", name = "schema", bootstrap);
+extension_sql_file!("../sql/20_c_functions.sql", name = "c_functions", requires = ["schema"]);
+extension_sql_file!("../sql/30_keys.sql", name = "keys", requires = ["c_functions"]);
+extension_sql_file!("../sql/40_principals.sql", name = "principals", requires = ["keys"]);
+extension_sql_file!("../sql/50_plane_checks.sql", name = "plane_checks", requires = ["principals"]);
+extension_sql_file!("../sql/51_protect.sql", name = "protect", requires = ["plane_checks"]);
+extension_sql_file!("../sql/52_functions.sql", name = "functions", requires = ["protect"]);
+extension_sql_file!("../sql/53_describe.sql", name = "describe", requires = ["functions"]);
+extension_sql_file!("../sql/60_critical.sql", name = "critical", requires = ["describe"]);
+extension_sql_file!("../sql/61_warnings.sql", name = "warnings", requires = ["critical"]);
+extension_sql_file!("../sql/62_relation_warnings.sql", name = "relation_warnings", requires = ["warnings"]);
+extension_sql_file!("../sql/90_privileges.sql", name = "privileges", requires = ["relation_warnings"], finalize);

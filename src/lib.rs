@@ -1,0 +1,38 @@
+//! splitplane: ask a shared multi-tenant PostgreSQL database, and never see another tenant's row.
+//!
+//! `identity` and `gate` are pure and build without a server; everything else is the server side.
+#![deny(unsafe_code)]
+
+pub mod gate;
+pub mod identity;
+
+#[cfg(feature = "server")]
+mod admin;
+#[cfg(feature = "server")]
+mod api;
+#[cfg(feature = "server")]
+mod catalog;
+#[cfg(feature = "server")]
+mod document;
+#[cfg(feature = "server")]
+mod error;
+#[cfg(feature = "server")]
+mod execute;
+#[cfg(feature = "server")]
+mod guard;
+#[cfg(feature = "server")]
+mod install;
+#[cfg(feature = "server")]
+mod pgx;
+#[cfg(feature = "server")]
+mod plane;
+#[cfg(feature = "server")]
+mod settings;
+#[cfg(feature = "server")]
+mod shared;
+
+#[cfg(any(feature = "pg13", feature = "pg14"))]
+compile_error!("PostgreSQL 15 is the oldest that splitplane runs on");
+
+#[cfg(feature = "server")]
+::pgrx::pg_module_magic!(name, version);

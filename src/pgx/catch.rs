@@ -1,0 +1,81 @@
+//! Catching PostgreSQL's errors as values, and raising ours.
+
+use crate::error::{Refusal, State};
+use pgrx::pg_sys::panic::CaughtError;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::{PgLogLevel, PgSqlErrorCode, PgTryBuilder, pg_sys};
+use std::panic::AssertUnwindSafe;
+
+/// An error that PostgreSQL (or a Rust panic) raised below.
+pub struct ServerError {
+    /// The SQLSTATE.
+    pub code: PgSqlErrorCode,
+    /// PostgreSQL's own message.
+    pub message: String,
+    /// A Rust panic: a defect of ours.
+    pub is_panic: bool,
+}
+
+/// Runs `body`; an ERROR below comes back as a value.
+///
+/// The caller must then abort the (sub)transaction that `body` ran in: PostgreSQL's state is undefined before that.
+pub fn catch<T>(body: impl FnOnce() -> T) -> Result<T, ServerError> {
+    PgTryBuilder::new(AssertUnwindSafe(|| Ok(body())))
+        .catch_others(|caught| {
+            Err(match caught {
+                CaughtError::PostgresError(report) | CaughtError::ErrorReport(report) => {
+                    ServerError { code: report.sql_error_code(), message: report.message().to_owned(), is_panic: false }
+                }
+                CaughtError::RustPanic { ereport, .. } => panicked(ereport.message()),
+            })
+        })
+        .catch_rust_panic(|caught| {
+            Err(match caught {
+                CaughtError::RustPanic { ereport, .. } => panicked(ereport.message()),
+                CaughtError::PostgresError(report) | CaughtError::ErrorReport(report) => panicked(report.message()),
+            })
+        })
+        .execute()
+}
+
+fn panicked(message: &str) -> ServerError {
+    ServerError { code: PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, message: message.to_owned(), is_panic: true }
+}
+
+/// The SQLSTATE of a refusal.
+pub fn sqlstate(state: State) -> PgSqlErrorCode {
+    match state {
+        State::Identity => PgSqlErrorCode::ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
+        State::OutsidePlane => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+        State::UnknownRelation => PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,
+        State::NotAdmitted => PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
+        State::Syntax => PgSqlErrorCode::ERRCODE_SYNTAX_ERROR,
+        State::TooComplex => PgSqlErrorCode::ERRCODE_STATEMENT_TOO_COMPLEX,
+        State::Limit => PgSqlErrorCode::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
+        State::Cancelled => PgSqlErrorCode::ERRCODE_QUERY_CANCELED,
+        State::Argument => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+        State::Unsafe => PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+        State::ResultShape => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
+        State::Internal => PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
+        State::Server(code) => PgSqlErrorCode::from(code),
+    }
+}
+
+/// Raises a refusal as an ERROR without DETAIL, HINT or CONTEXT; its detail goes to the server log alone.
+#[allow(clippy::panic)]
+pub fn raise(refusal: Refusal) -> ! {
+    if let Some(detail) = &refusal.detail {
+        log(&format!("refused ({}): {detail}", refusal.message));
+    }
+    // SAFETY: the error context stack is only read while a report is built; raising resets it to the handler's own.
+    unsafe { pg_sys::error_context_stack = std::ptr::null_mut() };
+    ErrorReport::new(sqlstate(refusal.state), refusal.message, "ask").report(PgLogLevel::ERROR);
+    unreachable!("an ERROR does not return")
+}
+
+/// A line for the server log that no client can ask for, whatever its client_min_messages.
+pub fn log(message: &str) {
+    let line = format!("splitplane: {}", message.replace(char::is_control, " "));
+    ErrorReport::new(PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION, line, "splitplane")
+        .report(PgLogLevel::LOG_SERVER_ONLY);
+}

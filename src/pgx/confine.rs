@@ -1,0 +1,194 @@
+//! The confined section: where untrusted SQL is parsed, analysed, proved, planned and run.
+//!
+//! While `confine`'s closure runs, this backend is in a subtransaction that is always rolled back, read-only, under
+//! the reader role in a restricted operation, with every setting that gives text its meaning pinned, under the call's
+//! own clock, and with the principal's claims visible to the policies. On every path out (value, refusal, ERROR,
+//! cancel) all of it is undone, in this order: claims, clock, settings, subtransaction (role, read-only flag, locks,
+//! snapshots, memory).
+
+use super::catch::{ServerError, catch};
+use super::claims::{self, ClaimsGuard};
+use super::deadline::{Deadline, Expired};
+use crate::error::{Refusal, StageResult, State};
+use crate::identity::principal::Principal;
+use pgrx::pg_sys;
+use std::ffi::{CStr, CString};
+use std::marker::PhantomData;
+use std::rc::Rc;
+
+/// What the section is set up with.
+pub struct ConfinementPlan {
+    /// Role that untrusted SQL runs as.
+    pub reader: pg_sys::Oid,
+    /// (setting, value) pairs, pinned in this order.
+    pub settings: Vec<(&'static CStr, CString)>,
+    /// Milliseconds that are left of the call.
+    pub deadline: i32,
+    /// Bytes by which the backend may grow.
+    pub growth: usize,
+}
+
+/// Proof that the section is entered; only `confine` makes one, and it cannot outlive the closure.
+pub struct Confinement<'c> {
+    section: PhantomData<&'c mut ()>,
+}
+
+/// Runs `body` confined. Refusals of `body` and errors of PostgreSQL both come back as refusals.
+pub fn confine<T>(
+    plan: &ConfinementPlan,
+    principal: Rc<Principal>,
+    body: impl for<'c> FnOnce(&'c Confinement<'c>) -> StageResult<T>,
+) -> StageResult<T> {
+    let held = ClaimsGuard::hold(principal)
+        .ok_or_else(|| Refusal::new(State::Unsafe, "ask cannot be called from within ask"))?;
+    let outside = Outside::enter();
+    let clock = Deadline::start(plan.deadline, plan.growth);
+    let result = catch(|| {
+        set_up(plan);
+        let confinement = Confinement { section: PhantomData };
+        body(&confinement)
+    });
+    drop(held);
+    let expired = clock.stop();
+    outside.leave();
+    match (result, expired) {
+        (Ok(Err(refusal)), None) => Err(refusal),
+        (Ok(Ok(value)), None) => Ok(value),
+        (_, Some(Expired::Deadline)) => {
+            Err(Refusal::new(State::Cancelled, "the call took longer than splitplane.deadline allows"))
+        }
+        (_, Some(Expired::Memory)) => {
+            Err(Refusal::new(State::Limit, "the call needed more memory than splitplane.max_memory allows"))
+        }
+        (Err(error), None) => Err(from_server(&error)),
+    }
+}
+
+/// What has to be put back.
+struct Outside {
+    memory: pg_sys::MemoryContext,
+    owner: pg_sys::ResourceOwner,
+    section: pg_sys::MemoryContext,
+    settings_level: i32,
+}
+
+impl Outside {
+    fn enter() -> Self {
+        // SAFETY: reads of this backend's own globals.
+        let (memory, owner) = unsafe { (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner) };
+        // SAFETY: called inside a transaction, from a function that is not parallel safe.
+        unsafe { pg_sys::BeginInternalSubTransaction(std::ptr::null()) };
+        // SAFETY: the new context is a child of the one that was current, and is deleted in `leave`.
+        let section = unsafe {
+            pg_sys::AllocSetContextCreateInternal(
+                memory,
+                c"splitplane confined section".as_ptr(),
+                0,
+                8 * 1_024,
+                8 * 1_024 * 1_024,
+            )
+        };
+        // SAFETY: the context was just made.
+        unsafe { pg_sys::MemoryContextSwitchTo(section) };
+        // SAFETY: no preconditions; closed in `leave`, or by the subtransaction's abort.
+        let settings_level = unsafe { pg_sys::NewGUCNestLevel() };
+        Outside { memory, owner, section, settings_level }
+    }
+
+    fn leave(self) {
+        // SAFETY: closes the level opened in `enter`; `false` undoes every change, also a query's own.
+        unsafe { pg_sys::AtEOXact_GUC(false, self.settings_level) };
+        // SAFETY: ends the subtransaction opened in `enter`; it restores role, read-only flag, snapshots and locks.
+        unsafe { pg_sys::RollbackAndReleaseCurrentSubTransaction() };
+        // SAFETY: both were current in `enter` and outlive the call.
+        unsafe {
+            pg_sys::MemoryContextSwitchTo(self.memory);
+            pg_sys::CurrentResourceOwner = self.owner;
+        }
+        // SAFETY: nothing made in the section is used after it: results were copied to Rust's heap or `memory`.
+        unsafe { pg_sys::MemoryContextDelete(self.section) };
+    }
+}
+
+fn set_up(plan: &ConfinementPlan) {
+    for (name, value) in &plan.settings {
+        pin(name, value);
+    }
+    // SAFETY: inside the internal subtransaction, whose end restores the flag.
+    unsafe { pg_sys::XactReadOnly = true };
+    let mut user = pg_sys::InvalidOid;
+    let mut context = 0;
+    // SAFETY: two valid places to write to.
+    unsafe { pg_sys::GetUserIdAndSecContext(&raw mut user, &raw mut context) };
+    let restricted = pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURITY_RESTRICTED_OPERATION;
+    // SAFETY: the reader's OID came from the catalog; the subtransaction's end restores user and context.
+    unsafe { pg_sys::SetUserIdAndSecContext(plan.reader, context | i32::try_from(restricted).unwrap_or(3)) };
+    // SAFETY: inside a transaction; the subtransaction's end pops it.
+    unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
+}
+
+fn pin(name: &CStr, value: &CString) {
+    // SAFETY: the name is a constant; the value read back is copied by comparison only.
+    let current = unsafe { pg_sys::GetConfigOption(name.as_ptr(), true, false) };
+    if !current.is_null() {
+        // SAFETY: GetConfigOption gives a NUL-terminated string that is valid until the next call.
+        if unsafe { CStr::from_ptr(current) } == value.as_c_str() {
+            return;
+        }
+    }
+    // SAFETY: valid strings; SAVE puts the old value back when the nest level closes.
+    unsafe {
+        pg_sys::set_config_option(
+            name.as_ptr(),
+            value.as_ptr(),
+            pg_sys::GucContext::PGC_SUSET,
+            pg_sys::GucSource::PGC_S_SESSION,
+            pg_sys::GucAction::GUC_ACTION_SAVE,
+            true,
+            0,
+            false,
+        )
+    };
+}
+
+/// An error of PostgreSQL over the caller's text or rows. Its message is passed on only for the classes of SQLSTATE
+/// that speak of the caller's own text and rows; DETAIL, HINT and CONTEXT never are.
+pub(super) fn from_server(error: &ServerError) -> Refusal {
+    let code = error.code as i32;
+    let class = code & 0xfff;
+    let refusal = if error.is_panic {
+        Refusal::new(State::Internal, "internal error; the server log has the details")
+    } else if PASSED_CLASSES.iter().any(|known| *known == class) {
+        Refusal::new(State::Server(code), error.message.clone())
+    } else {
+        Refusal::new(State::Internal, "internal error; the server log has the details")
+    };
+    refusal.with_detail(format!("{} ({})", error.message, error.code))
+}
+
+/// Packs the two characters of a class as `MAKE_SQLSTATE` does.
+const fn class(name: &[u8; 2]) -> i32 {
+    ((name[0] as i32 - '0' as i32) & 0x3f) + (((name[1] as i32 - '0' as i32) & 0x3f) << 6)
+}
+
+/// 0A not supported, 21 cardinality, 22 data, 42 text, 53 resources, 54 limits, 57 cancelled.
+const PASSED_CLASSES: [i32; 7] =
+    [class(b"0A"), class(b"21"), class(b"22"), class(b"42"), class(b"53"), class(b"54"), class(b"57")];
+
+/// Registers the last line of defence: claims never survive a transaction.
+pub fn init_backend() {
+    use std::cell::Cell;
+    thread_local! {
+        static DONE: Cell<bool> = const { Cell::new(false) };
+    }
+    if DONE.with(|done| done.replace(true)) {
+        return;
+    }
+    // SAFETY: the callback lives as long as the library.
+    unsafe { pg_sys::RegisterXactCallback(Some(forget_claims), std::ptr::null_mut()) };
+}
+
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn forget_claims(_event: pg_sys::XactEvent::Type, _argument: *mut std::ffi::c_void) {
+    claims::clear();
+}

@@ -1,0 +1,186 @@
+//! The C entry points of `ask`, `ask_rows` and `ask_dry_run`: arguments in, document or rows or one clean ERROR out.
+//!
+//! Arguments are measured before they are unpacked, and whatever goes wrong below (refusal, PostgreSQL ERROR, panic)
+//! leaves through `raise`, so that no DETAIL, HINT, CONTEXT or backtrace crosses to the caller.
+
+use super::among::version_1;
+use super::catch::{catch, raise};
+use super::confine::from_server;
+use super::run::TupleRows;
+use crate::api::{self, Request};
+use crate::error::{Refusal, StageResult, State};
+use crate::settings;
+use pgrx::{FromDatum, pg_guard, pg_sys};
+use std::ffi::{CStr, CString};
+
+version_1!(pg_finfo_ask_wrapper);
+version_1!(pg_finfo_ask_dry_run_wrapper);
+version_1!(pg_finfo_ask_rows_wrapper);
+
+/// Longest context that is looked at, as stored, in bytes.
+const MAX_CONTEXT_BYTES: usize = 32 * 1_024;
+
+/// `ask(jsonb, text, text) RETURNS jsonb`.
+#[doc(hidden)]
+#[pg_guard]
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn ask_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+    // SAFETY: declared in SQL with these three arguments.
+    answered(|| api::ask(unsafe { request(call) }?))
+}
+
+/// `ask_dry_run(jsonb, text, text) RETURNS jsonb`.
+#[doc(hidden)]
+#[pg_guard]
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn ask_dry_run_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+    // SAFETY: declared in SQL with these three arguments.
+    answered(|| api::ask_dry_run(unsafe { request(call) }?))
+}
+
+/// `ask_rows(jsonb, text, text) RETURNS SETOF record`, in materialise mode.
+#[doc(hidden)]
+#[pg_guard]
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn ask_rows_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+    guarded(|| {
+        // SAFETY: declared in SQL with these three arguments.
+        let request = unsafe { request(call) }?;
+        // SAFETY: a set-returning function is called with a ReturnSetInfo, or with none.
+        let wanted = unsafe { Wanted::read(call) }?;
+        // SAFETY: a memory context of the caller's query, which outlives the confined section.
+        let memory = unsafe { (*(*wanted.info).econtext).ecxt_per_query_memory };
+        let rows = api::ask_rows(request, &wanted.columns, memory)?;
+        // SAFETY: the descriptor and memory context are those of the caller's query.
+        unsafe { wanted.deliver(&rows, memory) };
+        Ok(())
+    });
+    // SAFETY: the result of a materialised set is passed in the ReturnSetInfo.
+    unsafe { (*call).isnull = true };
+    pg_sys::Datum::from(0usize)
+}
+
+fn guarded<T>(body: impl FnOnce() -> StageResult<T>) -> T {
+    match catch(body) {
+        Ok(Ok(value)) => value,
+        Ok(Err(refusal)) => raise(refusal),
+        Err(error) => raise(from_server(&error)),
+    }
+}
+
+fn answered(body: impl FnOnce() -> StageResult<String>) -> pg_sys::Datum {
+    guarded(|| {
+        let document = CString::new(body()?)
+            .map_err(|_| Refusal::new(State::Internal, "internal error; the server log has the details"))?;
+        // SAFETY: jsonb's input function on a NUL-terminated text.
+        Ok(unsafe {
+            pg_sys::DirectFunctionCall1Coll(
+                Some(jsonb_input),
+                pg_sys::InvalidOid,
+                pg_sys::Datum::from(document.as_ptr()),
+            )
+        })
+    })
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn jsonb_input(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+    // SAFETY: called with one C string, as jsonb_in expects.
+    unsafe { pg_sys::jsonb_in(call) }
+}
+
+unsafe fn request(call: pg_sys::FunctionCallInfo) -> StageResult<Request> {
+    super::confine::init_backend();
+    // SAFETY: the three arguments of the declaration.
+    let arguments = unsafe { (*call).args.as_slice(3) };
+    let [context, question, sql] = arguments else {
+        return Err(Refusal::new(State::Argument, "ask takes a context, a question and an SQL text"));
+    };
+    // SAFETY: jsonb and text arguments, as declared.
+    unsafe {
+        Ok(Request { context: context_text(context)?, question: text(question, "question")?, sql: text(sql, "SQL")? })
+    }
+}
+
+unsafe fn context_text(argument: &pg_sys::NullableDatum) -> StageResult<Option<String>> {
+    if argument.isnull {
+        return Ok(None);
+    }
+    // SAFETY: a jsonb datum, measured before it is unpacked.
+    unsafe {
+        if pg_sys::toast_raw_datum_size(argument.value) > MAX_CONTEXT_BYTES {
+            return Err(Refusal::new(State::Argument, "the context is too large"));
+        }
+        let jsonb = pg_sys::pg_detoast_datum(argument.value.cast_mut_ptr()).cast::<pg_sys::Jsonb>();
+        let header = pgrx::varlena::varsize_any(jsonb.cast());
+        let length = i32::try_from(header).unwrap_or(i32::MAX);
+        let text = pg_sys::JsonbToCString(std::ptr::null_mut(), &raw mut (*jsonb).root, length);
+        Ok(Some(CStr::from_ptr(text).to_string_lossy().into_owned()))
+    }
+}
+
+unsafe fn text(argument: &pg_sys::NullableDatum, what: &str) -> StageResult<Option<String>> {
+    if argument.isnull {
+        return Ok(None);
+    }
+    // SAFETY: a text datum, measured before it is unpacked.
+    unsafe {
+        let limit = settings::max_sql_bytes();
+        if pg_sys::toast_raw_datum_size(argument.value) > limit.saturating_add(pg_sys::VARHDRSZ) {
+            return Err(Refusal::new(State::TooComplex, format!("the {what} is longer than {limit} bytes")));
+        }
+        let text = String::from_datum(argument.value, false);
+        text.map(Some).ok_or_else(|| Refusal::new(State::Argument, format!("the {what} cannot be read")))
+    }
+}
+
+/// What the caller's column definition list asks for.
+struct Wanted {
+    info: *mut pg_sys::ReturnSetInfo,
+    columns: Vec<(pg_sys::Oid, i32)>,
+}
+
+impl Wanted {
+    unsafe fn read(call: pg_sys::FunctionCallInfo) -> StageResult<Self> {
+        let refused = || {
+            Refusal::new(
+                State::NotAdmitted,
+                "ask_rows needs a column definition list: SELECT * FROM ask_rows(..) AS t(city text, revenue numeric)",
+            )
+        };
+        // SAFETY: `resultinfo` is NULL or a node.
+        unsafe {
+            let info = (*call).resultinfo.cast::<pg_sys::ReturnSetInfo>();
+            if info.is_null()
+                || (*info).type_ != pg_sys::NodeTag::T_ReturnSetInfo
+                || (*info).expectedDesc.is_null()
+                || u32::try_from((*info).allowedModes).unwrap_or(0) & pg_sys::SetFunctionReturnMode::SFRM_Materialize
+                    == 0
+            {
+                return Err(refused());
+            }
+            let descriptor = (*info).expectedDesc;
+            let columns = super::values::column_types(descriptor);
+            Ok(Wanted { info, columns })
+        }
+    }
+
+    unsafe fn deliver(&self, rows: &TupleRows, memory: pg_sys::MemoryContext) {
+        // SAFETY: store and descriptor are made in the query's memory, as materialise mode asks.
+        unsafe {
+            let outside = pg_sys::MemoryContextSwitchTo(memory);
+            let random = u32::try_from((*self.info).allowedModes).unwrap_or(0)
+                & pg_sys::SetFunctionReturnMode::SFRM_Materialize_Random
+                != 0;
+            let store = pg_sys::tuplestore_begin_heap(random, false, pg_sys::work_mem);
+            for tuple in &rows.0 {
+                pg_sys::tuplestore_puttuple(store, *tuple);
+                pg_sys::heap_freetuple(*tuple);
+            }
+            (*self.info).returnMode = pg_sys::SetFunctionReturnMode::SFRM_Materialize;
+            (*self.info).setResult = store;
+            (*self.info).setDesc = pg_sys::CreateTupleDescCopy((*self.info).expectedDesc);
+            pg_sys::MemoryContextSwitchTo(outside);
+        }
+    }
+}

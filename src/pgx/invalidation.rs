@@ -1,0 +1,72 @@
+//! Tells the plane cache when something it was built from may have changed.
+
+use pgrx::{pg_guard, pg_sys};
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
+
+thread_local! {
+    static REGISTERED: Cell<bool> = const { Cell::new(false) };
+    static STALE: Cell<bool> = const { Cell::new(true) };
+    static WATCHED: RefCell<HashSet<pg_sys::Oid>> = RefCell::new(HashSet::new());
+}
+
+/// Registers the callbacks; harmless to call again.
+pub fn register() {
+    if REGISTERED.with(|done| done.replace(true)) {
+        return;
+    }
+    let none = pg_sys::Datum::from(0);
+    // SAFETY: the callbacks live as long as the library.
+    unsafe {
+        pg_sys::CacheRegisterRelcacheCallback(Some(on_relation), none);
+        for cache in [
+            pg_sys::SysCacheIdentifier::AUTHOID,
+            pg_sys::SysCacheIdentifier::AUTHMEMMEMROLE,
+            pg_sys::SysCacheIdentifier::AUTHMEMROLEMEM,
+        ] {
+            pg_sys::CacheRegisterSyscacheCallback(cache as i32, Some(on_catalog), none);
+        }
+    }
+}
+
+/// Takes in what other backends have committed, then tells whether the cache must be read again.
+pub fn is_stale() -> bool {
+    // SAFETY: inside a transaction.
+    unsafe { pg_sys::AcceptInvalidationMessages() };
+    STALE.with(Cell::get)
+}
+
+/// The cache is about to be read: changes from here on count.
+pub fn mark_fresh() {
+    STALE.with(|stale| stale.set(false));
+}
+
+/// The cache could not be read.
+pub fn mark_stale() {
+    STALE.with(|stale| stale.set(true));
+}
+
+/// The relations whose changes count.
+pub fn watch(relations: HashSet<pg_sys::Oid>) {
+    WATCHED.with(|watched| *watched.borrow_mut() = relations);
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn on_relation(_argument: pg_sys::Datum, relation: pg_sys::Oid) {
+    let counts = relation == pg_sys::InvalidOid
+        || WATCHED.with(|watched| watched.try_borrow().map_or(true, |known| known.contains(&relation)));
+    if counts {
+        mark_stale();
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn on_catalog(_argument: pg_sys::Datum, _cache: i32, _hash: u32) {
+    mark_stale();
+}
+
+/// Makes every backend read the plane again, when the running transaction commits.
+pub fn invalidate_everywhere(relation: pg_sys::Oid) {
+    // SAFETY: the OID is that of a relation of ours; the message is sent at commit.
+    unsafe { pg_sys::CacheInvalidateRelcacheByRelid(relation) };
+}

@@ -1,0 +1,20 @@
+//! Everything that touches PostgreSQL's C interface, and the only module with `unsafe`.
+//!
+//! Each file wraps one facility in a safe form; none of them decides what untrusted SQL may do.
+#![allow(unsafe_code)]
+
+pub mod among;
+pub mod catch;
+pub mod claims;
+pub mod confine;
+pub mod deadline;
+pub mod entry;
+pub mod invalidation;
+pub mod lookup;
+pub mod parse;
+pub mod query;
+pub mod raw;
+pub mod run;
+pub mod server;
+pub mod shared_map;
+pub mod values;

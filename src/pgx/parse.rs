@@ -1,0 +1,179 @@
+//! Parsing, analysing and rewriting with PostgreSQL's own code, inside the confined section.
+
+use super::confine::Confinement;
+use super::query::QueryView;
+use super::raw::{self, RawNode};
+use super::values::Parameters;
+use crate::error::{Refusal, StageResult, State};
+use pgrx::{PgList, pg_sys};
+use std::ffi::CString;
+
+/// A text that PostgreSQL's C code can read for as long as the section lasts.
+#[derive(Clone, Copy)]
+pub struct SourceText<'c> {
+    pointer: *const std::ffi::c_char,
+    section: std::marker::PhantomData<&'c ()>,
+}
+
+impl<'c> SourceText<'c> {
+    /// Copies `text` into the section's memory.
+    pub fn copy(_confinement: &'c Confinement<'c>, text: &str) -> StageResult<Self> {
+        if text.contains('\0') {
+            return Err(Refusal::new(State::Argument, "the SQL holds a zero byte"));
+        }
+        Ok(SourceText { pointer: raw::palloc_text(text), section: std::marker::PhantomData })
+    }
+
+    pub(super) fn as_pointer(self) -> *const std::ffi::c_char {
+        self.pointer
+    }
+}
+
+fn raw_statements<'c>(text: SourceText<'c>) -> Vec<RawNode<'c>> {
+    // SAFETY: a NUL-terminated text; the trees are made in the section's memory context.
+    let list = unsafe { PgList::<pg_sys::RawStmt>::from_pg(pg_sys::pg_parse_query(text.as_pointer())) };
+    list.iter_ptr()
+        // SAFETY: pg_parse_query gives RawStmt nodes.
+        .filter_map(|statement| RawNode::from_pointer(unsafe { (*statement).stmt }))
+        .collect()
+}
+
+/// Parses exactly one statement; a syntax error is PostgreSQL's own (42601).
+pub fn parse_one<'c>(confinement: &'c Confinement<'c>, sql: &str) -> StageResult<RawNode<'c>> {
+    let text = SourceText::copy(confinement, sql)?;
+    match raw_statements(text).as_slice() {
+        [statement] => Ok(*statement),
+        [] => Err(Refusal::new(State::Syntax, "the SQL holds no statement")),
+        _ => Err(Refusal::new(State::NotAdmitted, "more than one statement is not admitted in the plane")),
+    }
+}
+
+/// The skeleton with the untrusted tree as its derived table.
+pub struct Grafted<'c> {
+    statement: RawNode<'c>,
+    text: SourceText<'c>,
+}
+
+/// Parses our own skeleton and grafts the untrusted tree onto it.
+///
+/// `shown` is the text of the whole, for whoever looks at the statement while it runs.
+pub fn graft<'c>(
+    confinement: &'c Confinement<'c>,
+    skeleton: &str,
+    untrusted: RawNode<'c>,
+    shown: &str,
+) -> StageResult<Grafted<'c>> {
+    let outer = parse_one(confinement, skeleton)?;
+    raw::graft(outer, untrusted)?;
+    Ok(Grafted { statement: outer, text: SourceText::copy(confinement, shown)? })
+}
+
+/// An analysed query with the text and parameters it belongs to.
+pub struct Analysed<'c> {
+    query: QueryView<'c>,
+    text: SourceText<'c>,
+}
+
+/// Analyses the grafted tree. No user code runs here: the raw walk admitted every type, function and operator name.
+pub fn analyse<'c>(grafted: Grafted<'c>, parameters: &Parameters) -> StageResult<Analysed<'c>> {
+    let types = parameters.types();
+    let count = i32::try_from(types.len()).map_err(|_| Refusal::proof("too many parameters"))?;
+    let mut statement = pg_sys::RawStmt {
+        type_: pg_sys::NodeTag::T_RawStmt,
+        stmt: grafted.statement.as_pointer(),
+        stmt_location: 0,
+        stmt_len: 0,
+    };
+    // SAFETY: the tree is whole, the text NUL-terminated, and `types` holds `count` entries.
+    let query = unsafe {
+        pg_sys::parse_analyze_fixedparams(
+            &raw mut statement,
+            grafted.text.as_pointer(),
+            types.as_ptr(),
+            count,
+            std::ptr::null_mut(),
+        )
+    };
+    let query = QueryView::from_pointer(query).ok_or_else(|| Refusal::proof("analysis gave no query"))?;
+    Ok(Analysed { query, text: grafted.text })
+}
+
+impl<'c> Analysed<'c> {
+    /// The analysed tree.
+    pub fn query(&self) -> QueryView<'c> {
+        self.query
+    }
+
+    /// Converts the result columns to `expected` (type, modifier), as assignment would.
+    pub fn coerce_columns(&self, expected: &[(pg_sys::Oid, i32)]) -> StageResult<()> {
+        // SAFETY: the query is whole; its target list holds TargetEntry nodes.
+        let entries = unsafe { PgList::<pg_sys::TargetEntry>::from_pg((*self.query.as_pointer()).targetList) };
+        if entries.len() != expected.len() {
+            return Err(Refusal::new(
+                State::ResultShape,
+                format!("the answer has {} columns, the column definition list {}", entries.len(), expected.len()),
+            ));
+        }
+        for (number, (entry, (type_oid, modifier))) in entries.iter_ptr().zip(expected).enumerate() {
+            // SAFETY: the entry's expression is analysed, and conversion makes a new node around it.
+            let converted = unsafe {
+                let expression = (*entry).expr.cast::<pg_sys::Node>();
+                pg_sys::coerce_to_target_type(
+                    std::ptr::null_mut(),
+                    expression,
+                    pg_sys::exprType(expression),
+                    *type_oid,
+                    *modifier,
+                    pg_sys::CoercionContext::COERCION_ASSIGNMENT,
+                    pg_sys::CoercionForm::COERCE_IMPLICIT_CAST,
+                    -1,
+                )
+            };
+            if converted.is_null() {
+                return Err(Refusal::new(
+                    State::ResultShape,
+                    format!("column {} of the answer does not fit the type in the column definition list", number + 1),
+                ));
+            }
+            // SAFETY: the entry belongs to the query.
+            unsafe { (*entry).expr = converted.cast() };
+        }
+        Ok(())
+    }
+
+    /// Applies rules and row-level security as the current (reader) role.
+    pub fn rewrite(self) -> StageResult<Rewritten<'c>> {
+        // SAFETY: the query is whole; the rewriter takes it over.
+        let list = unsafe { PgList::<pg_sys::Query>::from_pg(pg_sys::pg_rewrite_query(self.query.as_pointer())) };
+        let mut queries = list.iter_ptr().filter_map(QueryView::from_pointer);
+        match (queries.next(), queries.next()) {
+            (Some(query), None) => Ok(Rewritten { query, text: self.text }),
+            _ => Err(Refusal::proof("rewriting gave not exactly one query")),
+        }
+    }
+}
+
+/// A query with row-level security applied.
+pub struct Rewritten<'c> {
+    query: QueryView<'c>,
+    text: SourceText<'c>,
+}
+
+impl<'c> Rewritten<'c> {
+    /// The rewritten tree.
+    pub fn query(&self) -> QueryView<'c> {
+        self.query
+    }
+
+    pub(super) fn text(&self) -> SourceText<'c> {
+        self.text
+    }
+}
+
+/// Quotes an identifier as PostgreSQL does.
+pub fn quote_identifier(name: &str) -> String {
+    let owned = CString::new(name).unwrap_or_default();
+    // SAFETY: a NUL-terminated name; the result is NUL-terminated and copied at once.
+    let quoted = unsafe { std::ffi::CStr::from_ptr(pg_sys::quote_identifier(owned.as_ptr())) };
+    quoted.to_string_lossy().into_owned()
+}

@@ -1,0 +1,116 @@
+//! Facts about the server, the database and the session.
+
+use pgrx::pg_sys;
+use std::ffi::{CStr, CString};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+static PRELOADED: AtomicBool = AtomicBool::new(false);
+static BACKTRACE: AtomicBool = AtomicBool::new(false);
+
+/// Notes, once at load, how the library came into this process and what its environment holds.
+///
+/// RUST_BACKTRACE would put build paths into the client's DETAIL: it is taken out of the environment before any
+/// backend is forked, and `doctor` still names it.
+pub fn note_load() -> bool {
+    // SAFETY: a flag of the postmaster.
+    let preloading = unsafe { pg_sys::process_shared_preload_libraries_in_progress };
+    PRELOADED.store(preloading, Ordering::Relaxed);
+    for name in ["RUST_BACKTRACE", "RUST_LIB_BACKTRACE"] {
+        if std::env::var_os(name).is_some() {
+            BACKTRACE.store(true, Ordering::Relaxed);
+            // SAFETY: `_PG_init` runs in a process with one thread.
+            unsafe { std::env::remove_var(name) };
+        }
+    }
+    preloading
+}
+
+/// Whether the library was named in shared_preload_libraries.
+pub fn is_preloaded() -> bool {
+    PRELOADED.load(Ordering::Relaxed)
+}
+
+/// Whether RUST_BACKTRACE was in the server's environment.
+pub fn had_backtrace() -> bool {
+    BACKTRACE.load(Ordering::Relaxed)
+}
+
+/// `server_version_num`, as 150020 for 15.20.
+pub fn version_number() -> u32 {
+    option(c"server_version_num").and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+/// The current value of a setting.
+pub fn option(name: &CStr) -> Option<String> {
+    // SAFETY: a NUL-terminated name; NULL or a NUL-terminated string comes back.
+    let value = unsafe { pg_sys::GetConfigOption(name.as_ptr(), true, false) };
+    if value.is_null() {
+        return None;
+    }
+    // SAFETY: checked for NULL; copied before any other call.
+    Some(unsafe { CStr::from_ptr(value) }.to_string_lossy().into_owned())
+}
+
+/// The value that RESET would give a setting: the server's, database's or role's own.
+pub fn reset_value(name: &CStr) -> Option<CString> {
+    // SAFETY: a NUL-terminated name of a built-in setting; NULL or a NUL-terminated string comes back.
+    let value = unsafe { pg_sys::GetConfigOptionResetString(name.as_ptr()) };
+    if value.is_null() {
+        return None;
+    }
+    // SAFETY: checked for NULL; copied before any other call.
+    Some(unsafe { CStr::from_ptr(value) }.to_owned())
+}
+
+/// Whether the database's encoding is UTF-8: the pure stages read text as UTF-8.
+pub fn is_utf8() -> bool {
+    // SAFETY: reads a global of the backend.
+    unsafe { pg_sys::GetDatabaseEncoding() == pg_sys::pg_enc::PG_UTF8 as i32 }
+}
+
+/// Name of the current database.
+pub fn database_name() -> String {
+    // SAFETY: a catalog look-up that gives NULL or a NUL-terminated string.
+    let name = unsafe { pg_sys::get_database_name(pg_sys::MyDatabaseId) };
+    if name.is_null() {
+        return String::new();
+    }
+    // SAFETY: checked for NULL.
+    unsafe { CStr::from_ptr(name) }.to_string_lossy().into_owned()
+}
+
+const UNIX_EPOCH: i64 = 946_684_800;
+
+fn unix_seconds(timestamp: pg_sys::TimestampTz) -> i64 {
+    timestamp.div_euclid(1_000_000) + UNIX_EPOCH
+}
+
+/// The server's clock, in seconds since 1970.
+pub fn now() -> i64 {
+    // SAFETY: reads the clock.
+    unix_seconds(unsafe { pg_sys::GetCurrentTimestamp() })
+}
+
+/// The data directory.
+pub fn data_directory() -> String {
+    // SAFETY: a NUL-terminated global set at start-up.
+    let directory = unsafe { pg_sys::DataDir };
+    if directory.is_null() {
+        return String::new();
+    }
+    // SAFETY: checked for NULL.
+    unsafe { CStr::from_ptr(directory) }.to_string_lossy().into_owned()
+}
+
+/// The OID of a role, or `None`.
+pub fn role(name: &CStr) -> Option<pg_sys::Oid> {
+    // SAFETY: a catalog look-up; `true` asks for InvalidOid instead of an error.
+    let oid = unsafe { pg_sys::get_role_oid(name.as_ptr(), true) };
+    (oid != pg_sys::InvalidOid).then_some(oid)
+}
+
+/// Whether the session's own user is a superuser or a member of `role`.
+pub fn session_is_member(role: pg_sys::Oid) -> bool {
+    // SAFETY: catalog look-ups on the session's user.
+    unsafe { pg_sys::is_member_of_role(pg_sys::GetSessionUserId(), role) }
+}

@@ -1,0 +1,157 @@
+//! Claims as typed parameters, and types and names of the catalog.
+
+use crate::error::{Refusal, StageResult, State};
+use pgrx::pg_sys;
+use std::ffi::{CStr, CString};
+
+/// The parameters of one statement: types and values in order of their numbers.
+#[derive(Default)]
+pub struct Parameters {
+    values: Vec<(pg_sys::Oid, pg_sys::Datum, String)>,
+}
+
+impl Parameters {
+    /// Adds a value of `type_oid` given as text and returns its number, from 1. An equal one is used again.
+    ///
+    /// A text that the type does not accept is PostgreSQL's own error, of class 22.
+    pub fn add(&mut self, type_oid: pg_sys::Oid, text: String) -> StageResult<usize> {
+        let known = self.values.iter().position(|(known, _, value)| *known == type_oid && *value == text);
+        if let Some(index) = known {
+            return Ok(index + 1);
+        }
+        let input =
+            CString::new(text.as_str()).map_err(|_| Refusal::new(State::Argument, "a claim holds a zero byte"))?;
+        let mut function = pg_sys::InvalidOid;
+        let mut parameter = pg_sys::InvalidOid;
+        // SAFETY: two valid places to write to.
+        unsafe { pg_sys::getTypeInputInfo(type_oid, &raw mut function, &raw mut parameter) };
+        // SAFETY: the type's own input function on a NUL-terminated text; the value lives in the section's memory.
+        let datum = unsafe { pg_sys::OidInputFunctionCall(function, input.as_ptr().cast_mut(), parameter, -1) };
+        self.values.push((type_oid, datum, text));
+        Ok(self.values.len())
+    }
+
+    /// The types in order.
+    pub fn types(&self) -> Vec<pg_sys::Oid> {
+        self.values.iter().map(|(type_oid, _, _)| *type_oid).collect()
+    }
+
+    /// (type name, value as text) in order, for `ask_dry_run`.
+    pub fn shown(&self) -> Vec<(String, String)> {
+        self.values.iter().map(|(type_oid, _, text)| (type_name(*type_oid), text.clone())).collect()
+    }
+
+    /// PostgreSQL's form; every value is a constant for the planner.
+    pub(super) fn bound(&self) -> pg_sys::ParamListInfo {
+        let count = i32::try_from(self.values.len()).unwrap_or(0);
+        // SAFETY: makeParamList allocates `count` entries after the header.
+        let list = unsafe { pg_sys::makeParamList(count) };
+        // SAFETY: as above.
+        let entries = unsafe { (*list).params.as_mut_slice(self.values.len()) };
+        for (entry, (type_oid, datum, _)) in entries.iter_mut().zip(&self.values) {
+            entry.value = *datum;
+            entry.isnull = false;
+            entry.pflags = u16::try_from(pg_sys::PARAM_FLAG_CONST).unwrap_or(1);
+            entry.ptype = *type_oid;
+        }
+        list
+    }
+}
+
+/// A PostgreSQL array literal of the values.
+pub fn array_literal(values: &[String]) -> String {
+    let mut literal = String::from("{");
+    for (index, value) in values.iter().enumerate() {
+        if index > 0 {
+            literal.push(',');
+        }
+        literal.push('"');
+        for character in value.chars() {
+            if matches!(character, '"' | '\\') {
+                literal.push('\\');
+            }
+            literal.push(character);
+        }
+        literal.push('"');
+    }
+    literal.push('}');
+    literal
+}
+
+/// The array type of a type, or `None`.
+pub fn array_type(element: pg_sys::Oid) -> Option<pg_sys::Oid> {
+    // SAFETY: a catalog look-up.
+    let found = unsafe { pg_sys::get_array_type(element) };
+    (found != pg_sys::InvalidOid).then_some(found)
+}
+
+/// The equality operator that PostgreSQL's own type cache gives for a type.
+pub fn equality_operator(type_oid: pg_sys::Oid) -> Option<pg_sys::Oid> {
+    let flags = i32::try_from(pg_sys::TYPECACHE_EQ_OPR).unwrap_or(1);
+    // SAFETY: a type cache look-up; entries are never freed.
+    let entry = unsafe { pg_sys::lookup_type_cache(type_oid, flags).as_ref() }?;
+    (entry.eq_opr != pg_sys::InvalidOid).then_some(entry.eq_opr)
+}
+
+/// The function behind an operator.
+pub fn operator_function(operator: pg_sys::Oid) -> pg_sys::Oid {
+    // SAFETY: a catalog look-up.
+    unsafe { pg_sys::get_opcode(operator) }
+}
+
+/// A type's name as SQL spells it.
+pub fn type_name(type_oid: pg_sys::Oid) -> String {
+    // SAFETY: gives a NUL-terminated string, "???" for an unknown type.
+    let name = unsafe { CStr::from_ptr(pg_sys::format_type_be(type_oid)) };
+    name.to_string_lossy().into_owned()
+}
+
+/// A function's name without its schema; empty for an unknown one.
+pub fn function_name(function: pg_sys::Oid) -> String {
+    // SAFETY: a catalog look-up that gives NULL or a NUL-terminated string.
+    let name = unsafe { pg_sys::get_func_name(function) };
+    if name.is_null() {
+        return String::new();
+    }
+    // SAFETY: checked for NULL.
+    unsafe { CStr::from_ptr(name) }.to_string_lossy().into_owned()
+}
+
+/// The name of a collation; empty for an unknown one.
+pub fn collation_name(collation: pg_sys::Oid) -> String {
+    // SAFETY: a catalog look-up that gives NULL or a NUL-terminated string.
+    let name = unsafe { pg_sys::get_collation_name(collation) };
+    if name.is_null() {
+        return String::new();
+    }
+    // SAFETY: checked for NULL.
+    unsafe { CStr::from_ptr(name) }.to_string_lossy().into_owned()
+}
+
+/// (type, modifier) of each column of a descriptor.
+///
+/// # Safety
+/// The descriptor must be valid.
+pub(super) unsafe fn column_types(descriptor: pg_sys::TupleDesc) -> Vec<(pg_sys::Oid, i32)> {
+    // SAFETY: the caller's promise.
+    let count = unsafe { (*descriptor).natts };
+    (0..count)
+        .map(|index| {
+            // SAFETY: the index is in range.
+            let attribute = unsafe { attribute(descriptor, index) };
+            (attribute.atttypid, attribute.atttypmod)
+        })
+        .collect()
+}
+
+#[cfg(any(feature = "pg15", feature = "pg16", feature = "pg17"))]
+unsafe fn attribute<'d>(descriptor: pg_sys::TupleDesc, index: i32) -> &'d pg_sys::FormData_pg_attribute {
+    // SAFETY: the caller's promise: valid descriptor, index in range.
+    unsafe { &*(*descriptor).attrs.as_ptr().add(usize::try_from(index).unwrap_or(0)) }
+}
+
+#[cfg(feature = "pg18")]
+unsafe fn attribute<'d>(descriptor: pg_sys::TupleDesc, index: i32) -> &'d pg_sys::FormData_pg_attribute {
+    // SAFETY: the caller's promise: valid descriptor, index in range.
+    unsafe { &*pg_sys::TupleDescAttr(descriptor, index) }
+}

@@ -1,0 +1,101 @@
+//! The trusted skeleton: one common table expression per plane relation, holding the columns and rows of the plane.
+
+use super::Fence;
+use crate::catalog::plane::{PlaneRelation, ScopeBinding};
+use crate::error::{Refusal, StageResult};
+use crate::identity::principal::{Claim, Principal};
+use crate::pgx::parse::quote_identifier;
+use crate::pgx::query::{BaseScan, ScanCondition};
+use crate::pgx::values::{self, Parameters};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// Where the untrusted tree is grafted in.
+const PLACEHOLDER: &str = "SELECT 1";
+
+/// The fences and the skeleton's text, with `PLACEHOLDER` as its derived table.
+pub(super) fn build(
+    targets: &BTreeMap<String, Rc<PlaneRelation>>,
+    principal: &Principal,
+    parameters: &mut Parameters,
+) -> StageResult<(Vec<Fence>, String)> {
+    let mut fences = Vec::with_capacity(targets.len());
+    let mut expressions = Vec::with_capacity(targets.len());
+    for (name, relation) in targets {
+        let (conditions, text) = scope(relation, principal, parameters)?;
+        let columns: Vec<String> = relation.columns.iter().map(|column| quote_identifier(&column.name)).collect();
+        expressions.push(format!(
+            "{} AS NOT MATERIALIZED (SELECT {} FROM {}.{}{text})",
+            quote_identifier(name),
+            columns.join(", "),
+            quote_identifier(&relation.schema),
+            quote_identifier(&relation.table),
+        ));
+        let columns = relation.columns.iter().map(|column| column.attribute).collect();
+        let scan = BaseScan { relation: relation.oid, columns, conditions };
+        fences.push(Fence { name: name.clone(), relation: Rc::clone(relation), scan });
+    }
+    let with = if expressions.is_empty() { String::new() } else { format!("WITH {}\n", expressions.join(",\n     ")) };
+    Ok((fences, format!("{with}SELECT * FROM ({PLACEHOLDER}) AS answer")))
+}
+
+/// The plane SQL as text, to show: the untrusted text stands where its tree is grafted in.
+pub(super) fn show(skeleton: &str, sql: &str) -> String {
+    match skeleton.rsplit_once(PLACEHOLDER) {
+        Some((before, after)) => {
+            let sql = sql.trim().trim_end_matches(';').trim_end();
+            format!("{before}\n{sql}\n{after}")
+        }
+        None => skeleton.to_owned(),
+    }
+}
+
+fn scope(
+    relation: &PlaneRelation,
+    principal: &Principal,
+    parameters: &mut Parameters,
+) -> StageResult<(Vec<ScanCondition>, String)> {
+    let mut conditions = Vec::with_capacity(relation.scope.len());
+    let mut texts = Vec::with_capacity(relation.scope.len());
+    for binding in &relation.scope {
+        let parameter = bind(binding, principal, parameters)?;
+        let column = quote_identifier(&binding.column.name);
+        texts.push(if binding.is_list() {
+            format!("{column} OPERATOR(pg_catalog.=) ANY (${parameter})")
+        } else {
+            format!("{column} OPERATOR(pg_catalog.=) ${parameter}")
+        });
+        let operator = values::equality_operator(binding.base_type)
+            .ok_or_else(|| Refusal::proof("a scope column's type has no equality"))?;
+        conditions.push(ScanCondition {
+            attribute: binding.column.attribute,
+            operator,
+            parameter: i32::try_from(parameter).map_err(|_| Refusal::proof("too many parameters"))?,
+            is_list: binding.is_list(),
+        });
+    }
+    if conditions.is_empty() != relation.is_shared {
+        return Err(Refusal::proof("a protected relation without a scope"));
+    }
+    let text = if texts.is_empty() { String::new() } else { format!(" WHERE {}", texts.join(" AND ")) };
+    Ok((conditions, text))
+}
+
+fn bind(binding: &ScopeBinding, principal: &Principal, parameters: &mut Parameters) -> StageResult<usize> {
+    let claim = principal
+        .claim(&binding.claim)
+        .ok_or_else(|| Refusal::identity(format!("the principal has no claim {}", binding.claim)))?;
+    match (binding.is_list(), claim) {
+        (false, Claim::Scalar(value)) => parameters.add(binding.base_type, value),
+        (false, Claim::List(_)) => Err(Refusal::identity(format!("the claim {} is a list", binding.claim))),
+        (true, claim) => {
+            let values = match claim {
+                Claim::Scalar(value) => vec![value],
+                Claim::List(values) => values,
+            };
+            let array = values::array_type(binding.base_type)
+                .ok_or_else(|| Refusal::proof("a scope column's type has no array type"))?;
+            parameters.add(array, values::array_literal(&values))
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! The walk over the raw tree, before analysis: analysis already converts literals and may run user code.
+//!
+//! It refuses everything that is not on its list and points every relation name at a fence, with PostgreSQL's own
+//! scoping of WITH.
+
+use super::group_by;
+use crate::catalog::plane::{Plane, PlaneRelation};
+use crate::error::{Refusal, StageResult, State};
+use crate::gate::RelationReference;
+use crate::pgx::raw::{RawColumnRef, RawFunction, RawKind, RawNode, RawRangeVar, RawSelect, RawTypeName};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+/// What the untrusted tree names.
+pub struct Named {
+    /// Relations as written that are none of the tree's own common table expressions.
+    pub references: BTreeSet<RelationReference>,
+    /// Fences needed: name of the common table expression, plane relation.
+    pub targets: BTreeMap<String, Rc<PlaneRelation>>,
+}
+
+/// Types whose input looks up the catalog, which `('x').regclass` would reach without a type name in the tree.
+const CATALOG_TYPES: [&str; 11] = [
+    "regclass",
+    "regcollation",
+    "regconfig",
+    "regdictionary",
+    "regnamespace",
+    "regoper",
+    "regoperator",
+    "regproc",
+    "regprocedure",
+    "regrole",
+    "regtype",
+];
+
+const COLLATIONS: [&str; 4] = ["C", "POSIX", "default", "ucs_basic"];
+
+/// Admits the tree or refuses it by name.
+pub fn admit(plane: &Plane, tree: RawNode<'_>) -> StageResult<Named> {
+    let mut walk =
+        Walk { plane, scope: Vec::new(), named: Named { references: BTreeSet::new(), targets: BTreeMap::new() } };
+    walk.visit(tree)?;
+    Ok(walk.named)
+}
+
+pub(super) struct Walk<'p> {
+    plane: &'p Plane,
+    /// Names of the tree's own common table expressions that are in scope, innermost last.
+    scope: Vec<String>,
+    named: Named,
+}
+
+impl Walk<'_> {
+    fn visit(&mut self, node: RawNode<'_>) -> StageResult<()> {
+        match node.kind() {
+            RawKind::Select(select) => return self.visit_select(select),
+            RawKind::RangeVar(variable) => self.visit_range_var(variable)?,
+            RawKind::Function(function) => self.visit_function(function)?,
+            RawKind::Type(name) => self.visit_type(&name)?,
+            RawKind::Operator(names) => visit_operator(&names)?,
+            RawKind::ColumnRef(reference) => self.visit_column(reference)?,
+            RawKind::Indirection(names) => {
+                if let Some(name) = names.iter().find(|name| CATALOG_TYPES.contains(&name.as_str())) {
+                    return Err(Refusal::type_name(name));
+                }
+            }
+            RawKind::Collate(names) => visit_collation(&names)?,
+            RawKind::SqlValue { is_time } => {
+                if !is_time {
+                    return Err(Refusal::new(
+                        State::OutsidePlane,
+                        "functions such as CURRENT_USER and CURRENT_SCHEMA are not in the plane",
+                    ));
+                }
+            }
+            RawKind::SortUsing => return Err(Refusal::construct("ORDER BY .. USING")),
+            RawKind::ColumnWithOptions => {
+                return Err(Refusal::construct("a column definition with more than a name and a type"));
+            }
+            RawKind::Refused(name) => return Err(Refusal::construct(name)),
+            RawKind::Unknown(tag) => {
+                return Err(Refusal::construct("a construct of this statement").with_detail(format!("node tag {tag}")));
+            }
+            RawKind::RangeSubselect
+            | RawKind::Join
+            | RawKind::With
+            | RawKind::Constant(_)
+            | RawKind::GroupingSet
+            | RawKind::RangeFunction
+            | RawKind::Plain => {}
+        }
+        node.children(&mut |child| self.visit(child))
+    }
+
+    fn visit_select(&mut self, select: RawSelect<'_>) -> StageResult<()> {
+        if let Some(clause) = select.refused_clause() {
+            return Err(Refusal::construct(clause));
+        }
+        let outer = self.scope.len();
+        let (expressions, is_recursive) = select.with();
+        if is_recursive {
+            self.scope.extend(expressions.iter().map(|(name, _)| name.clone()));
+        }
+        for (name, expression) in expressions {
+            self.visit(expression)?;
+            if !is_recursive {
+                self.scope.push(name);
+            }
+        }
+        group_by::complete(select, &|variable| self.resolve(variable).ok().flatten());
+        select.node().children(&mut |child| match child.kind() {
+            // Visited above, in PostgreSQL's order of scoping.
+            RawKind::With => Ok(()),
+            _ => self.visit(child),
+        })?;
+        self.scope.truncate(outer);
+        Ok(())
+    }
+
+    /// The plane relation that a name in FROM means; `None` for a common table expression of the tree's own.
+    fn resolve(&self, variable: &RawRangeVar<'_>) -> StageResult<Option<Rc<PlaneRelation>>> {
+        let name = variable.name();
+        let relation = match (variable.database(), variable.schema()) {
+            (None, None) if self.scope.contains(&name) => return Ok(None),
+            (None, None) => self.plane.relation(&name),
+            (None, Some(schema)) => self.plane.qualified(&schema, &name),
+            (Some(_), _) => None,
+        };
+        relation.map(|relation| Some(Rc::clone(relation))).ok_or_else(|| Refusal::relation(&written(variable)))
+    }
+
+    fn visit_range_var(&mut self, variable: RawRangeVar<'_>) -> StageResult<()> {
+        if variable.only() {
+            return Err(Refusal::construct("FROM ONLY"));
+        }
+        let Some(relation) = self.resolve(&variable)? else { return Ok(()) };
+        let schema = variable.schema();
+        self.named.references.insert(RelationReference { schema: schema.clone(), name: variable.name() });
+        // A qualified name skips the tree's own WITH in PostgreSQL, so its fence gets a name that WITH does not shadow.
+        let target = match schema {
+            None => relation.name.clone(),
+            Some(schema) => format!("{schema}.{}", relation.name),
+        };
+        variable.point_at(&target);
+        self.named.targets.insert(target, relation);
+        Ok(())
+    }
+
+    fn visit_function(&mut self, function: RawFunction<'_>) -> StageResult<()> {
+        let names = function.names();
+        let (schema, name) = match names.as_slice() {
+            [name] => (None, name),
+            [schema, name] => (Some(schema.as_str()), name),
+            _ => return Err(Refusal::function(&names.join("."))),
+        };
+        if matches!(schema, None | Some("pg_catalog")) && self.plane.builtins.names.contains(name) {
+            return Ok(());
+        }
+        let known = |candidate: &&crate::catalog::plane::AllowedFunction| {
+            candidate.name == *name && schema.is_none_or(|schema| schema == candidate.schema)
+        };
+        let Some(allowed) = self.plane.allowed.iter().find(known) else {
+            return Err(Refusal::function(&names.join(".")));
+        };
+        if schema.is_none() {
+            function.qualify(&allowed.schema);
+        }
+        Ok(())
+    }
+
+    fn visit_type(&self, name: &RawTypeName) -> StageResult<()> {
+        let written = name.names.join(".");
+        if name.exotic {
+            return Err(Refusal::type_name(&written));
+        }
+        let known = match name.names.as_slice() {
+            [name] => name,
+            [schema, name] if schema == "pg_catalog" => name,
+            _ => return Err(Refusal::type_name(&written)),
+        };
+        if self.plane.builtins.type_names.contains(known) { Ok(()) } else { Err(Refusal::type_name(&written)) }
+    }
+
+    fn visit_column(&self, reference: RawColumnRef<'_>) -> StageResult<()> {
+        let names = reference.names();
+        let qualification = if reference.is_star() { names.len() } else { names.len().saturating_sub(1) };
+        match (qualification, names.as_slice()) {
+            (0 | 1, _) => Ok(()),
+            (2, [schema, table, ..]) if self.plane.qualified(schema, table).is_some() => {
+                reference.drop_qualifier();
+                Ok(())
+            }
+            _ => Err(Refusal::new(
+                State::UnknownRelation,
+                format!("missing FROM-clause entry for \"{}\"", crate::error::clip(&names.join("."))),
+            )),
+        }
+    }
+}
+
+fn written(variable: &RawRangeVar<'_>) -> String {
+    [variable.database(), variable.schema(), Some(variable.name())].into_iter().flatten().collect::<Vec<_>>().join(".")
+}
+
+fn visit_operator(names: &[String]) -> StageResult<()> {
+    match names {
+        [] | [_] => Ok(()),
+        [schema, _] if schema == "pg_catalog" => Ok(()),
+        _ => Err(Refusal::new(
+            State::OutsidePlane,
+            format!("operator \"{}\" is not in the plane", crate::error::clip(&names.join("."))),
+        )),
+    }
+}
+
+fn visit_collation(names: &[String]) -> StageResult<()> {
+    let known = match names {
+        [name] => COLLATIONS.contains(&name.as_str()),
+        [schema, name] => schema == "pg_catalog" && COLLATIONS.contains(&name.as_str()),
+        _ => false,
+    };
+    if known {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        State::OutsidePlane,
+        format!("collation \"{}\" is not in the plane", crate::error::clip(&names.join("."))),
+    ))
+}

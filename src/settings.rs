@@ -1,0 +1,207 @@
+//! The settings (`splitplane.*`): private statics behind typed accessors.
+//!
+//! All of them can be changed by a superuser only, so that an application role cannot widen its own limits.
+
+use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
+use std::ffi::CString;
+
+static AUDIENCE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+static CLOCK_SKEW: GucSetting<i32> = GucSetting::<i32>::new(300);
+static DEADLINE: GucSetting<i32> = GucSetting::<i32>::new(10_000);
+static MAX_ROWS: GucSetting<i32> = GucSetting::<i32>::new(1_000);
+static MAX_BYTES: GucSetting<i32> = GucSetting::<i32>::new(1_024);
+static MAX_MEMORY: GucSetting<i32> = GucSetting::<i32>::new(262_144);
+static MAX_TEMP: GucSetting<i32> = GucSetting::<i32>::new(1_048_576);
+static MAX_COST: GucSetting<f64> = GucSetting::<f64>::new(1e8);
+static MAX_SQL_BYTES: GucSetting<i32> = GucSetting::<i32>::new(65_536);
+static TIME_ZONE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"UTC"));
+static LEDGER_SIZE: GucSetting<i32> = GucSetting::<i32>::new(65_536);
+static KEY_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"splitplane.key"));
+
+/// Defines every setting; called once from `_PG_init` in the postmaster.
+pub fn init() {
+    GucRegistry::define_string_guc(
+        c"splitplane.audience",
+        c"Name that a context must be signed for (its host header).",
+        c"Empty means the name of the database. Give every server its own, so that a context is good for one only.",
+        &AUDIENCE,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
+        c"splitplane.clock_skew",
+        c"How far the date of a context may be from the server's clock.",
+        c"Also how long a used context is remembered.",
+        &CLOCK_SKEW,
+        1,
+        3_600,
+        GucContext::Suset,
+        GucFlags::UNIT_S,
+    );
+    GucRegistry::define_int_guc(
+        c"splitplane.deadline",
+        c"Longest time that one call of ask may take.",
+        c"The call is cancelled with SQLSTATE 57014 when it passes.",
+        &DEADLINE,
+        1,
+        3_600_000,
+        GucContext::Suset,
+        GucFlags::UNIT_MS,
+    );
+    GucRegistry::define_int_guc(
+        c"splitplane.max_rows",
+        c"Most rows that one answer holds.",
+        c"ask cuts there and says so (truncated); ask_rows refuses with SQLSTATE 53400.",
+        &MAX_ROWS,
+        1,
+        10_000_000,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
+        c"splitplane.max_bytes",
+        c"Most bytes of rows that one answer holds.",
+        c"ask cuts there and says so (truncated); ask_rows refuses with SQLSTATE 53400.",
+        &MAX_BYTES,
+        1,
+        262_144,
+        GucContext::Suset,
+        GucFlags::UNIT_KB,
+    );
+    GucRegistry::define_int_guc(
+        c"splitplane.max_memory",
+        c"Most memory by which a backend may grow during one call.",
+        c"Watched every 50 ms while untrusted SQL runs; over it the call ends with SQLSTATE 53400.",
+        &MAX_MEMORY,
+        16_384,
+        i32::MAX,
+        GucContext::Suset,
+        GucFlags::UNIT_KB,
+    );
+    GucRegistry::define_int_guc(
+        c"splitplane.max_temp_files",
+        c"Most temporary file space of one call.",
+        c"Becomes temp_file_limit while untrusted SQL runs.",
+        &MAX_TEMP,
+        0,
+        i32::MAX,
+        GucContext::Suset,
+        GucFlags::UNIT_KB,
+    );
+    GucRegistry::define_float_guc(
+        c"splitplane.max_cost",
+        c"Highest estimated cost of a plan that is run.",
+        c"In the planner's units; 0 switches the check off. Over it the call ends with SQLSTATE 53400.",
+        &MAX_COST,
+        0.0,
+        1e300,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
+        c"splitplane.max_sql_bytes",
+        c"Longest SQL or question that is looked at.",
+        c"Longer text is refused with SQLSTATE 54001 before anything reads it.",
+        &MAX_SQL_BYTES,
+        1_024,
+        1_048_576,
+        GucContext::Suset,
+        GucFlags::UNIT_BYTE,
+    );
+    GucRegistry::define_string_guc(
+        c"splitplane.time_zone",
+        c"Time zone in which untrusted SQL runs.",
+        c"The caller's own TimeZone is not used, since it would change the meaning of dates.",
+        &TIME_ZONE,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
+        c"splitplane.ledger_size",
+        c"How many used contexts are remembered.",
+        c"When the ledger is full of contexts that are still fresh, further ones are refused.",
+        &LEDGER_SIZE,
+        64,
+        16_777_216,
+        GucContext::Postmaster,
+        GucFlags::default(),
+    );
+    GucRegistry::define_string_guc(
+        c"splitplane.key_file",
+        c"File with the key that seals the signing secrets.",
+        c"Relative to the data directory; made with mode 0600 on first use.",
+        &KEY_FILE,
+        GucContext::Postmaster,
+        GucFlags::SUPERUSER_ONLY,
+    );
+}
+
+fn text(setting: &GucSetting<Option<CString>>) -> String {
+    setting.get().and_then(|value| value.into_string().ok()).unwrap_or_default()
+}
+
+fn unsigned(setting: &GucSetting<i32>) -> usize {
+    usize::try_from(setting.get()).unwrap_or(0)
+}
+
+/// `splitplane.audience`, or `database` when it is empty.
+pub fn audience(database: &str) -> String {
+    let configured = text(&AUDIENCE);
+    if configured.is_empty() { database.to_owned() } else { configured }
+}
+
+/// Seconds.
+pub fn clock_skew() -> i64 {
+    i64::from(CLOCK_SKEW.get())
+}
+
+/// Milliseconds.
+pub fn deadline() -> i32 {
+    DEADLINE.get()
+}
+
+/// Rows.
+pub fn max_rows() -> usize {
+    unsigned(&MAX_ROWS)
+}
+
+/// Bytes.
+pub fn max_bytes() -> usize {
+    unsigned(&MAX_BYTES).saturating_mul(1_024)
+}
+
+/// Bytes.
+pub fn max_memory() -> usize {
+    unsigned(&MAX_MEMORY).saturating_mul(1_024)
+}
+
+/// Kibibytes, as `temp_file_limit` counts.
+pub fn max_temp_files() -> i32 {
+    MAX_TEMP.get()
+}
+
+/// The planner's units; `None` when switched off.
+pub fn max_cost() -> Option<f64> {
+    let cost = MAX_COST.get();
+    (cost > 0.0).then_some(cost)
+}
+
+/// Bytes.
+pub fn max_sql_bytes() -> usize {
+    unsigned(&MAX_SQL_BYTES)
+}
+
+/// A time zone name.
+pub fn time_zone() -> String {
+    text(&TIME_ZONE)
+}
+
+/// Entries.
+pub fn ledger_size() -> usize {
+    unsigned(&LEDGER_SIZE)
+}
+
+/// A path, relative to the data directory unless absolute.
+pub fn key_file() -> String {
+    text(&KEY_FILE)
+}

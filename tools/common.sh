@@ -1,0 +1,23 @@
+# Shared by the shell tools; sourced, never run. Defines where everything of this project's own lives.
+# shellcheck shell=bash
+
+ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)"
+TOOLS="$ROOT/.tools"
+PG_MAJOR=15
+# Below 15.20 an error message can carry a row past row-level security (CVE-2026-116327).
+PG_FLOOR=15.20
+PGRX_VERSION=0.18.1
+
+PG_TREE="$TOOLS/pg$PG_MAJOR"
+PG_TEST_TREE="$TOOLS/pg$PG_MAJOR-test"
+PG_CONFIG="$PG_TREE/usr/lib/postgresql/$PG_MAJOR/bin/pg_config"
+VENV="$TOOLS/venv"
+CARGO_PGRX="$TOOLS/cargo/bin/cargo-pgrx"
+
+export PGRX_HOME="$TOOLS/pgrx"
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$ROOT/target}"
+# These two would point pgrx at another server than the project's.
+unset PGRX_PG_CONFIG_PATH PGRX_PG_CONFIG_AS_ENV
+
+say() { printf '== %s\n' "$*"; }
+die() { printf 'error: %s\n' "$*" >&2; exit 1; }

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Builds the extension and installs it into the project's own PostgreSQL tree, never into the machine's.
+#
+#   tools/install-extension.sh [--debug] [--test] [--features "a b"]
+#
+# --test builds the #[pg_test] functions in and installs into a second tree, so that the first never holds test code.
+set -euo pipefail
+# shellcheck source=tools/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+cd "$ROOT"
+
+profile=(--release)
+features=
+test=()
+tree="$PG_TREE"
+while [ $# -gt 0 ]; do
+    case "$1" in
+        --debug) profile=() ;;
+        --features) features="${2:?--features needs a value}"; shift ;;
+        --test)
+            test=(--test)
+            features="$features pg_test"
+            tree="$PG_TEST_TREE"
+            ;;
+        *) die "unknown option $1" ;;
+    esac
+    shift
+done
+
+[ -x "$CARGO_PGRX" ] && [ -f "$PG_TREE/complete" ] || die "run tools/setup.sh first"
+if [ "$tree" != "$PG_TREE" ] && [ ! -f "$tree/complete" ]; then
+    rm -rf "$tree"
+    cp -a "$PG_TREE" "$tree"
+fi
+
+# Readable whatever the caller's umask is: servers run as another user when we are root.
+umask 022
+"$CARGO_PGRX" pgrx install "${profile[@]}" "${test[@]}" --features "pg$PG_MAJOR $features" \
+    --pg-config "$tree/usr/lib/postgresql/$PG_MAJOR/bin/pg_config"

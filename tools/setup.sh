@@ -1,0 +1,184 @@
+#!/usr/bin/env bash
+# Brings a Debian 12 machine with a Rust toolchain to where the project builds, tests and runs its demo.
+#
+# Everything but compilers and shared libraries goes into .tools/ of this checkout: the PostgreSQL server is unpacked
+# there from Debian's packages (its binaries find their files relative to themselves), so no server is installed or upgraded
+# on the machine, no cluster is made and a cluster that exists is never touched. A second run checks and returns.
+set -euo pipefail
+# shellcheck source=tools/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+cd "$ROOT"
+
+PG_PACKAGES=("postgresql-$PG_MAJOR" "postgresql-client-$PG_MAJOR" "postgresql-server-dev-$PG_MAJOR")
+
+scratch=
+trap '[ -z "$scratch" ] || rm -rf "$scratch"' EXIT
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        die "this needs root once, and there is no sudo: $*"
+    fi
+}
+
+lists_fresh=no
+refresh_lists() {
+    # Package lists may be absent or older than the archive; one refresh per run is enough.
+    if [ "$lists_fresh" = no ]; then
+        say "refreshing package lists"
+        as_root apt-get update -qq
+        lists_fresh=yes
+    fi
+}
+
+apt() {
+    refresh_lists
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends "$@" </dev/null >/dev/null
+}
+
+installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+
+at_least() { dpkg --compare-versions "$1" ge "$2"; }
+
+need_packages() {
+    local missing=() package
+    for package in "$@"; do
+        installed "$package" || missing+=("$package")
+    done
+    if [ "${#missing[@]}" -gt 0 ]; then
+        say "installing ${missing[*]}"
+        apt install "${missing[@]}"
+    fi
+}
+
+compilers() {
+    # pgrx reads PostgreSQL's headers with libclang (clang brings its own headers) and cargo-pgrx links OpenSSL.
+    need_packages build-essential pkg-config libssl-dev clang libclang-dev ca-certificates
+    command -v cargo >/dev/null || die "no cargo in PATH: install a Rust toolchain first (https://rustup.rs)"
+    # pgrx formats the bindings it makes and stops when it cannot.
+    if ! command -v rustfmt >/dev/null || ! rustfmt --version >/dev/null 2>&1; then
+        rustup component add rustfmt
+    fi
+}
+
+tree_version() {
+    local config="$1/usr/lib/postgresql/$PG_MAJOR/bin/pg_config"
+    [ -x "$config" ] && "$config" --version 2>/dev/null | sed -n 's/^PostgreSQL \([0-9.]*\).*/\1/p'
+}
+
+tree_is_whole() {
+    local version
+    version="$(tree_version "$1")" || return 1
+    [ -n "$version" ] && [ -f "$1/complete" ] && at_least "$version" "$PG_FLOOR"
+}
+
+# A tree is built beside its place and renamed, so that one that is there is whole.
+copy_installed_server() {
+    local version part
+    for part in "${PG_PACKAGES[@]}"; do
+        installed "$part" || return 1
+        version="$(dpkg-query -W -f '${Version}' "$part")"
+        at_least "$version" "$PG_FLOOR" || return 1
+    done
+    say "copying the installed PostgreSQL ${version} into .tools"
+    for part in lib share; do
+        mkdir -p "$scratch/usr/$part/postgresql"
+        cp -a "/usr/$part/postgresql/$PG_MAJOR" "$scratch/usr/$part/postgresql/"
+    done
+    mkdir -p "$scratch/usr/include"
+    cp -a /usr/include/postgresql "$scratch/usr/include/"
+    # Somebody may have installed this extension on the machine; the copy starts without it.
+    rm -f "$scratch/usr/lib/postgresql/$PG_MAJOR/lib"/splitplane*.so
+    rm -f "$scratch/usr/share/postgresql/$PG_MAJOR/extension"/splitplane{--,.control}*
+}
+
+unpack_server_packages() {
+    local debs="$scratch/debs" candidate deb needs
+    say "unpacking PostgreSQL $PG_MAJOR from Debian's packages into .tools"
+    refresh_lists
+    candidate="$(apt-cache policy "postgresql-$PG_MAJOR" | sed -n 's/^ *Candidate: //p')"
+    at_least "${candidate:-0}" "$PG_FLOOR" ||
+        die "the package archive offers PostgreSQL ${candidate:-none}; at least $PG_FLOOR is needed (is bookworm-security enabled?)"
+    mkdir -p "$debs"
+    # apt's own sandbox user cannot write into this checkout.
+    (cd "$debs" && apt-get -qq -o APT::Sandbox::User="$(id -un)" download "${PG_PACKAGES[@]}" libpq-dev)
+    for deb in "$debs"/*.deb; do
+        dpkg-deb -x "$deb" "$scratch"
+        # The shared libraries those packages need, but no package that would set up a server on this machine.
+        needs="$(dpkg-deb -f "$deb" Depends | tr ',' '\n' |
+            sed -E '/^ *(postgresql|libpq-dev|ssl-cert|locales|debconf|llvm-|clang-)/d' | paste -sd, -)"
+        [ -z "$needs" ] || apt satisfy "$needs"
+    done
+    rm -rf "$debs" "$scratch"/{etc,var,usr/bin,usr/share/{doc,locale,man}}
+}
+
+server() {
+    if tree_is_whole "$PG_TREE"; then
+        return
+    fi
+    mkdir -p "$TOOLS"
+    scratch="$(mktemp -d "$TOOLS/pg-unpack.XXXXXX")"
+    if ! copy_installed_server; then
+        unpack_server_packages
+    fi
+    # Servers run as another user when we are root: that user must be able to read and enter everything here.
+    chmod -R a+rX "$scratch"
+    touch "$scratch/complete"
+    rm -rf "$PG_TREE" "$PG_TEST_TREE"
+    mv "$scratch" "$PG_TREE"
+    scratch=
+    tree_is_whole "$PG_TREE" || die "the PostgreSQL copy in $PG_TREE does not work or is below $PG_FLOOR"
+    # pgrx regenerates its bindings when this file changes, and the headers have.
+    rm -f "$PGRX_HOME/config.toml"
+}
+
+pgrx() {
+    if [ "$("$CARGO_PGRX" pgrx --version 2>/dev/null)" != "cargo-pgrx $PGRX_VERSION" ]; then
+        say "building cargo-pgrx $PGRX_VERSION into .tools (some minutes, once)"
+        # A target folder of its own: one set by the caller's environment would be left littered.
+        env -u CARGO_TARGET_DIR cargo install cargo-pgrx --version "=$PGRX_VERSION" --locked --quiet --force \
+            --root "$TOOLS/cargo"
+    fi
+    if ! grep -qsF "\"$PG_CONFIG\"" "$PGRX_HOME/config.toml"; then
+        mkdir -p "$PGRX_HOME"
+        "$CARGO_PGRX" pgrx init --no-run "--pg$PG_MAJOR" "$PG_CONFIG" >/dev/null
+        grep -qsF "\"$PG_CONFIG\"" "$PGRX_HOME/config.toml" || die "cargo pgrx init did not take $PG_CONFIG"
+    fi
+}
+
+usable_python() {
+    "$1" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+}
+
+python() {
+    local wanted="$VENV/requirements.installed" candidate chosen=
+    if cmp -s tools/requirements.txt "$wanted" &&
+        "$VENV/bin/python" -c 'import sys; sys.exit(sys.prefix != sys.argv[1])' "$VENV" 2>/dev/null; then
+        return
+    fi
+    for candidate in python3 /usr/bin/python3; do
+        if usable_python "$candidate"; then
+            chosen="$candidate"
+            break
+        fi
+    done
+    if [ -z "$chosen" ]; then
+        need_packages python3 python3-venv
+        chosen=/usr/bin/python3
+        usable_python "$chosen" || die "Python 3.11 or newer with venv is needed"
+    fi
+    say "making the Python environment in .tools/venv"
+    rm -rf "$VENV"
+    "$chosen" -m venv "$VENV"
+    "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check -r tools/requirements.txt
+    cp tools/requirements.txt "$wanted"
+}
+
+compilers
+server
+pgrx
+python
+say "ready: PostgreSQL $(tree_version "$PG_TREE"), cargo-pgrx $PGRX_VERSION, $("$VENV/bin/python" --version)"
