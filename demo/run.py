@@ -53,7 +53,11 @@ class Stage:
         print(textwrap.fill(text, WIDTH, initial_indent=indent, subsequent_indent=indent + "  "), flush=True)
 
     def sql(self, text: str) -> None:
-        print(textwrap.indent(textwrap.dedent(text), "    | "), flush=True)
+        for line in textwrap.dedent(text).splitlines():
+            inner = " " * (len(line) - len(line.lstrip()) + 4)
+            for part in textwrap.wrap(line, WIDTH - 6, subsequent_indent=inner, drop_whitespace=True, break_long_words=False) or [""]:
+                print(f"    | {part}")
+        sys.stdout.flush()
 
     def check(self, good: bool, what: str, indent: str = "  ") -> None:
         if not good:
@@ -110,6 +114,9 @@ def compromised_model(stage: Stage, world: World) -> None:
         answer = world.ask(sql, MANAGER)
         judge(stage, world, attempt, answer, own_rows)
         stage.say(why, "      ")
+        leaked = world.without_splitplane(sql, MANAGER)
+        if leaked:
+            stage.say(f"For comparison, a gateway that only puts filtered CTEs in front of the text: {leaked}", "      ")
     stage.check(world.superuser.execute(state).fetchone() == before, "after all ten, not one row of orders has changed")
 
 
@@ -160,10 +167,11 @@ def plane_and_plan(stage: Stage, world: World) -> None:
         return
     print("\n  ask_dry_run, for the franchisee. This text is for reading: what runs is the tree that was proved, never a text.")
     for name, value in dry.items():
-        if name in ("timings_ms", "query_id", "columns", "outcome", "source"):
+        if name not in ("proved", "plane_sql", "parameters"):
             continue
         print(f"\n  {name}:")
-        stage.sql(value if isinstance(value, str) else "\n".join(map(str, value)) if isinstance(value, list) else str(value))
+        lines = value if isinstance(value, list) else [value]
+        stage.sql("\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines))
     by_hand = PLANNED.replace("FROM orders AS o JOIN stores AS s ON", "FROM public.orders AS o JOIN public.stores AS s ON").replace(
         " WHERE ",
         " WHERE o.tenant_id = 'brand-a' AND o.store_id = ANY ('{17,42}') AND s.tenant_id = 'brand-a' AND s.store_id = ANY ('{17,42}')\n   AND ",
@@ -206,13 +214,14 @@ def shell(world: World) -> int:
 \set q 'SELECT city, count(*) AS stores FROM stores GROUP BY city ORDER BY 2 DESC LIMIT 5'
 \set manager 'SELECT r AS row FROM jsonb_array_elements(manager(:''q'') -> ''rows'') AS r'
 \set franchisee 'SELECT r AS row FROM jsonb_array_elements(franchisee(:''q'') -> ''rows'') AS r'
-\set plane 'SELECT d.key, jsonb_pretty(d.value) AS value FROM jsonb_each(ask_dry_run(splitplane.sign(''AKSHELL'', ''brand-a'', ''lakeside'', ''u-2002'', :''q''), sql => :''q'')) AS d'
+\set plane 'SELECT ask_dry_run(splitplane.sign(''AKSHELL'', ''brand-a'', ''lakeside'', ''u-2002'', :''q''), sql => :''q'') ->> ''plane_sql'' AS plane_sql'
+\set plan 'SELECT jsonb_array_elements_text(ask_dry_run(splitplane.sign(''AKSHELL'', ''brand-a'', ''lakeside'', ''u-2002'', :''q''), sql => :''q'') -> ''plan'') AS plan'
 \set PROMPT1 'demo=%# '
 \echo
 \echo 'You are the superuser of a throwaway server; it goes when you leave with \\q.'
 \echo '  :manager;      ask :q as the brand manager of brand-a, 200 stores'
 \echo '  :franchisee;   ask :q as the franchisee, 2 stores'
-\echo '  :plane;        what ask makes of :q for the franchisee'
+\echo '  :plane;  :plan;   what ask makes of :q for the franchisee, and how it runs'
 \echo '  \\set q ''SELECT ...''   another question;   SELECT manager(''SELECT ...'');   the whole document'
 \echo '  SELECT splitplane.describe();   SELECT * FROM splitplane.doctor();   \\dt'
 \echo

@@ -21,7 +21,10 @@ from signing import sign  # noqa: E402
 
 DATABASE = "demo"
 APP = "analytics_app"
+GATEWAY = "text_gateway"
 KEY_ID = "AKDEMO"
+# What no answer to brand-a's people may hold: other brands, account numbers, e-mail addresses.
+FOREIGN = re.compile(r"brand-[bc]|US00-|@")
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,26 @@ class World:
         rows = self.superuser.execute(f"SELECT json_agg(row_to_json(x)) FROM ({sql}) AS x").fetchone()[0] or []
         return [list(row.values()) for row in rows]
 
+    def without_splitplane(self, sql: str, person: Person) -> str:
+        """What the common way of doing this leaks: the same text behind filtered CTEs, run by a role that reads the tables.
+
+        Empty when it leaks nothing. In a transaction that is rolled back, with a short deadline.
+        """
+        relations = self.superuser.execute("SELECT name, relation::text, scope FROM splitplane.relations WHERE NOT shared ORDER BY name")
+        ctes = []
+        for name, table, scope in relations:
+            column = next(column for column, claim in scope.items() if claim == "tenant")
+            ctes.append(f'"{name}" AS (SELECT * FROM public.{table} WHERE "{column}" = \'{person.tenant}\')')
+        with self.cluster.connect(DATABASE, GATEWAY, autocommit=False) as connection:
+            connection.execute("SET LOCAL statement_timeout = '1s'")
+            try:
+                rows = connection.execute(f"WITH {', '.join(ctes)} {sql}", prepare=False).fetchmany(2)
+            except psycopg.Error as error:
+                rows = [error.diag.message_primary]
+            connection.rollback()
+        text = " ".join(str(row) for row in rows)
+        return text[:150] + " ..." if FOREIGN.search(text) else ""
+
     def last_reason(self) -> str:
         """Why the server refused, as its log has it; the caller is told one constant sentence."""
         lines = [line for line in self.cluster.log_text().splitlines() if "splitplane" in line and " LOG: " in line]
@@ -98,6 +121,7 @@ def running(scale: str, say) -> Iterator[World]:
         cluster.psql(DATABASE, "CREATE EXTENSION splitplane")
         cluster.psql(DATABASE, HERE / "register.sql")
         cluster.psql(DATABASE, f"CREATE ROLE {APP} LOGIN; GRANT splitplane_caller TO {APP}")
+        cluster.psql(DATABASE, f"CREATE ROLE {GATEWAY} LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO {GATEWAY}")
         # Many uses, so that the shell may repeat a statement within one second.
         secret = cluster.psql(DATABASE, f"SELECT splitplane.create_key('{KEY_ID}', tenants => ARRAY['brand-a', 'brand-b', 'brand-c'])").strip()
         cluster.psql(DATABASE, "SELECT splitplane.create_key('AKSHELL', max_uses => 1000)")

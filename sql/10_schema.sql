@@ -101,7 +101,8 @@ SELECT pg_catalog.pg_extension_config_dump('splitplane.principals', '');
 SELECT pg_catalog.pg_extension_config_dump('splitplane.relations', '');
 SELECT pg_catalog.pg_extension_config_dump('splitplane.allowed_functions', '');
 
--- Every backend holds the plane in its own memory; any change of these tables, by our functions or by hand, ends that copy.
+-- Every backend holds the plane in its own memory; any change of its tables, by our functions or by hand, ends that copy.
+-- Keys and principals are read anew for every call and need no such trigger.
 CREATE FUNCTION splitplane._on_config_change() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -112,10 +113,6 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._on_config_change() FROM PUBLIC;
 
-CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON splitplane.keys
-    FOR EACH STATEMENT EXECUTE FUNCTION splitplane._on_config_change();
-CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON splitplane.principals
-    FOR EACH STATEMENT EXECUTE FUNCTION splitplane._on_config_change();
 CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON splitplane.relations
     FOR EACH STATEMENT EXECUTE FUNCTION splitplane._on_config_change();
 CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON splitplane.allowed_functions

@@ -157,9 +157,28 @@ fn admit(request: Request) -> StageResult<Admitted> {
         ));
     };
     let limits = Limits { max_bytes: settings::max_sql_bytes(), ..Limits::default() };
-    let gated = gate::admit(&sql, &limits).map_err(from_gate)?;
+    let principal = Rc::new(principal);
+    let gated = match gate::admit(&sql, &limits) {
+        Ok(gated) => gated,
+        Err(error) if error.kind() == GateErrorKind::Syntax => {
+            return Err(syntax_verdict(&plane, principal, watch.left(), &sql, error));
+        }
+        Err(error) => return Err(from_gate(error)),
+    };
     watch.lap("gate");
-    Ok(Admitted { principal: Rc::new(principal), plane, gated, watch })
+    Ok(Admitted { principal, plane, gated, watch })
+}
+
+/// What the gate could not read: PostgreSQL's parser, which nothing else follows here, tells wrong SQL (its own 42601)
+/// from SQL that only the gate does not know (0A000).
+fn syntax_verdict(plane: &Plane, principal: Rc<Principal>, left: i32, sql: &str, error: GateError) -> Refusal {
+    let verdict =
+        execute::confined(plane, principal, left, |confinement| parse::parse_one(confinement, sql).map(|_| ()));
+    match verdict {
+        Ok(()) => Refusal::new(State::NotAdmitted, format!("SQL that the gate cannot read: {error}"))
+            .with_detail(error.detail().unwrap_or_default()),
+        Err(refusal) => refusal,
+    }
 }
 
 /// Layer 1: signature, key, date, audience, replay, principal.

@@ -2,6 +2,7 @@
 //!
 //! All of them can be changed by a superuser only, so that an application role cannot widen its own limits.
 
+use crate::pgx::server;
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
 use std::ffi::CString;
 
@@ -134,6 +135,8 @@ pub fn init() {
         GucContext::Postmaster,
         GucFlags::SUPERUSER_ONLY,
     );
+    // A misspelt setting is an error, not a placeholder that anybody may make.
+    server::reserve_prefix(c"splitplane");
 }
 
 fn text(setting: &GucSetting<Option<CString>>) -> String {
@@ -144,10 +147,11 @@ fn unsigned(setting: &GucSetting<i32>) -> usize {
     usize::try_from(setting.get()).unwrap_or(0)
 }
 
-/// `splitplane.audience`, or `database` when it is empty.
+/// `splitplane.audience`, or `database` when it is empty; in lower case, as signers write a host.
 pub fn audience(database: &str) -> String {
     let configured = text(&AUDIENCE);
-    if configured.is_empty() { database.to_owned() } else { configured }
+    let name = if configured.is_empty() { database } else { &configured };
+    name.to_ascii_lowercase()
 }
 
 /// Seconds.

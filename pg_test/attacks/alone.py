@@ -12,6 +12,7 @@ import decimal
 import json
 
 import psycopg
+from psycopg.types.string import TextLoader
 
 from world import ALONE
 
@@ -24,6 +25,8 @@ class Alone:
         self.connection = psycopg.connect(
             world.cluster.dsn(dbname=ALONE, user="alone_app"), autocommit=True, prepare_threshold=None
         )
+        # Intervals as PostgreSQL writes them, which is how they stand in JSON.
+        self.connection.adapters.register_loader("interval", TextLoader)
         self.connection.execute("SET timezone = 'UTC'; SET statement_timeout = '5s'; SET default_transaction_read_only = on")
 
     def differs(self, entry: dict, sql: str, document: dict) -> list[str]:
@@ -59,8 +62,6 @@ def _value(value):
         return value.isoformat()
     if isinstance(value, (datetime.date, datetime.time)):
         return value.isoformat()
-    if isinstance(value, datetime.timedelta):
-        return "interval"
     if isinstance(value, bytes):
         return "\\x" + value.hex()
     if isinstance(value, dict):

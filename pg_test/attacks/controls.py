@@ -6,13 +6,15 @@ import json
 
 import psycopg
 
+import fingerprint
 from contexts import answered
 from entries import load, text_of
 from naive import LEAKS, wrap
 from verdict import canary_in
 from world import NAIVE, ask
 
-HONEST = "SELECT count(*) FROM orders"
+# It names every relation that a breach below is about.
+HONEST = "SELECT count(*) FROM orders LEFT JOIN customers USING (customer_id)"
 
 
 def run(suite):
@@ -87,8 +89,6 @@ def beta_sees_its_own(suite) -> list[str]:
 
 def fingerprint_sees(suite) -> list[str]:
     """The nets hold a fish each: what they are to notice is done on purpose, by a role that may."""
-    import fingerprint
-
     wrong = []
     for statement, sign in (
         ("SET work_mem = '5MB'", "work_mem"),
@@ -102,7 +102,7 @@ def fingerprint_sees(suite) -> list[str]:
         ("SELECT pg_notify('pwned', 'x')", "notification"),
         ("SELECT pg_advisory_lock(4242)", "holds lock"),
         ("CREATE TEMP TABLE fish (x int)", "classes"),
-        ("COPY (SELECT 1) TO '/tmp/splitplane-pwned-fish'", "files"),
+        (f"COPY (SELECT 1) TO '/tmp/{fingerprint.FISH}'", "files"),
     ):
         connection = suite.world.superuser()
         try:
@@ -118,7 +118,7 @@ def fingerprint_sees(suite) -> list[str]:
             connection.close()
             suite.watch.wait_gone(pid)
     with suite.world.superuser() as connection:
-        connection.execute("COPY (SELECT 1) TO PROGRAM 'rm -f /tmp/splitplane-pwned-fish'")
+        connection.execute(f"COPY (SELECT 1) TO PROGRAM 'rm -f /tmp/{fingerprint.FISH}'")
     list(suite.watch.connection.notifies(timeout=0))
     return wrong
 
@@ -130,7 +130,7 @@ BREACHES = (
     ("row-level security is off", "ALTER TABLE public.orders DISABLE ROW LEVEL SECURITY", "ALTER TABLE public.orders ENABLE ROW LEVEL SECURITY"),
     ("the reader bypasses row-level security", "ALTER ROLE splitplane_reader BYPASSRLS", "ALTER ROLE splitplane_reader NOBYPASSRLS"),
     ("the reader owns a table", "ALTER TABLE public.orders OWNER TO splitplane_reader", "ALTER TABLE public.orders OWNER TO postgres"),
-    ("the reader may read a hidden column", "GRANT SELECT (tenant_id) ON public.orders TO splitplane_reader", "REVOKE SELECT (tenant_id) ON public.orders FROM splitplane_reader"),
+    ("the reader may read a hidden column", "GRANT SELECT (ssn) ON public.customers TO splitplane_reader", "REVOKE SELECT (ssn) ON public.customers FROM splitplane_reader"),
     ("the reader is a member of a role", "GRANT pg_read_all_data TO splitplane_reader", "REVOKE pg_read_all_data FROM splitplane_reader"),
 )
 

@@ -19,6 +19,10 @@ _PLACEHOLDERS = ("app.tenant", "app.current_tenant", "splitplane.hmac_key", "spl
 # hint bits on a page.
 _HOUSEKEEPING = ("Standby/RUNNING_XACTS", "XLOG/CHECKPOINT", "Heap2/PRUNE", "XLOG/FPI_FOR_HINT")
 
+# Files that the attacks try to make, and the one of the control, which no other run of this suite may mistake for its own.
+FISH = f"splitplane-pwned-fish-{os.getpid()}"
+_MARKERS = ("pwned", "pwned-copy", "pwned-lo", FISH)
+
 _SERVER = """
 SELECT jsonb_build_object(
   'sequences', (SELECT jsonb_object_agg(schemaname||'.'||sequencename, last_value) FROM pg_sequences),
@@ -36,9 +40,9 @@ SELECT jsonb_build_object(
   'started', pg_postmaster_start_time(), 'configured', pg_conf_load_time(),
   'next xid', pg_snapshot_xmax(pg_current_snapshot())::text,
   'files', (SELECT jsonb_agg(f ORDER BY f) FROM (SELECT pg_ls_dir('.') UNION ALL SELECT 'snapshot '||pg_ls_dir('pg_snapshots')
-             UNION ALL SELECT '/tmp '||t FROM pg_ls_dir('/tmp') t WHERE t LIKE '%pwned%') AS found(f)))::text,
+             UNION ALL SELECT '/tmp '||t FROM pg_ls_dir('/tmp') t WHERE t IN ({markers})) AS found(f)))::text,
   pg_current_wal_insert_lsn()::text
-"""
+""".replace("{markers}", ", ".join(f"'{name}'" for name in _MARKERS))
 
 
 class ServerWatch:
@@ -103,7 +107,7 @@ class ServerWatch:
         return wrong + ([f"{younger} sessions were opened"] if younger else [])
 
     def wait_gone(self, pid: int) -> None:
-        """A session drops its temporary objects as it ends, which the next entry's fingerprint must not see."""
+        """A session drops its temporary objects as it ends; the next fingerprint must not see that happen."""
         for _ in range(600):
             if not self.connection.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", [pid]).fetchone():
                 return
@@ -137,7 +141,8 @@ def session_state(connection, seed_draw: bool) -> dict:
         state[name] = sorted(_text(found[0]) for found in connection.execute(query).fetchall())
     # The seed is fixed before the call; the first draw after it tells whether the call moved it.
     if seed_draw:
-        state["random"] = connection.execute("SELECT pg_catalog.random()").fetchone()[0]
+        draw = "SELECT pg_catalog.encode(pg_catalog.float8send(pg_catalog.random()), 'hex')"
+        state["random"] = _text(connection.execute(draw).fetchone()[0])
     else:
         connection.execute("SELECT pg_catalog.setseed(0.25)")
     return state
@@ -148,7 +153,7 @@ def _text(value) -> str | None:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
 
-def session_changes(before: dict, after: dict, first_draw: float) -> list[str]:
+def session_changes(before: dict, after: dict, first_draw: str) -> list[str]:
     expected = dict(before, random=first_draw)
     # The first use of a language in a session loads it, and its settings with it, at their defaults.
     loaded = {name: value for name, value in after.items() if name.startswith("setting plpgsql.") and name not in before}

@@ -252,7 +252,9 @@ def nonces(suite) -> list[str]:
     wrong = []
     for nonce in ("", "short", "x" * 15, "x" * 129, "x" * 100000, None):
         context = forging.forge(suite.world.keys, DATABASE, SQL, {"nonce": nonce})
-        wrong += [f"nonce of {len(nonce or '')}: {r}" for r in refused(suite, context, SQL)]
+        # One so long is refused for its length, before anything is verified.
+        states = ("28000", "22023") if nonce and len(nonce) > 1000 else ("28000",)
+        wrong += [f"nonce of {len(nonce or '')}: {r}" for r in refused(suite, context, SQL, states=states)]
     moved = forging.forge(suite.world.keys, DATABASE, SQL, {"set": {"x-splitplane-nonce": secrets.token_hex(16)}})
     return wrong + refused(suite, moved, SQL) + answered(suite, forging.forge(suite.world.keys, DATABASE, SQL, {"nonce": "x" * 16}))
 
@@ -286,7 +288,7 @@ def between_tenants_in_one_session(suite) -> list[str]:
             beta = ask(connection, suite.world.context(total, key="beta", tenant="beta"), total)
             if beta["rows"] != [[385001275, "CANARY-B note 1"]]:
                 wrong.append(f"beta is answered {beta['rows']}")
-            for sql in ("SELECT 1/(total_cents-1001) FROM orders", "SELECT nothing FROM orders"):
+            for sql in ("SELECT 1/(total_cents-7700001) FROM orders", "SELECT nothing FROM orders"):
                 try:
                     ask(connection, suite.world.context(sql, key="beta", tenant="beta"), sql)
                     wrong.append(f"no error: {sql}")

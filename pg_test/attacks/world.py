@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import sys
 import time
 from pathlib import Path
@@ -123,7 +124,7 @@ class World:
                 self.keys[name] = (key_id, secret)
             connection.execute("SELECT splitplane.revoke_key(%s)", [self.keys["revoked"][0]])
             # A key that signs well but was never made here.
-            self.keys["unknown"] = ("AKSPUNKNOWN", "x" * 40)
+            self.keys["unknown"] = ("AKSPUNKNOWN", secrets.token_urlsafe(40))
             for tenant in ("acme", "beta"):
                 connection.execute("SELECT splitplane.admit(%s)", [tenant])
             # An exact principal beside the wildcard, and one that was put out.

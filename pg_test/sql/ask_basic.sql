@@ -2,7 +2,13 @@
 \c - app
 
 -- The whole document, but for the two members that differ from call to call.
-SELECT jsonb_pretty(test.ask('SELECT store_id, city FROM stores ORDER BY store_id'));
+\pset format unaligned
+\pset tuples_only on
+SELECT jsonb_pretty(test.ask('SELECT store_id, city FROM stores WHERE store_id < 3 ORDER BY store_id'));
+SELECT test.ask('SELECT city AS "City", city AS "City", 1 FROM stores WHERE store_id = 1');
+SELECT test.ask('SELECT order_id FROM orders WHERE false');
+\pset tuples_only off
+\pset format aligned
 SELECT jsonb_object_keys(ask(test.ctx('SELECT 1 AS one'), sql => 'SELECT 1 AS one')) AS member ORDER BY 1;
 
 -- The same SQL, two tenants.
@@ -27,11 +33,10 @@ SELECT test.rows('SELECT count(*) FROM orders UNION ALL SELECT count(*) FROM sto
 SELECT test.rows('WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5) SELECT sum(i) FROM n');
 
 -- Values come out as to_jsonb gives them, with their types named.
-SELECT jsonb_pretty(test.ask($$SELECT 1.50::numeric AS n, NULL::text AS nothing, ARRAY[1, 2] AS list, '{"a": [1, null]}'::jsonb AS doc,
-    timestamptz '2026-01-02 03:04:05+02' AS moment, date '2026-01-02' AS day, interval '1 day 2 hours' AS span, true AS yes, 'a"b\c' AS txt, 1e400::numeric > 0 AS big$$));
-SELECT test.ask('SELECT city AS "City", city AS "City", 1 FROM stores WHERE store_id = 1');
-SELECT test.ask('SELECT order_id FROM orders WHERE false');
-
+SELECT c.value ->> 'name' AS name, c.value ->> 'type' AS type, d.doc -> 'rows' -> 0 -> (c.position::int - 1) AS value
+  FROM test.ask($$SELECT 1.50::numeric AS n, NULL::text AS nothing, ARRAY[1, 2] AS list, '{"a": [1, null]}'::jsonb AS doc,
+    timestamptz '2026-01-02 03:04:05+02' AS moment, date '2026-01-02' AS day, interval '1 day 2 hours' AS span, true AS yes, 'a"b\c' AS txt, 1e400::numeric > 0 AS big$$) AS d(doc),
+       jsonb_array_elements(d.doc -> 'columns') WITH ORDINALITY AS c(value, position);
 -- More rows than asked for are cut, and it is said.
 SELECT d ->> 'row_count' AS row_count, d ->> 'truncated' AS truncated, jsonb_array_length(d -> 'rows') AS rows
   FROM test.ask('SELECT i FROM generate_series(1, 1001) AS g(i)') d;
@@ -39,7 +44,7 @@ SELECT d ->> 'row_count' AS row_count, d ->> 'truncated' AS truncated
   FROM test.ask('SELECT i FROM generate_series(1, 1000) AS g(i)') d;
 
 -- A signed question with SQL beside it: the signature is over the question.
-SELECT ask(test.ctx('How many stores?'), 'How many stores?', 'SELECT count(*) FROM stores') - 'query_id' - 'timings_ms';
+SELECT ask(test.ctx('How many stores?'), 'How many stores?', 'SELECT count(*) FROM stores') -> 'rows' AS rows;
 SELECT ask(test.ctx('SELECT count(*) FROM stores'), 'How many stores?', 'SELECT count(*) FROM stores');
 \echo :SQLSTATE
 -- A question alone needs a model.

@@ -50,9 +50,16 @@ SELECT fix FROM splitplane.doctor() \gexec
 GRANT SELECT ON public.payroll TO PUBLIC;
 :findings;
 SELECT fix FROM splitplane.doctor() \gexec
-GRANT SELECT (email) ON public.customers TO PUBLIC;
+GRANT SELECT ON public.customers TO PUBLIC;
 :findings;
 SELECT fix FROM splitplane.doctor() \gexec
+-- What PUBLIC may read of a column, the reader may.
+GRANT SELECT (email) ON public.customers TO PUBLIC;
+SELECT count(*) > 0 AS named FROM splitplane.doctor() WHERE object LIKE 'public.customers%' AND fix LIKE '%REVOKE%PUBLIC%';
+SELECT fix FROM splitplane.doctor() \gexec
+SELECT has_column_privilege('splitplane_reader', 'public.customers', 'email', 'SELECT') AS reader_may_read_email;
+REVOKE SELECT (email) ON public.customers FROM PUBLIC;
+SELECT splitplane.protect('public.customers', '{"tenant_id": "tenant"}', columns => ARRAY['tenant_id', 'customer_id', 'name']);
 :findings;
 
 \echo -- the policy is dropped, altered, or switched off

@@ -33,8 +33,10 @@ SELECT has_schema_privilege('splitplane_reader', 'public', 'USAGE') AS reader_in
 SELECT splitplane.protect('public.plain', '{"tenant_id": "tenant"}');
 SELECT splitplane.protect('public.secured', '{"tenant_id": "tenant"}', columns => ARRAY['note']);
 SELECT * FROM test.shape();
+\pset format unaligned
 SELECT schemaname, tablename, policyname, permissive, roles, cmd, qual, with_check
   FROM pg_policies WHERE tablename IN ('plain', 'secured') ORDER BY 2, 3;
+\pset format aligned
 
 -- Others see and do what they did: all rows of one table, their own policy's rows of the other.
 SET ROLE reporting;

@@ -39,10 +39,11 @@ CREATE TEMP TABLE orders (tenant_id int, total numeric);
 CREATE DOMAIN pg_temp.text AS pg_catalog.text CHECK (false);
 SET TimeZone = 'Asia/Tokyo';
 SET DateStyle = 'German';
-SET standard_conforming_strings = off;
 SET bytea_output = 'escape';
 SET row_security = off;
-SELECT public.ask(test.ctx('SELECT count(*), max(ordered_on), timestamptz ''2026-01-01 00:00+00'', ''\x41''::bytea, ''a\b''::text FROM orders'),
-    sql => 'SELECT count(*), max(ordered_on), timestamptz ''2026-01-01 00:00+00'', ''\x41''::bytea, ''a\b''::text FROM orders') -> 'rows' AS rows;
+-- Dollar quotes, since what a backslash means to the caller's own statement is about to change.
+SET standard_conforming_strings = off;
+SELECT public.ask(test.ctx($q$SELECT count(*), max(ordered_on), timestamptz '2026-01-01 00:00+00', '\x41'::bytea, 'a\b'::text FROM orders$q$),
+    sql => $q$SELECT count(*), max(ordered_on), timestamptz '2026-01-01 00:00+00', '\x41'::bytea, 'a\b'::text FROM orders$q$) -> 'rows' AS rows;
 SHOW TimeZone;
 SHOW standard_conforming_strings;

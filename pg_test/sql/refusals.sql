@@ -103,10 +103,12 @@ SELECT test.ask('SELECT count(*) FROM orders a, orders b, orders c');
 RESET splitplane.max_cost;
 
 \echo -- 57014: the deadline
+SET splitplane.max_cost = 0;
 SET splitplane.deadline = 200;
 SELECT test.ask('SELECT count(*) FROM generate_series(1, 100000) a, generate_series(1, 100000) b');
 \echo :SQLSTATE
 RESET splitplane.deadline;
+RESET splitplane.max_cost;
 \c - app
 
 \echo -- errors in rows of the caller keep their own state and text

@@ -152,7 +152,7 @@ class Session:
     def call(self, context, sql=None, question=None, function="ask"):
         """Call an entry point with a context as it stands (a dict, JSON text or None)."""
         text = json.dumps(context) if isinstance(context, dict) else context
-        statement = f"SELECT {function}(%s::jsonb, question => %s::text, sql => %s::text)"
+        statement = f"SELECT public.{function}(%s::jsonb, question => %s::text, sql => %s::text)"
         return self.connection.execute(statement, (text, question, sql)).fetchone()[0]
 
     def ask(self, sql: str, tenant: str = "brand-a", **signing) -> dict:
@@ -189,10 +189,11 @@ class Session:
         return {name: (setting, source) for name, setting, source in rows}
 
 
-def refusal(action, state, nested: bool = False):
+def refusal(action, state, nested: bool = False, hint: bool = False):
     """Run `action`, which must raise with this SQLSTATE (or one of these) and say nothing beside its one sentence.
 
     nested: called from inside a function, where PL/pgSQL adds its own CONTEXT line.
+    hint: the refusal is the server's own, over a statement of the caller's, and may hint and detail as it likes.
     """
     states = (state,) if isinstance(state, str) else tuple(state)
     try:
@@ -200,7 +201,7 @@ def refusal(action, state, nested: bool = False):
     except psycopg.Error as error:
         assert error.sqlstate in states, f"{error.sqlstate} {error} where {states} was expected"
         for field in SILENT_FIELDS:
-            if nested and field == "context":
+            if hint or (nested and field == "context"):
                 continue
             assert getattr(error.diag, field) is None, f"{field} crossed to the caller: {getattr(error.diag, field)!r}"
         place = error.diag.source_file or ""

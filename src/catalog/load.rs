@@ -6,7 +6,7 @@ use super::plane::{AllowedFunction, Plane, PlaneColumn, PlaneRelation, PolicyFun
 use crate::error::{Refusal, StageResult, State};
 use crate::pgx::invalidation;
 use crate::pgx::lookup::Lookup;
-use crate::pgx::server;
+use crate::pgx::{server, values};
 use pgrx::pg_sys::Oid;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -73,6 +73,9 @@ fn load() -> StageResult<Rc<Plane>> {
         .values()
         .flat_map(|relation| relation.columns.iter().map(|column| column.type_oid))
         .filter(|type_oid| !builtins.types.contains(type_oid))
+        // array_agg over an enum column gives an array of it.
+        .flat_map(|type_oid| [Some(type_oid), values::array_type(type_oid), values::element_type(type_oid)])
+        .flatten()
         .collect();
     Ok(Rc::new(Plane { relations, allowed: allowed()?, column_types, builtins, reader, policy: policy()? }))
 }

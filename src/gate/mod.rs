@@ -25,6 +25,7 @@ mod literals;
 mod names;
 mod parse;
 mod respell;
+mod sources;
 mod tokens;
 mod types;
 mod walk;

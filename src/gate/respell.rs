@@ -53,6 +53,8 @@ pub(super) fn respell(sql: &str, before: &[Lexeme], rest: &[Lexeme]) -> Option<R
         place.follows(&["BETWEEN"]).then(|| Respelt::dropped(1)).flatten()
     } else if is("VARIADIC") {
         (place.follows_symbol(b'(') || place.follows_symbol(b',')).then(|| Respelt::dropped(1)).flatten()
+    } else if is("COLLATE") {
+        place.collation()
     } else if is("EXCLUDE") {
         place.frame_exclusion()
     } else if is("FROM") {
@@ -97,6 +99,19 @@ impl Place<'_> {
     fn whole_row(&self) -> Option<Respelt> {
         let star = self.rest.get(1).is_some_and(|lexeme| lexeme.text(self.sql) == "*");
         (self.follows_symbol(b')') && star).then(|| Respelt::dropped(2)).flatten()
+    }
+
+    /// `COLLATE "C"`, which sqlparser does not read after a cast. A label COLLATE is followed by a reserved word.
+    fn collation(&self) -> Option<Respelt> {
+        let name = self.rest.get(1)?;
+        if !self.is_name(1) || (name.kind == LexemeKind::Word && !keywords::names_a_column(name.text(self.sql))) {
+            return None;
+        }
+        let mut end = 2_usize;
+        while self.symbol(end, b'.') && self.is_name(end.saturating_add(1)) {
+            end = end.saturating_add(2);
+        }
+        Respelt::dropped(end)
     }
 
     /// `TABLE x`: `SELECT * FROM x`. sqlparser loses the quotes of x and swallows two tokens after it. The word is

@@ -7,14 +7,15 @@
 use std::collections::BTreeSet;
 
 use sqlparser::ast::{
-    Cte, Distinct, Expr, Fetch, GroupByExpr, Join, JoinConstraint, JoinOperator, LimitClause, NamedWindowDefinition,
-    NamedWindowExpr, Offset, OrderBy, OrderByExpr, OrderByKind, OrderByOptions, OrderBySort, Query, Select,
-    SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, TableAlias,
-    TableAliasColumnDef, TableFactor, TableWithJoins, Values, WildcardAdditionalOptions, With,
+    Cte, Distinct, Expr, Fetch, GroupByExpr, LimitClause, NamedWindowDefinition, NamedWindowExpr, Offset, OrderBy,
+    OrderByExpr, OrderByKind, OrderByOptions, OrderBySort, Query, Select, SelectFlavor, SelectItem,
+    SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, TableFactor, Values,
+    WildcardAdditionalOptions, With,
 };
 
 use super::error::{GateError, GateResult};
 use super::names::{self, RelationReference};
+use super::sources::table_alias;
 
 /// What is still to be done, last in first out.
 pub(super) enum Task<'a> {
@@ -295,130 +296,14 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn joined(&mut self, table: &'a TableWithJoins) -> GateResult<()> {
-        let TableWithJoins { relation, joins } = table;
-        self.tasks.push(Task::Factor(relation));
-        for Join { relation, global, join_operator } in joins {
-            refuse_if(*global, "GLOBAL JOIN")?;
-            self.tasks.push(Task::Factor(relation));
-            match join_operator {
-                JoinOperator::Join(constraint)
-                | JoinOperator::Inner(constraint)
-                | JoinOperator::Left(constraint)
-                | JoinOperator::LeftOuter(constraint)
-                | JoinOperator::Right(constraint)
-                | JoinOperator::RightOuter(constraint)
-                | JoinOperator::FullOuter(constraint)
-                | JoinOperator::CrossJoin(constraint) => match constraint {
-                    JoinConstraint::On(expression) => self.push(expression),
-                    JoinConstraint::Using(columns) => {
-                        for column in columns {
-                            names::parts(column)?;
-                        }
-                    }
-                    JoinConstraint::Natural | JoinConstraint::None => {}
-                },
-                JoinOperator::Semi(_)
-                | JoinOperator::LeftSemi(_)
-                | JoinOperator::RightSemi(_)
-                | JoinOperator::Anti(_)
-                | JoinOperator::LeftAnti(_)
-                | JoinOperator::RightAnti(_)
-                | JoinOperator::CrossApply
-                | JoinOperator::OuterApply
-                | JoinOperator::AsOf { .. }
-                | JoinOperator::StraightJoin(_)
-                | JoinOperator::ArrayJoin
-                | JoinOperator::LeftArrayJoin
-                | JoinOperator::InnerArrayJoin => return Err(GateError::construct("a join of another dialect")),
-            }
-        }
-        Ok(())
-    }
-
-    fn factor(&mut self, factor: &'a TableFactor) -> GateResult<()> {
-        let alias = match factor {
-            TableFactor::Table {
-                name,
-                alias,
-                args,
-                with_hints,
-                version,
-                with_ordinality,
-                partitions,
-                json_path,
-                sample,
-                index_hints,
-            } => {
-                refuse_if(sample.is_some(), "TABLESAMPLE")?;
-                refuse_if(version.is_some(), "FOR SYSTEM_TIME")?;
-                let extras = !with_hints.is_empty() || !partitions.is_empty() || !index_hints.is_empty();
-                refuse_if(extras || json_path.is_some(), "a table hint")?;
-                match args {
-                    Some(args) => {
-                        names::function(name)?;
-                        refuse_if(args.settings.is_some(), "SETTINGS")?;
-                        self.function_args(&args.args)?;
-                    }
-                    None => {
-                        refuse_if(*with_ordinality, "WITH ORDINALITY on a table")?;
-                        self.relation(names::relation(name)?);
-                    }
-                }
-                alias
-            }
-            TableFactor::Derived { lateral: _, subquery, alias, sample } => {
-                refuse_if(sample.is_some(), "TABLESAMPLE")?;
-                self.tasks.push(Task::Query(subquery));
-                alias
-            }
-            TableFactor::Function { lateral: _, name, args, with_ordinality: _, alias } => {
-                names::function(name)?;
-                self.function_args(args)?;
-                alias
-            }
-            TableFactor::UNNEST { alias, array_exprs, with_offset, with_offset_alias, with_ordinality: _ } => {
-                refuse_if(*with_offset || with_offset_alias.is_some(), "WITH OFFSET")?;
-                self.push_all(array_exprs);
-                alias
-            }
-            TableFactor::NestedJoin { table_with_joins, alias } => {
-                self.joined(table_with_joins)?;
-                alias
-            }
-            TableFactor::TableFunction { .. } => return Err(GateError::construct("TABLE(..) in FROM")),
-            TableFactor::JsonTable { .. } | TableFactor::OpenJsonTable { .. } => {
-                return Err(GateError::construct("JSON_TABLE"));
-            }
-            TableFactor::XmlTable { .. } => return Err(GateError::construct("XMLTABLE")),
-            TableFactor::Pivot { .. } | TableFactor::Unpivot { .. } | TableFactor::UnpivotExpr { .. } => {
-                return Err(GateError::construct("PIVOT or UNPIVOT"));
-            }
-            TableFactor::MatchRecognize { .. } => return Err(GateError::construct("MATCH_RECOGNIZE")),
-            TableFactor::SemanticView { .. } => return Err(GateError::construct("SEMANTIC_VIEW")),
-        };
-        alias.as_ref().map_or(Ok(()), table_alias)
-    }
-
     /// Notes a relation unless it is a CTE in scope; a CTE's name matches an unqualified reference only.
-    fn relation(&mut self, relation: RelationReference) {
+    pub(super) fn relation(&mut self, relation: RelationReference) {
         let is_cte = relation.schema.is_none()
             && self.scopes.iter().any(|scope| scope.names.iter().take(scope.visible).any(|cte| *cte == relation.name));
         if !is_cte {
             self.relations.insert(relation);
         }
     }
-}
-
-fn table_alias(alias: &TableAlias) -> GateResult<()> {
-    let TableAlias { explicit: _, name, columns, at } = alias;
-    refuse_if(at.is_some(), "AT after an alias")?;
-    names::column(name)?;
-    for TableAliasColumnDef { name, data_type } in columns {
-        refuse_if(data_type.is_some(), "a column definition list")?;
-        names::column(name)?;
-    }
-    Ok(())
 }
 
 pub(super) fn wildcard(options: &WildcardAdditionalOptions) -> GateResult<()> {

@@ -68,6 +68,10 @@ impl Walk<'_> {
                 self.check_type(from)?;
                 self.check_type(to)?;
             }
+            QueryKind::Cycle { type_oid, operator } => {
+                self.check_type(type_oid)?;
+                self.check_operator(operator)?;
+            }
             QueryKind::Collate { collation, type_oid } => {
                 self.check_type(type_oid)?;
                 let is_known =

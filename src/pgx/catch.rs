@@ -64,7 +64,7 @@ pub fn sqlstate(state: State) -> PgSqlErrorCode {
 /// Raises a refusal as an ERROR without DETAIL, HINT or CONTEXT; its detail goes to the server log alone.
 #[allow(clippy::panic)]
 pub fn raise(refusal: Refusal) -> ! {
-    if let Some(detail) = &refusal.detail {
+    if let Some(detail) = refusal.detail.as_ref().filter(|detail| !detail.is_empty()) {
         log(&format!("refused ({}): {detail}", refusal.message));
     }
     // SAFETY: the error context stack is only read while a report is built; raising resets it to the handler's own.

@@ -11,7 +11,7 @@ use super::claims::{self, ClaimsGuard};
 use super::deadline::{Deadline, Expired};
 use crate::error::{Refusal, StageResult, State};
 use crate::identity::principal::Principal;
-use pgrx::pg_sys;
+use pgrx::{PgSqlErrorCode, pg_sys};
 use std::ffi::{CStr, CString};
 use std::marker::PhantomData;
 use std::rc::Rc;
@@ -156,7 +156,12 @@ fn pin(name: &CStr, value: &CString) {
 pub(super) fn from_server(error: &ServerError) -> Refusal {
     let code = error.code as i32;
     let class = code & 0xfff;
-    let refusal = if error.is_panic {
+    let refusal = if error.code == PgSqlErrorCode::ERRCODE_UNDEFINED_FUNCTION {
+        // An operator, or a function of the plane with other arguments: outside the plane like any other.
+        Refusal::new(State::OutsidePlane, error.message.clone())
+    } else if error.message == "tsquery stack too small" {
+        Refusal::new(State::TooComplex, "a text search query is too complex")
+    } else if error.is_panic {
         Refusal::new(State::Internal, "internal error; the server log has the details")
     } else if PASSED_CLASSES.iter().any(|known| *known == class) {
         Refusal::new(State::Server(code), error.message.clone())

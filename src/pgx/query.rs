@@ -35,6 +35,8 @@ pub enum QueryKind<'t> {
     Parameter { is_sublink: bool, type_oid: pg_sys::Oid },
     /// A conversion through text; both types are checked instead of their input and output functions.
     CoerceViaIo { from: pg_sys::Oid, to: pg_sys::Oid },
+    /// A CYCLE clause: the type and inequality operator of its marks.
+    Cycle { type_oid: pg_sys::Oid, operator: pg_sys::Oid },
     /// COLLATE.
     Collate { collation: pg_sys::Oid, type_oid: pg_sys::Oid },
     /// CURRENT_DATE and the like.
@@ -260,6 +262,10 @@ impl<'t> QueryNode<'t> {
                 let op = self.cast::<pg_sys::SQLValueFunction>().op;
                 QueryKind::SqlValue { is_time: op <= Op::SVFOP_LOCALTIMESTAMP_N }
             }
+            T::T_CTECycleClause => {
+                let clause = self.cast::<pg_sys::CTECycleClause>();
+                QueryKind::Cycle { type_oid: clause.cycle_mark_type, operator: clause.cycle_mark_neop }
+            }
             T::T_FuncExpr => {
                 let call = self.cast::<pg_sys::FuncExpr>();
                 self.expression(Some(Call { function: call.funcid, arguments: nodes(call.args) }))
@@ -298,6 +304,7 @@ impl<'t> QueryNode<'t> {
             | T::T_JoinExpr
             | T::T_RangeTblRef
             | T::T_GroupingSet
+            | T::T_CTESearchClause
             | T::T_CommonTableExpr => QueryKind::Plain,
             T::T_CoerceToDomain | T::T_CoerceToDomainValue => QueryKind::Refused("a conversion to a domain"),
             T::T_ConvertRowtypeExpr | T::T_FieldStore => QueryKind::Refused("a conversion of a whole row"),

@@ -28,6 +28,8 @@ pub enum RawKind<'t> {
     Join,
     /// A WITH clause.
     With,
+    /// A common table expression; the marks of its CYCLE clause are expressions that PostgreSQL's walker passes by.
+    CommonTable { cycle_marks: Vec<RawNode<'t>> },
     /// A function call.
     Function(RawFunction<'t>),
     /// A type name.
@@ -156,14 +158,18 @@ impl<'t> RawNode<'t> {
             }
             T::T_CommonTableExpr => {
                 let cte = self.cast::<pg_sys::CommonTableExpr>();
-                if cte.search_clause.is_null() && cte.cycle_clause.is_null() {
-                    RawKind::Plain
-                } else {
-                    RawKind::Refused("a SEARCH or CYCLE clause")
-                }
+                // SAFETY: a cycle clause, when there is one, is a node of the same tree.
+                let cycle = unsafe { cte.cycle_clause.as_ref() };
+                let marks = cycle.map(|clause| [clause.cycle_mark_value, clause.cycle_mark_default]);
+                let marks = marks.into_iter().flatten().filter_map(RawNode::from_pointer).collect();
+                RawKind::CommonTable { cycle_marks: marks }
             }
             T::T_List
             | T::T_String
+            | T::T_Integer
+            | T::T_Float
+            | T::T_Boolean
+            | T::T_BitString
             | T::T_A_Star
             | T::T_A_Indices
             | T::T_A_ArrayExpr

@@ -25,6 +25,12 @@ pub fn note_load() -> bool {
     preloading
 }
 
+/// Makes every setting `prefix.*` that is not defined an error.
+pub fn reserve_prefix(prefix: &CStr) {
+    // SAFETY: a NUL-terminated name; called from `_PG_init` after the settings were defined.
+    unsafe { pg_sys::MarkGUCPrefixReserved(prefix.as_ptr()) };
+}
+
 /// Whether the library was named in shared_preload_libraries.
 pub fn is_preloaded() -> bool {
     PRELOADED.load(Ordering::Relaxed)

@@ -85,6 +85,13 @@ pub fn array_type(element: pg_sys::Oid) -> Option<pg_sys::Oid> {
     (found != pg_sys::InvalidOid).then_some(found)
 }
 
+/// The element type of an array type, or `None`.
+pub fn element_type(array: pg_sys::Oid) -> Option<pg_sys::Oid> {
+    // SAFETY: a catalog look-up.
+    let found = unsafe { pg_sys::get_element_type(array) };
+    (found != pg_sys::InvalidOid).then_some(found)
+}
+
 /// The equality operator that PostgreSQL's own type cache gives for a type.
 pub fn equality_operator(type_oid: pg_sys::Oid) -> Option<pg_sys::Oid> {
     let flags = i32::try_from(pg_sys::TYPECACHE_EQ_OPR).unwrap_or(1);

@@ -34,20 +34,29 @@ const CATALOG_TYPES: [&str; 11] = [
     "regtype",
 ];
 
+/// Most relations of one statement, common table expressions counted at each use.
+const HEAVIEST: usize = 1_000;
+
 const COLLATIONS: [&str; 4] = ["C", "POSIX", "default", "ucs_basic"];
 
 /// Admits the tree or refuses it by name.
 pub fn admit(plane: &Plane, tree: RawNode<'_>) -> StageResult<Named> {
-    let mut walk =
-        Walk { plane, scope: Vec::new(), named: Named { references: BTreeSet::new(), targets: BTreeMap::new() } };
+    let mut walk = Walk {
+        plane,
+        scope: Vec::new(),
+        weight: 0,
+        named: Named { references: BTreeSet::new(), targets: BTreeMap::new() },
+    };
     walk.visit(tree)?;
     Ok(walk.named)
 }
 
 pub(super) struct Walk<'p> {
     plane: &'p Plane,
-    /// Names of the tree's own common table expressions that are in scope, innermost last.
-    scope: Vec<String>,
+    /// The tree's own common table expressions that are in scope, innermost last, each with its weight.
+    scope: Vec<(String, usize)>,
+    /// Range table entries so far, as the planner will see them: a common table expression counts at each use.
+    weight: usize,
     named: Named,
 }
 
@@ -74,6 +83,7 @@ impl Walk<'_> {
                     ));
                 }
             }
+            RawKind::CommonTable { cycle_marks } => cycle_marks.into_iter().try_for_each(|mark| self.visit(mark))?,
             RawKind::SortUsing => return Err(Refusal::construct("ORDER BY .. USING")),
             RawKind::ColumnWithOptions => {
                 return Err(Refusal::construct("a column definition with more than a name and a type"));
@@ -100,12 +110,16 @@ impl Walk<'_> {
         let outer = self.scope.len();
         let (expressions, is_recursive) = select.with();
         if is_recursive {
-            self.scope.extend(expressions.iter().map(|(name, _)| name.clone()));
+            self.scope.extend(expressions.iter().map(|(name, _)| (name.clone(), 1)));
         }
-        for (name, expression) in expressions {
+        for (position, (name, expression)) in expressions.into_iter().enumerate() {
+            let before = self.weight;
             self.visit(expression)?;
+            let weight = self.weight.saturating_sub(before);
             if !is_recursive {
-                self.scope.push(name);
+                self.scope.push((name, weight));
+            } else if let Some(entry) = self.scope.get_mut(outer.saturating_add(position)) {
+                entry.1 = weight;
             }
         }
         group_by::complete(select, &|variable| self.resolve(variable).ok().flatten());
@@ -122,7 +136,7 @@ impl Walk<'_> {
     fn resolve(&self, variable: &RawRangeVar<'_>) -> StageResult<Option<Rc<PlaneRelation>>> {
         let name = variable.name();
         let relation = match (variable.database(), variable.schema()) {
-            (None, None) if self.scope.contains(&name) => return Ok(None),
+            (None, None) if self.scope.iter().any(|(known, _)| *known == name) => return Ok(None),
             (None, None) => self.plane.relation(&name),
             (None, Some(schema)) => self.plane.qualified(&schema, &name),
             (Some(_), _) => None,
@@ -134,7 +148,12 @@ impl Walk<'_> {
         if variable.only() {
             return Err(Refusal::construct("FROM ONLY"));
         }
-        let Some(relation) = self.resolve(&variable)? else { return Ok(()) };
+        let Some(relation) = self.resolve(&variable)? else {
+            let name = variable.name();
+            let known = self.scope.iter().rev().find(|(known, _)| *known == name);
+            return self.weigh(known.map_or(1, |(_, weight)| *weight));
+        };
+        self.weigh(1)?;
         let schema = variable.schema();
         self.named.references.insert(RelationReference { schema: schema.clone(), name: variable.name() });
         // A qualified name skips the tree's own WITH in PostgreSQL, so its fence gets a name that WITH does not shadow.
@@ -144,6 +163,18 @@ impl Walk<'_> {
         };
         variable.point_at(&target);
         self.named.targets.insert(target, relation);
+        Ok(())
+    }
+
+    /// References that double at each step would make the planner's work exponential in the length of the text.
+    fn weigh(&mut self, weight: usize) -> StageResult<()> {
+        self.weight = self.weight.saturating_add(weight.max(1));
+        if self.weight > HEAVIEST {
+            return Err(Refusal::new(
+                State::TooComplex,
+                format!("the SQL is too complex: more than {HEAVIEST} relations once its WITH is unfolded"),
+            ));
+        }
         Ok(())
     }
 

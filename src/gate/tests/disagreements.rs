@@ -38,8 +38,10 @@ fn operator_words_as_labels_hide_no_relation() {
 
 #[test]
 fn string_continuation_hides_nothing() {
-    never_hides_secrets("SELECT E'a'\n'\\' , (SELECT value FROM public.secrets) -- '");
+    never_hides_secrets("SELECT 'a'\n'\\' , (SELECT value FROM public.secrets) -- '");
     never_hides_secrets("SELECT E'\\''\n'b' FROM public.secrets --'");
+    // The second part is an escape string too, so all of this is one string.
+    check(&[("SELECT E'a'\n'\\' , (SELECT value FROM public.secrets) -- '", "")]);
     check(&[("SELECT E'a'\n'\\' FROM x --' FROM orders", "orders")]);
 }
 
@@ -93,7 +95,7 @@ fn from_only_is_refused() {
     for sql in ["SELECT * FROM ONLY orders", "SELECT * FROM ONLY (orders)", "SELECT * FROM ONLY", "TABLE ONLY orders"] {
         assert!(refused(sql).is_some(), "{sql}");
     }
-    check(&[("SELECT * FROM \"only\"", "only"), ("SELECT * FROM orders *", "")][..1]);
+    check(&[("SELECT * FROM \"only\"", "only")]);
 }
 
 #[test]
@@ -106,12 +108,12 @@ fn value_functions_are_no_relations() {
 
 #[test]
 fn printing_tricks_are_only_strings() {
-    // These six print as injected queries; as text they are a string each, or refused.
+    // These print as injected queries; as text each is what PostgreSQL reads.
     check(&[
         ("SELECT '..\\' AS a, ' FROM secrets --' FROM orders", "orders"),
         ("SELECT N'..\\' AS a, ' FROM secrets --' FROM orders", "orders"),
         ("SELECT B'..', X'..' FROM orders", "orders"),
-        ("SELECT \"..\\\" FROM secrets --\" FROM orders", "orders"),
+        ("SELECT \"..\\\" FROM secrets --\" FROM orders", "secrets"),
         ("SELECT - - 1 FROM orders", "orders"),
     ]);
 }

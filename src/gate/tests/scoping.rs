@@ -29,7 +29,10 @@ fn inner_ctes_end_with_their_query() {
         ("SELECT (WITH a AS (SELECT 1) SELECT * FROM a), (SELECT 1 FROM a)", "a"),
         ("WITH x AS (WITH a AS (SELECT 1) SELECT * FROM a) SELECT * FROM x, a", "a"),
         ("WITH x AS (WITH a AS (SELECT 1) SELECT * FROM a), y AS (SELECT * FROM a) SELECT * FROM x, y", "a"),
-        ("SELECT * FROM t WHERE EXISTS (WITH a AS (SELECT 1) SELECT * FROM a WHERE EXISTS (SELECT 1 FROM a)) AND b IN (SELECT 1 FROM a)", "a t"),
+        (
+            "SELECT * FROM t WHERE EXISTS (WITH a AS (SELECT 1) SELECT * FROM a WHERE EXISTS (SELECT 1 FROM a)) AND b IN (SELECT 1 FROM a)",
+            "a t",
+        ),
     ]);
 }
 
@@ -38,13 +41,22 @@ fn outer_ctes_are_seen_everywhere_inside() {
     check(&[
         ("WITH a AS (SELECT 1) SELECT * FROM (SELECT * FROM (SELECT * FROM a) x) y", ""),
         ("WITH a AS (SELECT 1) SELECT * FROM t JOIN LATERAL (SELECT * FROM a) x ON EXISTS (SELECT 1 FROM a)", "t"),
-        ("WITH a AS (SELECT 1) SELECT 1 ORDER BY (SELECT 1 FROM a) LIMIT (SELECT 1 FROM a) OFFSET (SELECT 1 FROM a)", ""),
+        (
+            "WITH a AS (SELECT 1) SELECT 1 ORDER BY (SELECT 1 FROM a) LIMIT (SELECT 1 FROM a) OFFSET (SELECT 1 FROM a)",
+            "",
+        ),
         ("WITH a AS (SELECT 1), b AS (WITH c AS (SELECT * FROM a) SELECT * FROM c) SELECT * FROM b", ""),
-        ("WITH a AS (SELECT 1) SELECT sum(x) FILTER (WHERE x IN (SELECT 1 FROM a)) OVER (ORDER BY (SELECT 1 FROM a)) FROM t", "t"),
+        (
+            "WITH a AS (SELECT 1) SELECT sum(x) FILTER (WHERE x IN (SELECT 1 FROM a)) OVER (ORDER BY (SELECT 1 FROM a)) FROM t",
+            "t",
+        ),
         ("WITH a AS (SELECT 1) SELECT * FROM f((SELECT 1 FROM a)), unnest(ARRAY(SELECT 1 FROM a)) u", ""),
         ("WITH a AS (SELECT 1) VALUES ((SELECT 1 FROM a))", ""),
         ("WITH a AS (SELECT 1) SELECT 1 GROUP BY (SELECT 1 FROM a) HAVING EXISTS (SELECT FROM a)", ""),
-        ("WITH a AS (SELECT 1) SELECT CASE WHEN EXISTS (SELECT FROM a) THEN (SELECT 1 FROM b) ELSE (SELECT 1 FROM c) END", "b c"),
+        (
+            "WITH a AS (SELECT 1) SELECT CASE WHEN EXISTS (SELECT FROM a) THEN (SELECT 1 FROM b) ELSE (SELECT 1 FROM c) END",
+            "b c",
+        ),
     ]);
 }
 
@@ -98,9 +110,9 @@ fn finds_subqueries_in_every_place() {
         "SELECT sum(1) OVER (PARTITION BY (SELECT 1 FROM x))",
         "SELECT sum(1) OVER (ROWS BETWEEN (SELECT 1 FROM x) PRECEDING AND CURRENT ROW)",
         "SELECT sum(1) OVER (ROWS BETWEEN CURRENT ROW AND (SELECT 1 FROM x) FOLLOWING)",
-        "SELECT 1 WINDOW w AS (ORDER BY (SELECT 1 FROM x))",
+        "SELECT 1 FROM t WINDOW w AS (ORDER BY (SELECT 1 FROM x))",
         "SELECT 1 FROM (SELECT 1 FROM (TABLE x) y) z",
-        "SELECT 1 GROUP BY CUBE ((SELECT 1 FROM x))",
+        "SELECT 1 GROUP BY CUBE (a, f((SELECT 1 FROM x)))",
         "SELECT 1 GROUP BY GROUPING SETS ((a, (SELECT 1 FROM x)))",
         "SELECT a[(SELECT 1 FROM x)], a[1:(SELECT 1)]",
         "SELECT a[(SELECT 1 FROM x):2]",
