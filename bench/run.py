@@ -82,7 +82,7 @@ def main() -> None:
             version = admin.execute("SHOW server_version").fetchone()[0]
             share = admin.execute("SELECT count(*) FROM orders WHERE tenant_id = %s", (BIG_TENANT,)).fetchone()[0]
         table = Table(["", "rows", *compare.SHOWN, *(f"{w}/hand" for w in compare.WAYS[1:]), "target", "verdict"])
-        table.heading(f"Milliseconds at the client, median of {options.rounds} interleaved rounds. hand, rls and gateway fetch typed rows, ask one jsonb document. again/hand is the noise.")
+        table.heading(f"Milliseconds at the client, median of {options.rounds} interleaved rounds. hand, rls and gateway fetch typed rows, ask one jsonb document. Ratios: median of each round's own; again/hand is the noise.")
         compare.measure(cluster, DATABASE, BIG_TENANT, order, options.rounds, table)
         overhead.measure(cluster, DATABASE, options.overhead_calls, table)
         growth.measure(cluster, DATABASE, options.growth_tenants, options.growth_tables, options.growth_kilobytes, options.growth_calls, table)

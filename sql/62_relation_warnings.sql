@@ -82,6 +82,14 @@ AS $$
                   AND a.attname <> ALL (p.columns) AND NOT p.scope ? a.attname::text)
     UNION ALL
     SELECT 'warning', p.relation::text,
+           format('PUBLIC may read column %I, which the plane hides from splitplane_reader.', a.attname),
+           format('REVOKE SELECT (%I) ON %s FROM PUBLIC;', a.attname, p.relation)
+    FROM plane AS p
+    JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attacl IS NOT NULL
+    CROSS JOIN aclexplode(a.attacl) AS g
+    WHERE g.grantee = 0 AND g.privilege_type = 'SELECT' AND a.attname <> ALL (p.columns) AND NOT p.scope ? a.attname::text
+    UNION ALL
+    SELECT 'warning', p.relation::text,
            format('It is shared, the same for everyone, but has column %I, which binds other tables to a tenant.', a.attname),
            format('SELECT splitplane.protect(%L, %L, %L, %L);', p.relation, jsonb_build_object(a.attname, 'tenant'), p.columns, p.name)
     FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped

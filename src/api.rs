@@ -172,8 +172,9 @@ fn admit(request: Request) -> StageResult<Admitted> {
 /// What the gate could not read: PostgreSQL's parser, which nothing else follows here, tells wrong SQL (its own 42601)
 /// from SQL that only the gate does not know (0A000).
 fn syntax_verdict(plane: &Plane, principal: Rc<Principal>, left: i32, sql: &str, error: GateError) -> Refusal {
-    let verdict =
-        execute::confined(plane, principal, left, |confinement| parse::parse_one(confinement, sql).map(|_| ()));
+    let verdict = execute::confined(plane, principal, left, |confinement| {
+        plane::refuse_by_name(plane, parse::parse_one(confinement, sql)?)
+    });
     match verdict {
         Ok(()) => Refusal::new(State::NotAdmitted, format!("SQL that the gate cannot read: {error}"))
             .with_detail(error.detail().unwrap_or_default()),

@@ -216,6 +216,20 @@ def fingerprint(error) -> tuple:
     return tuple(getattr(error.diag, field) for field in COMPARED_FIELDS)
 
 
+def lowered(context: dict) -> dict:
+    return {name.lower(): value for name, value in context.items()}
+
+
+def replaced(context: dict, **values) -> dict:
+    """The context with lower-case names and some values changed; underscores stand for dashes, None takes one out."""
+    changed = lowered(context)
+    for name, value in values.items():
+        changed.pop(name.replace("_", "-"), None)
+        if value is not None:
+            changed[name.replace("_", "-")] = value
+    return changed
+
+
 def settle() -> None:
     """Wait until a context signed now is not older than a server that has just started.
 

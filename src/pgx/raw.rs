@@ -332,6 +332,32 @@ impl<'t> RawSelect<'t> {
         places
     }
 
+    /// Selects `(array_agg(column))[1]` where `column` or `alias.column` is selected as it is.
+    pub fn take_any(self, alias: &str, column: &str) {
+        for target in nodes(self.stmt().targetList) {
+            let entry = target.cast::<pg_sys::ResTarget>();
+            let Some(value) = RawNode::from_pointer(entry.val) else { continue };
+            let RawKind::ColumnRef(reference) = value.kind() else { continue };
+            let names = reference.names();
+            let means = match names.as_slice() {
+                [name] => name == column,
+                [written, name] => written == alias && name == column,
+                _ => false,
+            };
+            if reference.is_star() || !means {
+                continue;
+            }
+            // SAFETY: the target is a ResTarget of a tree that this backend alone holds; new nodes join its context.
+            unsafe {
+                let entry = target.as_pointer().cast::<pg_sys::ResTarget>();
+                if (*entry).name.is_null() {
+                    (*entry).name = palloc_text(column);
+                }
+                (*entry).val = first_of_group(value);
+            }
+        }
+    }
+
     /// Adds the column `alias.column` to GROUP BY.
     pub fn add_group_column(self, alias: &str, column: &str) {
         let fields = [alias, column];
@@ -347,6 +373,31 @@ impl<'t> RawSelect<'t> {
             let stmt = self.0.as_pointer().cast::<pg_sys::SelectStmt>();
             (*stmt).groupClause = pg_sys::lappend((*stmt).groupClause, reference.cast());
         }
+    }
+}
+
+/// `(pg_catalog.array_agg(value))[1]`.
+unsafe fn first_of_group(value: RawNode<'_>) -> *mut pg_sys::Node {
+    // SAFETY: node constructors of PostgreSQL and pgrx, in the current memory context.
+    unsafe {
+        let mut name = PgList::<pg_sys::Node>::new();
+        name.push(pg_sys::makeString(palloc_text("pg_catalog")).cast());
+        name.push(pg_sys::makeString(palloc_text("array_agg")).cast());
+        let mut arguments = PgList::<pg_sys::Node>::new();
+        arguments.push(value.as_pointer());
+        let form = pg_sys::CoercionForm::COERCE_EXPLICIT_CALL;
+        let call = pg_sys::makeFuncCall(name.into_pg(), arguments.into_pg(), form, -1);
+        let one = pgrx::PgBox::<pg_sys::A_Const>::alloc_node(pg_sys::NodeTag::T_A_Const).into_pg();
+        (*one).val.ival = pg_sys::Integer { type_: pg_sys::NodeTag::T_Integer, ival: 1 };
+        (*one).location = -1;
+        let index = pgrx::PgBox::<pg_sys::A_Indices>::alloc_node(pg_sys::NodeTag::T_A_Indices).into_pg();
+        (*index).uidx = one.cast();
+        let mut indirection = PgList::<pg_sys::Node>::new();
+        indirection.push(index.cast());
+        let element = pgrx::PgBox::<pg_sys::A_Indirection>::alloc_node(pg_sys::NodeTag::T_A_Indirection).into_pg();
+        (*element).arg = call.cast();
+        (*element).indirection = indirection.into_pg();
+        element.cast()
     }
 }
 

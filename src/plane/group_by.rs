@@ -35,8 +35,13 @@ pub(super) fn complete(select: RawSelect<'_>, resolve: Resolve<'_>) {
             collect_columns(place, &alias, &relation, &mut read);
         }
         for column in read {
-            if !is_grouped(&column) && can_be_grouped(&relation, &column) {
+            if is_grouped(&column) {
+                continue;
+            }
+            if can_be_grouped(&relation, &column) {
                 select.add_group_column(&alias, &column);
+            } else {
+                select.take_any(&alias, &column);
             }
         }
     }
@@ -90,7 +95,8 @@ fn grouped_columns(select: RawSelect<'_>, items: &[RawNode<'_>]) -> Option<Vec<G
     Some(grouped)
 }
 
-/// A type without equality (json) cannot stand in GROUP BY, and must not break a query that only aggregates it.
+/// A type without equality (json) cannot stand in GROUP BY; where such a column is selected as it is, any of the group's
+/// values is taken, since the key makes them one.
 fn can_be_grouped(relation: &PlaneRelation, column: &str) -> bool {
     let known = relation.columns.iter().find(|known| known.name == column);
     known.is_some_and(|known| values::equality_operator(known.type_oid).is_some())

@@ -14,7 +14,7 @@ use crate::identity::principal::Principal;
 use crate::pgx::confine::Confinement;
 use crate::pgx::parse::{self, Grafted};
 use crate::pgx::query::BaseScan;
-use crate::pgx::raw::RawKind;
+use crate::pgx::raw::{RawKind, RawNode};
 use crate::pgx::values::Parameters;
 use std::rc::Rc;
 
@@ -51,12 +51,7 @@ pub fn attach<'c>(
     principal: &Principal,
 ) -> StageResult<Attached<'c>> {
     let untrusted = parse::parse_one(confinement, gated.sql())?;
-    match untrusted.kind() {
-        RawKind::Select(_) => {}
-        RawKind::Refused(name) => return Err(Refusal::construct(name)),
-        _ => return Err(Refusal::construct("a statement that is no SELECT")),
-    }
-    let named = walk::admit(plane, untrusted)?;
+    let named = admit(plane, untrusted)?;
     if named.references != *gated.relations() {
         return Err(Refusal::new(
             crate::error::State::NotAdmitted,
@@ -69,4 +64,17 @@ pub fn attach<'c>(
     let shown = skeleton::show(&skeleton, gated.sql());
     let grafted = parse::graft(confinement, &skeleton, untrusted, &shown)?;
     Ok(Attached { grafted, fences, parameters, shown })
+}
+
+/// Refuses, by the construct's name where there is one, a tree that PostgreSQL parsed and the gate could not read.
+pub fn refuse_by_name(plane: &Plane, untrusted: RawNode<'_>) -> StageResult<()> {
+    admit(plane, untrusted).map(|_| ())
+}
+
+fn admit(plane: &Plane, untrusted: RawNode<'_>) -> StageResult<walk::Named> {
+    match untrusted.kind() {
+        RawKind::Select(_) => walk::admit(plane, untrusted),
+        RawKind::Refused(name) => Err(Refusal::construct(name)),
+        _ => Err(Refusal::construct("a statement that is no SELECT")),
+    }
 }
