@@ -158,6 +158,8 @@ DECLARE
 BEGIN
     -- One registration at a time: neighbours in a schema share its grant.
     LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
+    -- A dropped table has left its registration behind; its plane name is free.
+    DELETE FROM splitplane.relations AS r WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = r.relation);
     qualified := splitplane._lock_relation(relation, true);
     plane_columns := splitplane._plane_columns(relation, columns);
     plane_name := splitplane._plane_name(relation, name);

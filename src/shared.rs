@@ -5,11 +5,19 @@
 
 use crate::error::{Refusal, StageResult, State};
 use crate::identity::{VerifiedIdentity, replay};
+use crate::pgx::server;
 use crate::pgx::shared_map::{self, Entry};
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// Seconds by which the durable horizon is written ahead, so that a fast clock does not cost a write for every call.
+const AHEAD: i64 = 5;
 
 /// Asks for the shared memory; called once from `_PG_init` in the postmaster.
 pub fn init() {
-    shared_map::init();
+    shared_map::init(durable_horizon);
 }
 
 fn not_preloaded() -> Refusal {
@@ -37,6 +45,9 @@ pub fn use_once(identity: &VerifiedIdentity, now: i64, skew: i64) -> StageResult
     }
     if map.is_full() {
         sweep(&mut map, now);
+    }
+    if identity.dated() > now {
+        keep_durably(&mut map, identity.dated())?;
     }
     let entry = Entry {
         key: *identity.signature(),
@@ -66,4 +77,42 @@ fn sweep(map: &mut shared_map::LockedMap, now: i64) {
     let header = map.header();
     header.horizon = horizon;
     header.swept = now;
+}
+
+/// A context from a clock that runs ahead is dated after a restart that follows its use, and shared memory will have
+/// forgotten it. So the latest such date is kept on disk before the use counts, and the next start begins there.
+fn keep_durably(map: &mut shared_map::LockedMap, dated: i64) -> StageResult<()> {
+    if map.header().durable >= dated {
+        return Ok(());
+    }
+    let horizon = dated.saturating_add(AHEAD);
+    write_horizon(horizon).map_err(|error| Refusal::identity(format!("the replay horizon cannot be kept: {error}")))?;
+    map.header().durable = horizon;
+    Ok(())
+}
+
+/// The horizon that an earlier life of the server left on disk; the lowest when there is none. One that cannot be read
+/// is as bad as a wrong clock: `i64::MAX` refuses every context until somebody looks.
+fn durable_horizon() -> i64 {
+    match fs::read_to_string(horizon_file()) {
+        Ok(text) => text.trim().parse().unwrap_or(i64::MAX),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => i64::MIN,
+        Err(_) => i64::MAX,
+    }
+}
+
+fn horizon_file() -> PathBuf {
+    Path::new(&server::data_directory()).join("splitplane.horizon")
+}
+
+/// Under the map's lock, so one writer at a time; renamed into place, so a reader sees the old or the new.
+fn write_horizon(horizon: i64) -> io::Result<()> {
+    let target = horizon_file();
+    let temporary = target.with_extension("horizon.tmp");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+    writeln!(file, "{horizon}")?;
+    file.sync_all()?;
+    fs::rename(&temporary, &target)?;
+    // The rename itself must survive a power loss.
+    fs::File::open(server::data_directory())?.sync_all()
 }

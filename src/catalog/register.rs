@@ -13,8 +13,10 @@ thread_local! {
 
 const KEY_SQL: &str = "SELECT pg_catalog.encode(sealed, 'hex'), pg_catalog.to_json(tenants)::pg_catalog.text, \
      max_uses::pg_catalog.text, \
-     pg_catalog.ceil(EXTRACT(epoch FROM not_before))::pg_catalog.int8::pg_catalog.text, \
-     pg_catalog.floor(EXTRACT(epoch FROM not_after))::pg_catalog.int8::pg_catalog.text, \
+     pg_catalog.ceil(EXTRACT(epoch FROM \
+     GREATEST(not_before, '0001-01-01 00:00:00+00'::pg_catalog.timestamptz)))::pg_catalog.int8::pg_catalog.text, \
+     pg_catalog.floor(EXTRACT(epoch FROM \
+     LEAST(not_after, '9999-12-31 00:00:00+00'::pg_catalog.timestamptz)))::pg_catalog.int8::pg_catalog.text, \
      (revoked_at IS NOT NULL)::pg_catalog.text \
      FROM splitplane.keys WHERE key_id OPERATOR(pg_catalog.=) $1";
 

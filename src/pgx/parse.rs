@@ -146,6 +146,12 @@ impl<'c> Analysed<'c> {
         // SAFETY: the query is whole; the rewriter takes it over.
         let list = unsafe { PgList::<pg_sys::Query>::from_pg(pg_sys::pg_rewrite_query(self.query.as_pointer())) };
         let mut queries = list.iter_ptr().filter_map(QueryView::from_pointer);
+        // Analysis may have waited for a lock; a snapshot older than that would see a rewritten table as empty.
+        // SAFETY: pops the snapshot that `confine` pushed (nothing else is pushed between) and pushes a newer one.
+        unsafe {
+            pg_sys::PopActiveSnapshot();
+            pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
+        }
         match (queries.next(), queries.next()) {
             (Some(query), None) => Ok(Rewritten { query, text: self.text }),
             _ => Err(Refusal::proof("rewriting gave not exactly one query")),

@@ -97,6 +97,15 @@ pub fn now() -> i64 {
     unix_seconds(unsafe { pg_sys::GetCurrentTimestamp() })
 }
 
+/// Sleeps until the clock's second changes.
+pub fn wait_for_next_second() {
+    const SECOND: i64 = 1_000_000;
+    // SAFETY: reads the clock.
+    let spent = unsafe { pg_sys::GetCurrentTimestamp() }.rem_euclid(SECOND);
+    // SAFETY: sleeps for less than two seconds.
+    unsafe { pg_sys::pg_usleep(SECOND - spent + 1_000) };
+}
+
 /// The data directory.
 pub fn data_directory() -> String {
     // SAFETY: a NUL-terminated global set at start-up.

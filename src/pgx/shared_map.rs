@@ -4,6 +4,7 @@
 
 use pgrx::{pg_guard, pg_sys};
 use std::ffi::c_void;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// One entry: key first, as dynahash wants it.
@@ -28,8 +29,12 @@ pub struct Header {
     pub horizon: i64,
     /// When the last sweep was made.
     pub swept: i64,
+    /// The horizon that is on disk.
+    pub durable: i64,
 }
 
+/// Reads what an earlier life of the server left on disk; given at `init`.
+static DURABLE_HORIZON: OnceLock<fn() -> i64> = OnceLock::new();
 static TABLE: AtomicPtr<pg_sys::HTAB> = AtomicPtr::new(std::ptr::null_mut());
 static HEADER: AtomicPtr<Header> = AtomicPtr::new(std::ptr::null_mut());
 static mut PREVIOUS_REQUEST: pg_sys::shmem_request_hook_type = None;
@@ -41,8 +46,13 @@ fn capacity() -> i64 {
     i64::try_from(crate::settings::ledger_size()).unwrap_or(i64::from(i32::MAX))
 }
 
-/// Asks for the memory; called from `_PG_init` in the postmaster.
-pub fn init() {
+fn durable_horizon() -> i64 {
+    DURABLE_HORIZON.get().map_or(i64::MAX, |read| read())
+}
+
+/// Asks for the memory; called from `_PG_init` in the postmaster. `read_durable_horizon` is called at every start.
+pub fn init(read_durable_horizon: fn() -> i64) {
+    DURABLE_HORIZON.get_or_init(|| read_durable_horizon);
     // SAFETY: `_PG_init` runs once, in a process with one thread, before the hooks are called.
     unsafe {
         PREVIOUS_REQUEST = pg_sys::shmem_request_hook;
@@ -81,8 +91,13 @@ unsafe extern "C-unwind" fn on_startup() {
         let header = pg_sys::ShmemInitStruct(c"splitplane ledger header".as_ptr(), size_of::<Header>(), &raw mut found)
             .cast::<Header>();
         if !found {
-            // Also after a crash: the memory is new and has forgotten, so what is dated before now is refused.
-            header.write(Header { horizon: super::server::now(), swept: i64::MIN });
+            // Also after a crash: the memory is new and has forgotten, so what is dated up to now is refused. Dates
+            // have whole seconds: the second that is running is waited out, so that a context signed as soon as the
+            // server answers is dated after the horizon.
+            let horizon = super::server::now();
+            super::server::wait_for_next_second();
+            let durable = durable_horizon();
+            header.write(Header { horizon: horizon.max(durable), swept: i64::MIN, durable });
         }
         let mut control = pg_sys::HASHCTL { keysize: 32, entrysize: size_of::<Entry>(), ..Default::default() };
         let flags = pg_sys::HASH_ELEM | pg_sys::HASH_BLOBS;
