@@ -43,8 +43,8 @@ version_1!(pg_finfo_among_support_wrapper);
 pub unsafe extern "C-unwind" fn among_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     // SAFETY: PostgreSQL calls with two arguments, neither NULL; `fn_extra` is ours alone.
     let is_member = unsafe {
-        let arguments = (*call).args.as_slice(2);
-        let (value, list) = (arguments[0].value, arguments[1].value);
+        let arguments = (*call).args.as_ptr();
+        let (value, list) = ((*arguments).value, (*arguments.add(1)).value);
         let information = (*call).flinfo;
         let known = (*information).fn_extra.cast::<Members>();
         // The list is the value of an InitPlan: one datum for the whole execution that this `flinfo` belongs to.
@@ -114,7 +114,7 @@ unsafe fn read(value: pg_sys::Datum, type_oid: pg_sys::Oid) -> Value {
 pub unsafe extern "C-unwind" fn among_support_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     // SAFETY: the planner passes one request node.
     unsafe {
-        let request = (*call).args.as_slice(1)[0].value.cast_mut_ptr::<pg_sys::Node>();
+        let request = (*(*call).args.as_ptr()).value.cast_mut_ptr::<pg_sys::Node>();
         if !request.is_null() && (*request).type_ == pg_sys::NodeTag::T_SupportRequestSelectivity {
             (*request.cast::<pg_sys::SupportRequestSelectivity>()).selectivity = 1.0;
             return pg_sys::Datum::from(request);

@@ -163,7 +163,7 @@ pub(super) fn from_server(error: &ServerError) -> Refusal {
         Refusal::new(State::TooComplex, "a text search query is too complex")
     } else if error.is_panic {
         Refusal::new(State::Internal, "internal error; the server log has the details")
-    } else if PASSED_CLASSES.iter().any(|known| *known == class) {
+    } else if PASSED_CLASSES.contains(&class) {
         Refusal::new(State::Server(code), error.message.clone())
     } else {
         Refusal::new(State::Internal, "internal error; the server log has the details")

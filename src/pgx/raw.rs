@@ -217,8 +217,11 @@ fn integer_constant(node: RawNode<'_>) -> Option<i32> {
     let value = &constant.val;
     // SAFETY: every member of the union is a node that begins with its tag.
     let tag = unsafe { value.node.type_ };
+    if tag != pg_sys::NodeTag::T_Integer {
+        return None;
+    }
     // SAFETY: the tag says that the union holds an Integer.
-    (tag == pg_sys::NodeTag::T_Integer).then(|| unsafe { value.ival.ival })
+    Some(unsafe { value.ival.ival })
 }
 
 /// The String nodes of a list, in order; other nodes (subscripts, stars) are left out.
@@ -318,7 +321,7 @@ impl<'t> RawSelect<'t> {
     }
 
     /// Items of FROM.
-    pub fn from_items(self) -> Vec<RawNode<'t>> {
+    pub fn sources(self) -> Vec<RawNode<'t>> {
         nodes(self.stmt().fromClause)
     }
 
@@ -515,7 +518,7 @@ pub(super) fn graft(skeleton: RawNode<'_>, untrusted: RawNode<'_>) -> StageResul
     let RawKind::Select(outer) = skeleton.kind() else {
         return Err(Refusal::proof("the skeleton is not a SELECT"));
     };
-    let items = outer.from_items();
+    let items = outer.sources();
     let [item] = items.as_slice() else {
         return Err(Refusal::proof("the skeleton has not exactly one FROM item"));
     };

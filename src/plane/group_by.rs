@@ -22,7 +22,7 @@ pub(super) fn complete(select: RawSelect<'_>, resolve: Resolve<'_>) {
     }
     let Some(grouped) = grouped_columns(select, &items) else { return };
     let mut relations = Vec::new();
-    for item in select.from_items() {
+    for item in select.sources() {
         collect_relations(item, resolve, &mut relations);
     }
     for (alias, relation) in relations {
