@@ -159,6 +159,8 @@ pub(super) fn from_server(error: &ServerError) -> Refusal {
     let refusal = if error.code == PgSqlErrorCode::ERRCODE_UNDEFINED_FUNCTION {
         // An operator, or a function of the plane with other arguments: outside the plane like any other.
         Refusal::new(State::OutsidePlane, error.message.clone())
+    } else if error.code == PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY {
+        Refusal::new(State::Limit, "the call needed more memory than splitplane.max_memory allows")
     } else if error.message == "tsquery stack too small" {
         Refusal::new(State::TooComplex, "a text search query is too complex")
     } else if error.is_panic {

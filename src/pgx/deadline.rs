@@ -60,16 +60,22 @@ unsafe extern "C-unwind" fn on_deadline() {
 }
 
 unsafe extern "C-unwind" fn on_watch() {
-    if resident_bytes() > MEMORY_LIMIT.load(Ordering::Relaxed) {
+    if memory().private > MEMORY_LIMIT.load(Ordering::Relaxed) {
         OVER_MEMORY.store(true, Ordering::Relaxed);
         request_cancel();
     }
 }
 
-/// Private memory of this process in bytes, by async-signal-safe calls only; 0 when it cannot be read.
+/// Memory of this process in bytes: address space, and what of it is resident and private.
+struct Memory {
+    address_space: usize,
+    private: usize,
+}
+
+/// Memory of this process, by async-signal-safe calls only; zeros when it cannot be read.
 ///
 /// Resident minus shared: shared buffers that a scan touches for the first time are not the call's own growth.
-fn resident_bytes() -> usize {
+fn memory() -> Memory {
     let mut buffer = [0u8; 128];
     // SAFETY: open, read and close are async-signal-safe and get valid pointers and lengths.
     let read = unsafe {
@@ -77,7 +83,7 @@ fn resident_bytes() -> usize {
         let file = libc::open(c"/proc/self/statm".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
         if file < 0 {
             *libc::__errno_location() = saved;
-            return 0;
+            return Memory { address_space: 0, private: 0 };
         }
         let read = libc::read(file, buffer.as_mut_ptr().cast(), buffer.len());
         libc::close(file);
@@ -86,11 +92,11 @@ fn resident_bytes() -> usize {
     };
     let bytes = buffer.get(..usize::try_from(read).unwrap_or(0)).unwrap_or(&[]);
     let mut fields = bytes.split(|byte| *byte == b' ').map(number);
-    let _total = fields.next();
+    let total = fields.next().unwrap_or(0);
     let resident = fields.next().unwrap_or(0);
     let shared = fields.next().unwrap_or(0);
     const PAGE: usize = 4_096;
-    resident.saturating_sub(shared).saturating_mul(PAGE)
+    Memory { address_space: total.saturating_mul(PAGE), private: resident.saturating_sub(shared).saturating_mul(PAGE) }
 }
 
 fn number(field: &[u8]) -> usize {
@@ -112,15 +118,54 @@ fn identifier(slot: &AtomicI32, handler: unsafe extern "C-unwind" fn()) -> c_int
     fresh
 }
 
-/// The running clock of one call; stops when dropped.
-pub struct Deadline(());
+/// The running clock of one call, with its ceiling on memory; ends when dropped.
+pub struct Deadline {
+    _ceiling: Ceiling,
+}
+
+/// A soft limit on the address space, for what grows in a single step between two looks of the watch. PostgreSQL
+/// answers it with an ordinary ERROR (out of memory); without it the kernel would kill the backend, and the server
+/// would restart.
+struct Ceiling {
+    before: Option<libc::rlimit>,
+}
+
+/// The ceiling is this many times the growth that the watch allows, so that the watch speaks first when it can.
+const CEILING_FACTOR: usize = 2;
+
+impl Ceiling {
+    fn lower(address_space: usize, growth: usize) -> Self {
+        let wanted = address_space.saturating_add(growth.saturating_mul(CEILING_FACTOR));
+        let mut before = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: a valid place to write to.
+        let known = unsafe { libc::getrlimit(libc::RLIMIT_AS, &raw mut before) } == 0;
+        let wanted = libc::rlim_t::try_from(wanted).unwrap_or(libc::RLIM_INFINITY);
+        if !known || address_space == 0 || wanted >= before.rlim_cur {
+            return Ceiling { before: None };
+        }
+        let lowered = libc::rlimit { rlim_cur: wanted, rlim_max: before.rlim_max };
+        // SAFETY: a valid limit; only the soft one is changed.
+        let set = unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const lowered) } == 0;
+        Ceiling { before: set.then_some(before) }
+    }
+}
+
+impl Drop for Ceiling {
+    fn drop(&mut self) {
+        if let Some(before) = self.before {
+            // SAFETY: the limit that was in force before; a soft limit may be raised to the hard one.
+            unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const before) };
+        }
+    }
+}
 
 impl Deadline {
     /// Starts the deadline (milliseconds) and the watch on memory (bytes of growth from here).
     pub fn start(milliseconds: i32, growth: usize) -> Self {
         PASSED.store(false, Ordering::Relaxed);
         OVER_MEMORY.store(false, Ordering::Relaxed);
-        MEMORY_LIMIT.store(resident_bytes().saturating_add(growth), Ordering::Relaxed);
+        let memory = memory();
+        MEMORY_LIMIT.store(memory.private.saturating_add(growth), Ordering::Relaxed);
         let deadline = identifier(&DEADLINE_ID, on_deadline);
         let watch = identifier(&WATCH_ID, on_watch);
         // SAFETY: both identifiers were registered in this backend.
@@ -130,7 +175,7 @@ impl Deadline {
             let first = pg_sys::GetCurrentTimestamp() + i64::from(WATCH_INTERVAL) * 1_000;
             enable_timeout_every(watch, first, WATCH_INTERVAL);
         });
-        Deadline(())
+        Deadline { _ceiling: Ceiling::lower(memory.address_space, growth) }
     }
 
     /// Stops the clock and tells whether it fired. A cancel of ours that nobody has seen yet is taken back, so that
