@@ -103,6 +103,34 @@ def test_contexts_older_than_the_server_are_refused_after_a_restart():
             assert session.value(COUNT_SALES) == SALES["brand-a"]
 
 
+def ahead(seconds: int) -> datetime.datetime:
+    return datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)
+
+
+def test_contexts_of_a_clock_that_runs_ahead_are_not_good_again_after_a_restart():
+    """Such a context is dated after the restart that follows its use: only what was kept on disk can refuse it."""
+    with Cluster() as running:
+        wire = Wire.build(running, "ahead")
+        with wire.session() as session:
+            used, later = wire.sign(COUNT_SALES, when=ahead(60)), wire.sign(COUNT_SALES, when=ahead(240))
+            assert attempt(session, used) == "answered"
+        running.restart("immediate")
+        with wire.session() as session:
+            assert attempt(session, used) == "28000"
+            assert attempt(session, later) == "answered", "the control: dated after everything that was ever used"
+            assert attempt(session, later) == "28000"
+
+
+def test_a_server_that_just_started_answers_at_once():
+    """The second in which it started is waited out before it accepts anybody, so nobody signs for that second."""
+    with Cluster() as running:
+        wire = Wire.build(running, "started")
+        for _ in range(3):
+            running.restart("fast")
+            with wire.session() as session:
+                assert session.value(COUNT_SALES) == SALES["brand-a"]
+
+
 def test_contexts_used_before_a_crash_are_refused_after_it():
     """A backend that is killed makes the postmaster reset shared memory, ledger included, while its own start time stays."""
     with Cluster(settings={"restart_after_crash": "on"}) as running:

@@ -61,6 +61,8 @@ pub(super) fn respell(sql: &str, before: &[Lexeme], rest: &[Lexeme]) -> Option<R
         place.trim_from().or_else(|| place.rows_from())
     } else if is("ISNULL") || is("NOTNULL") {
         (!place.symbol(1, b'(')).then(|| Respelt::words(1, &["IS", "NULL"])).flatten()
+    } else if is("AS") {
+        place.using_alias()
     } else if is("SEARCH") {
         place.search_clause()
     } else if is("CYCLE") {
@@ -130,6 +132,20 @@ impl Place<'_> {
             || ["UNION", "INTERSECT", "EXCEPT", "ALL", "DISTINCT"].iter().any(|keyword| self.follows(&[keyword]));
         let tokens = || vec![Token::make_keyword("SELECT"), Token::Mul, Token::make_keyword("FROM")];
         (names_a_table && starts_a_query).then(|| Respelt { consumed: 1, tokens: tokens() })
+    }
+
+    /// `JOIN .. USING (a, b) AS j`: the alias names the merged columns, no relation.
+    fn using_alias(&self) -> Option<Respelt> {
+        let (closing, list) = self.before.split_last()?;
+        let opening = list.iter().rposition(|lexeme| lexeme.is_symbol(b'('))?;
+        let using = list.get(opening.checked_sub(1)?)?;
+        let plain = list.get(opening.saturating_add(1)..).is_some_and(|names| {
+            names.iter().all(|lexeme| {
+                matches!(lexeme.kind, LexemeKind::Word | LexemeKind::QuotedWord) || lexeme.is_symbol(b',')
+            })
+        });
+        let is_using = closing.is_symbol(b')') && plain && using.is_keyword(self.sql, "USING");
+        (is_using && self.is_name(1)).then(|| Respelt::dropped(2)).flatten()
     }
 
     /// `EXCLUDE ..` at the end of a window frame.

@@ -24,6 +24,8 @@ fn admits_predicates() {
         ("SELECT * FROM t WHERE NOT (a OR NOT b) AND (c)", "t"),
         ("SELECT a > b, a >= b, a < b, a <= b, a <> b, a != b, a = b FROM t", "t"),
         ("SELECT * FROM t WHERE a ISNULL OR b NOTNULL", "t"),
+        ("SELECT x.a FROM t, jsonb_to_recordset(t.j) AS x(a int, b numeric(10, 2), c text[])", "t"),
+        ("SELECT j.a FROM t JOIN u USING (a, \"B\") AS j WHERE j.a = 1", "t u"),
         ("SELECT (a IS NULL) = (b IS NULL), a IS NOT NULL AND b, 'x' IS NORMALIZED FROM t", "t"),
     ]);
 }

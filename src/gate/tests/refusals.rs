@@ -78,7 +78,6 @@ fn rejects_constructs() {
         "SELECT * FROM orders TABLESAMPLE system (10)",
         "SELECT * FROM orders TABLESAMPLE BERNOULLI (10) REPEATABLE (1)",
         "SELECT * FROM db.public.orders",
-        "SELECT * FROM json_populate_recordset(null::orders, '[]') AS x(a int, b text)",
         "SELECT * FROM orders ORDER BY a USING >",
         "SELECT array_agg(a ORDER BY a USING <) FROM orders",
         "SELECT a FROM t GROUP BY ALL",
