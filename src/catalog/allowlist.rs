@@ -30,7 +30,10 @@ pub fn builtins() -> StageResult<Rc<Builtins>> {
     for row in ENTRIES.with(|lookup| lookup.rows(&[]))? {
         let (kind, name) = (row.first().cloned().flatten(), row.get(2).cloned().flatten().unwrap_or_default());
         let entry = oid(row.get(1))?;
-        if kind.as_deref() == Some("function") {
+        if kind.as_deref() == Some("aggregate") {
+            builtins.aggregates.insert(name.clone());
+        }
+        if kind.as_deref() != Some("type") {
             builtins.functions.insert(entry);
             builtins.names.insert(name);
         } else {

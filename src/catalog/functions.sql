@@ -16,7 +16,7 @@ WITH RECURSIVE allowed_type AS (
     UNION
     SELECT t.typarray FROM pg_catalog.pg_type AS t JOIN allowed_type AS a ON a.oid = t.oid WHERE t.typarray <> 0::pg_catalog.oid
 )
-SELECT 'function', p.oid::pg_catalog.text, p.proname::pg_catalog.text
+SELECT CASE p.prokind WHEN 'a' THEN 'aggregate' ELSE 'function' END, p.oid::pg_catalog.text, p.proname::pg_catalog.text
 FROM pg_catalog.pg_proc AS p
 JOIN pg_catalog.pg_language AS l ON l.oid = p.prolang
 WHERE p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace AND p.oid < 16384::pg_catalog.oid

@@ -72,6 +72,8 @@ pub struct Builtins {
     pub functions: HashSet<Oid>,
     /// By name.
     pub names: HashSet<String>,
+    /// Those among them that are aggregates.
+    pub aggregates: HashSet<String>,
     /// Types by OID that may appear in an expression.
     pub types: HashSet<Oid>,
     /// Types by name that may be written.

@@ -335,29 +335,17 @@ impl<'t> RawSelect<'t> {
         places
     }
 
-    /// Selects `(array_agg(column))[1]` where `column` or `alias.column` is selected as it is.
-    pub fn take_any(self, alias: &str, column: &str) {
+    /// Names the select list's bare columns, so that they keep their names when the references are replaced.
+    pub fn name_targets(self) {
         for target in nodes(self.stmt().targetList) {
             let entry = target.cast::<pg_sys::ResTarget>();
             let Some(value) = RawNode::from_pointer(entry.val) else { continue };
             let RawKind::ColumnRef(reference) = value.kind() else { continue };
             let names = reference.names();
-            let means = match names.as_slice() {
-                [name] => name == column,
-                [written, name] => written == alias && name == column,
-                _ => false,
-            };
-            if reference.is_star() || !means {
-                continue;
-            }
-            // SAFETY: the target is a ResTarget of a tree that this backend alone holds; new nodes join its context.
-            unsafe {
-                let entry = target.as_pointer().cast::<pg_sys::ResTarget>();
-                if (*entry).name.is_null() {
-                    (*entry).name = palloc_text(column);
-                }
-                (*entry).val = first_of_group(value);
-            }
+            let (true, Some(name), false) = (entry.name.is_null(), names.last(), reference.is_star()) else { continue };
+            let entry = target.as_pointer().cast::<pg_sys::ResTarget>();
+            // SAFETY: the target is a ResTarget of a tree that this backend alone holds.
+            unsafe { (*entry).name = palloc_text(name) };
         }
     }
 
@@ -380,7 +368,7 @@ impl<'t> RawSelect<'t> {
 }
 
 /// `(pg_catalog.array_agg(value))[1]`.
-unsafe fn first_of_group(value: RawNode<'_>) -> *mut pg_sys::Node {
+unsafe fn first_of_group(value: RawNode<'_>) -> pg_sys::A_Indirection {
     // SAFETY: node constructors of PostgreSQL and pgrx, in the current memory context.
     unsafe {
         let mut name = PgList::<pg_sys::Node>::new();
@@ -397,10 +385,11 @@ unsafe fn first_of_group(value: RawNode<'_>) -> *mut pg_sys::Node {
         (*index).uidx = one.cast();
         let mut indirection = PgList::<pg_sys::Node>::new();
         indirection.push(index.cast());
-        let element = pgrx::PgBox::<pg_sys::A_Indirection>::alloc_node(pg_sys::NodeTag::T_A_Indirection).into_pg();
-        (*element).arg = call.cast();
-        (*element).indirection = indirection.into_pg();
-        element.cast()
+        pg_sys::A_Indirection {
+            type_: pg_sys::NodeTag::T_A_Indirection,
+            arg: call.cast(),
+            indirection: indirection.into_pg(),
+        }
     }
 }
 
@@ -473,6 +462,11 @@ impl RawFunction<'_> {
         strings(self.0.cast::<pg_sys::FuncCall>().funcname)
     }
 
+    /// Whether it is called over a window.
+    pub fn is_windowed(&self) -> bool {
+        !self.0.cast::<pg_sys::FuncCall>().over.is_null()
+    }
+
     /// Qualifies an unqualified name with `schema`.
     pub fn qualify(&self, schema: &str) {
         let call = self.0.as_pointer().cast::<pg_sys::FuncCall>();
@@ -501,6 +495,20 @@ impl RawColumnRef<'_> {
     /// Whether it ends in a star.
     pub fn is_star(&self) -> bool {
         nodes(self.reference().fields).last().is_some_and(|node| node.tag() == pg_sys::NodeTag::T_A_Star)
+    }
+
+    /// Becomes `(array_agg(column))[1]`.
+    pub fn take_any(&self) {
+        const { assert!(size_of::<pg_sys::ColumnRef>() == size_of::<pg_sys::A_Indirection>()) };
+        // SAFETY: both node types have one size, so the reference can be overwritten where its parents point; its copy
+        // lives on as the argument. The tree is this backend's alone.
+        unsafe {
+            let copy = pgrx::PgBox::<pg_sys::ColumnRef>::alloc_node(pg_sys::NodeTag::T_ColumnRef).into_pg();
+            copy.write(*self.0.as_pointer().cast::<pg_sys::ColumnRef>());
+            if let Some(copy) = RawNode::from_pointer(copy.cast()) {
+                self.0.as_pointer().cast::<pg_sys::A_Indirection>().write(first_of_group(copy));
+            }
+        }
     }
 
     /// Drops the first name: `public.orders.total` becomes `orders.total`.

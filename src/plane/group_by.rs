@@ -6,16 +6,16 @@
 //! whole call count as given, so that the key (tenant_id, id) is covered by `GROUP BY id`.
 
 use crate::catalog::plane::PlaneRelation;
-use crate::pgx::raw::{RawKind, RawNode, RawRangeVar, RawSelect};
+use crate::pgx::raw::{RawColumnRef, RawKind, RawNode, RawRangeVar, RawSelect};
 use crate::pgx::values;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
 
 /// Resolves a name in FROM to its plane relation.
 pub(super) type Resolve<'r> = &'r dyn Fn(&RawRangeVar<'_>) -> Option<Rc<PlaneRelation>>;
 
 /// Completes GROUP BY of this level, if it groups by a plane relation's key.
-pub(super) fn complete(select: RawSelect<'_>, resolve: Resolve<'_>) {
+pub(super) fn complete(select: RawSelect<'_>, resolve: Resolve<'_>, aggregates: &HashSet<String>) {
     let items = select.group_items();
     if items.is_empty() {
         return;
@@ -30,18 +30,17 @@ pub(super) fn complete(select: RawSelect<'_>, resolve: Resolve<'_>) {
         if !covers_key(&relation, &is_grouped) {
             continue;
         }
-        let mut read = BTreeSet::new();
+        let mut read = BTreeMap::new();
         for place in select.targets().into_iter().chain(select.grouped_places()) {
-            collect_columns(place, &alias, &relation, &mut read);
+            collect_columns(place, &Reader { alias: &alias, relation: &relation, aggregates }, &mut read);
         }
-        for column in read {
-            if is_grouped(&column) {
-                continue;
-            }
+        read.retain(|column, _| !is_grouped(column));
+        for (column, references) in read {
             if can_be_grouped(&relation, &column) {
                 select.add_group_column(&alias, &column);
             } else {
-                select.take_any(&alias, &column);
+                select.name_targets();
+                references.iter().for_each(RawColumnRef::take_any);
             }
         }
     }
@@ -95,8 +94,8 @@ fn grouped_columns(select: RawSelect<'_>, items: &[RawNode<'_>]) -> Option<Vec<G
     Some(grouped)
 }
 
-/// A type without equality (json) cannot stand in GROUP BY; where such a column is selected as it is, any of the group's
-/// values is taken, since the key makes them one.
+/// A type without equality (json) cannot stand in GROUP BY; any of the group's values is taken instead, since the key
+/// makes them one.
 fn can_be_grouped(relation: &PlaneRelation, column: &str) -> bool {
     let known = relation.columns.iter().find(|known| known.name == column);
     known.is_some_and(|known| values::equality_operator(known.type_oid).is_some())
@@ -125,22 +124,41 @@ fn collect_relations(item: RawNode<'_>, resolve: Resolve<'_>, found: &mut Vec<(S
     }
 }
 
-/// Columns of `relation` that an expression may read under `alias`; too many do no harm, the key determines them all.
-fn collect_columns(node: RawNode<'_>, alias: &str, relation: &PlaneRelation, found: &mut BTreeSet<String>) {
-    if let RawKind::ColumnRef(reference) = node.kind() {
-        let names = reference.names();
-        let mut names = names.iter().rev();
-        let column = if reference.is_star() { None } else { names.next() };
-        if names.next().is_some_and(|written| written != alias) {
+/// Whose columns are looked for.
+struct Reader<'r> {
+    alias: &'r str,
+    relation: &'r PlaneRelation,
+    aggregates: &'r HashSet<String>,
+}
+
+/// Columns that are read outside aggregates, with their references; too many do no harm, the key determines them all.
+fn collect_columns<'t>(node: RawNode<'t>, reader: &Reader<'_>, found: &mut BTreeMap<String, Vec<RawColumnRef<'t>>>) {
+    match node.kind() {
+        RawKind::ColumnRef(reference) => {
+            let names = reference.names();
+            let mut names = names.iter().rev();
+            let column = if reference.is_star() { None } else { names.next() };
+            if names.next().is_some_and(|written| written != reader.alias) {
+                return;
+            }
+            let columns = reader.relation.columns.iter().map(|known| &known.name);
+            for name in columns.filter(|known| column.is_none_or(|column| column == *known)) {
+                let references = found.entry(name.clone()).or_default();
+                references.extend(column.is_some().then_some(reference));
+            }
             return;
         }
-        let columns = relation.columns.iter().map(|known| &known.name);
-        found.extend(columns.filter(|known| column.is_none_or(|column| column == *known)).cloned());
-        return;
+        RawKind::Function(function) => {
+            let is_aggregate = function.names().last().is_some_and(|name| reader.aggregates.contains(name));
+            if is_aggregate && !function.is_windowed() {
+                return;
+            }
+        }
+        _ => {}
     }
     // The visitor never refuses.
     let _ = node.children(&mut |child| {
-        collect_columns(child, alias, relation, found);
+        collect_columns(child, reader, found);
         Ok(())
     });
 }

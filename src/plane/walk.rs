@@ -122,7 +122,8 @@ impl Walk<'_> {
                 entry.1 = weight;
             }
         }
-        group_by::complete(select, &|variable| self.resolve(variable).ok().flatten());
+        let resolve = |variable: &RawRangeVar<'_>| self.resolve(variable).ok().flatten();
+        group_by::complete(select, &resolve, &self.plane.builtins.aggregates);
         select.node().children(&mut |child| match child.kind() {
             // Visited above, in PostgreSQL's order of scoping.
             RawKind::With => Ok(()),
