@@ -1,0 +1,137 @@
+//! The SELECT statement of a raw tree, and the graft of an untrusted one onto our skeleton.
+
+use super::{RawKind, RawNode, nodes, optional_text, palloc_text, text};
+use crate::error::{Refusal, StageResult};
+use pgrx::{PgList, pg_sys};
+
+/// A SELECT, VALUES or set operation.
+#[derive(Clone, Copy)]
+pub struct RawSelect<'t>(RawNode<'t>);
+
+impl<'t> RawSelect<'t> {
+    pub(super) fn new(node: RawNode<'t>) -> Self {
+        RawSelect(node)
+    }
+
+    fn stmt(self) -> &'t pg_sys::SelectStmt {
+        self.0.cast()
+    }
+
+    /// The node itself.
+    pub fn node(self) -> RawNode<'t> {
+        self.0
+    }
+
+    /// The common table expressions, as (name, query), and whether WITH is RECURSIVE.
+    pub fn with(self) -> (Vec<(String, RawNode<'t>)>, bool) {
+        let Some(clause) = RawNode::from_pointer(self.stmt().withClause.cast()) else {
+            return (Vec::new(), false);
+        };
+        let clause = clause.cast::<pg_sys::WithClause>();
+        let expressions = nodes(clause.ctes)
+            .into_iter()
+            .map(|cte| (text(cte.cast::<pg_sys::CommonTableExpr>().ctename), cte))
+            .collect();
+        (expressions, clause.recursive)
+    }
+
+    /// INTO and locking clauses, by name. `FOR UPDATE` on a CTE leaves no trace in the analysed tree.
+    pub fn refused_clause(self) -> Option<&'static str> {
+        if !self.stmt().intoClause.is_null() {
+            Some("SELECT INTO")
+        } else if !self.stmt().lockingClause.is_null() {
+            Some("a locking clause such as FOR UPDATE")
+        } else {
+            None
+        }
+    }
+
+    /// Items of the select list.
+    pub fn targets(self) -> Vec<RawNode<'t>> {
+        nodes(self.stmt().targetList)
+            .into_iter()
+            .filter_map(|target| RawNode::from_pointer(target.cast::<pg_sys::ResTarget>().val))
+            .collect()
+    }
+
+    /// Items of the select list that are columns renamed with AS, as (output name, column).
+    pub fn output_names(self) -> Vec<(Option<String>, RawNode<'t>)> {
+        nodes(self.stmt().targetList)
+            .into_iter()
+            .filter_map(|target| {
+                let target = target.cast::<pg_sys::ResTarget>();
+                RawNode::from_pointer(target.val).map(|value| (optional_text(target.name), value))
+            })
+            .collect()
+    }
+
+    /// Items of GROUP BY.
+    pub fn group_items(self) -> Vec<RawNode<'t>> {
+        nodes(self.stmt().groupClause)
+    }
+
+    /// Items of FROM.
+    pub fn sources(self) -> Vec<RawNode<'t>> {
+        nodes(self.stmt().fromClause)
+    }
+
+    /// HAVING, ORDER BY, DISTINCT ON and WINDOW items: the places beside the select list that read grouped columns.
+    pub fn grouped_places(self) -> Vec<RawNode<'t>> {
+        let stmt = self.stmt();
+        let mut places = nodes(stmt.sortClause);
+        places.extend(nodes(stmt.windowClause));
+        places.extend(nodes(stmt.distinctClause));
+        places.extend(RawNode::from_pointer(stmt.havingClause));
+        places
+    }
+
+    /// Names the select list's bare columns, so that they keep their names when the references are replaced.
+    pub fn name_targets(self) {
+        for target in nodes(self.stmt().targetList) {
+            let entry = target.cast::<pg_sys::ResTarget>();
+            let Some(value) = RawNode::from_pointer(entry.val) else { continue };
+            let RawKind::ColumnRef(reference) = value.kind() else { continue };
+            let names = reference.names();
+            let (true, Some(name), false) = (entry.name.is_null(), names.last(), reference.is_star()) else { continue };
+            let entry = target.as_pointer().cast::<pg_sys::ResTarget>();
+            // SAFETY: the target is a ResTarget of a tree that this backend alone holds.
+            unsafe { (*entry).name = palloc_text(name) };
+        }
+    }
+
+    /// Adds the column `alias.column` to GROUP BY.
+    pub fn add_group_column(self, alias: &str, column: &str) {
+        let fields = [alias, column];
+        // SAFETY: makeNode-like allocation in the current context; the lists are NIL or lists of nodes of this tree.
+        unsafe {
+            let reference = pgrx::PgBox::<pg_sys::ColumnRef>::alloc_node(pg_sys::NodeTag::T_ColumnRef).into_pg();
+            let mut list = PgList::<pg_sys::Node>::new();
+            for field in fields {
+                list.push(pg_sys::makeString(palloc_text(field)).cast());
+            }
+            (*reference).fields = list.into_pg();
+            (*reference).location = -1;
+            let stmt = self.0.as_pointer().cast::<pg_sys::SelectStmt>();
+            (*stmt).groupClause = pg_sys::lappend((*stmt).groupClause, reference.cast());
+        }
+    }
+}
+
+/// Points FROM's derived table `answer` of the parsed skeleton at the untrusted query.
+///
+/// `skeleton` is `WITH .. SELECT * FROM (SELECT 1) AS answer`, parsed from our own text.
+pub(in crate::pgx) fn graft(skeleton: RawNode<'_>, untrusted: RawNode<'_>) -> StageResult<()> {
+    let RawKind::Select(outer) = skeleton.kind() else {
+        return Err(Refusal::proof("the skeleton is not a SELECT"));
+    };
+    let items = outer.sources();
+    let [item] = items.as_slice() else {
+        return Err(Refusal::proof("the skeleton has not exactly one FROM item"));
+    };
+    if item.tag() != pg_sys::NodeTag::T_RangeSubselect {
+        return Err(Refusal::proof("the skeleton's FROM item is no derived table"));
+    }
+    // SAFETY: the tag was just checked; both trees live in the same memory context.
+    unsafe { (*item.as_pointer().cast::<pg_sys::RangeSubselect>()).subquery = untrusted.as_pointer() };
+    Ok(())
+}
