@@ -24,7 +24,7 @@ pub fn catch<T>(body: impl FnOnce() -> T) -> Result<T, ServerError> {
         .catch_others(|caught| {
             Err(match caught {
                 CaughtError::PostgresError(report) | CaughtError::ErrorReport(report) => {
-                    ServerError { code: report.sql_error_code(), message: report.message().to_owned(), is_panic: false }
+                    ServerError { code: report.sql_error_code(), message: shortened(report.message()), is_panic: false }
                 }
                 CaughtError::RustPanic { ereport, .. } => panicked(ereport.message()),
             })
@@ -36,6 +36,15 @@ pub fn catch<T>(body: impl FnOnce() -> T) -> Result<T, ServerError> {
             })
         })
         .execute()
+}
+
+/// PostgreSQL quotes a value that it cannot convert in full, whatever its size.
+fn shortened(message: &str) -> String {
+    const LONGEST: usize = 512;
+    match message.char_indices().nth(LONGEST) {
+        None => message.to_owned(),
+        Some((end, _)) => format!("{}...", message.get(..end).unwrap_or_default()),
+    }
 }
 
 fn panicked(message: &str) -> ServerError {

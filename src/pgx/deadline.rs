@@ -3,6 +3,7 @@
 //! `statement_timeout` set inside a statement does nothing to it, so the extension registers timers of its own.
 //! Their handlers run in signal context: they only set flags, and read one file by async-signal-safe calls.
 
+use super::ceiling::Ceiling;
 use pgrx::pg_sys;
 use std::ffi::c_int;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
@@ -123,41 +124,8 @@ pub struct Deadline {
     _ceiling: Ceiling,
 }
 
-/// A soft limit on the address space, for what grows in a single step between two looks of the watch. PostgreSQL
-/// answers it with an ordinary ERROR (out of memory); without it the kernel would kill the backend, and the server
-/// would restart.
-struct Ceiling {
-    before: Option<libc::rlimit>,
-}
-
 /// The ceiling is this many times the growth that the watch allows, so that the watch speaks first when it can.
 const CEILING_FACTOR: usize = 2;
-
-impl Ceiling {
-    fn lower(address_space: usize, growth: usize) -> Self {
-        let wanted = address_space.saturating_add(growth.saturating_mul(CEILING_FACTOR));
-        let mut before = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-        // SAFETY: a valid place to write to.
-        let known = unsafe { libc::getrlimit(libc::RLIMIT_AS, &raw mut before) } == 0;
-        let wanted = libc::rlim_t::try_from(wanted).unwrap_or(libc::RLIM_INFINITY);
-        if !known || address_space == 0 || wanted >= before.rlim_cur {
-            return Ceiling { before: None };
-        }
-        let lowered = libc::rlimit { rlim_cur: wanted, rlim_max: before.rlim_max };
-        // SAFETY: a valid limit; only the soft one is changed.
-        let set = unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const lowered) } == 0;
-        Ceiling { before: set.then_some(before) }
-    }
-}
-
-impl Drop for Ceiling {
-    fn drop(&mut self) {
-        if let Some(before) = self.before {
-            // SAFETY: the limit that was in force before; a soft limit may be raised to the hard one.
-            unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const before) };
-        }
-    }
-}
 
 impl Deadline {
     /// Starts the deadline (milliseconds) and the watch on memory (bytes of growth from here).
@@ -166,6 +134,11 @@ impl Deadline {
         OVER_MEMORY.store(false, Ordering::Relaxed);
         let memory = memory();
         MEMORY_LIMIT.store(memory.private.saturating_add(growth), Ordering::Relaxed);
+        // Zero when it could not be read: then there is nothing to measure from.
+        let ceiling = match memory.address_space {
+            0 => usize::MAX,
+            space => space.saturating_add(growth.saturating_mul(CEILING_FACTOR)),
+        };
         let deadline = identifier(&DEADLINE_ID, on_deadline);
         let watch = identifier(&WATCH_ID, on_watch);
         // SAFETY: both identifiers were registered in this backend.
@@ -175,7 +148,7 @@ impl Deadline {
             let first = pg_sys::GetCurrentTimestamp() + i64::from(WATCH_INTERVAL) * 1_000;
             enable_timeout_every(watch, first, WATCH_INTERVAL);
         });
-        Deadline { _ceiling: Ceiling::lower(memory.address_space, growth) }
+        Deadline { _ceiling: Ceiling::lower(ceiling) }
     }
 
     /// Stops the clock and tells whether it fired. A cancel of ours that nobody has seen yet is taken back, so that

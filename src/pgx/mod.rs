@@ -5,6 +5,7 @@
 
 pub mod among;
 pub mod catch;
+mod ceiling;
 pub mod claims;
 pub mod confine;
 pub mod deadline;

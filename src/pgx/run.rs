@@ -235,13 +235,19 @@ impl Encoder {
         Encoder(information)
     }
 
-    fn append(&mut self, value: pg_sys::Datum, text: &mut String) {
+    /// Appends the value's JSON, or answers `false` when the text would be longer than `limit`: a large value must not
+    /// be copied only to be thrown away.
+    fn append(&mut self, value: pg_sys::Datum, text: &mut String, limit: usize) -> bool {
         // SAFETY: `to_json` on a value of the type that its call expression names; the result is a fresh varlena.
         let bytes = unsafe {
             let json = pg_sys::FunctionCall1Coll(&raw mut *self.0, pg_sys::InvalidOid, value);
             pgrx::varlena::varlena_to_byte_slice(json.cast_mut_ptr())
         };
+        if text.len().saturating_add(bytes.len()) > limit {
+            return false;
+        }
         text.push_str(&String::from_utf8_lossy(bytes));
+        true
     }
 }
 
@@ -274,31 +280,10 @@ impl Sink {
                     text.push(',');
                 }
                 text.push('[');
-                // SAFETY: every attribute is made available before it is read; scratch memory is reset per row.
-                unsafe {
-                    let attributes = (*(*slot).tts_tupleDescriptor).natts;
-                    if i32::from((*slot).tts_nvalid) < attributes {
-                        pg_sys::slot_getsomeattrs_int(slot, attributes);
-                    }
-                    let outside = pg_sys::MemoryContextSwitchTo(*scratch);
-                    for (index, encoder) in encoders.iter_mut().enumerate() {
-                        if index > 0 {
-                            text.push(',');
-                        }
-                        if *(*slot).tts_isnull.add(index) {
-                            text.push_str("null");
-                        } else {
-                            encoder.append(*(*slot).tts_values.add(index), text);
-                        }
-                        if text.len() > self.caps.bytes {
-                            break;
-                        }
-                    }
-                    pg_sys::MemoryContextSwitchTo(outside);
-                    pg_sys::MemoryContextReset(*scratch);
-                }
+                // SAFETY: a slot that holds a row; scratch memory is reset per row.
+                let fits = unsafe { append_row(slot, encoders, *scratch, text, self.caps.bytes) };
                 text.push(']');
-                if text.len() > self.caps.bytes {
+                if !fits || text.len() > self.caps.bytes {
                     text.truncate(before);
                     return false;
                 }
@@ -317,6 +302,42 @@ impl Sink {
         self.rows += 1;
         true
     }
+}
+
+/// Appends the values of one row; `false` when they do not fit.
+unsafe fn append_row(
+    slot: *mut pg_sys::TupleTableSlot,
+    encoders: &mut [Encoder],
+    scratch: pg_sys::MemoryContext,
+    text: &mut String,
+    limit: usize,
+) -> bool {
+    let mut fits = true;
+    // SAFETY: the caller's promise; every attribute is made available before it is read.
+    unsafe {
+        let attributes = (*(*slot).tts_tupleDescriptor).natts;
+        if i32::from((*slot).tts_nvalid) < attributes {
+            pg_sys::slot_getsomeattrs_int(slot, attributes);
+        }
+        let outside = pg_sys::MemoryContextSwitchTo(scratch);
+        for (index, encoder) in encoders.iter_mut().enumerate() {
+            if index > 0 {
+                text.push(',');
+            }
+            if *(*slot).tts_isnull.add(index) {
+                text.push_str("null");
+            } else {
+                fits = encoder.append(*(*slot).tts_values.add(index), text, limit);
+            }
+            if !fits || text.len() > limit {
+                fits = false;
+                break;
+            }
+        }
+        pg_sys::MemoryContextSwitchTo(outside);
+        pg_sys::MemoryContextReset(scratch);
+    }
+    fits
 }
 
 unsafe extern "C-unwind" {

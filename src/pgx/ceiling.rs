@@ -1,0 +1,97 @@
+//! A ceiling on the address space, for what grows in a single step between two looks of the memory watch.
+//!
+//! PostgreSQL answers a failed allocation with an ordinary ERROR (out of memory); without the ceiling the kernel would
+//! kill the backend, and the server would restart. Rust's own allocations abort the process when they fail, so they are
+//! exempt: the allocator below takes the ceiling away and tries again.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The soft limit that was in force before, or `NONE`.
+static BEFORE: AtomicU64 = AtomicU64::new(NONE);
+const NONE: u64 = u64::MAX - 1;
+
+/// Lowers the soft limit on the address space for as long as it lives.
+pub(super) struct Ceiling(());
+
+impl Ceiling {
+    /// Bytes of address space that the process may have; a limit that is lower already stays.
+    pub(super) fn lower(wanted: usize) -> Self {
+        if let Some(limits) = limits()
+            && let Ok(wanted) = libc::rlim_t::try_from(wanted)
+            && wanted < limits.rlim_cur
+            && set(wanted, limits.rlim_max)
+        {
+            BEFORE.store(limits.rlim_cur, Ordering::Relaxed);
+        }
+        Ceiling(())
+    }
+}
+
+impl Drop for Ceiling {
+    fn drop(&mut self) {
+        lift();
+    }
+}
+
+fn limits() -> Option<libc::rlimit> {
+    let mut limits = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: a valid place to write to.
+    let status = unsafe { libc::getrlimit(libc::RLIMIT_AS, &raw mut limits) };
+    (status == 0).then_some(limits)
+}
+
+fn set(soft: libc::rlim_t, hard: libc::rlim_t) -> bool {
+    let limits = libc::rlimit { rlim_cur: soft, rlim_max: hard };
+    // SAFETY: a valid limit; the hard one is left as it is.
+    unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limits) == 0 }
+}
+
+/// Puts the earlier limit back, once; allocates nothing.
+fn lift() {
+    let before = BEFORE.swap(NONE, Ordering::Relaxed);
+    if before != NONE
+        && let Some(limits) = limits()
+    {
+        set(before, limits.rlim_max);
+    }
+}
+
+/// The system's allocator, which the ceiling does not bind.
+struct Exempt;
+
+#[global_allocator]
+static ALLOCATOR: Exempt = Exempt;
+
+fn retried(allocate: impl Fn() -> *mut u8) -> *mut u8 {
+    let memory = allocate();
+    if memory.is_null() {
+        lift();
+        allocate()
+    } else {
+        memory
+    }
+}
+
+// SAFETY: every call is the system allocator's own, made once more when it failed.
+unsafe impl GlobalAlloc for Exempt {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promise.
+        retried(|| unsafe { System.alloc(layout) })
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promise.
+        retried(|| unsafe { System.alloc_zeroed(layout) })
+    }
+
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: the caller's promise; a failed realloc leaves the old block as it was.
+        retried(|| unsafe { System.realloc(memory, layout, size) })
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
