@@ -48,6 +48,20 @@ AS 'MODULE_PATHNAME', 'among_wrapper';
 REVOKE ALL ON FUNCTION splitplane.among(anyelement, anyarray) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.among(anyelement, anyarray) TO splitplane_reader;
 
+-- Put by the guard around arguments of functions whose cost is the product of their arguments' sizes.
+CREATE FUNCTION splitplane.bounded(value anyelement, most integer) RETURNS anyelement
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'bounded_wrapper';
+REVOKE ALL ON FUNCTION splitplane.bounded(anyelement, integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.bounded(anyelement, integer) TO splitplane_reader;
+
+-- Put by the guard into aggregates that sort at their end. Not immutable: the calls of a constant count too.
+CREATE FUNCTION splitplane.counted(value anyelement, most integer) RETURNS anyelement
+LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'counted_wrapper';
+REVOKE ALL ON FUNCTION splitplane.counted(anyelement, integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.counted(anyelement, integer) TO splitplane_reader;
+
 -- Names with an underscore are for the extension's own functions only: nobody is granted them.
 CREATE FUNCTION splitplane._new_secret() RETURNS text
 LANGUAGE c VOLATILE PARALLEL UNSAFE

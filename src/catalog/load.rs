@@ -31,7 +31,9 @@ const WATCHED_SQL: &str = "SELECT relation::pg_catalog.oid::pg_catalog.text FROM
 
 const POLICY_SQL: &str = "SELECT 'splitplane.claim(text)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
      'splitplane.claim_list(text)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
-     'splitplane.among(anyelement,anyarray)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text";
+     'splitplane.among(anyelement,anyarray)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
+     'splitplane.bounded(anyelement,integer)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
+     'splitplane.counted(anyelement,integer)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text";
 
 /// The plane as it is now, or 55000 while a finding that breaks isolation is open. Must be called as the owner.
 pub fn current() -> StageResult<Rc<Plane>> {
@@ -137,8 +139,16 @@ fn allowed() -> StageResult<Vec<AllowedFunction>> {
 
 fn policy() -> StageResult<PolicyFunctions> {
     let rows = POLICY.with(|lookup| lookup.rows(&[]))?;
-    let Some([claim, claim_list, among]) = rows.first().map(Vec::as_slice) else { return Err(unreadable()) };
-    Ok(PolicyFunctions { claim: oid(Some(claim))?, claim_list: oid(Some(claim_list))?, among: oid(Some(among))? })
+    let Some([claim, claim_list, among, bounded, counted]) = rows.first().map(Vec::as_slice) else {
+        return Err(unreadable());
+    };
+    Ok(PolicyFunctions {
+        claim: oid(Some(claim))?,
+        claim_list: oid(Some(claim_list))?,
+        among: oid(Some(among))?,
+        bounded: oid(Some(bounded))?,
+        counted: oid(Some(counted))?,
+    })
 }
 
 fn unreadable() -> Refusal {

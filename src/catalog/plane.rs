@@ -80,7 +80,7 @@ pub struct Builtins {
     pub type_names: HashSet<String>,
 }
 
-/// What the proof looks for in the policies.
+/// The extension's own functions that the proof looks for.
 #[derive(Debug, Clone, Copy)]
 pub struct PolicyFunctions {
     /// `splitplane.claim`.
@@ -89,6 +89,10 @@ pub struct PolicyFunctions {
     pub claim_list: Oid,
     /// `splitplane.among`.
     pub among: Oid,
+    /// `splitplane.bounded`, in no policy: the guard puts it around arguments.
+    pub bounded: Oid,
+    /// `splitplane.counted`, likewise.
+    pub counted: Oid,
 }
 
 /// The whole plane.
@@ -104,7 +108,7 @@ pub struct Plane {
     pub builtins: Rc<Builtins>,
     /// The reader role.
     pub reader: Oid,
-    /// The functions of the policies.
+    /// The functions of the policies and the guard.
     pub policy: PolicyFunctions,
 }
 

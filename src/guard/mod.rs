@@ -4,6 +4,7 @@
 //! last column, nothing else touches a relation, every function, operator and type is on the allowlist, and row-level
 //! security was seen on every protected table.
 
+mod bounded;
 mod fences;
 mod growth;
 mod walk;
@@ -48,6 +49,8 @@ impl<'c> Proven<'c> {
 /// 42501 or 0A000 by name; a fence that is not ours is a refusal that the audit sees.
 pub fn prove<'c>(analysed: Analysed<'c>, fences: &[Fence], plane: &Plane) -> StageResult<Proven<'c>> {
     fences::prove_fences(analysed.query(), fences)?;
+    // Changes the tree, hence before the proof of it.
+    bounded::bound(analysed.query(), plane)?;
     let mut facts = walk::prove_tree(analysed.query(), plane)?;
     let rewritten = analysed.rewrite()?;
     fences::prove_row_security(rewritten.query(), fences, plane)?;

@@ -4,6 +4,7 @@
 #![allow(unsafe_code)]
 
 pub mod among;
+pub mod bounded;
 pub mod catch;
 mod ceiling;
 pub mod claims;
@@ -12,6 +13,7 @@ pub mod deadline;
 pub mod entry;
 pub mod invalidation;
 pub mod lookup;
+pub mod origin;
 pub mod parse;
 pub mod query;
 pub mod raw;

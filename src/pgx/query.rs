@@ -140,21 +140,21 @@ impl<'t> QueryNode<'t> {
         NonNull::new(node).map(|pointer| QueryNode { pointer, tree: PhantomData })
     }
 
-    fn as_pointer(self) -> *mut pg_sys::Node {
+    pub(super) fn as_pointer(self) -> *mut pg_sys::Node {
         self.pointer.as_ptr()
     }
 
-    fn tag(self) -> pg_sys::NodeTag {
+    pub(super) fn tag(self) -> pg_sys::NodeTag {
         // SAFETY: every tree node begins with its tag.
         unsafe { (*self.as_pointer()).type_ }
     }
 
-    fn cast<T>(self) -> &'t T {
+    pub(super) fn cast<T>(self) -> &'t T {
         // SAFETY: callers match the tag first; the node lives as long as the confinement's memory context.
         unsafe { &*self.as_pointer().cast::<T>() }
     }
 
-    fn expression_type(self) -> pg_sys::Oid {
+    pub(super) fn expression_type(self) -> pg_sys::Oid {
         // SAFETY: only called on expression nodes.
         unsafe { pg_sys::exprType(self.as_pointer()) }
     }
@@ -331,7 +331,7 @@ fn range_table_kind(entry: &pg_sys::RangeTblEntry) -> RangeTableKind {
     }
 }
 
-fn nodes<'t>(list: *mut pg_sys::List) -> Vec<QueryNode<'t>> {
+pub(super) fn nodes<'t>(list: *mut pg_sys::List) -> Vec<QueryNode<'t>> {
     // SAFETY: these are pointer lists of nodes or NIL.
     let list = unsafe { PgList::<pg_sys::Node>::from_pg(list) };
     list.iter_ptr().filter_map(QueryNode::from_pointer).collect()
@@ -343,7 +343,7 @@ fn oids(list: *mut pg_sys::List) -> Vec<pg_sys::Oid> {
     list.iter_oid().collect()
 }
 
-fn text(pointer: *const c_char) -> String {
+pub(super) fn text(pointer: *const c_char) -> String {
     if pointer.is_null() {
         return String::new();
     }
@@ -365,7 +365,7 @@ impl<'t> QueryView<'t> {
         self.0.as_pointer().cast()
     }
 
-    fn query(self) -> &'t pg_sys::Query {
+    pub(super) fn query(self) -> &'t pg_sys::Query {
         self.0.cast()
     }
 

@@ -19,14 +19,11 @@ impl Parameters {
         if let Some(index) = known {
             return Ok(index + 1);
         }
-        let input =
+        let value =
             CString::new(text.as_str()).map_err(|_| Refusal::new(State::Argument, "a claim holds a zero byte"))?;
-        let mut function = pg_sys::InvalidOid;
-        let mut parameter = pg_sys::InvalidOid;
-        // SAFETY: two valid places to write to.
-        unsafe { pg_sys::getTypeInputInfo(type_oid, &raw mut function, &raw mut parameter) };
+        let (function, parameter) = input(type_oid);
         // SAFETY: the type's own input function on a NUL-terminated text; the value lives in the section's memory.
-        let datum = unsafe { pg_sys::OidInputFunctionCall(function, input.as_ptr().cast_mut(), parameter, -1) };
+        let datum = unsafe { pg_sys::OidInputFunctionCall(function, value.as_ptr().cast_mut(), parameter, -1) };
         self.values.push((type_oid, datum, text));
         Ok(self.values.len())
     }
@@ -104,6 +101,19 @@ pub fn equality_operator(type_oid: pg_sys::Oid) -> Option<pg_sys::Oid> {
 pub fn operator_function(operator: pg_sys::Oid) -> pg_sys::Oid {
     // SAFETY: a catalog look-up.
     unsafe { pg_sys::get_opcode(operator) }
+}
+
+/// The function that reads values of a type from text.
+pub fn input_function(type_oid: pg_sys::Oid) -> pg_sys::Oid {
+    input(type_oid).0
+}
+
+fn input(type_oid: pg_sys::Oid) -> (pg_sys::Oid, pg_sys::Oid) {
+    let mut function = pg_sys::InvalidOid;
+    let mut parameter = pg_sys::InvalidOid;
+    // SAFETY: two valid places to write to.
+    unsafe { pg_sys::getTypeInputInfo(type_oid, &raw mut function, &raw mut parameter) };
+    (function, parameter)
 }
 
 /// A type's name as SQL spells it.

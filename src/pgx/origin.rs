@@ -1,0 +1,100 @@
+//! Where the columns of an analysed tree come from.
+
+use super::query::{QueryNode, QueryView, nodes, text};
+use pgrx::pg_sys;
+
+/// A column as an expression names it.
+#[derive(Clone, Copy)]
+pub struct ColumnReference {
+    /// How many queries up.
+    pub level: usize,
+    /// The range table entry there.
+    pub entry: i32,
+    /// The column of the entry, from 1.
+    pub attribute: i16,
+}
+
+/// What stands behind a column of a range table entry.
+pub enum Origin<'t> {
+    /// A common table expression, `level` queries up.
+    Expression { level: usize, name: String },
+    /// A subquery in FROM.
+    Subquery(QueryView<'t>),
+    /// An expression of the same query: a column of a join.
+    Node(QueryNode<'t>),
+    /// Anything else.
+    Other,
+}
+
+impl<'t> QueryNode<'t> {
+    /// The column that this node names, if it is one and not a whole row.
+    pub fn column(self) -> Option<ColumnReference> {
+        if self.tag() != pg_sys::NodeTag::T_Var {
+            return None;
+        }
+        let var = self.cast::<pg_sys::Var>();
+        let level = usize::try_from(var.varlevelsup).ok()?;
+        #[allow(clippy::useless_conversion)]
+        let entry = i32::try_from(var.varno).ok()?;
+        (var.varattno > 0).then_some(ColumnReference { level, entry, attribute: var.varattno })
+    }
+
+    /// Whether this is an expression that only hands on, chooses or gathers values of its children.
+    pub fn only_passes_on(self) -> bool {
+        use pg_sys::NodeTag as T;
+        matches!(
+            self.tag(),
+            T::T_List
+                | T::T_RelabelType
+                | T::T_CollateExpr
+                | T::T_CoalesceExpr
+                | T::T_CoerceViaIO
+                | T::T_ArrayCoerceExpr
+                | T::T_ArrayExpr
+                | T::T_CaseExpr
+                | T::T_CaseWhen
+                | T::T_MinMaxExpr
+                | T::T_NullIfExpr
+        )
+    }
+}
+
+impl<'t> QueryView<'t> {
+    /// What stands behind a column of this query's range table.
+    pub fn origin(self, column: ColumnReference) -> Origin<'t> {
+        let index = usize::try_from(column.entry).unwrap_or(0).checked_sub(1);
+        let entries = nodes(self.query().rtable);
+        let Some(entry) = index.and_then(|index| entries.get(index)) else { return Origin::Other };
+        let entry = entry.cast::<pg_sys::RangeTblEntry>();
+        match entry.rtekind {
+            pg_sys::RTEKind::RTE_CTE if !entry.self_reference => match usize::try_from(entry.ctelevelsup) {
+                Ok(level) => Origin::Expression { level, name: text(entry.ctename) },
+                Err(_) => Origin::Other,
+            },
+            pg_sys::RTEKind::RTE_SUBQUERY => {
+                QueryView::from_pointer(entry.subquery).map_or(Origin::Other, Origin::Subquery)
+            }
+            pg_sys::RTEKind::RTE_JOIN => nth(entry.joinaliasvars, column.attribute),
+            #[cfg(feature = "pg18")]
+            pg_sys::RTEKind::RTE_GROUP => nth(entry.groupexprs, column.attribute),
+            _ => Origin::Other,
+        }
+    }
+
+    /// The expression of a result column, from 1; `None` for UNION and the like.
+    pub fn result(self, attribute: i16) -> Option<QueryNode<'t>> {
+        if !self.query().setOperations.is_null() {
+            return None;
+        }
+        nodes(self.query().targetList)
+            .into_iter()
+            .map(|node| node.cast::<pg_sys::TargetEntry>())
+            .find(|entry| entry.resno == attribute)
+            .and_then(|entry| QueryNode::from_pointer(entry.expr.cast()))
+    }
+}
+
+fn nth<'t>(list: *mut pg_sys::List, attribute: i16) -> Origin<'t> {
+    let index = usize::try_from(attribute).unwrap_or(0).checked_sub(1);
+    index.and_then(|index| nodes(list).get(index).copied()).map_or(Origin::Other, Origin::Node)
+}
