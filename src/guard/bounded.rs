@@ -31,6 +31,9 @@ const SHAPE: i32 = 8 * 1_024;
 const SORTED_ROWS: i32 = 500_000;
 const SORTED: i32 = 1_024 * 1_024;
 
+/// Calls over built values, in the whole statement, that may follow one another without heeding a cancel.
+const CROWD: usize = 16;
+
 /// Steps that may be taken to find where columns come from, over the whole statement.
 const STEPS: usize = 20_000;
 
@@ -63,7 +66,15 @@ enum Cost {
 /// Puts a bound around every built argument of a costly call. Must come after the proof of the fences and before the
 /// proof of the tree.
 pub(super) fn bound(query: QueryView<'_>, plane: &Plane) -> StageResult<()> {
-    let mut walk = Walk { functions: plane.policy, scopes: vec![query], steps: STEPS, depth: 0 };
+    let mut walk =
+        Walk { functions: plane.policy, scopes: vec![query], steps: STEPS, depth: 0, calls: 0, is_crowd: false };
+    query.children(true, &mut |node| walk.visit(node))?;
+    if walk.calls <= CROWD {
+        return Ok(());
+    }
+    // Equal expressions must stay equal for GROUP BY: either all such calls heed a cancel or none does.
+    walk.is_crowd = true;
+    walk.steps = STEPS;
     query.children(true, &mut |node| walk.visit(node))
 }
 
@@ -73,6 +84,10 @@ struct Walk<'t> {
     scopes: Vec<QueryView<'t>>,
     steps: usize,
     depth: usize,
+    /// Calls that look for no cancel.
+    calls: usize,
+    /// Whether such calls are made to.
+    is_crowd: bool,
 }
 
 impl<'t> Walk<'t> {
@@ -94,19 +109,16 @@ impl<'t> Walk<'t> {
             QueryKind::Refused(_) | QueryKind::Unknown(_) => return Ok(()),
             _ => {}
         }
-        if let Some(operation) = node.operation()
-            && let Some(cost) = cost(&operation)
-        {
-            self.bound(&operation, cost);
+        if let Some(operation) = node.operation() {
+            match cost(&operation) {
+                Some(cost) if !is_linear(&operation, cost) => self.bound(&operation, cost),
+                _ => self.check(&operation),
+            }
         }
         node.children(&mut |child| self.visit(child))
     }
 
     fn bound(&mut self, operation: &Operation<'t>, cost: Cost) {
-        let is_linear = matches!(cost, Cost::Search | Cost::Product) && !operation.is_list && is_beside_tiny(operation);
-        if is_linear {
-            return;
-        }
         if cost == Cost::SortRows {
             operation.bound_argument(0, self.functions.counted, SORTED_ROWS);
             return;
@@ -122,6 +134,24 @@ impl<'t> Walk<'t> {
                     Cost::Sort | Cost::SortRows => SORTED,
                 };
                 operation.bound_argument(index, self.functions.bounded, most);
+            }
+        }
+    }
+
+    /// A call as costly as its arguments are large: no bound, but among many a cancel must be heeded.
+    fn check(&mut self, operation: &Operation<'t>) {
+        let is_ours = [self.functions.bounded, self.functions.counted].contains(&operation.function);
+        if is_ours || operation.is_over_rows {
+            return;
+        }
+        let scopes = self.scopes.clone();
+        for (index, argument) in operation.arguments.iter().enumerate() {
+            if argument.may_be_large() && !self.is_plain(*argument, &scopes) {
+                self.calls += 1;
+                if self.is_crowd {
+                    operation.bound_argument(index, self.functions.bounded, i32::MAX);
+                }
+                return;
             }
         }
     }
@@ -199,8 +229,11 @@ fn is_sorted_on_input(type_oid: Oid) -> bool {
     values::function_name(values::input_function(read)) == MULTIRANGE_INPUT
 }
 
-/// Whether all arguments but the first, or all but the second, are tiny constants.
-fn is_beside_tiny(operation: &Operation<'_>) -> bool {
+/// Whether at most one argument of a search or product is more than a tiny constant.
+fn is_linear(operation: &Operation<'_>, cost: Cost) -> bool {
+    if operation.is_list || !matches!(cost, Cost::Search | Cost::Product) {
+        return false;
+    }
     let is_tiny = |argument: &QueryNode<'_>| argument.constant_size().is_some_and(|size| size <= TINY_CONSTANT);
     operation.arguments.iter().filter(|argument| argument.varies_in_length() && !is_tiny(argument)).count() < 2
 }

@@ -87,6 +87,8 @@ pub struct Operation<'t> {
     pub arguments: Vec<QueryNode<'t>>,
     /// `operator ANY (array)` or `ALL`: one call for each element.
     pub is_list: bool,
+    /// An aggregate or window function, between whose rows a cancel is heeded.
+    pub is_over_rows: bool,
     /// Where the tree keeps each argument.
     slots: Vec<*mut *mut pg_sys::Node>,
 }
@@ -129,7 +131,13 @@ impl<'t> QueryNode<'t> {
         // SAFETY: slots of the tree hold nodes or NULL.
         let arguments = slots.iter().filter_map(|slot| QueryNode::from_pointer(unsafe { **slot })).collect::<Vec<_>>();
         let is_whole = arguments.len() == slots.len();
-        is_whole.then_some(Operation { function, arguments, is_list: self.tag() == T::T_ScalarArrayOpExpr, slots })
+        is_whole.then_some(Operation {
+            function,
+            arguments,
+            is_list: self.tag() == T::T_ScalarArrayOpExpr,
+            is_over_rows: matches!(self.tag(), T::T_Aggref | T::T_WindowFunc),
+            slots,
+        })
     }
 
     /// Whether values of this expression's type vary in length; so do lists and branches, which have no type.
@@ -139,6 +147,12 @@ impl<'t> QueryNode<'t> {
         }
         // SAFETY: a catalog look-up.
         unsafe { pg_sys::get_typlen(self.expression_type()) == -1 }
+    }
+
+    /// Whether values of this expression's type can be of any size.
+    pub fn may_be_large(self) -> bool {
+        const OTHERS: [pg_sys::Oid; 3] = [pg_sys::NUMERICOID, pg_sys::RECORDOID, pg_sys::RECORDARRAYOID];
+        self.varies_in_length() && !OTHERS.contains(&self.expression_type())
     }
 
     /// The size in bytes of a constant, as PostgreSQL keeps it.
@@ -156,7 +170,8 @@ impl<'t> QueryNode<'t> {
     }
 }
 
-/// The places of a list's expressions; those of an aggregate stand in target entries.
+/// The places of a list's expressions; those of an aggregate stand in target entries, named arguments in nodes of
+/// their own.
 fn slots(list: *mut pg_sys::List) -> Vec<*mut *mut pg_sys::Node> {
     if list.is_null() {
         return Vec::new();
@@ -167,10 +182,14 @@ fn slots(list: *mut pg_sys::List) -> Vec<*mut *mut pg_sys::Node> {
         (0..count)
             .map(|index| {
                 let cell = (&raw mut (*(*list).elements.add(index)).ptr_value).cast::<*mut pg_sys::Node>();
-                if (**cell).type_ == pg_sys::NodeTag::T_TargetEntry {
-                    (&raw mut (*(*cell).cast::<pg_sys::TargetEntry>()).expr).cast::<*mut pg_sys::Node>()
-                } else {
-                    cell
+                match (**cell).type_ {
+                    pg_sys::NodeTag::T_TargetEntry => {
+                        (&raw mut (*(*cell).cast::<pg_sys::TargetEntry>()).expr).cast::<*mut pg_sys::Node>()
+                    }
+                    pg_sys::NodeTag::T_NamedArgExpr => {
+                        (&raw mut (*(*cell).cast::<pg_sys::NamedArgExpr>()).arg).cast::<*mut pg_sys::Node>()
+                    }
+                    _ => cell,
                 }
             })
             .collect()
