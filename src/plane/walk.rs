@@ -37,6 +37,10 @@ const CATALOG_TYPES: [&str; 11] = [
 /// Most relations of one statement, common table expressions counted at each use.
 const HEAVIEST: usize = 1_000;
 
+/// Most common table expressions of one statement: a chain of them is unfolded into expressions as high as it is long,
+/// and the planner's work on those heeds no cancel.
+const MOST_EXPRESSIONS: usize = 100;
+
 const COLLATIONS: [&str; 4] = ["C", "POSIX", "default", "ucs_basic"];
 
 /// Admits the tree or refuses it by name.
@@ -45,6 +49,7 @@ pub fn admit(plane: &Plane, tree: RawNode<'_>) -> StageResult<Named> {
         plane,
         scope: Vec::new(),
         weight: 0,
+        expressions: 0,
         named: Named { references: BTreeSet::new(), targets: BTreeMap::new() },
     };
     walk.visit(tree)?;
@@ -57,6 +62,8 @@ pub(super) struct Walk<'p> {
     scope: Vec<(String, usize)>,
     /// Range table entries so far, as the planner will see them: a common table expression counts at each use.
     weight: usize,
+    /// Common table expressions so far.
+    expressions: usize,
     named: Named,
 }
 
@@ -109,6 +116,13 @@ impl Walk<'_> {
         }
         let outer = self.scope.len();
         let (expressions, is_recursive) = select.with();
+        self.expressions = self.expressions.saturating_add(expressions.len());
+        if self.expressions > MOST_EXPRESSIONS {
+            return Err(Refusal::new(
+                State::TooComplex,
+                format!("the SQL is too complex: more than {MOST_EXPRESSIONS} queries in WITH"),
+            ));
+        }
         if is_recursive {
             self.scope.extend(expressions.iter().map(|(name, _)| (name.clone(), 1)));
         }
