@@ -8,6 +8,12 @@ use std::ffi::{CStr, c_char, c_void};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
+mod fence;
+mod view;
+
+pub use fence::{BaseScan, ScanCondition, SecurityCondition};
+pub use view::QueryView;
+
 /// One node of an analysed tree.
 #[derive(Clone, Copy)]
 pub struct QueryNode<'t> {
@@ -75,40 +81,6 @@ pub struct QueryShape {
     pub is_plain_select: bool,
 }
 
-/// What a common table expression of ours must come down to; anything beside it makes `scan` answer `None`.
-#[derive(Debug, PartialEq, Eq)]
-pub struct BaseScan {
-    /// The relation.
-    pub relation: pg_sys::Oid,
-    /// Attribute numbers of the select list, in order, each a bare column.
-    pub columns: Vec<i16>,
-    /// The scope conditions, in order.
-    pub conditions: Vec<ScanCondition>,
-}
-
-/// `column = $parameter` or `column = ANY ($parameter)`.
-#[derive(Debug, PartialEq, Eq)]
-pub struct ScanCondition {
-    /// Attribute number of the column.
-    pub attribute: i16,
-    /// The operator.
-    pub operator: pg_sys::Oid,
-    /// Number of the parameter, from 1.
-    pub parameter: i32,
-    /// `= ANY`.
-    pub is_list: bool,
-}
-
-/// One row-level security condition, reduced to the columns it reads and the claims it asks for.
-pub struct SecurityCondition {
-    /// The operator or function at its top: what compares column and claim.
-    pub top: Option<pg_sys::Oid>,
-    /// Attribute numbers.
-    pub attributes: Vec<i16>,
-    /// (function, name of the claim).
-    pub claims: Vec<(pg_sys::Oid, String)>,
-}
-
 struct Visit<'a, 't> {
     visitor: &'a mut dyn FnMut(QueryNode<'t>) -> StageResult<()>,
     refusal: Option<Refusal>,
@@ -136,25 +108,25 @@ unsafe extern "C-unwind" fn collect_function(function: pg_sys::Oid, context: *mu
 }
 
 impl<'t> QueryNode<'t> {
-    pub(super) fn from_pointer(node: *mut pg_sys::Node) -> Option<Self> {
+    pub(in crate::pgx) fn from_pointer(node: *mut pg_sys::Node) -> Option<Self> {
         NonNull::new(node).map(|pointer| QueryNode { pointer, tree: PhantomData })
     }
 
-    pub(super) fn as_pointer(self) -> *mut pg_sys::Node {
+    pub(in crate::pgx) fn as_pointer(self) -> *mut pg_sys::Node {
         self.pointer.as_ptr()
     }
 
-    pub(super) fn tag(self) -> pg_sys::NodeTag {
+    pub(in crate::pgx) fn tag(self) -> pg_sys::NodeTag {
         // SAFETY: every tree node begins with its tag.
         unsafe { (*self.as_pointer()).type_ }
     }
 
-    pub(super) fn cast<T>(self) -> &'t T {
+    pub(in crate::pgx) fn cast<T>(self) -> &'t T {
         // SAFETY: callers match the tag first; the node lives as long as the confinement's memory context.
         unsafe { &*self.as_pointer().cast::<T>() }
     }
 
-    pub(super) fn expression_type(self) -> pg_sys::Oid {
+    pub(in crate::pgx) fn expression_type(self) -> pg_sys::Oid {
         // SAFETY: only called on expression nodes.
         unsafe { pg_sys::exprType(self.as_pointer()) }
     }
@@ -219,7 +191,7 @@ impl<'t> QueryNode<'t> {
     pub fn kind(self) -> QueryKind<'t> {
         use pg_sys::NodeTag as T;
         match self.tag() {
-            T::T_Query => QueryKind::Query(QueryView(self)),
+            T::T_Query => QueryKind::Query(QueryView::new(self)),
             T::T_RangeTblEntry => QueryKind::RangeTableEntry(range_table_kind(self.cast())),
             T::T_RangeTblFunction => {
                 QueryKind::RangeTableFunction(oids(self.cast::<pg_sys::RangeTblFunction>().funccoltypes))
@@ -331,7 +303,7 @@ fn range_table_kind(entry: &pg_sys::RangeTblEntry) -> RangeTableKind {
     }
 }
 
-pub(super) fn nodes<'t>(list: *mut pg_sys::List) -> Vec<QueryNode<'t>> {
+pub(in crate::pgx) fn nodes<'t>(list: *mut pg_sys::List) -> Vec<QueryNode<'t>> {
     // SAFETY: these are pointer lists of nodes or NIL.
     let list = unsafe { PgList::<pg_sys::Node>::from_pg(list) };
     list.iter_ptr().filter_map(QueryNode::from_pointer).collect()
@@ -343,252 +315,10 @@ fn oids(list: *mut pg_sys::List) -> Vec<pg_sys::Oid> {
     list.iter_oid().collect()
 }
 
-pub(super) fn text(pointer: *const c_char) -> String {
+pub(in crate::pgx) fn text(pointer: *const c_char) -> String {
     if pointer.is_null() {
         return String::new();
     }
     // SAFETY: names in a tree are NUL-terminated.
     unsafe { CStr::from_ptr(pointer) }.to_string_lossy().into_owned()
-}
-
-/// A query or subquery.
-#[derive(Clone, Copy)]
-pub struct QueryView<'t>(QueryNode<'t>);
-
-impl<'t> QueryView<'t> {
-    /// A view of what PostgreSQL's analyser or rewriter made.
-    pub(super) fn from_pointer(query: *mut pg_sys::Query) -> Option<Self> {
-        QueryNode::from_pointer(query.cast()).map(QueryView)
-    }
-
-    pub(super) fn as_pointer(self) -> *mut pg_sys::Query {
-        self.0.as_pointer().cast()
-    }
-
-    pub(super) fn query(self) -> &'t pg_sys::Query {
-        self.0.cast()
-    }
-
-    /// The shape beside the expressions.
-    pub fn shape(self) -> QueryShape {
-        let query = self.query();
-        QueryShape {
-            is_plain_select: query.commandType == pg_sys::CmdType::CMD_SELECT
-                && query.utilityStmt.is_null()
-                && query.resultRelation == 0
-                && !query.hasModifyingCTE
-                && !query.hasForUpdate
-                && query.rowMarks.is_null()
-                && query.onConflict.is_null()
-                && query.returningList.is_null()
-                && query.mergeActionList.is_null()
-                && query.withCheckOptions.is_null()
-                && !query.isReturn,
-        }
-    }
-
-    /// Whether row-level security was applied below this query.
-    pub fn has_row_security(self) -> bool {
-        self.query().hasRowSecurity
-    }
-
-    /// The common table expressions of this level, as (name, query).
-    pub fn expressions(self) -> Vec<(String, Option<QueryView<'t>>)> {
-        nodes(self.query().cteList)
-            .into_iter()
-            .map(|node| {
-                let cte = node.cast::<pg_sys::CommonTableExpr>();
-                let query = QueryNode::from_pointer(cte.ctequery)
-                    .filter(|query| query.tag() == pg_sys::NodeTag::T_Query)
-                    .map(QueryView);
-                (text(cte.ctename), query)
-            })
-            .collect()
-    }
-
-    /// Calls `visitor` on everything below this query: range table entries first, sort and group clauses too.
-    /// `skip_expressions` leaves out the queries of this level's WITH.
-    pub fn children(
-        self,
-        skip_expressions: bool,
-        visitor: &mut dyn FnMut(QueryNode<'t>) -> StageResult<()>,
-    ) -> StageResult<()> {
-        let mut flags = pg_sys::QTW_EXAMINE_RTES_BEFORE | pg_sys::QTW_EXAMINE_SORTGROUP;
-        if skip_expressions {
-            flags |= pg_sys::QTW_IGNORE_CTE_SUBQUERIES;
-        }
-        let mut visit = Visit { visitor, refusal: None };
-        // SAFETY: the query is whole, and `visit` outlives the call.
-        unsafe {
-            pg_sys::query_tree_walker(
-                self.as_pointer(),
-                Some(visit_child),
-                (&raw mut visit).cast::<c_void>(),
-                i32::try_from(flags).unwrap_or(0),
-            )
-        };
-        visit.refusal.map_or(Ok(()), Err)
-    }
-
-    /// The types of the result columns that are not junk, with their names.
-    pub fn columns(self) -> Vec<(String, pg_sys::Oid)> {
-        nodes(self.query().targetList)
-            .into_iter()
-            .map(|node| node.cast::<pg_sys::TargetEntry>())
-            .filter(|entry| !entry.resjunk)
-            .filter_map(|entry| {
-                let expression = QueryNode::from_pointer(entry.expr.cast())?;
-                Some((text(entry.resname), expression.expression_type()))
-            })
-            .collect()
-    }
-
-    /// Reduces this query to a scan of one table under scope conditions, or `None` if it is anything more.
-    pub fn scan(self) -> Option<BaseScan> {
-        let query = self.query();
-        let nothing_else = self.shape().is_plain_select
-            && query.cteList.is_null()
-            && query.groupClause.is_null()
-            && query.groupingSets.is_null()
-            && query.havingQual.is_null()
-            && query.windowClause.is_null()
-            && query.distinctClause.is_null()
-            && query.sortClause.is_null()
-            && query.limitCount.is_null()
-            && query.limitOffset.is_null()
-            && query.setOperations.is_null()
-            && !query.hasAggs
-            && !query.hasWindowFuncs
-            && !query.hasTargetSRFs
-            && !query.hasSubLinks;
-        if !nothing_else {
-            return None;
-        }
-        let relation = self.only_relation()?;
-        let columns = nodes(query.targetList)
-            .into_iter()
-            .map(|node| {
-                let entry = node.cast::<pg_sys::TargetEntry>();
-                (!entry.resjunk).then(|| plain_column(QueryNode::from_pointer(entry.expr.cast())?)).flatten()
-            })
-            .collect::<Option<Vec<i16>>>()?;
-        // SAFETY: a jointree is a FromExpr of the same tree.
-        let from = unsafe { query.jointree.as_ref() }?;
-        if nodes(from.fromlist).len() != 1 {
-            return None;
-        }
-        let conditions = match QueryNode::from_pointer(from.quals) {
-            None => Vec::new(),
-            Some(quals) => conjuncts(quals).into_iter().map(scan_condition).collect::<Option<Vec<_>>>()?,
-        };
-        Some(BaseScan { relation, columns, conditions })
-    }
-
-    fn only_entry(self) -> Option<&'t pg_sys::RangeTblEntry> {
-        match nodes(self.query().rtable).as_slice() {
-            [entry] => Some(entry.cast()),
-            _ => None,
-        }
-    }
-
-    fn only_relation(self) -> Option<pg_sys::Oid> {
-        let entry = self.only_entry()?;
-        (entry.rtekind == pg_sys::RTEKind::RTE_RELATION && entry.inh && entry.tablesample.is_null())
-            .then_some(entry.relid)
-    }
-
-    /// The row-level security conditions on the one table of this query, each AND taken apart.
-    pub fn security_conditions(self) -> Vec<SecurityCondition> {
-        let Some(entry) = self.only_entry() else { return Vec::new() };
-        nodes(entry.securityQuals).into_iter().flat_map(conjuncts).map(security_condition).collect()
-    }
-}
-
-fn conjuncts(node: QueryNode<'_>) -> Vec<QueryNode<'_>> {
-    match node.tag() {
-        pg_sys::NodeTag::T_BoolExpr if node.cast::<pg_sys::BoolExpr>().boolop == pg_sys::BoolExprType::AND_EXPR => {
-            nodes(node.cast::<pg_sys::BoolExpr>().args).into_iter().flat_map(conjuncts).collect()
-        }
-        pg_sys::NodeTag::T_List => nodes(node.as_pointer().cast()).into_iter().flat_map(conjuncts).collect(),
-        _ => vec![node],
-    }
-}
-
-/// The node below binary-compatible relabelling (varchar read as text).
-fn unrelabelled(mut node: QueryNode<'_>) -> Option<QueryNode<'_>> {
-    while node.tag() == pg_sys::NodeTag::T_RelabelType {
-        node = QueryNode::from_pointer(node.cast::<pg_sys::RelabelType>().arg.cast())?;
-    }
-    Some(node)
-}
-
-fn plain_column(node: QueryNode<'_>) -> Option<i16> {
-    if node.tag() != pg_sys::NodeTag::T_Var {
-        return None;
-    }
-    let var = node.cast::<pg_sys::Var>();
-    (var.varlevelsup == 0 && var.varno == 1 && var.varattno > 0).then_some(var.varattno)
-}
-
-fn scan_condition(node: QueryNode<'_>) -> Option<ScanCondition> {
-    let (operator, arguments, is_list) = match node.tag() {
-        pg_sys::NodeTag::T_OpExpr => {
-            let expression = node.cast::<pg_sys::OpExpr>();
-            (expression.opno, nodes(expression.args), false)
-        }
-        pg_sys::NodeTag::T_ScalarArrayOpExpr => {
-            let expression = node.cast::<pg_sys::ScalarArrayOpExpr>();
-            if !expression.useOr {
-                return None;
-            }
-            (expression.opno, nodes(expression.args), true)
-        }
-        _ => return None,
-    };
-    let [column, parameter] = arguments.as_slice() else { return None };
-    let attribute = plain_column(unrelabelled(*column)?)?;
-    let parameter = unrelabelled(*parameter)?;
-    if parameter.tag() != pg_sys::NodeTag::T_Param {
-        return None;
-    }
-    let parameter = parameter.cast::<pg_sys::Param>();
-    (parameter.paramkind == pg_sys::ParamKind::PARAM_EXTERN).then_some(ScanCondition {
-        attribute,
-        operator,
-        parameter: parameter.paramid,
-        is_list,
-    })
-}
-
-fn security_condition(node: QueryNode<'_>) -> SecurityCondition {
-    let top = match node.tag() {
-        pg_sys::NodeTag::T_OpExpr => Some(node.cast::<pg_sys::OpExpr>().opno),
-        pg_sys::NodeTag::T_FuncExpr => Some(node.cast::<pg_sys::FuncExpr>().funcid),
-        _ => None,
-    };
-    let mut condition = SecurityCondition { top, attributes: Vec::new(), claims: Vec::new() };
-    // The visitor never refuses, so the walk always goes to its end.
-    let _ = collect_security(node, &mut condition);
-    condition
-}
-
-fn collect_security(node: QueryNode<'_>, condition: &mut SecurityCondition) -> StageResult<()> {
-    match node.tag() {
-        pg_sys::NodeTag::T_Var => {
-            condition.attributes.extend(plain_column(node));
-            Ok(())
-        }
-        pg_sys::NodeTag::T_FuncExpr => {
-            let call = node.cast::<pg_sys::FuncExpr>();
-            if let [argument] = nodes(call.args).as_slice()
-                && let Some(name) = argument.constant_text()
-            {
-                condition.claims.push((call.funcid, name));
-            }
-            node.children(&mut |child| collect_security(child, condition))
-        }
-        pg_sys::NodeTag::T_Query => QueryView(node).children(false, &mut |child| collect_security(child, condition)),
-        pg_sys::NodeTag::T_RangeTblEntry => Ok(()),
-        _ => node.children(&mut |child| collect_security(child, condition)),
-    }
 }

@@ -1,0 +1,103 @@
+//! A query or subquery of an analysed tree.
+
+use super::{QueryNode, QueryShape, Visit, nodes, text, visit_child};
+use crate::error::StageResult;
+use pgrx::pg_sys;
+use std::ffi::c_void;
+
+/// A query or subquery.
+#[derive(Clone, Copy)]
+pub struct QueryView<'t>(QueryNode<'t>);
+
+impl<'t> QueryView<'t> {
+    pub(super) fn new(node: QueryNode<'t>) -> Self {
+        QueryView(node)
+    }
+
+    /// A view of what PostgreSQL's analyser or rewriter made.
+    pub(in crate::pgx) fn from_pointer(query: *mut pg_sys::Query) -> Option<Self> {
+        QueryNode::from_pointer(query.cast()).map(QueryView)
+    }
+
+    pub(in crate::pgx) fn as_pointer(self) -> *mut pg_sys::Query {
+        self.0.as_pointer().cast()
+    }
+
+    pub(in crate::pgx) fn query(self) -> &'t pg_sys::Query {
+        self.0.cast()
+    }
+
+    /// The shape beside the expressions.
+    pub fn shape(self) -> QueryShape {
+        let query = self.query();
+        QueryShape {
+            is_plain_select: query.commandType == pg_sys::CmdType::CMD_SELECT
+                && query.utilityStmt.is_null()
+                && query.resultRelation == 0
+                && !query.hasModifyingCTE
+                && !query.hasForUpdate
+                && query.rowMarks.is_null()
+                && query.onConflict.is_null()
+                && query.returningList.is_null()
+                && query.mergeActionList.is_null()
+                && query.withCheckOptions.is_null()
+                && !query.isReturn,
+        }
+    }
+
+    /// Whether row-level security was applied below this query.
+    pub fn has_row_security(self) -> bool {
+        self.query().hasRowSecurity
+    }
+
+    /// The common table expressions of this level, as (name, query).
+    pub fn expressions(self) -> Vec<(String, Option<QueryView<'t>>)> {
+        nodes(self.query().cteList)
+            .into_iter()
+            .map(|node| {
+                let cte = node.cast::<pg_sys::CommonTableExpr>();
+                let query = QueryNode::from_pointer(cte.ctequery)
+                    .filter(|query| query.tag() == pg_sys::NodeTag::T_Query)
+                    .map(QueryView);
+                (text(cte.ctename), query)
+            })
+            .collect()
+    }
+
+    /// Calls `visitor` on everything below this query: range table entries first, sort and group clauses too.
+    /// `skip_expressions` leaves out the queries of this level's WITH.
+    pub fn children(
+        self,
+        skip_expressions: bool,
+        visitor: &mut dyn FnMut(QueryNode<'t>) -> StageResult<()>,
+    ) -> StageResult<()> {
+        let mut flags = pg_sys::QTW_EXAMINE_RTES_BEFORE | pg_sys::QTW_EXAMINE_SORTGROUP;
+        if skip_expressions {
+            flags |= pg_sys::QTW_IGNORE_CTE_SUBQUERIES;
+        }
+        let mut visit = Visit { visitor, refusal: None };
+        // SAFETY: the query is whole, and `visit` outlives the call.
+        unsafe {
+            pg_sys::query_tree_walker(
+                self.as_pointer(),
+                Some(visit_child),
+                (&raw mut visit).cast::<c_void>(),
+                i32::try_from(flags).unwrap_or(0),
+            )
+        };
+        visit.refusal.map_or(Ok(()), Err)
+    }
+
+    /// The types of the result columns that are not junk, with their names.
+    pub fn columns(self) -> Vec<(String, pg_sys::Oid)> {
+        nodes(self.query().targetList)
+            .into_iter()
+            .map(|node| node.cast::<pg_sys::TargetEntry>())
+            .filter(|entry| !entry.resjunk)
+            .filter_map(|entry| {
+                let expression = QueryNode::from_pointer(entry.expr.cast())?;
+                Some((text(entry.resname), expression.expression_type()))
+            })
+            .collect()
+    }
+}
