@@ -31,6 +31,10 @@ mod settings;
 #[cfg(feature = "server")]
 mod shared;
 
+#[cfg(all(feature = "server", feature = "pg_test"))]
+#[path = "../pg_test/backend/mod.rs"]
+mod backend_tests;
+
 #[cfg(any(feature = "pg13", feature = "pg14"))]
 compile_error!("PostgreSQL 15 is the oldest that splitplane runs on");
 

@@ -53,7 +53,8 @@ def main() -> int:
         return 0
     subprocess.run([ROOT / "tools/install-extension.sh", "--debug", "--test"], check=True)
     failures = 0
-    with Cluster(tree=TEST_TREE) as cluster:
+    # The smallest ledger, so that a test can fill it.
+    with Cluster({"splitplane.ledger_size": 64}, tree=TEST_TREE) as cluster:
         cluster.createdb("pg_tests")
         cluster.psql("pg_tests", "CREATE EXTENSION splitplane")
         there = "SELECT p.proname FROM pg_proc p WHERE p.pronamespace = 'tests'::regnamespace"

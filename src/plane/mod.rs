@@ -18,6 +18,10 @@ use crate::pgx::raw::{RawKind, RawNode};
 use crate::pgx::values::Parameters;
 use std::rc::Rc;
 
+// What the walk found, for the tests alone.
+#[cfg(feature = "pg_test")]
+pub(crate) use walk::admit as walk_tree;
+
 /// One common table expression of ours and what the proof must find in it.
 pub struct Fence {
     /// Its name in the skeleton.

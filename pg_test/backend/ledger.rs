@@ -1,0 +1,251 @@
+//! The replay ledger, with the clock as an argument: what takes minutes outside is done here at once.
+//!
+//! tools/run_pg_tests.py gives the server the smallest ledger. The ledger is shared memory and outlives a rollback, so
+//! each test empties it first and sets its horizon back at its end.
+
+#[pgrx::pg_schema]
+mod tests {
+    use crate::backend_tests::support::{assert_accepted, assert_refused, identity};
+    use crate::error::State;
+    use crate::identity::VerifiedIdentity;
+    use crate::pgx::{server, shared_map};
+    use crate::{settings, shared};
+    use pgrx::prelude::*;
+    use std::path::Path;
+
+    const SKEW: i64 = 300;
+
+    /// An empty ledger with a low horizon; the real one comes back when dropped.
+    struct Emptied(shared_map::Header);
+
+    impl Emptied {
+        fn new(horizon: i64) -> Self {
+            let mut map = shared_map::lock().unwrap();
+            let kept = *map.header();
+            map.remove_where(|_| true);
+            *map.header() = shared_map::Header { horizon, swept: i64::MIN, durable: kept.durable };
+            Emptied(kept)
+        }
+    }
+
+    impl Drop for Emptied {
+        fn drop(&mut self) {
+            if let Some(mut map) = shared_map::lock() {
+                map.remove_where(|_| true);
+                let durable = map.header().durable;
+                *map.header() = shared_map::Header { durable, ..self.0 };
+            }
+        }
+    }
+
+    fn contexts(from: usize, count: usize, dated: i64) -> Vec<VerifiedIdentity> {
+        (from..from + count).map(|nonce| identity("42", nonce, dated, 1)).collect()
+    }
+
+    fn use_all(contexts: &[VerifiedIdentity], now: i64) {
+        for context in contexts {
+            assert_accepted("fresh", shared::use_once(context, now, SKEW));
+        }
+    }
+
+    #[pg_test]
+    fn ledger_counts_uses() {
+        let now = server::now();
+        let _emptied = Emptied::new(now - 1_000);
+        for max_uses in [1, 2, 5] {
+            let context = identity("42", max_uses as usize, now, max_uses);
+            for _ in 0..max_uses {
+                assert_accepted("within", shared::use_once(&context, now, SKEW));
+            }
+            for _ in 0..3 {
+                assert_refused("beyond", shared::use_once(&context, now, SKEW), State::Identity, "used before");
+            }
+        }
+        // Another nonce is another context, and another tenant under the same nonce as well.
+        assert_accepted("nonce", shared::use_once(&identity("42", 77, now, 1), now, SKEW));
+        assert_accepted("tenant", shared::use_once(&identity("7", 77, now, 1), now, SKEW));
+        assert_refused(
+            "again",
+            shared::use_once(&identity("7", 77, now, 1), now, SKEW),
+            State::Identity,
+            "used before",
+        );
+    }
+
+    /// What the signature counts is what the key says now: an entry made under a wide limit is held to a narrow one.
+    #[pg_test]
+    fn ledger_holds_to_the_limit_of_the_moment() {
+        let now = server::now();
+        let _emptied = Emptied::new(now - 1_000);
+        assert_accepted("1 of 3", shared::use_once(&identity("42", 1, now, 3), now, SKEW));
+        assert_accepted("2 of 3", shared::use_once(&identity("42", 1, now, 3), now, SKEW));
+        assert_refused(
+            "2 of 1",
+            shared::use_once(&identity("42", 1, now, 1), now, SKEW),
+            State::Identity,
+            "used before",
+        );
+        assert_accepted("3 of 3", shared::use_once(&identity("42", 1, now, 3), now, SKEW));
+    }
+
+    #[pg_test]
+    fn ledger_refuses_what_is_dated_at_or_before_the_horizon() {
+        let now = server::now();
+        let _emptied = Emptied::new(now);
+        assert_eq!(shared::horizon().unwrap(), now);
+        for dated in [now - 1, now] {
+            let result = shared::use_once(&identity("42", 1, dated, 1), now, SKEW);
+            assert_refused("old", result, State::Identity, "horizon");
+        }
+        assert_accepted("new", shared::use_once(&identity("42", 1, now + 1, 1), now + 1, SKEW));
+    }
+
+    #[pg_test]
+    fn ledger_refuses_when_it_is_full_of_fresh_contexts() {
+        let now = server::now();
+        let _emptied = Emptied::new(now - 1_000);
+        let size = settings::ledger_size();
+        assert_eq!(size, 64, "the server of these tests has the smallest ledger");
+        let known = contexts(0, size, now);
+        use_all(&known, now);
+        let refused = |clock: i64| {
+            let result = shared::use_once(&identity("42", 1_000, now, 1), clock, SKEW);
+            assert_refused("one too many", result, State::Identity, "ledger is full");
+        };
+        refused(now);
+        // The last second in which a context still verifies.
+        refused(now + SKEW);
+        assert_eq!(shared::horizon().unwrap(), now - 1_000, "nothing was forgotten");
+        for context in &known {
+            assert_refused("known", shared::use_once(context, now, SKEW), State::Identity, "used before");
+        }
+    }
+
+    #[pg_test]
+    fn ledger_still_counts_known_contexts_when_it_is_full() {
+        let now = server::now();
+        let _emptied = Emptied::new(now - 1_000);
+        let twice = identity("42", 5_000, now, 2);
+        assert_accepted("1 of 2", shared::use_once(&twice, now, SKEW));
+        use_all(&contexts(0, settings::ledger_size() - 1, now), now);
+        assert_accepted("2 of 2", shared::use_once(&twice, now, SKEW));
+        assert_refused("3 of 2", shared::use_once(&twice, now, SKEW), State::Identity, "used before");
+    }
+
+    #[pg_test]
+    fn ledger_raises_its_horizon_with_what_it_forgets() {
+        let now = server::now();
+        let _emptied = Emptied::new(now - 10_000);
+        let size = settings::ledger_size();
+        let old = contexts(0, size / 2, now - 200);
+        let young = contexts(size, size - size / 2, now);
+        use_all(&old, now);
+        use_all(&young, now);
+        let later = now - 200 + SKEW + 1;
+        assert_accepted("room was made", shared::use_once(&identity("42", 9_000, later, 1), later, SKEW));
+        assert_eq!(shared::horizon().unwrap(), now - 200);
+        // Forgotten, and yet never again; not even with a clock that was set back or a wider skew.
+        for context in &old {
+            for (clock, skew) in [(later, SKEW), (now - 200, SKEW), (later, 3_600)] {
+                assert_refused("forgotten", shared::use_once(context, clock, skew), State::Identity, "horizon");
+            }
+        }
+        for context in &young {
+            assert_refused("remembered", shared::use_once(context, later, SKEW), State::Identity, "used before");
+        }
+        // Half of the ledger is free again.
+        use_all(&contexts(20_000, size / 2 - 1, later), later);
+        assert_refused(
+            "full",
+            shared::use_once(&identity("42", 30_000, later, 1), later, SKEW),
+            State::Identity,
+            "ledger is full",
+        );
+    }
+
+    #[pg_test]
+    fn ledger_walks_itself_at_most_once_a_second() {
+        let now = server::now();
+        let _emptied = Emptied::new(now - 10_000);
+        use_all(&contexts(0, settings::ledger_size(), now), now);
+        let full = |clock: i64| shared::use_once(&identity("42", 1_000, now, 1), clock, SKEW).is_err();
+        assert!(full(now + 400 - SKEW));
+        let swept = shared_map::lock().unwrap().header().swept;
+        assert_eq!(swept, now + 400 - SKEW);
+        assert!(full(now + 400 - SKEW));
+        // A clock that was set back does not sweep, and so forgets nothing.
+        assert!(full(now));
+        assert_eq!(shared_map::lock().unwrap().header().swept, swept);
+    }
+
+    #[pg_test]
+    fn ledger_outlives_a_rollback() {
+        let now = server::now();
+        let _emptied = Emptied::new(now - 1_000);
+        let context = identity("42", 1, now, 1);
+        let world = crate::backend_tests::support::World::bare();
+        assert_accepted(
+            "used in a subtransaction that is rolled back",
+            world.confined(|_| shared::use_once(&context, now, SKEW)),
+        );
+        assert_refused("again", shared::use_once(&context, now, SKEW), State::Identity, "used before");
+    }
+
+    fn durable() -> Option<i64> {
+        let file = Path::new(&server::data_directory()).join("splitplane.horizon");
+        std::fs::read_to_string(file).ok().map(|text| text.trim().parse().unwrap())
+    }
+
+    /// A context from a clock that runs ahead would be dated after a restart: its date is on disk before its use counts.
+    #[pg_test]
+    fn ledger_keeps_the_latest_date_ahead_of_the_clock_on_disk() {
+        let now = server::now();
+        let _emptied = Emptied::new(now - 1_000);
+        assert_accepted("now", shared::use_once(&identity("42", 1, now, 1), now, SKEW));
+        let before = durable();
+        assert!(before.is_none_or(|kept| kept < now + 60), "{before:?}");
+        assert_accepted("ahead", shared::use_once(&identity("42", 2, now + 100, 1), now, SKEW));
+        let kept = durable().unwrap();
+        assert!(kept >= now + 100, "{kept} is before {}", now + 100);
+        assert_eq!(shared_map::lock().unwrap().header().durable, kept);
+        // Neither a lower date nor a refused context moves it; a higher one does.
+        assert_accepted("less ahead", shared::use_once(&identity("42", 3, now + 50, 1), now, SKEW));
+        assert_refused(
+            "again",
+            shared::use_once(&identity("42", 2, now + 100, 1), now, SKEW),
+            State::Identity,
+            "used before",
+        );
+        assert_eq!(durable(), Some(kept));
+        assert_accepted("further ahead", shared::use_once(&identity("42", 4, kept + 1, 1), now, SKEW));
+        assert!(durable().unwrap() > kept);
+        // Others may not read when the server was last asked.
+        use std::os::unix::fs::MetadataExt;
+        let file = Path::new(&server::data_directory()).join("splitplane.horizon");
+        assert_eq!(std::fs::metadata(file).unwrap().mode() & 0o077, 0);
+    }
+
+    #[pg_test]
+    fn ledger_refuses_a_date_that_cannot_be_kept() {
+        let now = server::now();
+        let _emptied = Emptied::new(now - 1_000);
+        // A folder stands where the file is written.
+        let obstacle = Path::new(&server::data_directory()).join("splitplane.horizon.tmp");
+        std::fs::create_dir(&obstacle).unwrap();
+        let context = identity("42", 1, now + 200, 1);
+        let result = shared::use_once(&context, now, SKEW);
+        std::fs::remove_dir(&obstacle).unwrap();
+        assert_refused("unkept", result, State::Identity, "cannot be kept");
+        assert_accepted("not counted", shared::use_once(&context, now, SKEW));
+    }
+
+    #[pg_test]
+    fn ledger_lock_is_free_after_a_refusal() {
+        let now = server::now();
+        let _emptied = Emptied::new(now);
+        for _ in 0..3 {
+            assert!(shared::use_once(&identity("42", 1, now, 1), now, SKEW).is_err());
+        }
+        assert!(shared_map::lock().is_some());
+    }
+}

@@ -1,0 +1,22 @@
+//! What only a backend can show and SQL cannot reach: each layer on its own, with the others taken away.
+//!
+//! Run by tools/run_pg_tests.py, each test in a backend of its own and a transaction that is rolled back. pgrx finds the
+//! tests in inline modules named `tests` only, and makes one SQL function `tests.<name>()` of each.
+#![allow(
+    unsafe_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::undocumented_unsafe_blocks
+)]
+
+mod allowlist;
+mod among;
+mod confinement;
+mod ledger;
+mod parameters;
+mod proof;
+mod row_security;
+mod support;
+mod walk;

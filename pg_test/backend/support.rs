@@ -1,0 +1,238 @@
+//! What the suites share: two tenants' tables in the plane, a verified principal, and the stages one by one.
+
+use crate::catalog::current_plane;
+use crate::catalog::plane::Plane;
+use crate::error::{Refusal, StageResult, State};
+use crate::execute;
+use crate::gate::{self, Gated, Limits};
+use crate::guard::{self, ProofFacts};
+use crate::identity::{Key, Policy, Principal, PrincipalRow, SignedContext, SigningRequest, VerifiedIdentity, sign};
+use crate::pgx::confine::Confinement;
+use crate::pgx::parse::{self, Grafted};
+use crate::pgx::run::{self, Caps, Sink};
+use crate::pgx::values::Parameters;
+use crate::plane::{self, Attached, Fence};
+use pgrx::prelude::*;
+use std::rc::Rc;
+use zeroize::Zeroizing;
+
+/// Milliseconds: long enough never to matter.
+pub const LONG: i32 = 60_000;
+
+/// Two tenants, 42 and 7. `hidden` is in no plane.
+const TABLES: &str = "
+    CREATE TABLE public.orders (tenant_id int NOT NULL, store_id int NOT NULL, order_id int PRIMARY KEY,
+                                status text, total numeric, secret text);
+    CREATE TABLE public.stores (tenant_id int NOT NULL, store_id int NOT NULL, city text, details json,
+                                PRIMARY KEY (tenant_id, store_id));
+    CREATE TABLE public.countries (code text PRIMARY KEY, name text);
+    CREATE TABLE public.hidden (id int, word text);
+    INSERT INTO public.orders SELECT CASE WHEN n % 2 = 0 THEN 42 ELSE 7 END, n % 5, n,
+        (ARRAY['paid', 'void', 'open'])[1 + n % 3], n * 1.5, 'secret ' || n FROM generate_series(1, 60) AS n;
+    INSERT INTO public.stores SELECT t, s, 'city ' || t || '/' || s, json_build_object('s', s)
+        FROM unnest(ARRAY[7, 42]) AS t, generate_series(0, 4) AS s;
+    INSERT INTO public.countries VALUES ('de', 'Germany'), ('us', 'United States');
+    INSERT INTO public.hidden VALUES (1, 'hidden');
+    SELECT splitplane.protect('public.orders', '{\"tenant_id\": \"tenant\", \"store_id\": \"stores\"}',
+                              ARRAY['store_id', 'order_id', 'status', 'total']);
+    SELECT splitplane.protect('public.stores', '{\"tenant_id\": \"tenant\"}', ARRAY['store_id', 'city', 'details']);
+    SELECT splitplane.share('public.countries');
+";
+
+pub struct World {
+    pub plane: Rc<Plane>,
+    pub principal: Rc<Principal>,
+}
+
+impl World {
+    /// The tables, protected, and tenant 42's principal with the stores 1, 2 and 3.
+    pub fn new() -> Self {
+        Spi::run(TABLES).unwrap();
+        World { plane: current_plane().unwrap(), principal: principal("42", r#"{"stores": [1, 2, 3]}"#) }
+    }
+
+    /// The plane without a table, where only the section matters.
+    pub fn bare() -> Self {
+        World { plane: current_plane().unwrap(), principal: principal("42", r#"{"stores": [1, 2, 3]}"#) }
+    }
+
+    pub fn confined<T>(&self, body: impl for<'c> FnOnce(&'c Confinement<'c>) -> StageResult<T>) -> StageResult<T> {
+        execute::confined(&self.plane, Rc::clone(&self.principal), LONG, body)
+    }
+
+    pub fn attach<'c>(&self, confinement: &'c Confinement<'c>, sql: &str) -> StageResult<Attached<'c>> {
+        plane::attach(confinement, &gated(sql), &self.plane, &self.principal)
+    }
+
+    /// Every stage as `ask` calls them; the rows as JSON.
+    pub fn rows(&self, sql: &str) -> StageResult<serde_json::Value> {
+        self.confined(|confinement| {
+            let attached = self.attach(confinement, sql)?;
+            let analysed = parse::analyse(attached.grafted, &attached.parameters)?;
+            let proven = guard::prove(analysed, &attached.fences, &self.plane)?;
+            let planned = execute::plan(proven, &attached.parameters)?;
+            let mut sink = Sink::json(CAPS);
+            execute::run(planned, &mut sink)?;
+            Ok(serde_json::from_str(&sink.into_json()?.text).unwrap())
+        })
+    }
+
+    /// Proves `sql` as `ask` would.
+    pub fn prove(&self, sql: &str) -> StageResult<ProofFacts> {
+        self.prove_broken(sql, &Broken::default())
+    }
+
+    /// Proves with one part of our own code replaced by a wrong one.
+    pub fn prove_broken(&self, sql: &str, broken: &Broken<'_>) -> StageResult<ProofFacts> {
+        self.confined(|confinement| {
+            let mut attached = self.attach(confinement, sql)?;
+            let skeleton = skeleton_of(&attached, sql);
+            let skeleton = broken.skeleton.map_or_else(|| skeleton.clone(), |change| change(&skeleton));
+            let tree = match broken.unwalked {
+                Some(hostile) => parse::parse_one(confinement, hostile)?,
+                None => {
+                    let tree = parse::parse_one(confinement, sql)?;
+                    plane::refuse_by_name(&self.plane, tree)?;
+                    tree
+                }
+            };
+            if let Some(change) = broken.fences {
+                change(&mut attached.fences);
+            }
+            let grafted: Grafted<'_> = parse::graft(confinement, &skeleton, tree, "")?;
+            let analysed = parse::analyse(grafted, &attached.parameters)?;
+            if let Some(statement) = broken.before_rewriting {
+                statement();
+            }
+            Ok(guard::prove(analysed, &attached.fences, &self.plane)?.facts().clone())
+        })
+    }
+
+    /// Proves a tree that the raw walk never saw, with `orders` fenced.
+    pub fn prove_unwalked(&self, hostile: &str) -> StageResult<ProofFacts> {
+        self.prove_broken("SELECT 1 FROM orders", &Broken { unwalked: Some(hostile), ..Broken::default() })
+    }
+}
+
+/// Which part of our own code is replaced.
+#[derive(Default)]
+pub struct Broken<'b> {
+    /// Another skeleton than `plane::skeleton` writes.
+    pub skeleton: Option<&'b dyn Fn(&str) -> String>,
+    /// A tree that goes past the raw walk.
+    pub unwalked: Option<&'b str>,
+    /// Another list of fences.
+    pub fences: Option<&'b dyn Fn(&mut Vec<Fence>)>,
+    /// Runs between analysis and proof.
+    pub before_rewriting: Option<&'b dyn Fn()>,
+}
+
+const CAPS: Caps = Caps { rows: 10_000, bytes: 10_000_000 };
+
+/// The skeleton's text, from the text that is shown.
+fn skeleton_of(attached: &Attached<'_>, sql: &str) -> String {
+    let shown = format!("(\n{sql}\n)");
+    assert!(attached.shown.contains(&shown), "{}", attached.shown);
+    attached.shown.replace(&shown, "(SELECT 1)")
+}
+
+pub fn gated(sql: &str) -> Gated {
+    gate::admit(sql, &Limits::default()).unwrap_or_else(|error| panic!("the gate refuses {sql}: {error}"))
+}
+
+/// The rows of an unfenced, unproved statement with these parameters: the only way to see what they hold.
+pub fn unproved_rows<'c>(
+    confinement: &'c Confinement<'c>,
+    sql: &str,
+    parameters: &Parameters,
+) -> StageResult<serde_json::Value> {
+    let tree = parse::parse_one(confinement, sql)?;
+    let grafted = parse::graft(confinement, "SELECT * FROM (SELECT 1) AS answer", tree, "")?;
+    let rewritten = parse::analyse(grafted, parameters)?.rewrite()?;
+    let mut sink = Sink::json(CAPS);
+    run::plan(rewritten, parameters)?.execute(&mut sink)?;
+    Ok(serde_json::from_str(&sink.into_json()?.text).unwrap())
+}
+
+const SECRET: &str = "backend/tests+secret";
+
+/// A context of tenant `tenant`, signed and verified. `nonce` tells contexts of one second apart.
+pub fn identity(tenant: &str, nonce: usize, dated: i64, max_uses: u32) -> VerifiedIdentity {
+    identity_of(tenant, "", nonce, dated, max_uses)
+}
+
+fn identity_of(tenant: &str, subject: &str, nonce: usize, dated: i64, max_uses: u32) -> VerifiedIdentity {
+    let headers = sign(&SigningRequest {
+        key_id: "AKSPBACKEND",
+        secret: SECRET,
+        audience: "backend",
+        region: "us-east-1",
+        tenant,
+        business: "",
+        subject,
+        nonce: &format!("{nonce:032}"),
+        dated,
+        payload: b"SELECT 1",
+    });
+    let context: serde_json::Map<String, serde_json::Value> =
+        headers.into_iter().map(|(name, value)| (name, serde_json::Value::String(value))).collect();
+    let key = Key {
+        secret: Zeroizing::new(SECRET.to_owned()),
+        not_before: dated - 10,
+        not_after: dated + 10,
+        revoked: false,
+        tenants: None,
+        max_uses,
+    };
+    let policy = Policy { audience: "backend", now: dated, clock_skew: 300, horizon: i64::MIN };
+    SignedContext::parse(&serde_json::Value::Object(context).to_string())
+        .unwrap()
+        .verify(Some(&key), b"SELECT 1", &policy)
+        .unwrap()
+}
+
+pub fn principal(tenant: &str, claims: &str) -> Rc<Principal> {
+    resolved(identity(tenant, 0, crate::pgx::server::now(), 1), claims)
+}
+
+/// A principal without further claims, with its subject.
+pub fn subject(tenant: &str, subject: &str) -> Rc<Principal> {
+    resolved(identity_of(tenant, subject, 0, crate::pgx::server::now(), 1), "{}")
+}
+
+fn resolved(identity: VerifiedIdentity, claims: &str) -> Rc<Principal> {
+    let row = PrincipalRow {
+        tenant: identity.tenant().to_owned(),
+        business: "*".to_owned(),
+        subject: "*".to_owned(),
+        claims: claims.to_owned(),
+        enabled: true,
+    };
+    Rc::new(Principal::resolve(identity, vec![row]).unwrap())
+}
+
+/// Message and detail of a refusal, as the server log would have them.
+pub fn told(refusal: &Refusal) -> String {
+    format!("{:?} {} | {}", refusal.state, refusal.message, refusal.detail.clone().unwrap_or_default())
+}
+
+/// Asserts that a stage refused with this state and these words in message or detail.
+pub fn assert_refused<T>(what: &str, result: StageResult<T>, state: State, words: &str) {
+    match result {
+        Ok(_) => panic!("accepted: {what}"),
+        Err(refusal) => {
+            let told = told(&refusal);
+            assert!(refusal.state == state && told.contains(words), "{what}: {told}");
+        }
+    }
+}
+
+/// Asserts that a stage accepted.
+pub fn assert_accepted<T>(what: &str, result: StageResult<T>) -> T {
+    result.unwrap_or_else(|refusal| panic!("refused: {what}: {}", told(&refusal)))
+}
+
+/// One text value of a query.
+pub fn text(sql: &str) -> Option<String> {
+    Spi::get_one::<String>(sql).unwrap()
+}
