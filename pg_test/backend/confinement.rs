@@ -30,7 +30,7 @@ mod tests {
 
     /// Everything that the section must put back.
     #[derive(Debug, PartialEq)]
-    struct State0 {
+    struct Session {
         user: (u32, i32),
         read_only: bool,
         nesting: i32,
@@ -38,14 +38,21 @@ mod tests {
         owner: usize,
         snapshot: usize,
         exceptions: usize,
+        address_space: (u64, u64),
         settings: Vec<Option<String>>,
     }
 
-    fn state() -> State0 {
+    fn address_space() -> (u64, u64) {
+        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_AS, &raw mut limit) }, 0);
+        (limit.rlim_cur, limit.rlim_max)
+    }
+
+    fn state() -> Session {
         let (mut user, mut context) = (pg_sys::InvalidOid, 0);
         unsafe {
             pg_sys::GetUserIdAndSecContext(&raw mut user, &raw mut context);
-            State0 {
+            Session {
                 user: (user.to_u32(), context),
                 read_only: pg_sys::XactReadOnly,
                 nesting: pg_sys::GetCurrentTransactionNestLevel(),
@@ -53,6 +60,7 @@ mod tests {
                 owner: pg_sys::CurrentResourceOwner as usize,
                 snapshot: pg_sys::GetActiveSnapshot() as usize,
                 exceptions: pg_sys::PG_exception_stack as usize,
+                address_space: address_space(),
                 settings: SETTINGS.iter().map(|name| server::option(name)).collect(),
             }
         }
@@ -101,6 +109,7 @@ mod tests {
         assert_eq!(inside.nesting, before.nesting + 1);
         assert_ne!(inside.memory, before.memory);
         assert_ne!(inside.snapshot, before.snapshot);
+        assert!(inside.address_space.0 < before.address_space.0, "there is no ceiling");
         let mut wanted =
             ["error", "pg_catalog, pg_temp", "on", "on", "ISO, MDY", "postgres", "UTC", "1", "hex", "off"].iter();
         assert!(
@@ -158,7 +167,7 @@ mod tests {
     fn tells_no_message_of_another_class() {
         for (raise, is_told) in [
             ("RAISE EXCEPTION 'inner' USING ERRCODE = '22012'", true),
-            ("RAISE EXCEPTION 'inner' USING ERRCODE = '53200'", true),
+            ("RAISE EXCEPTION 'inner' USING ERRCODE = '53400'", true),
             ("RAISE EXCEPTION 'inner' USING ERRCODE = 'XX000'", false),
             ("RAISE EXCEPTION 'inner' USING ERRCODE = 'P0001'", false),
             ("RAISE EXCEPTION 'inner' USING ERRCODE = '23505'", false),
@@ -167,7 +176,10 @@ mod tests {
             ("RAISE EXCEPTION 'inner' USING ERRCODE = '58030'", false),
         ] {
             let sql = format!("DO $$ BEGIN {raise}; END $$");
-            let refusal = leaves_no_trace(raise, |_| Ok(Spi::run(&sql).unwrap())).unwrap_err();
+            let refusal = leaves_no_trace(raise, |_| {
+                Spi::run(&sql).map_err(|error| Refusal::new(State::Internal, error.to_string()))
+            })
+            .unwrap_err();
             assert_eq!(refusal.message.contains("inner"), is_told, "{raise}: {}", told(&refusal));
         }
     }
@@ -215,7 +227,7 @@ mod tests {
         let result = leaves_no_trace("deep", |_| {
             let deep = "DO $$ DECLARE c refcursor; BEGIN OPEN c FOR SELECT g FROM generate_series(1, 9) g; FETCH c INTO STRICT c;
                 BEGIN PERFORM set_config('work_mem', '99kB', false); PERFORM 1 / 0; END; END $$";
-            Ok(Spi::run(deep).unwrap())
+            Spi::run(deep).map_err(|error| Refusal::new(State::Internal, error.to_string()))
         });
         assert!(result.is_err());
     }
@@ -223,9 +235,18 @@ mod tests {
     #[pg_test]
     fn undoes_the_settings_that_a_query_makes() {
         let made = "SELECT set_config('work_mem', '99kB', false), set_config('search_path', 'public', false), set_config('a.b', 'c', false)";
-        assert_accepted("kept", leaves_no_trace("settings", |_| Ok(Spi::run(made).unwrap())));
+        assert_accepted(
+            "kept",
+            leaves_no_trace("settings", |_| {
+                Spi::run(made).map_err(|error| Refusal::new(State::Internal, error.to_string()))
+            }),
+        );
         let error = format!("{made}; SELECT 1 / 0");
-        assert!(leaves_no_trace("settings, then an error", |_| Ok(Spi::run(&error).unwrap())).is_err());
+        assert!(
+            leaves_no_trace("settings, then an error", |_| Spi::run(&error)
+                .map_err(|error| Refusal::new(State::Internal, error.to_string())))
+            .is_err()
+        );
         assert_eq!(text("SELECT nullif(current_setting('a.b', true), '')"), None);
     }
 
@@ -244,7 +265,10 @@ mod tests {
     fn ends_at_its_deadline_and_leaves_no_trace() {
         let world = World::bare();
         let before = state();
-        let result = confine::confine(&plan(&world, 30, usize::MAX), Rc::clone(&world.principal), |_| Ok(wait()));
+        let result = confine::confine(&plan(&world, 30, usize::MAX), Rc::clone(&world.principal), |_| {
+            wait();
+            Ok(())
+        });
         assert_refused("deadline", result, State::Cancelled, "splitplane.deadline");
         assert_eq!(state(), before);
         assert_eq!(claims(), (None, None));
@@ -287,6 +311,26 @@ mod tests {
             Ok(())
         });
         assert_accepted("small", small);
+    }
+
+    /// One step that is too large, between two looks of the watch: an ordinary error, and the limit is lifted again.
+    #[pg_test]
+    fn ends_at_the_ceiling_and_leaves_no_trace() {
+        let world = World::bare();
+        let before = state();
+        let result = confine::confine(&plan(&world, LONG, 16 << 20), Rc::clone(&world.principal), |_| {
+            Ok(text("SELECT length(repeat('x', 300000000))::text"))
+        });
+        let code = crate::pgx::catch::sqlstate(result.unwrap_err().state);
+        assert!(
+            matches!(
+                code,
+                PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY | PgSqlErrorCode::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED
+            ),
+            "{code}"
+        );
+        assert_eq!(state(), before);
+        assert_eq!(text("SELECT length(repeat('x', 300000000))::text").as_deref(), Some("300000000"));
     }
 
     #[pg_test]
