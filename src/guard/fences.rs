@@ -53,6 +53,6 @@ fn covers(condition: &SecurityCondition, binding: &ScopeBinding, plane: &Plane) 
     };
     top.is_some()
         && condition.top == top
-        && condition.attributes == [binding.column.attribute]
-        && matches!(condition.claims.as_slice(), [(function, name)] if *function == claim && *name == binding.claim)
+        && matches!(&condition.compared, Some((attribute, (function, name)))
+            if *attribute == binding.column.attribute && *function == claim && *name == binding.claim)
 }

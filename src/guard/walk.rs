@@ -74,8 +74,9 @@ impl Walk<'_> {
             }
             QueryKind::Collate { collation, type_oid } => {
                 self.check_type(type_oid)?;
-                let is_known =
-                    COLLATIONS.contains(&collation.to_u32()) || values::collation_name(collation) == "ucs_basic";
+                let is_built_in = collation.to_u32() < pg_sys::FirstNormalObjectId;
+                let is_known = COLLATIONS.contains(&collation.to_u32())
+                    || is_built_in && values::collation_name(collation) == "ucs_basic";
                 if !is_known {
                     return Err(Refusal::new(State::OutsidePlane, "this collation is not in the plane"));
                 }

@@ -4,7 +4,7 @@
 //! time. This function looks the value up in a hash set, and its planner support function answers selectivity 1, since
 //! the fence's condition on the same column has counted the rows already.
 
-use pgrx::{FromDatum, PgMemoryContexts, pg_guard, pg_sys};
+use pgrx::{FromDatum, PgList, PgMemoryContexts, pg_guard, pg_sys};
 use std::collections::HashSet;
 
 /// A value by its bytes: integers as themselves, everything else as PostgreSQL stores it.
@@ -47,7 +47,12 @@ pub unsafe extern "C-unwind" fn among_wrapper(call: pg_sys::FunctionCallInfo) ->
         let (value, list) = ((*arguments).value, (*arguments.add(1)).value);
         let information = (*call).flinfo;
         let known = (*information).fn_extra.cast::<Members>();
-        // The list is the value of an InitPlan: one datum for the whole execution that this `flinfo` belongs to.
+        // The policy's list is the value of an InitPlan without parameters: one datum for the whole execution that this
+        // `flinfo` belongs to. A list that is computed for each row may have the address of the one before.
+        if !is_fixed(information) {
+            let type_oid = pg_sys::get_fn_expr_argtype(information, 0);
+            return pg_sys::Datum::from(members(list, type_oid).contains(&read(value, type_oid)));
+        }
         let members = if known.is_null() || (*known).list != list {
             let type_oid = pg_sys::get_fn_expr_argtype(information, 0);
             let members = Members { list, type_oid, values: members(list, type_oid) };
@@ -60,6 +65,21 @@ pub unsafe extern "C-unwind" fn among_wrapper(call: pg_sys::FunctionCallInfo) ->
         members.values.contains(&read(value, members.type_oid))
     };
     pg_sys::Datum::from(is_member)
+}
+
+/// Whether the list is a constant or a parameter of the plan.
+unsafe fn is_fixed(information: *mut pg_sys::FmgrInfo) -> bool {
+    // SAFETY: the call expression is NULL or a node, and its arguments are nodes.
+    unsafe {
+        let call = (*information).fn_expr.cast::<pg_sys::FuncExpr>();
+        if call.is_null() || (*call).xpr.type_ != pg_sys::NodeTag::T_FuncExpr {
+            return false;
+        }
+        let arguments = PgList::<pg_sys::Node>::from_pg((*call).args);
+        arguments
+            .get_ptr(1)
+            .is_some_and(|list| matches!((*list).type_, pg_sys::NodeTag::T_Param | pg_sys::NodeTag::T_Const))
+    }
 }
 
 unsafe fn members(list: pg_sys::Datum, type_oid: pg_sys::Oid) -> HashSet<Value> {

@@ -1,7 +1,6 @@
 //! What the proof reads off a fence: the scan that it comes down to, and the row-level security on its table.
 
 use super::{QueryNode, QueryView, nodes};
-use crate::error::StageResult;
 use pgrx::pg_sys;
 
 /// What a common table expression of ours must come down to; anything beside it makes `scan` answer `None`.
@@ -28,21 +27,33 @@ pub struct ScanCondition {
     pub is_list: bool,
 }
 
-/// One row-level security condition, reduced to the columns it reads and the claims it asks for.
+/// One row-level security condition, reduced to the one comparison that it must be.
 pub struct SecurityCondition {
     /// The operator or function at its top: what compares column and claim.
     pub top: Option<pg_sys::Oid>,
-    /// Attribute numbers.
-    pub attributes: Vec<i16>,
-    /// (function, name of the claim).
-    pub claims: Vec<(pg_sys::Oid, String)>,
+    /// What it compares: the attribute number of a bare column, and a claim as (function, name).
+    pub compared: Option<(i16, (pg_sys::Oid, String))>,
 }
 
 impl<'t> QueryView<'t> {
-    /// Reduces this query to a scan of one table under scope conditions, or `None` if it is anything more.
-    pub fn scan(self) -> Option<BaseScan> {
+    /// The one value of a query that is `SELECT value` and nothing else.
+    fn only_value(self) -> Option<QueryNode<'t>> {
         let query = self.query();
-        let nothing_else = self.shape().is_plain_select
+        // SAFETY: a jointree is a FromExpr of the same tree.
+        let from = unsafe { query.jointree.as_ref() }?;
+        if !self.does_nothing_else() || !query.rtable.is_null() || !from.fromlist.is_null() || !from.quals.is_null() {
+            return None;
+        }
+        match nodes(query.targetList).as_slice() {
+            [entry] => QueryNode::from_pointer(entry.cast::<pg_sys::TargetEntry>().expr.cast()),
+            _ => None,
+        }
+    }
+
+    /// A plain SELECT without any clause beside its select list, FROM and WHERE.
+    fn does_nothing_else(self) -> bool {
+        let query = self.query();
+        self.shape().is_plain_select
             && query.cteList.is_null()
             && query.groupClause.is_null()
             && query.groupingSets.is_null()
@@ -56,8 +67,13 @@ impl<'t> QueryView<'t> {
             && !query.hasAggs
             && !query.hasWindowFuncs
             && !query.hasTargetSRFs
-            && !query.hasSubLinks;
-        if !nothing_else {
+            && !query.hasSubLinks
+    }
+
+    /// Reduces this query to a scan of one table under scope conditions, or `None` if it is anything more.
+    pub fn scan(self) -> Option<BaseScan> {
+        let query = self.query();
+        if !self.does_nothing_else() {
             return None;
         }
         let relation = self.only_relation()?;
@@ -118,6 +134,19 @@ fn unrelabelled(mut node: QueryNode<'_>) -> Option<QueryNode<'_>> {
     Some(node)
 }
 
+/// The array below binary-compatible relabelling of its elements (varchar[] read as text[]).
+fn unrelabelled_elements(node: QueryNode<'_>) -> Option<QueryNode<'_>> {
+    if node.tag() != pg_sys::NodeTag::T_ArrayCoerceExpr {
+        return Some(node);
+    }
+    let coercion = node.cast::<pg_sys::ArrayCoerceExpr>();
+    let element = unrelabelled(QueryNode::from_pointer(coercion.elemexpr.cast())?)?;
+    if element.tag() != pg_sys::NodeTag::T_CaseTestExpr {
+        return None;
+    }
+    QueryNode::from_pointer(coercion.arg.cast())
+}
+
 fn plain_column(node: QueryNode<'_>) -> Option<i16> {
     if node.tag() != pg_sys::NodeTag::T_Var {
         return None;
@@ -143,7 +172,7 @@ fn scan_condition(node: QueryNode<'_>) -> Option<ScanCondition> {
     };
     let [column, parameter] = arguments.as_slice() else { return None };
     let attribute = plain_column(unrelabelled(*column)?)?;
-    let parameter = unrelabelled(*parameter)?;
+    let parameter = unrelabelled(if is_list { unrelabelled_elements(*parameter)? } else { *parameter })?;
     if parameter.tag() != pg_sys::NodeTag::T_Param {
         return None;
     }
@@ -157,36 +186,61 @@ fn scan_condition(node: QueryNode<'_>) -> Option<ScanCondition> {
 }
 
 fn security_condition(node: QueryNode<'_>) -> SecurityCondition {
-    let top = match node.tag() {
-        pg_sys::NodeTag::T_OpExpr => Some(node.cast::<pg_sys::OpExpr>().opno),
-        pg_sys::NodeTag::T_FuncExpr => Some(node.cast::<pg_sys::FuncExpr>().funcid),
-        _ => None,
-    };
-    let mut condition = SecurityCondition { top, attributes: Vec::new(), claims: Vec::new() };
-    // The visitor never refuses, so the walk always goes to its end.
-    let _ = collect_security(node, &mut condition);
-    condition
-}
-
-fn collect_security(node: QueryNode<'_>, condition: &mut SecurityCondition) -> StageResult<()> {
-    match node.tag() {
-        pg_sys::NodeTag::T_Var => {
-            condition.attributes.extend(plain_column(node));
-            Ok(())
+    let (top, arguments) = match node.tag() {
+        pg_sys::NodeTag::T_OpExpr => {
+            let expression = node.cast::<pg_sys::OpExpr>();
+            (Some(expression.opno), nodes(expression.args))
         }
         pg_sys::NodeTag::T_FuncExpr => {
             let call = node.cast::<pg_sys::FuncExpr>();
-            if let [argument] = nodes(call.args).as_slice()
-                && let Some(name) = argument.constant_text()
-            {
-                condition.claims.push((call.funcid, name));
+            (Some(call.funcid), nodes(call.args))
+        }
+        _ => (None, Vec::new()),
+    };
+    let compared = match arguments.as_slice() {
+        [column, value] => unrelabelled(*column).and_then(plain_column).zip(claim_of(*value)),
+        _ => None,
+    };
+    SecurityCondition { top, compared }
+}
+
+/// `(SELECT claim('name'))` and nothing more, but for conversions of the type.
+fn claim_of(node: QueryNode<'_>) -> Option<(pg_sys::Oid, String)> {
+    let node = unconverted(node)?;
+    if node.tag() != pg_sys::NodeTag::T_SubLink {
+        return None;
+    }
+    let link = node.cast::<pg_sys::SubLink>();
+    if link.subLinkType != pg_sys::SubLinkType::EXPR_SUBLINK {
+        return None;
+    }
+    let call = unconverted(QueryView::new(QueryNode::from_pointer(link.subselect)?).only_value()?)?;
+    if call.tag() != pg_sys::NodeTag::T_FuncExpr {
+        return None;
+    }
+    let call = call.cast::<pg_sys::FuncExpr>();
+    match nodes(call.args).as_slice() {
+        [argument] => Some((call.funcid, argument.constant_text()?)),
+        _ => None,
+    }
+}
+
+/// The node below conversions that make one value out of one: relabelling, through text, and either for each element.
+fn unconverted(mut node: QueryNode<'_>) -> Option<QueryNode<'_>> {
+    loop {
+        let inner = match node.tag() {
+            pg_sys::NodeTag::T_RelabelType => node.cast::<pg_sys::RelabelType>().arg,
+            pg_sys::NodeTag::T_CoerceViaIO => node.cast::<pg_sys::CoerceViaIO>().arg,
+            pg_sys::NodeTag::T_ArrayCoerceExpr => {
+                let coercion = node.cast::<pg_sys::ArrayCoerceExpr>();
+                let element = unconverted(QueryNode::from_pointer(coercion.elemexpr.cast())?)?;
+                if element.tag() != pg_sys::NodeTag::T_CaseTestExpr {
+                    return None;
+                }
+                coercion.arg
             }
-            node.children(&mut |child| collect_security(child, condition))
-        }
-        pg_sys::NodeTag::T_Query => {
-            QueryView::new(node).children(false, &mut |child| collect_security(child, condition))
-        }
-        pg_sys::NodeTag::T_RangeTblEntry => Ok(()),
-        _ => node.children(&mut |child| collect_security(child, condition)),
+            _ => return Some(node),
+        };
+        node = QueryNode::from_pointer(inner.cast())?;
     }
 }
