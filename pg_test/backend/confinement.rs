@@ -186,7 +186,7 @@ mod tests {
 
     #[pg_test]
     fn leaves_no_trace_after_a_panic() {
-        let result = leaves_no_trace("panic", |_| -> StageResult<()> { panic!("a defect with a path /root/src") });
+        let result = leaves_no_trace("panic", |_| -> StageResult<()> { panic!("a defect with a path /build/src") });
         let refusal = result.unwrap_err();
         assert_eq!((refusal.state, refusal.message.contains("/root")), (State::Internal, false), "{}", told(&refusal));
     }
