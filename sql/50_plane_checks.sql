@@ -165,8 +165,8 @@ DECLARE
     chosen text := coalesce(_plane_name.name, (SELECT c.relname FROM pg_class AS c WHERE c.oid = relation));
     holder regclass;
 BEGIN
-    IF chosen = '' OR octet_length(chosen) > 63 OR chosen ~ '[[:cntrl:]]' OR lower(chosen) LIKE 'pg\_%' THEN
-        RAISE EXCEPTION 'plane name "%" must have 1 to 63 bytes, no control character, and not start with "pg_"', chosen USING ERRCODE = '42602';
+    IF chosen = '' OR octet_length(chosen) > 63 OR strpos(chosen, '.') > 0 OR chosen ~ '[[:cntrl:]]' OR lower(chosen) LIKE 'pg\_%' THEN
+        RAISE EXCEPTION 'plane name "%" must have 1 to 63 bytes, no dot, no control character, and not start with "pg_"', chosen USING ERRCODE = '42602';
     END IF;
     SELECT r.relation INTO holder FROM splitplane.relations AS r WHERE r.name = chosen AND r.relation <> _plane_name.relation;
     IF FOUND THEN

@@ -120,7 +120,9 @@ DECLARE
     statement text;
 BEGIN
     SELECT r.shared, r.had_row_security, r.saved INTO STRICT registered FROM splitplane.relations AS r WHERE r.relation = _withdraw.relation;
-    IF NOT registered.had_row_security AND NOT registered.shared THEN
+    -- Who took splitplane_others away has policies of his own in its place: row-level security must stay on.
+    IF NOT registered.had_row_security AND NOT registered.shared
+       AND EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = relation AND p.polname = 'splitplane_others') THEN
         -- Switching row-level security off would lift them; leaving it on without splitplane_others would shut everybody out.
         IF splitplane._other_restrictions(relation) IS NOT NULL THEN
             RAISE EXCEPTION '% has got restrictive policies of its own since it was protected: %', qualified, splitplane._other_restrictions(relation)

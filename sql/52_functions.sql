@@ -41,10 +41,10 @@ BEGIN
             'it takes or returns an internal type'
         -- Built-in functions with effects, or that read settings, files, catalogs, or run SQL given as text, step round
         -- every check of the plane. Those left are clocks and dice.
-        WHEN catalog_row.nspname = 'pg_catalog' AND catalog_row.oid < 16384 AND catalog_row.provolatile = 'v'
+        WHEN catalog_row.nspname = 'pg_catalog' AND catalog_row.provolatile = 'v'
              AND catalog_row.proname NOT IN ('random', 'random_normal', 'clock_timestamp', 'timeofday', 'gen_random_uuid', 'uuidv4', 'uuidv7') THEN
             'it has effects or reads more than the plane'
-        WHEN catalog_row.nspname = 'pg_catalog' AND catalog_row.oid < 16384 AND catalog_row.provolatile = 's'
+        WHEN catalog_row.nspname = 'pg_catalog' AND catalog_row.provolatile = 's'
              AND (catalog_row.proname ~ '^(pg_|has_|to_reg|txid_|inet_(client|server)_|current_(setting|schema)|row_security_|format_type|version$)'
                   OR catalog_row.proname ~ '^((table|schema|database)_to_xml|(obj|col|shobj)_description)') THEN
             'it reads more than the plane'

@@ -2,7 +2,7 @@
 //!
 //! All of them can be changed by a superuser only, so that an application role cannot widen its own limits.
 
-use crate::pgx::server;
+use crate::pgx::{ceiling, server};
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
 use std::ffi::CString;
 
@@ -13,7 +13,7 @@ static MAX_ROWS: GucSetting<i32> = GucSetting::<i32>::new(1_000);
 static MAX_BYTES: GucSetting<i32> = GucSetting::<i32>::new(1_024);
 static MAX_MEMORY: GucSetting<i32> = GucSetting::<i32>::new(262_144);
 static MAX_TEMP: GucSetting<i32> = GucSetting::<i32>::new(1_048_576);
-static MAX_COST: GucSetting<f64> = GucSetting::<f64>::new(1e8);
+static MAX_COST: GucSetting<f64> = GucSetting::<f64>::new(0.0);
 static MAX_SQL_BYTES: GucSetting<i32> = GucSetting::<i32>::new(65_536);
 static TIME_ZONE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"UTC"));
 static LEDGER_SIZE: GucSetting<i32> = GucSetting::<i32>::new(65_536);
@@ -92,7 +92,8 @@ pub fn init() {
     GucRegistry::define_float_guc(
         c"splitplane.max_cost",
         c"Highest estimated cost of a plan that is run.",
-        c"In the planner's units; 0 switches the check off. Over it the call ends with SQLSTATE 53400.",
+        c"In the planner's units; 0 switches the check off. Estimates rest on every tenant's rows, so whether a statement is \
+          over the limit tells of values in them: see the threat model before setting it.",
         &MAX_COST,
         0.0,
         1e300,
@@ -135,6 +136,7 @@ pub fn init() {
         GucContext::Postmaster,
         GucFlags::SUPERUSER_ONLY,
     );
+    ceiling::define_worker_setting();
     // A misspelt setting is an error, not a placeholder that anybody may make.
     server::reserve_prefix(c"splitplane");
 }

@@ -7,6 +7,7 @@ use crate::catalog::plane::Plane;
 use crate::error::{Refusal, StageResult, State};
 use crate::guard::Proven;
 use crate::identity::principal::Principal;
+use crate::pgx::ceiling;
 use crate::pgx::confine::{self, Confinement, ConfinementPlan};
 use crate::pgx::run::{self, Planned, Sink};
 use crate::pgx::server;
@@ -84,6 +85,8 @@ fn pinned_settings() -> Vec<(&'static CStr, CString)> {
     let mut pinned: Vec<(&CStr, CString)> = FIXED.iter().map(|(name, value)| (*name, CString::from(*value))).collect();
     pinned.extend(FROM_SERVER.iter().filter_map(|name| server::reset_value(name).map(|value| (*name, value))));
     pinned.push((c"TimeZone", CString::new(settings::time_zone()).unwrap_or_default()));
+    let worker_memory = (settings::max_memory() / 1_024).saturating_mul(2).min(i32::MAX as usize);
+    pinned.push((ceiling::WORKER_SETTING, CString::new(worker_memory.to_string()).unwrap_or_default()));
     pinned.push((c"temp_file_limit", CString::new(settings::max_temp_files().to_string()).unwrap_or_default()));
     pinned
 }

@@ -4,7 +4,9 @@
 //! kill the backend, and the server would restart. Rust's own allocations abort the process when they fail, so they are
 //! exempt: the allocator below takes the ceiling away and tries again.
 
+use pgrx::{pg_guard, pg_sys};
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::ffi::{CStr, c_int, c_void};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The soft limit that was in force before, or `NONE`.
@@ -31,6 +33,48 @@ impl Ceiling {
 impl Drop for Ceiling {
     fn drop(&mut self) {
         lift();
+    }
+}
+
+/// The setting that carries the ceiling to parallel workers, in kB; 0 outside a confined section. PostgreSQL hands a
+/// leader's settings to its workers, which are no children of the leader and inherit nothing else.
+static mut WORKER_MEMORY: c_int = 0;
+
+/// Name of the setting.
+pub const WORKER_SETTING: &CStr = c"splitplane.worker_memory";
+
+/// Defines the setting; called from `_PG_init`.
+pub fn define_worker_setting() {
+    let flags =
+        pg_sys::GUC_NO_SHOW_ALL | pg_sys::GUC_NOT_IN_SAMPLE | pg_sys::GUC_DISALLOW_IN_FILE | pg_sys::GUC_UNIT_KB;
+    // SAFETY: constant names, a static that lives as long as the library, and a hook that raises nothing.
+    unsafe {
+        pg_sys::DefineCustomIntVariable(
+            WORKER_SETTING.as_ptr(),
+            c"Memory that a parallel worker of a confined call may use; set by splitplane alone.".as_ptr(),
+            std::ptr::null(),
+            &raw mut WORKER_MEMORY,
+            0,
+            0,
+            i32::MAX,
+            pg_sys::GucContext::PGC_SUSET,
+            i32::try_from(flags).unwrap_or(0),
+            None,
+            Some(on_worker_memory),
+            None,
+        );
+    }
+}
+
+/// In a parallel worker, which ends with the statement, the ceiling stays until the end.
+#[pg_guard]
+unsafe extern "C-unwind" fn on_worker_memory(kilobytes: c_int, _extra: *mut c_void) {
+    // SAFETY: a global of the backend, set before settings are restored in a worker.
+    let is_worker = unsafe { pg_sys::ParallelWorkerNumber } >= 0;
+    let growth = usize::try_from(kilobytes).unwrap_or(0).saturating_mul(1_024);
+    let space = super::deadline::address_space();
+    if is_worker && growth > 0 && space > 0 {
+        std::mem::forget(Ceiling::lower(space.saturating_add(growth)));
     }
 }
 

@@ -100,6 +100,11 @@ fn memory() -> Memory {
     Memory { address_space: total.saturating_mul(PAGE), private: resident.saturating_sub(shared).saturating_mul(PAGE) }
 }
 
+/// Address space of this process in bytes; 0 when it cannot be read.
+pub(super) fn address_space() -> usize {
+    memory().address_space
+}
+
 fn number(field: &[u8]) -> usize {
     field
         .iter()

@@ -21,6 +21,7 @@ pub fn register() {
         pg_sys::CacheRegisterRelcacheCallback(Some(on_relation), none);
         for cache in [
             pg_sys::SysCacheIdentifier::AUTHOID,
+            pg_sys::SysCacheIdentifier::NAMESPACEOID,
             pg_sys::SysCacheIdentifier::AUTHMEMMEMROLE,
             pg_sys::SysCacheIdentifier::AUTHMEMROLEMEM,
         ] {

@@ -6,7 +6,7 @@
 pub mod among;
 pub mod bounded;
 pub mod catch;
-mod ceiling;
+pub mod ceiling;
 pub mod claims;
 pub mod confine;
 pub mod deadline;

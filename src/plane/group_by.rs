@@ -6,7 +6,7 @@
 //! whole call count as given, so that the key (tenant_id, id) is covered by `GROUP BY id`.
 
 use crate::catalog::plane::PlaneRelation;
-use crate::pgx::raw::{RawColumnRef, RawKind, RawNode, RawRangeVar, RawSelect};
+use crate::pgx::raw::{RawColumnRef, RawJoin, RawKind, RawNode, RawRangeVar, RawSelect};
 use crate::pgx::values;
 use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
@@ -21,27 +21,79 @@ pub(super) fn complete(select: RawSelect<'_>, resolve: Resolve<'_>, aggregates: 
         return;
     }
     let Some(grouped) = grouped_columns(select, &items) else { return };
-    let mut relations = Vec::new();
+    let mut level = Level { relations: Vec::new(), joins: Vec::new() };
     for item in select.sources() {
-        collect_relations(item, resolve, &mut relations);
+        level.collect(item, resolve);
     }
-    for (alias, relation) in relations {
-        let is_grouped = |column: &str| grouped.iter().any(|known| known.means(&alias, column));
-        if !covers_key(&relation, &is_grouped) {
+    for (alias, relation) in &level.relations {
+        let is_grouped = |column: &str| grouped.iter().any(|known| level.means(known, alias, column));
+        if !covers_key(relation, &is_grouped) {
             continue;
         }
         let mut read = BTreeMap::new();
         for place in select.targets().into_iter().chain(select.grouped_places()) {
-            collect_columns(place, &Reader { alias: &alias, relation: &relation, aggregates }, &mut read);
+            collect_columns(place, &Reader { alias, relation, aggregates, is_inner: false }, &mut read);
         }
         read.retain(|column, _| !is_grouped(column));
         for (column, references) in read {
-            if can_be_grouped(&relation, &column) {
-                select.add_group_column(&alias, &column);
+            if can_be_grouped(relation, &column) {
+                select.add_group_column(alias, &column);
             } else {
                 select.name_targets();
                 references.iter().for_each(RawColumnRef::take_any);
             }
+        }
+    }
+}
+
+/// What FROM of one level holds.
+struct Level<'t> {
+    /// Plane relations with their aliases.
+    relations: Vec<(String, Rc<PlaneRelation>)>,
+    /// Joins with the names of their sides, in order; an item without a name has an empty one.
+    joins: Vec<(RawJoin<'t>, Vec<String>)>,
+}
+
+impl<'t> Level<'t> {
+    /// Collects an item of FROM and gives the names in it, in order.
+    fn collect(&mut self, item: RawNode<'t>, resolve: Resolve<'_>) -> Vec<String> {
+        match item.kind() {
+            RawKind::RangeVar(variable) => {
+                if !variable.renames_columns() {
+                    self.relations.extend(resolve(&variable).map(|relation| (variable.alias(), relation)));
+                }
+                vec![variable.alias()]
+            }
+            RawKind::Join(join) => {
+                let known = self.relations.len();
+                let (left, right) = join.sides();
+                let mut names = left.map_or_else(Vec::new, |side| self.collect(side, resolve));
+                names.extend(right.map_or_else(Vec::new, |side| self.collect(side, resolve)));
+                if join.is_renamed() {
+                    self.relations.truncate(known);
+                    return vec![item.source_name().unwrap_or_default()];
+                }
+                self.joins.push((join, names.clone()));
+                names
+            }
+            _ => vec![item.source_name().unwrap_or_default()],
+        }
+    }
+
+    /// Whether a column in GROUP BY is `alias`'s own. An unqualified name that a join merges is so only for the
+    /// leftmost relation of inner and left joins; for any other side it may differ from the column, or be there where
+    /// that side has no row.
+    fn means(&self, grouped: &GroupedColumn, alias: &str, column: &str) -> bool {
+        if grouped.column != column {
+            return false;
+        }
+        match &grouped.alias {
+            Some(written) => written == alias,
+            None => self.joins.iter().all(|(join, names)| {
+                let is_outside = !names.iter().any(|name| name == alias);
+                let is_kept = join.keeps_left() && names.first().is_some_and(|name| name == alias);
+                is_outside || !join.merges(column) || is_kept
+            }),
         }
     }
 }
@@ -53,10 +105,6 @@ struct GroupedColumn {
 }
 
 impl GroupedColumn {
-    fn means(&self, alias: &str, column: &str) -> bool {
-        self.column == column && self.alias.as_deref().is_none_or(|written| written == alias)
-    }
-
     fn read(node: RawNode<'_>) -> Option<Self> {
         let RawKind::ColumnRef(reference) = node.kind() else { return None };
         if reference.is_star() {
@@ -108,27 +156,14 @@ fn covers_key(relation: &PlaneRelation, is_grouped: &dyn Fn(&str) -> bool) -> bo
     free.peek().is_some() && free.all(|column| is_grouped(column))
 }
 
-fn collect_relations(item: RawNode<'_>, resolve: Resolve<'_>, found: &mut Vec<(String, Rc<PlaneRelation>)>) {
-    match item.kind() {
-        RawKind::RangeVar(variable) if !variable.renames_columns() => {
-            found.extend(resolve(&variable).map(|relation| (variable.alias(), relation)));
-        }
-        RawKind::Join => {
-            // The visitor never refuses.
-            let _ = item.children(&mut |child| {
-                collect_relations(child, resolve, found);
-                Ok(())
-            });
-        }
-        _ => {}
-    }
-}
-
 /// Whose columns are looked for.
+#[derive(Clone, Copy)]
 struct Reader<'r> {
     alias: &'r str,
     relation: &'r PlaneRelation,
     aggregates: &'r HashSet<String>,
+    /// Within a subquery, where an unqualified name is most likely the subquery's own.
+    is_inner: bool,
 }
 
 /// Columns that are read outside aggregates, with their references; too many do no harm, the key determines them all.
@@ -144,8 +179,22 @@ fn collect_columns<'t>(node: RawNode<'t>, reader: &Reader<'_>, found: &mut BTree
             let columns = reader.relation.columns.iter().map(|known| &known.name);
             for name in columns.filter(|known| column.is_none_or(|column| column == *known)) {
                 let references = found.entry(name.clone()).or_default();
-                references.extend(column.is_some().then_some(reference));
+                let is_certain = column.is_some() && !(reader.is_inner && reference.names().len() == 1);
+                references.extend(is_certain.then_some(reference));
             }
+            return;
+        }
+        RawKind::Select(select) => {
+            // A subquery with a FROM item of that name means its own by it.
+            if select.sources().into_iter().any(|item| binds(item, reader.alias)) {
+                return;
+            }
+            let inner = Reader { is_inner: true, ..*reader };
+            // The visitor never refuses.
+            let _ = node.children(&mut |child| {
+                collect_columns(child, &inner, found);
+                Ok(())
+            });
             return;
         }
         RawKind::Function(function) => {
@@ -161,4 +210,16 @@ fn collect_columns<'t>(node: RawNode<'t>, reader: &Reader<'_>, found: &mut BTree
         collect_columns(child, reader, found);
         Ok(())
     });
+}
+
+/// Whether an item of FROM, or a side of a join in it, is known by `name`.
+fn binds(item: RawNode<'_>, name: &str) -> bool {
+    let is_below = match item.kind() {
+        RawKind::Join(join) => {
+            let (left, right) = join.sides();
+            [left, right].into_iter().flatten().any(|side| binds(side, name))
+        }
+        _ => false,
+    };
+    is_below || item.source_name().is_some_and(|known| known == name)
 }

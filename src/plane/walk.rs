@@ -19,21 +19,6 @@ pub struct Named {
     pub targets: BTreeMap<String, Rc<PlaneRelation>>,
 }
 
-/// Types whose input looks up the catalog, which `('x').regclass` would reach without a type name in the tree.
-const CATALOG_TYPES: [&str; 11] = [
-    "regclass",
-    "regcollation",
-    "regconfig",
-    "regdictionary",
-    "regnamespace",
-    "regoper",
-    "regoperator",
-    "regproc",
-    "regprocedure",
-    "regrole",
-    "regtype",
-];
-
 /// Most relations of one statement, common table expressions counted at each use.
 const HEAVIEST: usize = 1_000;
 
@@ -76,8 +61,10 @@ impl Walk<'_> {
             RawKind::Type(name) => self.visit_type(&name)?,
             RawKind::Operator(names) => visit_operator(&names)?,
             RawKind::ColumnRef(reference) => self.visit_column(reference)?,
-            RawKind::Indirection(names) => {
-                if let Some(name) = names.iter().find(|name| CATALOG_TYPES.contains(&name.as_str())) {
+            RawKind::Indirection { names, of_constant } => {
+                // `('x').regclass` converts the literal during analysis, without a type name in the tree.
+                let is_known = |name: &&String| self.plane.builtins.type_names.contains(name.as_str());
+                if let Some(name) = names.iter().find(|name| of_constant && !is_known(name)) {
                     return Err(Refusal::type_name(name));
                 }
             }
@@ -100,7 +87,7 @@ impl Walk<'_> {
                 return Err(Refusal::construct("a construct of this statement").with_detail(format!("node tag {tag}")));
             }
             RawKind::RangeSubselect
-            | RawKind::Join
+            | RawKind::Join(_)
             | RawKind::With
             | RawKind::Constant(_)
             | RawKind::GroupingSet
@@ -174,7 +161,7 @@ impl Walk<'_> {
         // A qualified name skips the tree's own WITH in PostgreSQL, so its fence gets a name that WITH does not shadow.
         let target = match schema {
             None => relation.name.clone(),
-            Some(schema) => format!("{schema}.{}", relation.name),
+            Some(schema) => fence_name(&schema, &relation),
         };
         variable.point_at(&target);
         self.named.targets.insert(target, relation);
@@ -243,6 +230,13 @@ impl Walk<'_> {
             )),
         }
     }
+}
+
+/// Plane names hold no dot, so this is none of them; PostgreSQL would cut a longer one.
+fn fence_name(schema: &str, relation: &PlaneRelation) -> String {
+    const LONGEST: usize = 63;
+    let name = format!("{schema}.{}", relation.name);
+    if name.len() <= LONGEST { name } else { format!("relation.{}", relation.oid.to_u32()) }
 }
 
 fn written(variable: &RawRangeVar<'_>) -> String {

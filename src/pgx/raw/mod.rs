@@ -12,7 +12,7 @@ use std::ptr::NonNull;
 mod names;
 mod select;
 
-pub use names::{RawColumnRef, RawFunction, RawRangeVar};
+pub use names::{RawColumnRef, RawFunction, RawJoin, RawRangeVar};
 pub use select::RawSelect;
 pub(in crate::pgx) use select::graft;
 
@@ -32,7 +32,7 @@ pub enum RawKind<'t> {
     /// A subquery in FROM.
     RangeSubselect,
     /// A join in FROM.
-    Join,
+    Join(RawJoin<'t>),
     /// A WITH clause.
     With,
     /// A common table expression; the marks of its CYCLE clause are expressions that PostgreSQL's walker passes by.
@@ -46,7 +46,7 @@ pub enum RawKind<'t> {
     /// A column reference.
     ColumnRef(RawColumnRef<'t>),
     /// `(x).a[1]`: the field names in it.
-    Indirection(Vec<String>),
+    Indirection { names: Vec<String>, of_constant: bool },
     /// COLLATE with its possibly qualified name.
     Collate(Vec<String>),
     /// ORDER BY .. USING operator.
@@ -126,6 +126,20 @@ impl<'t> RawNode<'t> {
         visit.refusal.map_or(Ok(()), Err)
     }
 
+    /// The name under which an item of FROM is known, if it has one.
+    pub fn source_name(self) -> Option<String> {
+        use pg_sys::NodeTag as T;
+        let alias = match self.tag() {
+            T::T_RangeVar => return Some(RawRangeVar::new(self).alias()),
+            T::T_RangeSubselect => self.cast::<pg_sys::RangeSubselect>().alias,
+            T::T_RangeFunction => self.cast::<pg_sys::RangeFunction>().alias,
+            T::T_JoinExpr => self.cast::<pg_sys::JoinExpr>().alias,
+            _ => return None,
+        };
+        // SAFETY: an alias, when there is one, is a node of the same tree.
+        unsafe { alias.as_ref() }.map(|alias| text(alias.aliasname))
+    }
+
     /// What this node is.
     pub fn kind(self) -> RawKind<'t> {
         use pg_sys::NodeTag as T;
@@ -133,7 +147,7 @@ impl<'t> RawNode<'t> {
             T::T_SelectStmt => RawKind::Select(RawSelect::new(self)),
             T::T_RangeVar => RawKind::RangeVar(RawRangeVar::new(self)),
             T::T_RangeSubselect => RawKind::RangeSubselect,
-            T::T_JoinExpr => RawKind::Join,
+            T::T_JoinExpr => RawKind::Join(RawJoin::new(self)),
             T::T_WithClause => RawKind::With,
             T::T_FuncCall => RawKind::Function(RawFunction::new(self)),
             T::T_TypeName => {
@@ -143,7 +157,14 @@ impl<'t> RawNode<'t> {
             T::T_A_Expr => RawKind::Operator(strings(self.cast::<pg_sys::A_Expr>().name)),
             T::T_SubLink => RawKind::Operator(strings(self.cast::<pg_sys::SubLink>().operName)),
             T::T_ColumnRef => RawKind::ColumnRef(RawColumnRef::new(self)),
-            T::T_A_Indirection => RawKind::Indirection(strings(self.cast::<pg_sys::A_Indirection>().indirection)),
+            T::T_A_Indirection => {
+                let indirection = self.cast::<pg_sys::A_Indirection>();
+                let argument = RawNode::from_pointer(indirection.arg);
+                RawKind::Indirection {
+                    names: strings(indirection.indirection),
+                    of_constant: argument.is_some_and(|argument| argument.tag() == T::T_A_Const),
+                }
+            }
             T::T_CollateClause => RawKind::Collate(strings(self.cast::<pg_sys::CollateClause>().collname)),
             T::T_SortBy if !self.cast::<pg_sys::SortBy>().useOp.is_null() => RawKind::SortUsing,
             T::T_SQLValueFunction => {

@@ -66,6 +66,40 @@ impl<'t> RawRangeVar<'t> {
     }
 }
 
+/// A join in FROM.
+#[derive(Clone, Copy)]
+pub struct RawJoin<'t>(RawNode<'t>);
+
+impl<'t> RawJoin<'t> {
+    pub(super) fn new(node: RawNode<'t>) -> Self {
+        RawJoin(node)
+    }
+
+    fn join(&self) -> &'t pg_sys::JoinExpr {
+        self.0.cast()
+    }
+
+    /// Left and right side.
+    pub fn sides(&self) -> (Option<RawNode<'t>>, Option<RawNode<'t>>) {
+        (RawNode::from_pointer(self.join().larg), RawNode::from_pointer(self.join().rarg))
+    }
+
+    /// Whether it merges the column into one of both sides, by USING or NATURAL.
+    pub fn merges(&self, column: &str) -> bool {
+        self.join().isNatural || strings(self.join().usingClause).iter().any(|name| name == column)
+    }
+
+    /// Whether a merged column is the left side's own: an inner or left join.
+    pub fn keeps_left(&self) -> bool {
+        matches!(self.join().jointype, pg_sys::JoinType::JOIN_INNER | pg_sys::JoinType::JOIN_LEFT)
+    }
+
+    /// Whether an alias hides the names of both sides.
+    pub fn is_renamed(&self) -> bool {
+        !self.join().alias.is_null()
+    }
+}
+
 /// A function call.
 #[derive(Clone, Copy)]
 pub struct RawFunction<'t>(RawNode<'t>);

@@ -75,12 +75,18 @@ impl<'t> RawSelect<'t> {
         nodes(self.stmt().fromClause)
     }
 
-    /// HAVING, ORDER BY, DISTINCT ON and WINDOW items: the places beside the select list that read grouped columns.
+    /// HAVING, ORDER BY, DISTINCT ON and WINDOW items: the places beside the select list that read grouped columns. In
+    /// ORDER BY and DISTINCT ON a bare name that the select list gives means that output, and is left out.
     pub fn grouped_places(self) -> Vec<RawNode<'t>> {
         let stmt = self.stmt();
+        let outputs: Vec<String> = self.output_names().into_iter().filter_map(|(name, _)| name).collect();
         let mut places = nodes(stmt.sortClause);
-        places.extend(nodes(stmt.windowClause));
         places.extend(nodes(stmt.distinctClause));
+        places.retain(|place| match bare_name(*place) {
+            Some(name) => !outputs.contains(&name),
+            None => true,
+        });
+        places.extend(nodes(stmt.windowClause));
         places.extend(RawNode::from_pointer(stmt.havingClause));
         places
     }
@@ -114,6 +120,19 @@ impl<'t> RawSelect<'t> {
             let stmt = self.0.as_pointer().cast::<pg_sys::SelectStmt>();
             (*stmt).groupClause = pg_sys::lappend((*stmt).groupClause, reference.cast());
         }
+    }
+}
+
+/// The name, when a sort item or expression is one unqualified column and nothing else.
+fn bare_name(node: RawNode<'_>) -> Option<String> {
+    let node = match node.tag() {
+        pg_sys::NodeTag::T_SortBy => RawNode::from_pointer(node.cast::<pg_sys::SortBy>().node)?,
+        _ => node,
+    };
+    let RawKind::ColumnRef(reference) = node.kind() else { return None };
+    match reference.names().as_slice() {
+        [name] if !reference.is_star() => Some(name.clone()),
+        _ => None,
     }
 }
 
