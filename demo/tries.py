@@ -80,6 +80,6 @@ TRIES = [
         "exhaust the server",
         "SELECT count(*) FROM orders a, orders b, orders c WHERE a.total + b.total + c.total > 0",
         ("53400", "57014"),
-        "The planner's cost is looked at before anything runs, and a deadline of its own ends what runs too long.",
+        "A deadline of its own ends what runs too long, and memory, temporary files, rows and bytes are capped.",
     ),
 ]

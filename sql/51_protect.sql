@@ -188,7 +188,7 @@ BEGIN
         END IF;
         IF EXISTS (SELECT FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
                    WHERE c.oid = relation AND g.privilege_type = 'INSERT' AND g.grantee <> c.relowner) THEN
-            RAISE NOTICE 'row-level security is switched on for %: COPY FROM works for its owner and superusers only, others use INSERT', qualified;
+            RAISE NOTICE 'row-level security is switched on for %: COPY FROM works for its owner and superusers only, and pg_dump needs one of them or BYPASSRLS', qualified;
         END IF;
     END IF;
     IF EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhparent = relation) THEN

@@ -82,3 +82,26 @@ SELECT fix FROM splitplane.doctor() WHERE fix LIKE '%unprotect%' \gset
 SET client_min_messages = warning;
 :fix;
 SELECT count(*) AS left_over FROM splitplane.relations WHERE NOT EXISTS (SELECT FROM pg_class WHERE oid = relation);
+
+-- Who replaces splitplane_others by policies of his own keeps them: neither protect nor unprotect opens the table again.
+RESET client_min_messages;
+SET client_min_messages = warning;
+CREATE TABLE public.own_policies (tenant_id int NOT NULL, note text NOT NULL);
+INSERT INTO public.own_policies VALUES (7, 'seven'), (42, 'forty-two');
+GRANT SELECT ON public.own_policies TO reporting;
+SELECT splitplane.protect('public.own_policies', '{"tenant_id": "tenant"}');
+SET ROLE reporting;
+SELECT count(*) AS all_rows FROM public.own_policies;
+RESET ROLE;
+DROP POLICY splitplane_others ON public.own_policies;
+CREATE POLICY mine ON public.own_policies TO reporting USING (tenant_id = 42);
+SELECT fix FROM splitplane.doctor() WHERE object = 'public.own_policies' AND finding LIKE '%splitplane_others%';
+SELECT splitplane.protect('public.own_policies', '{"tenant_id": "tenant"}', columns => ARRAY['note']);
+SET ROLE reporting;
+SELECT * FROM public.own_policies;
+RESET ROLE;
+SELECT splitplane.unprotect('public.own_policies');
+SET ROLE reporting;
+SELECT * FROM public.own_policies;
+RESET ROLE;
+DROP TABLE public.own_policies;

@@ -110,6 +110,10 @@ impl Walk<'_> {
                 format!("the SQL is too complex: more than {MOST_EXPRESSIONS} queries in WITH"),
             ));
         }
+        // Fences of qualified names are called `schema.table`, which nothing of the tree's own may shadow.
+        if expressions.iter().any(|(name, _)| name.contains('.')) {
+            return Err(Refusal::construct("a name with a dot in WITH"));
+        }
         if is_recursive {
             self.scope.extend(expressions.iter().map(|(name, _)| (name.clone(), 1)));
         }

@@ -242,3 +242,14 @@ ORDER BY public.businesses.business_id;
 SELECT m.item_id, m.name, m.category FROM menu_items m JOIN order_items oi ON oi.item_id = m.item_id GROUP BY m.item_id HAVING SUM(oi.line_total) > 20 * m.price AND m.category IN ('main', 'drink') ORDER BY m.category, m.name, m.item_id;
 --@plain
 SELECT m.item_id, m.name, m.category FROM menu_items m JOIN order_items oi ON oi.item_id = m.item_id GROUP BY m.tenant_id, m.item_id HAVING SUM(oi.line_total) > 20 * m.price AND m.category IN ('main', 'drink') ORDER BY m.category, m.name, m.item_id;
+
+--@ key-inner-name-is-the-subquerys-own ordered
+SELECT p.payment_id, EXISTS (SELECT card FROM payments WHERE payment_id = -1) AS found, SUM(p.amount) AS paid
+FROM payments p GROUP BY p.payment_id ORDER BY paid DESC, p.payment_id LIMIT 20;
+
+--@ key-output-named-like-a-json-column ordered
+SELECT p.payment_id, COUNT(*) AS card, SUM(p.amount) AS paid FROM payments p GROUP BY p.payment_id ORDER BY card, paid DESC, p.payment_id LIMIT 20;
+
+--@ key-merged-name-of-the-other-side ordered
+SELECT order_id, COUNT(*) AS total FROM order_items LEFT JOIN orders USING (tenant_id, order_id)
+GROUP BY order_id ORDER BY total DESC, order_id LIMIT 20;
