@@ -16,8 +16,11 @@ import harness  # noqa: E402
 
 @pytest.fixture(scope="session")
 def cluster():
-    """One server for every test that neither stops it nor needs settings of its own."""
-    with Cluster(settings={"max_connections": "60"}) as running:
+    """One server for every test that neither stops it nor needs settings of its own.
+
+    The cost gate is off by default, since it tells of statistics over all tenants; here it is on, to be tested.
+    """
+    with Cluster(settings={"max_connections": "60", "splitplane.max_cost": "1e8"}) as running:
         yield running
 
 
