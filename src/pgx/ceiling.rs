@@ -70,10 +70,12 @@ pub fn define_worker_setting() {
 #[pg_guard]
 unsafe extern "C-unwind" fn on_worker_memory(kilobytes: c_int, _extra: *mut c_void) {
     // SAFETY: a global of the backend, set before settings are restored in a worker.
-    let is_worker = unsafe { pg_sys::ParallelWorkerNumber } >= 0;
+    if unsafe { pg_sys::ParallelWorkerNumber } < 0 || kilobytes <= 0 {
+        return;
+    }
     let growth = usize::try_from(kilobytes).unwrap_or(0).saturating_mul(1_024);
     let space = super::deadline::address_space();
-    if is_worker && growth > 0 && space > 0 {
+    if space > 0 {
         std::mem::forget(Ceiling::lower(space.saturating_add(growth)));
     }
 }
