@@ -1,10 +1,11 @@
 //! splitplane: ask a shared multi-tenant PostgreSQL database, and never see another tenant's row.
 //!
-//! `identity` and `gate` are pure and build without a server; everything else is the server side.
+//! `identity`, `gate` and `model` build without a server; everything else is the server side.
 #![deny(unsafe_code)]
 
 pub mod gate;
 pub mod identity;
+pub mod model;
 
 #[cfg(feature = "server")]
 mod admin;

@@ -1,0 +1,46 @@
+//! What can go wrong between us and a model. No variant ever holds a secret, a prompt or a reply.
+
+use thiserror::Error;
+
+/// Why a model gave no usable reply. The texts are complete sentences for a caller without a full stop; `detail` of
+/// some variants is for the server log only.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ModelError {
+    /// No connection, connection lost, or no answer from the endpoint (08006).
+    #[error("the model endpoint cannot be reached ({step})")]
+    Unreachable {
+        /// What was being done: `connecting`, `sending the request`, `reading the response`, ..
+        step: &'static str,
+        /// For the log.
+        detail: String,
+    },
+    /// The endpoint answered with an error (38000). `code` is one of the endpoint's published error codes, or empty.
+    #[error("the model endpoint refused the call (HTTP {status}{})", if code.is_empty() { String::new() } else { format!(", {code}") })]
+    Refused {
+        /// HTTP status.
+        status: u16,
+        /// Such as `AccessDeniedException`.
+        code: String,
+    },
+    /// A 200 whose content is not what was asked for (38000).
+    #[error("the model's reply cannot be used: {0}")]
+    Reply(&'static str),
+    /// No usable credentials, region, key or endpoint (38000). The text names the step and no secret.
+    #[error("the model cannot be called: {0}")]
+    Configuration(String),
+    /// The deadline passed (57014).
+    #[error("the call took longer than splitplane.deadline allows")]
+    Deadline,
+}
+
+impl ModelError {
+    /// Whether the same call may succeed when it is made again.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            ModelError::Unreachable { .. } => true,
+            ModelError::Refused { status, .. } => matches!(status, 429 | 500 | 503),
+            ModelError::Reply(_) | ModelError::Configuration(_) | ModelError::Deadline => false,
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Layer 2 and generation: what a language model is asked, over which wire format, and what of its reply is believed.
+//!
+//! Pure but for `http`, `signing`, `credentials` and `client` (feature `http`), which know the network and nothing of
+//! PostgreSQL. A model's reply is untrusted text: it is a typed verdict, a text that layer 3 confines, or an error.
+
+pub mod bedrock;
+pub mod endpoint;
+pub mod failure;
+pub mod guardrail;
+pub mod matching;
+pub mod openai;
+pub mod prompts;
+pub mod relevance;
+pub mod screen;
+pub mod verdict;
+pub mod writing;
+
+#[cfg(feature = "http")]
+pub mod client;
+#[cfg(feature = "http")]
+pub mod credentials;
+#[cfg(feature = "http")]
+pub mod http;
+#[cfg(feature = "http")]
+pub mod signing;
+
+pub use failure::ModelError;
+
+use serde_json::Value;
+
+/// One request to a model: the texts, and the one shape of reply that is accepted.
+#[derive(Debug, Clone)]
+pub struct Prompt {
+    /// Our instructions. Holds nothing untrusted.
+    pub system: String,
+    /// The material: delimited untrusted text, each piece a JSON string between tags with a nonce.
+    pub user: String,
+    /// What the reply must look like.
+    pub shape: Shape,
+    /// Most tokens of the reply.
+    pub max_tokens: u32,
+}
+
+/// The shape of a reply: a flat JSON object.
+#[derive(Debug, Clone)]
+pub struct Shape {
+    /// Name of the tool or of the JSON schema: `record_verdict`, `write_sql`, `tell_answer`.
+    pub name: &'static str,
+    /// One sentence for the model.
+    pub description: &'static str,
+    /// A JSON Schema: an object with every property required and `additionalProperties: false`.
+    pub schema: Value,
+}
+
+/// How a reply is held to its shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// One tool, and the model is forced to call it.
+    Tool,
+    /// The endpoint's own structured output.
+    Native,
+}
+
+/// Tokens of one or more calls.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Tokens read.
+    pub input_tokens: u64,
+    /// Tokens written.
+    pub output_tokens: u64,
+}
+
+/// What a model replied, in the shape asked for as far as the wire format can tell.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reply {
+    /// The object. Its fields are not checked yet: `verdict::read` and `writing::read` do that.
+    pub value: Value,
+    /// What it cost.
+    pub usage: Usage,
+}
+
+/// One wire format: how a prompt becomes the body of a POST, and what a response means.
+pub trait Dialect {
+    /// Path below the endpoint's base path, percent-encoded as it is sent, such as `/model/a%3A0/converse`.
+    fn path(&self) -> String;
+
+    /// The JSON body.
+    fn body(&self, prompt: &Prompt, form: Form) -> Value;
+
+    /// Reads the body of a 200.
+    ///
+    /// # Errors
+    /// `ModelError::Reply` for anything but exactly one object in the asked form and the matching stop reason.
+    fn reply(&self, prompt: &Prompt, form: Form, body: &[u8]) -> Result<Reply, ModelError>;
+
+    /// The machine-readable error code of a response that is no 200, such as `ThrottlingException`; empty when there
+    /// is none. `header` looks a response header up by its lower-case name.
+    fn error_code(&self, header: &dyn Fn(&str) -> Option<String>, body: &[u8]) -> String;
+
+    /// Whether a 400 says that the model does not know this form, so that the other one may be tried.
+    fn rejects_form(&self, form: Form, body: &[u8]) -> bool;
+}
+
+/// What is configured about models, as plain values; `client::Client::open` makes a client of it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ModelSettings {
+    /// Wire format.
+    pub provider: Provider,
+    /// Model that writes SQL and answers: a model id, inference profile or ARN.
+    pub model: String,
+    /// Model that validates questions; empty means `model`.
+    pub validator_model: String,
+    /// AWS region; empty means the environment's or the profile's.
+    pub region: String,
+    /// Base URL; empty means the environment's or the provider's own.
+    pub endpoint: String,
+    /// Guardrail id or ARN; empty means none.
+    pub guardrail: String,
+    /// Guardrail version; empty means `DRAFT`.
+    pub guardrail_version: String,
+    /// How replies are held to their shape.
+    pub structured_output: StructuredOutput,
+    /// File that holds the bearer key; empty means the environment's (`AWS_BEARER_TOKEN_BEDROCK`, `OPENAI_API_KEY`).
+    pub api_key_file: String,
+}
+
+/// Which wire format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Provider {
+    /// No model: only verified queries and metrics answer questions.
+    #[default]
+    None,
+    /// Amazon Bedrock.
+    Bedrock,
+    /// An OpenAI-compatible endpoint.
+    OpenAi,
+}
+
+/// How replies are held to their shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum StructuredOutput {
+    /// By what is known of the model; the other form once when the endpoint rejects the first.
+    #[default]
+    Auto,
+    /// Forced tool use.
+    Tool,
+    /// The endpoint's own structured output.
+    Native,
+}
