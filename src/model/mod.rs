@@ -4,6 +4,7 @@
 //! PostgreSQL. A model's reply is untrusted text: it is a typed verdict, a text that layer 3 confines, or an error.
 
 pub mod bedrock;
+mod capabilities;
 pub mod endpoint;
 pub mod failure;
 pub mod guardrail;
@@ -12,6 +13,7 @@ pub mod openai;
 pub mod prompts;
 pub mod relevance;
 pub mod screen;
+mod strict;
 pub mod verdict;
 pub mod writing;
 
