@@ -1,1 +1,340 @@
-//! (being written)
+//! Amazon Bedrock's Converse API, as its service model (bedrock-runtime, 2023-09-30) has it.
+
+use serde_json::{Map, Value, json};
+
+use super::guardrail::Guardrail;
+use super::{Dialect, Form, ModelError, Prompt, Reply, Usage, capabilities, strict};
+
+#[cfg(test)]
+mod tests;
+
+/// Open-weight models that Amazon's model cards list with structured outputs, by the start of their ids. Converse
+/// takes a forced tool from hardly any of them.
+const NATIVE: [&str; 14] = [
+    "deepseek.v3",
+    "google.gemma-3-",
+    "minimax.minimax-m2",
+    "mistral.devstral-2-",
+    "mistral.magistral-",
+    "mistral.ministral-3-",
+    "mistral.mistral-large-3-",
+    "mistral.voxtral-",
+    "moonshot.kimi-",
+    "moonshotai.kimi-",
+    "nvidia.nemotron-",
+    "openai.gpt-",
+    "qwen.qwen3-",
+    "zai.glm-",
+];
+
+/// Resources whose ids do not say which model is behind them.
+const OPAQUE: [&str; 6] = [
+    "application-inference-profile/",
+    "provisioned-model/",
+    "custom-model",
+    "imported-model/",
+    "prompt-router/",
+    "endpoint/",
+];
+
+/// One model on Amazon Bedrock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bedrock {
+    /// Model id, inference profile id or ARN.
+    pub model_id: String,
+    /// Applied to every call.
+    pub guardrail: Option<Guardrail>,
+}
+
+/// How replies of a model are held to their shape when nothing is configured: its own structured output where Amazon
+/// documents it, forced tool use otherwise.
+///
+/// Claude from 5.1 on refuses forced tools and is asked for structured output first; where an endpoint does not give
+/// it either, the tool is offered and not forced (see [`Bedrock`]'s body).
+#[must_use]
+pub fn preferred_form(model_id: &str) -> Form {
+    let native = capabilities::has_native_claude(model_id)
+        || capabilities::refuses_forced_tools(model_id)
+        || NATIVE.iter().any(|prefix| starts_with(model_id, prefix)) && !model_id.contains("-vl-");
+    if native { Form::Native } else { Form::Tool }
+}
+
+/// Whether an id, or the id at the end of an ARN or behind an inference profile's region (`us.`, `us-gov.`), starts
+/// with a prefix.
+fn starts_with(model_id: &str, prefix: &str) -> bool {
+    let id = model_id.rsplit('/').next().unwrap_or(model_id);
+    id.starts_with(prefix) || id.split_once('.').is_some_and(|(_, rest)| rest.starts_with(prefix))
+}
+
+/// Whether a text may stand in the setting that names a model.
+///
+/// # Errors
+/// `ModelError::Configuration` for anything outside the letters of Bedrock's own pattern, and for `.` and `..`, which
+/// would climb out of the path.
+pub fn check_model_id(model_id: &str) -> Result<(), ModelError> {
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/".contains(&byte);
+    let is_dots = model_id.bytes().all(|byte| byte == b'.');
+    if model_id.len() > 2_048 || is_dots || !model_id.bytes().all(is_letter) {
+        return Err(ModelError::Configuration("the model is neither a model id nor an ARN".to_owned()));
+    }
+    Ok(())
+}
+
+/// A text as one segment of a path: everything but RFC 3986's unreserved letters is percent-encoded.
+pub(super) fn encoded(text: &str) -> String {
+    let mut path = String::with_capacity(text.len() * 2);
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            path.push(char::from(byte));
+        } else {
+            path.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    path
+}
+
+impl Dialect for Bedrock {
+    fn path(&self) -> String {
+        format!("/model/{}/converse", encoded(&self.model_id))
+    }
+
+    fn body(&self, prompt: &Prompt, form: Form) -> Value {
+        let mut system = vec![json!({"text": prompt.system})];
+        let mut inference = json!({"maxTokens": prompt.max_tokens.max(1)});
+        // What stands behind an opaque id may be a model that refuses every temperature.
+        if !OPAQUE.iter().any(|kind| self.model_id.contains(kind)) && capabilities::accepts_temperature(&self.model_id)
+        {
+            set(&mut inference, "temperature", json!(0));
+        }
+        // With a guardContent block the guardrail reads that block and nothing else; without one it reads whatever the
+        // service takes for the whole. Our instructions speak of attacks and must not be taken for one, so exactly the
+        // material is marked: all of it, because schema comments and earlier questions are as untrusted as the question.
+        let material = match self.guardrail {
+            Some(_) => json!({"guardContent": {"text": {"text": prompt.user}}}),
+            None => json!({"text": prompt.user}),
+        };
+        let mut body = json!({
+            "messages": [{"role": "user", "content": [material]}],
+            "inferenceConfig": inference,
+        });
+        match form {
+            Form::Tool => {
+                let choice = if capabilities::refuses_forced_tools(&self.model_id) {
+                    let name = prompt.shape.name;
+                    system.push(json!({"text": format!("Answer only by calling the tool {name}, exactly once.")}));
+                    json!({"auto": {}})
+                } else {
+                    json!({"tool": {"name": prompt.shape.name}})
+                };
+                let tool = json!({"toolSpec": {
+                    "name": prompt.shape.name,
+                    "description": prompt.shape.description,
+                    "inputSchema": {"json": prompt.shape.schema},
+                }});
+                set(&mut body, "toolConfig", json!({"tools": [tool], "toolChoice": choice}));
+            }
+            Form::Native => {
+                // The schema is a string that holds JSON.
+                let schema = json!({
+                    "name": prompt.shape.name,
+                    "description": prompt.shape.description,
+                    "schema": prompt.shape.schema.to_string(),
+                });
+                let format = json!({"type": "json_schema", "structure": {"jsonSchema": schema}});
+                set(&mut body, "outputConfig", json!({"textFormat": format}));
+            }
+        }
+        set(&mut body, "system", Value::Array(system));
+        if let Some(guardrail) = &self.guardrail {
+            // The trace would bring back what the guardrail matched.
+            let config = json!({
+                "guardrailIdentifier": guardrail.id,
+                "guardrailVersion": guardrail.version,
+                "trace": "disabled",
+            });
+            set(&mut body, "guardrailConfig", config);
+        }
+        body
+    }
+
+    fn reply(&self, prompt: &Prompt, form: Form, body: &[u8]) -> Result<Reply, ModelError> {
+        let body = strict::body(body)?;
+        check_stop_reason(form, body.get("stopReason").and_then(Value::as_str))?;
+        let Some(Value::Object(output)) = body.get("output") else {
+            return Err(ModelError::Reply("there is no output"));
+        };
+        let (1, Some(Value::Object(message))) = (output.len(), output.get("message")) else {
+            return Err(ModelError::Reply("the output is not one message"));
+        };
+        if message.get("role").and_then(Value::as_str) != Some("assistant") {
+            return Err(ModelError::Reply("the message is not the assistant's"));
+        }
+        let Some(Value::Array(content)) = message.get("content") else {
+            return Err(ModelError::Reply("the message has no content"));
+        };
+        let value = match form {
+            Form::Tool => tool_input(prompt.shape.name, content)?,
+            Form::Native => whole_text(content)?,
+        };
+        let usage = body.get("usage");
+        let usage = Usage {
+            input_tokens: strict::tokens(usage, "inputTokens"),
+            output_tokens: strict::tokens(usage, "outputTokens"),
+        };
+        Ok(Reply { value, usage })
+    }
+
+    fn error_code(&self, header: &dyn Fn(&str) -> Option<String>, body: &[u8]) -> String {
+        if let Some(code) = header("x-amzn-errortype").as_deref().and_then(code) {
+            return code;
+        }
+        let Some(body) = strict::object(body) else {
+            return String::new();
+        };
+        ["__type", "code"]
+            .iter()
+            .find_map(|name| body.get(*name).and_then(Value::as_str).and_then(code))
+            .unwrap_or_default()
+    }
+
+    fn rejects_form(&self, form: Form, body: &[u8]) -> bool {
+        let Some(body) = strict::object(body) else {
+            return false;
+        };
+        let types = ["__type", "code"].iter().filter_map(|name| body.get(*name).and_then(Value::as_str));
+        if types.filter_map(code).any(|code| code != "ValidationException") {
+            return false;
+        }
+        let Some(message) = ["message", "Message"].iter().find_map(|name| body.get(*name).and_then(Value::as_str))
+        else {
+            return false;
+        };
+        speaks_against(form, message)
+    }
+}
+
+/// Sets a member of an object.
+fn set(object: &mut Value, name: &str, value: Value) {
+    if let Value::Object(object) = object {
+        object.insert(name.to_owned(), value);
+    }
+}
+
+/// The error's name in `prefix#Name:url`, if it is nothing but a name.
+fn code(text: &str) -> Option<String> {
+    let name = text.split(':').next().unwrap_or_default();
+    let name = name.rsplit('#').next().unwrap_or_default().trim();
+    let is_name =
+        (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.');
+    is_name.then(|| name.to_owned())
+}
+
+/// Whether a validation message says that the model does not do what the form needs, in any of the sentences that
+/// Bedrock, or a model's own interface behind it, has for that. A complaint about the schema is not one: it is ours.
+fn speaks_against(form: Form, message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    let subjects: &[&str] = match form {
+        Form::Tool => &["toolchoice", "tool_choice", "tool choice", "toolconfig", "tool use", "tool calling", "tools"],
+        Form::Native => &["outputconfig", "output_config", "textformat", "structured output", "json_schema"],
+    };
+    let refusals = [
+        "not support",
+        "n't support",
+        "unsupported",
+        "not permitted",
+        "not allowed",
+        "not available",
+        "may not be enabled",
+        "only supported",
+    ];
+    let is_about_schema = ["inputschema", "input_schema", "jsonschema.schema", "format.schema", "invalid json schema"]
+        .iter()
+        .any(|words| message.contains(words));
+    !is_about_schema
+        && subjects.iter().any(|words| message.contains(words))
+        && refusals.iter().any(|words| message.contains(words))
+}
+
+/// Accepts the one stop reason that the form ends with.
+fn check_stop_reason(form: Form, reason: Option<&str>) -> Result<(), ModelError> {
+    let expected = match form {
+        Form::Tool => "tool_use",
+        Form::Native => "end_turn",
+    };
+    if reason == Some(expected) {
+        return Ok(());
+    }
+    Err(ModelError::Reply(match reason {
+        Some("end_turn") => "it stopped with end_turn where it had to call the tool",
+        Some("tool_use") => "it stopped with tool_use where no tool was offered",
+        Some("max_tokens") => "it stopped with max_tokens",
+        Some("stop_sequence") => "it stopped with stop_sequence",
+        Some("guardrail_intervened") => "it stopped with guardrail_intervened",
+        Some("content_filtered") => "it stopped with content_filtered",
+        Some("malformed_model_output") => "it stopped with malformed_model_output",
+        Some("malformed_tool_use") => "it stopped with malformed_tool_use",
+        Some("model_context_window_exceeded") => "it stopped with model_context_window_exceeded",
+        Some(_) => "it stopped for an unknown reason",
+        None => "it names no reason for stopping",
+    }))
+}
+
+/// The one member of a content block, which is a union.
+fn member(block: &Value) -> Result<(&str, &Value), ModelError> {
+    let members = block.as_object().filter(|block| block.len() == 1);
+    let (name, value) = members
+        .and_then(|block| block.iter().next())
+        .ok_or(ModelError::Reply("a content block is not of exactly one kind"))?;
+    Ok((name, value))
+}
+
+/// The input of the one call of the one tool. Claude writes text before a call, and reasoning models their reasoning:
+/// both are let through unread, so that nothing said there can be taken for an answer.
+fn tool_input(tool: &str, content: &[Value]) -> Result<Value, ModelError> {
+    let mut input = None;
+    for block in content {
+        match member(block)? {
+            ("toolUse", call) => {
+                if input.replace(called_input(tool, call)?).is_some() {
+                    return Err(ModelError::Reply("it called the tool more than once"));
+                }
+            }
+            ("text", Value::String(_)) | ("reasoningContent", _) => {}
+            _ => return Err(ModelError::Reply("it holds content of a kind that was not asked for")),
+        }
+    }
+    input.map(Value::Object).ok_or(ModelError::Reply("it called no tool"))
+}
+
+/// The input of a call, if it is of our tool and of nothing that ran on the server's side.
+fn called_input(tool: &str, call: &Value) -> Result<Map<String, Value>, ModelError> {
+    if call.get("name").and_then(Value::as_str) != Some(tool) {
+        return Err(ModelError::Reply("it called another tool than the one it was given"));
+    }
+    let known = ["toolUseId", "name", "input"];
+    if call.as_object().is_none_or(|call| call.keys().any(|name| !known.contains(&name.as_str()))) {
+        return Err(ModelError::Reply("it called the tool in an unknown way"));
+    }
+    match call.get("input") {
+        Some(Value::Object(input)) => Ok(input.clone()),
+        Some(_) | None => Err(ModelError::Reply("the tool's input is not an object")),
+    }
+}
+
+/// The object that is the whole text of the one text block.
+fn whole_text(content: &[Value]) -> Result<Value, ModelError> {
+    let mut text = None;
+    for block in content {
+        match member(block)? {
+            ("text", Value::String(words)) => {
+                if text.replace(words).is_some() {
+                    return Err(ModelError::Reply("it holds more than one text"));
+                }
+            }
+            ("reasoningContent", _) => {}
+            _ => return Err(ModelError::Reply("it holds content of a kind that was not asked for")),
+        }
+    }
+    let text = text.ok_or(ModelError::Reply("it holds no text"))?;
+    strict::object(text.as_bytes()).map(Value::Object).ok_or(ModelError::Reply("its text is not one JSON object"))
+}
