@@ -1,1 +1,225 @@
-//! (being written)
+//! The chat completions API of OpenAI, which Azure, Ollama, vLLM, llama.cpp and many others speak as well.
+
+use serde_json::{Map, Value, json};
+
+use super::{Dialect, Form, ModelError, Prompt, Reply, Usage, capabilities, strict};
+
+#[cfg(test)]
+mod tests;
+
+/// One model behind an OpenAI-compatible endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenAi {
+    /// Model, or Azure deployment: name a deployment after its model, which is all that is known of it.
+    pub model: String,
+}
+
+/// How replies of a model are held to their shape when nothing is configured.
+///
+/// Structured output, with few exceptions: OpenAI, Azure, vLLM, llama.cpp and Ollama all constrain decoding by a JSON
+/// schema, while Ollama takes no notice of `tool_choice`, so that a forced tool is not forced there. The exceptions have
+/// forced tools and no structured output: OpenAI's models before GPT-4o, and Claude, whose own OpenAI-compatible
+/// endpoint takes no notice of `response_format`.
+#[must_use]
+pub fn preferred_form(model: &str) -> Form {
+    let name = capabilities::bare(model);
+    let is_old = capabilities::is_openai(model)
+        && (name == "gpt-4" || ["gpt-3", "gpt-4-"].iter().any(|prefix| name.starts_with(prefix)));
+    let is_forced = capabilities::is_claude(model) && !capabilities::refuses_forced_tools(model);
+    if is_old || is_forced { Form::Tool } else { Form::Native }
+}
+
+impl Dialect for OpenAi {
+    fn path(&self) -> String {
+        "/chat/completions".to_owned()
+    }
+
+    fn body(&self, prompt: &Prompt, form: Form) -> Value {
+        let mut body = Map::new();
+        body.insert("model".to_owned(), json!(self.model));
+        let messages = json!([{"role": "system", "content": prompt.system}, {"role": "user", "content": prompt.user}]);
+        body.insert("messages".to_owned(), messages);
+        // OpenAI's newer models answer max_tokens with an error, Ollama and older servers take no notice of
+        // max_completion_tokens, and both at once are an error again.
+        let limit = if capabilities::is_openai(&self.model) { "max_completion_tokens" } else { "max_tokens" };
+        body.insert(limit.to_owned(), json!(prompt.max_tokens.max(1)));
+        if capabilities::accepts_temperature(&self.model) {
+            body.insert("temperature".to_owned(), json!(0));
+        }
+        let shape = &prompt.shape;
+        match form {
+            Form::Tool => {
+                let function = json!({
+                    "name": shape.name,
+                    "description": shape.description,
+                    "parameters": shape.schema,
+                    "strict": true,
+                });
+                body.insert("tools".to_owned(), json!([{"type": "function", "function": function}]));
+                let choice = json!({"type": "function", "function": {"name": shape.name}});
+                body.insert("tool_choice".to_owned(), choice);
+            }
+            Form::Native => {
+                let schema = json!({
+                    "name": shape.name,
+                    "description": shape.description,
+                    "schema": shape.schema,
+                    "strict": true,
+                });
+                body.insert("response_format".to_owned(), json!({"type": "json_schema", "json_schema": schema}));
+            }
+        }
+        Value::Object(body)
+    }
+
+    fn reply(&self, prompt: &Prompt, form: Form, body: &[u8]) -> Result<Reply, ModelError> {
+        let body = strict::body(body)?;
+        let Some(Value::Array(choices)) = body.get("choices") else {
+            return Err(ModelError::Reply("there are no choices"));
+        };
+        let [Value::Object(choice)] = choices.as_slice() else {
+            return Err(ModelError::Reply("there is not exactly one choice"));
+        };
+        check_finish_reason(form, choice.get("finish_reason").and_then(Value::as_str))?;
+        let Some(Value::Object(message)) = choice.get("message") else {
+            return Err(ModelError::Reply("the choice holds no message"));
+        };
+        if message.get("role").and_then(Value::as_str) != Some("assistant") {
+            return Err(ModelError::Reply("the message is not the assistant's"));
+        }
+        if strict::present(message, "refusal").is_some() {
+            return Err(ModelError::Reply("the model refused"));
+        }
+        if strict::present(message, "function_call").is_some() {
+            return Err(ModelError::Reply("it called a function in the way that was abandoned"));
+        }
+        let value = match form {
+            Form::Tool => arguments(prompt.shape.name, message)?,
+            Form::Native => whole_content(message)?,
+        };
+        let usage = body.get("usage");
+        let usage = Usage {
+            input_tokens: strict::tokens(usage, "prompt_tokens"),
+            output_tokens: strict::tokens(usage, "completion_tokens"),
+        };
+        Ok(Reply { value, usage })
+    }
+
+    fn error_code(&self, _header: &dyn Fn(&str) -> Option<String>, body: &[u8]) -> String {
+        let Some(body) = strict::object(body) else {
+            return String::new();
+        };
+        // vLLM's older versions have no `error` around it; others put the HTTP status, a number, into `code`.
+        let error = body.get("error").and_then(Value::as_object).unwrap_or(&body);
+        ["code", "type"]
+            .iter()
+            .filter_map(|name| error.get(*name).and_then(Value::as_str))
+            .find(|code| is_code(code))
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    fn rejects_form(&self, form: Form, body: &[u8]) -> bool {
+        let Some(body) = strict::object(body) else {
+            return false;
+        };
+        let error = body.get("error").unwrap_or(&Value::Null);
+        let message = error.as_str().or_else(|| error.get("message").and_then(Value::as_str));
+        let Some(message) = message.or_else(|| body.get("message").and_then(Value::as_str)) else {
+            return false;
+        };
+        speaks_against(form, message)
+    }
+}
+
+/// Whether a text is nothing but the name of an error, such as `rate_limit_exceeded` or `BadRequestError`.
+fn is_code(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._".contains(&byte))
+}
+
+/// Whether an error's message says that the model or the server does not do what the form needs. A complaint about the
+/// schema is not one: it is ours.
+fn speaks_against(form: Form, message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    let subjects: &[&str] = match form {
+        Form::Tool => &["tool_choice", "tool choice", "tool use", "tool call", "tools", "function call", "functions"],
+        Form::Native => {
+            &["response_format", "response format", "json_schema", "json schema", "structured output", "grammar"]
+        }
+    };
+    let refusals = [
+        "not support",
+        "n't support",
+        "unsupported",
+        "not permitted",
+        "not allowed",
+        "unavailable",
+        "not available",
+        "unrecognized",
+        "unknown",
+        "only supported",
+        "requires --",
+        "must be one of",
+    ];
+    !["invalid schema", "invalid_schema", "invalid json schema"].iter().any(|words| message.contains(words))
+        && subjects.iter().any(|words| message.contains(words))
+        && refusals.iter().any(|words| message.contains(words))
+}
+
+/// Accepts the finish reasons that the form ends with. OpenAI documents `stop` for a call that was forced; most other
+/// servers say `tool_calls`, as for a call that was not.
+fn check_finish_reason(form: Form, reason: Option<&str>) -> Result<(), ModelError> {
+    let accepted: &[&str] = match form {
+        Form::Tool => &["stop", "tool_calls"],
+        Form::Native => &["stop"],
+    };
+    if reason.is_some_and(|reason| accepted.contains(&reason)) {
+        return Ok(());
+    }
+    Err(ModelError::Reply(match reason {
+        Some("tool_calls") => "it stopped with tool_calls where no tool was offered",
+        Some("length") => "it stopped with length",
+        Some("content_filter") => "it stopped with content_filter",
+        Some("function_call") => "it stopped with function_call",
+        Some(_) => "it stopped for an unknown reason",
+        None => "it names no reason for stopping",
+    }))
+}
+
+/// The arguments of the one call of the one function. Content beside it is never read.
+fn arguments(name: &str, message: &Map<String, Value>) -> Result<Value, ModelError> {
+    let Some(Value::Array(calls)) = strict::present(message, "tool_calls") else {
+        return Err(ModelError::Reply("it called no tool"));
+    };
+    let [call] = calls.as_slice() else {
+        return Err(ModelError::Reply("it did not call the tool exactly once"));
+    };
+    if call.get("type").and_then(Value::as_str) != Some("function") {
+        return Err(ModelError::Reply("it called the tool in an unknown way"));
+    }
+    let function = call.get("function").unwrap_or(&Value::Null);
+    if function.get("name").and_then(Value::as_str) != Some(name) {
+        return Err(ModelError::Reply("it called another tool than the one it was given"));
+    }
+    function
+        .get("arguments")
+        .and_then(Value::as_str)
+        .and_then(|text| strict::object(text.as_bytes()))
+        .map(Value::Object)
+        .ok_or(ModelError::Reply("the tool's arguments are not one JSON object in a string"))
+}
+
+/// The object that is the whole content.
+fn whole_content(message: &Map<String, Value>) -> Result<Value, ModelError> {
+    let calls_tools = strict::present(message, "tool_calls")
+        .is_some_and(|calls| calls.as_array().is_none_or(|calls| !calls.is_empty()));
+    if calls_tools {
+        return Err(ModelError::Reply("it called a tool and none was offered"));
+    }
+    message
+        .get("content")
+        .and_then(Value::as_str)
+        .and_then(|text| strict::object(text.as_bytes()))
+        .map(Value::Object)
+        .ok_or(ModelError::Reply("its content is not one JSON object"))
+}
