@@ -99,6 +99,7 @@ fn rejects_other_calls_than_the_one() {
         json!([{"toolUse": null}]),
         json!([{"toolUse": [verdict]}]),
         json!([{"toolUse": good["toolUse"], "text": "x"}]),
+        json!([good, {"toolUse": call(&json!({}))["toolUse"], "text": "x"}]),
         json!([{"tooluse": good["toolUse"]}]),
         json!([{"toolResult": {"toolUseId": "t", "content": [{"json": verdict}]}}]),
         json!([good, {"toolResult": {"toolUseId": "t", "content": []}}]),
