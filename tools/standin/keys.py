@@ -13,7 +13,7 @@ import re
 import secrets
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from botocore.auth import SIGV4_TIMESTAMP, SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -70,6 +70,11 @@ class Keys:
         """Makes a temporary key that is accepted for `lifetime` seconds from now."""
         access_key = "ASIA" + secrets.token_hex(8).upper()
         return self.add(access_key, secrets.token_urlsafe(30), secrets.token_urlsafe(60), time.time() + lifetime)
+
+    def expire(self, access_key: str) -> None:
+        """Lets a key expire now."""
+        with self._lock:
+            self._keys[access_key] = replace(self._keys[access_key], expires=time.time())
 
     def check(self, request: Request, service: str) -> str:
         """Returns the access key, or `bearer`, that the request proves to hold; raises Denied."""

@@ -84,6 +84,10 @@ class Standin:
     # Life.
 
     def start(self) -> Standin:
+        # Reading botocore's service model takes a while; the first caller should not wait for it.
+        for operation in ("Converse", "ApplyGuardrail"):
+            shapes.request_faults(operation, {}, {})
+            shapes.response_faults(operation, {})
         self._server.start()
         log.info("splitplane-standin: listening on %s", self.url)
         return self
@@ -161,6 +165,17 @@ class Standin:
     def texts(self) -> list[str]:
         """Everything textual that any model or guardrail was ever shown, decoded."""
         return [text for record in self.requests for text in record.texts()]
+
+    def settle(self, seconds: float = 5.0) -> list[Record]:
+        """Waits until every request so far is finished, which is a moment after its client has the response."""
+        end = time.monotonic() + seconds
+        while any(record.finished is None for record in self.requests):
+            if time.monotonic() > end:
+                raise TimeoutError(
+                    f"requests unfinished after {seconds} s: {[r.number for r in self.requests if r.finished is None]}"
+                )
+            time.sleep(0.002)
+        return self.requests
 
     def clear(self) -> None:
         """Forgets the requests and the counts, not the behaviours."""
