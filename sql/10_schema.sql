@@ -62,7 +62,8 @@ CREATE TABLE splitplane.principals (
 COMMENT ON TABLE splitplane.principals IS 'Registered combinations of tenant, business and subject, with their claims; ''*'' stands for any.';
 
 -- The plane's relations. `columns` is the list as it was when the relation was registered, also when all were meant: a
--- column that a later migration adds stays outside the plane until somebody decides about it.
+-- column that a later migration adds stays outside the plane until somebody decides about it. `private_columns` are those
+-- among them whose values never enter a prompt.
 -- `saved` keeps what unprotect must put back, and the fences as they were built, for doctor() to compare with.
 CREATE TABLE splitplane.relations (
     relation regclass PRIMARY KEY,
@@ -70,10 +71,12 @@ CREATE TABLE splitplane.relations (
     shared boolean NOT NULL,
     scope jsonb NOT NULL CHECK (pg_catalog.jsonb_typeof(scope) = 'object'),
     columns text[] NOT NULL CHECK (pg_catalog.cardinality(columns) > 0),
+    private_columns text[] NOT NULL DEFAULT '{}',
     had_row_security boolean NOT NULL,
     saved jsonb NOT NULL,
     -- A relation without a scope is the same for everyone: that must have been said, not left out.
-    CHECK (shared = (scope = '{}'))
+    CHECK (shared = (scope = '{}')),
+    CHECK (private_columns <@ columns AND pg_catalog.array_position(private_columns, NULL) IS NULL)
 );
 COMMENT ON TABLE splitplane.relations IS 'Tables of the plane, by protect (scoped) or share.';
 

@@ -78,6 +78,18 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', '_config_changed_wrapper';
 REVOKE ALL ON FUNCTION splitplane._config_changed() FROM PUBLIC;
 
+-- Refuses SQL that ask would refuse, and runs none of it.
+CREATE FUNCTION splitplane._prove(sql text) RETURNS void
+LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE COST 10000
+AS 'MODULE_PATHNAME', '_prove_wrapper';
+REVOKE ALL ON FUNCTION splitplane._prove(text) FROM PUBLIC;
+
+-- The one spelling by which questions are matched.
+CREATE FUNCTION splitplane._normalise_question(text) RETURNS text
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', '_normalise_question_wrapper';
+REVOKE ALL ON FUNCTION splitplane._normalise_question(text) FROM PUBLIC;
+
 CREATE FUNCTION splitplane._server_problems(OUT severity text, OUT object text, OUT finding text, OUT fix text) RETURNS SETOF record
 LANGUAGE c STABLE PARALLEL UNSAFE ROWS 4
 AS 'MODULE_PATHNAME', '_server_problems_wrapper';

@@ -158,6 +158,26 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._plane_columns(regclass, text[]) FROM PUBLIC;
 
+-- Those among the plane's columns whose values are never to be shown to a model.
+CREATE FUNCTION splitplane._private_columns(relation regclass, plane_columns text[], private_columns text[]) RETURNS text[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    column_name text;
+BEGIN
+    IF (SELECT count(*) <> count(DISTINCT w.name) FROM unnest(private_columns) AS w(name)) THEN
+        RAISE EXCEPTION 'the list of private columns of % holds a NULL or one name twice', relation USING ERRCODE = '22023';
+    END IF;
+    FOREACH column_name IN ARRAY coalesce(private_columns, '{}') LOOP
+        IF column_name <> ALL (plane_columns) THEN
+            RAISE EXCEPTION 'private column "%" is no column of % in the plane', column_name, relation USING ERRCODE = '42703';
+        END IF;
+    END LOOP;
+    RETURN coalesce(private_columns, '{}');
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._private_columns(regclass, text[], text[]) FROM PUBLIC;
+
 CREATE FUNCTION splitplane._plane_name(relation regclass, name text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$

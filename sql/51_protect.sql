@@ -145,13 +145,15 @@ REVOKE ALL ON FUNCTION splitplane._withdraw(regclass, text) FROM PUBLIC;
 
 -- Registering again starts from the table as it was: nothing of an earlier registration survives, and `saved` stays true.
 -- All in one transaction under an exclusive lock, so that nobody sees the table unfenced in between.
-CREATE FUNCTION splitplane._register(relation regclass, shared boolean, scope jsonb, columns text[], name text) RETURNS void
+CREATE FUNCTION splitplane._register(relation regclass, shared boolean, scope jsonb, columns text[], name text, private_columns text[]) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     qualified text;
     plane_name text;
     plane_columns text[];
+    hidden_from_models text[];
+    no_longer text;
     condition text;
     had_row_security boolean;
     saved jsonb;
@@ -164,9 +166,18 @@ BEGIN
     DELETE FROM splitplane.relations AS r WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = r.relation);
     qualified := splitplane._lock_relation(relation, true);
     plane_columns := splitplane._plane_columns(relation, columns);
+    hidden_from_models := splitplane._private_columns(relation, plane_columns, private_columns);
     plane_name := splitplane._plane_name(relation, name);
     IF NOT shared THEN
         condition := splitplane._scope_condition(relation, scope);
+    END IF;
+    -- Said rather than kept: what is registered is what this call names, as with columns.
+    SELECT string_agg(quote_ident(p.name), ', ' ORDER BY p.name) INTO no_longer
+      FROM splitplane.relations AS r CROSS JOIN LATERAL unnest(r.private_columns) AS p(name)
+     WHERE r.relation = _register.relation AND p.name = ANY (plane_columns) AND p.name <> ALL (hidden_from_models);
+    IF no_longer IS NOT NULL THEN
+        RAISE WARNING 'private no longer in %: %', qualified, no_longer
+            USING HINT = 'Name private columns each time a table is registered.';
     END IF;
     IF EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = _register.relation) THEN
         PERFORM splitplane._withdraw(relation, qualified);
@@ -214,8 +225,9 @@ BEGIN
         EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', qualified);
     END IF;
 
-    INSERT INTO splitplane.relations (relation, name, shared, scope, columns, had_row_security, saved)
-    VALUES (_register.relation, plane_name, _register.shared, CASE WHEN shared THEN '{}' ELSE _register.scope END, plane_columns, had_row_security, saved);
+    INSERT INTO splitplane.relations (relation, name, shared, scope, columns, private_columns, had_row_security, saved)
+    VALUES (_register.relation, plane_name, _register.shared, CASE WHEN shared THEN '{}' ELSE _register.scope END, plane_columns, hidden_from_models,
+            had_row_security, saved);
     UPDATE splitplane.relations AS r
        SET saved = r.saved || jsonb_build_object('fingerprint', f.fingerprint, 'types', splitplane._scope_types(r.relation, r.scope),
                                                  'policy', (SELECT pg_get_expr(p.polqual, p.polrelid) FROM pg_policy AS p
@@ -224,30 +236,32 @@ BEGIN
      WHERE r.relation = _register.relation AND f.relation = r.relation;
 END
 $$;
-REVOKE ALL ON FUNCTION splitplane._register(regclass, boolean, jsonb, text[], text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION splitplane._register(regclass, boolean, jsonb, text[], text, text[]) FROM PUBLIC;
 
-CREATE FUNCTION splitplane.protect(relation regclass, scope jsonb, columns text[] DEFAULT NULL, name text DEFAULT NULL) RETURNS void
+CREATE FUNCTION splitplane.protect(relation regclass, scope jsonb, columns text[] DEFAULT NULL, name text DEFAULT NULL, private_columns text[] DEFAULT NULL)
+RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM splitplane._register(relation, false, scope, columns, name);
+    PERFORM splitplane._register(relation, false, scope, columns, name, private_columns);
 END
 $$;
-REVOKE ALL ON FUNCTION splitplane.protect(regclass, jsonb, text[], text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION splitplane.protect(regclass, jsonb, text[], text) TO splitplane_admin;
-COMMENT ON FUNCTION splitplane.protect(regclass, jsonb, text[], text) IS
+REVOKE ALL ON FUNCTION splitplane.protect(regclass, jsonb, text[], text, text[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.protect(regclass, jsonb, text[], text, text[]) TO splitplane_admin;
+COMMENT ON FUNCTION splitplane.protect(regclass, jsonb, text[], text, text[]) IS
     'Puts a table into the plane, its rows bound to claims: protect(''orders'', ''{"tenant_id": "tenant"}''). Again to change it.';
 
-CREATE FUNCTION splitplane.share(relation regclass, columns text[] DEFAULT NULL, name text DEFAULT NULL) RETURNS void
+CREATE FUNCTION splitplane.share(relation regclass, columns text[] DEFAULT NULL, name text DEFAULT NULL, private_columns text[] DEFAULT NULL)
+RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM splitplane._register(relation, true, NULL, columns, name);
+    PERFORM splitplane._register(relation, true, NULL, columns, name, private_columns);
 END
 $$;
-REVOKE ALL ON FUNCTION splitplane.share(regclass, text[], text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION splitplane.share(regclass, text[], text) TO splitplane_admin;
-COMMENT ON FUNCTION splitplane.share(regclass, text[], text) IS 'Puts a table into the plane that is the same for every tenant.';
+REVOKE ALL ON FUNCTION splitplane.share(regclass, text[], text, text[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.share(regclass, text[], text, text[]) TO splitplane_admin;
+COMMENT ON FUNCTION splitplane.share(regclass, text[], text, text[]) IS 'Puts a table into the plane that is the same for every tenant.';
 
 CREATE FUNCTION splitplane.unprotect(relation regclass) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp

@@ -24,9 +24,14 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._describe_comment(text) FROM PUBLIC;
 
-CREATE FUNCTION splitplane.describe() RETURNS text
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+-- One row for each table and function of the plane, in the order of describe(); refers_to names the tables that a table's
+-- foreign keys lead to. PL/pgSQL keeps its plan, and a question in words reads this each time.
+CREATE FUNCTION splitplane._describe_parts() RETURNS TABLE (kind text, name text, text text, refers_to text[])
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
     WITH plane_columns AS (
         SELECT r.relation, r.name, a.attnum, a.attname, a.attname = ANY (r.columns) AS visible
         FROM splitplane.relations AS r
@@ -55,7 +60,7 @@ AS $$
         HAVING bool_and(p.attnum IS NOT NULL)
     ),
     foreign_keys AS (
-        SELECT c.oid, c.conrelid AS relation,
+        SELECT c.oid, c.conrelid AS relation, c.confrelid AS target_relation, target.name AS target,
                format(E'\n  foreign key (%s) references %I (%s)',
                       string_agg(quote_ident(f.attname), ', ' ORDER BY k.position) FILTER (WHERE f.visible AND t.visible), target.name,
                       string_agg(quote_ident(t.attname), ', ' ORDER BY k.position) FILTER (WHERE f.visible AND t.visible)) AS line
@@ -66,25 +71,37 @@ AS $$
         LEFT JOIN plane_columns AS f ON f.relation = c.conrelid AND f.attnum = k.from_attnum
         LEFT JOIN plane_columns AS t ON t.relation = c.confrelid AND t.attnum = k.to_attnum
         WHERE c.contype = 'f' AND c.conparentid = 0
-        GROUP BY c.oid, c.conrelid, target.name
+        GROUP BY c.oid, c.conrelid, c.confrelid, target.name
         HAVING bool_and(f.attnum IS NOT NULL AND t.attnum IS NOT NULL) AND bool_or(f.visible AND t.visible)
     ),
     relation_texts AS (
         SELECT r.name,
                'table ' || quote_ident(r.name) || splitplane._describe_comment(obj_description(r.relation, 'pg_class')) || l.lines
                || coalesce((SELECT p.line FROM primary_keys AS p WHERE p.relation = r.relation), '')
-               || coalesce((SELECT string_agg(f.line, '' ORDER BY f.line) FROM foreign_keys AS f WHERE f.relation = r.relation), '') AS text
+               || coalesce((SELECT string_agg(f.line, '' ORDER BY f.line) FROM foreign_keys AS f WHERE f.relation = r.relation), '') AS text,
+               ARRAY(SELECT DISTINCT f.target FROM foreign_keys AS f WHERE f.relation = r.relation AND f.target_relation <> r.relation ORDER BY f.target) AS refers_to
         FROM splitplane.relations AS r JOIN column_lines AS l ON l.relation = r.relation
     ),
     function_texts AS (
-        SELECT format('function %I(%s) returns %s%s', p.proname,
+        SELECT p.proname::text AS name,
+               format('function %I(%s) returns %s%s', p.proname,
                       (SELECT string_agg(splitplane._describe_type(t.id, -1), ', ' ORDER BY t.position) FROM unnest(p.proargtypes) WITH ORDINALITY AS t(id, position)),
                       CASE WHEN p.proretset THEN 'setof ' ELSE '' END || splitplane._describe_type(p.prorettype, -1),
                       splitplane._describe_comment(obj_description(p.oid, 'pg_proc'))) AS text
         FROM splitplane.functions AS f JOIN pg_proc AS p ON p.oid = f.function
     )
-    SELECT coalesce(string_agg(d.text, E'\n' ORDER BY d.part, d.text), '')
-    FROM (SELECT 1 AS part, t.text FROM relation_texts AS t UNION ALL SELECT 2, f.text FROM function_texts AS f) AS d
+    SELECT d.kind, d.name, d.text, d.refers_to
+    FROM (SELECT 1 AS part, 'table' AS kind, t.name, t.text, t.refers_to FROM relation_texts AS t
+          UNION ALL SELECT 2, 'function', f.name, f.text, '{}' FROM function_texts AS f) AS d
+    ORDER BY d.part, d.text;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._describe_parts() FROM PUBLIC;
+
+CREATE FUNCTION splitplane.describe() RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(string_agg(p.text, E'\n' ORDER BY p.kind <> 'table', p.text), '') FROM splitplane._describe_parts() AS p
 $$;
 REVOKE ALL ON FUNCTION splitplane.describe() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.describe() TO splitplane_admin;

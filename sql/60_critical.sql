@@ -1,16 +1,25 @@
 -- Findings that break isolation. While one is open, ask refuses.
 
+-- The end of an argument list that registers these columns as private; nothing for none.
+CREATE FUNCTION splitplane._private_argument(private_columns text[]) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN cardinality(private_columns) > 0 THEN format(', private_columns => %L', private_columns) ELSE '' END
+$$;
+REVOKE ALL ON FUNCTION splitplane._private_argument(text[]) FROM PUBLIC;
+
 -- The statement that registers a relation again as it is registered now, building its fences anew.
 CREATE FUNCTION splitplane._register_again(relation regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE WHEN r.shared
-        THEN format('SELECT splitplane.share(%L, %L, %L);', r.relation, kept.columns, r.name)
-        ELSE format('SELECT splitplane.protect(%L, %L, %L, %L);', r.relation, r.scope, kept.columns, r.name) END
+        THEN format('SELECT splitplane.share(%L, %L, %L%s);', r.relation, kept.columns, r.name, splitplane._private_argument(kept.private_columns))
+        ELSE format('SELECT splitplane.protect(%L, %L, %L, %L%s);', r.relation, r.scope, kept.columns, r.name, splitplane._private_argument(kept.private_columns)) END
     FROM splitplane.relations AS r
     CROSS JOIN LATERAL (
         -- Columns that are gone would be refused; NULL (all) if none is left.
-        SELECT array_agg(w.name ORDER BY w.position) AS columns
+        SELECT array_agg(w.name ORDER BY w.position) AS columns,
+               array_agg(w.name ORDER BY w.position) FILTER (WHERE w.name = ANY (r.private_columns)) AS private_columns
         FROM unnest(r.columns) WITH ORDINALITY AS w(name, position)
         JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attname = w.name AND a.attnum > 0 AND NOT a.attisdropped
     ) AS kept

@@ -129,3 +129,33 @@ AS $$
     GROUP BY n.claim, n.names
 $$;
 REVOKE ALL ON FUNCTION splitplane._identity_findings() FROM PUBLIC;
+
+-- Verified queries and metrics whose SQL would be refused now. Not while the plane is closed: then all of it is.
+CREATE FUNCTION splitplane._question_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    entry record;
+BEGIN
+    IF splitplane._critical_finding() IS NOT NULL THEN
+        RETURN;
+    END IF;
+    FOR entry IN
+        SELECT 'verified query' AS kind, q.name, q.sql, 'unverify_query' AS remedy FROM splitplane.verified_queries AS q
+        UNION ALL
+        SELECT 'metric', m.name, m.sql, 'undefine_metric' FROM splitplane.metrics AS m
+        ORDER BY 1, 2
+    LOOP
+        BEGIN
+            PERFORM splitplane._prove(entry.sql);
+        EXCEPTION WHEN OTHERS THEN
+            severity := 'warning';
+            object := format('%s %s', entry.kind, entry.name);
+            finding := format('Its SQL is refused now (%s): %s.', SQLSTATE, SQLERRM);
+            fix := format('SELECT splitplane.%s(%L);', entry.remedy, entry.name);
+            RETURN NEXT;
+        END;
+    END LOOP;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._question_findings() FROM PUBLIC;

@@ -4,7 +4,7 @@ CREATE FUNCTION splitplane._relation_findings() RETURNS TABLE (severity text, ob
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
     WITH plane AS (
-        SELECT r.relation, r.name, r.shared, r.scope, r.columns, r.had_row_security, r.saved,
+        SELECT r.relation, r.name, r.shared, r.scope, r.columns, r.private_columns, r.had_row_security, r.saved,
                c.relkind, c.relpages, c.relnamespace, c.relrowsecurity, c.relispartition, c.relacl
         FROM splitplane.relations AS r JOIN pg_class AS c ON c.oid = r.relation
     ),
@@ -18,21 +18,30 @@ AS $$
     FROM splitplane.relations AS r
     WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = r.relation)
     UNION ALL
-    SELECT 'warning', p.relation::text, format('Column %I of the plane does not exist any more.', w.name), splitplane._register_again(p.relation)
+    SELECT 'warning', p.relation::text, format(CASE WHEN w.name = ANY (p.private_columns) THEN 'Private column %I does not exist any more; if it was renamed, it must be named anew.'
+                                                      ELSE 'Column %I of the plane does not exist any more.' END, w.name),
+           splitplane._register_again(p.relation)
     FROM plane AS p CROSS JOIN LATERAL unnest(p.columns) AS w(name)
     WHERE NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = p.relation AND a.attname = w.name AND a.attnum > 0 AND NOT a.attisdropped)
     UNION ALL
     SELECT 'warning', p.relation::text,
            format('Column %I has got type %s, which the plane does not carry.', a.attname, format_type(a.atttypid, a.atttypmod)),
-           CASE WHEN p.shared THEN format('SELECT splitplane.share(%L, %L, %L);', p.relation, array_remove(p.columns, a.attname::text), p.name)
-                ELSE format('SELECT splitplane.protect(%L, %L, %L, %L);', p.relation, p.scope, array_remove(p.columns, a.attname::text), p.name) END
+           CASE WHEN p.shared
+               THEN format('SELECT splitplane.share(%L, %L, %L%s);', p.relation, array_remove(p.columns, a.attname::text), p.name,
+                           splitplane._private_argument(array_remove(p.private_columns, a.attname::text)))
+               ELSE format('SELECT splitplane.protect(%L, %L, %L, %L%s);', p.relation, p.scope, array_remove(p.columns, a.attname::text), p.name,
+                           splitplane._private_argument(array_remove(p.private_columns, a.attname::text))) END
     FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attname = ANY (p.columns) AND a.attnum > 0 AND NOT a.attisdropped
     WHERE NOT splitplane._type_is_safe(a.atttypid)
     UNION ALL
     SELECT 'info', p.relation::text, format('Column %I was added after the table was registered and is not in the plane.', a.attname),
-           format(CASE WHEN p.shared THEN 'SELECT splitplane.share(%1$L, name => %3$L);' ELSE 'SELECT splitplane.protect(%1$L, %2$L, name => %3$L);' END, p.relation, p.scope, p.name)
+           format(CASE WHEN p.shared THEN 'SELECT splitplane.share(%1$L, name => %3$L%4$s);' ELSE 'SELECT splitplane.protect(%1$L, %2$L, name => %3$L%4$s);' END,
+                  p.relation, p.scope, p.name, splitplane._private_argument(p.private_columns))
     FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
     WHERE (p.saved ->> 'all_columns')::boolean AND a.attname <> ALL (p.columns)
+      -- It may be a private column that was renamed, which its own finding takes out first.
+      AND NOT EXISTS (SELECT FROM unnest(p.private_columns) AS w(name)
+                      WHERE NOT EXISTS (SELECT FROM pg_attribute AS b WHERE b.attrelid = p.relation AND b.attname = w.name AND b.attnum > 0 AND NOT b.attisdropped))
     UNION ALL
     SELECT 'info', p.relation::text,
            'It was altered since it was registered, or restored from a dump: its fences hold, but every new session checks them the long way.', splitplane._register_again(p.relation)
@@ -94,7 +103,8 @@ AS $$
     UNION ALL
     SELECT 'warning', p.relation::text,
            format('It is shared, the same for everyone, but has column %I, which binds other tables to a tenant.', a.attname),
-           format('SELECT splitplane.protect(%L, %L, %L, %L);', p.relation, jsonb_build_object(a.attname, 'tenant'), p.columns, p.name)
+           format('SELECT splitplane.protect(%L, %L, %L, %L%s);', p.relation, jsonb_build_object(a.attname, 'tenant'), p.columns, p.name,
+                  splitplane._private_argument(p.private_columns))
     FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
     WHERE p.shared AND a.attname::text IN (SELECT s.column_name FROM scope_columns AS s WHERE s.claim = 'tenant')
     UNION ALL
@@ -196,6 +206,7 @@ AS $$
         UNION ALL SELECT r.* FROM splitplane._role_findings() AS r
         UNION ALL SELECT f.* FROM splitplane._function_findings() AS f
         UNION ALL SELECT i.* FROM splitplane._identity_findings() AS i
+        UNION ALL SELECT q.* FROM splitplane._question_findings() AS q
     ) AS f
     ORDER BY CASE f.severity WHEN 'critical' THEN 1 WHEN 'warning' THEN 2 ELSE 3 END, f.object, f.finding
 $$;

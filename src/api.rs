@@ -12,7 +12,7 @@ use crate::identity::principal::Principal;
 use crate::identity::{ContextError, Policy, SignedContext};
 use crate::pgx::run::{Caps, Sink, TupleRows};
 use crate::pgx::{parse, server, values};
-use crate::plane;
+use crate::plane::{self, Claims};
 use crate::{document, settings, shared};
 use pgrx::pg_sys;
 use std::rc::Rc;
@@ -75,7 +75,7 @@ pub fn ask(request: Request) -> StageResult<String> {
     let Admitted { principal, plane, gated, mut watch } = admit(request)?;
     let caps = Caps { rows: settings::max_rows(), bytes: settings::max_bytes() };
     let (columns, rows) = execute::confined(&plane, Rc::clone(&principal), watch.left(), |confinement| {
-        let attached = plane::attach(confinement, &gated, &plane, &principal)?;
+        let attached = plane::attach(confinement, &gated, &plane, Claims::Of(&principal))?;
         watch.lap("attach");
         let analysed = parse::analyse(attached.grafted, &attached.parameters)?;
         let columns = named_types(&analysed.query().columns());
@@ -101,7 +101,7 @@ pub fn ask_rows(
     let Admitted { principal, plane, gated, watch } = admit(request)?;
     let caps = Caps { rows: settings::max_rows(), bytes: settings::max_bytes() };
     execute::confined(&plane, Rc::clone(&principal), watch.left(), |confinement| {
-        let attached = plane::attach(confinement, &gated, &plane, &principal)?;
+        let attached = plane::attach(confinement, &gated, &plane, Claims::Of(&principal))?;
         let analysed = parse::analyse(attached.grafted, &attached.parameters)?;
         analysed.coerce_columns(columns)?;
         let proven = guard::prove(analysed, &attached.fences, &plane)?;
@@ -118,7 +118,7 @@ pub fn ask_dry_run(request: Request) -> StageResult<String> {
     // Estimates and plans tell of every tenant's rows: they are for administrators.
     let is_administrator = server::role(c"splitplane_admin").is_some_and(server::session_is_member);
     let shown = execute::confined(&plane, Rc::clone(&principal), watch.left(), |confinement| {
-        let attached = plane::attach(confinement, &gated, &plane, &principal)?;
+        let attached = plane::attach(confinement, &gated, &plane, Claims::Of(&principal))?;
         watch.lap("attach");
         let analysed = parse::analyse(attached.grafted, &attached.parameters)?;
         let columns = named_types(&analysed.query().columns());
@@ -171,7 +171,13 @@ fn admit(request: Request) -> StageResult<Admitted> {
 
 /// What the gate could not read: PostgreSQL's parser, which nothing else follows here, tells wrong SQL (its own 42601)
 /// from SQL that only the gate does not know (0A000).
-fn syntax_verdict(plane: &Plane, principal: Rc<Principal>, left: i32, sql: &str, error: GateError) -> Refusal {
+pub fn syntax_verdict(
+    plane: &Plane,
+    principal: impl Into<Option<Rc<Principal>>>,
+    left: i32,
+    sql: &str,
+    error: GateError,
+) -> Refusal {
     let verdict = execute::confined(plane, principal, left, |confinement| {
         plane::refuse_by_name(plane, parse::parse_one(confinement, sql)?)
     });
@@ -208,7 +214,8 @@ fn from_context(error: ContextError) -> Refusal {
     }
 }
 
-fn from_gate(error: GateError) -> Refusal {
+/// What the gate refuses, as every entry point says it.
+pub fn from_gate(error: GateError) -> Refusal {
     let state = match error.kind() {
         GateErrorKind::TooLong | GateErrorKind::TooComplex => State::TooComplex,
         GateErrorKind::Empty | GateErrorKind::Syntax | GateErrorKind::Parameter => State::Syntax,

@@ -62,6 +62,7 @@ pub fn dry_run(shown: &DryRun, sql: &str, timings: &Timings) -> String {
             "relations": shown.facts.relations,
             "functions": shown.facts.functions,
             "expressions": shown.facts.expressions,
+            "private_columns": shown.facts.private,
             "row_level_security": true,
         },
         "timings_ms": timings_json(timings),

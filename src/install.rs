@@ -27,7 +27,8 @@ extension_sql_file!("../sql/50_plane_checks.sql", name = "plane_checks", require
 extension_sql_file!("../sql/51_protect.sql", name = "protect", requires = ["plane_checks"]);
 extension_sql_file!("../sql/52_functions.sql", name = "functions", requires = ["protect"]);
 extension_sql_file!("../sql/53_describe.sql", name = "describe", requires = ["functions"]);
-extension_sql_file!("../sql/60_critical.sql", name = "critical", requires = ["describe"]);
+extension_sql_file!("../sql/54_questions.sql", name = "questions", requires = ["describe"]);
+extension_sql_file!("../sql/60_critical.sql", name = "critical", requires = ["questions"]);
 extension_sql_file!("../sql/61_warnings.sql", name = "warnings", requires = ["critical"]);
 extension_sql_file!("../sql/62_relation_warnings.sql", name = "relation_warnings", requires = ["warnings"]);
 extension_sql_file!("../sql/90_privileges.sql", name = "privileges", requires = ["relation_warnings"], finalize);

@@ -28,6 +28,8 @@ mod pgx;
 #[cfg(feature = "server")]
 mod plane;
 #[cfg(feature = "server")]
+mod registration;
+#[cfg(feature = "server")]
 mod settings;
 #[cfg(feature = "server")]
 mod shared;

@@ -11,7 +11,7 @@ use crate::pgx::confine::Confinement;
 use crate::pgx::parse::{self, Grafted};
 use crate::pgx::run::{self, Caps, Sink};
 use crate::pgx::values::Parameters;
-use crate::plane::{self, Attached, Fence};
+use crate::plane::{self, Attached, Claims, Fence};
 use pgrx::prelude::*;
 use std::rc::Rc;
 use zeroize::Zeroizing;
@@ -61,7 +61,7 @@ impl World {
     }
 
     pub fn attach<'c>(&self, confinement: &'c Confinement<'c>, sql: &str) -> StageResult<Attached<'c>> {
-        plane::attach(confinement, &gated(sql), &self.plane, &self.principal)
+        plane::attach(confinement, &gated(sql), &self.plane, Claims::Of(&self.principal))
     }
 
     /// Every stage as `ask` calls them; the rows as JSON.

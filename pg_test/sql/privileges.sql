@@ -50,7 +50,11 @@ SELECT splitplane.sign('AKREGRESS', '42');
 SELECT splitplane.claim('tenant');
 SELECT splitplane.describe();
 SELECT * FROM splitplane.doctor();
+SELECT splitplane.verify_query('mine', 'Mine?', 'SELECT 1');
+SELECT splitplane.define_metric('mine', 'SELECT 1', 'Mine');
 TABLE splitplane.keys;
+TABLE splitplane.verified_queries;
+TABLE splitplane.metrics;
 SET ROLE splitplane_reader;
 
 -- A caller can ask, and that is all: it reads no table, signs nothing, and cannot become the reader.
@@ -73,6 +77,12 @@ SELECT count(*) > 0 AS sees_keys FROM (SELECT key_id FROM splitplane.keys) k;
 TABLE splitplane.keys;
 SELECT splitplane._seal('AK', 'x');
 SELECT splitplane._new_secret();
+SELECT splitplane._prove('SELECT 1');
+SELECT splitplane._normalise_question('Who?');
+SELECT count(*) AS queries FROM splitplane.verified_queries;
+SELECT count(*) AS metrics FROM splitplane.metrics;
+UPDATE splitplane.verified_queries SET sql = '';
+DELETE FROM splitplane.metrics;
 DELETE FROM splitplane.relations;
 UPDATE splitplane.principals SET claims = '{}';
 SELECT count(*) FROM public.payroll;

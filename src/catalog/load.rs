@@ -85,8 +85,21 @@ fn load() -> StageResult<Rc<Plane>> {
 fn relations() -> StageResult<HashMap<String, Rc<PlaneRelation>>> {
     let mut found: HashMap<String, PlaneRelation> = HashMap::new();
     for row in COLUMNS.with(|lookup| lookup.rows(&[]))? {
-        let [relation, schema, table, name, shared, column, attribute, type_oid, base, in_plane, claim, in_key] =
-            row.as_slice()
+        let [
+            relation,
+            schema,
+            table,
+            name,
+            shared,
+            column,
+            attribute,
+            type_oid,
+            base,
+            in_plane,
+            private,
+            claim,
+            in_key,
+        ] = row.as_slice()
         else {
             return Err(unreadable());
         };
@@ -108,6 +121,7 @@ fn relations() -> StageResult<HashMap<String, Rc<PlaneRelation>>> {
             name: text(column)?,
             attribute: text(attribute)?.parse().map_err(|_| unreadable())?,
             type_oid: oid(Some(type_oid))?,
+            is_private: flag(private)?,
         };
         if flag(in_key)? {
             entry.primary_key.push(column.name.clone());
@@ -151,7 +165,7 @@ fn policy() -> StageResult<PolicyFunctions> {
     })
 }
 
-fn unreadable() -> Refusal {
+pub(super) fn unreadable() -> Refusal {
     Refusal::new(State::Internal, "internal error; the server log has the details")
         .with_detail("the plane's configuration could not be read")
 }
@@ -160,7 +174,7 @@ fn first_text(rows: &[Vec<Option<String>>]) -> Option<String> {
     rows.first().and_then(|row| row.first().cloned()).flatten()
 }
 
-fn text(value: &Option<String>) -> StageResult<String> {
+pub(super) fn text(value: &Option<String>) -> StageResult<String> {
     value.clone().ok_or_else(unreadable)
 }
 

@@ -9,6 +9,7 @@ SELECT r.relation::pg_catalog.oid::pg_catalog.text,
        a.atttypid::pg_catalog.oid::pg_catalog.text,
        (CASE WHEN t.typtype = 'd' THEN splitplane._base_type(a.atttypid) ELSE a.atttypid END)::pg_catalog.text,
        (a.attname = ANY (r.columns))::pg_catalog.text,
+       (a.attname = ANY (r.private_columns))::pg_catalog.text,
        r.scope ->> a.attname::pg_catalog.text,
        COALESCE(a.attnum = ANY (k.conkey), false)::pg_catalog.text
 FROM splitplane.relations AS r

@@ -13,6 +13,8 @@ pub struct PlaneColumn {
     pub attribute: i16,
     /// Its type.
     pub type_oid: Oid,
+    /// Its values may be used and returned, but never enter a prompt.
+    pub is_private: bool,
 }
 
 /// One scope condition: a column bound to a claim.

@@ -1,6 +1,6 @@
 //! Layer 3's run: the confined section around attach, prove and run, and the settings pinned in it.
 //!
-//! Requires: a gated text and a principal. `run` takes `Proven` by value: SQL that was not proved cannot be run because
+//! Requires: a gated text and, to see a row, a principal. `run` takes `Proven` by value: SQL that was not proved cannot be run because
 //! the value does not exist.
 
 use crate::catalog::plane::Plane;
@@ -16,10 +16,10 @@ use crate::settings;
 use std::ffi::{CStr, CString};
 use std::rc::Rc;
 
-/// Enters the confined section as the reader with the principal's claims.
+/// Enters the confined section as the reader with the principal's claims, or without any (`None`).
 pub fn confined<T>(
     plane: &Plane,
-    principal: Rc<Principal>,
+    principal: impl Into<Option<Rc<Principal>>>,
     deadline: i32,
     body: impl for<'c> FnOnce(&'c Confinement<'c>) -> StageResult<T>,
 ) -> StageResult<T> {

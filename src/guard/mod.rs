@@ -7,6 +7,7 @@
 mod bounded;
 mod fences;
 mod growth;
+mod private;
 mod walk;
 
 use crate::catalog::plane::Plane;
@@ -29,6 +30,9 @@ pub struct ProofFacts {
     pub functions: usize,
     /// Expression nodes looked at.
     pub expressions: usize,
+    /// Private columns that the statement touches, as `relation.column`: neither its rows nor an error over them may
+    /// enter a prompt unless this is empty.
+    pub private: Vec<String>,
 }
 
 impl<'c> Proven<'c> {
@@ -52,6 +56,7 @@ pub fn prove<'c>(analysed: Analysed<'c>, fences: &[Fence], plane: &Plane) -> Sta
     // Changes the tree, hence before the proof of it.
     bounded::bound(analysed.query(), plane)?;
     let mut facts = walk::prove_tree(analysed.query(), plane)?;
+    facts.private = private::touched(analysed.query(), fences)?;
     let rewritten = analysed.rewrite()?;
     fences::prove_row_security(rewritten.query(), fences, plane)?;
     facts.relations = fences.iter().map(|fence| fence.relation.name.clone()).collect();

@@ -1,6 +1,6 @@
 //! The claims of the call that is running, in this backend's own memory.
 //!
-//! Set only by `confine` for a verified principal and cleared on every exit. No SQL can set, reset or show them
+//! Set only by `confine`, for a verified principal or for nobody, and cleared on every exit. No SQL can set, reset or show them
 //! except the policies on plane relations, through `splitplane.claim()` and `splitplane.claim_list()`.
 
 use crate::identity::principal::{Claim, Principal};
@@ -8,22 +8,30 @@ use pgrx::prelude::*;
 use std::cell::RefCell;
 use std::rc::Rc;
 
+/// Whose claims the running call holds.
+enum Held {
+    /// A verified principal's.
+    Of(Rc<Principal>),
+    /// Nobody's: the policies hide every row.
+    Nobody,
+}
+
 thread_local! {
-    static ACTIVE: RefCell<Option<Rc<Principal>>> = const { RefCell::new(None) };
+    static ACTIVE: RefCell<Option<Held>> = const { RefCell::new(None) };
 }
 
 /// Holds the claims for as long as it lives.
 pub struct ClaimsGuard(());
 
 impl ClaimsGuard {
-    /// Makes the principal's claims visible to the policies; `None` when a call is running already.
-    pub fn hold(principal: Rc<Principal>) -> Option<Self> {
+    /// Makes the principal's claims visible to the policies, or none at all; `None` when a call is running already.
+    pub fn hold(principal: Option<Rc<Principal>>) -> Option<Self> {
         ACTIVE.with(|active| {
             let mut slot = active.try_borrow_mut().ok()?;
             if slot.is_some() {
                 return None;
             }
-            *slot = Some(principal);
+            *slot = Some(principal.map_or(Held::Nobody, Held::Of));
             Some(ClaimsGuard(()))
         })
     }
@@ -47,7 +55,10 @@ pub fn clear() {
 fn with_claim<T>(name: &str, read: impl FnOnce(Claim) -> T) -> Option<T> {
     ACTIVE.with(|active| {
         let slot = active.try_borrow().ok()?;
-        slot.as_ref()?.claim(name).map(read)
+        match slot.as_ref()? {
+            Held::Of(principal) => principal.claim(name).map(read),
+            Held::Nobody => None,
+        }
     })
 }
 

@@ -2,7 +2,7 @@
 //!
 //! While `confine`'s closure runs, this backend is in a subtransaction that is always rolled back, read-only, under
 //! the reader role in a restricted operation, with every setting that gives text its meaning pinned, under the call's
-//! own clock, and with the principal's claims visible to the policies. On every path out (value, refusal, ERROR,
+//! own clock, and with the principal's claims, or none, visible to the policies. On every path out (value, refusal, ERROR,
 //! cancel) all of it is undone, in this order: claims, clock, settings, subtransaction (role, read-only flag, locks,
 //! snapshots, memory).
 
@@ -34,12 +34,14 @@ pub struct Confinement<'c> {
 }
 
 /// Runs `body` confined. Refusals of `body` and errors of PostgreSQL both come back as refusals.
+///
+/// Without a principal no claim is held, and the policies hide every row of a protected relation.
 pub fn confine<T>(
     plan: &ConfinementPlan,
-    principal: Rc<Principal>,
+    principal: impl Into<Option<Rc<Principal>>>,
     body: impl for<'c> FnOnce(&'c Confinement<'c>) -> StageResult<T>,
 ) -> StageResult<T> {
-    let held = ClaimsGuard::hold(principal)
+    let held = ClaimsGuard::hold(principal.into())
         .ok_or_else(|| Refusal::new(State::Unsafe, "ask cannot be called from within ask"))?;
     let outside = Outside::enter();
     let clock = Deadline::start(plan.deadline, plan.growth);

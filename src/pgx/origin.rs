@@ -10,7 +10,7 @@ pub struct ColumnReference {
     pub level: usize,
     /// The range table entry there.
     pub entry: i32,
-    /// The column of the entry, from 1.
+    /// The column of the entry, from 1; 0 is the whole row.
     pub attribute: i16,
 }
 
@@ -29,6 +29,11 @@ pub enum Origin<'t> {
 impl<'t> QueryNode<'t> {
     /// The column that this node names, if it is one and not a whole row.
     pub fn column(self) -> Option<ColumnReference> {
+        self.named().filter(|column| column.attribute > 0)
+    }
+
+    /// The column or whole row that this node names, if it is one.
+    pub fn named(self) -> Option<ColumnReference> {
         if self.tag() != pg_sys::NodeTag::T_Var {
             return None;
         }
@@ -36,7 +41,7 @@ impl<'t> QueryNode<'t> {
         let level = usize::try_from(var.varlevelsup).ok()?;
         #[allow(clippy::useless_conversion)]
         let entry = i32::try_from(var.varno).ok()?;
-        (var.varattno > 0).then_some(ColumnReference { level, entry, attribute: var.varattno })
+        Some(ColumnReference { level, entry, attribute: var.varattno })
     }
 
     /// Whether this is an expression that only hands on, chooses or gathers values of its children.
@@ -79,6 +84,19 @@ impl<'t> QueryView<'t> {
             pg_sys::RTEKind::RTE_GROUP => nth(entry.groupexprs, column.attribute),
             _ => Origin::Other,
         }
+    }
+
+    /// What stands behind a column, or behind each column of a whole row.
+    pub fn origins(self, column: ColumnReference) -> Vec<Origin<'t>> {
+        if column.attribute == 0 {
+            let index = usize::try_from(column.entry).unwrap_or(0).checked_sub(1);
+            let entry = index.and_then(|index| nodes(self.query().rtable).get(index).copied());
+            let entry = entry.map(|entry| entry.cast::<pg_sys::RangeTblEntry>());
+            if let Some(join) = entry.filter(|entry| entry.rtekind == pg_sys::RTEKind::RTE_JOIN) {
+                return nodes(join.joinaliasvars).into_iter().map(Origin::Node).collect();
+            }
+        }
+        vec![self.origin(column)]
     }
 
     /// The expression of a result column, from 1; `None` for UNION and the like.

@@ -4,10 +4,22 @@ use crate::error::{Refusal, StageResult, State};
 use pgrx::pg_sys;
 use std::ffi::{CStr, CString};
 
+struct Parameter {
+    type_oid: pg_sys::Oid,
+    /// Value and its text; `None` is NULL.
+    value: Option<(pg_sys::Datum, String)>,
+}
+
+impl Parameter {
+    fn text(&self) -> Option<&str> {
+        self.value.as_ref().map(|(_, text)| text.as_str())
+    }
+}
+
 /// The parameters of one statement: types and values in order of their numbers.
 #[derive(Default)]
 pub struct Parameters {
-    values: Vec<(pg_sys::Oid, pg_sys::Datum, String)>,
+    values: Vec<Parameter>,
 }
 
 impl Parameters {
@@ -15,27 +27,42 @@ impl Parameters {
     ///
     /// A text that the type does not accept is PostgreSQL's own error, of class 22.
     pub fn add(&mut self, type_oid: pg_sys::Oid, text: String) -> StageResult<usize> {
-        let known = self.values.iter().position(|(known, _, value)| *known == type_oid && *value == text);
-        if let Some(index) = known {
-            return Ok(index + 1);
+        if let Some(number) = self.known(type_oid, Some(&text)) {
+            return Ok(number);
         }
         let value =
             CString::new(text.as_str()).map_err(|_| Refusal::new(State::Argument, "a claim holds a zero byte"))?;
         let (function, parameter) = input(type_oid);
         // SAFETY: the type's own input function on a NUL-terminated text; the value lives in the section's memory.
         let datum = unsafe { pg_sys::OidInputFunctionCall(function, value.as_ptr().cast_mut(), parameter, -1) };
-        self.values.push((type_oid, datum, text));
+        self.values.push(Parameter { type_oid, value: Some((datum, text)) });
         Ok(self.values.len())
+    }
+
+    /// Adds a NULL of `type_oid` and returns its number, from 1. An equal one is used again.
+    pub fn add_null(&mut self, type_oid: pg_sys::Oid) -> usize {
+        self.known(type_oid, None).unwrap_or_else(|| {
+            self.values.push(Parameter { type_oid, value: None });
+            self.values.len()
+        })
+    }
+
+    fn known(&self, type_oid: pg_sys::Oid, text: Option<&str>) -> Option<usize> {
+        let index = self.values.iter().position(|known| known.type_oid == type_oid && known.text() == text);
+        index.map(|index| index + 1)
     }
 
     /// The types in order.
     pub fn types(&self) -> Vec<pg_sys::Oid> {
-        self.values.iter().map(|(type_oid, _, _)| *type_oid).collect()
+        self.values.iter().map(|parameter| parameter.type_oid).collect()
     }
 
     /// (type name, value as text) in order, for `ask_dry_run`.
     pub fn shown(&self) -> Vec<(String, String)> {
-        self.values.iter().map(|(type_oid, _, text)| (type_name(*type_oid), text.clone())).collect()
+        self.values
+            .iter()
+            .map(|parameter| (type_name(parameter.type_oid), parameter.text().unwrap_or("NULL").to_owned()))
+            .collect()
     }
 
     /// PostgreSQL's form; every value is a constant for the planner.
@@ -45,11 +72,11 @@ impl Parameters {
         let list = unsafe { pg_sys::makeParamList(count) };
         // SAFETY: as above.
         let entries = unsafe { (*list).params.as_mut_slice(self.values.len()) };
-        for (entry, (type_oid, datum, _)) in entries.iter_mut().zip(&self.values) {
-            entry.value = *datum;
-            entry.isnull = false;
+        for (entry, parameter) in entries.iter_mut().zip(&self.values) {
+            entry.value = parameter.value.as_ref().map_or(pg_sys::Datum::from(0), |(datum, _)| *datum);
+            entry.isnull = parameter.value.is_none();
             entry.pflags = u16::try_from(pg_sys::PARAM_FLAG_CONST).unwrap_or(1);
-            entry.ptype = *type_oid;
+            entry.ptype = parameter.type_oid;
         }
         list
     }

@@ -22,6 +22,15 @@ use std::rc::Rc;
 #[cfg(feature = "pg_test")]
 pub(crate) use walk::admit as walk_tree;
 
+/// What the fences compare with.
+#[derive(Clone, Copy)]
+pub enum Claims<'p> {
+    /// A verified principal's claims.
+    Of(&'p Principal),
+    /// None yet: a statement is to be proved, not run. The fences compare with NULL and let no row through.
+    Unknown,
+}
+
 /// One common table expression of ours and what the proof must find in it.
 pub struct Fence {
     /// Its name in the skeleton.
@@ -52,7 +61,7 @@ pub fn attach<'c>(
     confinement: &'c Confinement<'c>,
     gated: &Gated,
     plane: &Plane,
-    principal: &Principal,
+    claims: Claims<'_>,
 ) -> StageResult<Attached<'c>> {
     let untrusted = parse::parse_one(confinement, gated.sql())?;
     let named = admit(plane, untrusted)?;
@@ -64,7 +73,7 @@ pub fn attach<'c>(
         .with_detail("AUDIT: gate and raw tree name different relations"));
     }
     let mut parameters = Parameters::default();
-    let (fences, skeleton) = skeleton::build(&named.targets, principal, &mut parameters)?;
+    let (fences, skeleton) = skeleton::build(&named.targets, claims, &mut parameters)?;
     let shown = skeleton::show(&skeleton, gated.sql());
     let grafted = parse::graft(confinement, &skeleton, untrusted, &shown)?;
     Ok(Attached { grafted, fences, parameters, shown })

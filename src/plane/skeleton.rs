@@ -1,9 +1,9 @@
 //! The trusted skeleton: one common table expression per plane relation, holding the columns and rows of the plane.
 
-use super::Fence;
+use super::{Claims, Fence};
 use crate::catalog::plane::{PlaneRelation, ScopeBinding};
 use crate::error::{Refusal, StageResult};
-use crate::identity::principal::{Claim, Principal};
+use crate::identity::principal::Claim;
 use crate::pgx::parse::quote_identifier;
 use crate::pgx::query::{BaseScan, ScanCondition};
 use crate::pgx::values::{self, Parameters};
@@ -16,13 +16,13 @@ const PLACEHOLDER: &str = "SELECT 1";
 /// The fences and the skeleton's text, with `PLACEHOLDER` as its derived table.
 pub(super) fn build(
     targets: &BTreeMap<String, Rc<PlaneRelation>>,
-    principal: &Principal,
+    claims: Claims<'_>,
     parameters: &mut Parameters,
 ) -> StageResult<(Vec<Fence>, String)> {
     let mut fences = Vec::with_capacity(targets.len());
     let mut expressions = Vec::with_capacity(targets.len());
     for (name, relation) in targets {
-        let (conditions, text) = scope(relation, principal, parameters)?;
+        let (conditions, text) = scope(relation, claims, parameters)?;
         let columns: Vec<String> = relation.columns.iter().map(|column| quote_identifier(&column.name)).collect();
         expressions.push(format!(
             "{} AS NOT MATERIALIZED (SELECT {} FROM {}.{}{text})",
@@ -52,13 +52,13 @@ pub(super) fn show(skeleton: &str, sql: &str) -> String {
 
 fn scope(
     relation: &PlaneRelation,
-    principal: &Principal,
+    claims: Claims<'_>,
     parameters: &mut Parameters,
 ) -> StageResult<(Vec<ScanCondition>, String)> {
     let mut conditions = Vec::with_capacity(relation.scope.len());
     let mut texts = Vec::with_capacity(relation.scope.len());
     for binding in &relation.scope {
-        let parameter = bind(binding, principal, parameters)?;
+        let parameter = bind(binding, claims, parameters)?;
         let column = quote_identifier(&binding.column.name);
         texts.push(if binding.is_list() {
             format!("{column} OPERATOR(pg_catalog.=) ANY (${parameter})")
@@ -81,21 +81,21 @@ fn scope(
     Ok((conditions, text))
 }
 
-fn bind(binding: &ScopeBinding, principal: &Principal, parameters: &mut Parameters) -> StageResult<usize> {
+fn bind(binding: &ScopeBinding, claims: Claims<'_>, parameters: &mut Parameters) -> StageResult<usize> {
+    let type_oid = if binding.is_list() {
+        values::array_type(binding.base_type)
+            .ok_or_else(|| Refusal::proof("a scope column's type has no array type"))?
+    } else {
+        binding.base_type
+    };
+    let Claims::Of(principal) = claims else { return Ok(parameters.add_null(type_oid)) };
     let claim = principal
         .claim(&binding.claim)
         .ok_or_else(|| Refusal::identity(format!("the principal has no claim {}", binding.claim)))?;
     match (binding.is_list(), claim) {
-        (false, Claim::Scalar(value)) => parameters.add(binding.base_type, value),
+        (false, Claim::Scalar(value)) => parameters.add(type_oid, value),
         (false, Claim::List(_)) => Err(Refusal::identity(format!("the claim {} is a list", binding.claim))),
-        (true, claim) => {
-            let values = match claim {
-                Claim::Scalar(value) => vec![value],
-                Claim::List(values) => values,
-            };
-            let array = values::array_type(binding.base_type)
-                .ok_or_else(|| Refusal::proof("a scope column's type has no array type"))?;
-            parameters.add(array, values::array_literal(&values))
-        }
+        (true, Claim::Scalar(value)) => parameters.add(type_oid, values::array_literal(&[value])),
+        (true, Claim::List(values)) => parameters.add(type_oid, values::array_literal(&values)),
     }
 }

@@ -27,6 +27,11 @@ impl<'t> QueryView<'t> {
         self.0.cast()
     }
 
+    /// Tells queries of one tree apart.
+    pub fn address(self) -> usize {
+        self.as_pointer().addr()
+    }
+
     /// The shape beside the expressions.
     pub fn shape(self) -> QueryShape {
         let query = self.query();
@@ -71,7 +76,24 @@ impl<'t> QueryView<'t> {
         skip_expressions: bool,
         visitor: &mut dyn FnMut(QueryNode<'t>) -> StageResult<()>,
     ) -> StageResult<()> {
-        let mut flags = pg_sys::QTW_EXAMINE_RTES_BEFORE | pg_sys::QTW_EXAMINE_SORTGROUP;
+        self.walk(pg_sys::QTW_EXAMINE_RTES_BEFORE | pg_sys::QTW_EXAMINE_SORTGROUP, skip_expressions, visitor)
+    }
+
+    /// As `children`, but for the columns that joins could give and sort clauses: only what an expression names.
+    pub fn named_children(
+        self,
+        skip_expressions: bool,
+        visitor: &mut dyn FnMut(QueryNode<'t>) -> StageResult<()>,
+    ) -> StageResult<()> {
+        self.walk(pg_sys::QTW_IGNORE_JOINALIASES, skip_expressions, visitor)
+    }
+
+    fn walk(
+        self,
+        mut flags: u32,
+        skip_expressions: bool,
+        visitor: &mut dyn FnMut(QueryNode<'t>) -> StageResult<()>,
+    ) -> StageResult<()> {
         if skip_expressions {
             flags |= pg_sys::QTW_IGNORE_CTE_SUBQUERIES;
         }
