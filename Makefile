@@ -2,14 +2,14 @@
 # and each target starts throwaway servers of its own on unix sockets. Root or sudo is needed once, for compilers.
 
 PYTHON := .tools/venv/bin/python
-SUITES := unit pg regress analytics attacks wire docs
+SUITES := unit pg regress analytics attacks standin words wire docs
 
 .PHONY: help setup build test $(SUITES:%=test-%) demo demo-shell bench lint format clean
 
 help:
 	@echo 'make test        every suite; `make test-<suite>` for one of: $(SUITES)'
 	@echo 'make demo        the restaurant group, step by step; `make demo-shell` for a psql prompt on it'
-	@echo 'make bench       one table of measurements, some twelve minutes'
+	@echo 'make bench       tables of measurements, some fifteen minutes'
 	@echo 'make build       the extension, installed into .tools/pg15'
 	@echo 'make lint        formatting and clippy, warnings are errors'
 	@echo 'make clean       build results; `rm -rf .tools` for the rest'
@@ -30,7 +30,10 @@ test-unit: setup
 test-pg: setup
 	@tools/run-suites.sh pg
 
-test-regress test-analytics test-attacks test-wire test-docs: test-%: build
+test-standin: setup
+	@tools/run-suites.sh standin
+
+test-regress test-analytics test-attacks test-words test-wire test-docs: test-%: build
 	@tools/run-suites.sh $*
 
 demo: build
@@ -44,7 +47,7 @@ bench: build
 
 lint: setup
 	cargo fmt --check
-	cargo clippy --all-targets --no-default-features -- -D warnings
+	cargo clippy --all-targets --no-default-features --features http -- -D warnings
 	cargo clippy --lib --features pg_test -- -D warnings
 
 format:

@@ -33,9 +33,12 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 
 from cluster import Cluster  # noqa: E402
+from standin import Script, Standin  # noqa: E402
 
 DATABASE = "shop"
-PAGES = ["README.md", "docs/how-it-works.md", "docs/threat-model.md", "docs/reference.md", "docs/operations.md"]
+PAGES = ["README.md", "docs/how-it-works.md", "docs/threat-model.md", "docs/models.md", "docs/reference.md", "docs/operations.md"]
+# What the stand-in for a model answers: it stands where Amazon Bedrock would.
+SCRIPT = ROOT / "docs" / "questions.json"
 PYTHON_SECONDS = 60
 
 
@@ -213,7 +216,7 @@ def main() -> int:
     forgotten = sorted({str(p.relative_to(ROOT)) for p in (ROOT / "docs").glob("*.md")} - set(PAGES))
     if forgotten:
         raise SystemExit(f"pages that nobody runs: {', '.join(forgotten)}")
-    with Cluster(settings={}) as cluster:
+    with Standin(**Script.load(SCRIPT)) as standin, Cluster(settings={}, environment=standin.environment()) as cluster:
         # A context dated before the server's start is refused, and its date has whole seconds.
         time.sleep(1.1)
         run = Run(cluster, options.verbose)

@@ -2,12 +2,12 @@
 
 -- The three entry points. SECURITY DEFINER: they read keys and principals that no caller may read. Not STRICT: a NULL
 -- context is a refusal, not a NULL answer.
-CREATE FUNCTION @extschema@.ask(context jsonb, question text DEFAULT NULL, sql text DEFAULT NULL) RETURNS jsonb
+CREATE FUNCTION @extschema@.ask(context jsonb, question text DEFAULT NULL, sql text DEFAULT NULL, conversation uuid DEFAULT NULL) RETURNS jsonb
 LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT SECURITY DEFINER SET search_path = pg_catalog, pg_temp COST 10000
 AS 'MODULE_PATHNAME', 'ask_wrapper';
-REVOKE ALL ON FUNCTION @extschema@.ask(jsonb, text, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION @extschema@.ask(jsonb, text, text) TO splitplane_caller;
-COMMENT ON FUNCTION @extschema@.ask(jsonb, text, text) IS 'Answers a question or an LLM''s SQL from the rows of the signed tenant context, as one JSON document.';
+REVOKE ALL ON FUNCTION @extschema@.ask(jsonb, text, text, uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.ask(jsonb, text, text, uuid) TO splitplane_caller;
+COMMENT ON FUNCTION @extschema@.ask(jsonb, text, text, uuid) IS 'Answers a question or an LLM''s SQL from the rows of the signed tenant context, as one JSON document.';
 
 CREATE FUNCTION @extschema@.ask_rows(context jsonb, question text DEFAULT NULL, sql text DEFAULT NULL) RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT SECURITY DEFINER SET search_path = pg_catalog, pg_temp COST 10000
@@ -94,6 +94,14 @@ CREATE FUNCTION splitplane._server_problems(OUT severity text, OUT object text, 
 LANGUAGE c STABLE PARALLEL UNSAFE ROWS 4
 AS 'MODULE_PATHNAME', '_server_problems_wrapper';
 REVOKE ALL ON FUNCTION splitplane._server_problems() FROM PUBLIC;
+
+-- SECURITY DEFINER: it reads the plane's configuration and calls the model as `ask` does.
+CREATE FUNCTION splitplane.validate(questions text[], OUT question text, OUT verdict text, OUT reason text, OUT message text) RETURNS SETOF record
+LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT SECURITY DEFINER SET search_path = pg_catalog, pg_temp ROWS 10
+AS 'MODULE_PATHNAME', 'validate_wrapper';
+REVOKE ALL ON FUNCTION splitplane.validate(text[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.validate(text[]) TO splitplane_admin;
+COMMENT ON FUNCTION splitplane.validate(text[]) IS 'What layer 2 says of each question; nothing is run.';
 
 -- SECURITY DEFINER: it opens the sealed secret of the key, which not even an administrator may read.
 CREATE FUNCTION splitplane.sign(key_id text, tenant text, business text DEFAULT '', subject text DEFAULT '', payload text DEFAULT '') RETURNS jsonb

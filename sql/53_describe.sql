@@ -1,31 +1,35 @@
 -- describe: the plane as a model is shown it. Plane names only: no schema, no hidden column, no scope, no row.
 
 -- A type as one would write it in a query; enums by their labels, domains by what they are made of, so that no name from
--- outside the plane is shown.
+-- outside the plane is shown. PL/pgSQL, which keeps its plans, here and below: a question in words reads all this each time.
 CREATE FUNCTION splitplane._describe_type(type_id oid, type_modifier integer) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT CASE
+BEGIN
+    RETURN (SELECT CASE
         WHEN t.typtype = 'd' THEN splitplane._describe_type(t.typbasetype, t.typtypmod)
         WHEN t.typtype = 'e' THEN
             (SELECT 'enum (' || string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder) || ')' FROM pg_enum AS e WHERE e.enumtypid = t.oid)
         WHEN t.typsubscript = 'array_subscript_handler'::regproc THEN splitplane._describe_type(t.typelem, type_modifier) || '[]'
         ELSE format_type(t.oid, type_modifier)
     END
-    FROM pg_type AS t WHERE t.oid = type_id
+    FROM pg_type AS t WHERE t.oid = type_id);
+END
 $$;
 REVOKE ALL ON FUNCTION splitplane._describe_type(oid, integer) FROM PUBLIC;
 
 -- One line, whatever the comment holds: a line break would let a comment pose as a line of the description.
 CREATE FUNCTION splitplane._describe_comment(comment text) RETURNS text
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT coalesce(' -- ' || nullif(btrim(regexp_replace(comment, '[[:cntrl:][:space:]]+', ' ', 'g')), ''), '')
+BEGIN
+    RETURN coalesce(' -- ' || nullif(btrim(regexp_replace(comment, '[[:cntrl:][:space:]]+', ' ', 'g')), ''), '');
+END
 $$;
 REVOKE ALL ON FUNCTION splitplane._describe_comment(text) FROM PUBLIC;
 
 -- One row for each table and function of the plane, in the order of describe(); refers_to names the tables that a table's
--- foreign keys lead to. PL/pgSQL keeps its plan, and a question in words reads this each time.
+-- foreign keys lead to.
 CREATE FUNCTION splitplane._describe_parts() RETURNS TABLE (kind text, name text, text text, refers_to text[])
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -40,10 +44,16 @@ BEGIN
     ),
     column_lines AS (
         SELECT a.attrelid AS relation,
-               string_agg(format(E'\n  %I %s%s%s', a.attname, splitplane._describe_type(a.atttypid, a.atttypmod),
+               string_agg(format(E'\n  %I %s%s%s', a.attname,
+                                 -- The two functions are for those that need them; most columns do not.
+                                 CASE WHEN t.typtype = 'b' AND t.typsubscript <> 'array_subscript_handler'::regproc THEN format_type(a.atttypid, a.atttypmod)
+                                      ELSE splitplane._describe_type(a.atttypid, a.atttypmod) END,
                                  CASE WHEN a.attnotnull THEN ' not null' ELSE '' END,
-                                 splitplane._describe_comment(col_description(a.attrelid, a.attnum))), '' ORDER BY a.attnum) AS lines
-        FROM plane_columns AS p JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum = p.attnum
+                                 CASE WHEN d.description IS NOT NULL THEN splitplane._describe_comment(d.description) END), '' ORDER BY a.attnum) AS lines
+        FROM plane_columns AS p
+        JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum = p.attnum
+        JOIN pg_type AS t ON t.oid = a.atttypid
+        LEFT JOIN pg_description AS d ON d.objoid = a.attrelid AND d.classoid = 'pg_class'::regclass AND d.objsubid = a.attnum
         WHERE p.visible
         GROUP BY a.attrelid
     ),
@@ -101,7 +111,8 @@ REVOKE ALL ON FUNCTION splitplane._describe_parts() FROM PUBLIC;
 CREATE FUNCTION splitplane.describe() RETURNS text
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT coalesce(string_agg(p.text, E'\n' ORDER BY p.kind <> 'table', p.text), '') FROM splitplane._describe_parts() AS p
+    SELECT coalesce(string_agg(p.text, E'\n' ORDER BY p.position), '')
+    FROM splitplane._describe_parts() WITH ORDINALITY AS p(kind, name, text, refers_to, position)
 $$;
 REVOKE ALL ON FUNCTION splitplane.describe() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.describe() TO splitplane_admin;

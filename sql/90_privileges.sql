@@ -12,7 +12,7 @@ BEGIN
         FROM pg_catalog.pg_proc AS p CROSS JOIN pg_catalog.aclexplode(p.proacl) AS g
         WHERE g.grantee <> p.proowner
           AND (p.pronamespace = 'splitplane'::pg_catalog.regnamespace
-               OR p.oid IN ('@extschema@.ask(jsonb, text, text)'::pg_catalog.regprocedure, '@extschema@.ask_rows(jsonb, text, text)'::pg_catalog.regprocedure,
+               OR p.oid IN ('@extschema@.ask(jsonb, text, text, uuid)'::pg_catalog.regprocedure, '@extschema@.ask_rows(jsonb, text, text)'::pg_catalog.regprocedure,
                             '@extschema@.ask_dry_run(jsonb, text, text)'::pg_catalog.regprocedure))
         UNION
         SELECT 'SCHEMA splitplane', g.grantee

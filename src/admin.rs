@@ -3,6 +3,7 @@
 use crate::catalog::{key_file, register, requirements};
 use crate::error::{Refusal, StageResult, State};
 use crate::identity::{self, SigningRequest, seal};
+use crate::meaning;
 use crate::pgx::catch::raise;
 use crate::pgx::{invalidation, server};
 use crate::settings;
@@ -85,4 +86,23 @@ fn sign(
         Ok(identity::sign(&request).into_iter().map(|(name, value)| (name, serde_json::Value::String(value))).collect())
     };
     pgrx::JsonB(or_raise(signed()))
+}
+
+/// What layer 2 says of each question.
+#[pg_extern(sql = false)]
+#[allow(clippy::type_complexity)]
+fn validate(
+    questions: Option<Vec<Option<String>>>,
+) -> TableIterator<
+    'static,
+    (name!(question, String), name!(verdict, Option<String>), name!(reason, String), name!(message, String)),
+> {
+    let missing = || Refusal::new(State::Argument, "questions must be an array without NULL");
+    let validated = questions
+        .ok_or_else(missing)
+        .and_then(|questions| questions.into_iter().collect::<Option<Vec<String>>>().ok_or_else(missing))
+        .and_then(meaning::validate);
+    TableIterator::new(or_raise(validated).into_iter().map(|validated| {
+        (validated.question, validated.verdict.map(str::to_owned), validated.reason, validated.message)
+    }))
 }

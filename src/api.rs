@@ -1,22 +1,24 @@
 //! The SQL surface: checks the arguments and calls the stages in order.
 //!
-//!     SignedContext --verify--> Principal --gate--> Gated --attach--> Attached --prove--> Proven --run--> Rows
+//!     SignedContext --verify--> Principal --understand--> UntrustedSql --gate--> Gated --attach--> Attached --prove-->
+//!     Proven --run--> Rows
 
 use crate::catalog::plane::Plane;
 use crate::catalog::{current_plane, register, requirements};
 use crate::error::{Refusal, StageResult, State};
 use crate::execute;
 use crate::gate::{self, GateError, GateErrorKind, Gated, Limits};
-use crate::guard;
+use crate::guard::{self, ProofFacts};
 use crate::identity::principal::Principal;
 use crate::identity::{ContextError, Policy, SignedContext};
-use crate::pgx::run::{Caps, Sink, TupleRows};
-use crate::pgx::{parse, server, values};
+use crate::meaning::{Asked, Declined, Outcome, Source, Told, Understood, UntrustedSql};
+use crate::pgx::run::{Caps, JsonRows, Sink, TupleRows};
+use crate::pgx::{catch, parse, server, values};
 use crate::plane::{self, Claims};
 use crate::{document, settings, shared};
 use pgrx::pg_sys;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The arguments of the three entry points.
 pub struct Request {
@@ -26,9 +28,11 @@ pub struct Request {
     pub question: Option<String>,
     /// SQL that an LLM outside wrote.
     pub sql: Option<String>,
+    /// Id of the conversation that the question belongs to.
+    pub conversation: Option<String>,
 }
 
-/// Microseconds by stage, in the order of the call.
+/// Microseconds by stage, in the order of the call. A stage that was entered again is summed up.
 #[derive(Debug, Default, Clone)]
 pub struct Timings(pub Vec<(&'static str, f64)>);
 
@@ -46,8 +50,17 @@ impl Stopwatch {
 
     fn lap(&mut self, stage: &'static str) {
         let now = Instant::now();
-        self.timings.0.push((stage, now.duration_since(self.last).as_secs_f64() * 1e6));
+        let spent = now.duration_since(self.last).as_secs_f64() * 1e6;
         self.last = now;
+        match self.timings.0.iter_mut().find(|(known, _)| *known == stage) {
+            Some((_, sum)) => *sum += spent,
+            None => self.timings.0.push((stage, spent)),
+        }
+    }
+
+    /// When the call's deadline passes.
+    fn deadline(&self) -> Instant {
+        self.started + Duration::from_millis(u64::try_from(settings::deadline()).unwrap_or(0))
     }
 
     /// Milliseconds that are left of the call's deadline, at least one.
@@ -62,34 +75,85 @@ impl Stopwatch {
     }
 }
 
-/// A request that passed layer 1 and the gate.
-struct Admitted {
+/// A request that passed layer 1.
+struct Call {
     principal: Rc<Principal>,
-    plane: Rc<Plane>,
-    gated: Gated,
+    asked: Asked,
+    sql: Option<String>,
     watch: Stopwatch,
+    /// Whether the last attempt got as far as planning, which runs functions: from there an error may quote a value.
+    touched_values: bool,
+}
+
+/// What became of a call that did not fail.
+enum Answer<T> {
+    /// This SQL gave it.
+    Given(UntrustedSql, T),
+    /// A message instead of an answer.
+    Declined(Declined),
+}
+
+/// What one run of a statement gave.
+struct Rows {
+    columns: Vec<(String, String)>,
+    rows: JsonRows,
+    facts: ProofFacts,
 }
 
 /// Answers with one JSON document.
 pub fn ask(request: Request) -> StageResult<String> {
-    let Admitted { principal, plane, gated, mut watch } = admit(request)?;
+    let mut call = verified(request)?;
     let caps = Caps { rows: settings::max_rows(), bytes: settings::max_bytes() };
-    let (columns, rows) = execute::confined(&plane, Rc::clone(&principal), watch.left(), |confinement| {
-        let attached = plane::attach(confinement, &gated, &plane, Claims::Of(&principal))?;
-        watch.lap("attach");
-        let analysed = parse::analyse(attached.grafted, &attached.parameters)?;
-        let columns = named_types(&analysed.query().columns());
-        let proven = guard::prove(analysed, &attached.fences, &plane)?;
-        watch.lap("prove");
-        let planned = execute::plan(proven, &attached.parameters)?;
-        watch.lap("plan");
-        let mut sink = Sink::json(caps);
-        execute::run(planned, &mut sink)?;
-        watch.lap("run");
-        Ok((columns, sink.into_json()?))
+    let answer = answer(&mut call, |call, plane, gated| {
+        let Call { principal, watch, touched_values, .. } = call;
+        execute::confined(plane, Rc::clone(principal), watch.left(), |confinement| {
+            let attached = plane::attach(confinement, gated, plane, Claims::Of(principal))?;
+            watch.lap("attach");
+            let analysed = parse::analyse(attached.grafted, &attached.parameters)?;
+            let columns = named_types(&analysed.query().columns());
+            let proven = guard::prove(analysed, &attached.fences, plane)?;
+            let facts = proven.facts().clone();
+            watch.lap("prove");
+            *touched_values = true;
+            let planned = execute::plan(proven, &attached.parameters)?;
+            watch.lap("plan");
+            let mut sink = Sink::json(caps);
+            execute::run(planned, &mut sink)?;
+            watch.lap("run");
+            Ok(Rows { columns, rows: sink.into_json()?, facts })
+        })
     })?;
-    watch.lap("encode");
-    Ok(document::answered(&columns, &rows, gated.sql(), &watch.finish()))
+    call.watch.lap("encode");
+    let Call { mut asked, mut watch, .. } = call;
+    match answer {
+        Answer::Declined(declined) => {
+            // A question that was asked back belongs to the conversation; one that was turned away does not.
+            if declined.outcome == Outcome::Clarify {
+                asked.keep(None)?;
+            }
+            Ok(document::declined(&declined, &asked, &watch.finish()))
+        }
+        Answer::Given(sql, Rows { columns, rows, facts }) => {
+            let told = if sql.source() == Source::VerifiedQuery {
+                None
+            } else {
+                let told = asked.narrate(&Told {
+                    sql: sql.text(),
+                    columns: columns.iter().map(|(name, _)| name.clone()).collect(),
+                    rows: &rows.text,
+                    count: rows.count,
+                    truncated: rows.truncated,
+                    is_aggregate: facts.is_aggregate,
+                    is_private: !facts.private.is_empty(),
+                })?;
+                watch.lap("narrate");
+                told
+            };
+            asked.keep(Some(sql.text()))?;
+            let answered = document::Answered { columns: &columns, rows: &rows, sql: &sql, answer: told.as_deref() };
+            Ok(document::answered(&answered, &asked, &watch.finish()))
+        }
+    }
 }
 
 /// Answers with typed rows, converted to the caller's column definition list.
@@ -98,75 +162,128 @@ pub fn ask_rows(
     columns: &[(pg_sys::Oid, i32)],
     memory: pg_sys::MemoryContext,
 ) -> StageResult<TupleRows> {
-    let Admitted { principal, plane, gated, watch } = admit(request)?;
+    let mut call = verified(request)?;
     let caps = Caps { rows: settings::max_rows(), bytes: settings::max_bytes() };
-    execute::confined(&plane, Rc::clone(&principal), watch.left(), |confinement| {
-        let attached = plane::attach(confinement, &gated, &plane, Claims::Of(&principal))?;
-        let analysed = parse::analyse(attached.grafted, &attached.parameters)?;
-        analysed.coerce_columns(columns)?;
-        let proven = guard::prove(analysed, &attached.fences, &plane)?;
-        let planned = execute::plan(proven, &attached.parameters)?;
-        let mut sink = Sink::tuples(caps, memory);
-        execute::run(planned, &mut sink)?;
-        sink.into_tuples()
-    })
+    let answer = answer(&mut call, |call, plane, gated| {
+        let Call { principal, watch, touched_values, .. } = call;
+        execute::confined(plane, Rc::clone(principal), watch.left(), |confinement| {
+            let attached = plane::attach(confinement, gated, plane, Claims::Of(principal))?;
+            let analysed = parse::analyse(attached.grafted, &attached.parameters)?;
+            analysed.coerce_columns(columns)?;
+            let proven = guard::prove(analysed, &attached.fences, plane)?;
+            *touched_values = true;
+            let planned = execute::plan(proven, &attached.parameters)?;
+            let mut sink = Sink::tuples(caps, memory);
+            execute::run(planned, &mut sink)?;
+            sink.into_tuples()
+        })
+    })?;
+    match answer {
+        Answer::Given(_, rows) => Ok(rows),
+        // Rows cannot carry a message.
+        Answer::Declined(Declined { outcome, message, .. }) => {
+            Err(Refusal::new(State::Argument, format!("{}: {message}", outcome.as_str())))
+        }
+    }
 }
 
 /// Does everything but run, and shows what would have been run.
 pub fn ask_dry_run(request: Request) -> StageResult<String> {
-    let Admitted { principal, plane, gated, mut watch } = admit(request)?;
+    let mut call = verified(request)?;
     // Estimates and plans tell of every tenant's rows: they are for administrators.
     let is_administrator = server::role(c"splitplane_admin").is_some_and(server::session_is_member);
-    let shown = execute::confined(&plane, Rc::clone(&principal), watch.left(), |confinement| {
-        let attached = plane::attach(confinement, &gated, &plane, Claims::Of(&principal))?;
-        watch.lap("attach");
-        let analysed = parse::analyse(attached.grafted, &attached.parameters)?;
-        let columns = named_types(&analysed.query().columns());
-        let proven = guard::prove(analysed, &attached.fences, &plane)?;
-        let facts = proven.facts().clone();
-        watch.lap("prove");
-        let planned = execute::plan(proven, &attached.parameters)?;
-        watch.lap("plan");
-        Ok(document::DryRun {
-            plane_sql: attached.shown,
-            parameters: attached.parameters.shown(),
-            columns,
-            facts,
-            plan: is_administrator.then(|| planned.explain()),
+    let answer = answer(&mut call, |call, plane, gated| {
+        let Call { principal, watch, touched_values, .. } = call;
+        execute::confined(plane, Rc::clone(principal), watch.left(), |confinement| {
+            let attached = plane::attach(confinement, gated, plane, Claims::Of(principal))?;
+            watch.lap("attach");
+            let analysed = parse::analyse(attached.grafted, &attached.parameters)?;
+            let columns = named_types(&analysed.query().columns());
+            let proven = guard::prove(analysed, &attached.fences, plane)?;
+            let facts = proven.facts().clone();
+            watch.lap("prove");
+            *touched_values = true;
+            let planned = execute::plan(proven, &attached.parameters)?;
+            watch.lap("plan");
+            Ok(document::DryRun {
+                plane_sql: attached.shown,
+                parameters: attached.parameters.shown(),
+                columns,
+                facts,
+                plan: is_administrator.then(|| planned.explain()),
+            })
         })
     })?;
-    Ok(document::dry_run(&shown, gated.sql(), &watch.finish()))
+    let Call { asked, watch, .. } = call;
+    Ok(match answer {
+        Answer::Declined(declined) => document::declined(&declined, &asked, &watch.finish()),
+        Answer::Given(sql, shown) => document::dry_run(&shown, &sql, &asked, &watch.finish()),
+    })
 }
 
-fn admit(request: Request) -> StageResult<Admitted> {
+/// Layer 1.
+fn verified(request: Request) -> StageResult<Call> {
     let mut watch = Stopwatch::start();
     requirements::check()?;
-    let Request { context, question, sql } = request;
+    let Request { context, question, sql, conversation } = request;
     let context = context.ok_or_else(|| Refusal::new(State::Argument, "the context is NULL"))?;
     let payload = question
         .as_deref()
         .or(sql.as_deref())
         .ok_or_else(|| Refusal::new(State::Argument, "give a question, or the SQL that a model wrote (sql => ..)"))?;
-    let principal = verify(&context, payload)?;
-    let plane = current_plane()?;
+    let principal = Rc::new(verify(&context, payload)?);
+    // A closed plane refuses before any model is asked.
+    current_plane()?;
     watch.lap("verify");
-    let Some(sql) = sql else {
-        return Err(Refusal::new(
-            State::Unsafe,
-            "no model is configured to answer a question; give the SQL with sql => ..",
-        ));
-    };
+    let asked = Asked::new(Rc::clone(&principal), question, conversation, watch.deadline())?;
+    Ok(Call { principal, asked, sql, watch, touched_values: false })
+}
+
+/// Layer 2, the gate, and `attempt` for layer 3; SQL of the model's own is repaired and attempted again.
+fn answer<T>(
+    call: &mut Call,
+    mut attempt: impl FnMut(&mut Call, &Plane, &Gated) -> StageResult<T>,
+) -> StageResult<Answer<T>> {
+    let sql = call.sql.take();
+    let mut understood = call.asked.understand(sql)?;
+    if call.asked.is_question() {
+        call.watch.lap("understand");
+    }
+    let mut repairs_left = settings::model::max_repairs();
+    loop {
+        let sql = match understood {
+            Understood::Sql(sql) => sql,
+            Understood::Declined(declined) => {
+                catch::log(&format!("layer 2: {}: {}", declined.outcome.as_str(), declined.reason));
+                return Ok(Answer::Declined(declined));
+            }
+        };
+        // Read anew: waiting for a model takes time in which a DBA may have changed the plane.
+        let plane = current_plane()?;
+        call.touched_values = false;
+        let refusal = match gated(call, &plane, &sql).and_then(|gated| attempt(call, &plane, &gated)) {
+            Ok(value) => return Ok(Answer::Given(sql, value)),
+            Err(refusal) => refusal,
+        };
+        let Some(left) = repairs_left.checked_sub(1) else { return Err(refusal) };
+        repairs_left = left;
+        let Some(repaired) = call.asked.repair(&sql, &refusal, call.touched_values)? else { return Err(refusal) };
+        call.watch.lap("repair");
+        understood = repaired;
+    }
+}
+
+fn gated(call: &mut Call, plane: &Plane, sql: &UntrustedSql) -> StageResult<Gated> {
     let limits = Limits { max_bytes: settings::max_sql_bytes(), ..Limits::default() };
-    let principal = Rc::new(principal);
-    let gated = match gate::admit(&sql, &limits) {
-        Ok(gated) => gated,
-        Err(error) if error.kind() == GateErrorKind::Syntax => {
-            return Err(syntax_verdict(&plane, principal, watch.left(), &sql, error));
+    let gated = gate::admit(sql.text(), &limits).map_err(|error| {
+        if error.kind() == GateErrorKind::Syntax {
+            syntax_verdict(plane, Some(Rc::clone(&call.principal)), call.watch.left(), sql.text(), error)
+        } else {
+            from_gate(error)
         }
-        Err(error) => return Err(from_gate(error)),
-    };
-    watch.lap("gate");
-    Ok(Admitted { principal, plane, gated, watch })
+    })?;
+    call.watch.lap("gate");
+    Ok(gated)
 }
 
 /// What the gate could not read: PostgreSQL's parser, which nothing else follows here, tells wrong SQL (its own 42601)

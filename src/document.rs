@@ -2,6 +2,7 @@
 
 use crate::api::Timings;
 use crate::guard::ProofFacts;
+use crate::meaning::{Asked, Declined, Source, UntrustedSql};
 use crate::pgx::run::JsonRows;
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -21,29 +22,80 @@ pub struct DryRun {
     pub plan: Option<String>,
 }
 
+/// What an answered call says.
+pub struct Answered<'a> {
+    /// (name, type) of each result column.
+    pub columns: &'a [(String, String)],
+    /// The rows.
+    pub rows: &'a JsonRows,
+    /// The SQL that gave them.
+    pub sql: &'a UntrustedSql,
+    /// The answer in words.
+    pub answer: Option<&'a str>,
+}
+
 /// The document of an answered call. The rows are PostgreSQL's own JSON text and are not parsed here: numbers keep
 /// every digit.
-pub fn answered(columns: &[(String, String)], rows: &JsonRows, sql: &str, timings: &Timings) -> String {
-    let head = json!({
+pub fn answered(answered: &Answered<'_>, asked: &Asked, timings: &Timings) -> String {
+    let mut head = json!({
         "outcome": "answered",
         "query_id": Uuid::new_v4().to_string(),
-        "columns": columns_json(columns),
-        "row_count": rows.count,
-        "truncated": rows.truncated,
-        "sql": sql,
-        "source": "caller",
-        "answer": Value::Null,
+        "columns": columns_json(answered.columns),
+        "row_count": answered.rows.count,
+        "truncated": answered.rows.truncated,
+        "sql": answered.sql.text(),
+        "source": source(answered.sql),
+        "answer": answered.answer,
+        "usage": usage_json(asked),
         "timings_ms": timings_json(timings),
     });
+    name_conversation(&mut head, asked);
     let mut document = head.to_string();
     document.pop();
     // Writing to a String cannot fail.
-    let _ = write!(document, ",\"rows\":{}}}", rows.text);
+    let _ = write!(document, ",\"rows\":{}}}", answered.rows.text);
     document
 }
 
+/// The document of a question that was not answered: it asks back, or says why not.
+pub fn declined(declined: &Declined, asked: &Asked, timings: &Timings) -> String {
+    let mut document = json!({
+        "outcome": declined.outcome.as_str(),
+        "query_id": Uuid::new_v4().to_string(),
+        "message": declined.message,
+        "usage": usage_json(asked),
+        "timings_ms": timings_json(timings),
+    });
+    name_conversation(&mut document, asked);
+    document.to_string()
+}
+
+/// The conversation's id, in the documents of those calls that belong to one.
+fn name_conversation(document: &mut Value, asked: &Asked) {
+    if let (Some(id), Some(fields)) = (asked.conversation_id(), document.as_object_mut()) {
+        fields.insert("conversation".to_owned(), json!(id));
+    }
+}
+
+fn source(sql: &UntrustedSql) -> &'static str {
+    match sql.source() {
+        Source::Caller => "caller",
+        Source::Model => "model",
+        Source::VerifiedQuery => "verified_query",
+    }
+}
+
+fn usage_json(asked: &Asked) -> Value {
+    let tally = asked.tally();
+    json!({
+        "model_calls": tally.calls,
+        "input_tokens": tally.usage.input_tokens,
+        "output_tokens": tally.usage.output_tokens,
+    })
+}
+
 /// The document of a dry run.
-pub fn dry_run(shown: &DryRun, sql: &str, timings: &Timings) -> String {
+pub fn dry_run(shown: &DryRun, sql: &UntrustedSql, asked: &Asked, timings: &Timings) -> String {
     let parameters: Vec<Value> = shown
         .parameters
         .iter()
@@ -53,8 +105,9 @@ pub fn dry_run(shown: &DryRun, sql: &str, timings: &Timings) -> String {
     let mut document = json!({
         "outcome": "dry_run",
         "query_id": Uuid::new_v4().to_string(),
-        "sql": sql,
-        "source": "caller",
+        "sql": sql.text(),
+        "source": source(sql),
+        "usage": usage_json(asked),
         "plane_sql": shown.plane_sql,
         "parameters": parameters,
         "columns": columns_json(&shown.columns),

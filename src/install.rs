@@ -28,7 +28,8 @@ extension_sql_file!("../sql/51_protect.sql", name = "protect", requires = ["plan
 extension_sql_file!("../sql/52_functions.sql", name = "functions", requires = ["protect"]);
 extension_sql_file!("../sql/53_describe.sql", name = "describe", requires = ["functions"]);
 extension_sql_file!("../sql/54_questions.sql", name = "questions", requires = ["describe"]);
-extension_sql_file!("../sql/60_critical.sql", name = "critical", requires = ["questions"]);
+extension_sql_file!("../sql/55_conversations.sql", name = "conversations", requires = ["questions"]);
+extension_sql_file!("../sql/60_critical.sql", name = "critical", requires = ["conversations"]);
 extension_sql_file!("../sql/61_warnings.sql", name = "warnings", requires = ["critical"]);
 extension_sql_file!("../sql/62_relation_warnings.sql", name = "relation_warnings", requires = ["warnings"]);
 extension_sql_file!("../sql/90_privileges.sql", name = "privileges", requires = ["relation_warnings"], finalize);

@@ -24,6 +24,8 @@ mod guard;
 #[cfg(feature = "server")]
 mod install;
 #[cfg(feature = "server")]
+mod meaning;
+#[cfg(feature = "server")]
 mod pgx;
 #[cfg(feature = "server")]
 mod plane;

@@ -26,13 +26,13 @@ fn not_preloaded() -> Refusal {
 
 /// Contexts dated at or before this second are refused.
 pub fn horizon() -> StageResult<i64> {
-    let mut map = shared_map::lock().ok_or_else(not_preloaded)?;
+    let mut map = shared_map::LEDGER.lock().ok_or_else(not_preloaded)?;
     Ok(map.header().horizon)
 }
 
 /// Counts one use of a verified context, or refuses. `now` and `skew` in seconds.
 pub fn use_once(identity: &VerifiedIdentity, now: i64, skew: i64) -> StageResult<()> {
-    let mut map = shared_map::lock().ok_or_else(not_preloaded)?;
+    let mut map = shared_map::LEDGER.lock().ok_or_else(not_preloaded)?;
     if !replay::admits(map.header().horizon, identity.dated()) {
         return Err(Refusal::identity("x-amz-date is not after the replay horizon"));
     }

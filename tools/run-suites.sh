@@ -13,11 +13,13 @@ limit=1200
 
 suite() {
     case "$1" in
-        unit) exec cargo test --no-default-features --quiet ;;
+        unit) exec cargo test --no-default-features --features http --quiet ;;
         pg) exec "$python" tools/run_pg_tests.py ;;
         regress) exec "$python" pg_test/run_regress.py ;;
         analytics) exec "$python" pg_test/analytics/run.py ;;
         attacks) exec "$python" pg_test/attacks/run.py ;;
+        standin) exec "$python" -m pytest -q -p no:cacheprovider pg_test/standin ;;
+        words) exec "$python" -m pytest -q -p no:cacheprovider pg_test/words ;;
         wire) exec "$python" -m pytest -q -p no:cacheprovider pg_test/wire ;;
         docs) exec "$python" docs/run_examples.py ;;
         *) die "no suite is called $1" ;;

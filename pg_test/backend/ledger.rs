@@ -20,7 +20,7 @@ mod tests {
 
     impl Emptied {
         fn new(horizon: i64) -> Self {
-            let mut map = shared_map::lock().unwrap();
+            let mut map = shared_map::LEDGER.lock().unwrap();
             let kept = *map.header();
             map.remove_where(|_| true);
             *map.header() = shared_map::Header { horizon, swept: i64::MIN, durable: kept.durable };
@@ -30,7 +30,7 @@ mod tests {
 
     impl Drop for Emptied {
         fn drop(&mut self) {
-            if let Some(mut map) = shared_map::lock() {
+            if let Some(mut map) = shared_map::LEDGER.lock() {
                 map.remove_where(|_| true);
                 let durable = map.header().durable;
                 *map.header() = shared_map::Header { durable, ..self.0 };
@@ -170,12 +170,12 @@ mod tests {
         use_all(&contexts(0, settings::ledger_size(), now), now);
         let full = |clock: i64| shared::use_once(&identity("42", 1_000, now, 1), clock, SKEW).is_err();
         assert!(full(now + 400 - SKEW));
-        let swept = shared_map::lock().unwrap().header().swept;
+        let swept = shared_map::LEDGER.lock().unwrap().header().swept;
         assert_eq!(swept, now + 400 - SKEW);
         assert!(full(now + 400 - SKEW));
         // A clock that was set back does not sweep, and so forgets nothing.
         assert!(full(now));
-        assert_eq!(shared_map::lock().unwrap().header().swept, swept);
+        assert_eq!(shared_map::LEDGER.lock().unwrap().header().swept, swept);
     }
 
     #[pg_test]
@@ -207,7 +207,7 @@ mod tests {
         assert_accepted("ahead", shared::use_once(&identity("42", 2, now + 100, 1), now, SKEW));
         let kept = durable().unwrap();
         assert!(kept >= now + 100, "{kept} is before {}", now + 100);
-        assert_eq!(shared_map::lock().unwrap().header().durable, kept);
+        assert_eq!(shared_map::LEDGER.lock().unwrap().header().durable, kept);
         // Neither a lower date nor a refused context moves it; a higher one does.
         assert_accepted("less ahead", shared::use_once(&identity("42", 3, now + 50, 1), now, SKEW));
         assert_refused(
@@ -246,6 +246,6 @@ mod tests {
         for _ in 0..3 {
             assert!(shared::use_once(&identity("42", 1, now, 1), now, SKEW).is_err());
         }
-        assert!(shared_map::lock().is_some());
+        assert!(shared_map::LEDGER.lock().is_some());
     }
 }

@@ -110,7 +110,7 @@ SELECT function FROM splitplane.functions;
 SELECT splitplane.allow_function('public.nothing(int)');
 SELECT splitplane.allow_function(NULL);
 SELECT splitplane.allow_function('splitplane.claim(text)');
-SELECT splitplane.allow_function('public.ask(jsonb, text, text)');
+SELECT splitplane.allow_function('public.ask(jsonb, text, text, uuid)');
 SELECT splitplane.disallow_function('public.vat(numeric)');
 SELECT splitplane.disallow_function('public.vat(numeric)');
 SELECT function FROM splitplane.functions;

@@ -3,12 +3,10 @@
 
 mod allowlist;
 // Read by the answers to questions in words alone.
-#[allow(dead_code)]
 pub mod description;
 pub mod key_file;
 mod load;
 pub mod plane;
-#[allow(dead_code)]
 pub mod questions;
 pub mod register;
 pub mod requirements;

@@ -5,13 +5,14 @@
 use super::load::{current as current_plane, text, unreadable};
 use super::plane::Plane;
 use crate::error::StageResult;
+use crate::model::matching::{Catalogue, Known};
 use crate::pgx::lookup::Lookup;
 use std::cell::RefCell;
 use std::rc::Rc;
 
 /// A question with the SQL that answers it, proved when it was registered.
 #[derive(Debug, Clone)]
-pub struct VerifiedQuery {
+struct VerifiedQuery {
     /// Its name.
     pub name: String,
     /// The question in words.
@@ -35,13 +36,12 @@ pub struct MetricRow {
     pub synonyms: Vec<String>,
 }
 
-/// All that is registered, each list in order of the names.
-#[derive(Debug, Default)]
+/// All that is registered.
 pub struct Questions {
-    /// From `verify_query`.
-    pub queries: Vec<VerifiedQuery>,
     /// From `define_metric`.
     pub metrics: Vec<MetricRow>,
+    /// These and what `verify_query` registered, by what is asked.
+    pub catalogue: Catalogue,
 }
 
 thread_local! {
@@ -69,9 +69,29 @@ pub fn current() -> StageResult<Rc<Questions>> {
     if let Some(questions) = known {
         return Ok(questions);
     }
-    let questions = Rc::new(Questions { queries: queries()?, metrics: metrics()? });
+    let (queries, metrics) = (queries()?, metrics()?);
+    let catalogue = Catalogue::new(askable(&queries, &metrics));
+    let questions = Rc::new(Questions { metrics, catalogue });
     CACHE.with(|cache| *cache.borrow_mut() = Some((plane, Rc::clone(&questions))));
     Ok(questions)
+}
+
+fn askable(queries: &[VerifiedQuery], metrics: &[MetricRow]) -> Vec<Known> {
+    let queries = queries.iter().map(|query| Known {
+        name: query.name.clone(),
+        question: query.question.clone(),
+        sql: query.sql.clone(),
+        synonyms: query.synonyms.clone(),
+        is_metric: false,
+    });
+    let metrics = metrics.iter().map(|metric| Known {
+        name: metric.name.clone(),
+        question: metric.name.clone(),
+        sql: metric.sql.clone(),
+        synonyms: metric.synonyms.clone(),
+        is_metric: true,
+    });
+    queries.chain(metrics).collect()
 }
 
 fn queries() -> StageResult<Vec<VerifiedQuery>> {

@@ -1,7 +1,11 @@
 //! What the server must be for the fences to hold.
 
 use crate::error::{Refusal, StageResult, State};
+use crate::model::Provider;
+use crate::model::endpoint::Endpoint;
 use crate::pgx::server;
+use crate::settings;
+use crate::settings::model::Narrate;
 
 /// Oldest minor of each major without CVE-2026-116327, through which an error message carried a row past row-level
 /// security. `server_version_num` of each.
@@ -21,6 +25,12 @@ pub struct ServerProblem {
 
 /// Everything that is wrong with the server now.
 pub fn problems() -> Vec<ServerProblem> {
+    let mut found = server_problems();
+    found.extend(model_problems());
+    found
+}
+
+fn server_problems() -> Vec<ServerProblem> {
     let mut found = Vec::new();
     if !server::is_preloaded() {
         found.push(ServerProblem {
@@ -62,9 +72,51 @@ pub fn problems() -> Vec<ServerProblem> {
     found
 }
 
+/// What is configured about models and deserves a second look. None of it breaks isolation: layer 3 confines whatever a
+/// model writes.
+fn model_problems() -> Vec<ServerProblem> {
+    let warning =
+        |object, finding: &str, fix| ServerProblem { severity: "warning", object, finding: finding.to_owned(), fix };
+    let model = settings::model::model();
+    let mut found = Vec::new();
+    if !settings::model::validation_is_required() {
+        found.push(warning(
+            "splitplane.validation",
+            "Questions are answered without being validated: layer 2 is switched off.",
+            "ALTER SYSTEM SET splitplane.validation = 'required'; SELECT pg_reload_conf();",
+        ));
+    }
+    if model.provider != Provider::None
+        && !model.endpoint.is_empty()
+        && let Err(error) = Endpoint::parse(&model.endpoint)
+    {
+        found.push(warning(
+            "splitplane.endpoint",
+            &format!("The endpoint cannot be used: {error}."),
+            "-- ALTER SYSTEM SET splitplane.endpoint = 'https://..'; SELECT pg_reload_conf();",
+        ));
+    }
+    if model.provider == Provider::OpenAi && model.model.is_empty() {
+        found.push(warning(
+            "splitplane.model",
+            "The provider is openai and no model is named.",
+            "-- ALTER SYSTEM SET splitplane.model = '..'; SELECT pg_reload_conf();",
+        ));
+    }
+    if settings::model::narrate() == Narrate::Rows {
+        found.push(ServerProblem {
+            severity: "info",
+            object: "splitplane.narrate",
+            finding: "Rows of small results are sent to the model, so that it can answer in words.".to_owned(),
+            fix: "-- splitplane.narrate = 'aggregate' or 'off' sends less; private columns are never sent",
+        });
+    }
+    found
+}
+
 /// Refuses (55000) on a server that cannot hold the fences.
 pub fn check() -> StageResult<()> {
-    match problems().into_iter().find(|problem| problem.severity == "critical") {
+    match server_problems().into_iter().find(|problem| problem.severity == "critical") {
         None => Ok(()),
         Some(problem) => Err(Refusal::new(State::Unsafe, problem.finding.trim_end_matches('.').to_owned())),
     }

@@ -33,6 +33,8 @@ pub struct ProofFacts {
     /// Private columns that the statement touches, as `relation.column`: neither its rows nor an error over them may
     /// enter a prompt unless this is empty.
     pub private: Vec<String>,
+    /// Whether the outermost query of the untrusted text aggregates.
+    pub is_aggregate: bool,
 }
 
 impl<'c> Proven<'c> {
@@ -57,6 +59,7 @@ pub fn prove<'c>(analysed: Analysed<'c>, fences: &[Fence], plane: &Plane) -> Sta
     bounded::bound(analysed.query(), plane)?;
     let mut facts = walk::prove_tree(analysed.query(), plane)?;
     facts.private = private::touched(analysed.query(), fences)?;
+    facts.is_aggregate = analysed.query().answer_aggregates();
     let rewritten = analysed.rewrite()?;
     fences::prove_row_security(rewritten.query(), fences, plane)?;
     facts.relations = fences.iter().map(|fence| fence.relation.name.clone()).collect();

@@ -1,1 +1,247 @@
-//! (being written)
+//! Calls to models: which endpoint, signed or keyed how, in which form, and again when it may help.
+//!
+//! A [`Client`] is opened per set of settings and kept: it holds the pool of connections, the credentials, and what was
+//! learned of each model. Its futures may be dropped at any await and leave nothing half done; two calls of one client
+//! may run side by side on one thread. Secrets are read when a call is signed, marked as sensitive in its headers, and
+//! formatted nowhere.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio::time::sleep;
+use url::Url;
+
+use super::bedrock::{self, Bedrock};
+use super::guardrail::Guardrail;
+use super::http::{self, Response};
+use super::openai::{self, OpenAi};
+use super::{Dialect, Form, ModelError, ModelSettings, Prompt, Provider, Reply, StructuredOutput};
+use access::Access;
+
+mod access;
+mod retry;
+#[cfg(test)]
+mod tests;
+
+/// Model of Bedrock when none is configured.
+pub const DEFAULT_BEDROCK_MODEL: &str = "anthropic.claude-sonnet-4-20250514-v1:0";
+/// Most times that one request is sent.
+pub const MAX_ATTEMPTS: u32 = 3;
+
+/// What a model is called for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// A verdict on a question.
+    Validate,
+    /// SQL for a question.
+    Write,
+    /// An answer in words from rows.
+    Narrate,
+}
+
+/// A model endpoint, ready to be called.
+pub struct Client {
+    http: reqwest::Client,
+    access: Access,
+    model: String,
+    validator_model: String,
+    guardrail: Option<Guardrail>,
+    structured_output: StructuredOutput,
+    /// By model: the form that worked where the preferred one did not.
+    learned: Mutex<HashMap<String, Form>>,
+}
+
+impl Client {
+    /// Opens a client. Reads the process environment and the key file, and makes no connection: region and credentials
+    /// are looked up at the first call.
+    ///
+    /// # Errors
+    /// `ModelError::Configuration` for settings that no call could be made with.
+    pub fn open(settings: &ModelSettings) -> Result<Self, ModelError> {
+        Self::open_in(settings, &|name| std::env::var(name).ok())
+    }
+
+    fn open_in(settings: &ModelSettings, environment: &dyn Fn(&str) -> Option<String>) -> Result<Self, ModelError> {
+        let http = http::client()?;
+        let access = match settings.provider {
+            Provider::None => return Err(configuration("no provider is configured")),
+            Provider::Bedrock => Access::bedrock(&http, settings, environment)?,
+            Provider::OpenAi => Access::openai(settings, environment)?,
+        };
+        let model = match settings.provider {
+            Provider::Bedrock if settings.model.is_empty() => DEFAULT_BEDROCK_MODEL,
+            Provider::None | Provider::Bedrock | Provider::OpenAi => &settings.model,
+        };
+        let validator_model = if settings.validator_model.is_empty() { model } else { &settings.validator_model };
+        let guardrail = match &access {
+            Access::Bedrock(_) => {
+                bedrock::check_model_id(model)?;
+                bedrock::check_model_id(validator_model)?;
+                guardrail(settings)?
+            }
+            Access::OpenAi(_) if model.is_empty() => return Err(configuration("no model is configured")),
+            Access::OpenAi(_) if !settings.guardrail.is_empty() => {
+                return Err(configuration("only Bedrock has guardrails"));
+            }
+            Access::OpenAi(_) => None,
+        };
+        Ok(Self {
+            http,
+            access,
+            model: model.to_owned(),
+            validator_model: validator_model.to_owned(),
+            guardrail,
+            structured_output: settings.structured_output,
+            learned: Mutex::new(HashMap::new()),
+        })
+    }
+
+    /// The model that a task is given to.
+    #[must_use]
+    pub fn model(&self, task: Task) -> &str {
+        match task {
+            Task::Validate => &self.validator_model,
+            Task::Write | Task::Narrate => &self.model,
+        }
+    }
+
+    /// Asks a model, at most until the deadline.
+    ///
+    /// # Errors
+    /// Any [`ModelError`].
+    pub async fn complete(&self, task: Task, prompt: &Prompt, deadline: Instant) -> Result<Reply, ModelError> {
+        let model = self.model(task);
+        let dialect = self.dialect(model);
+        let form = self.form(model);
+        let response = self.ask(dialect.as_ref(), prompt, form, deadline).await?;
+        let may_change = self.structured_output == StructuredOutput::Auto;
+        if !(may_change && response.status == 400 && dialect.rejects_form(form, &response.body)) {
+            return dialect.reply(prompt, form, &self.accepted(dialect.as_ref(), response)?);
+        }
+        let form = match form {
+            Form::Tool => Form::Native,
+            Form::Native => Form::Tool,
+        };
+        let response = self.ask(dialect.as_ref(), prompt, form, deadline).await?;
+        let body = self.accepted(dialect.as_ref(), response)?;
+        // An endpoint that takes the other form has it, whatever this one reply is worth.
+        self.learned.lock().unwrap_or_else(PoisonError::into_inner).insert(model.to_owned(), form);
+        dialect.reply(prompt, form, &body)
+    }
+
+    /// Asks the guardrail whether a question may pass: true without a call when none is configured.
+    ///
+    /// # Errors
+    /// Any [`ModelError`].
+    pub async fn guard(&self, question: &str, deadline: Instant) -> Result<bool, ModelError> {
+        let Some(guardrail) = &self.guardrail else {
+            return Ok(true);
+        };
+        let response = self.send(&guardrail.path(), &Guardrail::body(question), deadline).await?;
+        Guardrail::passes(&self.accepted(self.dialect(&self.model).as_ref(), response)?)
+    }
+
+    fn dialect(&self, model: &str) -> Box<dyn Dialect + Send + Sync> {
+        match &self.access {
+            Access::Bedrock(_) => Box::new(Bedrock { model_id: model.to_owned(), guardrail: self.guardrail.clone() }),
+            Access::OpenAi(_) => Box::new(OpenAi { model: model.to_owned() }),
+        }
+    }
+
+    fn form(&self, model: &str) -> Form {
+        match self.structured_output {
+            StructuredOutput::Tool => Form::Tool,
+            StructuredOutput::Native => Form::Native,
+            StructuredOutput::Auto => {
+                let learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner).get(model).copied();
+                learned.unwrap_or_else(|| match &self.access {
+                    Access::Bedrock(_) => bedrock::preferred_form(model),
+                    Access::OpenAi(_) => openai::preferred_form(model),
+                })
+            }
+        }
+    }
+
+    async fn ask(
+        &self,
+        dialect: &(dyn Dialect + Send + Sync),
+        prompt: &Prompt,
+        form: Form,
+        deadline: Instant,
+    ) -> Result<Response, ModelError> {
+        self.send(&dialect.path(), &dialect.body(prompt, form), deadline).await
+    }
+
+    /// Sends a request up to [`MAX_ATTEMPTS`] times, signed anew each time, and gives the last response, whatever its
+    /// status.
+    async fn send(&self, path: &str, body: &Value, deadline: Instant) -> Result<Response, ModelError> {
+        let body = body.to_string();
+        let mut attempt = 1;
+        loop {
+            let outcome = self.send_once(path, &body, deadline).await;
+            let Some(pause) = pause_after(attempt, &outcome)? else {
+                return outcome;
+            };
+            // A pause that the deadline cuts off is not begun: the caller learns now what it would learn then.
+            if deadline.saturating_duration_since(Instant::now()) <= pause {
+                return outcome;
+            }
+            sleep(pause).await;
+            attempt += 1;
+        }
+    }
+
+    async fn send_once(&self, path: &str, body: &str, deadline: Instant) -> Result<Response, ModelError> {
+        let url = Url::parse(&self.access.endpoint(deadline).await?.url(path))
+            .map_err(|_| configuration("the endpoint gives no usable URL"))?;
+        let headers = self.access.headers(&url, body.as_bytes(), deadline).await?;
+        http::post(&self.http, url, headers, body.as_bytes().to_vec(), deadline).await
+    }
+
+    /// The body of a 200; anything else is a refusal, redirects and other successes too.
+    fn accepted(&self, dialect: &(dyn Dialect + Send + Sync), response: Response) -> Result<Vec<u8>, ModelError> {
+        if response.status == 200 {
+            return Ok(response.body);
+        }
+        let code = dialect.error_code(&|name| response.header(name), &response.body);
+        self.access.heed(&code);
+        Err(ModelError::Refused { status: response.status, code })
+    }
+}
+
+/// How long to wait before a request is sent again; none if it would not help or was sent often enough.
+fn pause_after(attempt: u32, outcome: &Result<Response, ModelError>) -> Result<Option<Duration>, ModelError> {
+    let asked = match outcome {
+        Ok(response) if matches!(response.status, 429 | 500 | 503) => retry::asked(&|name| response.header(name)),
+        // A reply that broke off was paid for, and the next may break off as late.
+        Err(ModelError::Unreachable { step, .. }) if *step != http::READING => None,
+        Ok(_) | Err(_) => return Ok(None),
+    };
+    if attempt >= MAX_ATTEMPTS { Ok(None) } else { retry::pause(attempt, asked).map(Some) }
+}
+
+fn guardrail(settings: &ModelSettings) -> Result<Option<Guardrail>, ModelError> {
+    if settings.guardrail.is_empty() {
+        return Ok(None);
+    }
+    Guardrail::checked(&settings.guardrail, &settings.guardrail_version).map(Some)
+}
+
+fn configuration(text: &str) -> ModelError {
+    ModelError::Configuration(text.to_owned())
+}
+
+/// Shows which models it calls, and nothing of how.
+impl fmt::Debug for Client {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Client")
+            .field("access", &self.access)
+            .field("model", &self.model)
+            .field("validator_model", &self.validator_model)
+            .finish_non_exhaustive()
+    }
+}

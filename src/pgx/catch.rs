@@ -65,6 +65,8 @@ pub fn sqlstate(state: State) -> PgSqlErrorCode {
         State::Argument => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
         State::Unsafe => PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
         State::ResultShape => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
+        State::ModelUnreachable => PgSqlErrorCode::ERRCODE_CONNECTION_FAILURE,
+        State::ModelRefused => PgSqlErrorCode::ERRCODE_EXTERNAL_ROUTINE_EXCEPTION,
         State::Internal => PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
         State::Server(code) => PgSqlErrorCode::from(code),
     }

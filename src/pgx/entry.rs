@@ -20,13 +20,17 @@ version_1!(pg_finfo_ask_rows_wrapper);
 /// Longest context that is looked at, as stored, in bytes.
 const MAX_CONTEXT_BYTES: usize = 32 * 1_024;
 
-/// `ask(jsonb, text, text) RETURNS jsonb`.
+/// `ask(jsonb, text, text, uuid) RETURNS jsonb`.
 #[doc(hidden)]
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn ask_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    // SAFETY: declared in SQL with these three arguments.
-    answered(|| api::ask(unsafe { request(call) }?))
+    // SAFETY: declared in SQL with these four arguments.
+    answered(|| {
+        let mut request = unsafe { request(call) }?;
+        request.conversation = unsafe { conversation(call) }?;
+        api::ask(request)
+    })
 }
 
 /// `ask_dry_run(jsonb, text, text) RETURNS jsonb`.
@@ -98,7 +102,24 @@ unsafe fn request(call: pg_sys::FunctionCallInfo) -> StageResult<Request> {
     };
     // SAFETY: jsonb and text arguments, as declared.
     unsafe {
-        Ok(Request { context: context_text(context)?, question: text(question, "question")?, sql: text(sql, "SQL")? })
+        Ok(Request {
+            context: context_text(context)?,
+            question: text(question, "question")?,
+            sql: text(sql, "SQL")?,
+            conversation: None,
+        })
+    }
+}
+
+/// The fourth argument of `ask`.
+unsafe fn conversation(call: pg_sys::FunctionCallInfo) -> StageResult<Option<String>> {
+    // SAFETY: the four arguments of the declaration, the last a uuid.
+    unsafe {
+        let argument = (*call).args.as_slice(4).last();
+        Ok(argument
+            .filter(|argument| !argument.isnull)
+            .and_then(|argument| pgrx::Uuid::from_datum(argument.value, false))
+            .map(|id| uuid::Uuid::from_bytes(*id.as_bytes()).to_string()))
     }
 }
 

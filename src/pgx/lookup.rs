@@ -61,7 +61,7 @@ impl Lookup {
     }
 }
 
-fn broken(reason: &str) -> Refusal {
+pub(super) fn broken(reason: &str) -> Refusal {
     Refusal::new(State::Internal, "internal error; the server log has the details").with_detail(reason)
 }
 
@@ -92,10 +92,11 @@ fn fetched() -> Vec<Vec<Option<String>>> {
         .collect()
 }
 
-struct Connection(());
+/// SPI, connected for as long as it lives.
+pub(super) struct Connection(());
 
 impl Connection {
-    fn open() -> StageResult<Self> {
+    pub(super) fn open() -> StageResult<Self> {
         // SAFETY: inside a transaction.
         let status = unsafe { pg_sys::SPI_connect() };
         if status == i32::try_from(pg_sys::SPI_OK_CONNECT).unwrap_or(1) {

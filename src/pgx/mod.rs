@@ -20,4 +20,6 @@ pub mod raw;
 pub mod run;
 pub mod server;
 pub mod shared_map;
+pub mod store;
 pub mod values;
+pub mod wait;

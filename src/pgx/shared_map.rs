@@ -1,9 +1,10 @@
-//! A bounded map from 32-byte keys in shared memory, for the replay ledger.
+//! Bounded maps from 32-byte keys in shared memory: the replay ledger and the verdict cache.
 //!
-//! PostgreSQL's own dynahash under one lock of ours. The policy (what may be admitted or evicted) is the caller's.
+//! PostgreSQL's own dynahash, each map under one lock of ours. The policy (what may be admitted or evicted) is the
+//! caller's.
 
 use pgrx::{pg_guard, pg_sys};
-use std::ffi::c_void;
+use std::ffi::{CStr, c_void};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -33,18 +34,55 @@ pub struct Header {
     pub durable: i64,
 }
 
+/// One map. Its memory is asked for at start-up; before that, and in a library that was not preloaded, it is not there.
+pub struct SharedMap {
+    tranche: &'static CStr,
+    header_name: &'static CStr,
+    table_name: &'static CStr,
+    capacity: fn() -> usize,
+    table: AtomicPtr<pg_sys::HTAB>,
+    header: AtomicPtr<Header>,
+}
+
+impl SharedMap {
+    const fn new(
+        tranche: &'static CStr,
+        header_name: &'static CStr,
+        table_name: &'static CStr,
+        capacity: fn() -> usize,
+    ) -> Self {
+        let (table, header) = (AtomicPtr::new(std::ptr::null_mut()), AtomicPtr::new(std::ptr::null_mut()));
+        SharedMap { tranche, header_name, table_name, capacity, table, header }
+    }
+
+    fn capacity(&self) -> i64 {
+        i64::try_from((self.capacity)()).unwrap_or(i64::from(i32::MAX))
+    }
+}
+
+/// Which contexts were used.
+pub static LEDGER: SharedMap = SharedMap::new(
+    c"splitplane_ledger",
+    c"splitplane ledger header",
+    c"splitplane ledger",
+    crate::settings::ledger_size,
+);
+
+/// Which questions were found clear and in scope.
+pub static VERDICTS: SharedMap =
+    SharedMap::new(c"splitplane_verdicts", c"splitplane verdicts header", c"splitplane verdicts", verdict_capacity);
+
+const MAPS: [&SharedMap; 2] = [&LEDGER, &VERDICTS];
+
+/// A switched-off cache keeps the smallest table that dynahash likes, and is never asked.
+fn verdict_capacity() -> usize {
+    crate::settings::model::verdict_cache_size().max(16)
+}
+
 /// Reads what an earlier life of the server left on disk; given at `init`.
 static DURABLE_HORIZON: OnceLock<fn() -> i64> = OnceLock::new();
-static TABLE: AtomicPtr<pg_sys::HTAB> = AtomicPtr::new(std::ptr::null_mut());
-static HEADER: AtomicPtr<Header> = AtomicPtr::new(std::ptr::null_mut());
 static mut PREVIOUS_REQUEST: pg_sys::shmem_request_hook_type = None;
 static mut PREVIOUS_STARTUP: pg_sys::shmem_startup_hook_type = None;
-
-const TRANCHE: &std::ffi::CStr = c"splitplane_ledger";
-
-fn capacity() -> i64 {
-    i64::try_from(crate::settings::ledger_size()).unwrap_or(i64::from(i32::MAX))
-}
 
 fn durable_horizon() -> i64 {
     DURABLE_HORIZON.get().map_or(i64::MAX, |read| read())
@@ -70,9 +108,11 @@ unsafe extern "C-unwind" fn on_request() {
         if let Some(previous) = PREVIOUS_REQUEST {
             pg_sys::submodules::ffi::pg_guard_ffi_boundary(|| previous());
         }
-        let entries = pg_sys::hash_estimate_size(capacity(), size_of::<Entry>());
-        pg_sys::RequestAddinShmemSpace(entries + size_of::<Header>());
-        pg_sys::RequestNamedLWLockTranche(TRANCHE.as_ptr(), 1);
+        for map in MAPS {
+            let entries = pg_sys::hash_estimate_size(map.capacity(), size_of::<Entry>());
+            pg_sys::RequestAddinShmemSpace(entries + size_of::<Header>());
+            pg_sys::RequestNamedLWLockTranche(map.tranche.as_ptr(), 1);
+        }
     }
 }
 
@@ -87,31 +127,48 @@ unsafe extern "C-unwind" fn on_startup() {
         const ADDIN_SHMEM_INIT_LOCK: usize = 21;
         let lock = &raw mut (*pg_sys::MainLWLockArray.add(ADDIN_SHMEM_INIT_LOCK)).lock;
         pg_sys::LWLockAcquire(lock, pg_sys::LWLockMode::LW_EXCLUSIVE);
+        for map in MAPS {
+            attach(map);
+        }
+        pg_sys::LWLockRelease(lock);
+    }
+}
+
+/// Makes the map, or finds it.
+unsafe fn attach(map: &SharedMap) {
+    // SAFETY: called with the add-in lock held; the sizes are those asked for.
+    unsafe {
         let mut found = false;
-        let header = pg_sys::ShmemInitStruct(c"splitplane ledger header".as_ptr(), size_of::<Header>(), &raw mut found)
-            .cast::<Header>();
+        let header =
+            pg_sys::ShmemInitStruct(map.header_name.as_ptr(), size_of::<Header>(), &raw mut found).cast::<Header>();
         if !found {
-            // Also after a crash: the memory is new and has forgotten, so what is dated up to now is refused. Dates
-            // have whole seconds: the second that is running is waited out, so that a context signed as soon as the
-            // server answers is dated after the horizon.
-            let horizon = super::server::now();
-            super::server::wait_for_next_second();
-            let durable = durable_horizon();
-            header.write(Header { horizon: horizon.max(durable), swept: i64::MIN, durable });
+            header.write(first_header(map));
         }
         let mut control = pg_sys::HASHCTL { keysize: 32, entrysize: size_of::<Entry>(), ..Default::default() };
         let flags = pg_sys::HASH_ELEM | pg_sys::HASH_BLOBS;
         let table = pg_sys::ShmemInitHash(
-            c"splitplane ledger".as_ptr(),
-            capacity(),
-            capacity(),
+            map.table_name.as_ptr(),
+            map.capacity(),
+            map.capacity(),
             &raw mut control,
             i32::try_from(flags).unwrap_or(0),
         );
-        HEADER.store(header, Ordering::Relaxed);
-        TABLE.store(table, Ordering::Relaxed);
-        pg_sys::LWLockRelease(lock);
+        map.header.store(header, Ordering::Relaxed);
+        map.table.store(table, Ordering::Relaxed);
     }
+}
+
+fn first_header(map: &SharedMap) -> Header {
+    if !std::ptr::eq(map, &LEDGER) {
+        return Header { horizon: i64::MIN, swept: i64::MIN, durable: i64::MIN };
+    }
+    // Also after a crash: the memory is new and has forgotten, so what is dated up to now is refused. Dates have whole
+    // seconds: the second that is running is waited out, so that a context signed as soon as the server answers is dated
+    // after the horizon.
+    let horizon = super::server::now();
+    super::server::wait_for_next_second();
+    let durable = durable_horizon();
+    Header { horizon: horizon.max(durable), swept: i64::MIN, durable }
 }
 
 /// The map, held exclusively; released on drop.
@@ -119,20 +176,23 @@ pub struct LockedMap {
     lock: *mut pg_sys::LWLock,
     table: *mut pg_sys::HTAB,
     header: *mut Header,
+    capacity: i64,
 }
 
-/// Locks the map; `None` when the library was not preloaded.
-pub fn lock() -> Option<LockedMap> {
-    let table = TABLE.load(Ordering::Relaxed);
-    let header = HEADER.load(Ordering::Relaxed);
-    if table.is_null() || header.is_null() {
-        return None;
+impl SharedMap {
+    /// Locks the map; `None` when the library was not preloaded.
+    pub fn lock(&self) -> Option<LockedMap> {
+        let table = self.table.load(Ordering::Relaxed);
+        let header = self.header.load(Ordering::Relaxed);
+        if table.is_null() || header.is_null() {
+            return None;
+        }
+        // SAFETY: the tranche was asked for at start-up with one lock.
+        let lock = unsafe { &raw mut (*pg_sys::GetNamedLWLockTranche(self.tranche.as_ptr())).lock };
+        // SAFETY: a valid lock that this backend does not hold: nothing is called while a `LockedMap` lives.
+        unsafe { pg_sys::LWLockAcquire(lock, pg_sys::LWLockMode::LW_EXCLUSIVE) };
+        Some(LockedMap { lock, table, header, capacity: self.capacity() })
     }
-    // SAFETY: the tranche was asked for at start-up with one lock.
-    let lock = unsafe { &raw mut (*pg_sys::GetNamedLWLockTranche(TRANCHE.as_ptr())).lock };
-    // SAFETY: a valid lock that this backend does not hold: nothing is called while a `LockedMap` lives.
-    unsafe { pg_sys::LWLockAcquire(lock, pg_sys::LWLockMode::LW_EXCLUSIVE) };
-    Some(LockedMap { lock, table, header })
 }
 
 impl Drop for LockedMap {
@@ -170,7 +230,7 @@ impl LockedMap {
     /// Whether no further entry may be added.
     pub fn is_full(&self) -> bool {
         // SAFETY: the lock is held.
-        unsafe { pg_sys::hash_get_num_entries(self.table) >= capacity() }
+        unsafe { pg_sys::hash_get_num_entries(self.table) >= self.capacity }
     }
 
     /// Adds an entry; `false` when there is no room.

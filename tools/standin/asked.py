@@ -18,7 +18,7 @@ TASKS = (VALIDATION, GENERATION, NARRATION, GUARDRAIL)
 TASK_OF_TOOL = {"record_verdict": VALIDATION, "write_sql": GENERATION, "tell_answer": NARRATION}
 TOOL, NATIVE, FREE = "tool", "native", "text"
 
-_OPENING = re.compile(r"<([a-z][a-z0-9_]*)-([0-9A-Za-z]+)>")
+_OPENING = re.compile(r"<([a-z][a-z0-9_-]*)-([0-9A-Za-z]+)>")
 _DECODER = json.JSONDecoder(strict=False)
 
 
@@ -95,7 +95,7 @@ class Asked:
     @cached_property
     def rows(self) -> list[Any] | None:
         """The rows that a narrator was given, also when they are JSON inside a JSON string."""
-        value = self.last("rows")
+        value = self.last("result-rows")
         if isinstance(value, str):
             try:
                 value = json.loads(value)

@@ -154,7 +154,7 @@ class Script:
         if asked.task == VALIDATION:
             return {"verdict": rule.verdict, "reason": rule.reason, "message": rule.message}
         if asked.task == GENERATION:
-            sql = _in_turn(rule.sql, asked.last("failed_sql"))
+            sql = _in_turn(rule.sql, asked.last("failed-sql"))
             clarification = "" if sql else rule.clarification or _UNKNOWN.clarification
             return {"sql": sql, "clarification": clarification}
         return {"answer": _filled(rule.answer or "{rows} rows are visible to you.", asked.rows or [])}
@@ -172,7 +172,7 @@ class Script:
                 return {"verdict": "allow", "reason": "Everything is allowed here.", "message": ""}
             if asked.task != GENERATION:
                 return None
-            failed = asked.last("failed_sql")
+            failed = asked.last("failed-sql")
             if isinstance(failed, str):
                 return {"sql": failed, "clarification": ""}
             sql = self._corpus[self._next % len(self._corpus)]

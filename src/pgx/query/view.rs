@@ -55,6 +55,20 @@ impl<'t> QueryView<'t> {
         self.query().hasRowSecurity
     }
 
+    /// Whether the query that gives the answer, the derived table of this one, aggregates: groups, or sums up to one row.
+    pub fn answer_aggregates(self) -> bool {
+        nodes(self.query().rtable)
+            .into_iter()
+            .map(|node| node.cast::<pg_sys::RangeTblEntry>())
+            .find(|entry| entry.rtekind == pg_sys::RTEKind::RTE_SUBQUERY)
+            .and_then(|entry| QueryView::from_pointer(entry.subquery))
+            .map(QueryView::query)
+            .is_some_and(|answer| {
+                answer.setOperations.is_null()
+                    && (answer.hasAggs || !answer.groupClause.is_null() || !answer.groupingSets.is_null())
+            })
+    }
+
     /// The common table expressions of this level, as (name, query).
     pub fn expressions(self) -> Vec<(String, Option<QueryView<'t>>)> {
         nodes(self.query().cteList)

@@ -6,6 +6,8 @@ use crate::pgx::{ceiling, server};
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
 use std::ffi::CString;
 
+pub mod model;
+
 static AUDIENCE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static CLOCK_SKEW: GucSetting<i32> = GucSetting::<i32>::new(300);
 static DEADLINE: GucSetting<i32> = GucSetting::<i32>::new(10_000);
@@ -102,7 +104,7 @@ pub fn init() {
     );
     GucRegistry::define_int_guc(
         c"splitplane.max_sql_bytes",
-        c"Longest SQL or question that is looked at.",
+        c"Longest SQL that is looked at.",
         c"Longer text is refused with SQLSTATE 54001 before anything reads it.",
         &MAX_SQL_BYTES,
         1_024,
@@ -136,6 +138,7 @@ pub fn init() {
         GucContext::Postmaster,
         GucFlags::SUPERUSER_ONLY,
     );
+    model::define();
     ceiling::define_worker_setting();
     // A misspelt setting is an error, not a placeholder that anybody may make.
     server::reserve_prefix(c"splitplane");

@@ -1,0 +1,319 @@
+//! The settings of layer 2 and generation (`splitplane.provider` and what belongs to it).
+
+use super::{text, unsigned};
+use crate::model::{ModelSettings, Provider, StructuredOutput};
+use pgrx::PostgresGucEnum;
+use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
+use std::ffi::{CStr, CString};
+
+/// `splitplane.provider`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PostgresGucEnum)]
+enum ProviderSetting {
+    #[name = c"none"]
+    None,
+    #[name = c"bedrock"]
+    Bedrock,
+    #[name = c"openai"]
+    OpenAi,
+}
+
+/// `splitplane.validation`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PostgresGucEnum)]
+enum ValidationSetting {
+    #[name = c"required"]
+    Required,
+    #[name = c"off"]
+    Off,
+}
+
+/// `splitplane.narrate`: which rows may be sent to the model for an answer in words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PostgresGucEnum)]
+pub enum Narrate {
+    /// None.
+    #[name = c"off"]
+    Off,
+    /// Small results of queries that aggregate.
+    #[name = c"aggregate"]
+    Aggregate,
+    /// Small results of any query.
+    #[name = c"rows"]
+    Rows,
+}
+
+/// `splitplane.structured_output`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PostgresGucEnum)]
+enum StructuredOutputSetting {
+    #[name = c"auto"]
+    Auto,
+    #[name = c"tool"]
+    Tool,
+    #[name = c"native"]
+    Native,
+}
+
+static PROVIDER: GucSetting<ProviderSetting> = GucSetting::<ProviderSetting>::new(ProviderSetting::None);
+static VALIDATION: GucSetting<ValidationSetting> = GucSetting::<ValidationSetting>::new(ValidationSetting::Required);
+static NARRATE: GucSetting<Narrate> = GucSetting::<Narrate>::new(Narrate::Off);
+static STRUCTURED_OUTPUT: GucSetting<StructuredOutputSetting> =
+    GucSetting::<StructuredOutputSetting>::new(StructuredOutputSetting::Auto);
+static MODEL: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+static VALIDATOR_MODEL: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+static REGION: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+static ENDPOINT: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+static GUARDRAIL: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+static GUARDRAIL_VERSION: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"DRAFT"));
+static API_KEY_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+static MAX_REPAIRS: GucSetting<i32> = GucSetting::<i32>::new(2);
+static MAX_QUESTION_BYTES: GucSetting<i32> = GucSetting::<i32>::new(8_192);
+static PROMPT_BUDGET: GucSetting<i32> = GucSetting::<i32>::new(12_000);
+static VERDICT_CACHE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(4_096);
+static VERDICT_LIFETIME: GucSetting<i32> = GucSetting::<i32>::new(3_600);
+static CONVERSATION_RETENTION: GucSetting<i32> = GucSetting::<i32>::new(86_400);
+static VALIDATE_CONCURRENCY: GucSetting<i32> = GucSetting::<i32>::new(4);
+
+/// Defines them; called once by `settings::init`.
+pub(super) fn define() {
+    define_choices();
+    define_texts();
+    define_numbers();
+}
+
+fn define_choices() {
+    GucRegistry::define_enum_guc(
+        c"splitplane.provider",
+        c"Who answers questions in words: none, bedrock or openai.",
+        c"none: only verified queries and metrics do. openai means any endpoint that speaks OpenAI's chat completions.",
+        &PROVIDER,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_enum_guc(
+        c"splitplane.validation",
+        c"Whether a question must be found clear and in scope by the model before anything runs.",
+        c"For the whole server. off leaves identity and the split plane; doctor() says so.",
+        &VALIDATION,
+        GucContext::Sighup,
+        GucFlags::default(),
+    );
+    GucRegistry::define_enum_guc(
+        c"splitplane.narrate",
+        c"Which rows the model is shown so that it can answer in words: off, aggregate or rows.",
+        c"off sends no row. aggregate sends results of at most 20 rows of queries that aggregate, rows small results of \
+          any query; values of private columns are never sent.",
+        &NARRATE,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_enum_guc(
+        c"splitplane.structured_output",
+        c"How a model's reply is held to its form: auto, tool or native.",
+        c"auto goes by what is known of the model and tries the other form once when the endpoint rejects the first.",
+        &STRUCTURED_OUTPUT,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+}
+
+fn define_texts() {
+    let texts: [(&CStr, &CStr, &CStr, &'static GucSetting<Option<CString>>, GucFlags); 7] = [
+        (
+            c"splitplane.model",
+            c"Model that writes SQL and answers.",
+            c"A model id, inference profile or ARN. Empty means anthropic.claude-sonnet-4-20250514-v1:0 on Bedrock.",
+            &MODEL,
+            GucFlags::default(),
+        ),
+        (
+            c"splitplane.validator_model",
+            c"Model that validates questions.",
+            c"A smaller one will do. Empty means splitplane.model.",
+            &VALIDATOR_MODEL,
+            GucFlags::default(),
+        ),
+        (
+            c"splitplane.region",
+            c"AWS region of Bedrock.",
+            c"Empty means the server environment's, the profile's or the instance's.",
+            &REGION,
+            GucFlags::default(),
+        ),
+        (
+            c"splitplane.endpoint",
+            c"Base URL of the model endpoint.",
+            c"https, or http to a loopback address. Empty means AWS_ENDPOINT_URL_BEDROCK_RUNTIME, AWS_ENDPOINT_URL, or \
+              the provider's own.",
+            &ENDPOINT,
+            GucFlags::default(),
+        ),
+        (
+            c"splitplane.guardrail",
+            c"Id or ARN of a Bedrock guardrail that every question and every call goes through.",
+            c"Empty means none.",
+            &GUARDRAIL,
+            GucFlags::default(),
+        ),
+        (
+            c"splitplane.guardrail_version",
+            c"Version of the guardrail.",
+            c"A number, or DRAFT.",
+            &GUARDRAIL_VERSION,
+            GucFlags::default(),
+        ),
+        (
+            c"splitplane.api_key_file",
+            c"File that holds the model endpoint's bearer key.",
+            c"Readable by the server's user only. Empty means AWS_BEARER_TOKEN_BEDROCK or OPENAI_API_KEY of the server's \
+              environment, if set.",
+            &API_KEY_FILE,
+            GucFlags::SUPERUSER_ONLY,
+        ),
+    ];
+    for (name, short, long, setting, flags) in texts {
+        GucRegistry::define_string_guc(name, short, long, setting, GucContext::Suset, flags);
+    }
+}
+
+fn define_numbers() {
+    GucRegistry::define_int_guc(
+        c"splitplane.max_repairs",
+        c"How often the model may correct SQL that was refused or failed.",
+        c"It is shown an error without values.",
+        &MAX_REPAIRS,
+        0,
+        5,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
+        c"splitplane.max_question_bytes",
+        c"Longest question that is looked at.",
+        c"Longer ones are refused with SQLSTATE 54001.",
+        &MAX_QUESTION_BYTES,
+        256,
+        65_536,
+        GucContext::Suset,
+        GucFlags::UNIT_BYTE,
+    );
+    GucRegistry::define_int_guc(
+        c"splitplane.prompt_budget",
+        c"Most tokens of plane description, metrics and examples that a model is shown.",
+        c"In a larger plane the tables that a question seems to be about are chosen.",
+        &PROMPT_BUDGET,
+        500,
+        1_000_000,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
+        c"splitplane.verdict_cache_size",
+        c"How many validated questions are remembered, in shared memory.",
+        c"0 switches the cache off.",
+        &VERDICT_CACHE_SIZE,
+        0,
+        1_048_576,
+        GucContext::Postmaster,
+        GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
+        c"splitplane.verdict_lifetime",
+        c"How long a validated question is remembered.",
+        c"For the same tenant, model and plane only.",
+        &VERDICT_LIFETIME,
+        1,
+        604_800,
+        GucContext::Suset,
+        GucFlags::UNIT_S,
+    );
+    GucRegistry::define_int_guc(
+        c"splitplane.conversation_retention",
+        c"How long the questions and SQL of a conversation are kept.",
+        c"0 refuses conversations.",
+        &CONVERSATION_RETENTION,
+        0,
+        31_536_000,
+        GucContext::Suset,
+        GucFlags::UNIT_S,
+    );
+    GucRegistry::define_int_guc(
+        c"splitplane.validate_concurrency",
+        c"How many questions splitplane.validate() has under way at once.",
+        c"Mind the quota of the model endpoint.",
+        &VALIDATE_CONCURRENCY,
+        1,
+        32,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+}
+
+/// What is configured about models.
+pub fn model() -> ModelSettings {
+    ModelSettings {
+        provider: match PROVIDER.get() {
+            ProviderSetting::None => Provider::None,
+            ProviderSetting::Bedrock => Provider::Bedrock,
+            ProviderSetting::OpenAi => Provider::OpenAi,
+        },
+        model: text(&MODEL),
+        validator_model: text(&VALIDATOR_MODEL),
+        region: text(&REGION),
+        endpoint: text(&ENDPOINT),
+        guardrail: text(&GUARDRAIL),
+        guardrail_version: text(&GUARDRAIL_VERSION),
+        structured_output: match STRUCTURED_OUTPUT.get() {
+            StructuredOutputSetting::Auto => StructuredOutput::Auto,
+            StructuredOutputSetting::Tool => StructuredOutput::Tool,
+            StructuredOutputSetting::Native => StructuredOutput::Native,
+        },
+        api_key_file: text(&API_KEY_FILE),
+    }
+}
+
+/// Whether a question must be validated before anything runs.
+pub fn validation_is_required() -> bool {
+    match VALIDATION.get() {
+        ValidationSetting::Required => true,
+        ValidationSetting::Off => false,
+    }
+}
+
+/// Which rows may be sent to the model.
+pub fn narrate() -> Narrate {
+    NARRATE.get()
+}
+
+/// Rounds of repair.
+pub fn max_repairs() -> usize {
+    unsigned(&MAX_REPAIRS)
+}
+
+/// Bytes.
+pub fn max_question_bytes() -> usize {
+    unsigned(&MAX_QUESTION_BYTES)
+}
+
+/// Tokens.
+pub fn prompt_budget() -> usize {
+    unsigned(&PROMPT_BUDGET)
+}
+
+/// Entries; 0 when the cache is off.
+pub fn verdict_cache_size() -> usize {
+    unsigned(&VERDICT_CACHE_SIZE)
+}
+
+/// Seconds.
+pub fn verdict_lifetime() -> i64 {
+    i64::from(VERDICT_LIFETIME.get())
+}
+
+/// Seconds; `None` when conversations are refused.
+pub fn conversation_retention() -> Option<i32> {
+    let seconds = CONVERSATION_RETENTION.get();
+    (seconds > 0).then_some(seconds)
+}
+
+/// Questions under way at once.
+pub fn validate_concurrency() -> usize {
+    unsigned(&VALIDATE_CONCURRENCY)
+}
