@@ -25,9 +25,10 @@ const MAX_CONTEXT_BYTES: usize = 32 * 1_024;
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn ask_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    // SAFETY: declared in SQL with these four arguments.
     answered(|| {
+        // SAFETY: declared in SQL with these three arguments and a fourth.
         let mut request = unsafe { request(call) }?;
+        // SAFETY: the fourth is a uuid.
         request.conversation = unsafe { conversation(call) }?;
         api::ask(request)
     })

@@ -114,8 +114,11 @@ fn define_choices() {
     );
 }
 
+/// Name, short and long description, static and flags of a text setting.
+type TextSetting = (&'static CStr, &'static CStr, &'static CStr, &'static GucSetting<Option<CString>>, GucFlags);
+
 fn define_texts() {
-    let texts: [(&CStr, &CStr, &CStr, &'static GucSetting<Option<CString>>, GucFlags); 7] = [
+    let texts: [TextSetting; 7] = [
         (
             c"splitplane.model",
             c"Model that writes SQL and answers.",
