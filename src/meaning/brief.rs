@@ -60,10 +60,11 @@ impl Brief {
         let examples = fitting(near, &mut left, |example| {
             relevance::tokens(&example.question).saturating_add(relevance::tokens(&example.sql))
         });
+        let history = latest(history, &mut left);
         let parts = description::parts()?;
         let is_empty = parts.is_empty();
         let plane =
-            chosen(&parts, question, history, &examples, budget.saturating_sub(budget / SHARE).saturating_add(left));
+            chosen(&parts, question, &history, &examples, budget.saturating_sub(budget / SHARE).saturating_add(left));
         if plane.is_empty() && !is_empty {
             return Err(Refusal::new(
                 State::Limit,
@@ -72,7 +73,7 @@ impl Brief {
         }
         let time_zone = settings::time_zone();
         let today = if write { today(&time_zone)? } else { String::new() };
-        Ok(Brief { plane, metrics, examples, history: history.to_vec(), today, time_zone })
+        Ok(Brief { plane, metrics, examples, history, today, time_zone })
     }
 
     /// The same as the prompts take it.
@@ -97,6 +98,16 @@ fn fitting<T>(all: Vec<T>, left: &mut usize, tokens: impl Fn(&T) -> usize) -> Ve
             rest.is_some()
         })
         .collect()
+}
+
+/// The latest turns that fit into what is left of the budget, oldest first. A caller's own SQL may be long.
+fn latest(turns: &[Turn], left: &mut usize) -> Vec<Turn> {
+    let newest_first = turns.iter().rev().cloned().collect();
+    let mut taken = fitting(newest_first, left, |turn: &Turn| {
+        relevance::tokens(&turn.question).saturating_add(turn.sql.as_deref().map_or(0, relevance::tokens))
+    });
+    taken.reverse();
+    taken
 }
 
 fn chosen(parts: &[Part], question: &str, history: &[Turn], examples: &[Example], budget: usize) -> String {
