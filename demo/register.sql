@@ -26,11 +26,21 @@ SELECT splitplane.protect('public.store_targets', '{"tenant_id": "tenant", "stor
 SELECT splitplane.protect('public.app_events',    '{"tenant_id": "tenant", "store_id": "stores"}');
 SELECT splitplane.protect('public."GuestFeedback"', '{"tenantId": "tenant", "storeId": "stores"}');
 
--- Names, e-mail addresses, telephone numbers and national ids stay outside the plane.
+-- Guests' names, e-mail addresses, telephone numbers and national ids stay outside the plane.
 SELECT splitplane.protect('public.customers', '{"tenant_id": "tenant", "home_store_id": "stores"}',
     columns => ARRAY['customer_id', 'tenant_id', 'home_store_id', 'birth_year', 'joined_on', 'tier', 'marketing_opt_in', 'preferences']);
+-- What staff are called and earn may be asked for, but is never sent to a model.
 SELECT splitplane.protect('public.employees', '{"tenant_id": "tenant", "store_id": "stores"}',
-    columns => ARRAY['employee_id', 'tenant_id', 'store_id', 'manager_id', 'full_name', 'job', 'hired_on', 'left_on', 'hourly_rate']);
+    columns => ARRAY['employee_id', 'tenant_id', 'store_id', 'manager_id', 'full_name', 'job', 'hired_on', 'left_on', 'hourly_rate'],
+    private_columns => ARRAY['full_name', 'hourly_rate']);
 
 SELECT splitplane.share('public.calendar');
 SELECT splitplane.share('public.tax_rates');
+
+-- Questions that need no model, and a definition that a model takes over word for word. The SQL is proved here and again at every call.
+SELECT splitplane.verify_query('best_sellers', 'What are my best-selling dishes?',
+    'SELECT m.name AS dish, sum(i.quantity) AS sold FROM order_items AS i JOIN menu_items AS m ON m.item_id = i.item_id
+      WHERE NOT i.voided GROUP BY m.name ORDER BY sold DESC, dish LIMIT 5',
+    synonyms => ARRAY['Best-selling dishes', 'What sells best?']);
+SELECT splitplane.define_metric('net_sales', 'SELECT sum(subtotal - discount) AS net_sales FROM orders WHERE status = ''completed''',
+    'Completed orders after discounts and before tax, in US dollars', synonyms => ARRAY['net revenue', 'turnover']);

@@ -4,6 +4,9 @@
     python demo/run.py             print the steps; the exit status says whether all went as it must
     python demo/run.py --shell     the same database with a psql prompt
     python demo/run.py --scale 0.1 with a tenth of the orders
+
+With BEDROCK=1 and AWS credentials in the environment the questions in words go to the real Amazon Bedrock, else to a local
+stand-in. MODEL names another model id or inference profile.
 """
 
 from __future__ import annotations
@@ -20,10 +23,11 @@ import tempfile
 import textwrap
 from pathlib import Path
 
+import words
+from model import NoCredentials, at_hand
+from stage import WIDTH, Stage
 from tries import TRIES, Try
 from world import DATABASE, FRANCHISEE, MANAGER, Person, Refusal, World, running
-
-WIDTH = 110
 
 TOTALS = """SELECT count(DISTINCT store_id) AS stores, count(*) AS orders, sum(total) AS revenue
   FROM orders WHERE status = 'completed'"""
@@ -40,46 +44,21 @@ PLANNED = """SELECT s.city, count(*) AS orders, sum(o.total) AS revenue
  GROUP BY s.city ORDER BY revenue DESC LIMIT 5"""
 
 
-class Stage:
-    """Prints the demo and remembers what did not go as it must."""
-
-    def __init__(self) -> None:
-        self.wrong: list[str] = []
-
-    def step(self, number: int, title: str) -> None:
-        print(f"\n{'=' * WIDTH}\n{number}. {title}\n{'=' * WIDTH}")
-
-    def say(self, text: str, indent: str = "") -> None:
-        print(textwrap.fill(text, WIDTH, initial_indent=indent, subsequent_indent=indent + "  "), flush=True)
-
-    def sql(self, text: str) -> None:
-        for line in textwrap.dedent(text).splitlines():
-            inner = " " * (len(line) - len(line.lstrip()) + 4)
-            for part in textwrap.wrap(line, WIDTH - 6, subsequent_indent=inner, drop_whitespace=True, break_long_words=False) or [""]:
-                print(f"    | {part}")
-        sys.stdout.flush()
-
-    def check(self, good: bool, what: str, indent: str = "  ") -> None:
-        if not good:
-            self.wrong.append(what)
-        self.say(f"[{'ok' if good else 'WRONG'}] {what}", indent)
-
-    def table(self, columns: list[str], rows: list[list], indent: str = "    ") -> None:
-        texts = [columns, *[["" if cell is None else f"{cell:,}" if isinstance(cell, int | float) else str(cell) for cell in row] for row in rows]]
-        widths = [max(len(row[n]) for row in texts) for n in range(len(columns))]
-        for number, row in enumerate(texts):
-            print(indent + "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)))
-            if number == 0:
-                print(indent + "  ".join("-" * width for width in widths))
-        sys.stdout.flush()
-
-
 def shown(refusal: Refusal) -> str:
     return f"ERROR {refusal.sqlstate}: {refusal.message}"
 
 
-def same_question_two_answers(stage: Stage, world: World) -> None:
-    stage.step(1, "The same SQL, asked by two people: each is answered from the rows that are theirs")
+def who_is_there(stage: Stage, world: World) -> None:
+    counts = """SELECT b.tenant_id AS tenant, b.name, (SELECT count(*) FROM public.businesses x WHERE x.tenant_id = b.tenant_id) AS businesses,
+        (SELECT count(*) FROM public.stores x WHERE x.tenant_id = b.tenant_id) AS stores,
+        (SELECT count(*) FROM public.customers x WHERE x.tenant_id = b.tenant_id) AS customers,
+        (SELECT count(*) FROM public.orders x WHERE x.tenant_id = b.tenant_id) AS orders FROM public.brands b ORDER BY 1"""
+    cursor = world.superuser.execute(counts)
+    stage.table([column.name for column in cursor.description], [list(row) for row in cursor])
+
+
+def same_question_two_answers(stage: Stage, world: World, number: int) -> None:
+    stage.step(number, "SQL of a model of your own: the same text, sent by two people, answered from the rows that are theirs")
     stage.sql(TOTALS)
     for person in (MANAGER, FRANCHISEE):
         print(f"\n  asked by the {person.title} ({person.tenant} / {person.business}):")
@@ -102,8 +81,8 @@ def same_question_two_answers(stage: Stage, world: World) -> None:
             stage.table([column["name"] for column in answer["columns"]], answer["rows"])
 
 
-def compromised_model(stage: Stage, world: World) -> None:
-    stage.step(2, "A compromised model: its ten best tries, sent with the brand manager's valid signature")
+def compromised_model(stage: Stage, world: World, number: int) -> None:
+    stage.step(number, "The ten attacks one by one, as SQL sent with the brand manager's valid signature")
     foreign = world.superuser.execute("SELECT min(customer_id) FROM public.customers WHERE tenant_id = 'brand-b'").fetchone()[0]
     state = "SELECT count(*), sum(hashtext(o::text)::bigint) FROM public.orders AS o"
     before = world.superuser.execute(state).fetchone()
@@ -129,8 +108,8 @@ def judge(stage: Stage, world: World, attempt: Try, answer: dict | Refusal, own_
     stage.check(harmless, f"answered with the brand's own rows only: {answer['rows'][:3]}", indent)
 
 
-def bad_contexts(stage: Stage, world: World) -> None:
-    stage.step(3, "Contexts that must not be believed: one sentence to the caller, the reason in the server's log")
+def bad_contexts(stage: Stage, world: World, number: int) -> None:
+    stage.step(number, "Contexts that must not be believed: one sentence to the caller, the reason in the server's log")
     sql = "SELECT count(*) FROM orders"
     used = world.sign(sql, MANAGER)
     first = world.call(used, sql)
@@ -158,8 +137,8 @@ def bad_contexts(stage: Stage, world: World) -> None:
     stage.check(len(sentences) == 1, "the caller was told the same sentence each time")
 
 
-def plane_and_plan(stage: Stage, world: World) -> None:
-    stage.step(4, "What runs: the plane SQL, and its plan beside that of the query written by hand")
+def plane_and_plan(stage: Stage, world: World, number: int) -> None:
+    stage.step(number, "What runs: the plane SQL, and its plan beside that of the query written by hand")
     stage.sql(PLANNED)
     dry = world.call(world.sign(PLANNED, FRANCHISEE), PLANNED, "ask_dry_run")
     if isinstance(dry, Refusal):
@@ -200,6 +179,9 @@ def executed_plan(world: World, sql: str, person: Person) -> str:
     return "\n".join(lines[first:])
 
 
+STEPS = [same_question_two_answers, compromised_model, bad_contexts, plane_and_plan]
+
+
 def shell(world: World) -> int:
     """A psql prompt on the demo; everything is gone when it ends."""
     functions = "\n".join(
@@ -207,6 +189,8 @@ def shell(world: World) -> int:
             $$ SELECT ask(splitplane.sign('AKSHELL', '{person.tenant}', '{person.business}', '{person.subject}', sql), sql => sql) $$;"""
         for name, person in (("manager", MANAGER), ("franchisee", FRANCHISEE))
     )
+    functions += f"""CREATE FUNCTION in_words(question text) RETURNS jsonb LANGUAGE sql VOLATILE AS
+        $$ SELECT ask(splitplane.sign('AKSHELL', '{MANAGER.tenant}', '{MANAGER.business}', '{MANAGER.subject}', question), question) $$;"""
     world.cluster.psql(DATABASE, functions)
     startup = r"""
 \set QUIET on
@@ -223,6 +207,7 @@ def shell(world: World) -> int:
 \echo '  :franchisee;   ask :q as the franchisee, 2 stores'
 \echo '  :plane;  :plan;   what ask makes of :q for the franchisee, and how it runs'
 \echo '  \\set q ''SELECT ...''   another question;   SELECT manager(''SELECT ...'');   the whole document'
+\echo '  SELECT in_words(''Best-selling dishes?'');   a question in words, as the brand manager; demo/questions.json has more'
 \echo '  SELECT splitplane.describe();   SELECT * FROM splitplane.doctor();   \\dt'
 \echo
 \set QUIET off
@@ -246,20 +231,14 @@ def main() -> int:
     parser.add_argument("--scale", default="1", help="share of the 200,000 orders (1)")
     options = parser.parse_args()
     stage = Stage()
-    stage.say("A restaurant group: three brands share every table of one PostgreSQL database. Starting a throwaway server ...")
-    with running(options.scale, stage.say) as world:
-        if options.shell:
-            return shell(world)
-        counts = """SELECT b.tenant_id AS tenant, b.name, (SELECT count(*) FROM public.businesses x WHERE x.tenant_id = b.tenant_id) AS businesses,
-            (SELECT count(*) FROM public.stores x WHERE x.tenant_id = b.tenant_id) AS stores,
-            (SELECT count(*) FROM public.customers x WHERE x.tenant_id = b.tenant_id) AS customers,
-            (SELECT count(*) FROM public.orders x WHERE x.tenant_id = b.tenant_id) AS orders FROM public.brands b ORDER BY 1"""
-        cursor = world.superuser.execute(counts)
-        stage.table([column.name for column in cursor.description], [list(row) for row in cursor])
-        same_question_two_answers(stage, world)
-        compromised_model(stage, world)
-        bad_contexts(stage, world)
-        plane_and_plan(stage, world)
+    with at_hand() as answering:
+        stage.say("A restaurant group: three brands share every table of one PostgreSQL database. Starting a throwaway server ...")
+        with running(options.scale, stage.say, answering) as world:
+            if options.shell:
+                return shell(world)
+            who_is_there(stage, world)
+            for number, step in enumerate([*words.STEPS, *STEPS], 1):
+                step(stage, world, number)
     print("\n" + "=" * WIDTH)
     if stage.wrong:
         print(f"{len(stage.wrong)} thing(s) did not go as they must:")
@@ -271,4 +250,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except NoCredentials as problem:
+        sys.exit(str(problem))

@@ -1,17 +1,21 @@
-"""The demo's database on a throwaway server, and the two people who ask it."""
+"""The demo's database on a throwaway server, the two people who ask it, and the model that puts words into SQL."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+
+from model import RealModel, StandinModel
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tools"))
@@ -25,6 +29,19 @@ GATEWAY = "text_gateway"
 KEY_ID = "AKDEMO"
 # What no answer to brand-a's people may hold: other brands, account numbers, e-mail addresses.
 FOREIGN = re.compile(r"brand-[bc]|US00-|@")
+# What no model may be shown; see World.foreign.
+PERSONAL = re.compile(r"\w@\w|\+1-555-\d|\bID-\d{4}|US00-")
+NEVER_SENT = """
+    WITH named(tenant, value) AS (
+        SELECT tenant_id, tenant_id FROM public.brands UNION ALL SELECT tenant_id, name FROM public.brands
+        UNION ALL SELECT tenant_id, name FROM public.businesses UNION ALL SELECT tenant_id, name FROM public.stores
+        UNION ALL SELECT tenant_id, name FROM public.menu_items)
+    SELECT value FROM named WHERE tenant <> %(tenant)s EXCEPT SELECT value FROM named WHERE tenant = %(tenant)s
+    UNION SELECT full_name FROM public.customers UNION SELECT full_name FROM public.employees
+    UNION SELECT sum(total)::text FROM public.orders WHERE tenant_id <> %(tenant)s GROUP BY ROLLUP (tenant_id)
+    UNION SELECT sum(total)::text FROM public.orders WHERE tenant_id <> %(tenant)s AND status = 'completed' GROUP BY ROLLUP (tenant_id)
+    UNION SELECT sum(total)::text FROM public.orders UNION SELECT %(subject)s
+    UNION SELECT sum(total)::text FROM public.orders WHERE status = 'completed'"""
 
 
 @dataclass(frozen=True)
@@ -55,19 +72,24 @@ class Refusal:
 class World:
     """Connections and calls on the loaded demo."""
 
-    def __init__(self, cluster: Cluster, secret: str):
+    def __init__(self, cluster: Cluster, secret: str, answering: StandinModel | RealModel):
         self.cluster = cluster
         self.secret = secret
         self.app = cluster.connect(DATABASE, APP)
         self.superuser = cluster.connect(DATABASE)
+        self.model = answering
+        self._never: list[str] | None = None
 
     def sign(self, sql: str, person: Person, **more) -> dict[str, str]:
         return sign(KEY_ID, self.secret, sql, person.tenant, person.business, person.subject, audience=DATABASE, **more)
 
     def call(self, context: dict, sql: str, function: str = "ask") -> dict | Refusal:
         """One call as the application's role."""
+        return self._called(f"SELECT {function}(%s, sql => %s)", (json.dumps(context), sql))
+
+    def _called(self, statement: str, arguments: tuple) -> dict | Refusal:
         try:
-            return self.app.execute(f"SELECT {function}(%s, sql => %s)", (json.dumps(context), sql)).fetchone()[0]
+            return self.app.execute(statement, arguments).fetchone()[0]
         except psycopg.Error as error:
             diag = error.diag
             more = " ".join(text for text in (diag.message_detail, diag.message_hint, diag.context) if text)
@@ -75,6 +97,10 @@ class World:
 
     def ask(self, sql: str, person: Person) -> dict | Refusal:
         return self.call(self.sign(sql, person), sql)
+
+    def ask_in_words(self, question: str, person: Person, conversation: uuid.UUID | None = None) -> dict | Refusal:
+        context = json.dumps(self.sign(question, person))
+        return self._called("SELECT ask(%s, %s, conversation => %s)", (context, question, conversation))
 
     def by_hand(self, sql: str) -> list[list]:
         """What the superuser's own query gives, in the form in which `ask` gives rows."""
@@ -101,6 +127,20 @@ class World:
         text = " ".join(str(row) for row in rows)
         return text[:150] + " ..." if FOREIGN.search(text) else ""
 
+    def foreign(self, texts: list[str], own: Person) -> list[str]:
+        """What of other tenants' rows, or of columns that nobody may send to a model, stands in the texts.
+
+        Looked for: every name that only other brands' rows hold, every brand's revenue but the asker's, the asker's user id, all
+        names of guests and staff, and anything of the form of an e-mail address, telephone number, national id or account number.
+        """
+        if self._never is None:
+            self._never = [row[0] for row in self.superuser.execute(NEVER_SENT, {"tenant": own.tenant, "subject": own.subject})]
+        found = [match[0] for text in texts for match in PERSONAL.finditer(text)]
+        for value in self._never:
+            whole = re.compile(rf"(?<!\w){re.escape(value)}(?!\w)")
+            found += [value for text in texts if value in text and whole.search(text)]
+        return found
+
     def last_reason(self) -> str:
         """Why the server refused, as its log has it; the caller is told one constant sentence."""
         lines = [line for line in self.cluster.log_text().splitlines() if "splitplane" in line and " LOG: " in line]
@@ -108,11 +148,24 @@ class World:
 
 
 @contextlib.contextmanager
-def running(scale: str, say) -> Iterator[World]:
+def running(scale: str, say, answering: StandinModel | RealModel) -> Iterator[World]:
     """Starts the server, loads the restaurant group, registers it, and makes a key."""
     began = time.monotonic()
-    # Parallel plans would be right too, but two plans side by side read better without.
-    with Cluster({"shared_buffers": "256MB", "max_parallel_workers_per_gather": 0, "jit": False}) as cluster:
+    settings: dict[str, object] = {
+        "shared_buffers": "256MB",
+        # Parallel plans would be right too, but two plans side by side read better without.
+        "max_parallel_workers_per_gather": 0,
+        "jit": False,
+        "splitplane.provider": "bedrock",
+        "splitplane.narrate": "aggregate",
+    }
+    if answering.is_scripted:
+        # The last attack runs into the deadline, and nobody wants to wait for it.
+        settings["splitplane.deadline"] = "5s"
+    else:
+        # A model takes seconds; an account may have access to one by an inference profile only.
+        settings |= {"splitplane.deadline": "60s", "splitplane.model": os.environ.get("MODEL", "")}
+    with Cluster(settings, environment=answering.environment) as cluster:
         cluster.createdb(DATABASE)
         cluster.psql(DATABASE, HERE / "schema.sql")
         cluster.psql(DATABASE, HERE / "generate.sql", variables={"scale": scale})
@@ -122,9 +175,9 @@ def running(scale: str, say) -> Iterator[World]:
         cluster.psql(DATABASE, HERE / "register.sql")
         cluster.psql(DATABASE, f"CREATE ROLE {APP} LOGIN; GRANT splitplane_caller TO {APP}")
         cluster.psql(DATABASE, f"CREATE ROLE {GATEWAY} LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO {GATEWAY}")
-        # Many uses, so that the shell may repeat a statement within one second.
         secret = cluster.psql(DATABASE, f"SELECT splitplane.create_key('{KEY_ID}', tenants => ARRAY['brand-a', 'brand-b', 'brand-c'])").strip()
+        # Many uses, so that the shell may repeat a statement within one second.
         cluster.psql(DATABASE, "SELECT splitplane.create_key('AKSHELL', max_uses => 1000)")
         # A context's date has whole seconds and must not lie before the server's start.
         time.sleep(1.1)
-        yield World(cluster, secret)
+        yield World(cluster, secret, answering)
