@@ -22,10 +22,14 @@ class Table:
 
     def __init__(self, columns: list[str]):
         self.columns = columns
-        self.rows: list[list[str] | str] = []
+        self.rows: list[list[str] | tuple[str] | str] = []
 
     def heading(self, text: str) -> None:
         self.rows.append(text)
+
+    def remark(self, text: str) -> None:
+        """A line of text below a row, without rules around it."""
+        self.rows.append((text,))
 
     def row(self, *cells: object) -> None:
         texts = [str(c) for c in cells]
@@ -46,6 +50,8 @@ class Table:
             if isinstance(row, str):
                 print(rule)
                 print(row)
+            elif isinstance(row, tuple):
+                print(row[0])
             else:
                 print(line(row))
         print(rule)
