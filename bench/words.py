@@ -37,14 +37,15 @@ KEY_ID = "AKSPWORDS"
 # The longest that a measurement uses one context; it is good for five minutes.
 SIGN_EVERY_SECONDS = 120
 
-QUESTION = "How many orders did my stores complete?"
-SQL = "SELECT count(*) AS orders FROM orders WHERE status = 'completed'"
+# Hardly any work for the server, so that the query's own time does not hide what is measured.
+QUESTION = "Where is store 17?"
+SQL = "SELECT city, state FROM stores WHERE store_id = 17"
 VERIFIED = "Turnover?"
 FAILING = "Which orders fail?"
 RULES = [
     {"question": QUESTION, "verdict": "allow", "sql": SQL},
     {"question": FAILING, "verdict": "allow", "sql": ["SELECT nothing FROM orders", "SELECT nothing_either FROM orders"]},
-    {"pattern": r"^How many orders did store \d+ complete\?", "verdict": "allow", "sql": f"{SQL} AND store_id = 17"},
+    {"pattern": r"^Where is store \d+ of my list\?", "verdict": "allow", "sql": SQL},
 ]
 LATENCY_MS = {"validation": 75, "generation": 800}
 STAGES = ["verify", "understand", "gate", "attach", "prove", "plan", "run", "encode", "narrate", "total"]
@@ -97,7 +98,7 @@ class Server:
 def measure(table: Table, quick: bool) -> None:
     """Adds the rows; milliseconds, unless something else is said."""
     with contextlib.ExitStack() as stack:
-        standin = stack.enter_context(Standin(RULES, keep=0))
+        standin = stack.enter_context(Standin(RULES, keep=2))
         progress("three servers for questions in words")
         validated = Server(stack, standin, validation="required", verdict_cache_size=0)
         plain = Server(stack, standin, validation="off", verdict_cache_size=0)
@@ -105,7 +106,7 @@ def measure(table: Table, quick: bool) -> None:
         # A context dated before the server's start is refused, and its date has whole seconds.
         time.sleep(1.1)
         table.heading(f"Questions in words against a stand-in, milliseconds (validation takes it {LATENCY_MS['validation']}, generation {LATENCY_MS['generation']})")
-        added_by_validation(table, standin, validated, plain, 10 if quick else 60)
+        added_by_validation(table, standin, validated, plain, 15 if quick else 50)
         deterministic_paths(table, cached, 300 if quick else 2_000)
         memory_and_connections(table, standin, cached, 1_000 if quick else 10_000)
         cancels(table, standin, validated, 20)
@@ -121,32 +122,37 @@ def spread(values: list[float]) -> tuple[str, str]:
 
 
 def added_by_validation(table: Table, standin: Standin, validated: Server, plain: Server, pairs: int) -> None:
-    """The same question on both servers in turn; the difference of each pair, and where the server spent it."""
-    progress(f"latency added by validation, {pairs} pairs of calls")
-    shuffle, servers = Random(7), {"required": validated, "off": plain}
+    """The same question on both servers in turn, and the differences of each round; once more without, to see the noise."""
+    progress(f"latency added by validation, {pairs} rounds")
+    shuffle, servers = Random(7), {"required": validated, "off": plain, "off, again": plain}
     seen: dict[str, list[float]] = {name: [] for name in servers}
-    inside: dict[str, list[float]] = {name: [] for name in servers}
+    read: dict[str, list[float]] = {name: [] for name in servers}
     for server in servers.values():
         for _ in range(5):
             server.ask(QUESTION)
     standin.play(latency_ms=LATENCY_MS)
     for _ in range(pairs):
-        for name in shuffle.sample(sorted(servers), 2):
+        for name in shuffle.sample(sorted(servers), len(servers)):
             server = servers[name]
             signed = server.context(QUESTION)
+            standin.clear()
             start = perf_counter()
             document = server.ask(QUESTION, signed=signed)
             seen[name].append((perf_counter() - start) * 1000)
-            inside[name].append(document["timings_ms"]["understand"])
+            # Linux has one monotonic clock for both.
+            read[name].extend((record.arrived - start) * 1000 for record in standin.requests if record.task == "generation")
             wanted = 2 if name == "required" else 1
             if document["usage"]["model_calls"] != wanted:
                 raise SystemExit(f"validation {name}: {document['usage']}")
     standin.play()
-    for name in servers:
+    for name in ("required", "off"):
         row(table, f"question, validation {name}", pairs, *spread(seen[name]))
     added = [a - b for a, b in zip(seen["required"], seen["off"])]
     row(table, "  added by validation", pairs, *spread(added), f"<= {ADDED_TARGET_MS:g}", verdict(median(added), ADDED_TARGET_MS))
-    row(table, "  of it in stage understand", pairs, *spread([a - b for a, b in zip(inside["required"], inside["off"])]))
+    later = [a - b for a, b in zip(read["required"], read["off"])]
+    row(table, "  of it until the generation's request is read", pairs, *spread(later))
+    table.remark("    (the stand-in reads two requests at once in one Python process; sending both takes the backend some 0.1 ms)")
+    row(table, "  noise: off, again", pairs, *spread([a - b for a, b in zip(seen["off, again"], seen["off"])]))
 
 
 def deterministic_paths(table: Table, server: Server, calls: int) -> None:
@@ -189,7 +195,7 @@ def memory_and_connections(table: Table, standin: Standin, server: Server, calls
                 server.ask(FAILING)
                 raise SystemExit("the SQL that must fail was answered")
         else:
-            question = f"How many orders did store {number} complete?"
+            question = f"Where is store {number} of my list?"
             server.ask(question, signed=server.fresh_context(question))
         if number in marks:
             samples.append((number, resident(pid, PRIVATE)))
@@ -236,7 +242,7 @@ def cancels(table: Table, standin: Standin, server: Server, times: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="a sixth of the pairs, a tenth of the calls")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the calls")
     options = parser.parse_args()
     table = Table(["", "calls", "p50", "p95", "target", "verdict"])
     measure(table, options.quick)
