@@ -8,8 +8,8 @@ SUITES := unit pg regress analytics attacks standin words wire docs
 
 help:
 	@echo 'make test        every suite; `make test-<suite>` for one of: $(SUITES)'
-	@echo 'make demo        the restaurant group, step by step; `make demo-shell` for a psql prompt on it'
-	@echo 'make bench       tables of measurements, some fifteen minutes'
+	@echo 'make demo        the restaurant group, step by step (BEDROCK=1 asks the real Amazon Bedrock); `make demo-shell` for a psql prompt on it'
+	@echo 'make bench       tables of measurements, some sixteen minutes'
 	@echo 'make build       the extension, installed into .tools/pg15'
 	@echo 'make lint        formatting and clippy, warnings are errors'
 	@echo 'make clean       build results; `rm -rf .tools` for the rest'
