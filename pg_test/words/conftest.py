@@ -1,0 +1,62 @@
+"""Fixtures of the tests of questions in words. Run with the project's Python: `python -m pytest pg_test/words`."""
+
+import pathlib
+import sys
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "wire"), str(HERE.parents[1] / "tools")]
+
+from cluster import Cluster  # noqa: E402  (found through the path set above)
+from standin import Standin  # noqa: E402
+from talk import Words  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def model():
+    """One stand-in for every test: it speaks Bedrock's wire format and plays a script."""
+    with Standin() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def cluster(model):
+    """One server for every test that neither stops it nor needs an environment of its own.
+
+    Autovacuum is off because tests count scans.
+    """
+    settings = {"max_connections": "60", "splitplane.provider": "bedrock", "splitplane.region": model.region}
+    with Cluster(settings=settings, autovacuum=False, environment=model.environment()) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def words(cluster, model):
+    """The plane that tests read and do not change."""
+    return Words.make(cluster, model, "words")
+
+
+@pytest.fixture(autouse=True)
+def standin(model):
+    """The stand-in, well-behaved, without rules and with an empty record."""
+    model.play()
+    model.script.replace([])
+    model.clear()
+    yield model
+    # What a test left hanging must not be counted in the next.
+    model.play()
+    model.settle(10)
+
+
+@pytest.fixture
+def talk(words):
+    """A fresh session of the calling role."""
+    with words.talk() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def own(cluster, model, request):
+    """A database of the test file's own, to change as it likes."""
+    return Words.make(cluster, model, request.module.__name__.removeprefix("test_"))
