@@ -8,7 +8,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psycopg
 from harness import SALES, Session, Wire, canaries, refusal, wait_until
@@ -55,6 +55,11 @@ class Words(Wire):
         dsn = self.cluster.dsn(dbname=self.database, user=user)
         with psycopg.connect(dsn, autocommit=autocommit, prepare_threshold=None) as connection:
             yield Talk(self, connection)
+            # Its scans are told now, not when the backend ends: that would be in the middle of the next test.
+            with suppress(psycopg.Error):
+                connection.rollback()
+                connection.execute("SELECT pg_stat_force_next_flush()")
+                connection.rollback()
 
     def scans(self, session: Session) -> int:
         """Scans of the plane's tables and the vault so far, those of the session included."""
@@ -147,3 +152,18 @@ class Pending:
 def in_flight(standin, count: int, seconds: float = 10) -> None:
     """Wait until the stand-in is being asked so many things at a time."""
     wait_until(lambda: standin.in_flight == count, seconds, f"{count} calls are under way")
+
+
+@contextmanager
+def hanging(words: Words, talk: Talk, task: str = "validation") -> Iterator[Pending]:
+    """A call that waits for a model that does not answer."""
+    words.standin.play()
+    words.standin.clear()
+    words.standin.play("hang", task=task)
+    call = Pending(lambda: talk.put(words.rule()))
+    # The other side is answered and gone.
+    both = {"validation", "generation"}
+    wait_until(lambda: {record.task for record in words.standin.requests} >= both, 10, "both sides are asked")
+    in_flight(words.standin, 1)
+    yield call
+    words.standin.play()

@@ -59,9 +59,6 @@ def spoilt(request, words, held, standin):
 @pytest.mark.parametrize("fault", sorted(set(FAULTS) - ENDLESS))
 def test_each_fault(words, held, standin, spoilt, fault):
     harmless = HARMLESS | (HARMLESS_AS_TOOL if held.form == "tool" else set())
-    if fault == "unknown_verdict" and spoilt.task == "generation":
-        # There it is a field that nobody asked for.
-        harmless = set()
     options = {"form": held.form} if fault == "reject_form" else {}
     if fault in harmless:
         # The guardrail's own fault means nothing here, and is played for nothing.
@@ -94,9 +91,8 @@ def test_each_field_missing_or_of_another_type(spoilt):
         spoilt("extra_field", name=name, value="allow")
 
 
-def test_words_that_are_nearly_a_verdict(held, spoilt):
-    if spoilt.task == "generation":
-        pytest.skip("a verdict is of validation")
+@pytest.mark.parametrize("spoilt", ["validation"], indirect=True)
+def test_words_that_are_nearly_a_verdict(spoilt):
     for word in ("Allow", "ALLOW", " allow", "allow ", "allow\n", "allowed", "allow\u200b", "\uff41llow", "", "true", "yes"):
         spoilt("set_field", name="verdict", value=word)
     for word in ("clarify", "out_of_scope", "reject"):
@@ -104,9 +100,8 @@ def test_words_that_are_nearly_a_verdict(held, spoilt):
     spoilt("set_field", name="reason", value="x" * 2001)
 
 
-def test_writing_that_is_neither_or_both(held, spoilt):
-    if spoilt.task == "validation":
-        pytest.skip("SQL is of generation")
+@pytest.mark.parametrize("spoilt", ["generation"], indirect=True)
+def test_writing_that_is_neither_or_both(spoilt):
     for name, value in (("sql", ""), ("sql", " \n\t"), ("clarification", "Which one?")):
         spoilt("set_field", name=name, value=value)
 
@@ -119,7 +114,7 @@ def test_object_in_the_wrong_place(spoilt):
 
 
 def test_other_names_depths_and_roles(spoilt):
-    for name in ("Record_verdict", "record_verdict ", "write_sql_", "tell_answer"):
+    for name in ("Record_verdict", "record_verdict_", "write_sql-", "tell_answer", "a"):
         spoilt("wrong_tool", name=name)
     for depth in (1, 2, 127, 128, 1000, 1_000_000):
         spoilt("depth_bomb", depth=depth)

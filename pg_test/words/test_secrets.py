@@ -10,9 +10,9 @@ import pathlib
 import pytest
 from cluster import Cluster
 from harness import refusal
-from talk import GOOD_SQL, Words, in_flight, Pending
+from talk import GOOD_SQL, Pending, Words, in_flight
 
-ENVIRONMENT = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_REGION": "us-east-1"}
+ENVIRONMENT = {"AWS_EC2_METADATA_DISABLED": "true"}
 # What a signed call carries, or a key file holds.
 MARKS = ("AWS4-HMAC-SHA256", "Signature=", "Bearer ", "x-amz-security-token")
 
@@ -23,6 +23,7 @@ def keyless(model):
     settings = {
         "splitplane.provider": "bedrock",
         "splitplane.endpoint": model.url,
+        "splitplane.region": model.region,
         "splitplane.deadline": "5s",
         "log_min_messages": "debug1",
         "log_statement": "all",
@@ -138,11 +139,9 @@ def test_profile_that_is_renewed_during_a_session(keyless, standin, profile):
         talk.count(keyless.rule())
 
 
-def test_no_region(standin, told, model):
-    environment = {name: value for name, value in model.environment().items() if "REGION" not in name}
-    with Cluster(settings={"splitplane.provider": "bedrock"}, environment=environment) as cluster:
-        words = Words.make(cluster, model, "nowhere")
-        assert "region" in fails(words, told, "38000")
+def test_no_region(keyless, standin, told, profile):
+    profile(standin.access_key, standin.secret_key)
+    assert "region" in fails(keyless, told, splitplane__region="")
     assert not standin.requests
 
 

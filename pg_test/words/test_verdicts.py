@@ -117,6 +117,8 @@ def test_obedient_model_with_orders_in_comments(own, standin):
             assert set(own.tasks()[:2]) == {"validation", "generation"}
         standin.play()
         talk.declined("refused", own.rule(verdict="reject", message="No."))
+    own.run("SELECT splitplane.undefine_metric('volume')")
+    own.boss.execute("COMMENT ON TABLE shops IS NULL")
 
 
 @contextlib.contextmanager

@@ -10,9 +10,11 @@ TOP_SQL = "SELECT store_id, sum(amount) AS total FROM sales GROUP BY store_id OR
 
 
 @pytest.fixture(autouse=True)
-def register(own):
+def registered(own):
     own.run("SELECT splitplane.verify_query('top_shops', %s, %s, ARRAY['best shops', 'Meilleurs magasins'])", TOP, TOP_SQL)
     own.run("SELECT splitplane.define_metric('turnover', 'SELECT sum(amount) AS turnover FROM sales', 'All that was sold', ARRAY['revenue'])")
+    yield
+    own.boss.execute("DELETE FROM splitplane.verified_queries; DELETE FROM splitplane.metrics")
 
 
 @pytest.mark.parametrize(

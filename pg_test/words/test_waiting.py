@@ -11,9 +11,8 @@ import statistics
 import time
 
 import pytest
-from cluster import Cluster
-from harness import SALES, settle, wait_until
-from talk import Pending, Words, in_flight
+from harness import SALES, wait_until
+from talk import Pending, hanging, in_flight
 
 TASKS = ("validation", "generation")
 LOCKS = """SELECT l.mode, coalesce(n.nspname, l.locktype), coalesce(c.relname, '') FROM pg_locks AS l
@@ -27,20 +26,6 @@ def abandoned(standin) -> None:
     """The stand-in sees that nobody waits for its answer any more."""
     standin.settle(3)
     assert any(record.abandoned for record in standin.requests)
-
-
-@contextlib.contextmanager
-def hanging(words, talk, task: str = "validation"):
-    """A call that waits for a model that does not answer."""
-    words.standin.play()
-    words.standin.clear()
-    words.standin.play("hang", task=task)
-    call = Pending(lambda: talk.put(words.rule()))
-    # The other side is answered and gone.
-    wait_until(lambda: {r.task for r in words.standin.requests} >= set(TASKS), 10, "both sides are asked")
-    in_flight(words.standin, 1)
-    yield call
-    words.standin.play()
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -129,22 +114,6 @@ def test_client_that_goes_away(words, standin):
             abandoned(standin)
     print(f"a lost client is noticed within {statistics.median(took) * 1000:.0f} ms")
     assert statistics.median(took) < 0.8
-
-
-def test_fast_shutdown_does_not_wait_for_a_model(standin):
-    """An own server: it stops while a question hangs."""
-    with Cluster(settings={"splitplane.provider": "bedrock"}, environment=standin.environment()) as cluster:
-        words = Words.make(cluster, standin, "stopped")
-        with words.talk(splitplane__deadline="60s") as talk, hanging(words, talk) as call:
-            begun = time.monotonic()
-            cluster.restart("fast")
-            call.join()
-            assert time.monotonic() - begun < 8 and call.error.sqlstate == "57P01"
-        settle()
-        words.boss.close()
-        with words.talk() as talk:
-            talk.count(words.rule())
-        assert "terminated by signal" not in cluster.log_text() and "PANIC" not in cluster.log_text()
 
 
 def blocked_signals(task: str) -> int:
