@@ -12,6 +12,7 @@ import pathlib
 import re
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import psycopg
 from psycopg import sql as compose
@@ -104,6 +105,11 @@ class Wire:
             cursor = connection.execute(statement, arguments or None)
             return cursor.fetchone() if cursor.description else None
 
+    def admin_rows(self, statement: str, *arguments) -> list[tuple]:
+        """Every row of one statement that is run as superuser."""
+        with self.admin() as connection:
+            return connection.execute(statement, arguments or None).fetchall()
+
     def role(self, **settings: str) -> str:
         """A new calling role whose sessions start with these settings; dots in names are written as two underscores."""
         name = f"app_{self.database}_{next(_names)}"
@@ -135,12 +141,30 @@ class Wire:
         return key_id, secret
 
 
+@dataclass(frozen=True)
+class Notice:
+    """What a notice said. psycopg's own object is empty once the handler has returned, so its fields are copied in it."""
+
+    severity: str | None
+    severity_nonlocalized: str | None
+    sqlstate: str | None
+    message_primary: str | None
+    message_detail: str | None
+    message_hint: str | None
+    context: str | None
+
+    @classmethod
+    def of(cls, diagnostic) -> "Notice":
+        return cls(**{name: getattr(diagnostic, name) for name in cls.__dataclass_fields__})
+
+
 class Session:
     """A connection of the calling role that keeps the notices it was sent."""
 
     def __init__(self, wire: Wire, connection):
-        self.wire, self.connection, self.notices = wire, connection, []
-        connection.add_notice_handler(lambda diagnostic: self.notices.append(diagnostic))
+        self.wire, self.connection = wire, connection
+        self.notices: list[Notice] = []
+        connection.add_notice_handler(lambda diagnostic: self.notices.append(Notice.of(diagnostic)))
 
     @property
     def pid(self) -> int:
@@ -187,6 +211,19 @@ class Session:
         """Every setting that the role can see, with where it came from."""
         rows = self.execute("SELECT name, setting, source FROM pg_settings").fetchall()
         return {name: (setting, source) for name, setting, source in rows}
+
+
+def unclaimed(connection) -> None:
+    """Nothing of a principal is left in this backend, which must be a superuser's.
+
+    The functions that policies ask are looked at, and what they are for: the reader, outside of a call, sees no row.
+    """
+    assert connection.execute("SELECT splitplane.claim('tenant'), splitplane.claim_list('stores')").fetchone() == (None, None)
+    connection.execute("SET ROLE splitplane_reader")
+    try:
+        assert connection.execute("SELECT count(*) FROM public.sales").fetchone() == (0,)
+    finally:
+        connection.execute("RESET ROLE")
 
 
 def refusal(action, state, nested: bool = False, hint: bool = False):
