@@ -3,8 +3,8 @@
 //! While `confine`'s closure runs, this backend is in a subtransaction that is always rolled back, read-only, under
 //! the reader role in a restricted operation, with every setting that gives text its meaning pinned, under the call's
 //! own clock, and with the principal's claims, or none, visible to the policies. On every path out (value, refusal, ERROR,
-//! cancel) all of it is undone, in this order: claims, clock, settings, subtransaction (role, read-only flag, locks,
-//! snapshots, memory).
+//! cancel) all of it is undone, in this order: claims, clock, subtransaction (role, read-only flag, locks, snapshots,
+//! temporary files, memory, and last the settings: what the server says while it cleans up is still not for the client).
 
 use super::catch::{ServerError, catch};
 use super::claims::{self, ClaimsGuard};
@@ -71,7 +71,6 @@ struct Outside {
     memory: pg_sys::MemoryContext,
     owner: pg_sys::ResourceOwner,
     section: pg_sys::MemoryContext,
-    settings_level: i32,
 }
 
 impl Outside {
@@ -92,15 +91,14 @@ impl Outside {
         };
         // SAFETY: the context was just made.
         unsafe { pg_sys::MemoryContextSwitchTo(section) };
-        // SAFETY: no preconditions; closed in `leave`, or by the subtransaction's abort.
-        let settings_level = unsafe { pg_sys::NewGUCNestLevel() };
-        Outside { memory, owner, section, settings_level }
+        Outside { memory, owner, section }
     }
 
     fn leave(self) {
-        // SAFETY: closes the level opened in `enter`; `false` undoes every change, also a query's own.
-        unsafe { pg_sys::AtEOXact_GUC(false, self.settings_level) };
-        // SAFETY: ends the subtransaction opened in `enter`; it restores role, read-only flag, snapshots and locks.
+        // The settings are undone by the subtransaction's end as well, and only there: with `client_min_messages` put back
+        // before it, the client would be sent "temporary file: path .., size .." of a call that failed.
+        // SAFETY: ends the subtransaction opened in `enter`; it restores role, read-only flag, snapshots, locks, and every
+        // setting changed in it, also a query's own.
         unsafe { pg_sys::RollbackAndReleaseCurrentSubTransaction() };
         // SAFETY: both were current in `enter` and outlive the call.
         unsafe {
