@@ -61,9 +61,10 @@ pub fn use_once(identity: &VerifiedIdentity, now: i64, skew: i64) -> StageResult
     Ok(())
 }
 
-/// Forgets what cannot verify any more; at most once a second, since it walks the whole ledger under the lock.
+/// Forgets what cannot verify any more; at most once a second, since it walks the whole ledger under the lock. A sweep of
+/// the future was made under a clock that has been set back since, and must not keep this one from being made.
 fn sweep(map: &mut shared_map::LockedMap, now: i64) {
-    if map.header().swept >= now {
+    if map.header().swept == now {
         return;
     }
     let mut horizon = map.header().horizon;
