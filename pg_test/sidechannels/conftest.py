@@ -1,0 +1,56 @@
+"""Fixtures of the side-channel tests. Run with the project's Python: `python -m pytest pg_test/sidechannels`.
+
+The plane, the sessions and what a refusal must look like are the wire tests' own (pg_test/wire/harness.py).
+"""
+
+import pathlib
+import sys
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "wire"), str(HERE.parents[1] / "tools")]
+
+from cluster import Cluster  # noqa: E402  (found through the path set above)
+from planes import built  # noqa: E402
+
+import harness  # noqa: E402
+
+# What a DBA may well have beside splitplane, and what watches nested statements: both must be told nothing by a call.
+SETTINGS = {
+    "shared_preload_libraries": "splitplane, pg_stat_statements, auto_explain",
+    "max_connections": "60",
+    "max_prepared_transactions": "2",
+    "track_io_timing": "on",
+}
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    with Cluster(settings=SETTINGS) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def wire(cluster):
+    """The plane that tests read and do not change."""
+    return built(cluster, "side")
+
+
+@pytest.fixture(scope="session")
+def stranger(wire):
+    """Another application's role: a caller too, and no member of anything that `app` is."""
+    return wire.role()
+
+
+@pytest.fixture
+def session(wire):
+    """A fresh session of the calling role."""
+    with wire.session() as opened:
+        yield opened
+
+
+@pytest.fixture
+def own_wire(cluster):
+    """A database of the test's own, to change as it likes."""
+    return built(cluster, f"own{next(harness._names)}")

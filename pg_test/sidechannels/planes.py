@@ -1,0 +1,13 @@
+"""The databases of the side-channel tests: the wire tests' plane, and beside it what lies outside of every plane."""
+
+import pathlib
+
+from harness import HERE as WIRE
+from harness import Wire
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+def built(cluster, database: str) -> Wire:
+    """Make a database of that name, with a plane, a role `app` and a key."""
+    return Wire.build(cluster, database, (WIRE / "schema.sql").read_text() + (HERE / "schema.sql").read_text())
