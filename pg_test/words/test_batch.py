@@ -1,5 +1,8 @@
 """`splitplane.validate(questions)`: verdicts for many questions, a few at a time, and nothing is run."""
 
+import os
+import signal
+import threading
 import time
 
 import psycopg
@@ -52,6 +55,32 @@ def test_concurrency_is_bounded(own, standin):
             assert {row[1] for row in found} == {"allow"}, found
             standin.settle()
             assert standin.most_at_once == most, "no more at once, and no fewer"
+
+
+def test_slow_machine_loses_no_question(own, standin):
+    """The backend is stopped and continued all the time, so that its slices of waiting end at every possible place."""
+    name = own.role(splitplane__deadline="4s")
+    own.boss.execute(f"GRANT splitplane_admin TO {name}")
+    over = threading.Event()
+    with own.talk(user=name) as session:
+        pid = session.pid
+
+        def stutter():
+            while not over.is_set():
+                os.kill(pid, signal.SIGSTOP)
+                time.sleep(0.03)
+                os.kill(pid, signal.SIGCONT)
+                time.sleep(0.004)
+
+        thread = threading.Thread(target=stutter)
+        thread.start()
+        try:
+            for _ in range(4):
+                found = rows(session, [own.rule() for _ in range(12)])
+                assert {row[1] for row in found} == {"allow"}, [row for row in found if row[1] is None]
+        finally:
+            over.set()
+            thread.join()
 
 
 def test_faults_are_told_per_row(own, admin, standin):

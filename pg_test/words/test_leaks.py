@@ -220,8 +220,9 @@ def test_broad_run_shows_a_model_nothing(leaky, standin):
         for tenant in ("brand-a", "brand-b", "brand-c"):
             talk.say("which are my best shops", tenant)
             talk.say("turnover", tenant)
+            conversation = f"00000000-0000-0000-0000-00000000000{tenant[-1]}"
             for turn in range(3):
-                talk.say(leaky.rule(sql="SELECT city FROM shops"), tenant, conversation=f"00000000-0000-0000-0000-00000000000{tenant[-1]}")
+                talk.say(leaky.rule(sql="SELECT city FROM shops"), tenant, conversation=conversation)
                 talk.say(leaky.rule(sql=f"SELECT note FROM sales LIMIT {turn + 1}"), tenant)
             talk.declined("clarify", leaky.rule(clarification="Which?"), tenant)
             talk.declined("refused", leaky.rule(verdict="reject", message="No."), tenant)
@@ -229,7 +230,7 @@ def test_broad_run_shows_a_model_nothing(leaky, standin):
             talk.fails("42P01", leaky.rule(sql="SELECT 1 FROM vaults"), tenant)
     leaky.boss.execute("SELECT * FROM splitplane.validate(ARRAY['How many?', 'Best shops?'])")
     texts = standin.texts()
-    assert sum("create table" in text.lower() or "table sales" in text.lower() for text in texts) > 20, "the control: planes are shown"
+    assert sum("table sales" in text for text in texts) > 20, "the control: planes are shown"
     assert not leaks(standin), "\n".join(leaks(standin))
     assert not any("CANARY" in text for text in texts)
     assert any("email" in text for text in texts), "a private column's name is shown, so that SQL can use it"

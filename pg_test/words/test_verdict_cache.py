@@ -83,7 +83,10 @@ def test_allowed_question_whose_sql_fails_is_remembered(own, standin):
 CHANGES = {
     "comment on a column": ("COMMENT ON COLUMN sales.note IS 'what was said'", "COMMENT ON COLUMN sales.note IS NULL"),
     "comment on a table": ("COMMENT ON TABLE shops IS 'our shops'", "COMMENT ON TABLE shops IS NULL"),
-    "table added": ("CREATE TABLE late (id int PRIMARY KEY); SELECT splitplane.share('late')", "SELECT splitplane.unprotect('late')"),
+    "table added": (
+        "CREATE TABLE IF NOT EXISTS late (id int PRIMARY KEY); SELECT splitplane.share('late')",
+        "SELECT splitplane.unprotect('late')",
+    ),
     "column hidden": (
         "SELECT splitplane.protect('sales', '{\"tenant_id\": \"tenant\"}', ARRAY['sale_id', 'note'])",
         "SELECT splitplane.protect('sales', '{\"tenant_id\": \"tenant\"}')",

@@ -12,14 +12,23 @@ TOP_SQL = "SELECT store_id, sum(amount) AS total FROM sales GROUP BY store_id OR
 @pytest.fixture(autouse=True)
 def registered(own):
     own.run("SELECT splitplane.verify_query('top_shops', %s, %s, ARRAY['best shops', 'Meilleurs magasins'])", TOP, TOP_SQL)
-    own.run("SELECT splitplane.define_metric('turnover', 'SELECT sum(amount) AS turnover FROM sales', 'All that was sold', ARRAY['revenue'])")
+    metric = "SELECT sum(amount) AS turnover FROM sales"
+    own.run("SELECT splitplane.define_metric('turnover', %s, 'All that was sold', ARRAY['revenue'])", metric)
     yield
     own.boss.execute("DELETE FROM splitplane.verified_queries; DELETE FROM splitplane.metrics")
 
 
 @pytest.mark.parametrize(
     "question",
-    [TOP, "which shops  sold most", "WHICH SHOPS SOLD MOST ?!", "best shops", "Best shops...", "meilleurs magasins ?", "  \u201cBest shops\u201d  "],
+    [
+        TOP,
+        "which shops  sold most",
+        "WHICH SHOPS SOLD MOST ?!",
+        "best shops",
+        "Best shops...",
+        "meilleurs magasins ?",
+        "  \u201cBest shops\u201d  ",
+    ],
 )
 def test_exact_and_normalised_matches_need_no_model(own, standin, question):
     with own.talk() as talk:
@@ -82,12 +91,13 @@ def test_one_word_more_is_another_question(own, standin):
     with own.talk() as talk:
         for question in ("best shops please", "worst shops", "best shop", "turn over", "best shops turnover"):
             talk.declined("out_of_scope", own.rule(question=question, verdict="out_of_scope", message="No."))
-    assert len(standin.requests) == 10
+    assert own.tasks().count("validation") == 5
 
 
 def test_ambiguity_is_refused_at_registration(own):
     taken = "SELECT splitplane.verify_query('other', %s, 'SELECT 1', ARRAY[%s])"
-    for question, synonym in (("Best   SHOPS!", "x"), ("Other?", "which shops sold most"), ("Turnover", "x"), ("Other?", "Revenue.")):
+    clashes = (("Best   SHOPS!", "x"), ("Other?", "which shops sold most"), ("Turnover", "x"), ("Other?", "Revenue."))
+    for question, synonym in clashes:
         error = refusal(lambda q=question, s=synonym: own.run(taken, q, s), "42710", hint=True)
         assert "already" in str(error)
     define = "SELECT splitplane.define_metric('best shops', 'SELECT 1', 'x')"

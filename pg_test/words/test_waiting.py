@@ -12,7 +12,7 @@ import time
 
 import pytest
 from harness import SALES, wait_until
-from talk import Pending, hanging, in_flight
+from talk import Pending, hanging
 
 TASKS = ("validation", "generation")
 LOCKS = """SELECT l.mode, coalesce(n.nspname, l.locktype), coalesce(c.relname, '') FROM pg_locks AS l
