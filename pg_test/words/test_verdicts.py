@@ -171,7 +171,6 @@ def test_guardrail_sees_every_question_and_call(words, standin):
                 assert (config["guardrailIdentifier"], config["guardrailVersion"]) == ("gr1234abcd", "3")
 
 
-@pytest.mark.xfail(strict=True, reason="a model that the guardrail stopped too is taken for a fault: 38000, not `refused`")
 @pytest.mark.parametrize("slow", ["guardrail", "validation", "generation"])
 def test_guardrail_blocks_whatever_the_model_says(words, standin, slow):
     with words.talk(**GUARDRAIL) as talk:

@@ -160,19 +160,20 @@ impl Consultation {
         question: &str,
         counted: &Cell<Tally>,
     ) -> Result<Option<Declined>, ModelError> {
-        let guarded = self.client.guard(question, self.deadline);
+        // The guardrail speaks first: behind one that intervenes, the validator's own call ends without a verdict.
+        let guarded = async {
+            let passes = self.client.guard(question, self.deadline).await?;
+            let reason = "the guardrail intervened".to_owned();
+            Ok((!passes).then(|| Declined { outcome: Outcome::Refused, message: GUARDED.to_owned(), reason }))
+        };
         let judged = async {
             let Some(prompt) = validation else { return Ok(None) };
             let reply = self.client.complete(Task::Validate, prompt, self.deadline).await?;
             count(counted, reply.usage);
             verdict::read(&reply.value, question).map(Some)
         };
-        let (passes, judgement) = tokio::try_join!(guarded, judged)?;
-        if !passes {
-            let reason = "the guardrail intervened".to_owned();
-            return Ok(Some(Declined { outcome: Outcome::Refused, message: GUARDED.to_owned(), reason }));
-        }
-        Ok(judgement.and_then(declined))
+        let (stopped, judgement) = allowed_first(guarded, judged).await?;
+        Ok(stopped.or_else(|| judgement.and_then(declined)))
     }
 
     async fn write(&self, prompt: &Prompt, counted: &Cell<Tally>) -> Result<Writing, ModelError> {

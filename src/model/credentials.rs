@@ -40,7 +40,7 @@ const METADATA_OPERATION_TIMEOUT: Duration = Duration::from_secs(2);
 const CHAIN_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long before their expiry credentials are loaded again.
 const EARLY: Duration = Duration::from_secs(5 * 60);
-/// How long credentials are kept that say nothing of an expiry, such as static keys of a profile that may be edited.
+/// How long credentials are kept that say nothing of an expiry, such as static keys of a profile, which may be edited.
 const UNDATED: Duration = Duration::from_secs(15 * 60);
 
 /// What the environment, the profile and the platform say.
@@ -62,8 +62,12 @@ pub struct Surroundings {
     pub use_fips: bool,
     /// Whether dual-stack endpoints are asked for.
     pub use_dual_stack: bool,
-    sources: Vec<(&'static str, SharedCredentialsProvider)>,
+    /// Makes the sources anew for each load: a profile's provider never reads its file twice.
+    sources: Box<dyn Fn() -> Sources + Send + Sync>,
 }
+
+/// Sources of credentials in their order, each with a name for errors.
+type Sources = Vec<(&'static str, SharedCredentialsProvider)>;
 
 /// Credentials and when to load them again.
 struct Kept {
@@ -93,7 +97,7 @@ impl Account {
     /// `ModelError::Configuration` if no source has any or one failed, `ModelError::Deadline`.
     pub async fn credentials(&self, deadline: Instant, now: SystemTime) -> Result<Credentials, ModelError> {
         let surroundings = self.surroundings(deadline).await?;
-        bounded(deadline, "loading AWS credentials", self.keep(&surroundings.sources, now)).await
+        bounded(deadline, "loading AWS credentials", self.keep(&*surroundings.sources, now)).await
     }
 
     /// Drops the credentials: AWS says that they have expired, whatever they say.
@@ -105,8 +109,9 @@ impl Account {
 
     /// An account in the region `us-east-1` with sources of the tests' own.
     #[cfg(test)]
-    pub(super) fn of(http: reqwest::Client, sources: Vec<(&'static str, SharedCredentialsProvider)>) -> Self {
+    pub(super) fn of(http: reqwest::Client, sources: Sources) -> Self {
         let region = "us-east-1".to_owned();
+        let sources = Box::new(move || sources.clone());
         let around = Surroundings { region, endpoint: None, use_fips: false, use_dual_stack: false, sources };
         Self { surroundings: OnceCell::new_with(Some(around)), ..Self::new(http, "us-east-1") }
     }
@@ -120,14 +125,14 @@ impl Account {
     /// Two calls that start side by side load once: the second waits for the first.
     async fn keep(
         &self,
-        sources: &[(&'static str, SharedCredentialsProvider)],
+        sources: &(dyn Fn() -> Sources + Send + Sync),
         now: SystemTime,
     ) -> Result<Credentials, ModelError> {
         let mut kept = self.kept.lock().await;
         if let Some(kept) = kept.as_ref().filter(|kept| now < kept.until) {
             return Ok(kept.credentials.clone());
         }
-        match load(sources).await {
+        match load(&sources()).await {
             Ok(credentials) => {
                 let until =
                     credentials.expiry().map_or(now + UNDATED, |expiry| expiry.checked_sub(EARLY).unwrap_or(now));
@@ -169,6 +174,8 @@ async fn look_around(http: &reqwest::Client, region: &str) -> Result<Surrounding
             .or_else(imds::region::Builder::default().configure(&configuration).imds_client(metadata.clone()).build())
             .region()
             .await
+            // A variable that is set to nothing names no region.
+            .filter(|region| !region.as_ref().trim().is_empty())
     } else {
         Some(Region::new(region.to_owned()))
     };
@@ -177,9 +184,8 @@ async fn look_around(http: &reqwest::Client, region: &str) -> Result<Surrounding
             "no AWS region was found (settings, environment, profile, instance metadata)".to_owned(),
         )
     })?;
-    let configuration = configuration.with_region(Some(region.clone()));
     let shared = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(connector)
+        .http_client(connector.clone())
         .region(region.clone())
         .no_credentials()
         .load()
@@ -193,12 +199,16 @@ async fn look_around(http: &reqwest::Client, region: &str) -> Result<Surrounding
         endpoint: of_service.or_else(|| shared.endpoint_url().map(str::to_owned)),
         use_fips: shared.use_fips().unwrap_or(false),
         use_dual_stack: shared.use_dual_stack().unwrap_or(false),
-        sources: sources(&configuration, metadata),
+        sources: Box::new(move || {
+            // The configuration keeps the profile that it has read, too.
+            let fresh = ProviderConfig::without_region().with_http_client(connector.clone());
+            sources(&fresh.with_region(Some(region.clone())), metadata.clone())
+        }),
     })
 }
 
 /// The sources of the SDK's default chain, in its order, each with a name for errors.
-fn sources(configuration: &ProviderConfig, metadata: imds::Client) -> Vec<(&'static str, SharedCredentialsProvider)> {
+fn sources(configuration: &ProviderConfig, metadata: imds::Client) -> Sources {
     let environment = EnvironmentVariableCredentialsProvider::new();
     let profile = ProfileFileCredentialsProvider::builder().configure(configuration).build();
     let web_identity = WebIdentityTokenCredentialsProvider::builder().configure(configuration).build();

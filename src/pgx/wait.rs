@@ -88,7 +88,14 @@ pub fn wait<T>(deadline: Instant, future: impl Future<Output = T>) -> StageResul
         loop {
             let slice = {
                 let _blocked = SignalsBlocked::enter();
-                runtime.block_on(async { tokio::time::timeout(SLICE, future.as_mut()).await })
+                runtime.block_on(async {
+                    let slice = tokio::time::timeout(SLICE, future.as_mut()).await;
+                    if slice.is_err() {
+                        // Wake-ups that were put off to the end of a turn are lost when this slice ends in that turn.
+                        tokio::task::yield_now().await;
+                    }
+                    slice
+                })
             };
             if let Ok(value) = slice {
                 return Ok(value);
