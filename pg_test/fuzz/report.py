@@ -1,0 +1,128 @@
+"""What a run came to: totals, verdicts, and the figures that documents quote."""
+
+from __future__ import annotations
+
+import collections
+import time
+
+from judge import is_documented
+
+# Below this share of answers the generator would be too blunt: refusals prove little.
+LEAST_ANSWERED = 0.15
+# How much of what is compared must come out equal; the rest has several right answers.
+LEAST_EQUAL = 0.5
+# What a session may grow by between its first blocks and its last, in kB: caches fill, fragments stay.
+MOST_GROWTH_KB = 32 * 1024
+_SHOWN = 12
+
+
+class Checks:
+    """Counts what holds and what does not, and says so as it learns it."""
+
+    def __init__(self):
+        self.passed = self.failed = 0
+
+    def add(self, name: str, wrong: list[str]) -> None:
+        if wrong:
+            self.failed += 1
+        else:
+            self.passed += 1
+        print(f"{'FAIL' if wrong else 'ok  '} {name}")
+        for reason in wrong[:_SHOWN]:
+            print(f"     {reason}")
+        if len(wrong) > _SHOWN:
+            print(f"     and {len(wrong) - _SHOWN} more")
+
+
+class Progress:
+    """A line a minute."""
+
+    def __init__(self, enabled: bool):
+        self.enabled, self.started, self.said = enabled, time.monotonic(), time.monotonic()
+
+    def show(self, made: list) -> None:
+        now = time.monotonic()
+        if self.enabled and now - self.said > 60:
+            self.said = now
+            count = sum(sum(report.states.values()) for report in made)
+            findings = sum(len(report.findings) for report in made)
+            print(f"{(now - self.started) / 60:.0f} min: {count:,} statements, {count / (now - self.started):.0f}/s, {findings} findings")
+
+
+class Total:
+    """All reports of a run, added up."""
+
+    def __init__(self, made: list):
+        self.states: collections.Counter = sum((report.states for report in made), collections.Counter())
+        self.counts: collections.Counter = sum((report.counts for report in made), collections.Counter())
+        self.findings = [finding for report in made for finding in report.findings]
+        self.slowest = max((report.slowest for report in made), default=(0.0, ""))
+        self.memory: dict[int, list[int]] = collections.defaultdict(list)
+        for report in made:
+            pid, kilobytes = report.memory_kb
+            if pid:
+                self.memory[pid].append(kilobytes)
+
+    @property
+    def statements(self) -> int:
+        return sum(self.states.values())
+
+    def answered(self, kind: str | None = None) -> int:
+        return sum(count for (one, state), count in self.states.items() if state == "rows" and kind in (None, one))
+
+    def of_kind(self, kind: str) -> int:
+        return sum(count for (one, _), count in self.states.items() if one == kind)
+
+    def by_state(self) -> collections.Counter:
+        found: collections.Counter = collections.Counter()
+        for (_, state), count in self.states.items():
+            found[state] += count
+        return found
+
+    def text(self, seed: int, workers: int, took: float) -> str:
+        number = self.statements or 1
+        lines = [
+            f"{self.statements:,} statements, seed {seed}, {workers} workers, {took:.0f} s, {self.statements / took:.0f} statements/s; {self.counts['calls']:,} calls",
+            f"answered: {self.answered():,} ({self.answered() / number:.1%})",
+        ]
+        for kind in sorted({one for one, _ in self.states}):
+            lines.append(f"  {kind:<9} {self.of_kind(kind):>9,} of which answered {self.answered(kind) / self.of_kind(kind):.1%}")
+        lines.append("how they ended: " + ", ".join(f"{state} {count:,}" for state, count in self.by_state().most_common()))
+        lines += [f"  {name}: {count:,}" for name, count in sorted(self.counts.items()) if name != "calls"]
+        lines.append(f"slowest: {self.slowest[0]:.1f} s ({self.slowest[1]})")
+        for pid, sizes in self.memory.items():
+            steps = [f"{sizes[step * (len(sizes) - 1) // 8] / 1024:.1f}" for step in range(9)]
+            lines.append(f"session {pid}, memory of its own over {len(sizes)} blocks: {' '.join(steps)} MB")
+        if not self.findings:
+            lines.append(f"no finding in {self.statements:,}: with 95 % confidence fewer than 1 in {number // 3:,} (3/n = {3 / number:.1e})")
+            lines.append(f"no foreign row in {self.answered():,} answers: fewer than 1 in {self.answered() // 3:,} (3/n = {3 / max(1, self.answered()):.1e})")
+        return "\n".join(lines)
+
+
+def judge(checks: Checks, total: Total, log, fewest: int) -> None:
+    """Holds a run to what is promised."""
+    findings = [f"{name} {what}" for name, what, _ in total.findings]
+    canaries = [finding for finding in findings if "CANARY" in finding]
+    differences = [finding for finding in findings if "differs from" in finding or "alone" in finding]
+    rest = [finding for finding in findings if finding not in canaries and finding not in differences]
+    checks.add(f"no foreign canary in {total.answered():,} answers, {total.statements - total.answered():,} errors and all notices", canaries)
+    compared = {name: count for name, count in total.counts.items() if " compared: " in name}
+    checks.add(f"{sum(compared.values()):,} answers and errors are what tenant acme alone gives", differences)
+    checks.add("every error is documented and bare, hidden names are like unknown ones, dry runs refuse alike, no session is lost or changed", rest)
+    unknown = {state: count for state, count in total.by_state().items() if state != "rows" and not is_documented(state)}
+    checks.add("every SQLSTATE is in the set", [f"{state} {count} times" for state, count in unknown.items()])
+    checks.add("the server did not crash", log.crashes())
+    checks.add("the server's log holds no warning and no internal error", log.warnings())
+    checks.add(f"at least {fewest:,} statements were sent", [] if total.statements >= fewest else [f"only {total.statements}"])
+    share = total.answered() / max(1, total.statements)
+    checks.add(f"at least {LEAST_ANSWERED:.0%} are answered", [] if share >= LEAST_ANSWERED else [f"only {share:.1%}"])
+    equal = total.counts["answers compared: equal"] / max(1, sum(count for name, count in compared.items() if name.startswith("answers")))
+    checks.add(f"at least {LEAST_EQUAL:.0%} of the answers compared have one right answer", [] if equal >= LEAST_EQUAL else [f"only {equal:.1%}"])
+    seen = total.counts["of these, answered with a canary"]
+    checks.add("control: tenant beta is shown its canaries through the same sessions", [] if seen >= 5 else [f"in {seen} answers"])
+    growth = [
+        f"session {pid} grew from {sizes[len(sizes) // 5] // 1024} MB to {sizes[-1] // 1024} MB"
+        for pid, sizes in total.memory.items()
+        if len(sizes) >= 10 and sizes[-1] - sizes[len(sizes) // 5] > MOST_GROWTH_KB
+    ]
+    checks.add("no session's memory keeps growing", growth)

@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+"""Generated SQL through `ask` on a live server: no foreign canary, no undocumented error, no crash, the right rows.
+
+    run.py                                  bounded, with a fixed seed: what `make test` runs
+    run.py --minutes M | --statements N     a longer run; with both, whichever ends first
+           [--seed S] [--workers W]
+    run.py --only SEED:NUMBER               one statement again, with all that came back (smith:SEED:NUMBER for sqlsmith's)
+
+README.md beside this file tells what is generated and what is checked. The last line is `N passed, N failed`; exit 1 on failure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+import paths
+import campaign
+import oracle
+import report
+import selfcheck
+import smith
+
+import fingerprint
+from world import DATABASE, NAIVE, SETTINGS, Cluster, World
+
+SEED = 4
+# The bounded run: so many statements, or what can be done of them in this time.
+STATEMENTS, SECONDS, FEWEST = 16_500, 55.0, 3_000
+FINDINGS = paths.ROOT / ".tools" / "log" / "fuzz-findings.jsonl"
+# Answers are cut and slow statements stopped early, so that one statement does not take the time of a thousand.
+LIMITS = {"splitplane.deadline": "80", "splitplane.max_rows": "200", "splitplane.max_bytes": "64kB", "log_error_verbosity": "terse"}
+# Lines of the server's log that are kept. Refusals write a line each, by the million.
+_TELLING = re.compile(r"PANIC|FATAL|WARNING|TRAP|signal|terminat|reinitializ|leak|panick|internal error|XX000|could not be proved|out of memory")
+
+
+class LogWatch:
+    """Reads the server's log as it grows, keeps what is telling, and empties the file: it would fill the disk."""
+
+    def __init__(self, cluster: Cluster):
+        self.path = Path(cluster.base) / "data.log"
+        self.kept: list[str] = []
+        self.lines = 0
+        self.rest = ""
+
+    def read(self) -> None:
+        # The server appends; what it writes between these two calls is lost, which a million lines can spare.
+        text = self.path.read_text(errors="replace")
+        os.truncate(self.path, 0)
+        *lines, self.rest = (self.rest + text).split("\n")
+        self.lines += len(lines)
+        self.kept += [line for line in lines if _TELLING.search(line)]
+
+    def crashes(self) -> list[str]:
+        return [line for line in self.kept if re.search(r"PANIC|TRAP|was terminated by signal|reinitializ", line)]
+
+    def warnings(self) -> list[str]:
+        # sqlsmith ends a transaction that it never began.
+        return [line for line in self.kept if re.search(r"WARNING|panick|internal error|XX000", line) and f"@{smith.EYES} " not in line]
+
+
+def make_world(cluster: Cluster, with_smith: bool) -> World:
+    world = World(cluster)
+    with world.superuser() as connection:
+        for name, tenant in (("fuzz", "acme"), ("fuzzbeta", "beta")):
+            key_id = "AKSP" + name.upper()
+            made = connection.execute("SELECT splitplane.create_key(%s, %s, 2000000000)", [key_id, [tenant]]).fetchone()
+            world.keys[name] = (key_id, made[0])
+        for name, value in LIMITS.items():
+            connection.execute(f"ALTER DATABASE {DATABASE} SET {name} = '{value}'")
+    oracle.prepare(world, NAIVE)
+    if with_smith:
+        smith.prepare(world)
+    return world
+
+
+def plan_of(world: World, seed: int, with_smith: bool) -> campaign.Plan:
+    cluster = world.cluster
+    return campaign.Plan(
+        dsn_format=f"host={cluster.socket_dir} port={cluster.port} dbname={{database}} user={{user}}",
+        keys={"acme": world.keys["fuzz"], "beta": world.keys["fuzzbeta"]},
+        seed=seed,
+        smith_dsn=smith.dsn(cluster) if with_smith else None,
+    )
+
+
+def run_only(world: World, plan: campaign.Plan, which: str) -> int:
+    """One statement again, the judgement on it and all that came back."""
+    *kind, seed, number = which.split(":")
+    plan.seed = int(seed)
+    worker = campaign.Worker(plan)
+    if kind:
+        block, index = divmod(int(number), smith.BLOCK)
+        statement = smith.block(smith.dsn(world.cluster), plan.seed, block)[index]
+    else:
+        statement = worker.stream.statement(int(number))
+    print(f"{statement.kind}\n{statement.text}\n")
+    for name, call in worker.calls(statement).items():
+        reply = worker.asker.one(call)
+        print(f"{name}: {'CONNECTION LOST' if reply is None else reply.document or f'{reply.state} {reply.error}'}")
+        if reply is None:
+            worker.connect()
+    found = worker.run_block([statement]).findings
+    plain = worker.oracle.alone.answer(statement.text)
+    print(f"tenant alone: {plain.state} {plain.error or plain.lines[:20]}")
+    for _, what, _ in found:
+        print(f"FINDING {what}")
+    print(f"{0 if found else 1} passed, {len(found)} failed")
+    return 1 if found else 0
+
+
+def chosen(arguments: argparse.ArgumentParser):
+    arguments.add_argument("--statements", type=int, help="end after so many statements")
+    arguments.add_argument("--minutes", type=float, help="end after so many minutes")
+    arguments.add_argument("--seed", type=int, default=SEED)
+    arguments.add_argument("--workers", type=int, default=2)
+    arguments.add_argument("--only", metavar="SEED:NUMBER")
+    return arguments.parse_args()
+
+
+def main() -> int:
+    sys.set_int_max_str_digits(0)
+    options = chosen(argparse.ArgumentParser(description=__doc__.splitlines()[0]))
+    bounded = options.statements is None and options.minutes is None
+    statements = STATEMENTS if bounded else options.statements or sys.maxsize
+    seconds = SECONDS if bounded else (options.minutes or 1e6) * 60
+    with_smith = smith.is_there()
+    if not with_smith:
+        print("sqlsmith is not installed (Debian package `sqlsmith`): its part is left out")
+    checks = report.Checks()
+    with Cluster(settings={**SETTINGS, "jit": "off"}) as cluster:
+        world = make_world(cluster, with_smith)
+        plan = plan_of(world, options.seed, with_smith)
+        plan.smith_every = 12 if bounded else 24
+        if options.only:
+            return run_only(world, plan, options.only)
+        watch = fingerprint.ServerWatch(cluster.dsn(dbname=DATABASE))
+        state, tables = watch.state(), watch.tables()
+        log, progress = LogWatch(cluster), report.Progress(enabled=not bounded)
+
+        def look(made: list[campaign.Report]) -> None:
+            log.read()
+            progress.show(made)
+
+        blocks = statements // campaign.BLOCK + bool(statements % campaign.BLOCK)
+        made, took = campaign.run(plan, options.workers, blocks, seconds, look)
+        log.read()
+        total = report.Total(made)
+        report.judge(checks, total, log, fewest=FEWEST if bounded else 1)
+        checks.add("the server is as it was: no row, setting, file, lock, transaction id or log record changed", watch.changes(state, watch.state()) + ([] if watch.tables() == tables else ["rows of some table changed"]))
+        if bounded:
+            checks.add("sqlsmith is there", [] if with_smith else ["the bounded run needs the Debian package `sqlsmith`"])
+        for name, wrong in selfcheck.run(world, plan):
+            checks.add(f"control: {name}", wrong)
+        if total.findings:
+            FINDINGS.parent.mkdir(parents=True, exist_ok=True)
+            FINDINGS.write_text("".join(json.dumps(finding, ensure_ascii=False) + "\n" for finding in total.findings), encoding="utf-8")
+            print(f"all findings with their texts: {FINDINGS.relative_to(paths.ROOT)}")
+    print(total.text(options.seed, options.workers, took))
+    print(f"{checks.passed} passed, {checks.failed} failed")
+    return 1 if checks.failed else 0
+
+
+if __name__ == "__main__":
+    # A run of many minutes should be seen while it is under way.
+    sys.stdout.reconfigure(line_buffering=True)
+    sys.exit(main())
