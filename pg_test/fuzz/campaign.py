@@ -4,8 +4,8 @@ A worker takes blocks of numbers, so that every number below a run's length is s
 is done with a statement hangs on its number alone, so that `--only` does the same with it again:
 
     every statement            sent as tenant acme; answer, error and notices judged
-    one answer in 20           compared with the single-tenant database
-    one error over data in 4   the single tenant's rows must be able to cause one
+    one answer in 10           compared with the single-tenant database
+    one error over data in 2   the single tenant's rows must be able to cause one
     one in 40                  sent as tenant beta first, through the same session
     one in 40                  sent as a dry run, too
     one in 8                   if it holds hidden names: sent again with unknown ones, and the two errors compared
@@ -189,7 +189,7 @@ class Worker:
         if reply.seconds > self.report.slowest[0]:
             self.report.slowest = (reply.seconds, self.name(statement))
         wrong = judge(text, reply, self.oracle.carries)
-        if (number % 20 == 3 and reply.error is None) or (number % 4 == 0 and is_data_error(reply.state)):
+        if (number % 10 == 3 and reply.error is None) or (number % 2 == 0 and is_data_error(reply.state)):
             what = "answers" if reply.error is None else "errors over data"
             verdict, why = self.oracle.judge(text, reply.document)
             counts[f"{what} compared: {verdict}"] += 1

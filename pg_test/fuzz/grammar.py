@@ -41,7 +41,7 @@ class Grammar(Expressions):
         else:
             sql, columns = self.core(want, outer, depth)
         if with_clause:
-            self.ctes.remove(named)
+            self.ctes.pop()
         return with_clause + sql, columns
 
     def with_clause(self, named: dict[str, list[Column]], depth: int) -> str:

@@ -19,9 +19,19 @@ MISTAKES = {
     "42P09": "ambiguous alias", "42704": "no such collation or the like", "42611": "column definition", "42P11": "cursor", "54023": "too many arguments",
 }  # fmt: skip
 _ENTRY = {"expect": "bounded", "states": [*MISTAKES, *LIMITS]}
+# What stands in columns of acme's own rows that the plane leaves out (schema.sql): no canary, and just as hidden.
+_HIDDEN_OWN = re.compile(r"111-11-(?:1111|2222)|\+44 [12]\b|acme-key-hash")
 _TWINS = re.compile(rf"\b({'|'.join(sorted(words.TWINS, key=len, reverse=True))})\b", re.IGNORECASE | re.ASCII)
 # Errors that hold a place in the caller's text: the twins' texts have the same length.
 _SAME_FIELDS = ("sqlstate", "statement_position", "source_file", "source_line", "source_function", "severity")
+
+
+def secret_in(text: str) -> str | None:
+    """A canary of the other tenant, or a value of a hidden column."""
+    found = canary_in(text)
+    if not found and (own := _HIDDEN_OWN.search(text)):
+        return own.group(0)
+    return found
 
 
 def is_documented(state: str) -> bool:
@@ -32,11 +42,14 @@ def judge(text: str, reply: Reply, carries) -> list[str]:
     """carries(text, found): whether the statement makes that string of nothing, without the other tenant's rows."""
     if reply.error is not None:
         wrong = judge_error(_ENTRY, reply.error, text)
-        found = canary_in(str(reply.error))
-        if found and (found in text or carries(text, found)):
+        message = str(reply.error)
+        found = secret_in(message)
+        if found:
             wrong = [reason for reason in wrong if not reason.startswith("CANARY")]
+            if found not in text and not carries(text, found):
+                wrong.append(f"CANARY {found} in the error: {message[:300]}")
         return wrong
-    found = canary_in(reply.document)
+    found = secret_in(reply.document)
     if not found:
         return [] if '"outcome": "answered"' in reply.document else [f"neither answered nor refused: {reply.document[:200]}"]
     try:
@@ -45,7 +58,7 @@ def judge(text: str, reply: Reply, carries) -> list[str]:
         return [f"CANARY {found} in an answer too deep to decode"]
     # The caller's own text comes back in the answer.
     document.pop("sql", None)
-    found = canary_in(json.dumps(document, ensure_ascii=False))
+    found = secret_in(json.dumps(document, ensure_ascii=False))
     if found and not carries(text, found):
         return [f"CANARY {found} in the answer: {json.dumps(document.get('rows'), ensure_ascii=False)[:300]}"]
     return []
