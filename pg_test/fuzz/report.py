@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import collections
+import json
 import time
+from pathlib import Path
 
 from judge import is_documented
 
@@ -35,18 +37,30 @@ class Checks:
 
 
 class Progress:
-    """A line a minute."""
+    """Findings as they come, and in a long run a line a minute."""
 
-    def __init__(self, enabled: bool):
-        self.enabled, self.started, self.said = enabled, time.monotonic(), time.monotonic()
+    def __init__(self, findings: Path, with_time: bool):
+        self.path, self.with_time = findings, with_time
+        self.started = self.said = time.monotonic()
+        self.statements = self.reports = self.findings = 0
+        findings.parent.mkdir(parents=True, exist_ok=True)
+        findings.unlink(missing_ok=True)
 
     def show(self, made: list) -> None:
+        """made: all reports so far; those that are new are looked at."""
+        for report in made[self.reports :]:
+            self.statements += sum(report.states.values())
+            for name, what, text in report.findings:
+                self.findings += 1
+                print(f"FINDING {name} {what}" if self.findings <= 50 else f"FINDING {name}")
+                with self.path.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps([name, what, text], ensure_ascii=False) + "\n")
+        self.reports = len(made)
         now = time.monotonic()
-        if self.enabled and now - self.said > 60:
+        if self.with_time and now - self.said > 60:
             self.said = now
-            count = sum(sum(report.states.values()) for report in made)
-            findings = sum(len(report.findings) for report in made)
-            print(f"{(now - self.started) / 60:.0f} min: {count:,} statements, {count / (now - self.started):.0f}/s, {findings} findings")
+            took = now - self.started
+            print(f"{took / 60:.0f} min: {self.statements:,} statements, {self.statements / took:.0f}/s, {self.findings} findings")
 
 
 class Total:

@@ -12,7 +12,6 @@ README.md beside this file tells what is generated and what is checked. The last
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
 import sys
@@ -144,7 +143,7 @@ def main() -> int:
             return run_only(world, plan, options.only)
         watch = fingerprint.ServerWatch(cluster.dsn(dbname=DATABASE))
         state, tables = watch.state(), watch.tables()
-        log, progress = LogWatch(cluster), report.Progress(enabled=not bounded)
+        log, progress = LogWatch(cluster), report.Progress(FINDINGS, with_time=not bounded)
 
         def look(made: list[campaign.Report]) -> None:
             log.read()
@@ -152,7 +151,7 @@ def main() -> int:
 
         blocks = statements // campaign.BLOCK + bool(statements % campaign.BLOCK)
         made, took = campaign.run(plan, options.workers, blocks, seconds, look)
-        log.read()
+        look(made)
         total = report.Total(made)
         report.judge(checks, total, log, fewest=FEWEST if bounded else 1)
         checks.add("the server is as it was: no row, setting, file, lock, transaction id or log record changed", watch.changes(state, watch.state()) + ([] if watch.tables() == tables else ["rows of some table changed"]))
@@ -161,8 +160,6 @@ def main() -> int:
         for name, wrong in selfcheck.run(world, plan):
             checks.add(f"control: {name}", wrong)
         if total.findings:
-            FINDINGS.parent.mkdir(parents=True, exist_ok=True)
-            FINDINGS.write_text("".join(json.dumps(finding, ensure_ascii=False) + "\n" for finding in total.findings), encoding="utf-8")
             print(f"all findings with their texts: {FINDINGS.relative_to(paths.ROOT)}")
     print(total.text(options.seed, options.workers, took))
     print(f"the server wrote {log.lines:,} lines to its log; the proof refused {log.proofs():,} statements that had come so far")
