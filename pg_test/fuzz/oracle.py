@@ -1,5 +1,9 @@
 """What a statement gives where no splitplane is: on a database that holds tenant acme alone, or both tenants unfenced.
 
+There are two kinds. `EMPTIED` is the attacked database itself, extension and statistics and all, without the rows of anybody but
+acme: `ask` must come to the very same there, error or answer. The others have no splitplane in them; what they give is
+PostgreSQL's own opinion.
+
 The rows come out as PostgreSQL's own JSON, so that they compare with an answer of `ask` value for value, whatever the
 types. Order is not compared. A statement that is free to give other rows (LIMIT without a full ORDER BY, row_number over
 ties, the moment) would differ for honest reasons; so before a difference counts, the same text runs under other plans, and
@@ -16,9 +20,11 @@ from typing import NamedTuple
 import psycopg
 
 from verdict import is_data_error
-from world import ALONE
+from world import ALONE, DATABASE
 
 SHUFFLED = "acme_shuffled"
+# The attacked database as it would be if nobody but acme were in it, statistics excepted: the same plans over acme's rows alone.
+EMPTIED = "hostile_emptied"
 # More rows than any answer may have.
 _MOST_ROWS = 3000
 _TIMEOUT_MS = 1000
@@ -75,6 +81,27 @@ def prepare(world, *more: str) -> None:
     for name in more:
         with world.superuser(name) as connection:
             connection.execute(_CANON)
+    _empty(world)
+
+
+def _empty(world) -> None:
+    """Deletes all rows that are not acme's. No VACUUM and no ANALYZE: pages, order and statistics stay."""
+    world.cluster.createdb(EMPTIED, DATABASE)
+    with world.superuser(EMPTIED) as connection:
+        tables = connection.execute(
+            "SELECT c.relname, EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped)"
+            " FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'"
+        ).fetchall()
+        for table, scoped in tables:
+            connection.execute(f"DELETE FROM public.{table}{' WHERE tenant_id <> %s' if scoped else ''}", ["acme"] if scoped else None)
+        # Its contexts are those of the attacked database, and so are its limits.
+        settings = connection.execute(
+            "SELECT unnest(setconfig) FROM pg_db_role_setting WHERE setrole = 0 AND setdatabase = (SELECT oid FROM pg_database WHERE datname = %s)", [DATABASE]
+        ).fetchall()
+        for (setting,) in settings:
+            name, _, value = setting.partition("=")
+            connection.execute(f"ALTER DATABASE {EMPTIED} SET {name} = '{value}'")
+        connection.execute(f"ALTER DATABASE {EMPTIED} SET splitplane.audience = '{DATABASE}'")
 
 
 class Plain:

@@ -6,6 +6,7 @@ tenants' tables. The same functions that judge `ask` must then find what is wron
 
 from __future__ import annotations
 
+import collections
 import hashlib
 import os
 import subprocess
@@ -15,7 +16,7 @@ from collections.abc import Iterator
 import psycopg
 import smith
 import vocabulary as words
-from asking import Reply
+from asking import Call, Reply
 from campaign import Plan, Worker
 from judge import is_documented, judge, judge_twins, twin
 from oracle import Plain
@@ -38,6 +39,7 @@ def run(world: World, plan: Plan) -> Iterator[tuple[str, list[str]]]:
     if plan.smith_dsn:
         yield "and so does sqlsmith", smith_writes_the_same(plan)
     yield from unfenced(plan, statements)
+    yield "where the other tenant's rows are deleted, that tenant's outcomes differ and are seen to", emptied_is_empty(plan, statements[:300])
     yield "a lost connection is pinned on its statement", loss_is_seen(world, plan)
     yield "an internal error, a HINT, a notice with a canary and hidden values are seen", bad_replies_are_seen(plan)
 
@@ -98,6 +100,17 @@ def unfenced(plan: Plan, statements: list[Statement]) -> Iterator[tuple[str, lis
         ("wrapped", 5, "through the naive prefix wrapper, canaries get out and are found"),
     ):
         yield f"{what} ({found[name]} of {len(statements)})", [] if found[name] >= least else [f"{found[name]}, not {least}"]
+
+
+def emptied_is_empty(plan: Plan, statements: list[Statement]) -> list[str]:
+    """acme's outcomes are equal there whatever happens to beta's rows; beta's own must not be."""
+    worker = Worker(plan)
+    seen: collections.Counter[str] = collections.Counter()
+    for statement in statements:
+        reply = worker.asker.one(Call("beta", "ask", statement.text))
+        if reply is not None and reply.error is None:
+            seen[worker.without_others("beta", statement.text, reply)] += 1
+    return [] if seen["differs"] >= 20 else [f"only {seen['differs']} of {seen.total()} answers to beta differ"]
 
 
 def loss_is_seen(world: World, plan: Plan) -> list[str]:
