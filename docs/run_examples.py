@@ -36,7 +36,15 @@ from cluster import Cluster  # noqa: E402
 from standin import Script, Standin  # noqa: E402
 
 DATABASE = "shop"
-PAGES = ["README.md", "docs/how-it-works.md", "docs/threat-model.md", "docs/models.md", "docs/reference.md", "docs/operations.md"]
+PAGES = [
+    "README.md",
+    "docs/how-it-works.md",
+    "docs/threat-model.md",
+    "docs/models.md",
+    "docs/side-channels.md",
+    "docs/reference.md",
+    "docs/operations.md",
+]
 # What the stand-in for a model answers: it stands where Amazon Bedrock would.
 SCRIPT = ROOT / "docs" / "questions.json"
 PYTHON_SECONDS = 60

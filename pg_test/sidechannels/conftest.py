@@ -12,7 +12,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "wire"), str(HERE.parents[1] / "tools")]
 
 from cluster import Cluster  # noqa: E402  (found through the path set above)
-from planes import built  # noqa: E402
+from planes import built, copied  # noqa: E402
 
 import harness  # noqa: E402
 
@@ -32,9 +32,15 @@ def cluster():
 
 
 @pytest.fixture(scope="session")
-def wire(cluster):
+def pristine(cluster):
+    """A database that nobody connects to: others are copied from it."""
+    return built(cluster, "pristine")
+
+
+@pytest.fixture(scope="session")
+def wire(pristine):
     """The plane that tests read and do not change."""
-    return built(cluster, "side")
+    return copied(pristine, "side")
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +56,14 @@ def session(wire):
         yield opened
 
 
+@pytest.fixture(scope="module")
+def steady(wire):
+    """A session that the tests of a module share, for what is refused and leaves nothing."""
+    with wire.session() as opened:
+        yield opened
+
+
 @pytest.fixture
-def own_wire(cluster):
+def own_wire(pristine):
     """A database of the test's own, to change as it likes."""
-    return built(cluster, f"own{next(harness._names)}")
+    return copied(pristine, f"own{next(harness._names)}")

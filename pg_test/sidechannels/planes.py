@@ -11,3 +11,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 def built(cluster, database: str) -> Wire:
     """Make a database of that name, with a plane, a role `app` and a key."""
     return Wire.build(cluster, database, (WIRE / "schema.sql").read_text() + (HERE / "schema.sql").read_text())
+
+
+def copied(wire: Wire, database: str) -> Wire:
+    """The same once more under another name; its audience is that name, its key is the same."""
+    wire.cluster.createdb(database, template=wire.database)
+    return Wire(wire.cluster, database, wire.secret, wire.key_id)

@@ -98,58 +98,59 @@ class Watcher:
         }
 
 
-@pytest.fixture
-def watcher(wire, session):
+@pytest.fixture(scope="module")
+def watcher(wire, steady):
     with wire.admin() as admin:
-        yield Watcher(admin, session.pid)
+        yield Watcher(admin, steady.pid)
 
 
 @pytest.mark.parametrize("sql", SEQUENCES + LOCKS + SIGNALS)
-def test_effect_is_refused_and_leaves_nothing(wire, session, watcher, sql):
+def test_effect_is_refused_and_leaves_nothing(wire, steady, watcher, sql):
     """Looked at while the caller's transaction is still open, and after it was committed."""
-    before, state, settings = watcher.look(), session.state(), session.execute("SHOW application_name").fetchone()
-    with session.connection.transaction():
+    before, state, settings = watcher.look(), steady.state(), steady.execute("SHOW application_name").fetchone()
+    with steady.connection.transaction():
         for function in ("ask", "ask_dry_run"):
-            with contextlib.suppress(_Rollback), session.connection.transaction():
-                session.refused(REFUSED, wire.sign(sql), sql, function=function)
+            with contextlib.suppress(_Rollback), steady.connection.transaction():
+                steady.refused(REFUSED, wire.sign(sql), sql, function=function)
                 raise _Rollback
         assert watcher.look() == before
-        assert session.execute("SELECT pg_current_xact_id_if_assigned()").fetchone() == (None,)
+        assert steady.execute("SELECT pg_current_xact_id_if_assigned()").fetchone() == (None,)
     assert watcher.look() == before
-    assert session.state() == state and session.execute("SHOW application_name").fetchone() == settings
-    assert session.value("SELECT 1") == 1
+    assert steady.state() == state and steady.execute("SHOW application_name").fetchone() == settings
+    assert steady.value("SELECT 1") == 1
 
 
 class _Rollback(Exception):
     """Rolls a savepoint back."""
 
 
-def test_the_control_the_watcher_sees_each_effect(wire, session, watcher):
+def test_the_control_the_watcher_sees_each_effect(wire, steady, watcher):
     wire.run("GRANT USAGE ON SEQUENCE hidden_sequence TO app")
     try:
         before = watcher.look()
-        session.execute("SELECT nextval('hidden_sequence'), pg_advisory_lock(7), pg_notify('side', 'x'), lo_create(0)")
-        session.execute("CREATE TEMP TABLE side (a int)")
-        session.execute("SET application_name = 'side'")
-        with session.connection.transaction():
-            session.execute("LOCK TABLE letters IN SHARE UPDATE EXCLUSIVE MODE")
+        steady.execute("SELECT nextval('hidden_sequence'), pg_advisory_lock(7), pg_notify('side', 'x'), lo_create(0)")
+        steady.execute("CREATE TEMP TABLE side (a int)")
+        steady.execute("SET application_name = 'side'")
+        with steady.connection.transaction():
+            steady.execute("LOCK TABLE letters IN SHARE UPDATE EXCLUSIVE MODE")
             after = watcher.look()
         assert [name for name in before if before[name] == after[name]] == []
-        with session.connection.transaction():
-            session.execute("SELECT pg_current_xact_id()")
-            assert session.execute("SELECT pg_current_xact_id_if_assigned()").fetchone() != (None,)
+        with steady.connection.transaction():
+            steady.execute("SELECT pg_current_xact_id()")
+            assert steady.execute("SELECT pg_current_xact_id_if_assigned()").fetchone() != (None,)
     finally:
-        session.execute("SELECT lo_unlink(oid) FROM pg_largeobject_metadata")
+        steady.execute("SELECT lo_unlink(oid), pg_advisory_unlock_all() FROM pg_largeobject_metadata")
+        steady.execute("DROP TABLE IF EXISTS side; RESET application_name")
         wire.run("REVOKE USAGE ON SEQUENCE hidden_sequence FROM app")
         wire.run("SELECT setval('hidden_sequence', 4711, false)")
 
 
 def test_two_tenants_cannot_meet_through_a_lock_of_the_caller(wire, session):
     """The caller's own advisory lock, sequence and channel are there before, during and after calls of two tenants."""
-    session.execute("SELECT pg_advisory_lock(7)")
+    session.execute("SELECT pg_advisory_lock(11)")
     session.execute("LISTEN side")
     for tenant in ("brand-a", "brand-b"):
-        for sql in ("SELECT pg_advisory_unlock(7)", "SELECT pg_try_advisory_lock(7)", "SELECT pg_notify('side', 'x')", "UNLISTEN side"):
+        for sql in ("SELECT pg_advisory_unlock(11)", "SELECT pg_try_advisory_lock(11)", "SELECT pg_notify('side', 'x')", "UNLISTEN side"):
             session.ask_refused(REFUSED, sql, tenant)
     assert session.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()").fetchone() == (1,)
     assert session.execute("SELECT array_agg(c) FROM pg_listening_channels() c").fetchone() == (["side"],)

@@ -13,7 +13,7 @@ from psycopg import sql as compose
 from psycopg.types.json import Jsonb
 
 from harness import COUNT_SALES, SALES, Session, canaries, refusal, unclaimed
-from planes import built
+from planes import copied
 
 TENANTS = list(SALES)
 PAIRS = "SELECT min(note), count(*) FROM sales"
@@ -228,10 +228,10 @@ INNER = [
 
 
 @pytest.mark.parametrize("sql", INNER)
-def test_ask_written_inside_ask_is_refused(session, sql):
-    session.ask_refused("42501", sql)
-    session.refused("42501", session.wire.sign(sql), sql, function="ask_dry_run")
-    assert session.value(COUNT_SALES) == SALES["brand-a"]
+def test_ask_written_inside_ask_is_refused(steady, sql):
+    steady.ask_refused("42501", sql)
+    steady.refused("42501", steady.wire.sign(sql), sql, function="ask_dry_run")
+    assert steady.value(COUNT_SALES) == SALES["brand-a"]
 
 
 ALLOWED = {
@@ -261,9 +261,9 @@ ALLOWED = {
 
 
 @pytest.fixture(scope="module")
-def allowing(cluster):
+def allowing(pristine):
     """A database whose DBA allowed functions that ask."""
-    wire = built(cluster, "allowing")
+    wire = copied(pristine, "allowing")
     for kind, (head, body, _) in ALLOWED.items():
         name = f"inner_{kind.replace('-', '_')}"
         wire.run(f"CREATE FUNCTION {name}(c text, q text) RETURNS text {head} STABLE AS $${body}$$")

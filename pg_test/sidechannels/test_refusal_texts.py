@@ -137,25 +137,25 @@ def refused_alike(session, places: dict, place: str, names: list[str]) -> None:
 
 
 @pytest.mark.parametrize("place", RELATION_PLACES)
-def test_relations_outside_the_plane_are_refused_alike(session, place):
-    refused_alike(session, RELATION_PLACES, place, RELATIONS + ["open_table", "keys", "principals", "_fences"])
+def test_relations_outside_the_plane_are_refused_alike(steady, place):
+    refused_alike(steady, RELATION_PLACES, place, RELATIONS + ["open_table", "keys", "principals", "_fences"])
 
 
 @pytest.mark.parametrize("place", COLUMN_PLACES)
-def test_columns_outside_the_plane_are_refused_alike(session, place):
-    refused_alike(session, COLUMN_PLACES, place, COLUMNS)
+def test_columns_outside_the_plane_are_refused_alike(steady, place):
+    refused_alike(steady, COLUMN_PLACES, place, COLUMNS)
 
 
 @pytest.mark.parametrize("place", FUNCTION_PLACES)
-def test_functions_outside_the_plane_are_refused_alike(session, place):
-    refused_alike(session, FUNCTION_PLACES, place, FUNCTIONS)
+def test_functions_outside_the_plane_are_refused_alike(steady, place):
+    refused_alike(steady, FUNCTION_PLACES, place, FUNCTIONS)
 
 
 @pytest.mark.parametrize("place", TYPE_PLACES)
-def test_types_outside_the_plane_are_refused_alike(session, place):
+def test_types_outside_the_plane_are_refused_alike(steady, place):
     # The gate's grammar knows some of PostgreSQL's own type names as words: that tells of PostgreSQL, not of this database.
     names = [name for name in TYPES if place != "literal" or name not in ("regclass", "pg_lsn")]
-    refused_alike(session, TYPE_PLACES, place, names)
+    refused_alike(steady, TYPE_PLACES, place, names)
 
 
 @pytest.mark.parametrize(
@@ -180,9 +180,9 @@ def test_types_outside_the_plane_are_refused_alike(session, place):
         ("SELECT current_setting('{}')", "splitplane.unknown", "splitplane.key_file"),
     ],
 )
-def test_operators_collations_schemas_and_look_ups_are_refused_alike(session, place, unknown, existing):
+def test_operators_collations_schemas_and_look_ups_are_refused_alike(steady, place, unknown, existing):
     for entry in ENTRY_POINTS:
-        assert said(session, place, existing, entry) == said(session, place, unknown, entry)
+        assert said(steady, place, existing, entry) == said(steady, place, unknown, entry)
 
 
 @pytest.mark.parametrize(
