@@ -32,4 +32,5 @@ extension_sql_file!("../sql/55_conversations.sql", name = "conversations", requi
 extension_sql_file!("../sql/60_critical.sql", name = "critical", requires = ["conversations"]);
 extension_sql_file!("../sql/61_warnings.sql", name = "warnings", requires = ["critical"]);
 extension_sql_file!("../sql/62_relation_warnings.sql", name = "relation_warnings", requires = ["warnings"]);
-extension_sql_file!("../sql/90_privileges.sql", name = "privileges", requires = ["relation_warnings"], finalize);
+extension_sql_file!("../sql/70_selftest.sql", name = "selftest", requires = ["relation_warnings"]);
+extension_sql_file!("../sql/90_privileges.sql", name = "privileges", requires = ["selftest"], finalize);

@@ -32,6 +32,8 @@ mod plane;
 #[cfg(feature = "server")]
 mod registration;
 #[cfg(feature = "server")]
+mod selftest;
+#[cfg(feature = "server")]
 mod settings;
 #[cfg(feature = "server")]
 mod shared;

@@ -72,6 +72,12 @@ pub fn sqlstate(state: State) -> PgSqlErrorCode {
     }
 }
 
+/// The five characters of a refusal's SQLSTATE.
+pub fn sqlstate_text(state: State) -> String {
+    let packed = sqlstate(state) as u32;
+    (0..5).filter_map(|place| char::from_u32(((packed >> (6 * place)) & 0x3f) + u32::from(b'0'))).collect()
+}
+
 /// Raises a refusal as an ERROR without DETAIL, HINT or CONTEXT; its detail goes to the server log alone.
 #[allow(clippy::panic)]
 pub fn raise(refusal: Refusal) -> ! {
