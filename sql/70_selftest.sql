@@ -406,6 +406,8 @@ BEGIN
     RETURN QUERY SELECT 'hidden columns', h.verdict, h.detail
                  FROM splitplane._selftest_hidden(r, identities[1] ->> 'tenant', identities[1] ->> 'business', identities[1] ->> 'subject') AS h;
 
+    RETURN QUERY SELECT 'tripwire', s.verdict, s.detail FROM splitplane.tripwires AS t, splitplane._tripwire_state(t.relation) AS s WHERE t.relation = r.relation;
+
     owners := ARRAY(SELECT DISTINCT i.person ->> 'own' FROM unnest(identities) AS i(person) WHERE i.person ->> 'own' IS NOT NULL);
     sample := splitplane._selftest_sample(r, qualified, owners, most);
     IF sample.condition IS NULL THEN

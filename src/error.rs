@@ -58,6 +58,9 @@ pub type StageResult<T> = Result<T, Refusal>;
 /// The one message of layer 1: it must not say which check failed.
 pub const IDENTITY_MESSAGE: &str = "the signed context was refused";
 
+/// What a caller is told while the plane is shut, first of all by the statement that touched a reserved row.
+pub const SHUT_MESSAGE: &str = "a tripwire was touched, and the plane is shut until an administrator reopens it";
+
 impl Refusal {
     /// A refusal with a message and nothing more.
     pub fn new(state: State, message: impl Into<String>) -> Self {

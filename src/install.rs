@@ -2,7 +2,7 @@
 
 use crate::error::{Refusal, State};
 use crate::pgx::{catch, server};
-use crate::{settings, shared};
+use crate::{settings, shared, tripwire};
 use pgrx::prelude::*;
 
 #[allow(non_snake_case)]
@@ -15,6 +15,8 @@ pub extern "C-unwind" fn _PG_init() {
             "splitplane must be in shared_preload_libraries; add it and restart the server",
         ));
     }
+    // Before the settings, which close the prefix.
+    tripwire::init();
     settings::init();
     shared::init();
 }
@@ -33,4 +35,5 @@ extension_sql_file!("../sql/60_critical.sql", name = "critical", requires = ["co
 extension_sql_file!("../sql/61_warnings.sql", name = "warnings", requires = ["critical"]);
 extension_sql_file!("../sql/62_relation_warnings.sql", name = "relation_warnings", requires = ["warnings"]);
 extension_sql_file!("../sql/70_selftest.sql", name = "selftest", requires = ["relation_warnings"]);
-extension_sql_file!("../sql/90_privileges.sql", name = "privileges", requires = ["selftest"], finalize);
+extension_sql_file!("../sql/71_tripwire.sql", name = "tripwire", requires = ["selftest"]);
+extension_sql_file!("../sql/90_privileges.sql", name = "privileges", requires = ["tripwire"], finalize);

@@ -37,6 +37,8 @@ mod selftest;
 mod settings;
 #[cfg(feature = "server")]
 mod shared;
+#[cfg(feature = "server")]
+mod tripwire;
 
 #[cfg(all(feature = "server", feature = "pg_test"))]
 #[path = "../pg_test/backend/mod.rs"]

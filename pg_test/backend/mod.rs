@@ -22,4 +22,5 @@ mod proof;
 mod questions;
 mod row_security;
 mod support;
+mod tripwire;
 mod walk;

@@ -18,6 +18,7 @@ thread_local! {
     static FUNCTIONS: Lookup = const { Lookup::new(FUNCTIONS_SQL, 0) };
     static WATCHED: Lookup = const { Lookup::new(WATCHED_SQL, 0) };
     static POLICY: Lookup = const { Lookup::new(POLICY_SQL, 0) };
+    static TRIPWIRES: Lookup = const { Lookup::new("SELECT splitplane._tripwires()", 0) };
     static FINDING: Lookup = const { Lookup::new("SELECT splitplane._critical_finding()", 0) };
 }
 
@@ -79,7 +80,15 @@ fn load() -> StageResult<Rc<Plane>> {
         .flat_map(|type_oid| [Some(type_oid), values::array_type(type_oid), values::element_type(type_oid)])
         .flatten()
         .collect();
-    Ok(Rc::new(Plane { relations, allowed: allowed()?, column_types, builtins, reader, policy: policy()? }))
+    Ok(Rc::new(Plane {
+        relations,
+        allowed: allowed()?,
+        column_types,
+        builtins,
+        reader,
+        policy: policy()?,
+        tripwires: tripwires()?,
+    }))
 }
 
 fn relations() -> StageResult<HashMap<String, Rc<PlaneRelation>>> {
@@ -168,6 +177,10 @@ fn policy() -> StageResult<PolicyFunctions> {
 pub(super) fn unreadable() -> Refusal {
     Refusal::new(State::Internal, "internal error; the server log has the details")
         .with_detail("the plane's configuration could not be read")
+}
+
+fn tripwires() -> StageResult<String> {
+    Ok(first_text(&TRIPWIRES.with(|lookup| lookup.rows(&[]))?).unwrap_or_default())
 }
 
 fn first_text(rows: &[Vec<Option<String>>]) -> Option<String> {

@@ -112,6 +112,8 @@ pub struct Plane {
     pub reader: Oid,
     /// The functions of the policies and the guard.
     pub policy: PolicyFunctions,
+    /// Armed relations, as `pgx::watch` reads them.
+    pub tripwires: String,
 }
 
 impl Plane {

@@ -1,11 +1,12 @@
 //! What the server must be for the fences to hold.
 
-use crate::error::{Refusal, StageResult, State};
+use crate::error::{Refusal, SHUT_MESSAGE, StageResult, State};
 use crate::model::Provider;
 use crate::model::endpoint::Endpoint;
-use crate::pgx::server;
+use crate::pgx::{alarm, server};
 use crate::settings;
 use crate::settings::model::Narrate;
+use crate::tripwire;
 
 /// Oldest minor of each major without CVE-2026-116327, through which an error message carried a row past row-level
 /// security. `server_version_num` of each.
@@ -59,6 +60,17 @@ fn server_problems() -> Vec<ServerProblem> {
             object: "server_encoding",
             finding: "The encoding of this database is not UTF8.".to_owned(),
             fix: "-- CREATE DATABASE .. ENCODING 'UTF8' and move the data there",
+        });
+    }
+    if alarm::is_raised() {
+        let mut finding = SHUT_MESSAGE.to_owned();
+        finding.replace_range(..1, "A");
+        finding.push('.');
+        found.push(ServerProblem {
+            severity: "critical",
+            object: "tripwire",
+            finding,
+            fix: "SELECT splitplane.reopen(); -- when the server log (TRIPWIRE) is understood and the fence is mended",
         });
     }
     if server::had_backtrace() {
@@ -116,6 +128,8 @@ fn model_problems() -> Vec<ServerProblem> {
 
 /// Refuses (55000) on a server that cannot hold the fences.
 pub fn check() -> StageResult<()> {
+    // In the very words of the statement that touched it.
+    tripwire::check()?;
     match server_problems().into_iter().find(|problem| problem.severity == "critical") {
         None => Ok(()),
         Some(problem) => Err(Refusal::new(State::Unsafe, problem.finding.trim_end_matches('.').to_owned())),

@@ -10,9 +10,9 @@ use crate::identity::principal::Principal;
 use crate::pgx::ceiling;
 use crate::pgx::confine::{self, Confinement, ConfinementPlan};
 use crate::pgx::run::{self, Planned, Sink};
-use crate::pgx::server;
 use crate::pgx::values::Parameters;
-use crate::settings;
+use crate::pgx::{server, watch};
+use crate::{settings, tripwire};
 use std::ffi::{CStr, CString};
 use std::rc::Rc;
 
@@ -23,8 +23,14 @@ pub fn confined<T>(
     deadline: i32,
     body: impl for<'c> FnOnce(&'c Confinement<'c>) -> StageResult<T>,
 ) -> StageResult<T> {
-    let plan =
-        ConfinementPlan { reader: plane.reader, settings: pinned_settings(), deadline, growth: settings::max_memory() };
+    // Also between two statements of one call.
+    tripwire::check()?;
+    let plan = ConfinementPlan {
+        reader: plane.reader,
+        settings: pinned_settings(plane),
+        deadline,
+        growth: settings::max_memory(),
+    };
     confine::confine(&plan, principal, body)
 }
 
@@ -46,7 +52,7 @@ pub fn run(planned: Planned<'_>, sink: &mut Sink) -> StageResult<()> {
 }
 
 /// Settings that give text its meaning, or widen what a statement may use. The caller's own values are not trusted.
-fn pinned_settings() -> Vec<(&'static CStr, CString)> {
+fn pinned_settings(plane: &Plane) -> Vec<(&'static CStr, CString)> {
     const FIXED: [(&CStr, &CStr); 24] = [
         // First: nothing below may send the client a notice.
         (c"client_min_messages", c"error"),
@@ -88,5 +94,6 @@ fn pinned_settings() -> Vec<(&'static CStr, CString)> {
     let worker_memory = (settings::max_memory() / 1_024).saturating_mul(2).min(i32::MAX as usize);
     pinned.push((ceiling::WORKER_SETTING, CString::new(worker_memory.to_string()).unwrap_or_default()));
     pinned.push((c"temp_file_limit", CString::new(settings::max_temp_files().to_string()).unwrap_or_default()));
+    pinned.push((watch::SETTING, CString::new(plane.tripwires.as_str()).unwrap_or_default()));
     pinned
 }

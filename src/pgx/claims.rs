@@ -62,6 +62,11 @@ fn with_claim<T>(name: &str, read: impl FnOnce(Claim) -> T) -> Option<T> {
     })
 }
 
+/// Whose call is running, for the server log.
+pub fn holder() -> Option<String> {
+    claim("tenant")
+}
+
 /// One scalar claim of the running call; NULL outside a call, so that the policies then hide every row.
 #[pg_extern(sql = false, stable, parallel_restricted)]
 fn claim(name: &str) -> Option<String> {

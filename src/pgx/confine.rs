@@ -9,7 +9,7 @@
 use super::catch::{ServerError, catch};
 use super::claims::{self, ClaimsGuard};
 use super::deadline::{Deadline, Expired};
-use crate::error::{Refusal, StageResult, State};
+use crate::error::{Refusal, SHUT_MESSAGE, StageResult, State};
 use crate::identity::principal::Principal;
 use pgrx::{PgSqlErrorCode, pg_sys};
 use std::ffi::{CStr, CString};
@@ -163,6 +163,8 @@ pub(super) fn from_server(error: &ServerError) -> Refusal {
         Refusal::new(State::Limit, "the call needed more memory than splitplane.max_memory allows")
     } else if error.message == "tsquery stack too small" {
         Refusal::new(State::TooComplex, "a text search query is too complex")
+    } else if error.message == SHUT_MESSAGE && error.code == PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE {
+        Refusal::new(State::Unsafe, SHUT_MESSAGE)
     } else if error.is_panic {
         Refusal::new(State::Internal, "internal error; the server log has the details")
     } else if PASSED_CLASSES.contains(&class) {

@@ -3,6 +3,7 @@
 //! Each file wraps one facility in a safe form; none of them decides what untrusted SQL may do.
 #![allow(unsafe_code)]
 
+pub mod alarm;
 pub mod among;
 pub mod bounded;
 pub mod catch;
@@ -23,3 +24,4 @@ pub mod shared_map;
 pub mod store;
 pub mod values;
 pub mod wait;
+pub mod watch;
