@@ -10,7 +10,7 @@ use crate::execute;
 use crate::gate::{self, GateError, GateErrorKind, Gated, Limits};
 use crate::guard::{self, ProofFacts};
 use crate::identity::principal::Principal;
-use crate::identity::{ContextError, Policy, SignedContext};
+use crate::identity::{ContextError, Policy, SignedContext, VerifiedIdentity};
 use crate::meaning::{Asked, Declined, Outcome, Source, Told, Understood, UntrustedSql};
 use crate::pgx::run::{Caps, JsonRows, Sink, TupleRows};
 use crate::pgx::{catch, parse, server, values};
@@ -307,7 +307,17 @@ pub fn syntax_verdict(
 
 /// Layer 1: signature, key, date, audience, replay, principal.
 fn verify(context: &str, payload: &str) -> StageResult<Principal> {
-    let context = SignedContext::parse(context).map_err(from_context)?;
+    let identity = identified(SignedContext::parse(context).map_err(from_context)?, payload)?;
+    let rows = register::principals(identity.tenant(), identity.business(), identity.subject())?;
+    Principal::resolve(identity, rows).map_err(from_context)
+}
+
+/// Signature, key, date, audience, replay.
+fn identified(context: SignedContext, payload: &str) -> StageResult<VerifiedIdentity> {
+    #[cfg(feature = "ablation")]
+    if crate::ablation::is_off(crate::ablation::Switch::Signature) {
+        return context.unverified(payload.as_bytes()).map_err(from_context);
+    }
     let key = register::key(context.key_id())?;
     let now = server::now();
     let clock_skew = settings::clock_skew();
@@ -319,8 +329,7 @@ fn verify(context: &str, payload: &str) -> StageResult<Principal> {
     };
     let identity = context.verify(key.as_ref(), payload.as_bytes(), &policy).map_err(from_context)?;
     shared::use_once(&identity, now, clock_skew)?;
-    let rows = register::principals(identity.tenant(), identity.business(), identity.subject())?;
-    Principal::resolve(identity, rows).map_err(from_context)
+    Ok(identity)
 }
 
 fn from_context(error: ContextError) -> Refusal {

@@ -15,6 +15,8 @@ pub extern "C-unwind" fn _PG_init() {
             "splitplane must be in shared_preload_libraries; add it and restart the server",
         ));
     }
+    #[cfg(feature = "ablation")]
+    crate::ablation::init();
     // Before the settings, which close the prefix.
     tripwire::init();
     settings::init();

@@ -8,6 +8,8 @@ pub mod identity;
 pub mod model;
 
 #[cfg(feature = "server")]
+mod ablation;
+#[cfg(feature = "server")]
 mod admin;
 #[cfg(feature = "server")]
 mod api;

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Builds the extension and installs it into the project's own PostgreSQL tree, never into the machine's.
 #
-#   tools/install-extension.sh [--debug] [--test] [--features "a b"]
+#   tools/install-extension.sh [--debug] [--test | --ablation] [--features "a b"]
 #
 # --test builds the #[pg_test] functions in and installs into a second tree, so that the first never holds test code.
+# --ablation builds the switches of src/ablation.rs in, in a debug build and for a third tree, where nothing else looks.
 set -euo pipefail
 # shellcheck source=tools/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -22,11 +23,17 @@ while [ $# -gt 0 ]; do
             features="$features pg_test"
             tree="$PG_TEST_TREE"
             ;;
+        --ablation)
+            profile=()
+            features="$features ablation"
+            tree="$PG_ABLATION_TREE"
+            ;;
         *) die "unknown option $1" ;;
     esac
     shift
 done
 
+[[ "$features" != *ablation* || "$tree" = "$PG_ABLATION_TREE" ]] || die "the feature ablation is for --ablation"
 [ -x "$CARGO_PGRX" ] && [ -f "$PG_TREE/complete" ] || die "run tools/setup.sh first"
 if [ "$tree" != "$PG_TREE" ] && [ ! -f "$tree/complete" ]; then
     rm -rf "$tree"

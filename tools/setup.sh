@@ -127,7 +127,7 @@ server() {
     # Servers run as another user when we are root: that user must be able to read and enter everything here.
     chmod -R a+rX "$scratch"
     touch "$scratch/complete"
-    rm -rf "$PG_TREE" "$PG_TEST_TREE"
+    rm -rf "$PG_TREE" "$PG_TEST_TREE" "$PG_ABLATION_TREE"
     mv "$scratch" "$PG_TREE"
     scratch=
     tree_is_whole "$PG_TREE" || die "the PostgreSQL copy in $PG_TREE does not work or is below $PG_FLOOR"

@@ -3,6 +3,7 @@
 
 use super::allowlist;
 use super::plane::{AllowedFunction, Plane, PlaneColumn, PlaneRelation, PolicyFunctions, ScopeBinding};
+use crate::ablation::{self, Switch};
 use crate::error::{Refusal, StageResult, State};
 use crate::pgx::invalidation;
 use crate::pgx::lookup::Lookup;
@@ -61,7 +62,9 @@ fn watch() -> StageResult<()> {
 }
 
 fn load() -> StageResult<Rc<Plane>> {
-    if let Some(finding) = first_text(&FINDING.with(|lookup| lookup.rows(&[]))?) {
+    if !ablation::is_off(Switch::RowSecurity)
+        && let Some(finding) = first_text(&FINDING.with(|lookup| lookup.rows(&[]))?)
+    {
         return Err(Refusal::new(
             State::Unsafe,
             "the plane is closed: splitplane.doctor() names a finding that breaks isolation",
@@ -139,7 +142,7 @@ fn relations() -> StageResult<HashMap<String, Rc<PlaneRelation>>> {
             let base_type = oid(Some(base))?;
             entry.scope.push(ScopeBinding { column: column.clone(), base_type, claim: claim.clone() });
         }
-        if flag(in_plane)? {
+        if flag(in_plane)? || ablation::is_off(Switch::Columns) {
             entry.columns.push(column);
         }
     }

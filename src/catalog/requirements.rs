@@ -28,6 +28,8 @@ pub struct ServerProblem {
 pub fn problems() -> Vec<ServerProblem> {
     let mut found = server_problems();
     found.extend(model_problems());
+    #[cfg(feature = "ablation")]
+    found.push(crate::ablation::problem());
     found
 }
 

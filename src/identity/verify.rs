@@ -185,6 +185,22 @@ impl SignedContext {
         })
     }
 
+    /// What the context claims, with nothing of it proved.
+    #[cfg(feature = "ablation")]
+    pub fn unverified(self, payload: &[u8]) -> Result<VerifiedIdentity, ContextError> {
+        Ok(VerifiedIdentity {
+            tenant: self.required(TENANT)?.to_owned(),
+            business: self.header(BUSINESS).unwrap_or_default().to_owned(),
+            subject: self.header(SUBJECT).unwrap_or_default().to_owned(),
+            nonce: self.header(NONCE).unwrap_or_default().to_owned(),
+            signature: self.authorization.signature,
+            payload_digest: canonical::sha256(payload),
+            dated: 0,
+            max_uses: u32::MAX,
+            key_id: self.authorization.key_id,
+        })
+    }
+
     fn check_audience(&self, policy: &Policy<'_>) -> Result<(), ContextError> {
         header::check_audience(policy.audience)?;
         match self.header(HOST) {

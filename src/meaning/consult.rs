@@ -4,6 +4,7 @@
 use super::brief::Brief;
 use super::verdicts::{self, VerdictKey};
 use super::{Declined, Outcome};
+use crate::ablation::{self, Switch};
 use crate::catalog::key_file;
 use crate::error::{Refusal, StageResult, State};
 use crate::identity::principal::Principal;
@@ -87,7 +88,7 @@ impl Consultation {
         tally: &mut Tally,
     ) -> StageResult<Decision> {
         let knowledge = brief.knowledge();
-        let is_required = settings::model::validation_is_required();
+        let is_required = settings::model::validation_is_required() && !ablation::is_off(Switch::Validation);
         let digested = prompts::validation(&knowledge, question, NO_NONCE);
         let key = VerdictKey::new(principal, &self.settings, self.client.model(Task::Validate), &digested);
         let is_known = is_required && verdicts::is_allowed(&key);

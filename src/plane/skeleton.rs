@@ -1,6 +1,7 @@
 //! The trusted skeleton: one common table expression per plane relation, holding the columns and rows of the plane.
 
 use super::{Claims, Fence};
+use crate::ablation::{self, Switch};
 use crate::catalog::plane::{PlaneRelation, ScopeBinding};
 use crate::error::{Refusal, StageResult};
 use crate::identity::principal::Claim;
@@ -21,11 +22,12 @@ pub(super) fn build(
 ) -> StageResult<(Vec<Fence>, String)> {
     let mut fences = Vec::with_capacity(targets.len());
     let mut expressions = Vec::with_capacity(targets.len());
+    let form = if ablation::is_off(Switch::Inlining) { "MATERIALIZED" } else { "NOT MATERIALIZED" };
     for (name, relation) in targets {
         let (conditions, text) = scope(relation, claims, parameters)?;
         let columns: Vec<String> = relation.columns.iter().map(|column| quote_identifier(&column.name)).collect();
         expressions.push(format!(
-            "{} AS NOT MATERIALIZED (SELECT {} FROM {}.{}{text})",
+            "{} AS {form} (SELECT {} FROM {}.{}{text})",
             quote_identifier(name),
             columns.join(", "),
             quote_identifier(&relation.schema),
@@ -55,6 +57,9 @@ fn scope(
     claims: Claims<'_>,
     parameters: &mut Parameters,
 ) -> StageResult<(Vec<ScanCondition>, String)> {
+    if ablation::is_off(Switch::Filter) {
+        return Ok((Vec::new(), String::new()));
+    }
     let mut conditions = Vec::with_capacity(relation.scope.len());
     let mut texts = Vec::with_capacity(relation.scope.len());
     for binding in &relation.scope {
@@ -77,7 +82,11 @@ fn scope(
     if conditions.is_empty() != relation.is_shared {
         return Err(Refusal::proof("a protected relation without a scope"));
     }
-    let text = if texts.is_empty() { String::new() } else { format!(" WHERE {}", texts.join(" AND ")) };
+    let text = if texts.is_empty() || ablation::is_off(Switch::FilterText) {
+        String::new()
+    } else {
+        format!(" WHERE {}", texts.join(" AND "))
+    };
     Ok((conditions, text))
 }
 

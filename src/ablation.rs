@@ -1,0 +1,114 @@
+//! Switches that take a fence away, so that tests can show the others holding without it.
+//!
+//! They are in no build but one with the feature `ablation`: without it `is_off` is the constant `false`. A build with
+//! it is for `pg_test/ablation` alone. It cannot be made in a release profile, and its server does not start unless
+//! the cluster is marked as a test's own and listens on no network.
+
+#[cfg(all(feature = "ablation", not(debug_assertions)))]
+compile_error!("a build with the feature `ablation` is for tests: it cannot be optimised or packaged");
+
+/// What can be taken away. Each name says what is gone while it is off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Switch {
+    /// All of layer 1 but the register: a context is taken at its word.
+    Signature,
+    /// Layer 2: the screen and the model's verdict.
+    Validation,
+    /// The scope conditions of our common table expressions. The proof expects none either.
+    Filter,
+    /// The same, lost on the way: the proof still expects them.
+    FilterText,
+    /// NOT MATERIALIZED, so that the planner must compute a common table expression before anything above it.
+    Inlining,
+    /// The proof of fences, tree and row-level security.
+    Proof,
+    /// The check that closes the plane over a missing policy, which the test has dropped.
+    RowSecurity,
+    /// The switch to the reader role: untrusted SQL runs as the owner of `ask`.
+    Role,
+    /// The allowlist of functions and operators, by name and by OID.
+    Functions,
+    /// The plane's choice of columns: all of a table's are in the plane.
+    Columns,
+}
+
+/// Whether a fence is taken away.
+#[cfg(not(feature = "ablation"))]
+pub const fn is_off(_switch: Switch) -> bool {
+    false
+}
+
+#[cfg(feature = "ablation")]
+pub use switched::{init, is_off, problem};
+
+#[cfg(feature = "ablation")]
+mod switched {
+    use super::Switch;
+    use crate::catalog::requirements::ServerProblem;
+    use crate::error::{Refusal, State};
+    use crate::pgx::{catch, server};
+    use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
+    use std::ffi::CString;
+    use std::path::Path;
+
+    /// In the data directory of a test's own cluster.
+    const MARKER: &str = "splitplane.ablation-test-cluster";
+
+    static ABLATE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+
+    const NAMES: [(&str, Switch); 10] = [
+        ("signature", Switch::Signature),
+        ("validation", Switch::Validation),
+        ("filter", Switch::Filter),
+        ("filter_text", Switch::FilterText),
+        ("inlining", Switch::Inlining),
+        ("proof", Switch::Proof),
+        ("row_security", Switch::RowSecurity),
+        ("role", Switch::Role),
+        ("functions", Switch::Functions),
+        ("columns", Switch::Columns),
+    ];
+
+    /// Refuses to load where this build does not belong (55000), then defines the setting. Once, from `_PG_init`.
+    pub fn init() {
+        let is_marked = Path::new(&server::data_directory()).join(MARKER).is_file();
+        let is_offline = server::option(c"listen_addresses").is_some_and(|addresses| addresses.is_empty());
+        if !is_marked || !is_offline {
+            catch::raise(Refusal::new(
+                State::Unsafe,
+                "this build of splitplane has switches that take its fences away: it loads in test clusters only",
+            ));
+        }
+        GucRegistry::define_string_guc(
+            c"splitplane.ablate",
+            c"Fences that are taken away, as a comma list.",
+            c"Only in builds for tests.",
+            &ABLATE,
+            GucContext::Suset,
+            GucFlags::default(),
+        );
+    }
+
+    pub fn is_off(switch: Switch) -> bool {
+        names_off().iter().any(|name| NAMES.iter().any(|(known, of)| known == name && *of == switch))
+    }
+
+    fn names_off() -> Vec<String> {
+        let list = ABLATE.get().and_then(|list| list.into_string().ok()).unwrap_or_default();
+        list.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
+    }
+
+    /// For `doctor()`, so that nobody takes this build for another.
+    pub fn problem() -> ServerProblem {
+        let names = names_off();
+        let known: Vec<&str> =
+            NAMES.iter().map(|(name, _)| *name).filter(|name| names.iter().any(|off| off == name)).collect();
+        let off = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        ServerProblem {
+            severity: "warning",
+            object: "splitplane.ablate",
+            finding: format!("This build has switches that take fences away, for tests; off now: {off}."),
+            fix: "-- install a build without the feature ablation and restart",
+        }
+    }
+}
