@@ -1,0 +1,121 @@
+"""What is asserted of the results, each with its control. Every check yields (name, what is wrong)."""
+
+from __future__ import annotations
+
+import psycopg
+
+import corpus
+from bench import DATABASE, Bench, Tally
+from combinations import FENCES, Combination
+from entries import text_of
+from verdict import canary_in
+
+import forging
+
+
+def of_combination(combination: Combination, tally: Tally, texts: dict[str, str]):
+    """What must hold under one combination."""
+    yield f"{combination.kind} {combination.name}: rows", _rows(combination, tally, texts)
+    if combination.keeps_errors:
+        yield f"{combination.kind} {combination.name}: errors", [f"a foreign value or bit in errors of {tally.errors + tally.bits}"] if tally.errors or tally.bits else []
+    if combination.refuses_relations:
+        over = [name for name in tally.over_relations if not combination.has("functions")]
+        yield f"{combination.kind} {combination.name}: the proof refuses every table", [f"answered: {over}"] if over else []
+    if combination.keeps_columns and tally.hidden:
+        yield f"{combination.kind} {combination.name}: hidden columns", [f"shown by {tally.hidden}"]
+    if not combination.has("signature"):
+        yield f"{combination.kind} {combination.name}: forged contexts", [f"let in: {tally.let_in}"] if tally.let_in else []
+    if tally.broken and not combination.has("functions"):
+        yield f"{combination.kind} {combination.name}: the sessions live", tally.broken[:3]
+
+
+def _rows(combination: Combination, tally: Tally, texts: dict[str, str]) -> list[str]:
+    wrong = []
+    if not tally.run:
+        wrong.append("nothing was run")
+    if combination.keeps_rows:
+        if tally.rows:
+            wrong.append(f"CANARY in rows of {tally.rows}")
+        if tally.changed and not combination.has("columns"):
+            wrong.append(f"answered otherwise than acme alone: {tally.changed}")
+    elif combination.keeps_rows_but_from_definers:
+        others = [name for name in tally.rows if not corpus.DEFINERS.search(texts.get(name, ""))]
+        if others:
+            wrong.append(f"CANARY in rows of {others}, which call no function that runs as its owner")
+    return wrong
+
+
+def awake(results: dict[Combination, Tally]):
+    """Controls: what must leak does, and honest entries are answered while all fences stand."""
+    by_name = {combination.name: tally for combination, tally in results.items()}
+
+    def leaks(name: str, what: str, least: int = 1) -> list[str]:
+        found = getattr(by_name[name], what)
+        return [] if len(found) >= least else [f"only {len(found)} of {what}"]
+
+    for name in ("filter+proof+row_security", "filter+proof+role", "+".join(FENCES)):
+        yield f"control {name} leaks rows", leaks(name, "rows", 5)
+    yield "control functions leak by their owner's rights", leaks("functions", "rows")
+    yield "control proof+role+columns shows hidden columns", leaks("proof+role+columns", "hidden")
+    # An inlined common table expression is no barrier; that is why row-level security is there.
+    yield "control proof+row_security leaks by errors", leaks("proof+row_security", "errors")
+    yield "control proof+row_security leaks a bit", leaks("proof+row_security", "bits")
+    yield "control proof+role leaks by errors", leaks("proof+role", "errors")
+    yield "control signature: a forged context is let in and sees the tenant that it claims", leaks("signature", "claimed")
+    honest = by_name["none"].by_category["control"]
+    yield "control none: honest entries are answered", [] if honest["answered"] == honest["run"] > 0 else [f"{dict(honest)}"]
+
+
+def of_identity(bench: Bench):
+    """Without the signature, a context is taken at its word; the register still decides who there is."""
+    combination = Combination("single", ("signature",))
+    bench.prepare(combination)
+    sql = "SELECT note FROM orders ORDER BY order_id LIMIT 1"
+
+    def asked(**twist):
+        context = forging.forge(bench.world.keys, DATABASE, sql, {"key": "unknown", "signature": "0" * 64, **twist})
+        with bench.world.caller() as connection:
+            return bench.call(connection, combination, sql, context)
+
+    document, error = asked(tenant="beta")
+    is_beta = document is not None and canary_in(str(document["rows"]))
+    yield "signature off: a context forged for beta sees beta", [] if is_beta else [str(error or document)]
+    document, error = asked(tenant="acme")
+    yield "signature off: one forged for acme sees acme alone", [] if document and document["rows"] == [["note 1"]] else [str(error or document)]
+    for title, twist in (
+        ("nobody's tenant", {"tenant": "nobody"}),
+        ("a combination that is not registered", {"tenant": "gamma", "business": "south", "subject": "u-1"}),
+        ("a principal that was put out", {"tenant": "acme", "business": "closed", "subject": "u-9"}),
+    ):
+        document, error = asked(**twist)
+        is_refused = error is not None and error.sqlstate == "28000"
+        yield f"signature off: {title} is refused", [] if is_refused else [str(error or document)]
+
+
+def of_validation(bench: Bench):
+    """Layer 2 refuses when it cannot ask and when the question poses as the model; without it the SQL goes to layer 3."""
+    from bench import DEAD_ENDPOINT, HOSTILE_QUESTION
+
+    sql = "SELECT count(*) FROM orders"
+    for off in ((), ("validation",)):
+        combination = Combination("single" if off else "none", off)
+        bench.prepare(combination)
+        with bench.admin() as admin:
+            for name, value in DEAD_ENDPOINT.items():
+                admin.execute(f"ALTER DATABASE {DATABASE} SET {name} = '{value}'")
+        for title, question in (("a hostile question", HOSTILE_QUESTION), ("a question that no model validates", "How many orders are there?")):
+            context = forging.forge(bench.world.keys, DATABASE, question, {})
+            with bench.world.caller() as connection:
+                try:
+                    row = connection.execute("SELECT public.ask(%s::jsonb, %s, %s)", [psycopg.types.json.Jsonb(context), question, sql]).fetchone()
+                    got = row[0].get("rows") if row[0]["outcome"] == "answered" else row[0]["outcome"]
+                except psycopg.Error as error:
+                    got = error.sqlstate
+            if off:
+                yield f"validation off: {title} goes to layer 3, and gives own rows", [] if got == [[50]] else [str(got)]
+            else:
+                yield f"validation on: {title} is refused", [] if got in ("refused", "08006", "38000", "55000") else [str(got)]
+
+
+def texts_of(entries: list[dict]) -> dict[str, str]:
+    return {entry["id"]: text_of(entry, DATABASE) or "" for entry in entries}

@@ -1,0 +1,103 @@
+"""Which fences are taken away together, and what must still hold then.
+
+The rules here are the claim that the suite tests. They are written down before anything is run and know nothing of the
+results:
+
+- A filter of rows stands as long as what it rests on stands. Row-level security rests on the role switch (an owner or
+  superuser is exempt). Both rest on the allowlist of functions: a function that runs a query of its own never sees our
+  common table expressions, and one that is SECURITY DEFINER runs it as its owner, past row-level security.
+- The proof is no filter, but it refuses what it cannot see filtered: with it, a statement over a protected table is
+  answered only when row-level security is on it.
+- Errors are another matter than rows: an inlined common table expression does not keep a predicate from being computed
+  over a row that it hides. Only row-level security does, or a common table expression that is materialised.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+FENCES = ("signature", "validation", "filter", "proof", "row_security", "role", "functions", "columns")
+
+
+@dataclass(frozen=True)
+class Combination:
+    """A set of fences that are off, in the order of FENCES, and why it is there."""
+
+    kind: str  # none, single, pair, alone, control, probe
+    off: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return "+".join(self.off) or "none"
+
+    def has(self, *fences: str) -> bool:
+        """Whether all of these are off."""
+        return all(fence in self.off for fence in fences)
+
+    @property
+    def left(self) -> str:
+        """Of kind `alone`: the one fence that is on."""
+        return next(fence for fence in FENCES if fence not in self.off)
+
+    @property
+    def row_security_stands(self) -> bool:
+        return not self.has("row_security") and not self.has("role")
+
+    @property
+    def refuses_relations(self) -> bool:
+        """The proof misses what it looks for on every protected table."""
+        return not self.has("proof") and (not self.row_security_stands or self.has("filter_text"))
+
+    @property
+    def filters_rows(self) -> bool:
+        """Some fence still keeps foreign rows of a table from a statement that reads the table by its name."""
+        is_filtered = not self.has("filter") and not self.has("filter_text")
+        return is_filtered or self.row_security_stands or not self.has("proof")
+
+    @property
+    def keeps_rows(self) -> bool:
+        """No foreign value may be in any answer."""
+        return self.filters_rows and not self.has("functions")
+
+    @property
+    def keeps_rows_but_from_definers(self) -> bool:
+        """Foreign values may be in answers only by functions that run as their owner."""
+        return self.has("functions") and self.row_security_stands
+
+    @property
+    def keeps_errors(self) -> bool:
+        """No foreign value or bit may be in any error either."""
+        stands = self.row_security_stands or not self.has("proof") or (self.has("inlining") and not self.has("filter"))
+        return stands and not self.has("functions")
+
+    @property
+    def keeps_columns(self) -> bool:
+        """No hidden column may be in any answer: the list, the reader's grants or the proof keep it out."""
+        return not self.has("functions") and (not self.has("columns") or not self.has("role", "proof"))
+
+
+def _ordered(fences) -> tuple[str, ...]:
+    return tuple(fence for fence in FENCES if fence in fences)
+
+
+def combinations() -> list[Combination]:
+    """None, each, every two, all but each, and those that must leak or that answer a question of their own."""
+    found = [Combination("none", ())]
+    found += [Combination("single", (fence,)) for fence in FENCES]
+    found += [Combination("pair", pair) for pair in itertools.combinations(FENCES, 2)]
+    found += [Combination("alone", _ordered(set(FENCES) - {fence})) for fence in FENCES]
+    found += [
+        # Nothing is left that filters rows: these must leak, or the canaries are asleep.
+        Combination("control", ("filter", "proof", "row_security")),
+        Combination("control", ("filter", "proof", "role")),
+        # Hidden columns, with nothing left that hides them.
+        Combination("control", ("proof", "role", "columns")),
+        Combination("control", FENCES),
+        # The filter is lost on the way to the tree: the proof must see that.
+        Combination("probe", ("filter_text",)),
+        # The common table expressions alone, and what materialising them would close.
+        Combination("probe", ("proof", "row_security", "inlining")),
+        Combination("probe", ("proof", "role", "inlining")),
+    ]
+    return found
