@@ -37,8 +37,8 @@ class Combination:
 
     @property
     def left(self) -> str:
-        """Of kind `alone`: the one fence that is on."""
-        return next(fence for fence in FENCES if fence not in self.off)
+        """Of kind `alone`: what is on."""
+        return ", ".join(fence for fence in FENCES if fence not in self.off) or "(none)"
 
     @property
     def row_security_stands(self) -> bool:
@@ -82,11 +82,13 @@ def _ordered(fences) -> tuple[str, ...]:
 
 
 def combinations() -> list[Combination]:
-    """None, each, every two, all but each, and those that must leak or that answer a question of their own."""
+    """None, each, every two, all but each (and what it rests on), and those that must leak or that answer a question of their own."""
     found = [Combination("none", ())]
     found += [Combination("single", (fence,)) for fence in FENCES]
     found += [Combination("pair", pair) for pair in itertools.combinations(FENCES, 2)]
     found += [Combination("alone", _ordered(set(FENCES) - {fence})) for fence in FENCES]
+    # With what it rests on, a filter of rows is to be alone and hold.
+    found += [Combination("alone", _ordered(set(FENCES) - left)) for left in ({"filter", "functions"}, {"row_security", "role"}, {"row_security", "role", "functions"})]
     found += [
         # Nothing is left that filters rows: these must leak, or the canaries are asleep.
         Combination("control", ("filter", "proof", "row_security")),

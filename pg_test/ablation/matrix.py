@@ -47,7 +47,7 @@ def pairs(results: dict[Combination, object]) -> list[str]:
 def alone(results: dict[Combination, object]) -> list[str]:
     """One fence left, and none, by category of attack."""
     chosen = [(combination.left, tally) for combination, tally in results.items() if combination.kind == "alone"]
-    chosen += [("(none)", tally) for combination, tally in results.items() if combination.off == FENCES]
+    chosen += [(combination.left, tally) for combination, tally in results.items() if combination.off == FENCES]
     shown = [name for name in CATEGORIES if any(name in tally.by_category for _, tally in chosen)]
     lines = ["| left | " + " | ".join(shown) + " |", "|---" * (len(shown) + 1) + "|"]
     for name, tally in chosen:

@@ -48,13 +48,16 @@ class Verdicts:
                 self.passed += 1
 
 
-def measured(bench: Bench, chosen: list[Combination], entries: list[dict]):
+def measured(bench: Bench, chosen: list[Combination], entries: list[dict], verbose: bool = False):
     """Each combination with its tally. Entries that only burn time are left out of all but the single fences."""
     results = {}
     for combination in chosen:
         is_single = combination.kind in ("none", "single")
         taken = [entry for entry in entries if is_single or entry["category"] != corpus.BURNING]
+        began = time.monotonic()
         results[combination] = bench.run(combination, taken)
+        if verbose:
+            print(f"  {combination.kind:<8}{combination.name[:70]:<72}{time.monotonic() - began:6.1f} s", flush=True)
     return results
 
 
@@ -65,6 +68,7 @@ def main() -> int:
     arguments.add_argument("--off", metavar="FENCE[,FENCE..]")
     arguments.add_argument("--markdown", action="store_true")
     arguments.add_argument("--no-build", action="store_true")
+    arguments.add_argument("--verbose", action="store_true", help="print how long each combination took")
     options = arguments.parse_args()
     if not options.no_build:
         subprocess.run([str(ROOT / "tools/install-extension.sh"), "--ablation"], check=True, stdout=subprocess.DEVNULL)
@@ -78,7 +82,7 @@ def main() -> int:
     verdicts = Verdicts()
     with TestCluster() as cluster:
         bench = Bench(cluster)
-        results = measured(bench, chosen, entries)
+        results = measured(bench, chosen, entries, options.verbose)
         texts = claims.texts_of(entries)
         for combination, tally in results.items():
             verdicts.take(claims.of_combination(combination, tally, texts))
