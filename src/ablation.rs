@@ -8,9 +8,10 @@
 compile_error!("a build with the feature `ablation` is for tests: it cannot be optimised or packaged");
 
 /// What can be taken away. Each name says what is gone while it is off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Switch {
-    /// All of layer 1 but the register: a context is taken at its word.
+    /// All of layer 1 but the register: a context is taken at its word. What does that is in no other build either.
+    #[cfg(feature = "ablation")]
     Signature,
     /// Layer 2: the screen and the model's verdict.
     Validation,

@@ -118,9 +118,12 @@ class Bench:
         if found != set(combination.off):
             raise AssertionError(f"{combination.name}: the switches say that {sorted(found)} are off")
 
-    def run(self, combination: Combination, entries: list[dict]) -> Tally:
-        """Every entry as tenant acme, each by a call of its own."""
+    def run(self, combination: Combination, entries: list[dict], first: str | None = None) -> Tally:
+        """Every entry as tenant acme, each by a call of its own; `first` is what a DBA does before."""
         self.prepare(combination)
+        if first:
+            with self.admin(DATABASE) as dba:
+                dba.execute(first)
         tally = Tally()
         session = None
         try:

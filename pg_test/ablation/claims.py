@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import psycopg
+from psycopg.types.json import Jsonb
 
 import corpus
-from bench import DATABASE, Bench, Tally
+from bench import DATABASE, DEAD_ENDPOINT, HOSTILE_QUESTION, Bench, Tally
 from combinations import FENCES, Combination
 from entries import text_of
+from forging import forge
 from verdict import canary_in
-
-import forging
 
 
 def of_combination(combination: Combination, tally: Tally, texts: dict[str, str]):
@@ -73,7 +73,7 @@ def of_identity(bench: Bench):
     sql = "SELECT note FROM orders ORDER BY order_id LIMIT 1"
 
     def asked(**twist):
-        context = forging.forge(bench.world.keys, DATABASE, sql, {"key": "unknown", "signature": "0" * 64, **twist})
+        context = forge(bench.world.keys, DATABASE, sql, {"key": "unknown", "signature": "0" * 64, **twist})
         with bench.world.caller() as connection:
             return bench.call(connection, combination, sql, context)
 
@@ -92,10 +92,16 @@ def of_identity(bench: Bench):
         yield f"signature off: {title} is refused", [] if is_refused else [str(error or document)]
 
 
+def of_functions(bench: Bench, entries: list[dict], leaked: list[str]):
+    """What doctor() advises is a second fence behind the allowlist: functions that PUBLIC may not execute."""
+    again = [entry for entry in entries if entry["id"] in leaked]
+    revoke = "REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA public FROM PUBLIC"
+    tally = bench.run(Combination("single", ("functions",)), again, first=revoke)
+    yield "functions off: nothing comes out once EXECUTE is revoked from PUBLIC", [f"CANARY in {tally.rows + tally.errors}"] if tally.rows or tally.errors or not again else []
+
+
 def of_validation(bench: Bench):
     """Layer 2 refuses when it cannot ask and when the question poses as the model; without it the SQL goes to layer 3."""
-    from bench import DEAD_ENDPOINT, HOSTILE_QUESTION
-
     sql = "SELECT count(*) FROM orders"
     for off in ((), ("validation",)):
         combination = Combination("single" if off else "none", off)
@@ -104,10 +110,10 @@ def of_validation(bench: Bench):
             for name, value in DEAD_ENDPOINT.items():
                 admin.execute(f"ALTER DATABASE {DATABASE} SET {name} = '{value}'")
         for title, question in (("a hostile question", HOSTILE_QUESTION), ("a question that no model validates", "How many orders are there?")):
-            context = forging.forge(bench.world.keys, DATABASE, question, {})
+            context = forge(bench.world.keys, DATABASE, question, {})
             with bench.world.caller() as connection:
                 try:
-                    row = connection.execute("SELECT public.ask(%s::jsonb, %s, %s)", [psycopg.types.json.Jsonb(context), question, sql]).fetchone()
+                    row = connection.execute("SELECT public.ask(%s::jsonb, %s, %s)", [Jsonb(context), question, sql]).fetchone()
                     got = row[0].get("rows") if row[0]["outcome"] == "answered" else row[0]["outcome"]
                 except psycopg.Error as error:
                     got = error.sqlstate

@@ -90,6 +90,8 @@ def main() -> int:
             verdicts.take(claims.awake(results))
             verdicts.take(claims.of_identity(bench))
             verdicts.take(claims.of_validation(bench))
+            functions = next(tally for combination, tally in results.items() if combination.name == "functions")
+            verdicts.take(claims.of_functions(bench, entries, functions.rows))
     if not options.off:
         verdicts.take(loading.checks())
 
