@@ -220,7 +220,7 @@ class Bench:
 
     def _is_changed(self, entry: dict, sql: str, document: dict) -> bool:
         """Whether the answer is another than tenant acme alone gets, which no canary would show."""
-        if entry["category"] == corpus.BURNING or self._alone_state(entry, sql) is not None:
+        if self._alone_state(entry, sql) is not None:
             return False
         if " limit " in f" {sql.lower()} " and "order by" not in sql.lower():
             return False  # Which rows these are is left to the plan.

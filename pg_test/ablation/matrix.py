@@ -9,7 +9,7 @@ from combinations import FENCES, Combination
 
 BEGIN, END = "<!-- matrix: pg_test/ablation/run.py --markdown -->", "<!-- end of matrix -->"
 # Order of the columns; those that hold nothing are left out.
-CATEGORIES = ("tenant_isolation", "side_channel", "privilege", "integrity", "semantic", "control", "dos", "context_forgery")
+CATEGORIES = ("tenant_isolation", "side_channel", "privilege", "integrity", "semantic", "control", "context_forgery")
 
 
 def _cell(tally) -> str:

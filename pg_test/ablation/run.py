@@ -7,7 +7,7 @@ Builds the extension with the switches of src/ablation.rs into .tools/pg15-ablat
 as a test's own. Each combination of combinations.py has a database of its own, made from one pristine copy. What must
 hold is told in combinations.py before anything is run; claims.py compares.
 
-    --full       every entry of the corpus; a sample of it otherwise
+    --full       every entry of the corpus but those that only burn time; a sample of it otherwise
     --off        this combination alone, with what came out of it, and no verdict on the others
     --markdown   write the tables into docs/ablation.md
     --no-build   take the build that is there
@@ -49,13 +49,11 @@ class Verdicts:
 
 
 def measured(bench: Bench, chosen: list[Combination], entries: list[dict], verbose: bool = False):
-    """Each combination with its tally. Entries that only burn time are left out of all but the single fences."""
+    """Each combination with its tally."""
     results = {}
     for combination in chosen:
-        is_single = combination.kind in ("none", "single")
-        taken = [entry for entry in entries if is_single or entry["category"] != corpus.BURNING]
         began = time.monotonic()
-        results[combination] = bench.run(combination, taken)
+        results[combination] = bench.run(combination, entries)
         if verbose:
             print(f"  {combination.kind:<8}{combination.name[:70]:<72}{time.monotonic() - began:6.1f} s", flush=True)
     return results
