@@ -2,14 +2,15 @@
 # and each target starts throwaway servers of its own on unix sockets. Root or sudo is needed once, for compilers.
 
 PYTHON := .tools/venv/bin/python
-SUITES := unit pg regress analytics attacks standin words wire docs
+SUITES := unit pg regress analytics attacks standin words wire sidechannels endurance fuzz ablation docs
 
-.PHONY: help setup build test $(SUITES:%=test-%) demo demo-shell bench lint format clean
+.PHONY: help setup build test $(SUITES:%=test-%) demo demo-shell bench fuzz endurance lint format clean
 
 help:
 	@echo 'make test        every suite; `make test-<suite>` for one of: $(SUITES)'
 	@echo 'make demo        the restaurant group, step by step (BEDROCK=1 asks the real Amazon Bedrock); `make demo-shell` for a psql prompt on it'
 	@echo 'make bench       tables of measurements, some sixteen minutes'
+	@echo 'make fuzz        generated SQL for MINUTES=10; `make endurance` for 64 clients'
 	@echo 'make build       the extension, installed into .tools/pg15'
 	@echo 'make lint        formatting and clippy, warnings are errors'
 	@echo 'make clean       build results; `rm -rf .tools` for the rest'
@@ -30,10 +31,13 @@ test-unit: setup
 test-pg: setup
 	@tools/run-suites.sh pg
 
+test-ablation: setup
+	@tools/run-suites.sh ablation
+
 test-standin: setup
 	@tools/run-suites.sh standin
 
-test-regress test-analytics test-attacks test-words test-wire test-docs: test-%: build
+test-regress test-analytics test-attacks test-words test-wire test-sidechannels test-endurance test-fuzz test-docs: test-%: build
 	@tools/run-suites.sh $*
 
 demo: build
@@ -41,6 +45,14 @@ demo: build
 
 demo-shell: build
 	@$(PYTHON) demo/run.py --shell
+
+# Longer than `make test` does it: MINUTES of generated SQL, MINUTES of 64 clients.
+MINUTES ?= 10
+fuzz: build
+	@$(PYTHON) pg_test/fuzz/run.py --minutes $(MINUTES)
+
+endurance: build
+	@$(PYTHON) pg_test/endurance/run.py --minutes $(MINUTES)
 
 bench: build
 	@$(PYTHON) bench/run.py

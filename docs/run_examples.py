@@ -42,6 +42,7 @@ PAGES = [
     "docs/threat-model.md",
     "docs/models.md",
     "docs/side-channels.md",
+    "docs/ablation.md",
     "docs/reference.md",
     "docs/operations.md",
 ]

@@ -21,6 +21,12 @@ suite() {
         standin) exec "$python" -m pytest -q -p no:cacheprovider pg_test/standin ;;
         words) exec "$python" -m pytest -q -p no:cacheprovider pg_test/words ;;
         wire) exec "$python" -m pytest -q -p no:cacheprovider pg_test/wire ;;
+        sidechannels | endurance)
+            tools/extras.sh || exit 1
+            exec "$python" -m pytest -q -p no:cacheprovider "pg_test/$1"
+            ;;
+        fuzz) exec "$python" pg_test/fuzz/run.py ;;
+        ablation) exec "$python" pg_test/ablation/run.py ;;
         docs) exec "$python" docs/run_examples.py ;;
         *) die "no suite is called $1" ;;
     esac

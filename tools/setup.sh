@@ -56,7 +56,8 @@ need_packages() {
 
 compilers() {
     # pgrx reads PostgreSQL's headers with libclang (clang brings its own headers) and cargo-pgrx links OpenSSL.
-    need_packages build-essential pkg-config libssl-dev clang libclang-dev ca-certificates
+    # sqlsmith is the second generator of the fuzz suite.
+    need_packages build-essential pkg-config libssl-dev clang libclang-dev ca-certificates sqlsmith
     command -v cargo >/dev/null || die "no cargo in PATH: install a Rust toolchain first (https://rustup.rs)"
     # pgrx formats the bindings it makes and stops when it cannot.
     if ! command -v rustfmt >/dev/null || ! rustfmt --version >/dev/null 2>&1; then
