@@ -31,13 +31,10 @@ test-unit: setup
 test-pg: setup
 	@tools/run-suites.sh pg
 
-test-ablation: setup
-	@tools/run-suites.sh ablation
-
 test-standin: setup
 	@tools/run-suites.sh standin
 
-test-regress test-analytics test-attacks test-words test-wire test-sidechannels test-endurance test-fuzz test-docs: test-%: build
+test-regress test-analytics test-attacks test-words test-wire test-sidechannels test-endurance test-fuzz test-ablation test-docs: test-%: build
 	@tools/run-suites.sh $*
 
 demo: build
@@ -61,10 +58,11 @@ lint: setup
 	cargo fmt --check
 	cargo clippy --all-targets --no-default-features --features http -- -D warnings
 	cargo clippy --lib --features pg_test -- -D warnings
+	cargo clippy --lib --features ablation -- -D warnings
 
 format:
 	cargo fmt
 
 clean:
 	cargo clean
-	rm -rf .tools/pg15-test .tools/log
+	rm -rf .tools/pg15-test .tools/pg15-ablation .tools/log

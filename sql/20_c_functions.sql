@@ -1,23 +1,23 @@
 -- Functions whose bodies are in the library. The privileges stand beside each function, so that none is ever left open.
 
 -- The three entry points. SECURITY DEFINER: they read keys and principals that no caller may read. Not STRICT: a NULL
--- context is a refusal, not a NULL answer.
+-- context is a refusal, not a NULL answer. client_min_messages: what the server says of our own look-ups (trees, plans) is for its log.
 CREATE FUNCTION @extschema@.ask(context jsonb, question text DEFAULT NULL, sql text DEFAULT NULL, conversation uuid DEFAULT NULL) RETURNS jsonb
-LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT SECURITY DEFINER SET search_path = pg_catalog, pg_temp COST 10000
+LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = error COST 10000
 AS 'MODULE_PATHNAME', 'ask_wrapper';
 REVOKE ALL ON FUNCTION @extschema@.ask(jsonb, text, text, uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.ask(jsonb, text, text, uuid) TO splitplane_caller;
 COMMENT ON FUNCTION @extschema@.ask(jsonb, text, text, uuid) IS 'Answers a question or an LLM''s SQL from the rows of the signed tenant context, as one JSON document.';
 
 CREATE FUNCTION @extschema@.ask_rows(context jsonb, question text DEFAULT NULL, sql text DEFAULT NULL) RETURNS SETOF record
-LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT SECURITY DEFINER SET search_path = pg_catalog, pg_temp COST 10000
+LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = error COST 10000
 AS 'MODULE_PATHNAME', 'ask_rows_wrapper';
 REVOKE ALL ON FUNCTION @extschema@.ask_rows(jsonb, text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.ask_rows(jsonb, text, text) TO splitplane_caller;
 COMMENT ON FUNCTION @extschema@.ask_rows(jsonb, text, text) IS 'Like ask, as typed rows: SELECT * FROM ask_rows(...) AS t(city text, revenue numeric).';
 
 CREATE FUNCTION @extschema@.ask_dry_run(context jsonb, question text DEFAULT NULL, sql text DEFAULT NULL) RETURNS jsonb
-LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT SECURITY DEFINER SET search_path = pg_catalog, pg_temp COST 10000
+LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = error COST 10000
 AS 'MODULE_PATHNAME', 'ask_dry_run_wrapper';
 REVOKE ALL ON FUNCTION @extschema@.ask_dry_run(jsonb, text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.ask_dry_run(jsonb, text, text) TO splitplane_caller;

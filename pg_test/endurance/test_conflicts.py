@@ -12,8 +12,6 @@ import pytest
 from harness import COUNT_SALES, SALES, Session, unclaimed
 from sound import ledger_is_right, outcome, server_is_sound, session_is_sound
 
-AS_A_DEFECT = "reported as XX000, a defect, so that no application tries again"
-
 
 def lock_timeout(wire) -> str:
     """The relation is locked elsewhere for longer than the caller's lock_timeout."""
@@ -82,11 +80,10 @@ CONFLICTS = {lock_timeout: "55P03", deadlock: "40P01", serialization: "40001"}
 @pytest.mark.parametrize("conflict", CONFLICTS, ids=lambda conflict: conflict.__name__)
 def test_conflict_leaves_session_claims_and_ledger_right(wire, conflict):
     end = conflict(wire)
-    assert end in (CONFLICTS[conflict], "XX000"), f"the control: the conflict came about, {end}"
+    assert end == CONFLICTS[conflict], f"the control: the conflict came about, {end}"
     server_is_sound(wire)
 
 
-@pytest.mark.xfail(strict=True, reason=AS_A_DEFECT)
 @pytest.mark.parametrize("conflict", CONFLICTS, ids=lambda conflict: conflict.__name__)
 def test_conflict_is_told_as_one(wire, conflict):
     assert conflict(wire) == CONFLICTS[conflict]

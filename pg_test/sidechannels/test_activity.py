@@ -211,7 +211,6 @@ def test_messages_about_the_confined_query_do_not_reach_the_client(wire, kind):
         assert not set(re.findall(r":relid (\d+)", said)) & set(oids)
 
 
-@pytest.mark.xfail(strict=True, reason="look-ups run outside the confined section, with the caller's client_min_messages")
 @pytest.mark.parametrize("kind", ["auto_explain", "trees"])
 def test_messages_about_the_extensions_own_queries_do_not_reach_the_client(wire, kind):
     """Keys, principals and fences are looked up by queries of the extension's own; their plans and trees are nobody's business."""

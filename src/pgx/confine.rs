@@ -163,6 +163,11 @@ pub(super) fn from_server(error: &ServerError) -> Refusal {
         Refusal::new(State::OutsidePlane, error.message.clone())
     } else if error.code == PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY {
         Refusal::new(State::Limit, "the call needed more memory than splitplane.max_memory allows")
+    } else if error.code == PgSqlErrorCode::ERRCODE_DISK_FULL {
+        // PostgreSQL's own message names the file.
+        Refusal::new(State::Limit, "the server has no space left for temporary files")
+    } else if CONFLICTS.contains(&error.code) {
+        Refusal::new(State::Server(code), "the call met a lock or a conflict with another session; try again")
     } else if error.message == "tsquery stack too small" {
         Refusal::new(State::TooComplex, "a text search query is too complex")
     } else if error.message == SHUT_MESSAGE && error.code == PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE {
@@ -176,6 +181,13 @@ pub(super) fn from_server(error: &ServerError) -> Refusal {
     };
     refusal.with_detail(format!("{} ({})", error.message, error.code))
 }
+
+/// What another session brings about, and what a second try may avoid: serialization failure, deadlock, lock timeout.
+const CONFLICTS: [PgSqlErrorCode; 3] = [
+    PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE,
+    PgSqlErrorCode::ERRCODE_T_R_DEADLOCK_DETECTED,
+    PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE,
+];
 
 /// Packs the two characters of a class as `MAKE_SQLSTATE` does.
 const fn class(name: &[u8; 2]) -> i32 {
