@@ -66,6 +66,8 @@ class Plan:
     smith_dsn: str | None
     # One block in so many is sqlsmith's, which is slow at writing.
     smith_every: int = 12
+    # The first number that is sent: a long run may be done in parts.
+    start: int = 0
 
     def dsn(self, database: str, user: str) -> str:
         return self.dsn_format.format(database=database, user=user)
@@ -252,12 +254,15 @@ class Worker:
     def statements(self, block: int) -> list[Statement]:
         """Block n of a run: with sqlsmith, one in `smith_every` is its, and the others follow each other without a gap."""
         if self.plan.smith_dsn is None:
-            return [self.stream.statement(number) for number in range(block * BLOCK, (block + 1) * BLOCK)]
+            return self.own(block)
         smiths, place = divmod(block, self.plan.smith_every)
         if place == self.plan.smith_every - 1:
-            return smith.block(self.plan.smith_dsn, self.plan.seed, smiths)
-        own = smiths * (self.plan.smith_every - 1) + place
-        return [self.stream.statement(number) for number in range(own * BLOCK, (own + 1) * BLOCK)]
+            return smith.block(self.plan.smith_dsn, self.plan.seed, self.plan.start // BLOCK + smiths)
+        return self.own(smiths * (self.plan.smith_every - 1) + place)
+
+    def own(self, block: int) -> list[Statement]:
+        first = self.plan.start + block * BLOCK
+        return [self.stream.statement(number) for number in range(first, first + BLOCK)]
 
 
 def _private_kb(pid: int) -> int:
@@ -284,7 +289,9 @@ def work(plan: Plan, number: int, next_block, last_block: int, stop, reports) ->
                 next_block.value += 1
             if block >= last_block:
                 break
-            reports.put(worker.run_block(worker.statements(block)))
+            statements = worker.statements(block)
+            if statements:
+                reports.put(worker.run_block(statements))
             if os.getppid() == 1:
                 return
     except Exception as error:  # noqa: BLE001 - whatever it was, the run must say so and not pass
@@ -295,9 +302,10 @@ def work(plan: Plan, number: int, next_block, last_block: int, stop, reports) ->
 
 
 def run(plan: Plan, workers: int, blocks: int, seconds: float, watch) -> tuple[list[Report], float]:
-    """All reports of a run that ends after so many blocks or seconds; `watch(reports)` is called with each new batch of them."""
+    """All reports of a run that ends after so many blocks or seconds, or at SIGUSR1; `watch(reports)` is called with each new batch."""
     context = multiprocessing.get_context("spawn")
     next_block, stop, reports = context.Value("q", 0), context.Event(), context.Queue()
+    signal.signal(signal.SIGUSR1, lambda *_: stop.set())
     started = time.monotonic()
     processes = [
         context.Process(target=work, args=(plan, number, next_block, blocks, stop, reports), daemon=True) for number in range(workers)

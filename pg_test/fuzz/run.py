@@ -3,7 +3,8 @@
 
     run.py                                  bounded, with a fixed seed: what `make test` runs
     run.py --minutes M | --statements N     a longer run; with both, whichever ends first
-           [--seed S] [--workers W]
+           [--seed S] [--workers W]         SIGUSR1 ends it early, with its figures
+           [--start N]                      go on from statement N of that seed, where a part of the run has ended
     run.py --only SEED:NUMBER               one statement again, with all that came back (smith:SEED:NUMBER for sqlsmith's)
 
 README.md beside this file tells what is generated and what is checked. The last line is `N passed, N failed`; exit 1 on failure.
@@ -120,6 +121,7 @@ def chosen(arguments: argparse.ArgumentParser):
     arguments.add_argument("--statements", type=int, help="end after so many statements")
     arguments.add_argument("--minutes", type=float, help="end after so many minutes")
     arguments.add_argument("--seed", type=int, default=SEED)
+    arguments.add_argument("--start", type=int, default=0, metavar="N", help="go on from statement N")
     arguments.add_argument("--workers", type=int, default=2)
     arguments.add_argument("--only", metavar="SEED:NUMBER")
     return arguments.parse_args()
@@ -138,7 +140,7 @@ def main() -> int:
     with Cluster(settings={**SETTINGS, "jit": "off"}) as cluster:
         world = make_world(cluster, with_smith)
         plan = plan_of(world, options.seed, with_smith)
-        plan.smith_every = 12 if bounded else 24
+        plan.smith_every, plan.start = 12 if bounded else 24, options.start
         if options.only:
             return run_only(world, plan, options.only)
         watch = fingerprint.ServerWatch(cluster.dsn(dbname=DATABASE))
@@ -161,7 +163,7 @@ def main() -> int:
             checks.add(f"control: {name}", wrong)
         if total.findings:
             print(f"all findings with their texts: {FINDINGS.relative_to(paths.ROOT)}")
-    print(total.text(options.seed, options.workers, took))
+    print(total.text(options, took))
     print(f"the server wrote {log.lines:,} lines to its log; the proof refused {log.proofs():,} statements that had come so far")
     print(f"{checks.passed} passed, {checks.failed} failed")
     return 1 if checks.failed else 0

@@ -18,6 +18,8 @@ from world import ALONE
 
 EYES = "smith_eyes"
 BLOCK = 100
+# With some seeds it tries for ever to write something that fits.
+_PATIENCE_S = 60
 _SAMPLE = re.compile(r"\btablesample\s+\w+\s*\([\d.]+\)\s*")
 # information_schema is what --exclude-catalog leaves out of the tables; ahead of pg_catalog, its pg_proc is the one found.
 _OPTIONS = "-c search_path=information_schema,pg_catalog,public"
@@ -39,9 +41,12 @@ def prepare(world) -> None:
 
 
 def block(dsn: str, seed: int, number: int) -> list[Statement]:
-    """The statements of one block; of each three, one keeps its TABLESAMPLE, which the plane does not admit."""
+    """The statements of one block, none when it finds no end; of each three, one keeps its TABLESAMPLE, which is not admitted."""
     command = ["sqlsmith", "--dry-run", "--exclude-catalog", f"--seed={seed * 100_000 + number}", f"--max-queries={BLOCK}", f"--target={dsn}"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        return []
     texts = [text.strip() for text in re.split(r";\s*\n", done.stdout) if text.strip()]
     if len(texts) < BLOCK // 2:
         raise RuntimeError(f"sqlsmith wrote {len(texts)} statements: {done.stderr[-300:]}")
