@@ -43,6 +43,7 @@ PAGES = [
     "docs/models.md",
     "docs/side-channels.md",
     "docs/ablation.md",
+    "docs/isolation-report.md",
     "docs/reference.md",
     "docs/operations.md",
 ]
