@@ -6,7 +6,8 @@
 //! what they ask for (cancel, termination, barriers) is done by PostgreSQL's own CHECK_FOR_INTERRUPTS; an ERROR there
 //! unwinds through `wait`, which drops the future and with it the request. A client that has gone away is noticed too.
 //!
-//! Nothing may be held across a wait: no lock, no buffer pin, no SPI connection, no confined section.
+//! Nothing may be held across a wait: no buffer pin, no SPI connection, no confined section, and no lock but the plain
+//! read locks on our own configuration that look-ups leave behind.
 
 use crate::error::{Refusal, StageResult, State};
 use pgrx::pg_sys;
