@@ -98,10 +98,13 @@ def run(clients: int, seconds: float, seed: int, queries: int | None, scale: flo
             crew = [Client(traffic, number, seed, started + seconds, rude=number % ONE_IN_RUDE == ONE_IN_RUDE - 1) for number in range(clients)]
             for client in crew:
                 client.start()
-            postmaster = []
+            postmaster, told = [], 0.0
             while any(client.is_alive() for client in crew):
                 time.sleep(min(2.0, seconds / 60))
                 at = time.monotonic() - started
+                if at // 60 > told:
+                    told = at // 60
+                    say(f"after {told:.0f} min: {sum(traffic.tally.calls.values())} calls, {traffic.tally.wrongs} wrong")
                 postmaster.append(memory_kb(cluster.pid, "RssAnon"))
                 for client in crew:
                     for pid in client.pids():
@@ -148,7 +151,7 @@ def judge(report: Report, crew: list[Client], cluster, watcher, before, unnamed:
         problems.append(f"backends grew by {statistics.median(grown):.0f} kB in the median and {max(grown)} kB at most")
     calls = sum(tally.calls.values())
     report.lines = [
-        f"{calls} calls of {report.clients} clients in {report.seconds:.0f} s, {calls / report.seconds:.0f} a second; {tally.compared} held against a truth",
+        f"{calls} calls of {report.clients} clients in {report.seconds:.0f} s, {calls / report.seconds:.0f} a second; {tally.compared} held against a truth, or as refusals against their suite's verdict",
         "calls by kind: " + ", ".join(f"{kind} {count}" for kind, count in sorted(tally.calls.items())),
         "how they ended: " + ", ".join(f"{end} {count}" for end, count in tally.ends.most_common()),
         "median and slowest in ms: "

@@ -9,6 +9,7 @@ Prints what was called, how it ended, what memory did, and what was wrong. Exit 
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 
 import load
@@ -24,7 +25,9 @@ def main() -> int:
     given = arguments.parse_args()
     # Answers hold numbers of any length.
     sys.set_int_max_str_digits(0)
-    report = load.run(given.clients, 60 * given.minutes, given.seed, given.queries, given.scale)
+    # Told at once, so that a run that is cut short has said something.
+    say = functools.partial(print, flush=True)
+    report = load.run(given.clients, 60 * given.minutes, given.seed, given.queries, given.scale, say)
     print(f"seed {given.seed}")
     print("\n".join(report.lines))
     for problem in report.problems:

@@ -74,7 +74,8 @@ class Client(threading.Thread):
     """One client; ends by itself at `until` (time.monotonic)."""
 
     def __init__(self, traffic: Traffic, number: int, seed: int, until: float, rude: bool):
-        super().__init__(name=f"client {number}")
+        # A daemon: a run that is told to go does not wait for calls whose server has gone.
+        super().__init__(name=f"client {number}", daemon=True)
         self.traffic, self.until, self.rude = traffic, until, rude
         self.chosen = random.Random(seed * 1000 + number)
         self.open: dict[str, psycopg.Connection] = {}
@@ -144,11 +145,12 @@ class Client(threading.Thread):
 
     def _draw(self):
         """A query of the corpus, a principal and his truth."""
-        while True:
+        for _ in range(1000):
             query, principal = self.chosen.choice(self.traffic.queries), self.chosen.choice(PRINCIPALS)
             expected = self.traffic.honest.expected(query, principal[2])
             if expected is not None:
                 return query, principal, expected
+        raise AssertionError("no query of the corpus has a truth: is the server still there?")
 
     def _honest(self):
         query, principal, expected = self._draw()
