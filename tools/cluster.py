@@ -307,10 +307,18 @@ class Cluster(_Server):
             self._stopped = True
             if hasattr(self, "_process"):
                 self._halt("fast")
+                self._tell_crashes()
             shutil.rmtree(self.base, ignore_errors=True)
             self._restore_signals()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+    def _tell_crashes(self) -> None:
+        """The log goes with the folder; that a process died of itself must not. SIGKILL is how tests kill."""
+        lines = self.log_text().splitlines()
+        for number, line in enumerate(lines):
+            if "was terminated by signal" in line and "signal 9:" not in line:
+                print("\n".join(["a server process died:", *lines[max(0, number - 3) : number + 2]]), file=sys.stderr)
 
     @contextlib.contextmanager
     def standby(self) -> Iterator[Standby]:

@@ -21,9 +21,14 @@ suite() {
         standin) exec "$python" -m pytest -q -p no:cacheprovider pg_test/standin ;;
         words) exec "$python" -m pytest -q -p no:cacheprovider pg_test/words ;;
         wire) exec "$python" -m pytest -q -p no:cacheprovider pg_test/wire ;;
-        sidechannels | endurance)
+        sidechannels)
             tools/extras.sh || exit 1
-            exec "$python" -m pytest -q -p no:cacheprovider "pg_test/$1"
+            exec "$python" -m pytest -q -p no:cacheprovider pg_test/sidechannels
+            ;;
+        endurance) exec "$python" -m pytest -q -p no:cacheprovider pg_test/endurance --ignore pg_test/endurance/test_clock.py ;;
+        clock)
+            tools/extras.sh || exit 1
+            exec "$python" -m pytest -q -p no:cacheprovider pg_test/endurance/test_clock.py
             ;;
         fuzz) exec "$python" pg_test/fuzz/run.py ;;
         ablation) exec "$python" pg_test/ablation/run.py ;;
