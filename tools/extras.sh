@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Unpacks what some tests need beside PostgreSQL into .tools/extras: PgBouncer and libfaketime, from Debian's packages.
+# Unpacks what some tests need beside PostgreSQL into .tools/extras: PgBouncer, from Debian's package.
 #
 # Unpacked, not installed: Debian's package of PgBouncer starts a service. A second run checks and returns.
 set -euo pipefail
@@ -8,15 +8,14 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 extras="$TOOLS/extras"
 # With the shared libraries that PgBouncer wants and this machine may lack.
-packages=(pgbouncer libc-ares2 libevent-2.1-7 libfaketime)
+packages=(pgbouncer libc-ares2 libevent-2.1-7)
 
 works() {
-    LD_LIBRARY_PATH="$extras/usr/lib/$(uname -m)-linux-gnu" "$extras/usr/sbin/pgbouncer" --version >/dev/null 2>&1 &&
-        [ -f "$extras/usr/lib/$(uname -m)-linux-gnu/faketime/libfaketime.so.1" ]
+    LD_LIBRARY_PATH="$extras/usr/lib/$(uname -m)-linux-gnu" "$extras/usr/sbin/pgbouncer" --version >/dev/null 2>&1
 }
 
 works && exit 0
-say "unpacking PgBouncer and libfaketime into .tools"
+say "unpacking PgBouncer into .tools"
 scratch="$(mktemp -d "$TOOLS/extras.XXXXXX")"
 trap 'rm -rf "$scratch"' EXIT
 (cd "$scratch" && apt-get -qq -o APT::Sandbox::User="$(id -un)" download "${packages[@]}") ||

@@ -18,6 +18,7 @@ REJECTED = {"clarify": "clarify", "out_of_scope": "out_of_scope", "reject": "ref
 """The verdicts that refuse, and the outcome that a document names."""
 MODEL_STATES = ("38000", "08006")
 """What a fault of the model or of its reply may look like."""
+FLUSH = "SELECT pg_stat_force_next_flush()"
 WATCHED = ("shops", "sales", "visits", "units", "vault")
 
 _numbers = itertools.count(1)
@@ -54,16 +55,20 @@ class Words(Wire):
         user = self.role(**settings) if settings else user
         dsn = self.cluster.dsn(dbname=self.database, user=user)
         with psycopg.connect(dsn, autocommit=autocommit, prepare_threshold=None) as connection:
-            yield Talk(self, connection)
-            # Its scans are told now, not when the backend ends: that would be in the middle of the next test.
-            with suppress(psycopg.Error):
-                connection.rollback()
-                connection.execute("SELECT pg_stat_force_next_flush()")
-                connection.rollback()
+            try:
+                yield Talk(self, connection)
+            finally:
+                # Its scans are told now, not when the backend ends: that would be in the middle of the next test.
+                with suppress(psycopg.Error):
+                    connection.rollback()
+                    connection.execute(FLUSH)
+                    connection.rollback()
 
     def scans(self, session: Session) -> int:
         """Scans of the plane's tables and the vault so far, those of the session included."""
-        session.execute("SELECT pg_stat_force_next_flush()")
+        session.execute(FLUSH)
+        # What a test counted over this connection would otherwise be told up to ten seconds later, when it has been idle.
+        self.run(FLUSH)
         counted = "SELECT sum(coalesce(seq_scan, 0) + coalesce(idx_scan, 0)) FROM pg_stat_user_tables WHERE relname = ANY(%s)"
         return int(self.run(counted, list(WATCHED))[0])
 
