@@ -2,16 +2,12 @@
 # and each target starts throwaway servers of its own on unix sockets. Root or sudo is needed once, for compilers.
 
 PYTHON := .tools/venv/bin/python
-SUITES := unit pg regress analytics attacks standin words wire sidechannels fuzz ablation docs
-# Not in `make test`. endurance: some controls want cancels to hit both sides of a moment, and miss it on a busy machine.
-# clock: libfaketime opens a file wherever PostgreSQL reads the clock, in signal handlers too; the likely cause of a
-# corrupt heap that one run in six ended with.
-MORE_SUITES := endurance clock
+SUITES := unit pg regress analytics attacks standin words wire sidechannels endurance fuzz ablation docs
 
-.PHONY: help setup build test $(SUITES:%=test-%) $(MORE_SUITES:%=test-%) demo demo-shell bench fuzz endurance lint format clean
+.PHONY: help setup build test $(SUITES:%=test-%) demo demo-shell bench fuzz endurance lint format clean
 
 help:
-	@echo 'make test        every suite; `make test-<suite>` for one of: $(SUITES) $(MORE_SUITES)'
+	@echo 'make test        every suite; `make test-<suite>` for one of: $(SUITES)'
 	@echo 'make demo        the restaurant group, step by step (BEDROCK=1 asks the real Amazon Bedrock); `make demo-shell` for a psql prompt on it'
 	@echo 'make bench       tables of measurements, some sixteen minutes'
 	@echo 'make fuzz        generated SQL for MINUTES=10; `make endurance` for 64 clients'
@@ -38,7 +34,7 @@ test-pg: setup
 test-standin: setup
 	@tools/run-suites.sh standin
 
-test-regress test-analytics test-attacks test-words test-wire test-sidechannels test-endurance test-clock test-fuzz test-ablation test-docs: test-%: build
+test-regress test-analytics test-attacks test-words test-wire test-sidechannels test-endurance test-fuzz test-ablation test-docs: test-%: build
 	@tools/run-suites.sh $*
 
 demo: build

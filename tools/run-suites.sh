@@ -25,11 +25,7 @@ suite() {
             tools/extras.sh || exit 1
             exec "$python" -m pytest -q -p no:cacheprovider pg_test/sidechannels
             ;;
-        endurance) exec "$python" -m pytest -q -p no:cacheprovider pg_test/endurance --ignore pg_test/endurance/test_clock.py ;;
-        clock)
-            tools/extras.sh || exit 1
-            exec "$python" -m pytest -q -p no:cacheprovider pg_test/endurance/test_clock.py
-            ;;
+        endurance) exec "$python" -m pytest -q -p no:cacheprovider pg_test/endurance ;;
         fuzz) exec "$python" pg_test/fuzz/run.py ;;
         ablation) exec "$python" pg_test/ablation/run.py ;;
         docs) exec "$python" docs/run_examples.py ;;
