@@ -151,7 +151,7 @@ pub fn ask(request: Request) -> StageResult<String> {
             };
             asked.keep(Some(sql.text()))?;
             let answered = document::Answered { columns: &columns, rows: &rows, sql: &sql, answer: told.as_deref() };
-            Ok(document::answered(&answered, &asked, &watch.finish()))
+            document::answered(&answered, &asked, &watch.finish())
         }
     }
 }

@@ -1,11 +1,11 @@
 //! The JSON documents that `ask` and `ask_dry_run` return.
 
 use crate::api::Timings;
+use crate::error::{Refusal, StageResult};
 use crate::guard::ProofFacts;
 use crate::meaning::{Asked, Declined, Source, UntrustedSql};
 use crate::pgx::run::JsonRows;
 use serde_json::{Value, json};
-use std::fmt::Write;
 use uuid::Uuid;
 
 /// What `ask_dry_run` shows.
@@ -36,7 +36,7 @@ pub struct Answered<'a> {
 
 /// The document of an answered call. The rows are PostgreSQL's own JSON text and are not parsed here: numbers keep
 /// every digit.
-pub fn answered(answered: &Answered<'_>, asked: &Asked, timings: &Timings) -> String {
+pub fn answered(answered: &Answered<'_>, asked: &Asked, timings: &Timings) -> StageResult<String> {
     let mut head = json!({
         "outcome": "answered",
         "query_id": Uuid::new_v4().to_string(),
@@ -50,11 +50,14 @@ pub fn answered(answered: &Answered<'_>, asked: &Asked, timings: &Timings) -> St
         "timings_ms": timings_json(timings),
     });
     name_conversation(&mut head, asked);
-    let mut document = head.to_string();
-    document.pop();
-    // Writing to a String cannot fail.
-    let _ = write!(document, ",\"rows\":{}}}", answered.rows.text);
-    document
+    let head = head.to_string();
+    let parts = [head.strip_suffix('}').unwrap_or_default(), ",\"rows\":", &answered.rows.text, "}"];
+    let mut document = String::new();
+    // All of it at once, with room for the NUL that a C string ends in: the rows may be the largest thing that Rust holds.
+    let length = parts.iter().map(|part| part.len()).sum::<usize>().saturating_add(1);
+    document.try_reserve_exact(length).map_err(|_| Refusal::out_of_memory())?;
+    parts.iter().for_each(|part| document.push_str(part));
+    Ok(document)
 }
 
 /// The document of a question that was not answered: it asks back, or says why not.

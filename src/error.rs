@@ -99,6 +99,16 @@ impl Refusal {
         Refusal::new(State::NotAdmitted, format!("{name} is not admitted in the plane"))
     }
 
+    /// A call that would grow by more than `splitplane.max_memory`.
+    pub fn over_memory() -> Self {
+        Refusal::new(State::Limit, "the call needed more memory than splitplane.max_memory allows")
+    }
+
+    /// The machine, not a setting of ours, gave no more memory.
+    pub fn out_of_memory() -> Self {
+        Refusal::new(State::Limit, "the server has no memory left for this call")
+    }
+
     /// A check that can only fail when our own code is wrong, or a second parser was deceived.
     pub fn proof(reason: impl Into<String>) -> Self {
         Refusal::new(State::OutsidePlane, "the statement could not be proved to stay in the plane").with_detail(reason)

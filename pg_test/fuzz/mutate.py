@@ -101,6 +101,8 @@ def duplicate(tokens: Tokens, rng: random.Random, _donor: str) -> Tokens:
 
 def swap(tokens: Tokens, rng: random.Random, _donor: str) -> Tokens:
     solid = _places(tokens, lambda token: not token.isspace())
+    if not solid:
+        return tokens
     first, second = rng.choice(solid), rng.choice(solid)
     tokens[first], tokens[second] = tokens[second], tokens[first]
     return tokens

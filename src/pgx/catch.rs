@@ -1,5 +1,6 @@
 //! Catching PostgreSQL's errors as values, and raising ours.
 
+use super::allocator;
 use crate::error::{Refusal, State};
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -20,6 +21,7 @@ pub struct ServerError {
 ///
 /// The caller must then abort the (sub)transaction that `body` ran in: PostgreSQL's state is undefined before that.
 pub fn catch<T>(body: impl FnOnce() -> T) -> Result<T, ServerError> {
+    let _room = RoomForErrors::watch();
     PgTryBuilder::new(AssertUnwindSafe(|| Ok(body())))
         .catch_others(|caught| {
             Err(match caught {
@@ -36,6 +38,42 @@ pub fn catch<T>(body: impl FnOnce() -> T) -> Result<T, ServerError> {
             })
         })
         .execute()
+}
+
+/// Makes room for the report of an error that says there is none, for as long as it lives.
+///
+/// pgrx copies each report at every boundary that it crosses. A copy that finds no memory is an error of its own, and
+/// after five of those PostgreSQL gives up and restarts the server. PostgreSQL calls its error context callbacks when a
+/// report is complete and before it is thrown, which is the one moment to see to this.
+struct RoomForErrors(Box<pg_sys::ErrorContextCallback>);
+
+impl RoomForErrors {
+    fn watch() -> Self {
+        // SAFETY: a global of the backend; the callback lives on the heap until `drop` takes it off the stack again.
+        unsafe {
+            let mut callback = Box::new(pg_sys::ErrorContextCallback {
+                previous: pg_sys::error_context_stack,
+                callback: Some(make_room),
+                arg: std::ptr::null_mut(),
+            });
+            pg_sys::error_context_stack = &raw mut *callback;
+            RoomForErrors(callback)
+        }
+    }
+}
+
+impl Drop for RoomForErrors {
+    fn drop(&mut self) {
+        // SAFETY: what was there before outlives this.
+        unsafe { pg_sys::error_context_stack = self.0.previous };
+    }
+}
+
+unsafe extern "C-unwind" fn make_room(_argument: *mut std::ffi::c_void) {
+    // SAFETY: called by PostgreSQL while it builds a report; reads the report's code.
+    if unsafe { pg_sys::geterrcode() } == PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY as i32 {
+        allocator::make_room();
+    }
 }
 
 /// PostgreSQL quotes a value that it cannot convert in full, whatever its size.

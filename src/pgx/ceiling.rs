@@ -1,11 +1,9 @@
 //! A ceiling on the address space, for what grows in a single step between two looks of the memory watch.
 //!
 //! PostgreSQL answers a failed allocation with an ordinary ERROR (out of memory); without the ceiling the kernel would
-//! kill the backend, and the server would restart. Rust's own allocations abort the process when they fail, so they are
-//! exempt: the allocator below takes the ceiling away and tries again.
+//! kill the backend, and the server would restart. Rust's own allocations are exempt (allocator.rs).
 
 use pgrx::{pg_guard, pg_sys};
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::ffi::{CStr, c_int, c_void};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -93,51 +91,8 @@ fn set(soft: libc::rlim_t, hard: libc::rlim_t) -> bool {
     unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limits) == 0 }
 }
 
-/// Puts the earlier limit back, once; allocates nothing.
-fn lift() {
+/// Puts the earlier limit back, once; allocates nothing. `false` when there was no ceiling.
+pub(super) fn lift() -> bool {
     let before = BEFORE.swap(NONE, Ordering::Relaxed);
-    if before != NONE
-        && let Some(limits) = limits()
-    {
-        set(before, limits.rlim_max);
-    }
-}
-
-/// The system's allocator, which the ceiling does not bind.
-struct Exempt;
-
-#[global_allocator]
-static ALLOCATOR: Exempt = Exempt;
-
-fn retried(allocate: impl Fn() -> *mut u8) -> *mut u8 {
-    let memory = allocate();
-    if memory.is_null() {
-        lift();
-        allocate()
-    } else {
-        memory
-    }
-}
-
-// SAFETY: every call is the system allocator's own, made once more when it failed.
-unsafe impl GlobalAlloc for Exempt {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promise.
-        retried(|| unsafe { System.alloc(layout) })
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promise.
-        retried(|| unsafe { System.alloc_zeroed(layout) })
-    }
-
-    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // SAFETY: the caller's promise; a failed realloc leaves the old block as it was.
-        retried(|| unsafe { System.realloc(memory, layout, size) })
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(memory, layout) }
-    }
+    before != NONE && limits().is_some_and(|limits| set(before, limits.rlim_max))
 }

@@ -9,6 +9,7 @@
 use super::catch::{ServerError, catch};
 use super::claims::{self, ClaimsGuard};
 use super::deadline::{Deadline, Expired};
+use super::{allocator, stack};
 use crate::ablation::{self, Switch};
 use crate::error::{Refusal, SHUT_MESSAGE, StageResult, State};
 use crate::identity::principal::Principal;
@@ -44,6 +45,8 @@ pub fn confine<T>(
 ) -> StageResult<T> {
     let held = ClaimsGuard::hold(principal.into())
         .ok_or_else(|| Refusal::new(State::Unsafe, "ask cannot be called from within ask"))?;
+    allocator::hold_reserve()?;
+    stack::map()?;
     let outside = Outside::enter();
     let clock = Deadline::start(plan.deadline, plan.growth);
     let result = catch(|| {
@@ -60,9 +63,8 @@ pub fn confine<T>(
         (_, Some(Expired::Deadline)) => {
             Err(Refusal::new(State::Cancelled, "the call took longer than splitplane.deadline allows"))
         }
-        (_, Some(Expired::Memory)) => {
-            Err(Refusal::new(State::Limit, "the call needed more memory than splitplane.max_memory allows"))
-        }
+        (_, Some(Expired::Memory)) => Err(Refusal::over_memory()),
+        (_, Some(Expired::NoMemory)) => Err(Refusal::out_of_memory()),
         (Err(error), None) => Err(from_server(&error)),
     }
 }
@@ -162,7 +164,7 @@ pub(super) fn from_server(error: &ServerError) -> Refusal {
         // An operator, or a function of the plane with other arguments: outside the plane like any other.
         Refusal::new(State::OutsidePlane, error.message.clone())
     } else if error.code == PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY {
-        Refusal::new(State::Limit, "the call needed more memory than splitplane.max_memory allows")
+        Refusal::over_memory()
     } else if error.code == PgSqlErrorCode::ERRCODE_DISK_FULL {
         // PostgreSQL's own message names the file.
         Refusal::new(State::Limit, "the server has no space left for temporary files")

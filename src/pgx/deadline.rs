@@ -35,6 +35,8 @@ static DEADLINE_ID: AtomicI32 = AtomicI32::new(-1);
 static WATCH_ID: AtomicI32 = AtomicI32::new(-1);
 static PASSED: AtomicBool = AtomicBool::new(false);
 static OVER_MEMORY: AtomicBool = AtomicBool::new(false);
+static WITHOUT_MEMORY: AtomicBool = AtomicBool::new(false);
+static RUNNING: AtomicBool = AtomicBool::new(false);
 static MEMORY_LIMIT: AtomicUsize = AtomicUsize::new(usize::MAX);
 
 /// Why the call's own clock cancelled it.
@@ -44,6 +46,8 @@ pub enum Expired {
     Deadline,
     /// The backend grew by more than it may.
     Memory,
+    /// The machine gave no more memory.
+    NoMemory,
 }
 
 fn request_cancel() {
@@ -63,6 +67,14 @@ unsafe extern "C-unwind" fn on_deadline() {
 unsafe extern "C-unwind" fn on_watch() {
     if memory().private > MEMORY_LIMIT.load(Ordering::Relaxed) {
         OVER_MEMORY.store(true, Ordering::Relaxed);
+        request_cancel();
+    }
+}
+
+/// Ends the running call, if one is, at PostgreSQL's next look for interrupts. Called while memory is being allocated.
+pub(super) fn end_for_want_of_memory() {
+    if RUNNING.load(Ordering::Relaxed) {
+        WITHOUT_MEMORY.store(true, Ordering::Relaxed);
         request_cancel();
     }
 }
@@ -137,6 +149,8 @@ impl Deadline {
     pub fn start(milliseconds: i32, growth: usize) -> Self {
         PASSED.store(false, Ordering::Relaxed);
         OVER_MEMORY.store(false, Ordering::Relaxed);
+        WITHOUT_MEMORY.store(false, Ordering::Relaxed);
+        RUNNING.store(true, Ordering::Relaxed);
         let memory = memory();
         MEMORY_LIMIT.store(memory.private.saturating_add(growth), Ordering::Relaxed);
         // Zero when it could not be read: then there is nothing to measure from.
@@ -176,6 +190,7 @@ impl Drop for Deadline {
 }
 
 fn halt() {
+    RUNNING.store(false, Ordering::Relaxed);
     for slot in [&DEADLINE_ID, &WATCH_ID] {
         let id = slot.load(Ordering::Relaxed);
         if id >= 0 {
@@ -187,7 +202,9 @@ fn halt() {
 }
 
 fn expired() -> Option<Expired> {
-    if OVER_MEMORY.load(Ordering::Relaxed) {
+    if WITHOUT_MEMORY.load(Ordering::Relaxed) {
+        Some(Expired::NoMemory)
+    } else if OVER_MEMORY.load(Ordering::Relaxed) {
         Some(Expired::Memory)
     } else if PASSED.load(Ordering::Relaxed) {
         Some(Expired::Deadline)

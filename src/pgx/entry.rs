@@ -96,6 +96,7 @@ unsafe extern "C-unwind" fn jsonb_input(call: pg_sys::FunctionCallInfo) -> pg_sy
 
 unsafe fn request(call: pg_sys::FunctionCallInfo) -> StageResult<Request> {
     super::confine::init_backend();
+    super::allocator::hold_reserve()?;
     // SAFETY: the three arguments of the declaration.
     let arguments = unsafe { (*call).args.as_slice(3) };
     let [context, question, sql] = arguments else {

@@ -4,6 +4,7 @@
 #![allow(unsafe_code)]
 
 pub mod alarm;
+mod allocator;
 pub mod among;
 pub mod bounded;
 pub mod catch;
@@ -21,6 +22,7 @@ pub mod raw;
 pub mod run;
 pub mod server;
 pub mod shared_map;
+mod stack;
 pub mod store;
 pub mod values;
 pub mod wait;

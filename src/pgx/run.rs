@@ -128,6 +128,8 @@ pub struct Sink {
     rows: usize,
     bytes: usize,
     truncated: bool,
+    /// Memory for the rows was refused.
+    without_memory: bool,
 }
 
 enum Target {
@@ -154,16 +156,26 @@ impl Sink {
     /// Rows as JSON, each value as PostgreSQL's own `to_json` gives it.
     pub fn json(caps: Caps) -> Self {
         let target = Target::Json { text: String::from("["), encoders: Vec::new(), scratch: std::ptr::null_mut() };
-        Sink { caps, target, rows: 0, bytes: 0, truncated: false }
+        Sink { caps, target, rows: 0, bytes: 0, truncated: false, without_memory: false }
     }
 
     /// Rows as tuples, copied to a memory context that outlives the section.
     pub fn tuples(caps: Caps, context: pg_sys::MemoryContext) -> Self {
-        Sink { caps, target: Target::Tuples { tuples: Vec::new(), context }, rows: 0, bytes: 0, truncated: false }
+        Sink {
+            caps,
+            target: Target::Tuples { tuples: Vec::new(), context },
+            rows: 0,
+            bytes: 0,
+            truncated: false,
+            without_memory: false,
+        }
     }
 
     /// The rows of a JSON sink.
     pub fn into_json(self) -> StageResult<JsonRows> {
+        if self.without_memory {
+            return Err(Refusal::out_of_memory());
+        }
         match self.target {
             Target::Json { mut text, .. } => {
                 text.push(']');
@@ -175,6 +187,9 @@ impl Sink {
 
     /// The rows of a tuple sink; refuses when there were more than the caps allow, since a row set cannot say so.
     pub fn into_tuples(self) -> StageResult<TupleRows> {
+        if self.without_memory {
+            return Err(Refusal::out_of_memory());
+        }
         if self.truncated {
             return Err(Refusal::new(
                 State::Limit,
@@ -235,20 +250,34 @@ impl Encoder {
         Encoder(information)
     }
 
-    /// Appends the value's JSON, or answers `false` when the text would be longer than `limit`: a large value must not
-    /// be copied only to be thrown away.
-    fn append(&mut self, value: pg_sys::Datum, text: &mut String, limit: usize) -> bool {
+    /// Appends the value's JSON, unless the text would be longer than `limit`: a large value must not be copied only to
+    /// be thrown away.
+    fn append(&mut self, value: pg_sys::Datum, text: &mut String, limit: usize) -> Result<(), Full> {
         // SAFETY: `to_json` on a value of the type that its call expression names; the result is a fresh varlena.
         let bytes = unsafe {
             let json = pg_sys::FunctionCall1Coll(&raw mut *self.0, pg_sys::InvalidOid, value);
             pgrx::varlena::varlena_to_byte_slice(json.cast_mut_ptr())
         };
         if text.len().saturating_add(bytes.len()) > limit {
-            return false;
+            return Err(Full::Cap);
         }
-        text.push_str(&String::from_utf8_lossy(bytes));
-        true
+        push(text, &String::from_utf8_lossy(bytes))
     }
+}
+
+/// Why a row was not taken.
+enum Full {
+    /// The answer would be larger than its caps.
+    Cap,
+    /// There is no memory for it.
+    Memory,
+}
+
+/// Appends where there is memory for it. Rust would otherwise end the process.
+fn push(text: &mut String, more: &str) -> Result<(), Full> {
+    text.try_reserve(more.len()).map_err(|_| Full::Memory)?;
+    text.push_str(more);
+    Ok(())
 }
 
 #[pg_guard]
@@ -263,56 +292,60 @@ unsafe extern "C-unwind" fn receive(slot: *mut pg_sys::TupleTableSlot, receiver:
         return false;
     }
     // SAFETY: a slot of the executor that holds a row.
-    let taken = unsafe { sink.take(slot) };
-    if !taken {
-        sink.truncated = true;
+    match unsafe { sink.take(slot) } {
+        Ok(()) => true,
+        Err(Full::Cap) => {
+            sink.truncated = true;
+            false
+        }
+        Err(Full::Memory) => {
+            sink.without_memory = true;
+            false
+        }
     }
-    taken
 }
 
 impl Sink {
-    /// Takes one row, or answers `false` when it does not fit.
-    unsafe fn take(&mut self, slot: *mut pg_sys::TupleTableSlot) -> bool {
+    /// Takes one row, whole or not at all.
+    unsafe fn take(&mut self, slot: *mut pg_sys::TupleTableSlot) -> Result<(), Full> {
         match &mut self.target {
             Target::Json { text, encoders, scratch } => {
                 let before = text.len();
-                if self.rows > 0 {
-                    text.push(',');
-                }
-                text.push('[');
+                let opening = if self.rows > 0 { ",[" } else { "[" };
                 // SAFETY: a slot that holds a row; scratch memory is reset per row.
-                let fits = unsafe { append_row(slot, encoders, *scratch, text, self.caps.bytes) };
-                text.push(']');
-                if !fits || text.len() > self.caps.bytes {
+                let taken = push(text, opening)
+                    .and_then(|()| unsafe { append_row(slot, encoders, *scratch, text, self.caps.bytes) });
+                if let Err(full) = taken {
                     text.truncate(before);
-                    return false;
+                    return Err(full);
                 }
             }
             Target::Tuples { tuples, context } => {
+                tuples.try_reserve(1).map_err(|_| Full::Memory)?;
                 // SAFETY: copies the row, with values kept out of line brought in, to the caller's memory.
                 let tuple = unsafe { PgMemoryContexts::For(*context).switch_to(|_| flat_copy(slot)) };
                 // SAFETY: the copy just made.
                 self.bytes = self.bytes.saturating_add(unsafe { (*tuple).t_len } as usize);
                 if self.bytes > self.caps.bytes {
-                    return false;
+                    return Err(Full::Cap);
                 }
                 tuples.push(tuple);
             }
         }
         self.rows += 1;
-        true
+        Ok(())
     }
 }
 
-/// Appends the values of one row; `false` when they do not fit.
+/// Appends the values of one row and the bracket that closes it.
 unsafe fn append_row(
     slot: *mut pg_sys::TupleTableSlot,
     encoders: &mut [Encoder],
     scratch: pg_sys::MemoryContext,
     text: &mut String,
     limit: usize,
-) -> bool {
-    let mut fits = true;
+) -> Result<(), Full> {
+    let mut taken = Ok(());
     // SAFETY: the caller's promise; every attribute is made available before it is read.
     unsafe {
         let attributes = (*(*slot).tts_tupleDescriptor).natts;
@@ -321,23 +354,23 @@ unsafe fn append_row(
         }
         let outside = pg_sys::MemoryContextSwitchTo(scratch);
         for (index, encoder) in encoders.iter_mut().enumerate() {
-            if index > 0 {
-                text.push(',');
-            }
-            if *(*slot).tts_isnull.add(index) {
-                text.push_str("null");
-            } else {
-                fits = encoder.append(*(*slot).tts_values.add(index), text, limit);
-            }
-            if !fits || text.len() > limit {
-                fits = false;
+            let separated = if index > 0 { push(text, ",") } else { Ok(()) };
+            taken = separated.and_then(|()| {
+                if *(*slot).tts_isnull.add(index) {
+                    push(text, "null")
+                } else {
+                    encoder.append(*(*slot).tts_values.add(index), text, limit)
+                }
+            });
+            if taken.is_err() {
                 break;
             }
         }
         pg_sys::MemoryContextSwitchTo(outside);
         pg_sys::MemoryContextReset(scratch);
     }
-    fits
+    taken.and_then(|()| push(text, "]"))?;
+    if text.len() > limit { Err(Full::Cap) } else { Ok(()) }
 }
 
 unsafe extern "C-unwind" {

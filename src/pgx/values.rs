@@ -172,6 +172,14 @@ pub fn collation_name(collation: pg_sys::Oid) -> String {
     unsafe { CStr::from_ptr(name) }.to_string_lossy().into_owned()
 }
 
+/// Whether there is such a text search configuration.
+pub fn is_search_configuration(configuration: pg_sys::Oid) -> bool {
+    let cache = i32::try_from(pg_sys::SysCacheIdentifier::TSCONFIGOID).unwrap_or(-1);
+    let none = pg_sys::Datum::from(0);
+    // SAFETY: a look-up by the one key of that cache.
+    unsafe { pg_sys::SearchSysCacheExists(cache, pg_sys::Datum::from(configuration), none, none, none) }
+}
+
 /// (type, modifier) of each column of a descriptor.
 ///
 /// # Safety

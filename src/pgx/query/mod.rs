@@ -2,6 +2,7 @@
 //!
 //! `guard` decides over these views. Nodes live in the memory context of the confinement ('t).
 
+use super::values;
 use crate::error::{Refusal, StageResult};
 use pgrx::{PgList, pg_guard, pg_sys};
 use std::ffi::{CStr, c_char, c_void};
@@ -175,6 +176,19 @@ impl<'t> QueryNode<'t> {
         (constant.consttype == pg_sys::INT4OID)
             .then(|| unsafe { <i32 as pgrx::FromDatum>::from_datum(constant.constvalue, false) })
             .flatten()
+    }
+
+    /// Whether this is a text search configuration that came with the server, or NULL in the place of one.
+    pub fn is_built_in_search_configuration(self) -> bool {
+        if self.tag() != pg_sys::NodeTag::T_Const {
+            return false;
+        }
+        let constant = self.cast::<pg_sys::Const>();
+        let configuration = pg_sys::Oid::from(u32::try_from(constant.constvalue.value()).unwrap_or(0));
+        constant.consttype == pg_sys::REGCONFIGOID
+            && (constant.constisnull
+                || configuration.to_u32() < pg_sys::FirstNormalObjectId
+                    && values::is_search_configuration(configuration))
     }
 
     fn constant(self) -> Option<&'t pg_sys::Const> {
