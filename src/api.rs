@@ -8,7 +8,7 @@ use crate::catalog::{current_plane, register, requirements};
 use crate::error::{Refusal, StageResult, State};
 use crate::execute;
 use crate::gate::{self, GateError, GateErrorKind, Gated, Limits};
-use crate::guard::{self, ProofFacts};
+use crate::guard::ProofFacts;
 use crate::identity::principal::Principal;
 use crate::identity::{ContextError, Policy, SignedContext, VerifiedIdentity};
 use crate::meaning::{Asked, Declined, Outcome, Source, Told, Understood, UntrustedSql};
@@ -107,15 +107,11 @@ pub fn ask(request: Request) -> StageResult<String> {
     let answer = answer(&mut call, |call, plane, gated| {
         let Call { principal, watch, touched_values, .. } = call;
         execute::confined(plane, Rc::clone(principal), watch.left(), |confinement| {
-            let attached = plane::attach(confinement, gated, plane, Claims::Of(principal))?;
-            watch.lap("attach");
-            let analysed = parse::analyse(attached.grafted, &attached.parameters)?;
-            let columns = named_types(&analysed.query().columns());
-            let proven = guard::prove(analysed, &attached.fences, plane)?;
-            let facts = proven.facts().clone();
-            watch.lap("prove");
+            let claims = Claims::Of(principal);
+            let statement = execute::prove(confinement, gated, plane, claims, None, |stage| watch.lap(stage))?;
+            let (columns, facts) = (named_types(&statement.columns), statement.facts.clone());
             *touched_values = true;
-            let planned = execute::plan(proven, &attached.parameters)?;
+            let planned = statement.plan()?;
             watch.lap("plan");
             let mut sink = Sink::json(caps);
             execute::run(planned, &mut sink)?;
@@ -167,12 +163,10 @@ pub fn ask_rows(
     let answer = answer(&mut call, |call, plane, gated| {
         let Call { principal, watch, touched_values, .. } = call;
         execute::confined(plane, Rc::clone(principal), watch.left(), |confinement| {
-            let attached = plane::attach(confinement, gated, plane, Claims::Of(principal))?;
-            let analysed = parse::analyse(attached.grafted, &attached.parameters)?;
-            analysed.coerce_columns(columns)?;
-            let proven = guard::prove(analysed, &attached.fences, plane)?;
+            let claims = Claims::Of(principal);
+            let statement = execute::prove(confinement, gated, plane, claims, Some(columns), |_| {})?;
             *touched_values = true;
-            let planned = execute::plan(proven, &attached.parameters)?;
+            let planned = statement.plan()?;
             let mut sink = Sink::tuples(caps, memory);
             execute::run(planned, &mut sink)?;
             sink.into_tuples()
@@ -195,19 +189,16 @@ pub fn ask_dry_run(request: Request) -> StageResult<String> {
     let answer = answer(&mut call, |call, plane, gated| {
         let Call { principal, watch, touched_values, .. } = call;
         execute::confined(plane, Rc::clone(principal), watch.left(), |confinement| {
-            let attached = plane::attach(confinement, gated, plane, Claims::Of(principal))?;
-            watch.lap("attach");
-            let analysed = parse::analyse(attached.grafted, &attached.parameters)?;
-            let columns = named_types(&analysed.query().columns());
-            let proven = guard::prove(analysed, &attached.fences, plane)?;
-            let facts = proven.facts().clone();
-            watch.lap("prove");
+            let claims = Claims::Of(principal);
+            let statement = execute::prove(confinement, gated, plane, claims, None, |stage| watch.lap(stage))?;
             *touched_values = true;
-            let planned = execute::plan(proven, &attached.parameters)?;
+            let (plane_sql, parameters) = (statement.shown.clone(), statement.parameters.shown());
+            let (columns, facts) = (named_types(&statement.columns), statement.facts.clone());
+            let planned = statement.plan()?;
             watch.lap("plan");
             Ok(document::DryRun {
-                plane_sql: attached.shown,
-                parameters: attached.parameters.shown(),
+                plane_sql,
+                parameters,
                 columns,
                 facts,
                 plan: is_administrator.then(|| planned.explain()),

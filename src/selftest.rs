@@ -9,9 +9,9 @@ use crate::error::{Refusal, StageResult, State};
 use crate::gate::{self, Limits};
 use crate::identity::{self, Key, Policy, Principal, SignedContext, SigningRequest};
 use crate::pgx::run::{Caps, Sink};
-use crate::pgx::{catch, parse, server};
-use crate::plane::{self, Claims};
-use crate::{api, execute, guard, settings};
+use crate::pgx::{catch, server};
+use crate::plane::Claims;
+use crate::{api, execute, settings};
 use pgrx::prelude::*;
 use std::rc::Rc;
 use zeroize::Zeroizing;
@@ -53,10 +53,7 @@ fn run(tenant: &str, business: &str, subject: &str, sql: &str) -> StageResult<St
     let plane = current_plane()?;
     let gated = gate::admit(sql, &Limits::default()).map_err(api::from_gate)?;
     execute::confined(&plane, Rc::clone(&principal), settings::deadline(), |confinement| {
-        let attached = plane::attach(confinement, &gated, &plane, Claims::Of(&principal))?;
-        let analysed = parse::analyse(attached.grafted, &attached.parameters)?;
-        let proven = guard::prove(analysed, &attached.fences, &plane)?;
-        let planned = execute::plan(proven, &attached.parameters)?;
+        let planned = execute::prove(confinement, &gated, &plane, Claims::Of(&principal), None, |_| {})?.plan()?;
         let mut sink = Sink::json(CAPS);
         execute::run(planned, &mut sink)?;
         let rows = sink.into_json()?;

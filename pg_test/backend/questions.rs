@@ -5,9 +5,8 @@ mod tests {
     use crate::backend_tests::support::{LONG, World, assert_accepted, assert_refused, gated, unproved_rows};
     use crate::catalog::{description, questions};
     use crate::error::State;
-    use crate::pgx::parse;
-    use crate::plane::{self, Claims};
-    use crate::{execute, guard, registration};
+    use crate::plane::Claims;
+    use crate::{execute, registration};
     use pgrx::prelude::*;
     use std::rc::Rc;
 
@@ -93,15 +92,13 @@ mod tests {
     fn shows_no_row_without_claims() {
         let world = World::new();
         let rows = execute::confined(&world.plane, None, LONG, |confinement| {
-            let attached =
-                plane::attach(confinement, &gated("SELECT count(*) FROM orders"), &world.plane, Claims::Unknown)?;
+            let gated = gated("SELECT count(*) FROM orders");
+            let statement = execute::prove(confinement, &gated, &world.plane, Claims::Unknown, None, |_| {})?;
             assert_eq!(
-                attached.parameters.shown(),
+                statement.parameters.shown(),
                 [("integer".to_owned(), "NULL".to_owned()), ("integer[]".to_owned(), "NULL".to_owned())]
             );
-            let analysed = parse::analyse(attached.grafted, &attached.parameters)?;
-            let proven = guard::prove(analysed, &attached.fences, &world.plane)?;
-            let planned = execute::plan(proven, &attached.parameters)?;
+            let planned = statement.plan()?;
             let mut sink = crate::pgx::run::Sink::json(crate::pgx::run::Caps { rows: 10, bytes: 1_000 });
             execute::run(planned, &mut sink)?;
             Ok(sink.into_json()?.text)

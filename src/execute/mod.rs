@@ -1,18 +1,21 @@
 //! Layer 3's run: the confined section around attach, prove and run, and the settings pinned in it.
 //!
-//! Requires: a gated text and, to see a row, a principal. `run` takes `Proven` by value: SQL that was not proved cannot be run because
-//! the value does not exist.
+//! Requires: a gated text and, to see a row, a principal. Only a `Statement` can be planned, and only `prove` makes one: SQL that was not
+//! proved cannot be run because the value does not exist.
 
 use crate::catalog::plane::Plane;
 use crate::error::{Refusal, StageResult, State};
-use crate::guard::Proven;
+use crate::gate::Gated;
+use crate::guard::{self, ProofFacts, Proven};
 use crate::identity::principal::Principal;
 use crate::pgx::ceiling;
 use crate::pgx::confine::{self, Confinement, ConfinementPlan};
 use crate::pgx::run::{self, Planned, Sink};
 use crate::pgx::values::Parameters;
-use crate::pgx::{server, watch};
+use crate::pgx::{parse, server, watch};
+use crate::plane::{self, Attached, Claims};
 use crate::{settings, tripwire};
+use pgrx::pg_sys::Oid;
 use std::ffi::{CStr, CString};
 use std::rc::Rc;
 
@@ -34,15 +37,53 @@ pub fn confined<T>(
     confine::confine(&plan, principal, body)
 }
 
-/// Plans a proved statement; over `splitplane.max_cost` it is refused.
-pub fn plan<'c>(proven: Proven<'c>, parameters: &Parameters) -> StageResult<Planned<'c>> {
-    let planned = run::plan(proven.into_rewritten(), parameters)?;
-    match settings::max_cost() {
-        Some(limit) if planned.cost() > limit => Err(Refusal::new(
-            State::Limit,
-            "the statement's estimated cost is over splitplane.max_cost; narrow it down",
-        )),
-        _ => Ok(planned),
+/// A statement that was proved to stay in the plane, and what is known of it before it runs.
+pub struct Statement<'c> {
+    proven: Proven<'c>,
+    /// The claims that the fences compare with.
+    pub parameters: Parameters,
+    /// The plane SQL as text, to show.
+    pub shown: String,
+    /// (name, type) of each result column.
+    pub columns: Vec<(String, Oid)>,
+    /// What was proved.
+    pub facts: ProofFacts,
+}
+
+/// Attaches the fences to a gated text, has PostgreSQL analyse it, and proves the tree. `wanted` are the (type, modifier)
+/// pairs that the result columns are converted to first; `done` is told of each stage.
+pub fn prove<'c>(
+    confinement: &'c Confinement<'c>,
+    gated: &Gated,
+    plane: &Plane,
+    claims: Claims<'_>,
+    wanted: Option<&[(Oid, i32)]>,
+    mut done: impl FnMut(&'static str),
+) -> StageResult<Statement<'c>> {
+    let Attached { grafted, fences, parameters, shown } = plane::attach(confinement, gated, plane, claims)?;
+    done("attach");
+    let analysed = parse::analyse(grafted, &parameters)?;
+    if let Some(columns) = wanted {
+        analysed.coerce_columns(columns)?;
+    }
+    let columns = analysed.query().columns();
+    let proven = guard::prove(analysed, &fences, plane)?;
+    let facts = proven.facts().clone();
+    done("prove");
+    Ok(Statement { proven, parameters, shown, columns, facts })
+}
+
+impl<'c> Statement<'c> {
+    /// Plans it; over `splitplane.max_cost` it is refused.
+    pub fn plan(self) -> StageResult<Planned<'c>> {
+        let planned = run::plan(self.proven.into_rewritten(), &self.parameters)?;
+        match settings::max_cost() {
+            Some(limit) if planned.cost() > limit => Err(Refusal::new(
+                State::Limit,
+                "the statement's estimated cost is over splitplane.max_cost; narrow it down",
+            )),
+            _ => Ok(planned),
+        }
     }
 }
 
