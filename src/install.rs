@@ -36,6 +36,7 @@ extension_sql_file!("../sql/55_conversations.sql", name = "conversations", requi
 extension_sql_file!("../sql/60_critical.sql", name = "critical", requires = ["conversations"]);
 extension_sql_file!("../sql/61_warnings.sql", name = "warnings", requires = ["critical"]);
 extension_sql_file!("../sql/62_relation_warnings.sql", name = "relation_warnings", requires = ["warnings"]);
-extension_sql_file!("../sql/70_selftest.sql", name = "selftest", requires = ["relation_warnings"]);
-extension_sql_file!("../sql/71_tripwire.sql", name = "tripwire", requires = ["selftest"]);
+extension_sql_file!("../sql/70_selftest_truth.sql", name = "selftest_truth", requires = ["relation_warnings"]);
+extension_sql_file!("../sql/71_selftest.sql", name = "selftest", requires = ["selftest_truth"]);
+extension_sql_file!("../sql/72_tripwire.sql", name = "tripwire", requires = ["selftest"]);
 extension_sql_file!("../sql/90_privileges.sql", name = "privileges", requires = ["tripwire"], finalize);
