@@ -29,6 +29,8 @@ pub enum Switch {
     Role,
     /// The allowlist of functions and operators, by name and by OID.
     Functions,
+    /// The refusal of functions that run as their owner, behind the allowlist.
+    Definers,
     /// The plane's choice of columns: all of a table's are in the plane.
     Columns,
 }
@@ -57,7 +59,7 @@ mod switched {
 
     static ABLATE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 
-    const NAMES: [(&str, Switch); 10] = [
+    const NAMES: [(&str, Switch); 11] = [
         ("signature", Switch::Signature),
         ("validation", Switch::Validation),
         ("filter", Switch::Filter),
@@ -67,6 +69,7 @@ mod switched {
         ("row_security", Switch::RowSecurity),
         ("role", Switch::Role),
         ("functions", Switch::Functions),
+        ("definers", Switch::Definers),
         ("columns", Switch::Columns),
     ];
 

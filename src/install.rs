@@ -1,7 +1,7 @@
 //! What happens when the library is loaded, and the SQL that CREATE EXTENSION runs.
 
 use crate::error::{Refusal, State};
-use crate::pgx::{catch, server};
+use crate::pgx::{catch, definers, server};
 use crate::{settings, shared, tripwire};
 use pgrx::prelude::*;
 
@@ -19,6 +19,7 @@ pub extern "C-unwind" fn _PG_init() {
     crate::ablation::init();
     // Before the settings, which close the prefix.
     tripwire::init();
+    definers::init();
     settings::init();
     shared::init();
 }

@@ -34,9 +34,11 @@ def _rows(combination: Combination, tally: Tally, texts: dict[str, str]) -> list
     if not tally.run:
         wrong.append("nothing was run")
     if combination.keeps_rows:
-        if tally.rows:
-            wrong.append(f"CANARY in rows of {tally.rows}")
-        if tally.changed and not combination.has("columns"):
+        shown = [name for name in tally.rows if not (combination.has("functions") and corpus.SAYS_ONE_ITSELF.search(texts.get(name, "")))]
+        if shown:
+            wrong.append(f"CANARY in rows of {shown}")
+        # A function that describes a schema describes another one where acme is alone.
+        if tally.changed and not combination.has("columns") and not combination.has("functions"):
             wrong.append(f"answered otherwise than acme alone: {tally.changed}")
     elif combination.keeps_rows_but_from_definers:
         others = [name for name in tally.rows if not corpus.DEFINERS.search(texts.get(name, ""))]
@@ -55,7 +57,7 @@ def awake(results: dict[Combination, Tally]):
 
     for name in ("filter+proof+row_security", "filter+proof+role", "+".join(FENCES)):
         yield f"control {name} leaks rows", leaks(name, "rows", 5)
-    yield "control functions leak by their owner's rights", leaks("functions", "rows")
+    yield "control functions+definers leak by their owner's rights", leaks("functions+definers", "rows")
     yield "control proof+role+columns shows hidden columns", leaks("proof+role+columns", "hidden")
     # An inlined common table expression is no barrier; that is why row-level security is there.
     yield "control proof+row_security leaks by errors", leaks("proof+row_security", "errors")
@@ -93,11 +95,11 @@ def of_identity(bench: Bench):
 
 
 def of_functions(bench: Bench, entries: list[dict], leaked: list[str]):
-    """What doctor() advises is a second fence behind the allowlist: functions that PUBLIC may not execute."""
+    """What doctor() advises is a third fence, behind the allowlist and the refusal of functions that run as their owner: functions that PUBLIC may not execute."""
     again = [entry for entry in entries if entry["id"] in leaked]
     revoke = "REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA public FROM PUBLIC"
-    tally = bench.run(Combination("single", ("functions",)), again, first=revoke)
-    yield "functions off: nothing comes out once EXECUTE is revoked from PUBLIC", [f"CANARY in {tally.rows + tally.errors}"] if tally.rows or tally.errors or not again else []
+    tally = bench.run(Combination("control", ("functions", "definers")), again, first=revoke)
+    yield "functions and definers off: nothing comes out once EXECUTE is revoked from PUBLIC", [f"CANARY in {tally.rows + tally.errors}"] if tally.rows or tally.errors or not again else []
 
 
 def of_validation(bench: Bench):

@@ -4,8 +4,9 @@ The rules here are the claim that the suite tests. They are written down before 
 results:
 
 - A filter of rows stands as long as what it rests on stands. Row-level security rests on the role switch (an owner or
-  superuser is exempt). Both rest on the allowlist of functions: a function that runs a query of its own never sees our
-  common table expressions, and one that is SECURITY DEFINER runs it as its owner, past row-level security.
+  superuser is exempt). The common table expressions rest on the allowlist of functions: a function that runs a query of
+  its own never sees them. One that is SECURITY DEFINER runs it as its owner, past row-level security; behind the allowlist
+  the refusal of those (`definers`) stands before it.
 - The proof is no filter, but it refuses what it cannot see filtered: with it, a statement over a protected table is
   answered only when row-level security is on it.
 - Errors are another matter than rows: an inlined common table expression does not keep a predicate from being computed
@@ -58,12 +59,14 @@ class Combination:
     @property
     def keeps_rows(self) -> bool:
         """No foreign value may be in any answer."""
-        return self.filters_rows and not self.has("functions")
+        if self.has("functions"):
+            return self.row_security_stands and not self.has("definers")
+        return self.filters_rows
 
     @property
     def keeps_rows_but_from_definers(self) -> bool:
         """Foreign values may be in answers only by functions that run as their owner."""
-        return self.has("functions") and self.row_security_stands
+        return self.has("functions", "definers") and self.row_security_stands
 
     @property
     def keeps_errors(self) -> bool:
@@ -93,6 +96,8 @@ def combinations() -> list[Combination]:
         # Nothing is left that filters rows: these must leak, or the canaries are asleep.
         Combination("control", ("filter", "proof", "row_security")),
         Combination("control", ("filter", "proof", "role")),
+        # Both fences before functions that run as their owner.
+        Combination("control", ("functions", "definers")),
         # Hidden columns, with nothing left that hides them.
         Combination("control", ("proof", "role", "columns")),
         Combination("control", FENCES),

@@ -11,6 +11,8 @@ from entries import load, text_of
 
 # Entries that only burn time say nothing of rows; pg_test/attacks runs them.
 BURNING = "dos"
+# Its text holds the canary that it answers with: it reads nothing, and is no definer.
+SAYS_ONE_ITSELF = re.compile(r"sneaky", re.IGNORECASE)
 # Functions of the attacked schema that run as their owner, by any spelling that the corpus uses.
 DEFINERS = re.compile(r"get_all_orders|lookup(_|\\005f)secret|peer_note|tok\b|evil_|read_secret|sneaky|leak|comp\b|<<<|!!!", re.IGNORECASE)
 # Chosen by what they reach for: a table by other names, hidden columns, functions, predicates that fail on a value, forged tenants.

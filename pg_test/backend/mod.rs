@@ -15,6 +15,7 @@
 mod allowlist;
 mod among;
 mod confinement;
+mod definers;
 mod ledger;
 mod parameters;
 mod private_columns;

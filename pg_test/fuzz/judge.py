@@ -111,7 +111,8 @@ def _outcome(document: str) -> dict:
 
 def _message(reply: Reply) -> str:
     diag = reply.error.diag
-    return " ".join([diag.message_primary or "", *(str(getattr(diag, name)) for name in _SAME_FIELDS)])
+    # A long message is cut, maybe in the middle of a name.
+    return " ".join([re.sub(r"\w*\.\.\.$", "...", diag.message_primary or ""), *(str(getattr(diag, name)) for name in _SAME_FIELDS)])
 
 
 def judge_dry_run(ran: Reply, dry: Reply) -> list[str]:

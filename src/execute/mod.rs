@@ -12,7 +12,7 @@ use crate::pgx::ceiling;
 use crate::pgx::confine::{self, Confinement, ConfinementPlan};
 use crate::pgx::run::{self, Planned, Sink};
 use crate::pgx::values::Parameters;
-use crate::pgx::{parse, server, watch};
+use crate::pgx::{definers, parse, server, watch};
 use crate::plane::{self, Attached, Claims};
 use crate::{settings, tripwire};
 use pgrx::pg_sys::Oid;
@@ -135,6 +135,8 @@ fn pinned_settings(plane: &Plane) -> Vec<(&'static CStr, CString)> {
     let worker_memory = (settings::max_memory() / 1_024).saturating_mul(2).min(i32::MAX as usize);
     pinned.push((ceiling::WORKER_SETTING, CString::new(worker_memory.to_string()).unwrap_or_default()));
     pinned.push((c"temp_file_limit", CString::new(settings::max_temp_files().to_string()).unwrap_or_default()));
+    pinned
+        .push((definers::SETTING, definers::admitted(plane.reader, plane.allowed.iter().map(|function| function.oid))));
     pinned.push((watch::SETTING, CString::new(plane.tripwires.as_str()).unwrap_or_default()));
     pinned
 }

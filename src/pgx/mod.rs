@@ -12,6 +12,7 @@ pub mod ceiling;
 pub mod claims;
 pub mod confine;
 pub mod deadline;
+pub mod definers;
 pub mod entry;
 pub mod invalidation;
 pub mod lookup;

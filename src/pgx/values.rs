@@ -161,6 +161,21 @@ pub fn function_name(function: pg_sys::Oid) -> String {
     unsafe { CStr::from_ptr(name) }.to_string_lossy().into_owned()
 }
 
+/// Whether a function is SECURITY DEFINER; one that is not there counts as such.
+pub fn runs_as_owner(function: pg_sys::Oid) -> bool {
+    let cache = i32::try_from(pg_sys::SysCacheIdentifier::PROCOID).unwrap_or(-1);
+    // SAFETY: a look-up by the one key of that cache; the row is read before it is let go.
+    unsafe {
+        let row = pg_sys::SearchSysCache1(cache, pg_sys::Datum::from(function));
+        if row.is_null() {
+            return true;
+        }
+        let is_definer = (*pg_sys::GETSTRUCT(row).cast::<pg_sys::FormData_pg_proc>()).prosecdef;
+        pg_sys::ReleaseSysCache(row);
+        is_definer
+    }
+}
+
 /// The name of a collation; empty for an unknown one.
 pub fn collation_name(collation: pg_sys::Oid) -> String {
     // SAFETY: a catalog look-up that gives NULL or a NUL-terminated string.

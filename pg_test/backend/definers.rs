@@ -1,0 +1,52 @@
+//! Functions that run as their owner, in a confined section and past the gate and the proof: as if both were broken.
+
+#[pgrx::pg_schema]
+mod tests {
+    use crate::backend_tests::support::{World, assert_refused, unproved_rows};
+    use crate::error::{StageResult, State};
+    use crate::pgx::values::Parameters;
+    use pgrx::prelude::*;
+
+    const FUNCTIONS: &str = "
+        CREATE FUNCTION public.as_owner() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM public.orders';
+        CREATE FUNCTION public.as_caller() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM public.orders';
+        CREATE FUNCTION public.added(bigint, bigint) RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT \
+         count(*) FROM public.orders';
+        CREATE FUNCTION public.through() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT public.as_owner()';
+        CREATE AGGREGATE public.sums(bigint) (SFUNC = public.added, STYPE = bigint)";
+
+    fn unproved(world: &World, sql: &str) -> StageResult<serde_json::Value> {
+        world.confined(|confinement| unproved_rows(confinement, sql, &Parameters::default()))
+    }
+
+    #[pg_test]
+    fn are_refused_where_nobody_allowed_them() {
+        let world = World::new();
+        Spi::run(FUNCTIONS).unwrap();
+        let every = Spi::get_one::<i64>("SELECT public.as_owner()").unwrap().unwrap();
+        let own = unproved(&world, "SELECT public.as_caller()").unwrap();
+        assert_ne!(own, serde_json::json!([[every]]), "the control: as the caller it sees fewer rows");
+        for sql in [
+            "SELECT public.as_owner()",
+            "SELECT * FROM public.as_owner()",
+            "SELECT public.sums(1)",
+            "SELECT public.sums(1) OVER ()",
+            "SELECT pg_catalog.query_to_xml('SELECT public.as_owner()', true, false, '')",
+        ] {
+            assert_refused(sql, unproved(&world, sql), State::OutsidePlane, "is not in the plane");
+        }
+        assert_eq!(Spi::get_one::<i64>("SELECT public.as_owner()").unwrap(), Some(every), "outside nothing is refused");
+    }
+
+    #[pg_test]
+    fn run_where_a_dba_allowed_them() {
+        World::new();
+        Spi::run(FUNCTIONS).unwrap();
+        Spi::run("SELECT splitplane.allow_function('public.through()')").unwrap();
+        let world = World::bare();
+        let every = Spi::get_one::<i64>("SELECT public.as_owner()").unwrap().unwrap();
+        // What it calls as its owner is the owner's business.
+        assert_eq!(world.rows("SELECT public.through()").unwrap(), serde_json::json!([[every]]));
+        assert_refused("another", unproved(&world, "SELECT public.as_owner()"), State::OutsidePlane, "as_owner");
+    }
+}
