@@ -2,7 +2,7 @@
 # and each target starts throwaway servers of its own on unix sockets. Root or sudo is needed once, for compilers.
 
 PYTHON := .tools/venv/bin/python
-SUITES := unit pg regress analytics attacks standin words wire sidechannels endurance fuzz ablation docs
+SUITES := unit pg regress analytics attacks standin words wire sidechannels endurance fuzz purefuzz ablation docs
 
 .PHONY: help setup build test $(SUITES:%=test-%) demo demo-shell bench fuzz endurance lint format clean
 
@@ -10,7 +10,7 @@ help:
 	@echo 'make test        every suite; `make test-<suite>` for one of: $(SUITES)'
 	@echo 'make demo        the restaurant group, step by step (BEDROCK=1 asks the real Amazon Bedrock); `make demo-shell` for a psql prompt on it'
 	@echo 'make bench       tables of measurements, some sixteen minutes'
-	@echo 'make fuzz        generated SQL for MINUTES=10; `make endurance` for 64 clients'
+	@echo 'make fuzz        generated SQL, then the pure code under libFuzzer, for MINUTES=10; `make endurance` for 64 clients'
 	@echo 'make build       the extension, installed into .tools/pg15'
 	@echo 'make lint        formatting and clippy, warnings are errors'
 	@echo 'make clean       build results; `rm -rf .tools` for the rest'
@@ -34,6 +34,9 @@ test-pg: setup
 test-standin: setup
 	@tools/run-suites.sh standin
 
+test-purefuzz: setup
+	@tools/run-suites.sh purefuzz
+
 test-regress test-analytics test-attacks test-words test-wire test-sidechannels test-endurance test-fuzz test-ablation test-docs: test-%: build
 	@tools/run-suites.sh $*
 
@@ -43,10 +46,11 @@ demo: build
 demo-shell: build
 	@$(PYTHON) demo/run.py --shell
 
-# Longer than `make test` does it: MINUTES of generated SQL, MINUTES of 64 clients.
+# Longer than `make test` does it: MINUTES of fuzzing, a quarter of them for the pure code; MINUTES of 64 clients.
 MINUTES ?= 10
 fuzz: build
-	@$(PYTHON) pg_test/fuzz/run.py --minutes $(MINUTES)
+	@$(PYTHON) pg_test/fuzz/run.py --minutes $$(awk 'BEGIN { print $(MINUTES) * 3 / 4 }')
+	@$(PYTHON) fuzz/run.py --minutes $$(awk 'BEGIN { print $(MINUTES) / 4 }')
 
 endurance: build
 	@$(PYTHON) pg_test/endurance/run.py --minutes $(MINUTES)
@@ -59,9 +63,12 @@ lint: setup
 	cargo clippy --all-targets --no-default-features --features http -- -D warnings
 	cargo clippy --lib --features pg_test -- -D warnings
 	cargo clippy --lib --features ablation -- -D warnings
+	cargo fmt --check --manifest-path fuzz/Cargo.toml
+	RUSTFLAGS='--cfg fuzzing' cargo clippy --release --locked --manifest-path fuzz/Cargo.toml --target-dir target/fuzz -- -D warnings
 
 format:
 	cargo fmt
+	cargo fmt --manifest-path fuzz/Cargo.toml
 
 clean:
 	cargo clean

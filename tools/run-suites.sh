@@ -27,6 +27,7 @@ suite() {
             ;;
         endurance) exec "$python" -m pytest -q -p no:cacheprovider pg_test/endurance ;;
         fuzz) exec "$python" pg_test/fuzz/run.py ;;
+        purefuzz) exec "$python" fuzz/run.py ;;
         ablation) exec "$python" pg_test/ablation/run.py ;;
         docs) exec "$python" docs/run_examples.py ;;
         *) die "no suite is called $1" ;;

@@ -34,6 +34,7 @@ mod walk;
 mod tests;
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 pub use error::{GateError, GateErrorKind, GateResult};
 pub use limits::Limits;
@@ -43,6 +44,8 @@ pub use names::RelationReference;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gated {
     sql: String,
+    /// Where the statement's tokens begin and end in it.
+    statement: Range<usize>,
     relations: BTreeSet<RelationReference>,
 }
 
@@ -51,6 +54,12 @@ impl Gated {
     #[must_use]
     pub fn sql(&self) -> &str {
         &self.sql
+    }
+
+    /// The statement between two texts, as a derived table is shown. The semicolons and comments around it stay out.
+    #[must_use]
+    pub fn within(&self, before: &str, after: &str) -> String {
+        format!("{before}\n{}\n{after}", self.sql.get(self.statement.clone()).unwrap_or_default())
     }
 
     /// Every relation that the query names and that is none of its own CTEs.
@@ -65,10 +74,39 @@ impl Gated {
 /// # Errors
 /// See [`GateErrorKind`].
 pub fn admit(sql: &str, limits: &Limits) -> GateResult<Gated> {
+    read(sql, limits, parse::RECURSION)
+}
+
+fn read(sql: &str, limits: &Limits, recursion: usize) -> GateResult<Gated> {
     let lexemes = lexer::lex(sql, limits)?;
     let statement = tokens::one_statement(sql, &lexemes)?;
     limits::measure(sql, statement, limits)?;
-    let query = parse::parse(sql, statement)?;
+    let query = parse::parse(sql, statement, recursion)?;
     let relations = walk::relations(&query)?;
-    Ok(Gated { sql: sql.to_owned(), relations })
+    let start = statement.first().map_or(0, |lexeme| lexeme.start);
+    let end = statement.last().map_or(sql.len(), |lexeme| lexeme.end);
+    Ok(Gated { sql: sql.to_owned(), statement: start..end, relations })
+}
+
+/// What `fuzz/` needs beyond the gate's own entrance. No release is built with this switch.
+#[cfg(fuzzing)]
+pub mod fuzzing {
+    use super::{GateResult, Gated, Limits, lexer, parse, read};
+
+    /// The sort and the text of each token.
+    ///
+    /// # Errors
+    /// As [`super::admit`].
+    pub fn tokens<'a>(sql: &'a str, limits: &Limits) -> GateResult<Vec<(String, &'a str)>> {
+        let lexemes = lexer::lex(sql, limits)?;
+        Ok(lexemes.iter().map(|lexeme| (format!("{:?}", lexeme.kind), lexeme.text(sql))).collect())
+    }
+
+    /// Admits what stands in so many levels of the parser's recursion more.
+    ///
+    /// # Errors
+    /// As [`super::admit`].
+    pub fn admit_deeper(sql: &str, limits: &Limits, levels: usize) -> GateResult<Gated> {
+        read(sql, limits, parse::RECURSION.saturating_add(levels))
+    }
 }

@@ -11,18 +11,18 @@ use super::tokens;
 
 /// How deep sqlparser may recurse. One level of parentheses costs one to three, a level of recursion up to 28 kB of
 /// stack optimised and 120 kB unoptimised: 1.5 MB, or 6 MB of PostgreSQL's 8 in a debug build.
-const RECURSION: usize = 50;
+pub(super) const RECURSION: usize = 50;
 
-/// Parses the tokens of one query.
-pub(super) fn parse(sql: &str, statement: &[Lexeme]) -> GateResult<Box<Query>> {
+/// Parses the tokens of one query, no deeper than `recursion`.
+pub(super) fn parse(sql: &str, statement: &[Lexeme], recursion: usize) -> GateResult<Box<Query>> {
     let dialect = PostgreSqlDialect {};
     let mut parser = Parser::new(&dialect)
-        .with_recursion_limit(RECURSION)
+        .with_recursion_limit(recursion)
         .with_tokens_with_locations(tokens::for_parser(sql, statement));
     let query = match parser.parse_query() {
         Ok(query) => query,
         Err(ParserError::RecursionLimitExceeded) => {
-            return Err(GateError::TooComplex { what: "levels of parser recursion", limit: RECURSION });
+            return Err(GateError::TooComplex { what: "levels of parser recursion", limit: recursion });
         }
         Err(ParserError::ParserError(detail) | ParserError::TokenizerError(detail)) => {
             let column = detail.rsplit_once("Column: ").and_then(|(_, column)| column.trim().parse().ok());

@@ -74,7 +74,7 @@ pub fn attach<'c>(
     }
     let mut parameters = Parameters::default();
     let (fences, skeleton) = skeleton::build(&named.targets, claims, &mut parameters)?;
-    let shown = skeleton::show(&skeleton, gated.sql());
+    let shown = skeleton::show(&skeleton, gated);
     let grafted = parse::graft(confinement, &skeleton, untrusted, &shown)?;
     Ok(Attached { grafted, fences, parameters, shown })
 }

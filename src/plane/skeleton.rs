@@ -4,6 +4,7 @@ use super::{Claims, Fence};
 use crate::ablation::{self, Switch};
 use crate::catalog::plane::{PlaneRelation, ScopeBinding};
 use crate::error::{Refusal, StageResult};
+use crate::gate::Gated;
 use crate::identity::principal::Claim;
 use crate::pgx::parse::quote_identifier;
 use crate::pgx::query::{BaseScan, ScanCondition};
@@ -42,12 +43,9 @@ pub(super) fn build(
 }
 
 /// The plane SQL as text, to show: the untrusted text stands where its tree is grafted in.
-pub(super) fn show(skeleton: &str, sql: &str) -> String {
+pub(super) fn show(skeleton: &str, gated: &Gated) -> String {
     match skeleton.rsplit_once(PLACEHOLDER) {
-        Some((before, after)) => {
-            let sql = sql.trim().trim_end_matches(';').trim_end();
-            format!("{before}\n{sql}\n{after}")
-        }
+        Some((before, after)) => gated.within(before, after),
         None => skeleton.to_owned(),
     }
 }

@@ -1,6 +1,6 @@
 //! CTE names against relation names, as PostgreSQL scopes them; and how names fold.
 
-use super::check;
+use super::{admitted, check};
 
 #[test]
 fn non_recursive_ctes_see_earlier_siblings_only() {
@@ -151,5 +151,21 @@ fn finds_subqueries_in_every_place() {
         let expected = !sql.contains("-- FROM x");
         let named = found.as_ref().is_ok_and(|found| found.split(' ').any(|name| name == "x"));
         assert!(found.is_ok() && named == expected, "{sql}: {found:?}");
+    }
+}
+
+#[test]
+fn stands_between_two_texts_without_what_surrounds_it() {
+    for (sql, shown) in [
+        ("SELECT 1", "(\nSELECT 1\n)"),
+        (" ;; SELECT 1 ; ;\n", "(\nSELECT 1\n)"),
+        ("SELECT 1; -- the end", "(\nSELECT 1\n)"),
+        ("/* a ; */ SELECT 1 /* b */;/* c */", "(\nSELECT 1\n)"),
+        ("SELECT ';' --;", "(\nSELECT ';'\n)"),
+        ("SELECT $$ ; $$;", "(\nSELECT $$ ; $$\n)"),
+        ("SELECT a AS \u{a0};", "(\nSELECT a AS \u{a0}\n)"),
+        ("SELECT 1 -- x\n , 2", "(\nSELECT 1 -- x\n , 2\n)"),
+    ] {
+        assert_eq!(admitted(sql).map(|gated| gated.within("(", ")")).as_deref(), Ok(shown), "{sql}");
     }
 }
