@@ -6,31 +6,18 @@ use std::hint::black_box;
 use libfuzzer_sys::fuzz_target;
 use splitplane_fuzz::{planted, watch};
 
-/// Found byte by byte, or not at all: by chance it takes 2^48 tries.
-const WORD: [u8; 6] = *b"plane!";
-
+// `plane it`: two words of four bytes that the traced comparisons tell, the second of them only once coverage has kept an
+// input with the first. By chance it takes 2^64 tries.
 fuzz_target!(init: watch::begin(), |data: &[u8]| watch::unit(data.len(), || {
-    // Leaves at the first byte that differs, each a branch of its own.
-    for (index, letter) in WORD.iter().enumerate() {
-        if black_box(data.get(index)) != Some(black_box(letter)) {
-            return;
-        }
-        reached(index);
+    let Some((first, rest)) = data.split_first_chunk::<4>() else { return };
+    if u32::from_le_bytes(*first) != u32::from_le_bytes(*b"plan") {
+        return;
     }
-    misbehave();
+    let Some(second) = rest.first_chunk::<4>() else { return };
+    if u32::from_le_bytes(*second) == u32::from_le_bytes(*b"e it") {
+        misbehave();
+    }
 }));
-
-/// A place in the code for each letter, so that a letter more is news to the coverage.
-fn reached(index: usize) {
-    match index {
-        0 => black_box(1),
-        1 => black_box(20),
-        2 => black_box(300),
-        3 => black_box(4_000),
-        4 => black_box(50_000),
-        _ => black_box(600_000),
-    };
-}
 
 fn misbehave() {
     if planted::is("panic") {
@@ -48,8 +35,8 @@ fn misbehave() {
             kept.push(black_box(vec![1_u8; 1 << 16]));
         }
     } else if planted::is("slow") {
-        let started = std::time::Instant::now();
-        while started.elapsed().as_secs() < 4 {
+        let started = watch::processor_time();
+        while (watch::processor_time() - started).as_secs() < 3 {
             black_box(0);
         }
     } else if planted::is("hang") {

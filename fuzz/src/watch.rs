@@ -97,7 +97,12 @@ pub fn unit(length: usize, work: impl FnOnce()) {
     assert!(took <= TIME, "{took:?} of processor time for {length} bytes");
 }
 
-fn processor_time() -> Duration {
+/// What this thread has used so far.
+///
+/// # Panics
+/// When there is no such clock.
+#[must_use]
+pub fn processor_time() -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: writes to this stack.
     let read = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
