@@ -11,6 +11,7 @@ PGRX_VERSION=0.18.1
 PG_TREE="$TOOLS/pg$PG_MAJOR"
 PG_TEST_TREE="$TOOLS/pg$PG_MAJOR-test"
 PG_ABLATION_TREE="$TOOLS/pg$PG_MAJOR-ablation"
+PG_CHECKED_TREE="$TOOLS/pg$PG_MAJOR-checked"
 PG_CONFIG="$PG_TREE/usr/lib/postgresql/$PG_MAJOR/bin/pg_config"
 VENV="$TOOLS/venv"
 CARGO_PGRX="$TOOLS/cargo/bin/cargo-pgrx"
