@@ -3,11 +3,13 @@
 
 PYTHON := .tools/venv/bin/python
 SUITES := unit pg regress analytics attacks standin words wire sidechannels endurance fuzz purefuzz ablation docs
+# Not in `make test`: a server of our own build with assertions, Valgrind, Miri. Half an hour and more together.
+MORE_SUITES := assertions memory pure
 
-.PHONY: help setup build test $(SUITES:%=test-%) demo demo-shell bench fuzz endurance lint format clean
+.PHONY: help setup build test $(SUITES:%=test-%) $(MORE_SUITES:%=test-%) demo demo-shell bench fuzz endurance lint format clean
 
 help:
-	@echo 'make test        every suite; `make test-<suite>` for one of: $(SUITES)'
+	@echo 'make test        every suite; `make test-<suite>` for one of: $(SUITES) $(MORE_SUITES)'
 	@echo 'make demo        the restaurant group, step by step (BEDROCK=1 asks the real Amazon Bedrock); `make demo-shell` for a psql prompt on it'
 	@echo 'make bench       tables of measurements, some sixteen minutes'
 	@echo 'make fuzz        generated SQL, then the pure code under libFuzzer, for MINUTES=10; `make endurance` for 64 clients'
@@ -31,13 +33,16 @@ test-unit: setup
 test-pg: setup
 	@tools/run-suites.sh pg
 
+test-pure: setup
+	@tools/run-suites.sh pure
+
 test-standin: setup
 	@tools/run-suites.sh standin
 
 test-purefuzz: setup
 	@tools/run-suites.sh purefuzz
 
-test-regress test-analytics test-attacks test-words test-wire test-sidechannels test-endurance test-fuzz test-ablation test-docs: test-%: build
+test-regress test-analytics test-attacks test-words test-wire test-sidechannels test-endurance test-assertions test-memory test-fuzz test-ablation test-docs: test-%: build
 	@tools/run-suites.sh $*
 
 demo: build
@@ -72,4 +77,4 @@ format:
 
 clean:
 	cargo clean
-	rm -rf .tools/pg15-test .tools/pg15-ablation .tools/log
+	rm -rf .tools/pg15-test .tools/pg15-ablation .tools/pg15-checked-test .tools/log

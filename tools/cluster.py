@@ -25,6 +25,7 @@ import contextlib
 import ctypes
 import os
 import pwd
+import re
 import shutil
 import signal
 import subprocess
@@ -53,6 +54,11 @@ DEFAULT_SETTINGS: dict[str, object] = {
     "max_wal_size": "4GB",
 }
 START_SECONDS = 60
+# What a server says of memory or resources that went wrong; SIGKILL is how tests kill.
+TELLTALE = re.compile(
+    r"was terminated by signal (?!9:)|TRAP: |detected write past chunk|problem in alloc set|bogus aset link"
+    r"|(?:reference|snapshot|file|segment|cache|buffer refcount) leak"
+)
 STOP_SECONDS = 30
 
 
@@ -103,6 +109,9 @@ class _Server:
         # Nothing of the caller's environment: RUST_BACKTRACE would send build paths to clients, PG* would redirect tools.
         self._environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC", "HOME": str(base), **environment}
         self._process: subprocess.Popen[bytes] | None = None
+        # A program that the server is run by from its next start on, such as Valgrind, and how long a start may take.
+        self.launcher: Sequence[str] = ()
+        self.start_seconds: float = START_SECONDS
 
     @property
     def socket_dir(self) -> str:
@@ -190,6 +199,7 @@ class _Server:
         with open(self._log, "ab") as log:
             self._process = subprocess.Popen(
                 [
+                    *self.launcher,
                     str(self.bindir / "postgres"),
                     *("-D", str(self.data_dir)),
                     *("-c", f"unix_socket_directories={self._socket_dir}"),
@@ -207,12 +217,12 @@ class _Server:
                 **self._credentials(),
             )
         ready = [str(self.bindir / "pg_isready"), "-q", "-h", self.socket_dir, "-p", str(self.port)]
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + self.start_seconds
         while subprocess.run(ready, env=self._environment).returncode != 0:
             if self._process.poll() is not None:
                 raise ClusterError(f"the server stopped while starting:\n{self.log_text()[-4000:]}")
             if time.monotonic() > deadline:
-                raise ClusterError(f"the server was not ready after {START_SECONDS} s:\n{self.log_text()[-4000:]}")
+                raise ClusterError(f"the server was not ready after {self.start_seconds:.0f} s:\n{self.log_text()[-4000:]}")
             time.sleep(0.05)
 
     def _halt(self, mode: str = "fast") -> None:
@@ -314,11 +324,16 @@ class Cluster(_Server):
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
     def _tell_crashes(self) -> None:
-        """The log goes with the folder; that a process died of itself must not. SIGKILL is how tests kill."""
+        """The log goes with the folder; that a process died of itself must not. SPLITPLANE_TELLTALES names a file for it too."""
         lines = self.log_text().splitlines()
+        kept = os.environ.get("SPLITPLANE_TELLTALES")
         for number, line in enumerate(lines):
-            if "was terminated by signal" in line and "signal 9:" not in line:
-                print("\n".join(["a server process died:", *lines[max(0, number - 3) : number + 2]]), file=sys.stderr)
+            if TELLTALE.search(line):
+                told = "\n".join(["a server went wrong:", *lines[max(0, number - 3) : number + 2]])
+                print(told, file=sys.stderr)
+                if kept:
+                    with open(kept, "a", encoding="utf-8") as file:
+                        file.write(f"{told}\n\n")
 
     @contextlib.contextmanager
     def standby(self) -> Iterator[Standby]:

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Builds the extension and installs it into the project's own PostgreSQL tree, never into the machine's.
 #
-#   tools/install-extension.sh [--debug] [--test | --ablation] [--features "a b"]
+#   tools/install-extension.sh [--debug] [--test | --ablation] [--checked] [--features "a b"]
 #
 # --test builds the #[pg_test] functions in and installs into a second tree, so that the first never holds test code.
+# --checked is for the server with assertions (tools/checked-server.sh): a debug build, for trees of that server.
 # --ablation builds the switches of src/ablation.rs in, in a debug build and for a third tree, where nothing else looks.
 set -euo pipefail
 # shellcheck source=tools/common.sh
@@ -13,7 +14,8 @@ cd "$ROOT"
 profile=(--release)
 features=
 test=()
-tree="$PG_TREE"
+base="$PG_TREE"
+suffix=
 while [ $# -gt 0 ]; do
     case "$1" in
         --debug) profile=() ;;
@@ -21,23 +23,28 @@ while [ $# -gt 0 ]; do
         --test)
             test=(--test)
             features="$features pg_test"
-            tree="$PG_TEST_TREE"
+            suffix=-test
+            ;;
+        --checked)
+            profile=()
+            base="$PG_CHECKED_TREE"
             ;;
         --ablation)
             profile=()
             features="$features ablation"
-            tree="$PG_ABLATION_TREE"
+            suffix=-ablation
             ;;
         *) die "unknown option $1" ;;
     esac
     shift
 done
 
+tree="$base$suffix"
 [[ "$features" != *ablation* || "$tree" = "$PG_ABLATION_TREE" ]] || die "the feature ablation is for --ablation"
-[ -x "$CARGO_PGRX" ] && [ -f "$PG_TREE/complete" ] || die "run tools/setup.sh first"
-if [ "$tree" != "$PG_TREE" ] && [ ! -f "$tree/complete" ]; then
+[ -x "$CARGO_PGRX" ] && [ -f "$base/complete" ] || die "run tools/setup.sh first"
+if [ "$tree" != "$base" ] && [ ! -f "$tree/complete" ]; then
     rm -rf "$tree"
-    cp -a "$PG_TREE" "$tree"
+    cp -a "$base" "$tree"
 fi
 
 # Readable whatever the caller's umask is: servers run as another user when we are root.

@@ -8,8 +8,9 @@ cd "$ROOT" || exit 1
 
 python="$VENV/bin/python"
 logs="$TOOLS/log"
-# A suite that hangs must fail, not stop the others from being run.
+# A suite that hangs must fail, not stop the others from being run. Some are slow by nature.
 limit=1200
+slow=7200
 
 suite() {
     case "$1" in
@@ -26,6 +27,12 @@ suite() {
             exec "$python" -m pytest -q -p no:cacheprovider pg_test/sidechannels
             ;;
         endurance) exec "$python" -m pytest -q -p no:cacheprovider pg_test/endurance ;;
+        assertions)
+            tools/extras.sh || exit 1
+            exec "$python" pg_test/memory/assertions.py
+            ;;
+        memory) exec "$python" pg_test/memory/run.py ;;
+        pure) exec pg_test/memory/pure.sh ;;
         fuzz) exec "$python" pg_test/fuzz/run.py ;;
         purefuzz) exec "$python" fuzz/run.py ;;
         ablation) exec "$python" pg_test/ablation/run.py ;;
@@ -54,9 +61,10 @@ failed=0
 for name in "$@"; do
     printf '\n======== %s\n' "$name"
     began=$SECONDS
+    case "$name" in assertions | memory | pure) patience=$slow ;; *) patience=$limit ;; esac
     exec {out}> >(tee "$logs/$name.log")
     tee=$!
-    timeout --foreground --kill-after=60 "$limit" "$0" --one "$name" >&"$out" 2>&1 &
+    timeout --foreground --kill-after=60 "$patience" "$0" --one "$name" >&"$out" 2>&1 &
     child=$!
     exec {out}>&-
     wait "$child"
@@ -65,7 +73,7 @@ for name in "$@"; do
     wait "$tee"
     case "$status" in
         0) verdict=passed ;;
-        124 | 137) verdict="FAILED (not done after $limit s)" ;;
+        124 | 137) verdict="FAILED (not done after $patience s)" ;;
         *) verdict=FAILED ;;
     esac
     [ "$status" = 0 ] || failed=1

@@ -18,7 +18,7 @@ import psycopg
 
 from cluster import MAJOR, ROOT, Cluster
 
-TEST_TREE = ROOT / ".tools" / f"pg{MAJOR}-test"
+TREES = ROOT / ".tools"
 # The attribute, further attributes, then the function's name.
 PG_TEST = re.compile(r"#\[pg_test(?:\((?P<arguments>.*?)\))?\]\s*(?:#\[[^\]]*\]\s*)*(?:pub(?:\([a-z]+\))?\s+)?fn\s+(?P<name>\w+)", re.S)
 ERROR = re.compile(r"error\s*=\s*(\"(?:[^\"\\]|\\.)*\")")
@@ -46,15 +46,18 @@ def run_one(cluster: Cluster, name: str, expected: str | None) -> str | None:
     return None if expected is None else f"no error, where this was expected: {expected}"
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
+    """With --checked on the server with assertions, which tools/checked-server.sh makes."""
+    checked = arguments == ["--checked"]
+    tree = TREES / f"pg{MAJOR}{'-checked' if checked else ''}-test"
     tests = expected_errors()
     if not tests:
         print("0 passed, 0 failed")
         return 0
-    subprocess.run([ROOT / "tools/install-extension.sh", "--debug", "--test"], check=True)
+    subprocess.run([ROOT / "tools/install-extension.sh", "--debug", "--test", *arguments], check=True)
     failures = 0
     # The smallest ledger, so that a test can fill it.
-    with Cluster({"splitplane.ledger_size": 64}, tree=TEST_TREE) as cluster:
+    with Cluster({"splitplane.ledger_size": 64}, tree=tree) as cluster:
         cluster.createdb("pg_tests")
         cluster.psql("pg_tests", "CREATE EXTENSION splitplane")
         there = "SELECT p.proname FROM pg_proc p WHERE p.pronamespace = 'tests'::regnamespace"
@@ -75,4 +78,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -18,6 +18,7 @@ mod confinement;
 mod definers;
 mod ledger;
 mod parameters;
+mod planted;
 mod private_columns;
 mod proof;
 mod questions;

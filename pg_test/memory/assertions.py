@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+"""Runs other suites on a PostgreSQL with assertions, which tools/checked-server.sh builds from Debian's source.
+
+    assertions.py [SUITE]...        by default all of SUITES
+
+Green means more than that each suite passed: no server of theirs may have failed an assertion, found a block's guard
+byte overwritten, or warned of a reference, snapshot or file that was never given back. tools/cluster.py collects that
+from the logs of all throwaway servers. Controls: a planted assertion and a planted write must show there.
+The last line is `N passed, N failed`, of suites and controls.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+
+import psycopg  # noqa: E402
+from cluster import MAJOR, Cluster  # noqa: E402
+
+TREE = ROOT / f".tools/pg{MAJOR}-checked"
+PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider")
+SUITES = {
+    "pg": ("tools/run_pg_tests.py", "--checked"),
+    "regress": ("pg_test/run_regress.py",),
+    "analytics": ("pg_test/analytics/run.py",),
+    "attacks": ("pg_test/attacks/run.py",),
+    "wire": (*PYTEST, "pg_test/wire"),
+    "words": (*PYTEST, "pg_test/words"),
+    "sidechannels": (*PYTEST, "pg_test/sidechannels"),
+}
+# (function of the test build, what the log must then hold)
+PLANTED = (("breaks_an_assertion", "TRAP: "), ("writes_past_a_block", "detected write past chunk end"))
+
+
+def told(file: Path) -> str:
+    return file.read_text(encoding="utf-8") if file.exists() else ""
+
+
+def planted(name: str) -> None:
+    with Cluster(tree=TREE.with_name(f"{TREE.name}-test")) as cluster:
+        cluster.psql("postgres", "CREATE EXTENSION splitplane")
+        try:
+            with cluster.connect() as connection:
+                connection.execute(f"SELECT planted.{name}()")
+        except psycopg.OperationalError:
+            # The postmaster restarts by itself; that it can be stopped afterwards is all that is wanted.
+            time.sleep(2)
+
+
+def main(chosen: list[str]) -> int:
+    unknown = set(chosen) - SUITES.keys()
+    if unknown:
+        print(f"no such suite: {', '.join(sorted(unknown))}", file=sys.stderr)
+        return 2
+    subprocess.run([ROOT / "tools/checked-server.sh"], check=True)
+    for more in ((), ("--test",)):
+        subprocess.run([ROOT / "tools/install-extension.sh", "--debug", "--checked", *more], check=True)
+    passed = failed = 0
+    with tempfile.TemporaryDirectory() as scratch:
+        file = Path(scratch) / "told"
+        os.environ |= {"SPLITPLANE_TELLTALES": str(file), "SPLITPLANE_PG_TREE": str(TREE)}
+        for name, sign in PLANTED:
+            planted(name)
+            seen = sign in told(file)
+            file.unlink(missing_ok=True)
+            passed, failed = passed + seen, failed + (not seen)
+            print(f"{'ok' if seen else 'FAILED':6} control: planted.{name}() is told of", flush=True)
+        for name in chosen or SUITES:
+            print(f"\n==== {name}, with assertions", flush=True)
+            began = time.monotonic()
+            status = subprocess.run([sys.executable, *SUITES[name]], cwd=ROOT).returncode
+            story = told(file)
+            file.unlink(missing_ok=True)
+            good = status == 0 and not story
+            passed, failed = passed + good, failed + (not good)
+            print(story, end="")
+            print(f"{'ok' if good else 'FAILED':6} {name}, {time.monotonic() - began:.0f} s", flush=True)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
