@@ -4,7 +4,7 @@
 #   tools/install-extension.sh [--debug] [--test | --ablation] [--checked] [--features "a b"]
 #
 # --test builds the #[pg_test] functions in and installs into a second tree, so that the first never holds test code.
-# --checked is for the server with assertions (tools/checked-server.sh): a debug build, for trees of that server.
+# --checked is for the server with assertions (tools/checked-server.sh), in trees of its own.
 # --ablation builds the switches of src/ablation.rs in, in a debug build and for a third tree, where nothing else looks.
 set -euo pipefail
 # shellcheck source=tools/common.sh
@@ -25,10 +25,7 @@ while [ $# -gt 0 ]; do
             features="$features pg_test"
             suffix=-test
             ;;
-        --checked)
-            profile=()
-            base="$PG_CHECKED_TREE"
-            ;;
+        --checked) base="$PG_CHECKED_TREE" ;;
         --ablation)
             profile=()
             features="$features ablation"

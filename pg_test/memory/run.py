@@ -183,9 +183,13 @@ class Suite:
     def run_all(self, what: str, items: list, call, name_of) -> None:
         started = time.monotonic()
         before = len(self.failures)
-        with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+        pool = concurrent.futures.ThreadPoolExecutor(WORKERS)
+        try:
             for item, problem in zip(items, pool.map(call, items), strict=True):
                 self.check(f"{what} {name_of(item)}", problem)
+        finally:
+            # Whoever ends the run early does not wait for all that was still to come.
+            pool.shutdown(cancel_futures=True)
         print(f"{what}: {len(items)} in {time.monotonic() - started:.0f} s, {len(self.failures) - before} failed", flush=True)
 
     def controls(self) -> set[int]:
