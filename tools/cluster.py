@@ -57,7 +57,7 @@ START_SECONDS = 60
 # What a server says of memory or resources that went wrong; SIGKILL is how tests kill.
 TELLTALE = re.compile(
     r"was terminated by signal (?!9:)|TRAP: |detected write past chunk|problem in alloc set|bogus aset link"
-    r"|(?:reference|snapshot|file|segment|cache|buffer refcount) leak"
+    r"|(?:reference|snapshot|file|memory|cache|buffer refcount) leak"
 )
 STOP_SECONDS = 30
 
@@ -238,6 +238,18 @@ class _Server:
                 process.wait(patience)
                 return
 
+    def _tell_crashes(self) -> None:
+        """The log goes with the folder; that a process died of itself must not. SPLITPLANE_TELLTALES names a file for it too."""
+        lines = self.log_text().splitlines()
+        kept = os.environ.get("SPLITPLANE_TELLTALES")
+        for number, line in enumerate(lines):
+            if TELLTALE.search(line):
+                told = "\n".join(["a server went wrong:", *lines[max(0, number - 3) : number + 2]])
+                print(told, file=sys.stderr)
+                if kept:
+                    with open(kept, "a", encoding="utf-8") as file:
+                        file.write(f"{told}\n\n")
+
 
 class Standby(_Server):
     """A hot standby of a Cluster."""
@@ -323,18 +335,6 @@ class Cluster(_Server):
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
-    def _tell_crashes(self) -> None:
-        """The log goes with the folder; that a process died of itself must not. SPLITPLANE_TELLTALES names a file for it too."""
-        lines = self.log_text().splitlines()
-        kept = os.environ.get("SPLITPLANE_TELLTALES")
-        for number, line in enumerate(lines):
-            if TELLTALE.search(line):
-                told = "\n".join(["a server went wrong:", *lines[max(0, number - 3) : number + 2]])
-                print(told, file=sys.stderr)
-                if kept:
-                    with open(kept, "a", encoding="utf-8") as file:
-                        file.write(f"{told}\n\n")
-
     @contextlib.contextmanager
     def standby(self) -> Iterator[Standby]:
         """A hot standby, made by pg_basebackup; files of the data directory, key file included, come with it."""
@@ -348,6 +348,7 @@ class Cluster(_Server):
             yield replica
         finally:
             replica._halt("fast")
+            replica._tell_crashes()
             shutil.rmtree(replica.data_dir, ignore_errors=True)
 
     def _usable_bindir(self, base: Path, account: pwd.struct_passwd | None) -> Path:
