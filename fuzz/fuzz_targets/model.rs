@@ -141,7 +141,7 @@ fn names(text: &str) {
         assert!(url.starts_with("https://") || url.starts_with("http://"), "{url}");
         assert!(!url.contains(['@', '?', '#']) || text.contains('@'), "{url}");
     }
-    let _ = Endpoint::bedrock(text, text.len() % 2 == 0, text.len() % 3 == 0);
+    let _ = Endpoint::bedrock(text, text.len().is_multiple_of(2), text.len().is_multiple_of(3));
 }
 
 /// Segments of unreserved and percent-encoded letters.

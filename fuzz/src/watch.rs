@@ -62,10 +62,7 @@ pub fn begin() {
         // SAFETY: a valid resource and a limit on this stack.
         assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_STACK, &raw const limit) }, 0, "the stack cannot be limited");
     }
-    let stack = Box::leak(vec![0_u8; SIGNAL_STACK].into_boxed_slice());
-    let stack = libc::stack_t { ss_sp: stack.as_mut_ptr().cast(), ss_flags: 0, ss_size: SIGNAL_STACK };
-    // SAFETY: the memory is leaked, so it outlives every signal.
-    assert_eq!(unsafe { libc::sigaltstack(&raw const stack, std::ptr::null_mut()) }, 0, "no stack for signals");
+    give_signals_a_stack();
     // SAFETY: all zero is a valid action: the default one, with no flags.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     // SAFETY: reads the action of the moment, a sanitizer's for instance.
@@ -73,6 +70,20 @@ pub fn begin() {
     action.sa_flags |= libc::SA_ONSTACK;
     // SAFETY: the same action with one flag more.
     assert_eq!(unsafe { libc::sigaction(libc::SIGSEGV, &raw const action, std::ptr::null_mut()) }, 0, "no action set");
+}
+
+/// A sanitizer has given them one already, and takes another, which nothing in its sight points to, for a leak.
+fn give_signals_a_stack() {
+    let mut present = libc::stack_t { ss_sp: std::ptr::null_mut(), ss_flags: 0, ss_size: 0 };
+    // SAFETY: writes to this stack.
+    assert_eq!(unsafe { libc::sigaltstack(std::ptr::null(), &raw mut present) }, 0, "no stack for signals to read");
+    if present.ss_flags & libc::SS_DISABLE == 0 {
+        return;
+    }
+    let stack = Box::leak(vec![0_u8; SIGNAL_STACK].into_boxed_slice());
+    let stack = libc::stack_t { ss_sp: stack.as_mut_ptr().cast(), ss_flags: 0, ss_size: SIGNAL_STACK };
+    // SAFETY: the memory is leaked, so it outlives every signal.
+    assert_eq!(unsafe { libc::sigaltstack(&raw const stack, std::ptr::null_mut()) }, 0, "no stack for signals");
 }
 
 fn hard_limit() -> Option<libc::rlim_t> {
