@@ -1,4 +1,4 @@
-//! Misbehaves as `SPLITPLANE_FUZZ_PLANT` says once it reads a word that only coverage leads to: each must be found.
+//! Misbehaves as `SPLITPLANE_FUZZ_PLANT` says once it reads a word that only traced comparisons lead to: each must be found.
 #![no_main]
 
 use std::hint::black_box;
@@ -6,8 +6,8 @@ use std::hint::black_box;
 use libfuzzer_sys::fuzz_target;
 use splitplane_fuzz::{planted, watch};
 
-// `plane it`: two words of four bytes that the traced comparisons tell, the second of them only once coverage has kept an
-// input with the first. By chance it takes 2^64 tries.
+// `plane it`: two words of four bytes. A seed has the first, and the traced comparisons tell the second; by chance it
+// takes 2^32 tries.
 fuzz_target!(init: watch::begin(), |data: &[u8]| watch::unit(data.len(), || {
     let Some((first, rest)) = data.split_first_chunk::<4>() else { return };
     if u32::from_le_bytes(*first) != u32::from_le_bytes(*b"plan") {
