@@ -47,7 +47,7 @@ def _rows(combination: Combination, tally: Tally, texts: dict[str, str]) -> list
     return wrong
 
 
-def awake(results: dict[Combination, Tally]):
+def awake(results: dict[Combination, Tally], texts: dict[str, str]):
     """Controls: what must leak does, and honest entries are answered while all fences stand."""
     by_name = {combination.name: tally for combination, tally in results.items()}
 
@@ -57,7 +57,9 @@ def awake(results: dict[Combination, Tally]):
 
     for name in ("filter+proof+row_security", "filter+proof+role", "+".join(FENCES)):
         yield f"control {name} leaks rows", leaks(name, "rows", 5)
-    yield "control functions+definers leak by their owner's rights", leaks("functions+definers", "rows")
+    # Not by the aggregate that says a canary itself: that one would leak with the second fence standing, too.
+    read = [name for name in by_name["functions+definers"].rows if not corpus.SAYS_ONE_ITSELF.search(texts.get(name, ""))]
+    yield "control functions+definers leak by their owner's rights", [] if read else ["nothing is read by a function that runs as its owner"]
     yield "control proof+role+columns shows hidden columns", leaks("proof+role+columns", "hidden")
     # An inlined common table expression is no barrier; that is why row-level security is there.
     yield "control proof+row_security leaks by errors", leaks("proof+row_security", "errors")
