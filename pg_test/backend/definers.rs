@@ -2,7 +2,7 @@
 
 #[pgrx::pg_schema]
 mod tests {
-    use crate::backend_tests::support::{World, unproved_rows};
+    use crate::backend_tests::support::{World, unproved_explanation, unproved_rows};
     use crate::error::StageResult;
     use crate::pgx::catch::sqlstate_text;
     use crate::pgx::values::Parameters;
@@ -43,6 +43,37 @@ mod tests {
             assert_refused(&world, sql);
         }
         assert_eq!(Spi::get_one::<i64>("SELECT public.as_owner()").unwrap(), Some(every), "outside nothing is refused");
+    }
+
+    /// A worker has no caller, and comes to what a function's own body calls without the leader's having seen it.
+    #[pg_test]
+    fn are_refused_in_a_parallel_worker() {
+        let world = World::new();
+        Spi::run(FUNCTIONS).unwrap();
+        // A body is not inlined where its function has a setting of its own.
+        Spi::run(
+            "ALTER FUNCTION public.as_owner() PARALLEL SAFE;
+             CREATE FUNCTION public.by_body() RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE SET work_mem = '4MB' \
+             AS 'SELECT public.as_owner()';
+             CREATE FUNCTION public.process() RETURNS int LANGUAGE sql STABLE PARALLEL SAFE SET work_mem = '4MB' \
+             AS 'SELECT pg_catalog.pg_backend_pid()';
+             SET LOCAL force_parallel_mode = on",
+        )
+        .unwrap();
+        let of_process = "SELECT public.process()";
+        for sql in [of_process, "SELECT public.by_body()"] {
+            assert!(unproved_explanation(&world, sql).contains("Gather"), "{sql}");
+        }
+        let leader = Spi::get_one::<i32>("SELECT pg_catalog.pg_backend_pid()").unwrap();
+        assert_ne!(
+            unproved(&world, of_process).unwrap(),
+            serde_json::json!([[leader]]),
+            "the control: a worker runs the body"
+        );
+        assert_refused(&world, "SELECT public.by_body()");
+        Spi::run("SELECT splitplane.allow_function('public.as_owner()')").unwrap();
+        let every = Spi::get_one::<i64>("SELECT public.as_owner()").unwrap().unwrap();
+        assert_eq!(unproved(&World::bare(), "SELECT public.by_body()").unwrap(), serde_json::json!([[every]]));
     }
 
     #[pg_test]

@@ -10,17 +10,6 @@ mod planted {
     /// More than the server rounds a block up to by itself.
     const SIZE: usize = 100;
 
-    /// No mistake: has the stack mapped down to some 4 MB. Valgrind grows the stack for the program but not for the
-    /// kernel, whom src/pgx/stack.rs asks, and a session in which the kernel said no refuses every call.
-    #[pg_extern]
-    fn touches_the_stack() -> i32 {
-        fn deeper(levels: i32) -> i32 {
-            let frame = black_box([0_u8; 16 * 1_024]);
-            if levels == 0 { i32::from(frame[0]) } else { deeper(levels - 1) + i32::from(black_box(frame)[1]) }
-        }
-        deeper(4 * 1_024 / 16)
-    }
-
     /// Parses in a memory context of its own and looks at the tree when that is gone: what a view of a tree that
     /// outlived its confinement would do.
     #[pg_extern]

@@ -144,12 +144,25 @@ pub fn unproved_rows<'c>(
     sql: &str,
     parameters: &Parameters,
 ) -> StageResult<serde_json::Value> {
+    let mut sink = Sink::json(CAPS);
+    unproved_plan(confinement, sql, parameters)?.execute(&mut sink)?;
+    Ok(serde_json::from_str(&sink.into_json()?.text).unwrap())
+}
+
+/// How PostgreSQL would run such a statement, as EXPLAIN tells it.
+pub fn unproved_explanation(world: &World, sql: &str) -> String {
+    let plan = world.confined(|confinement| Ok(unproved_plan(confinement, sql, &Parameters::default())?.explain()));
+    assert_accepted(sql, plan)
+}
+
+fn unproved_plan<'c>(
+    confinement: &'c Confinement<'c>,
+    sql: &str,
+    parameters: &Parameters,
+) -> StageResult<run::Planned<'c>> {
     let tree = parse::parse_one(confinement, sql)?;
     let grafted = parse::graft(confinement, "SELECT * FROM (SELECT 1) AS answer", tree, "")?;
-    let rewritten = parse::analyse(grafted, parameters)?.rewrite()?;
-    let mut sink = Sink::json(CAPS);
-    run::plan(rewritten, parameters)?.execute(&mut sink)?;
-    Ok(serde_json::from_str(&sink.into_json()?.text).unwrap())
+    run::plan(parse::analyse(grafted, parameters)?.rewrite()?, parameters)
 }
 
 const SECRET: &str = "backend/tests+secret";

@@ -3,11 +3,11 @@
 
 #[pgrx::pg_schema]
 mod tests {
-    use crate::backend_tests::support::{World, assert_accepted, assert_refused, unproved_rows};
+    use crate::backend_tests::support::{World, assert_accepted, assert_refused, unproved_explanation, unproved_rows};
     use crate::catalog::current_plane;
     use crate::error::{SHUT_MESSAGE, StageResult, State};
+    use crate::pgx::alarm;
     use crate::pgx::values::Parameters;
-    use crate::pgx::{alarm, parse, run};
     use crate::tripwire;
     use pgrx::prelude::*;
 
@@ -88,13 +88,7 @@ mod tests {
                 let value = switch == on || (wanted == "Index Only Scan" && switch == "enable_indexscan");
                 Spi::run(&format!("SET LOCAL {switch} = {value}")).unwrap();
             }
-            let plan = world.confined(|confinement| {
-                let tree = parse::parse_one(confinement, sql)?;
-                let grafted = parse::graft(confinement, "SELECT * FROM (SELECT 1) AS answer", tree, "")?;
-                let parameters = Parameters::default();
-                Ok(run::plan(parse::analyse(grafted, &parameters)?.rewrite()?, &parameters)?.explain())
-            });
-            let plan = assert_accepted(sql, plan);
+            let plan = unproved_explanation(&world, sql);
             assert!(plan.contains(wanted), "{wanted}: {plan}");
             assert_trips(&world, sql);
         }
@@ -108,13 +102,7 @@ mod tests {
         Spi::run("SET LOCAL force_parallel_mode = on; SET LOCAL enable_indexscan = off; SET LOCAL enable_indexonlyscan = off")
             .unwrap();
         let sql = "SELECT count(*) FROM public.orders";
-        let plan = world.confined(|confinement| {
-            let tree = parse::parse_one(confinement, sql)?;
-            let grafted = parse::graft(confinement, "SELECT * FROM (SELECT 1) AS answer", tree, "")?;
-            let parameters = Parameters::default();
-            Ok(run::plan(parse::analyse(grafted, &parameters)?.rewrite()?, &parameters)?.explain())
-        });
-        let plan = assert_accepted(sql, plan);
+        let plan = unproved_explanation(&world, sql);
         assert!(plan.contains("Gather"), "{plan}");
         assert_trips(&world, sql);
     }

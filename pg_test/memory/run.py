@@ -78,9 +78,7 @@ class Callers:
         for attempt in range(60):
             try:
                 dsn = self._cluster.dsn(dbname=database, user=user)
-                connection = psycopg.connect(dsn, autocommit=True, prepare_threshold=None)
-                connection.execute("SELECT planted.touches_the_stack()")
-                return connection
+                return psycopg.connect(dsn, autocommit=True, prepare_threshold=None)
             except psycopg.OperationalError:
                 if attempt == 59:
                     raise
@@ -217,7 +215,6 @@ def build(cluster: watched.WatchedCluster) -> tuple[World, str]:
     cluster.createdb(TESTS_DATABASE)
     cluster.psql(TESTS_DATABASE, "CREATE EXTENSION splitplane")
     for database in (DATABASE, ANALYTICS_DATABASE, TESTS_DATABASE):
-        cluster.psql(database, "GRANT USAGE ON SCHEMA planted TO PUBLIC; GRANT EXECUTE ON FUNCTION planted.touches_the_stack() TO PUBLIC")
     return world, secret
 
 

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::guardrail::Guardrail;
-use super::{Dialect, Form, ModelError, Prompt, Reply, Usage, capabilities, strict};
+use super::{Dialect, Form, ModelError, Prompt, Reply, capabilities, strict};
 
 #[cfg(test)]
 mod tests;
@@ -166,9 +166,7 @@ impl Dialect for Bedrock {
         let (1, Some(Value::Object(message))) = (output.len(), output.get("message")) else {
             return Err(ModelError::Reply("the output is not one message"));
         };
-        if message.get("role").and_then(Value::as_str) != Some("assistant") {
-            return Err(ModelError::Reply("the message is not the assistant's"));
-        }
+        strict::is_assistants(message)?;
         let Some(Value::Array(content)) = message.get("content") else {
             return Err(ModelError::Reply("the message has no content"));
         };
@@ -176,12 +174,7 @@ impl Dialect for Bedrock {
             Form::Tool => tool_input(prompt.shape.name, content)?,
             Form::Native => whole_text(content)?,
         };
-        let usage = body.get("usage");
-        let usage = Usage {
-            input_tokens: strict::tokens(usage, "inputTokens"),
-            output_tokens: strict::tokens(usage, "outputTokens"),
-        };
-        Ok(Reply { value, usage })
+        Ok(Reply { value, usage: strict::usage(&body, "inputTokens", "outputTokens") })
     }
 
     fn error_code(&self, header: &dyn Fn(&str) -> Option<String>, body: &[u8]) -> String {

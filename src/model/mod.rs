@@ -17,6 +17,9 @@ mod strict;
 pub mod verdict;
 pub mod writing;
 
+#[cfg(test)]
+mod wire_tests;
+
 #[cfg(feature = "http")]
 pub mod client;
 #[cfg(feature = "http")]

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Dialect, Form, ModelError, Prompt, Reply, Usage, capabilities, strict};
+use super::{Dialect, Form, ModelError, Prompt, Reply, capabilities, strict};
 
 #[cfg(test)]
 mod tests;
@@ -84,9 +84,7 @@ impl Dialect for OpenAi {
         let Some(Value::Object(message)) = choice.get("message") else {
             return Err(ModelError::Reply("the choice holds no message"));
         };
-        if message.get("role").and_then(Value::as_str) != Some("assistant") {
-            return Err(ModelError::Reply("the message is not the assistant's"));
-        }
+        strict::is_assistants(message)?;
         if strict::present(message, "refusal").is_some() {
             return Err(ModelError::Reply("the model refused"));
         }
@@ -97,12 +95,7 @@ impl Dialect for OpenAi {
             Form::Tool => arguments(prompt.shape.name, message)?,
             Form::Native => whole_content(message)?,
         };
-        let usage = body.get("usage");
-        let usage = Usage {
-            input_tokens: strict::tokens(usage, "prompt_tokens"),
-            output_tokens: strict::tokens(usage, "completion_tokens"),
-        };
-        Ok(Reply { value, usage })
+        Ok(Reply { value, usage: strict::usage(&body, "prompt_tokens", "completion_tokens") })
     }
 
     fn error_code(&self, _header: &dyn Fn(&str) -> Option<String>, body: &[u8]) -> String {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::ModelError;
+use super::{ModelError, Usage};
 
 /// Reads a text that is exactly one JSON object; `None` for everything else.
 ///
@@ -59,8 +59,25 @@ pub(super) fn present<'v>(object: &'v Map<String, Value>, name: &str) -> Option<
 
 /// A count of tokens. Accounting is no reason to refuse a reply, so what is no count is nothing and what is more than
 /// 32 bits, which both wire formats promise, counts as the most: sums of these cannot overflow.
-pub(super) fn tokens(usage: Option<&Value>, name: &str) -> u64 {
+fn tokens(usage: Option<&Value>, name: &str) -> u64 {
     usage.and_then(|usage| usage.get(name)).and_then(Value::as_u64).unwrap_or(0).min(u64::from(u32::MAX))
+}
+
+/// What the response says that it took, by the names that its wire format has for both counts.
+pub(super) fn usage(body: &Map<String, Value>, input: &str, output: &str) -> Usage {
+    let usage = body.get("usage");
+    Usage { input_tokens: tokens(usage, input), output_tokens: tokens(usage, output) }
+}
+
+/// Checks whose message it is.
+///
+/// # Errors
+/// `ModelError::Reply` for another role than the assistant's, or none.
+pub(super) fn is_assistants(message: &Map<String, Value>) -> Result<(), ModelError> {
+    match message.get("role").and_then(Value::as_str) {
+        Some("assistant") => Ok(()),
+        _ => Err(ModelError::Reply("the message is not the assistant's")),
+    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! PostgreSQL answers a failed allocation with an ordinary ERROR (out of memory); without the ceiling the kernel would
 //! kill the backend, and the server would restart. Rust's own allocations are exempt (allocator.rs).
 
+use super::worker_settings;
 use pgrx::{pg_guard, pg_sys};
 use std::ffi::{CStr, c_int, c_void};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -34,8 +35,7 @@ impl Drop for Ceiling {
     }
 }
 
-/// The setting that carries the ceiling to parallel workers, in kB; 0 outside a confined section. PostgreSQL hands a
-/// leader's settings to its workers, which are no children of the leader and inherit nothing else.
+/// The setting that carries the ceiling to parallel workers (worker_settings.rs), in kB; 0 outside a confined section.
 static mut WORKER_MEMORY: c_int = 0;
 
 /// Name of the setting.
@@ -43,24 +43,10 @@ pub const WORKER_SETTING: &CStr = c"splitplane.worker_memory";
 
 /// Defines the setting; called from `_PG_init`.
 pub fn define_worker_setting() {
-    let flags =
-        pg_sys::GUC_NO_SHOW_ALL | pg_sys::GUC_NOT_IN_SAMPLE | pg_sys::GUC_DISALLOW_IN_FILE | pg_sys::GUC_UNIT_KB;
-    // SAFETY: constant names, a static that lives as long as the library, and a hook that raises nothing.
+    let description = c"Memory that a parallel worker of a confined call may use; set by splitplane alone.";
+    // SAFETY: a static that lives as long as the library, and a hook that raises nothing.
     unsafe {
-        pg_sys::DefineCustomIntVariable(
-            WORKER_SETTING.as_ptr(),
-            c"Memory that a parallel worker of a confined call may use; set by splitplane alone.".as_ptr(),
-            std::ptr::null(),
-            &raw mut WORKER_MEMORY,
-            0,
-            0,
-            i32::MAX,
-            pg_sys::GucContext::PGC_SUSET,
-            i32::try_from(flags).unwrap_or(0),
-            None,
-            Some(on_worker_memory),
-            None,
-        );
+        worker_settings::define_kilobytes(WORKER_SETTING, description, &raw mut WORKER_MEMORY, Some(on_worker_memory));
     }
 }
 

@@ -2,11 +2,11 @@
 //!
 //! Such a function obeys neither the fences nor row-level security. PostgreSQL asks before it initialises any function
 //! call: while `SETTING` names the reader, one that it comes to execute as the reader must be a function that a DBA allowed.
-//! What an allowed one calls as its owner is that owner's business. Leader and parallel workers are alike, since
-//! PostgreSQL hands the leader's settings to its workers.
+//! What an allowed one calls as its owner is that owner's business. Leader and parallel
+//! workers are alike (worker_settings.rs).
 
 use super::catch::raise;
-use super::values;
+use super::{values, worker_settings};
 use crate::ablation::{self, Switch};
 use crate::error::Refusal;
 use pgrx::{pg_guard, pg_sys};
@@ -27,22 +27,11 @@ pub fn admitted(reader: pg_sys::Oid, allowed: impl Iterator<Item = pg_sys::Oid>)
 
 /// Defines the setting and takes its place; called once from `_PG_init`.
 pub fn init() {
-    let flags = pg_sys::GUC_NO_SHOW_ALL | pg_sys::GUC_NOT_IN_SAMPLE | pg_sys::GUC_DISALLOW_IN_FILE;
-    // SAFETY: constant names, a static that lives as long as the library; `_PG_init` runs once, in a process with one
+    // SAFETY: a static that lives as long as the library; `_PG_init` runs once, in a process with one
     // thread, before the hook is called.
     unsafe {
-        pg_sys::DefineCustomStringVariable(
-            SETTING.as_ptr(),
-            c"Functions that may run as their owner in a confined call; set by splitplane alone.".as_ptr(),
-            std::ptr::null(),
-            &raw mut ADMITTED,
-            c"".as_ptr(),
-            pg_sys::GucContext::PGC_SUSET,
-            i32::try_from(flags).unwrap_or(0),
-            None,
-            None,
-            None,
-        );
+        let description = c"Functions that may run as their owner in a confined call; set by splitplane alone.";
+        worker_settings::define_text(SETTING, description, &raw mut ADMITTED);
         PREVIOUS = pg_sys::object_access_hook;
         pg_sys::object_access_hook = Some(on_access);
     }

@@ -3,7 +3,8 @@
 //! PostgreSQL's own dynahash, each map under one lock of ours. The policy (what may be admitted or evicted) is the
 //! caller's.
 
-use pgrx::{pg_guard, pg_sys};
+use super::shared_memory::{self, Need};
+use pgrx::pg_sys;
 use std::ffi::{CStr, c_void};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -81,8 +82,6 @@ fn verdict_capacity() -> usize {
 
 /// Reads what an earlier life of the server left on disk; given at `init`.
 static DURABLE_HORIZON: OnceLock<fn() -> i64> = OnceLock::new();
-static mut PREVIOUS_REQUEST: pg_sys::shmem_request_hook_type = None;
-static mut PREVIOUS_STARTUP: pg_sys::shmem_startup_hook_type = None;
 
 fn durable_horizon() -> i64 {
     DURABLE_HORIZON.get().map_or(i64::MAX, |read| read())
@@ -91,23 +90,12 @@ fn durable_horizon() -> i64 {
 /// Asks for the memory; called from `_PG_init` in the postmaster. `read_durable_horizon` is called at every start.
 pub fn init(read_durable_horizon: fn() -> i64) {
     DURABLE_HORIZON.get_or_init(|| read_durable_horizon);
-    // SAFETY: `_PG_init` runs once, in a process with one thread, before the hooks are called.
-    unsafe {
-        PREVIOUS_REQUEST = pg_sys::shmem_request_hook;
-        pg_sys::shmem_request_hook = Some(on_request);
-        PREVIOUS_STARTUP = pg_sys::shmem_startup_hook;
-        pg_sys::shmem_startup_hook = Some(on_startup);
-    }
+    shared_memory::need(Need { request, attach });
 }
 
-#[pg_guard]
-#[allow(ffi_unwind_calls)]
-unsafe extern "C-unwind" fn on_request() {
-    // SAFETY: the hook chain of PostgreSQL: the earlier hook is called as the server would have.
+unsafe fn request() {
+    // SAFETY: called while the server counts what it needs.
     unsafe {
-        if let Some(previous) = PREVIOUS_REQUEST {
-            pg_sys::submodules::ffi::pg_guard_ffi_boundary(|| previous());
-        }
         for map in MAPS {
             let entries = pg_sys::hash_estimate_size(map.capacity(), size_of::<Entry>());
             pg_sys::RequestAddinShmemSpace(entries + size_of::<Header>());
@@ -116,26 +104,15 @@ unsafe extern "C-unwind" fn on_request() {
     }
 }
 
-#[pg_guard]
-#[allow(ffi_unwind_calls)]
-unsafe extern "C-unwind" fn on_startup() {
-    // SAFETY: called by the server with the add-in lock free; the sizes are those asked for above.
-    unsafe {
-        if let Some(previous) = PREVIOUS_STARTUP {
-            pg_sys::submodules::ffi::pg_guard_ffi_boundary(|| previous());
-        }
-        const ADDIN_SHMEM_INIT_LOCK: usize = 21;
-        let lock = &raw mut (*pg_sys::MainLWLockArray.add(ADDIN_SHMEM_INIT_LOCK)).lock;
-        pg_sys::LWLockAcquire(lock, pg_sys::LWLockMode::LW_EXCLUSIVE);
-        for map in MAPS {
-            attach(map);
-        }
-        pg_sys::LWLockRelease(lock);
+unsafe fn attach() {
+    for map in MAPS {
+        // SAFETY: called with the add-in lock held; the sizes are those asked for above.
+        unsafe { attach_one(map) };
     }
 }
 
 /// Makes the map, or finds it.
-unsafe fn attach(map: &SharedMap) {
+unsafe fn attach_one(map: &SharedMap) {
     // SAFETY: called with the add-in lock held; the sizes are those asked for.
     unsafe {
         let mut found = false;

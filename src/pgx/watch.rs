@@ -3,9 +3,9 @@
 //! While `SETTING` names armed relations, each scan node of one of them gets a second look at every row that passed its
 //! conditions: a row whose scope column holds the reserved value is reported. The plan is not changed in any way, rows
 //! that the scan's own conditions drop are not looked at, and nothing happens at all while the setting is empty. Leader
-//! and parallel workers are alike: PostgreSQL hands the leader's settings to its workers.
+//! and parallel workers are alike (worker_settings.rs).
 
-use super::{catch, server};
+use super::{catch, server, worker_settings};
 use crate::error::Refusal;
 use pgrx::{FromDatum, PgList, PgMemoryContexts, pg_guard, pg_sys};
 use std::cell::{Cell, RefCell};
@@ -75,22 +75,11 @@ impl Drop for Watched {
 /// Defines the setting and takes its place in the executor; called from `_PG_init`.
 pub fn init(on_touch: fn(pg_sys::Oid) -> Refusal) {
     ON_TOUCH.get_or_init(|| on_touch);
-    let flags = pg_sys::GUC_NO_SHOW_ALL | pg_sys::GUC_NOT_IN_SAMPLE | pg_sys::GUC_DISALLOW_IN_FILE;
-    // SAFETY: constant names, a static that lives as long as the library; `_PG_init` runs once, in a process with one
+    // SAFETY: a static that lives as long as the library; `_PG_init` runs once, in a process with one
     // thread, before the hook is called.
     unsafe {
-        pg_sys::DefineCustomStringVariable(
-            SETTING.as_ptr(),
-            c"Armed relations of a confined call; set by splitplane alone.".as_ptr(),
-            std::ptr::null(),
-            &raw mut ARMED,
-            c"".as_ptr(),
-            pg_sys::GucContext::PGC_SUSET,
-            i32::try_from(flags).unwrap_or(0),
-            None,
-            None,
-            None,
-        );
+        let description = c"Armed relations of a confined call; set by splitplane alone.";
+        worker_settings::define_text(SETTING, description, &raw mut ARMED);
         PREVIOUS_START = pg_sys::ExecutorStart_hook;
         pg_sys::ExecutorStart_hook = Some(on_start);
     }

@@ -2,29 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use super::*;
-use crate::model::Shape;
+use crate::model::wire_tests::{prompt, reads_which_form_was_refused};
 
 mod replies;
 
 const SONNET: &str = "anthropic.claude-sonnet-4-20250514-v1:0";
-
-fn prompt() -> Prompt {
-    Prompt {
-        system: "Judge.".to_owned(),
-        user: "<question>\"?\"</question>".to_owned(),
-        shape: Shape {
-            name: "record_verdict",
-            description: "Records the verdict.",
-            schema: json!({
-                "type": "object",
-                "properties": {"verdict": {"type": "string"}},
-                "required": ["verdict"],
-                "additionalProperties": false,
-            }),
-        },
-        max_tokens: 512,
-    }
-}
 
 fn bedrock(model_id: &str) -> Bedrock {
     Bedrock { model_id: model_id.to_owned(), guardrail: None }
@@ -238,26 +220,20 @@ fn reads_error_codes_and_nothing_else() {
 fn knows_when_the_form_is_what_was_refused() {
     let says =
         |form, message: &str| bedrock(SONNET).rejects_form(form, json!({"message": message}).to_string().as_bytes());
-    for message in [
+    let tool = [
         "This model doesn't support the toolConfig.toolChoice.tool field. Remove toolConfig.toolChoice.tool and try again.",
         "This model doesn't support tool use.",
         "This model does not support the toolConfig field.",
         "The model returned the following errors: tool_choice: type \"tool\" and \"any\" are not supported for this model.",
         "The model returned the following errors: Thinking may not be enabled when tool_choice forces tool use.",
-    ] {
-        assert!(says(Form::Tool, message), "{message}");
-        assert!(!says(Form::Native, message), "{message}");
-    }
-    for message in [
+    ];
+    let native = [
         "This model doesn't support the outputConfig field. Remove outputConfig and try again.",
         "The model returned the following errors: output_config.format: Extra inputs are not permitted",
         "outputConfig.textFormat is not supported for this model",
         "Structured output is not supported by the model.",
-    ] {
-        assert!(says(Form::Native, message), "{message}");
-        assert!(!says(Form::Tool, message), "{message}");
-    }
-    for message in [
+    ];
+    let neither = [
         "",
         "The model returned the following errors: `temperature` is deprecated for this model.",
         "The provided model identifier is invalid.",
@@ -266,11 +242,8 @@ fn knows_when_the_form_is_what_was_refused() {
         "Invocation of model ID x with on-demand throughput isn't supported.",
         "The model returned the following errors: tools.0.input_schema: JSON schema is not supported",
         "outputConfig.textFormat.structure.jsonSchema.schema: keyword minLength is not supported",
-    ] {
-        for form in [Form::Tool, Form::Native] {
-            assert!(!says(form, message), "{message}");
-        }
-    }
+    ];
+    reads_which_form_was_refused(says, &tool, &native, &neither);
     let bedrock = bedrock(SONNET);
     let typed = |code: &str| json!({"__type": code, "Message": "This model doesn't support tool use."}).to_string();
     assert!(bedrock.rejects_form(Form::Tool, typed("com.amazon#ValidationException").as_bytes()));

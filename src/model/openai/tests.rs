@@ -2,20 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use super::*;
-use crate::model::Shape;
-
-fn prompt() -> Prompt {
-    Prompt {
-        system: "Judge.".to_owned(),
-        user: "<question>\"?\"</question>".to_owned(),
-        shape: Shape {
-            name: "record_verdict",
-            description: "Records the verdict.",
-            schema: json!({"type": "object", "properties": {}, "required": [], "additionalProperties": false}),
-        },
-        max_tokens: 512,
-    }
-}
+use crate::model::Usage;
+use crate::model::wire_tests::{prompt, reads_which_form_was_refused};
 
 fn openai(model: &str) -> OpenAi {
     OpenAi { model: model.to_owned() }
@@ -354,37 +342,28 @@ fn knows_when_the_form_is_what_was_refused() {
     let says = |form, message: &str| {
         openai("m").rejects_form(form, json!({"error": {"message": message}}).to_string().as_bytes())
     };
-    for message in [
+    let tool = [
         "registry.ollama.ai/library/gemma:latest does not support tools",
         "Tool choice type 'function' is not supported with model 'x'",
         "Unsupported parameter: 'tools' is not supported with this model.",
         "tool_choice: type \"tool\" and \"any\" are not supported for this model.",
         "\"auto\" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set",
-    ] {
-        assert!(says(Form::Tool, message), "{message}");
-        assert!(!says(Form::Native, message), "{message}");
-    }
-    for message in [
+    ];
+    let native = [
         "Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model.",
         "This response_format type is unavailable now",
         "This model does not support response format `json_schema`",
         "Unrecognized request argument supplied: response_format",
-    ] {
-        assert!(says(Form::Native, message), "{message}");
-        assert!(!says(Form::Tool, message), "{message}");
-    }
-    for message in [
+    ];
+    let neither = [
         "",
         "Unsupported parameter: 'max_tokens' is not supported with this model.",
         "Unsupported value: 'temperature' does not support 0 with this model.",
         "Invalid schema for response_format 'record_verdict': 'minLength' is not permitted",
         "Invalid schema for function 'record_verdict': tools are not supported",
         "This model's maximum context length is 8192 tokens",
-    ] {
-        for form in [Form::Tool, Form::Native] {
-            assert!(!says(form, message), "{message}");
-        }
-    }
+    ];
+    reads_which_form_was_refused(says, &tool, &native, &neither);
     let openai = openai("m");
     assert!(openai.rejects_form(Form::Tool, b"{\"error\":\"x does not support tools\"}"));
     assert!(openai.rejects_form(Form::Tool, b"{\"object\":\"error\",\"message\":\"x does not support tools\"}"));

@@ -1,6 +1,7 @@
 //! Every way in which a reply can be something else than the one object asked for.
 
 use super::*;
+use crate::model::Usage;
 
 /// A response as Converse gives it.
 fn response(stop_reason: &str, content: &Value) -> Value {
