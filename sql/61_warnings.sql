@@ -58,6 +58,19 @@ AS $$
     WHERE p.prosecdef AND p.prokind <> 'p'
       AND has_function_privilege('splitplane_reader', p.oid, 'EXECUTE') AND has_schema_privilege('splitplane_reader', p.pronamespace, 'USAGE')
     UNION ALL
+    -- They have no policies: the lists of functions and of types are all that keeps a query away from them.
+    SELECT 'warning', 'large objects', format('%s may read or write %s of them, to which no row-level security applies.', g.holder, count(*)),
+           format('REVOKE ALL ON LARGE OBJECT %s FROM %s;', array_to_string((array_agg(g.oid ORDER BY g.oid))[:100], ', '), g.holder)
+    FROM (
+        SELECT DISTINCT l.oid, CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE 'splitplane_reader' END AS holder
+        FROM pg_largeobject_metadata AS l CROSS JOIN aclexplode(l.lomacl) AS a
+        WHERE a.grantee IN (0, to_regrole('splitplane_reader'))
+    ) AS g
+    GROUP BY g.holder
+    UNION ALL
+    SELECT 'warning', 'large objects', 'lo_compat_privileges is on: every role may read and write all of them.', 'ALTER SYSTEM SET lo_compat_privileges = off;'
+    WHERE current_setting('lo_compat_privileges')::boolean
+    UNION ALL
     SELECT 'warning', p.oid::regprocedure::text, 'PUBLIC may execute it: every role of the database can present a context.',
            format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC;', splitplane._signature(p.oid))
     FROM pg_extension AS e

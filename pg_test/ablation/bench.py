@@ -67,6 +67,8 @@ class Tally:
     states: collections.Counter = field(default_factory=collections.Counter)
     # Entry ids by what was seen.
     rows: list[str] = field(default_factory=list)
+    # Of those with a canary in their rows, the ones that say it themselves; they are in `rows` no more.
+    said: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     bits: list[str] = field(default_factory=list)
@@ -79,7 +81,8 @@ class Tally:
     over_relations: list[str] = field(default_factory=list)
 
 
-_RELATIONS = re.compile(r"\b(" + "|".join(PLANE) + r")\b", re.IGNORECASE)
+# By the server's rule for identifiers, to which every character beyond ASCII belongs: `FROM orders` with a no-break space is a label.
+_RELATIONS = re.compile(r"(?<![\w$\x80-\U0010ffff])(" + "|".join(PLANE) + r")(?![\w$\x80-\U0010ffff])", re.IGNORECASE)
 
 
 class Bench:
@@ -196,7 +199,9 @@ class Bench:
         if _RELATIONS.search(sql):
             tally.over_relations.append(entry["id"])
         shown = json.dumps([document.get("rows"), document.get("columns"), document.get("text")], ensure_ascii=False, default=str)
-        if canary_in(shown):
+        if canary_in(shown) and corpus.SAYS_ONE_ITSELF.search(sql):
+            tally.said.append(entry["id"])
+        elif canary_in(shown):
             self._note(tally.rows, entry, count, "rows")
         elif self._is_changed(entry, sql, document):
             self._note(tally.changed, entry, count, "changed")

@@ -7,6 +7,8 @@ results:
   superuser is exempt). The common table expressions rest on the allowlist of functions: a function that runs a query of
   its own never sees them. One that is SECURITY DEFINER runs it as its owner, past row-level security; behind the allowlist
   the refusal of those (`definers`) stands before it.
+- Large objects have no policies. Before those that everyone may read stand the list of functions and, in the proof, that
+  of types.
 - The proof is no filter, but it refuses what it cannot see filtered: with it, a statement over a protected table is
   answered only when row-level security is on it.
 - Errors are another matter than rows: an inlined common table expression does not keep a predicate from being computed
@@ -59,14 +61,15 @@ class Combination:
     @property
     def keeps_rows(self) -> bool:
         """No foreign value may be in any answer."""
-        if self.has("functions"):
-            return self.row_security_stands and not self.has("definers")
-        return self.filters_rows
+        return self.row_security_stands if self.has("functions") else self.filters_rows
 
     @property
-    def keeps_rows_but_from_definers(self) -> bool:
-        """Foreign values may be in answers only by functions that run as their owner."""
-        return self.has("functions", "definers") and self.row_security_stands
+    def past_row_security(self) -> tuple[str, ...]:
+        """By what foreign values may be in answers all the same: row-level security knows nothing of these."""
+        definers = ("functions that run as their owner",) if self.has("functions", "definers") else ()
+        # With the proof its list of types is gone, which has neither `oid` nor `bytea`.
+        objects = ("large objects that everyone may read",) if self.has("functions", "proof") else ()
+        return definers + objects
 
     @property
     def keeps_errors(self) -> bool:

@@ -13,13 +13,16 @@ from entries import load, text_of
 BURNING = "dos"
 # Its text holds the canary that it answers with: it reads nothing, and is no definer.
 SAYS_ONE_ITSELF = re.compile(r"sneaky", re.IGNORECASE)
-# Functions of the attacked schema that run as their owner, by any spelling that the corpus uses.
-DEFINERS = re.compile(r"get_all_orders|lookup(_|\\005f)secret|peer_note|tok\b|evil_|read_secret|sneaky|leak|comp\b|<<<|!!!", re.IGNORECASE)
+# Texts that reach for what row-level security knows nothing of, in any spelling that the corpus uses.
+PAST_ROW_SECURITY = {
+    "functions that run as their owner": re.compile(r"get_all_orders|lookup(_|\\005f)secret|peer_note|tok\b|evil_|read_secret|leak|comp\b|<<<|!!!", re.IGNORECASE),
+    "large objects that everyone may read": re.compile(r"\blo_get\b|\bloread\b", re.IGNORECASE),
+}
 # Chosen by what they reach for: a table by other names, hidden columns, functions, predicates that fail on a value, forged tenants.
 _NAMED = frozenset(
     """
     TI-001 TI-017 TI-019 TI-021 TI-033 TI-040 TI-050 TI-076 TI-089 TI-091 TI-094 TI-125 OWN-TI-013 OWN-TI-014 OWN-TI-016 OWN-TI-021
-    OWN-TI-049 OWN-TI-061 OWN-TI-062 OWN-TI-063 OWN-TI-069 OWN-TI-073 OWN-TI-074 OWN-TI-075 OWN-TI-080 OWN-TI-083 OWN-TI-084
+    OWN-TI-049 OWN-TI-059 OWN-TI-060 OWN-TI-061 OWN-TI-062 OWN-TI-063 OWN-TI-069 OWN-TI-073 OWN-TI-074 OWN-TI-075 OWN-TI-080 OWN-TI-083 OWN-TI-084
     SC-039 SC-040 SC-045 SC-048 OWN-SC-007 PR-002 PR-004 PR-015 OWN-PR-001 SV-065 CF-002 CF-009 CF-017 CF-033 CF-035 CF-058
     """.split()
 )

@@ -85,7 +85,7 @@ def main() -> int:
         for combination, tally in results.items():
             verdicts.take(claims.of_combination(combination, tally, texts))
         if not options.off:
-            verdicts.take(claims.awake(results, texts))
+            verdicts.take(claims.awake(results))
             verdicts.take(claims.of_identity(bench))
             verdicts.take(claims.of_validation(bench))
             functions = next(tally for combination, tally in results.items() if combination.name == "functions+definers")

@@ -123,6 +123,19 @@ SELECT fix FROM splitplane.doctor() \gexec
 :findings;
 DROP VIEW public.all_orders;
 
+\echo -- large objects, which have no policies
+SELECT count(lo_from_bytea(oid, 'of any tenant')) FROM generate_series(900001, 900003) AS oid;
+GRANT SELECT ON LARGE OBJECT 900001, 900002 TO PUBLIC;
+GRANT SELECT, UPDATE ON LARGE OBJECT 900003 TO splitplane_reader;
+:findings;
+:asked;
+SELECT fix FROM splitplane.doctor() \gexec
+SET lo_compat_privileges = on;
+:findings;
+RESET lo_compat_privileges;
+:findings;
+SELECT count(lo_unlink(oid)) FROM generate_series(900001, 900003) AS oid;
+
 \echo -- a partition that the reader may read directly
 GRANT SELECT ON public.visits_7 TO splitplane_reader;
 :findings;
