@@ -93,12 +93,20 @@ def of_identity(bench: Bench):
         yield f"signature off: {title} is refused", [] if is_refused else [str(error or document)]
 
 
-def of_functions(bench: Bench, entries: list[dict], leaked: list[str]):
-    """What doctor() advises is a third fence, behind the allowlist and the refusal of functions that run as their owner: functions that PUBLIC may not execute."""
-    again = [entry for entry in entries if entry["id"] in leaked]
-    revoke = "REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA public FROM PUBLIC"
-    tally = bench.run(Combination("control", ("functions", "definers")), again, first=revoke)
-    yield "functions and definers off: nothing comes out once EXECUTE is revoked from PUBLIC", [f"CANARY in {tally.rows + tally.errors}"] if tally.rows or tally.errors or not again else []
+# What doctor() advises, by the fences that it stands behind.
+_THIRD_FENCES = {
+    ("functions", "definers"): "REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA public FROM PUBLIC",
+    ("proof", "functions"): "REVOKE ALL ON LARGE OBJECT 4242 FROM PUBLIC",
+}
+
+
+def of_third_fences(bench: Bench, entries: list[dict], results: dict[Combination, Tally]):
+    """What a DBA revokes holds where both fences before it are off: entries that leaked there leak no more."""
+    for off, revoke in _THIRD_FENCES.items():
+        leaked = next(tally.rows for combination, tally in results.items() if combination.off == off)
+        tally = bench.run(Combination("control", off), [entry for entry in entries if entry["id"] in leaked], first=revoke)
+        wrong = [f"CANARY in {tally.rows + tally.errors}"] if tally.rows or tally.errors or not leaked else []
+        yield f"{' and '.join(off)} off: nothing comes out after {revoke}", wrong
 
 
 def of_validation(bench: Bench):

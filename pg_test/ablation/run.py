@@ -88,8 +88,7 @@ def main() -> int:
             verdicts.take(claims.awake(results))
             verdicts.take(claims.of_identity(bench))
             verdicts.take(claims.of_validation(bench))
-            functions = next(tally for combination, tally in results.items() if combination.name == "functions+definers")
-            verdicts.take(claims.of_functions(bench, entries, functions.rows))
+            verdicts.take(claims.of_third_fences(bench, entries, results))
     if not options.off:
         verdicts.take(loading.checks())
 
