@@ -5,13 +5,16 @@
 # knows each of them. The archive keeps the source of the point release but not always that of security updates; a
 # source below the floor is built all the same, and its number is raised, since the library refuses to load otherwise.
 # What the floor stands for (CVE-2026-116327) is then missing, so no statement about error texts rests on this server.
-# A second run checks and returns.
+# One assertion of the server's own is widened: it fails for any subtransaction that is rolled back while a transaction
+# commits, without splitplane for an EXCEPTION block of PL/pgSQL in a deferred trigger. A second run checks and returns; an
+# edit of this file makes it anew.
 set -euo pipefail
 # shellcheck source=tools/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 tree="$PG_CHECKED_TREE"
-[ ! -f "$tree/complete" ] || exit 0
+stamp="$(sha256sum <"${BASH_SOURCE[0]}")"
+[ ! -f "$tree/complete" ] || [ "$(cat "$tree/complete")" != "$stamp" ] || exit 0
 
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 needed=(valgrind bison flex libicu-dev liblz4-dev libssl-dev libxml2-dev libzstd-dev zlib1g-dev tzdata)
@@ -54,6 +57,10 @@ if ! dpkg --compare-versions "$minor" ge "$PG_FLOOR"; then
     say "its number is raised from $minor to $PG_FLOOR"
     sed -i "s/^PACKAGE_VERSION='$minor'/PACKAGE_VERSION='$PG_FLOOR'/" configure
 fi
+# `BeginInternalSubTransaction` admits both states; what asserts the state that rolling back returns to forgot them.
+transactions=src/backend/access/transam/xact.c
+sed -i 's/s->blockState == TBLOCK_STARTED);/s->blockState == TBLOCK_STARTED || s->blockState == TBLOCK_END || s->blockState == TBLOCK_PREPARE);/' "$transactions"
+[ "$(grep -c 'TBLOCK_STARTED || s->blockState == TBLOCK_END' "$transactions")" = 1 ] || die "$transactions is not as it was"
 say "building it with assertions (some minutes, once)"
 # The layout of Debian's packages, so that everything that takes a tree takes this one. Optimised a little: Valgrind's
 # reports stay readable, and the suites' limits in seconds hold.
@@ -70,7 +77,7 @@ for part in . contrib; do
 done
 cp src/tools/valgrind.supp "$scratch/tree/valgrind.supp"
 chmod -R a+rX "$scratch/tree"
-touch "$scratch/tree/complete"
-rm -rf "$tree"
+echo "$stamp" >"$scratch/tree/complete"
+rm -rf "$tree" "$tree-test"
 mv "$scratch/tree" "$tree"
 say "ready: $("$tree/usr/lib/postgresql/$PG_MAJOR/bin/postgres" --version)"
