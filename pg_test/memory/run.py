@@ -214,7 +214,6 @@ def build(cluster: watched.WatchedCluster) -> tuple[World, str]:
     secret = cluster.psql(ANALYTICS_DATABASE, f"SELECT splitplane.create_key('{KEY_ID}', ARRAY['{TENANT}'])").strip()
     cluster.createdb(TESTS_DATABASE)
     cluster.psql(TESTS_DATABASE, "CREATE EXTENSION splitplane")
-    for database in (DATABASE, ANALYTICS_DATABASE, TESTS_DATABASE):
     return world, secret
 
 
