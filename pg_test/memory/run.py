@@ -42,7 +42,7 @@ ANALYST, TENANT, KEY_ID = "analyst", "brand-a", "AKMEMORY"
 SCALE = 0.005
 SETTINGS = {
     **ATTACK_SETTINGS,
-    "splitplane.deadline": "20s",
+    "splitplane.deadline": "60s",
     "splitplane.ledger_size": 4096,
     # Valgrind's own memory counts as the backend's.
     "splitplane.max_memory": "2000000kB",
