@@ -166,7 +166,7 @@ impl Dialect for Bedrock {
         let (1, Some(Value::Object(message))) = (output.len(), output.get("message")) else {
             return Err(ModelError::Reply("the output is not one message"));
         };
-        strict::is_assistants(message)?;
+        strict::expect_assistant(message)?;
         let Some(Value::Array(content)) = message.get("content") else {
             return Err(ModelError::Reply("the message has no content"));
         };

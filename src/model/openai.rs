@@ -84,7 +84,7 @@ impl Dialect for OpenAi {
         let Some(Value::Object(message)) = choice.get("message") else {
             return Err(ModelError::Reply("the choice holds no message"));
         };
-        strict::is_assistants(message)?;
+        strict::expect_assistant(message)?;
         if strict::present(message, "refusal").is_some() {
             return Err(ModelError::Reply("the model refused"));
         }

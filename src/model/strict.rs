@@ -73,7 +73,7 @@ pub(super) fn usage(body: &Map<String, Value>, input: &str, output: &str) -> Usa
 ///
 /// # Errors
 /// `ModelError::Reply` for another role than the assistant's, or none.
-pub(super) fn is_assistants(message: &Map<String, Value>) -> Result<(), ModelError> {
+pub(super) fn expect_assistant(message: &Map<String, Value>) -> Result<(), ModelError> {
     match message.get("role").and_then(Value::as_str) {
         Some("assistant") => Ok(()),
         _ => Err(ModelError::Reply("the message is not the assistant's")),
