@@ -68,7 +68,7 @@ AS $$
     ) AS g
     GROUP BY g.holder
     UNION ALL
-    SELECT 'warning', 'large objects', 'lo_compat_privileges is on: every role may read and write all of them.', 'ALTER SYSTEM SET lo_compat_privileges = off;'
+    SELECT 'warning', 'large objects', 'lo_compat_privileges is on: every role may read and write all of them.', 'ALTER SYSTEM SET lo_compat_privileges = off; SELECT pg_reload_conf();'
     WHERE current_setting('lo_compat_privileges')::boolean
     UNION ALL
     SELECT 'warning', p.oid::regprocedure::text, 'PUBLIC may execute it: every role of the database can present a context.',

@@ -67,7 +67,7 @@ class Tally:
     states: collections.Counter = field(default_factory=collections.Counter)
     # Entry ids by what was seen.
     rows: list[str] = field(default_factory=list)
-    # Of those with a canary in their rows, the ones that say it themselves; they are in `rows` no more.
+    # No canary in their rows but one that the statement says itself.
     said: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
@@ -199,7 +199,8 @@ class Bench:
         if _RELATIONS.search(sql):
             tally.over_relations.append(entry["id"])
         shown = json.dumps([document.get("rows"), document.get("columns"), document.get("text")], ensure_ascii=False, default=str)
-        if canary_in(shown) and corpus.SAYS_ONE_ITSELF.search(sql):
+        read = shown.replace(corpus.SAID_BY_ITSELF, "")
+        if read != shown and not canary_in(read):
             tally.said.append(entry["id"])
         elif canary_in(shown):
             self._note(tally.rows, entry, count, "rows")

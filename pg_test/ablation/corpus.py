@@ -11,8 +11,8 @@ from entries import load, text_of
 
 # Entries that only burn time say nothing of rows; pg_test/attacks runs them.
 BURNING = "dos"
-# Its text holds the canary that it answers with: it reads nothing, and is no definer.
-SAYS_ONE_ITSELF = re.compile(r"sneaky", re.IGNORECASE)
+# The canary that the aggregate `sneaky` of the attacked schema says once a row, whatever the row holds.
+SAID_BY_ITSELF = "SECRET-CANARY-via-agg"
 # Texts that reach for what row-level security knows nothing of, in any spelling that the corpus uses.
 PAST_ROW_SECURITY = {
     "functions that run as their owner": re.compile(r"get_all_orders|lookup(_|\\005f)secret|peer_note|tok\b|evil_|read_secret|leak|comp\b|<<<|!!!", re.IGNORECASE),
