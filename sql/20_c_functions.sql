@@ -23,30 +23,41 @@ REVOKE ALL ON FUNCTION @extschema@.ask_dry_run(jsonb, text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.ask_dry_run(jsonb, text, text) TO splitplane_caller;
 COMMENT ON FUNCTION @extschema@.ask_dry_run(jsonb, text, text) IS 'Every stage of ask but execution: the plane SQL, its parameters and what was proved.';
 
--- Read by the row-level security policies, hence by the reader. Parallel restricted: the claims lie in the leader's memory.
+-- The claims of the running call, for policies and for the index condition below; NULL outside one. A parallel worker reads
+-- its leader's.
 CREATE FUNCTION splitplane.claim(name text) RETURNS text
-LANGUAGE c STABLE STRICT PARALLEL RESTRICTED COST 1
+LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1
 AS 'MODULE_PATHNAME', 'claim_wrapper';
 REVOKE ALL ON FUNCTION splitplane.claim(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.claim(text) TO splitplane_reader;
 
 CREATE FUNCTION splitplane.claim_list(name text) RETURNS text[]
-LANGUAGE c STABLE STRICT PARALLEL RESTRICTED COST 1
+LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1
 AS 'MODULE_PATHNAME', 'claim_list_wrapper';
 REVOKE ALL ON FUNCTION splitplane.claim_list(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.claim_list(text) TO splitplane_reader;
 
--- Answers selectivity 1 for `among`: the plane's own condition on the same column has counted it already.
-CREATE FUNCTION splitplane.among_support(request internal) RETURNS internal
+-- The planner's view of in_scope: it costs nothing and keeps every row, since the plane's own condition on the same column
+-- has counted both already. For a type whose equality is not leakproof it gives the index condition.
+CREATE FUNCTION splitplane.in_scope_support(request internal) RETURNS internal
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
-AS 'MODULE_PATHNAME', 'among_support_wrapper';
-REVOKE ALL ON FUNCTION splitplane.among_support(internal) FROM PUBLIC;
+AS 'MODULE_PATHNAME', 'in_scope_support_wrapper';
+REVOKE ALL ON FUNCTION splitplane.in_scope_support(internal) FROM PUBLIC;
 
-CREATE FUNCTION splitplane.among(value anyelement, list anyarray) RETURNS boolean
-LANGUAGE c IMMUTABLE LEAKPROOF STRICT PARALLEL SAFE COST 1 SUPPORT splitplane.among_support
-AS 'MODULE_PATHNAME', 'among_wrapper';
-REVOKE ALL ON FUNCTION splitplane.among(anyelement, anyarray) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION splitplane.among(anyelement, anyarray) TO splitplane_reader;
+-- The row-level security condition of a plane relation: whether the value is of the claim's. LEAKPROOF: whether it fails
+-- does not depend on the row, and PostgreSQL may put it before every other condition.
+CREATE FUNCTION splitplane.in_scope(value anyelement, claim text) RETURNS boolean
+LANGUAGE c STABLE LEAKPROOF STRICT PARALLEL SAFE COST 1 SUPPORT splitplane.in_scope_support
+AS 'MODULE_PATHNAME', 'in_scope_wrapper';
+REVOKE ALL ON FUNCTION splitplane.in_scope(anyelement, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.in_scope(anyelement, text) TO splitplane_reader;
+
+-- The same for a shared table that had row-level security: whether a call is running.
+CREATE FUNCTION splitplane.in_call() RETURNS boolean
+LANGUAGE c STABLE LEAKPROOF STRICT PARALLEL SAFE COST 1 SUPPORT splitplane.in_scope_support
+AS 'MODULE_PATHNAME', 'in_call_wrapper';
+REVOKE ALL ON FUNCTION splitplane.in_call() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.in_call() TO splitplane_reader;
 
 -- Put by the guard around arguments of functions whose cost is the product of their arguments' sizes.
 CREATE FUNCTION splitplane.bounded(value anyelement, most integer) RETURNS anyelement

@@ -217,8 +217,23 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._check_claim(text) FROM PUBLIC;
 
--- The row-level security condition of a scope. tenant, business and subject are single values and compare with "="; any
--- other claim is a list. The forms and types are those that the planner merges with the plane's own condition.
+-- The row-level security condition of a scope that is known to be sound: every column is of its claim's values. Domains
+-- are read as their base type; with -1, since a bare "character" would mean character(1). NULL when a column is gone.
+CREATE FUNCTION splitplane._scope_expression(relation regclass, scope jsonb) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN count(*) = count(a.attname) THEN
+        string_agg(format('splitplane.in_scope(%s, %L::text)',
+                          CASE WHEN b.base = a.atttypid THEN quote_ident(s.key) ELSE format('%I::%s', s.key, format_type(b.base, -1)) END, s.value),
+                   ' AND ' ORDER BY s.value <> 'tenant', s.key) END
+    FROM jsonb_each_text(scope) AS s
+    LEFT JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = s.key AND a.attnum > 0 AND NOT a.attisdropped
+    LEFT JOIN LATERAL (SELECT splitplane._base_type(a.atttypid)) AS b(base) ON true
+$$;
+REVOKE ALL ON FUNCTION splitplane._scope_expression(regclass, jsonb) FROM PUBLIC;
+
+-- The same for a scope that is to be looked at first. tenant, business and subject are single values; any other claim is
+-- a list.
 CREATE FUNCTION splitplane._scope_condition(relation regclass, scope jsonb) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -228,8 +243,6 @@ DECLARE
     catalog_row record;
     base oid;
     base_name text;
-    operand text;
-    conditions text[] := '{}';
     binds_tenant boolean := false;
 BEGIN
     IF scope IS NULL OR jsonb_typeof(scope) <> 'object' OR scope = '{}'
@@ -247,9 +260,7 @@ BEGIN
         END IF;
         PERFORM splitplane._check_claim(claim_name);
         base := splitplane._base_type(catalog_row.atttypid);
-        -- With -1, since a bare "character" would mean character(1) and cut the claim.
         base_name := format_type(base, -1);
-        operand := CASE WHEN base = catalog_row.atttypid THEN quote_ident(column_name) ELSE format('%I::%s', column_name, base_name) END;
         -- Under such a collation 'brand-a' equals 'BRAND-A'.
         IF EXISTS (SELECT FROM pg_collation AS c WHERE c.oid = catalog_row.attcollation AND NOT c.collisdeterministic) THEN
             RAISE EXCEPTION 'column "%" of % has a nondeterministic collation, under which different tenants may compare equal', column_name, relation
@@ -264,10 +275,12 @@ BEGIN
             IF base NOT IN ('numeric'::regtype, 'bpchar'::regtype, 'date'::regtype)
                AND NOT EXISTS (SELECT FROM pg_type AS t WHERE t.oid = base AND t.typtype = 'e') THEN
                 RAISE EXCEPTION 'column "%" of % has type %, which cannot carry a scope', column_name, relation, base_name
-                    USING ERRCODE = '0A000', HINT = 'Scope columns are smallint, integer, bigint, text, character varying or uuid; numeric, character(n), date and enums work, but slower.';
+                    USING ERRCODE = '0A000', HINT = 'Scope columns are smallint, integer, bigint, text, character varying, character(n), date or uuid; numeric and enums work, but are estimated worse.';
             END IF;
-            RAISE WARNING 'column "%" of % has type %, which the planner cannot merge: its condition is checked twice and indexes may not be used',
-                column_name, relation, base_name;
+            IF base NOT IN ('bpchar'::regtype, 'date'::regtype) THEN
+                RAISE WARNING 'column "%" of % has type %, whose equality is not leakproof: estimates do not see which tenants have many rows',
+                    column_name, relation, base_name;
+            END IF;
         END IF;
         IF claim_name = 'tenant' THEN
             binds_tenant := true;
@@ -275,18 +288,12 @@ BEGIN
                 RAISE WARNING 'tenant column "%" of % may be NULL: such rows belong to no tenant and are never seen', column_name, relation;
             END IF;
         END IF;
-        conditions := conditions || CASE
-            WHEN claim_name IN ('tenant', 'business', 'subject') THEN
-                format('%s = (SELECT splitplane.claim(%L)::%s)', operand, claim_name, base_name)
-            ELSE
-                format('splitplane.among(%s, (SELECT splitplane.claim_list(%L)::%s[]))', operand, claim_name, base_name)
-        END;
     END LOOP;
     IF NOT binds_tenant THEN
         RAISE EXCEPTION 'scope of % binds no column to claim "tenant"', relation
             USING ERRCODE = '22023', HINT = 'For a table that is the same for every tenant, use splitplane.share.';
     END IF;
-    RETURN array_to_string(conditions, ' AND ');
+    RETURN splitplane._scope_expression(relation, scope);
 END
 $$;
 REVOKE ALL ON FUNCTION splitplane._scope_condition(regclass, jsonb) FROM PUBLIC;

@@ -1,5 +1,14 @@
 -- protect, share and unprotect: the fences around the plane's relations.
 
+-- The policies that splitplane makes. PostgreSQL evaluates restrictive policies in the order of their names, so that of the
+-- scope has one that stands before ordinary names. The last is that of versions before 0.2.0.
+CREATE FUNCTION splitplane._policy_names() RETURNS name[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT ARRAY['!splitplane_scope', 'splitplane_closed', 'splitplane_read', 'splitplane_others', 'splitplane_scope']::name[]
+$$;
+REVOKE ALL ON FUNCTION splitplane._policy_names() FROM PUBLIC;
+
 -- One number for everything that fences a relation: owner, row-level security, grants, scope policy, and the names, types
 -- and grants of its columns. As long as it is what it was when the relation was registered, nothing needs to be looked at
 -- more closely, which keeps the check of every new backend cheap. It also changes for harmless reasons, and after a restore.
@@ -9,7 +18,7 @@ CREATE VIEW splitplane._fences AS
                p.polpermissive, p.polcmd, p.polroles, pg_catalog.hashtextextended(p.polqual::text, 0), p.polwithcheck IS NULL), 0)::text AS fingerprint
     FROM splitplane.relations AS r
     JOIN pg_catalog.pg_class AS c ON c.oid = r.relation
-    LEFT JOIN pg_catalog.pg_policy AS p ON p.polrelid = r.relation AND p.polname = 'splitplane_scope'
+    LEFT JOIN pg_catalog.pg_policy AS p ON p.polrelid = r.relation AND p.polname = '!splitplane_scope'
     CROSS JOIN LATERAL (
         SELECT pg_catalog.sum(pg_catalog.hash_record_extended(ROW(a.attname, a.attnum, a.atttypid, a.atttypmod, a.attcollation, a.attisdropped, a.attacl),
                                                                 -- As seed, so that columns that swap names do not add up to the same.
@@ -92,7 +101,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT string_agg(quote_ident(p.polname), ', ' ORDER BY p.polname)
     FROM pg_policy AS p
-    WHERE p.polrelid = relation AND NOT p.polpermissive AND p.polname <> 'splitplane_scope'
+    WHERE p.polrelid = relation AND NOT p.polpermissive AND p.polname <> ALL (splitplane._policy_names())
 $$;
 REVOKE ALL ON FUNCTION splitplane._other_restrictions(regclass) FROM PUBLIC;
 
@@ -103,13 +112,51 @@ DECLARE
     policy_name name;
 BEGIN
     FOR policy_name IN
-        SELECT p.polname FROM pg_policy AS p WHERE p.polrelid = relation AND p.polname IN ('splitplane_scope', 'splitplane_read', 'splitplane_others')
+        SELECT p.polname FROM pg_policy AS p WHERE p.polrelid = relation AND p.polname = ANY (splitplane._policy_names())
     LOOP
         EXECUTE format('DROP POLICY %I ON %s', policy_name, qualified);
     END LOOP;
 END
 $$;
 REVOKE ALL ON FUNCTION splitplane._drop_policies(regclass, text) FROM PUBLIC;
+
+-- The policies of a relation that is registered, none of them there yet. Whatever lets the reader see rows of a
+-- protected table calls a function of the extension, and goes with it.
+--   !splitplane_scope   what the reader may see; restrictive, so it holds beside every permissive policy
+--   splitplane_read     without a permissive policy nothing would be seen
+--   splitplane_closed   lets the reader see nothing while !splitplane_scope is not there: after DROP EXTENSION .. CASCADE, or
+--                       in a dump that was restored without the extension. It calls nothing of the extension's.
+--   splitplane_others   every other role goes on working as before
+CREATE FUNCTION splitplane._make_policies(relation regclass, qualified text, shared boolean, condition text, had_row_security boolean) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT shared OR had_row_security THEN
+        EXECUTE format('CREATE POLICY splitplane_read ON %s AS PERMISSIVE FOR SELECT TO splitplane_reader USING (%s)', qualified,
+                       CASE WHEN shared THEN 'splitplane.in_call()' ELSE condition END);
+    END IF;
+    IF NOT shared THEN
+        EXECUTE format('CREATE POLICY "!splitplane_scope" ON %s AS RESTRICTIVE FOR SELECT TO splitplane_reader USING (%s)', qualified, condition);
+        EXECUTE format('CREATE POLICY splitplane_closed ON %s AS RESTRICTIVE FOR ALL TO splitplane_reader USING (EXISTS (SELECT FROM pg_catalog.pg_policy AS p '
+                       'WHERE p.polrelid OPERATOR(pg_catalog.=) %L::pg_catalog.regclass AND p.polname OPERATOR(pg_catalog.=) ''!splitplane_scope''))', qualified, qualified);
+        IF NOT had_row_security THEN
+            EXECUTE format('CREATE POLICY splitplane_others ON %s AS PERMISSIVE FOR ALL TO PUBLIC USING (true) WITH CHECK (true)', qualified);
+        END IF;
+        EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', qualified);
+    END IF;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._make_policies(regclass, text, boolean, text, boolean) FROM PUBLIC;
+
+-- The policies' conditions in words, which doctor() compares with: those words outlive a dump and restore.
+CREATE FUNCTION splitplane._policy_texts(relation regclass) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT jsonb_build_object('policy', max(pg_get_expr(p.polqual, p.polrelid)) FILTER (WHERE p.polname = '!splitplane_scope'),
+                              'closed', max(pg_get_expr(p.polqual, p.polrelid)) FILTER (WHERE p.polname = 'splitplane_closed'))
+    FROM pg_policy AS p WHERE p.polrelid = relation
+$$;
+REVOKE ALL ON FUNCTION splitplane._policy_texts(regclass) FROM PUBLIC;
 
 -- Puts a registered relation back as it was and forgets it.
 CREATE FUNCTION splitplane._withdraw(relation regclass, qualified text) RETURNS void
@@ -159,6 +206,7 @@ DECLARE
     saved jsonb;
     schema_name text;
     left_behind boolean;
+    earlier text;
 BEGIN
     -- One registration at a time: neighbours in a schema share its grant.
     LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
@@ -186,7 +234,7 @@ BEGIN
     SELECT c.relrowsecurity, n.nspname INTO had_row_security, schema_name
       FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = relation;
     -- DROP EXTENSION CASCADE without unprotect leaves policies and grants behind: they are ours, not the table's own.
-    left_behind := EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = relation AND p.polname IN ('splitplane_read', 'splitplane_others'));
+    left_behind := EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = relation AND p.polname = ANY (splitplane._policy_names()));
     IF EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = relation AND p.polname = 'splitplane_others') THEN
         had_row_security := false;
         EXECUTE format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY', qualified);
@@ -212,26 +260,24 @@ BEGIN
     EXECUTE format('REVOKE ALL ON TABLE %s FROM splitplane_reader', qualified);
     EXECUTE (SELECT format('GRANT SELECT (%s) ON TABLE %s TO splitplane_reader', string_agg(DISTINCT quote_ident(w.name), ', '), qualified)
              FROM (SELECT unnest(plane_columns) UNION ALL SELECT jsonb_object_keys(CASE WHEN shared THEN '{}'::jsonb ELSE scope END)) AS w(name));
-    IF NOT shared OR had_row_security THEN
-        -- What a reader may read is said by splitplane_scope, which is restrictive and so holds beside any permissive policy.
-        EXECUTE format('CREATE POLICY splitplane_read ON %s AS PERMISSIVE FOR SELECT TO splitplane_reader USING (true)', qualified);
-    END IF;
+    PERFORM splitplane._make_policies(relation, qualified, shared, condition, had_row_security);
     IF NOT shared THEN
-        EXECUTE format('CREATE POLICY splitplane_scope ON %s AS RESTRICTIVE FOR SELECT TO splitplane_reader USING (%s)', qualified, condition);
-        IF NOT had_row_security THEN
-            -- Everybody else goes on working as before.
-            EXECUTE format('CREATE POLICY splitplane_others ON %s AS PERMISSIVE FOR ALL TO PUBLIC USING (true) WITH CHECK (true)', qualified);
+        SELECT string_agg(quote_ident(p.polname), ', ' ORDER BY p.polname) INTO earlier
+          FROM pg_policy AS p
+         WHERE p.polrelid = relation AND NOT p.polpermissive AND p.polname < '!splitplane_scope'
+           AND p.polroles && ARRAY[0, 'splitplane_reader'::regrole::oid] AND p.polcmd IN ('r', '*');
+        IF earlier IS NOT NULL THEN
+            RAISE WARNING '% has restrictive policies whose names sort before splitplane''s, so ask refuses to read it: %', qualified, earlier
+                USING HINT = 'PostgreSQL evaluates policies in the order of their names. Rename them: ALTER POLICY .. RENAME TO ..; splitplane.doctor() gives the statements.';
         END IF;
-        EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', qualified);
     END IF;
 
     INSERT INTO splitplane.relations (relation, name, shared, scope, columns, private_columns, had_row_security, saved)
     VALUES (_register.relation, plane_name, _register.shared, CASE WHEN shared THEN '{}' ELSE _register.scope END, plane_columns, hidden_from_models,
             had_row_security, saved);
     UPDATE splitplane.relations AS r
-       SET saved = r.saved || jsonb_build_object('fingerprint', f.fingerprint, 'types', splitplane._scope_types(r.relation, r.scope),
-                                                 'policy', (SELECT pg_get_expr(p.polqual, p.polrelid) FROM pg_policy AS p
-                                                            WHERE p.polrelid = r.relation AND p.polname = 'splitplane_scope'))
+       SET saved = r.saved || splitplane._policy_texts(r.relation)
+                           || jsonb_build_object('fingerprint', f.fingerprint, 'types', splitplane._scope_types(r.relation, r.scope))
       FROM splitplane._fences AS f
      WHERE r.relation = _register.relation AND f.relation = r.relation;
 END

@@ -27,6 +27,26 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._register_again(regclass) FROM PUBLIC;
 
+-- What an earlier installation left behind: tables outside the plane that splitplane_reader was granted, with the statement
+-- that takes it back. `is_open` when policies of ours are on it and none of them closes it: DROP EXTENSION .. CASCADE of a
+-- version before 0.2.0 took the fence and left the rest.
+CREATE FUNCTION splitplane._left_behind() RETURNS TABLE (relation regclass, is_open boolean, remedy text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT c.oid::regclass,
+           EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = c.oid AND p.polname = ANY (splitplane._policy_names()))
+               AND NOT (c.relrowsecurity AND EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = c.oid AND p.polname = 'splitplane_closed' AND NOT p.polpermissive)),
+           format('REVOKE ALL ON TABLE %I.%I FROM splitplane_reader;', n.nspname, c.relname)
+    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p') AND NOT EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = c.oid)
+      AND EXISTS (
+          SELECT FROM aclexplode(c.relacl) AS g WHERE g.grantee = to_regrole('splitplane_reader')
+          UNION ALL
+          SELECT FROM pg_attribute AS a CROSS JOIN aclexplode(a.attacl) AS g
+          WHERE a.attrelid = c.oid AND a.attacl IS NOT NULL AND NOT a.attisdropped AND g.grantee = to_regrole('splitplane_reader'))
+$$;
+REVOKE ALL ON FUNCTION splitplane._left_behind() FROM PUBLIC;
+
 -- Of the relations named, or of all for NULL.
 CREATE FUNCTION splitplane._critical_findings(suspects regclass[] DEFAULT NULL) RETURNS TABLE (object text, finding text, fix text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -60,7 +80,7 @@ BEGIN
                    p.oid IS NULL AS unfenced, p.polpermissive, p.polcmd, p.polroles, p.polqual, p.polwithcheck
             FROM splitplane.relations AS r
             JOIN pg_class AS c ON c.oid = r.relation
-            LEFT JOIN pg_policy AS p ON p.polrelid = r.relation AND p.polname = 'splitplane_scope'
+            LEFT JOIN pg_policy AS p ON p.polrelid = r.relation AND p.polname = '!splitplane_scope'
             WHERE suspects IS NULL OR r.relation = ANY (suspects)
         ),
         found AS (
@@ -71,14 +91,14 @@ BEGIN
             SELECT s.relation, 'Row-level security is switched off.', format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY;', s.relation)
             FROM state AS s WHERE NOT s.shared AND NOT s.relrowsecurity
             UNION ALL
-            SELECT s.relation, 'Its policy splitplane_scope is missing.', NULL
+            SELECT s.relation, 'Its policy !splitplane_scope is missing.', NULL
             FROM state AS s WHERE NOT s.shared AND s.unfenced
             UNION ALL
-            SELECT s.relation, 'Its policy splitplane_scope is not a restrictive one for SELECT by splitplane_reader alone.', NULL
+            SELECT s.relation, 'Its policy !splitplane_scope is not a restrictive one for SELECT by splitplane_reader alone.', NULL
             FROM state AS s WHERE NOT s.shared AND NOT s.unfenced
                               AND (s.polpermissive OR s.polcmd <> 'r' OR s.polroles <> ARRAY[reader] OR s.polwithcheck IS NOT NULL)
             UNION ALL
-            SELECT s.relation, 'The condition of its policy splitplane_scope, or the name or type of a scope column, is not what it was when the relation was protected.', NULL
+            SELECT s.relation, 'The condition of its policy !splitplane_scope, or the name or type of a scope column, is not what it was when the relation was protected.', NULL
             FROM state AS s
             WHERE NOT s.shared AND NOT s.unfenced
               AND (pg_get_expr(s.polqual, s.relation) IS DISTINCT FROM s.saved ->> 'policy'
@@ -98,6 +118,10 @@ BEGIN
         )
         SELECT f.relation::text, f.finding, coalesce(f.fix, splitplane._register_again(f.relation)) FROM found AS f;
 
+    RETURN QUERY
+        SELECT l.relation::text, 'It is not in the plane, and splitplane_reader sees every tenant''s rows of it: an earlier installation was dropped with CASCADE.', l.remedy
+        FROM splitplane._left_behind() AS l WHERE l.is_open;
+
     RETURN QUERY SELECT p.object, p.finding, p.fix FROM splitplane._server_problems() AS p WHERE p.severity = 'critical';
 END
 $$;
@@ -115,7 +139,10 @@ DECLARE
         WHERE a.rolname = 'splitplane_reader' AND NOT (a.rolsuper OR a.rolbypassrls OR a.rolcreaterole OR a.rolreplication)
           AND NOT EXISTS (SELECT FROM pg_auth_members AS m WHERE m.member = a.oid));
 BEGIN
-    IF suspects IS NULL AND reader_is_sound AND NOT EXISTS (SELECT FROM splitplane._server_problems() AS p WHERE p.severity = 'critical') THEN
+    IF suspects IS NULL AND reader_is_sound
+       -- Few tables have policies of ours without being in the plane, and each of those is looked at more closely.
+       AND NOT EXISTS (SELECT FROM pg_policy AS p WHERE p.polname = ANY (splitplane._policy_names()) AND NOT EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = p.polrelid))
+       AND NOT EXISTS (SELECT FROM splitplane._server_problems() AS p WHERE p.severity = 'critical') THEN
         RETURN NULL;
     END IF;
     RETURN (SELECT f.object || ': ' || f.finding FROM splitplane._critical_findings(coalesce(suspects, '{}')) AS f LIMIT 1);

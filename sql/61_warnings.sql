@@ -44,6 +44,7 @@ AS $$
                -- Views of other extensions (pg_stat_statements and the like) are PUBLIC on purpose.
                AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')))
       AND NOT EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = c.oid)
+      AND NOT (g.grantee <> 0 AND EXISTS (SELECT FROM splitplane._left_behind() AS l WHERE l.relation = c.oid AND l.is_open))
     GROUP BY c.oid, c.relkind, h.holder
     UNION ALL
     SELECT 'warning', format('schema %I', n.nspname), 'splitplane_reader may create objects in it.',

@@ -65,6 +65,19 @@ AS $$
                       AND y.polroles = ARRAY[to_regrole('splitplane_reader')::oid])
     UNION ALL
     SELECT 'warning', p.relation::text,
+           'Its policy splitplane_closed is missing: if the extension were dropped, splitplane_reader would see the rows of every tenant.', splitplane._register_again(p.relation)
+    FROM plane AS p
+    WHERE NOT p.shared
+      AND NOT EXISTS (SELECT FROM pg_policy AS y WHERE y.polrelid = p.relation AND y.polname = 'splitplane_closed' AND NOT y.polpermissive
+                      AND y.polroles = ARRAY[to_regrole('splitplane_reader')::oid] AND pg_get_expr(y.polqual, y.polrelid) = p.saved ->> 'closed')
+    UNION ALL
+    SELECT 'warning', p.relation::text,
+           format('Its own restrictive policy %I is evaluated before splitplane''s, so queries on the relation are refused: policies run in the order of their names.', y.polname),
+           format('ALTER POLICY %I ON %s RENAME TO %I;', y.polname, p.relation, 'own_' || ltrim(y.polname, E' !"\t'))
+    FROM plane AS p JOIN pg_policy AS y ON y.polrelid = p.relation AND NOT y.polpermissive AND y.polname < '!splitplane_scope'
+    WHERE NOT p.shared AND y.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid] AND y.polcmd IN ('r', '*')
+    UNION ALL
+    SELECT 'warning', p.relation::text,
            'Its policy splitplane_others is missing: other roles than its owner see no rows or fewer than before it was protected.',
            CASE WHEN EXISTS (SELECT FROM pg_policy AS y WHERE y.polrelid = p.relation AND y.polpermissive AND y.polname <> 'splitplane_read')
                 THEN format('UPDATE splitplane.relations SET had_row_security = true WHERE relation = %L::pg_catalog.regclass;', p.relation)
@@ -76,14 +89,14 @@ AS $$
     SELECT 'warning', p.relation::text,
            format('Its own permissive policy %I has no effect, since splitplane_others lets every role work as before the table was protected.', y.polname),
            format('UPDATE splitplane.relations SET had_row_security = true WHERE relation = %L::pg_catalog.regclass; DROP POLICY splitplane_others ON %s;', p.relation, p.relation)
-    FROM plane AS p JOIN pg_policy AS y ON y.polrelid = p.relation AND y.polpermissive AND y.polname NOT IN ('splitplane_read', 'splitplane_others')
+    FROM plane AS p JOIN pg_policy AS y ON y.polrelid = p.relation AND y.polpermissive AND y.polname <> ALL (splitplane._policy_names())
     WHERE NOT p.shared AND NOT p.had_row_security AND y.polroles <> ARRAY[to_regrole('splitplane_reader')::oid]
       AND EXISTS (SELECT FROM pg_policy AS o WHERE o.polrelid = p.relation AND o.polname = 'splitplane_others')
     UNION ALL
     SELECT 'info', p.relation::text,
            format('Its own restrictive policy %I binds splitplane_reader too: answers may hold fewer rows, and queries fail if it needs what the reader lacks.', y.polname),
            format('ALTER POLICY %I ON %s TO %s;', y.polname, p.relation, 'application_role')
-    FROM plane AS p JOIN pg_policy AS y ON y.polrelid = p.relation AND NOT y.polpermissive AND y.polname <> 'splitplane_scope'
+    FROM plane AS p JOIN pg_policy AS y ON y.polrelid = p.relation AND NOT y.polpermissive AND y.polname <> ALL (splitplane._policy_names())
     WHERE y.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid]
     UNION ALL
     SELECT 'warning', p.relation::text,
@@ -125,9 +138,7 @@ AS $$
     UNION ALL
     -- The equality of the type itself, or of what it stands in for: text for varchar, anyenum for enums.
     SELECT 'warning', s.relation::text,
-           format('Scope column %I has type %s, %s.', s.column_name, format_type(s.base, -1),
-                  CASE WHEN q.leakproof THEN 'which the planner cannot merge with the plane''s condition'
-                       ELSE 'whose equality is not leakproof: indexes and statistics are not used under row-level security' END),
+           format('Scope column %I has type %s, whose equality is not leakproof: estimates do not see which tenants have many rows.', s.column_name, format_type(s.base, -1)),
            format('SELECT splitplane.unprotect(%1$L); ALTER TABLE %1$s ALTER COLUMN %2$I TYPE %3$s; %4$s', s.relation, s.column_name,
                   CASE WHEN s.base = 'numeric'::regtype THEN 'bigint' ELSE 'text' END, splitplane._register_again(s.relation))
     FROM scope_columns AS s
@@ -138,7 +149,7 @@ AS $$
         WHERE o.oprname = '=' AND o.oprnamespace = 'pg_catalog'::regnamespace AND o.oprleft = o.oprright
           AND o.oprleft = CASE WHEN s.base = 'varchar'::regtype THEN 'text'::regtype WHEN t.typtype = 'e' THEN 'anyenum'::regtype ELSE s.base END
     ) AS q ON true
-    WHERE q.leakproof IS NOT TRUE OR s.base NOT IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'text'::regtype, 'varchar'::regtype, 'uuid'::regtype)
+    WHERE q.leakproof IS NOT TRUE
     UNION ALL
     SELECT 'warning', p.relation::text,
            'It has become a partition: reading the partitioned table above it passes by its policies.', format('SELECT splitplane.unprotect(%L);', p.relation)

@@ -27,3 +27,16 @@ BEGIN
     END LOOP;
 END
 $privileges$;
+
+-- What an earlier installation in this database left to the reader, before anybody builds on it.
+DO $left_behind$
+DECLARE
+    found record;
+BEGIN
+    FOR found IN SELECT l.relation, l.is_open, l.remedy FROM splitplane._left_behind() AS l ORDER BY l.relation::text LOOP
+        RAISE WARNING 'splitplane_reader may read %, which is not in the plane%', found.relation,
+            CASE WHEN found.is_open THEN ', and nothing hides rows of other tenants from it' ELSE '' END
+            USING HINT = pg_catalog.format('An earlier installation left this behind. If the table is not to be protected again: %s', found.remedy);
+    END LOOP;
+END
+$left_behind$;

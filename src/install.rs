@@ -1,7 +1,7 @@
 //! What happens when the library is loaded, and the SQL that CREATE EXTENSION runs.
 
 use crate::error::{Refusal, State};
-use crate::pgx::{catch, definers, server};
+use crate::pgx::{catch, claims_slots, definers, server};
 use crate::{settings, shared, tripwire};
 use pgrx::prelude::*;
 
@@ -22,6 +22,7 @@ pub extern "C-unwind" fn _PG_init() {
     definers::init();
     settings::init();
     shared::init();
+    claims_slots::init();
 }
 
 extension_sql_file!("../sql/10_schema.sql", name = "schema", bootstrap);

@@ -114,7 +114,7 @@ class Bench:
         with self.admin(DATABASE) as dba:
             if combination.has("row_security"):
                 for relation in PLANE:
-                    dba.execute(f"DROP POLICY splitplane_scope ON public.{relation}")
+                    dba.execute(f"DROP POLICY \"!splitplane_scope\" ON public.{relation}")
                     dba.execute(f"ALTER TABLE public.{relation} DISABLE ROW LEVEL SECURITY")
             said = dba.execute("SELECT finding FROM splitplane.doctor() WHERE object = 'splitplane.ablate' AND severity = 'warning'").fetchone()
         found = set() if said is None else set(re.findall(r"\w+", said[0].rsplit("off now:", 1)[1])) - {"none"}

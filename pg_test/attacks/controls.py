@@ -125,8 +125,8 @@ def fingerprint_sees(suite) -> list[str]:
 
 # What a DBA might do to the fences: (what is then so, the statement, the statement that undoes it besides protecting again).
 BREACHES = (
-    ("the policy is dropped", "DROP POLICY splitplane_scope ON public.orders", ""),
-    ("the policy lets every row pass", "ALTER POLICY splitplane_scope ON public.orders USING (true)", ""),
+    ("the policy is dropped", "DROP POLICY \"!splitplane_scope\" ON public.orders", ""),
+    ("the policy lets every row pass", "ALTER POLICY \"!splitplane_scope\" ON public.orders USING (true)", ""),
     ("row-level security is off", "ALTER TABLE public.orders DISABLE ROW LEVEL SECURITY", "ALTER TABLE public.orders ENABLE ROW LEVEL SECURITY"),
     ("the reader bypasses row-level security", "ALTER ROLE splitplane_reader BYPASSRLS", "ALTER ROLE splitplane_reader NOBYPASSRLS"),
     ("the reader owns a table", "ALTER TABLE public.orders OWNER TO splitplane_reader", "ALTER TABLE public.orders OWNER TO postgres"),

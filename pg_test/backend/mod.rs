@@ -13,9 +13,9 @@
 )]
 
 mod allowlist;
-mod among;
 mod confinement;
 mod definers;
+mod in_scope;
 mod ledger;
 mod parameters;
 mod planted;

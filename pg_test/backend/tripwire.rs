@@ -11,7 +11,8 @@ mod tests {
     use crate::tripwire;
     use pgrx::prelude::*;
 
-    const NO_POLICY: &str = "DROP POLICY splitplane_scope ON public.orders";
+    const NO_POLICY: &str =
+        "DROP POLICY \"!splitplane_scope\" ON public.orders; DROP POLICY splitplane_closed ON public.orders";
     const PLANT: &str =
         "INSERT INTO public.orders SELECT -2147483648, 1, -n, 'planted', 0 FROM generate_series(1, 3) AS n;
                          SELECT splitplane.arm_tripwire('public.orders')";

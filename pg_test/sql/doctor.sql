@@ -63,18 +63,18 @@ SELECT splitplane.protect('public.customers', '{"tenant_id": "tenant"}', columns
 :findings;
 
 \echo -- the policy is dropped, altered, or switched off
-DROP POLICY splitplane_scope ON public.orders;
+DROP POLICY "!splitplane_scope" ON public.orders;
 :findings;
 :asked;
 SELECT fix FROM splitplane.doctor() \gexec
 :findings;
 :asked;
-ALTER POLICY splitplane_scope ON public.orders USING (true);
+ALTER POLICY "!splitplane_scope" ON public.orders USING (true);
 :findings;
 :asked;
 SELECT fix FROM splitplane.doctor() \gexec
 :asked;
-ALTER POLICY splitplane_scope ON public.orders TO reporting;
+ALTER POLICY "!splitplane_scope" ON public.orders TO reporting;
 :findings;
 :asked;
 SELECT fix FROM splitplane.doctor() \gexec

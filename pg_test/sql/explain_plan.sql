@@ -1,5 +1,5 @@
 -- The plane's plan is the plan of the hand-written query: same nodes, same index conditions, same estimates, plus one
--- One-Time Filter. Few enough rows that ANALYZE reads them all and estimates are the same in every run.
+-- filter that costs nothing. Few enough rows that ANALYZE reads them all and estimates are the same in every run.
 SET client_min_messages = warning;
 CREATE TABLE public.sales (tenant_id int NOT NULL, sale_id int NOT NULL, store_id int NOT NULL, amount int NOT NULL, PRIMARY KEY (tenant_id, sale_id));
 INSERT INTO public.sales SELECT 1 + i % 50, i, 1 + i % 7, i % 100 FROM generate_series(1, 20000) i;

@@ -45,7 +45,7 @@ SELECT relation, columns, private_columns FROM splitplane.relations WHERE privat
 -- doctor's statements keep them private.
 \c - postgres
 SET client_min_messages = warning;
-ALTER POLICY splitplane_scope ON public.customers USING (true);
+ALTER POLICY "!splitplane_scope" ON public.customers USING (true);
 SELECT fix FROM splitplane.doctor();
 SELECT fix FROM splitplane.doctor() \gexec
 SELECT columns, private_columns FROM splitplane.relations WHERE relation = 'public.customers'::regclass;

@@ -35,14 +35,14 @@ SELECT * FROM splitplane._selftest_run('42', '', '', 'SELECT 1');
 SET client_min_messages = warning;
 
 \echo -- a policy is dropped
-DROP POLICY splitplane_scope ON public.orders;
+DROP POLICY "!splitplane_scope" ON public.orders;
 :unhappy;
 SELECT fix FROM splitplane.doctor() WHERE severity = 'critical' \gexec
 :summary;
 
 \echo -- the same, and the doctor is blind: the proof refuses, and that is no pass
 BEGIN;
-DROP POLICY splitplane_scope ON public.orders;
+DROP POLICY "!splitplane_scope" ON public.orders;
 CREATE OR REPLACE FUNCTION splitplane._critical_finding() RETURNS text LANGUAGE sql SET search_path = pg_catalog, pg_temp AS 'SELECT NULL::text';
 CREATE OR REPLACE FUNCTION splitplane._critical_findings(suspects regclass[] DEFAULT NULL) RETURNS TABLE (object text, finding text, fix text)
     LANGUAGE sql SET search_path = pg_catalog, pg_temp AS 'SELECT ''''::text, '''', '''' WHERE false';

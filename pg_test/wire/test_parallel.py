@@ -6,7 +6,9 @@ rows without an error.
 
 import re
 import threading
+import time
 
+import psycopg
 import pytest
 
 from harness import Wire
@@ -23,6 +25,7 @@ SELECT splitplane.protect('narrow_facts', '{{"tenant_id": "tenant", "store_id": 
 SELECT splitplane.admit('brand-a', claims => '{{"stores": [0, 2, 5]}}');
 SELECT splitplane.admit('brand-b', claims => '{{"stores": [6]}}');
 SELECT splitplane.admit('brand-c', claims => '{{"stores": []}}');
+SELECT splitplane.admit('brand-a', 'manager', claims => jsonb_build_object('stores', (SELECT jsonb_agg(n) FROM generate_series(0, 5000) n WHERE n NOT IN (1, 4))));
 """
 STORES = {"brand-a": [0, 2, 5], "brand-b": [6], "brand-c": []}
 QUERIES = {
@@ -32,6 +35,8 @@ QUERIES = {
     "join": "SELECT count(*) FROM {0} AS a JOIN (SELECT DISTINCT store_id, amount FROM {0} WHERE amount < 20) AS b USING (store_id, amount)",
     "window": "SELECT sum(r) FROM (SELECT rank() OVER (PARTITION BY store_id ORDER BY amount) AS r FROM {} WHERE amount < 50) AS t",
     "sublink": "SELECT count(*) FROM {0} WHERE amount IN (SELECT max(amount) FROM {0} GROUP BY store_id)",
+    "arms": "SELECT count(*), sum(n) FROM (SELECT amount AS n FROM {0} UNION ALL SELECT store_id FROM {0}) AS t",
+    "scalar": "SELECT count(*) FROM {0} WHERE amount > (SELECT avg(amount) FROM {0})",
 }
 
 
@@ -74,6 +79,64 @@ def test_parallel_answers_equal_the_hand_written_ones(wide, table, shape):
     with wide.session() as session:
         for tenant in STORES:
             assert session.ask(query, tenant)["rows"] == expected(wide, table, QUERIES[shape], tenant), tenant
+
+
+def plan_run(wide, query, tenant="brand-a", **signing):
+    """The rows of a call and, from auto_explain's log, the plan that gave them."""
+    log = len(wide.cluster.log_text())
+    with wide.session() as session:
+        rows = session.ask(query, tenant, **signing)["rows"]
+    plans = [entry for entry in wide.cluster.log_text()[log:].split("Query Text: ") if entry.startswith("WITH ")]
+    assert len(plans) == 1, plans
+    return rows, plans[0]
+
+
+@pytest.mark.parametrize("shape", ["arms", "scalar"])
+def test_workers_take_part_in_arms_and_sub_selects(wide, shape):
+    """A fence with a sub-select of its own would leave these to the leader."""
+    _, plan = plan_run(wide, QUERIES[shape].format("narrow_facts"))
+    assert plan.count("InitPlan") == (shape == "scalar"), plan
+    launched = [int(number) for number in re.findall(r"Workers Launched: (\d+)", plan)]
+    assert launched and min(launched) > 0, plan
+
+
+def test_claims_that_do_not_fit_run_without_workers(wide):
+    """Workers would find no claims, and their fences no rows; the call runs in one process, and its answer is right."""
+    rows, plan = plan_run(wide, QUERIES["count"].format("narrow_facts"), business="manager")
+    assert rows == [list(wide.run("SELECT count(*), sum(amount) FROM narrow_facts WHERE tenant_id = 'brand-a' AND store_id NOT IN (1, 4)"))]
+    assert "Workers" not in plan, plan
+    # The control: the same tenant's short claims.
+    assert "Workers Launched" in plan_run(wide, QUERIES["count"].format("narrow_facts"))[1]
+
+
+def test_a_backend_that_ends_in_a_call_leaves_no_claims(wide):
+    """Whoever gets its place finds none: the reader's own parallel statements see no row, also in their workers."""
+    def rows_of_the_reader():
+        with wide.admin() as admin:
+            admin.execute("SET force_parallel_mode = on; SET ROLE splitplane_reader")
+            return admin.execute("SELECT count(*) FROM facts").fetchone()[0]
+
+    for _ in range(5):
+        with wide.session() as session:
+            pid = session.connection.info.backend_pid
+            ended = []
+
+            def work(session=session, ended=ended):
+                try:
+                    session.ask("SELECT count(*) FROM facts AS a, facts AS b, facts AS c")
+                except psycopg.OperationalError as error:
+                    ended.append(error)
+
+            thread = threading.Thread(target=work)
+            thread.start()
+            for _ in range(100):
+                time.sleep(0.02)
+                if wide.run("SELECT count(*) FROM pg_stat_activity WHERE leader_pid = %s", pid)[0]:
+                    break
+            wide.run("SELECT pg_terminate_backend(%s)", pid)
+            thread.join()
+        assert ended
+        assert [rows_of_the_reader() for _ in range(4)] == [0] * 4
 
 
 @pytest.mark.parametrize("table", ["facts", "narrow_facts"])

@@ -3,6 +3,7 @@
 
 use super::allowlist;
 use super::plane::{AllowedFunction, Plane, PlaneColumn, PlaneRelation, PolicyFunctions, ScopeBinding};
+use super::version;
 use crate::ablation::{self, Switch};
 use crate::error::{Refusal, StageResult, State};
 use crate::pgx::invalidation;
@@ -31,9 +32,7 @@ const WATCHED_SQL: &str = "SELECT relation::pg_catalog.oid::pg_catalog.text FROM
      SELECT 'splitplane.relations'::pg_catalog.regclass::pg_catalog.oid::pg_catalog.text UNION ALL \
      SELECT 'splitplane.allowed_functions'::pg_catalog.regclass::pg_catalog.oid::pg_catalog.text";
 
-const POLICY_SQL: &str = "SELECT 'splitplane.claim(text)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
-     'splitplane.claim_list(text)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
-     'splitplane.among(anyelement,anyarray)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
+const POLICY_SQL: &str = "SELECT 'splitplane.in_scope(anyelement,text)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
      'splitplane.bounded(anyelement,integer)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
      'splitplane.counted(anyelement,integer)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text";
 
@@ -62,6 +61,9 @@ fn watch() -> StageResult<()> {
 }
 
 fn load() -> StageResult<Rc<Plane>> {
+    if let Some((finding, _)) = version::problem()? {
+        return Err(Refusal::new(State::Unsafe, format!("{} Run ALTER EXTENSION splitplane UPDATE", finding)));
+    }
     if !ablation::is_off(Switch::RowSecurity)
         && let Some(finding) = first_text(&FINDING.with(|lookup| lookup.rows(&[]))?)
     {
@@ -165,16 +167,10 @@ fn allowed() -> StageResult<Vec<AllowedFunction>> {
 
 fn policy() -> StageResult<PolicyFunctions> {
     let rows = POLICY.with(|lookup| lookup.rows(&[]))?;
-    let Some([claim, claim_list, among, bounded, counted]) = rows.first().map(Vec::as_slice) else {
+    let Some([in_scope, bounded, counted]) = rows.first().map(Vec::as_slice) else {
         return Err(unreadable());
     };
-    Ok(PolicyFunctions {
-        claim: oid(Some(claim))?,
-        claim_list: oid(Some(claim_list))?,
-        among: oid(Some(among))?,
-        bounded: oid(Some(bounded))?,
-        counted: oid(Some(counted))?,
-    })
+    Ok(PolicyFunctions { in_scope: oid(Some(in_scope))?, bounded: oid(Some(bounded))?, counted: oid(Some(counted))? })
 }
 
 pub(super) fn unreadable() -> Refusal {
@@ -186,7 +182,7 @@ fn tripwires() -> StageResult<String> {
     Ok(first_text(&TRIPWIRES.with(|lookup| lookup.rows(&[]))?).unwrap_or_default())
 }
 
-fn first_text(rows: &[Vec<Option<String>>]) -> Option<String> {
+pub(super) fn first_text(rows: &[Vec<Option<String>>]) -> Option<String> {
     rows.first().and_then(|row| row.first().cloned()).flatten()
 }
 

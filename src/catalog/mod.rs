@@ -10,5 +10,6 @@ pub mod plane;
 pub mod questions;
 pub mod register;
 pub mod requirements;
+mod version;
 
 pub use load::current as current_plane;

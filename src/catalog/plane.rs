@@ -85,12 +85,8 @@ pub struct Builtins {
 /// The extension's own functions that the proof looks for.
 #[derive(Debug, Clone, Copy)]
 pub struct PolicyFunctions {
-    /// `splitplane.claim`.
-    pub claim: Oid,
-    /// `splitplane.claim_list`.
-    pub claim_list: Oid,
-    /// `splitplane.among`.
-    pub among: Oid,
+    /// `splitplane.in_scope`.
+    pub in_scope: Oid,
     /// `splitplane.bounded`, in no policy: the guard puts it around arguments.
     pub bounded: Oid,
     /// `splitplane.counted`, likewise.

@@ -1,5 +1,6 @@
 //! What the server must be for the fences to hold.
 
+use super::version;
 use crate::error::{Refusal, SHUT_MESSAGE, StageResult, State};
 use crate::model::Provider;
 use crate::model::endpoint::Endpoint;
@@ -24,9 +25,10 @@ pub struct ServerProblem {
     pub fix: &'static str,
 }
 
-/// Everything that is wrong with the server now.
+/// Everything that is wrong with the server, and with what is installed in this database.
 pub fn problems() -> Vec<ServerProblem> {
     let mut found = server_problems();
+    found.extend(version_problem());
     found.extend(model_problems());
     #[cfg(feature = "ablation")]
     found.push(crate::ablation::problem());
@@ -84,6 +86,16 @@ fn server_problems() -> Vec<ServerProblem> {
         });
     }
     found
+}
+
+fn version_problem() -> Option<ServerProblem> {
+    let problem = |finding, fix| ServerProblem { severity: "critical", object: "extension splitplane", finding, fix };
+    match version::problem() {
+        Ok(found) => found.map(|(finding, fix)| problem(finding, fix)),
+        Err(refusal) => {
+            Some(problem(format!("Its version cannot be read: {}.", refusal.message), "-- see the server log"))
+        }
+    }
 }
 
 /// What is configured about models and deserves a second look. None of it breaks isolation: layer 3 confines whatever a

@@ -2,9 +2,8 @@
 
 use crate::ablation::{self, Switch};
 use crate::catalog::plane::{Plane, ScopeBinding};
-use crate::error::{Refusal, StageResult};
-use crate::pgx::query::{QueryView, SecurityCondition};
-use crate::pgx::values;
+use crate::error::{Refusal, StageResult, State};
+use crate::pgx::query::{QueryView, ScopeCall};
 use crate::plane::Fence;
 
 /// The top level is `WITH <our fences> SELECT ..`, each fence exactly one scan of its table under its scope.
@@ -25,8 +24,8 @@ pub(super) fn prove_fences(query: QueryView<'_>, fences: &[Fence]) -> StageResul
     Ok(())
 }
 
-/// After rewriting: still one plain SELECT, and on each protected table a row-level security condition for every scope
-/// column, comparing it with its claim.
+/// After rewriting: still one plain SELECT, and on each protected table the first row-level security condition, which
+/// PostgreSQL evaluates before any other, is the one that binds every scope column to its claim.
 pub(super) fn prove_row_security(query: QueryView<'_>, fences: &[Fence], plane: &Plane) -> StageResult<()> {
     if ablation::is_off(Switch::Proof) {
         return Ok(());
@@ -36,30 +35,47 @@ pub(super) fn prove_row_security(query: QueryView<'_>, fences: &[Fence], plane: 
     }
     let protected = fences.iter().any(|fence| !fence.relation.is_shared);
     if protected && !query.has_row_security() {
-        return Err(Refusal::proof("row-level security was not applied"));
+        return Err(unfenced("row-level security was not applied"));
     }
     let expressions = query.expressions();
     if expressions.len() != fences.len() {
         return Err(Refusal::proof("rewriting changed the number of common table expressions"));
     }
-    for ((_, expression), fence) in expressions.iter().zip(fences) {
-        let conditions = expression.map(QueryView::security_conditions).unwrap_or_default();
-        let covered = |binding: &ScopeBinding| conditions.iter().any(|condition| covers(condition, binding, plane));
-        if !fence.relation.scope.iter().all(covered) {
-            return Err(Refusal::proof(format!("row-level security does not cover {}", fence.relation.name)));
+    for ((_, expression), fence) in expressions.iter().zip(fences).filter(|(_, fence)| !fence.relation.is_shared) {
+        let scope = &fence.relation.scope;
+        let first = expression.map(QueryView::first_security_condition).unwrap_or_default();
+        let is_bound =
+            |binding: &ScopeBinding| first.iter().flatten().any(|condition| binds(condition, binding, plane));
+        if first.len() != scope.len() || !scope.iter().all(is_bound) {
+            return Err(unfenced(&format!(
+                "row-level security does not begin with the scope of {}",
+                fence.relation.name
+            )));
         }
     }
     Ok(())
 }
 
-fn covers(condition: &SecurityCondition, binding: &ScopeBinding, plane: &Plane) -> bool {
-    let (top, claim) = if binding.is_list() {
-        (Some(plane.policy.among), plane.policy.claim_list)
-    } else {
-        (values::equality_operator(binding.base_type), plane.policy.claim)
-    };
-    top.is_some()
-        && condition.top == top
-        && matches!(&condition.compared, Some((attribute, (function, name)))
-            if *attribute == binding.column.attribute && *function == claim && *name == binding.claim)
+/// The policies that close a table while its fence is missing say nothing that was not just proved.
+pub(super) fn drop_proved_conditions(query: QueryView<'_>) {
+    query.expressions().into_iter().filter_map(|(_, expression)| expression).for_each(|expression| {
+        expression.drop_presence_conditions(SCOPE_POLICY);
+    });
+}
+
+/// The policy that `protect` makes for the scope.
+const SCOPE_POLICY: &str = "!splitplane_scope";
+
+fn unfenced(reason: &str) -> Refusal {
+    Refusal::new(
+        State::Unsafe,
+        "row-level security of a plane relation is not as splitplane made it: splitplane.doctor() says what to do",
+    )
+    .with_detail(reason)
+}
+
+fn binds(condition: &ScopeCall, binding: &ScopeBinding, plane: &Plane) -> bool {
+    condition.function == plane.policy.in_scope
+        && condition.attribute == binding.column.attribute
+        && condition.claim == binding.claim
 }

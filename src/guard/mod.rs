@@ -62,6 +62,7 @@ pub fn prove<'c>(analysed: Analysed<'c>, fences: &[Fence], plane: &Plane) -> Sta
     facts.is_aggregate = analysed.query().answer_aggregates();
     let rewritten = analysed.rewrite()?;
     fences::prove_row_security(rewritten.query(), fences, plane)?;
+    fences::drop_proved_conditions(rewritten.query());
     facts.relations = fences.iter().map(|fence| fence.relation.name.clone()).collect();
     facts.relations.dedup();
     Ok(Proven { rewritten, facts })

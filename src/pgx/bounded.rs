@@ -3,10 +3,10 @@
 //! It also heeds a cancel, so that many calls in one expression cannot add up beyond the deadline. Its sister
 //! `splitplane.counted(value, most)` looks at how often it was called, for aggregates that sort at their end.
 
-use super::among::version_1;
 use super::catch::raise;
 use super::query::QueryNode;
 use super::values;
+use super::version_1::version_1;
 use crate::error::{Refusal, State};
 use pgrx::{FromDatum, pg_guard, pg_sys};
 

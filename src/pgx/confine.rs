@@ -49,8 +49,9 @@ pub fn confine<T>(
     stack::map()?;
     let outside = Outside::enter();
     let clock = Deadline::start(plan.deadline, plan.growth);
+    let reach_workers = held.reach_workers;
     let result = catch(|| {
-        set_up(plan);
+        set_up(plan, reach_workers);
         let confinement = Confinement { section: PhantomData };
         body(&confinement)
     });
@@ -113,9 +114,13 @@ impl Outside {
     }
 }
 
-fn set_up(plan: &ConfinementPlan) {
+fn set_up(plan: &ConfinementPlan, reach_workers: bool) {
     for (name, value) in &plan.settings {
         pin(name, value);
+    }
+    if !reach_workers {
+        // A worker's fences would let no row through.
+        pin(c"max_parallel_workers_per_gather", c"0");
     }
     // SAFETY: inside the internal subtransaction, whose end restores the flag.
     unsafe { pg_sys::XactReadOnly = true };
@@ -131,12 +136,12 @@ fn set_up(plan: &ConfinementPlan) {
     unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
 }
 
-fn pin(name: &CStr, value: &CString) {
+fn pin(name: &CStr, value: &CStr) {
     // SAFETY: the name is a constant; the value read back is copied by comparison only.
     let current = unsafe { pg_sys::GetConfigOption(name.as_ptr(), true, false) };
     if !current.is_null() {
         // SAFETY: GetConfigOption gives a NUL-terminated string that is valid until the next call.
-        if unsafe { CStr::from_ptr(current) } == value.as_c_str() {
+        if unsafe { CStr::from_ptr(current) } == value {
             return;
         }
     }

@@ -3,10 +3,10 @@
 //! Arguments are measured before they are unpacked, and whatever goes wrong below (refusal, PostgreSQL ERROR, panic)
 //! leaves through `raise`, so that no DETAIL, HINT, CONTEXT or backtrace crosses to the caller.
 
-use super::among::version_1;
 use super::catch::{catch, raise};
 use super::confine::from_server;
 use super::run::TupleRows;
+use super::version_1::version_1;
 use crate::api::{self, Request};
 use crate::error::{Refusal, StageResult, State};
 use crate::settings;

@@ -30,11 +30,10 @@ impl Parameters {
         if let Some(number) = self.known(type_oid, Some(&text)) {
             return Ok(number);
         }
-        let value =
-            CString::new(text.as_str()).map_err(|_| Refusal::new(State::Argument, "a claim holds a zero byte"))?;
-        let (function, parameter) = input(type_oid);
-        // SAFETY: the type's own input function on a NUL-terminated text; the value lives in the section's memory.
-        let datum = unsafe { pg_sys::OidInputFunctionCall(function, value.as_ptr().cast_mut(), parameter, -1) };
+        if text.contains('\0') {
+            return Err(Refusal::new(State::Argument, "a claim holds a zero byte"));
+        }
+        let datum = from_text(type_oid, &text);
         self.values.push(Parameter { type_oid, value: Some((datum, text)) });
         Ok(self.values.len())
     }
@@ -141,6 +140,42 @@ fn input(type_oid: pg_sys::Oid) -> (pg_sys::Oid, pg_sys::Oid) {
     // SAFETY: two valid places to write to.
     unsafe { pg_sys::getTypeInputInfo(type_oid, &raw mut function, &raw mut parameter) };
     (function, parameter)
+}
+
+/// A value of a type as its input function reads it, in the current memory context; a text that it does not accept is
+/// PostgreSQL's own error, of class 22. There is no zero byte in the text.
+pub(super) fn from_text(type_oid: pg_sys::Oid, text: &str) -> pg_sys::Datum {
+    let text = CString::new(text).unwrap_or_default();
+    let (function, parameter) = input(type_oid);
+    // SAFETY: the type's own input function on a NUL-terminated text.
+    unsafe { pg_sys::OidInputFunctionCall(function, text.as_ptr().cast_mut(), parameter, -1) }
+}
+
+/// Whether a type is an enum.
+pub fn is_enum(type_oid: pg_sys::Oid) -> bool {
+    // SAFETY: a catalog look-up.
+    unsafe { pg_sys::type_is_enum(type_oid) }
+}
+
+/// The function `name` of one argument in a schema.
+pub(super) fn function_named(schema: pg_sys::Oid, name: &CStr, argument: pg_sys::Oid) -> Option<pg_sys::Oid> {
+    let cache = i32::try_from(pg_sys::SysCacheIdentifier::PROCNAMEARGSNSP).unwrap_or(-1);
+    // SAFETY: a look-up by the three keys of that cache; the vector lives until it is over.
+    unsafe {
+        let arguments = pg_sys::buildoidvector(&raw const argument, 1);
+        let row = pg_sys::SearchSysCache3(
+            cache,
+            pg_sys::Datum::from(name.as_ptr()),
+            pg_sys::Datum::from(arguments),
+            pg_sys::Datum::from(schema),
+        );
+        if row.is_null() {
+            return None;
+        }
+        let function = (*pg_sys::GETSTRUCT(row).cast::<pg_sys::FormData_pg_proc>()).oid;
+        pg_sys::ReleaseSysCache(row);
+        Some(function)
+    }
 }
 
 /// A type's name as SQL spells it.

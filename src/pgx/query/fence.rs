@@ -27,29 +27,18 @@ pub struct ScanCondition {
     pub is_list: bool,
 }
 
-/// One row-level security condition, reduced to the one comparison that it must be.
-pub struct SecurityCondition {
-    /// The operator or function at its top: what compares column and claim.
-    pub top: Option<pg_sys::Oid>,
-    /// What it compares: the attribute number of a bare column, and a claim as (function, name).
-    pub compared: Option<(i16, (pg_sys::Oid, String))>,
+/// One row-level security condition that is `in_scope(column, 'claim')` and nothing else.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ScopeCall {
+    /// The function.
+    pub function: pg_sys::Oid,
+    /// Attribute number of the bare column.
+    pub attribute: i16,
+    /// Name of the claim.
+    pub claim: String,
 }
 
 impl<'t> QueryView<'t> {
-    /// The one value of a query that is `SELECT value` and nothing else.
-    fn only_value(self) -> Option<QueryNode<'t>> {
-        let query = self.query();
-        // SAFETY: a jointree is a FromExpr of the same tree.
-        let from = unsafe { query.jointree.as_ref() }?;
-        if !self.does_nothing_else() || !query.rtable.is_null() || !from.fromlist.is_null() || !from.quals.is_null() {
-            return None;
-        }
-        match nodes(query.targetList).as_slice() {
-            [entry] => QueryNode::from_pointer(entry.cast::<pg_sys::TargetEntry>().expr.cast()),
-            _ => None,
-        }
-    }
-
     /// A plain SELECT without any clause beside its select list, FROM and WHERE.
     fn does_nothing_else(self) -> bool {
         let query = self.query();
@@ -109,11 +98,75 @@ impl<'t> QueryView<'t> {
             .then_some(entry.relid)
     }
 
-    /// The row-level security conditions on the one table of this query, each AND taken apart.
-    pub fn security_conditions(self) -> Vec<SecurityCondition> {
-        let Some(entry) = self.only_entry() else { return Vec::new() };
-        nodes(entry.securityQuals).into_iter().flat_map(conjuncts).map(security_condition).collect()
+    /// The first row-level security condition on the one table of this query, each AND taken apart; a condition that is
+    /// anything but a scope call is `None`. PostgreSQL keeps the conditions in the order in which they are evaluated.
+    pub fn first_security_condition(self) -> Vec<Option<ScopeCall>> {
+        let first = self.only_entry().and_then(|entry| nodes(entry.securityQuals).first().copied());
+        first.map(conjuncts).unwrap_or_default().into_iter().map(scope_call).collect()
     }
+
+    /// Takes out of the row-level security conditions on the one table of this query those that say no more than that
+    /// the policy `policy` is there. They are no scans: as sub-selects they would cost the plan its workers.
+    pub fn drop_presence_conditions(self, policy: &str) {
+        let Some(entry) = self.only_entry() else { return };
+        let (kept, dropped): (Vec<_>, Vec<_>) =
+            nodes(entry.securityQuals).into_iter().partition(|condition| !is_presence(*condition, entry.relid, policy));
+        if dropped.is_empty() {
+            return;
+        }
+        let list = kept.into_iter().fold(std::ptr::null_mut(), |list, condition| {
+            // SAFETY: appends a node of the tree to a list of nodes.
+            unsafe { pg_sys::lappend(list, condition.as_pointer().cast()) }
+        });
+        let place = std::ptr::from_ref(entry).cast_mut();
+        // SAFETY: the entry belongs to a tree that this backend alone holds. A fence has no sub-select of its own, and
+        // the rewriter has noted those that it added.
+        unsafe {
+            (*place).securityQuals = list;
+            (*self.as_pointer()).hasSubLinks = false;
+        }
+    }
+}
+
+/// `EXISTS (SELECT FROM pg_policy WHERE polrelid = 'relation'::regclass AND polname = 'policy')`, word for word.
+fn is_presence(node: QueryNode<'_>, relation: pg_sys::Oid, policy: &str) -> bool {
+    const POLICIES: u32 = 3256;
+    const OF_RELATION: i16 = 3;
+    const NAME: i16 = 2;
+    if node.tag() != pg_sys::NodeTag::T_SubLink {
+        return false;
+    }
+    let link = node.cast::<pg_sys::SubLink>();
+    if link.subLinkType != pg_sys::SubLinkType::EXISTS_SUBLINK {
+        return false;
+    }
+    let Some(query) = QueryNode::from_pointer(link.subselect).map(QueryView::new) else { return false };
+    if !query.does_nothing_else() || query.only_relation() != Some(pg_sys::Oid::from(POLICIES)) {
+        return false;
+    }
+    // SAFETY: a jointree is a FromExpr of the same tree.
+    let Some(from) = (unsafe { query.query().jointree.as_ref() }) else { return false };
+    let conditions = QueryNode::from_pointer(from.quals).map(conjuncts).unwrap_or_default();
+    let [of_relation, by_name] = conditions.as_slice() else { return false };
+    let compared = |condition: &QueryNode<'_>, attribute: i16, operator: u32| {
+        if condition.tag() != pg_sys::NodeTag::T_OpExpr {
+            return None;
+        }
+        let expression = condition.cast::<pg_sys::OpExpr>();
+        let arguments = nodes(expression.args);
+        let [column, value] = arguments.as_slice() else { return None };
+        let is_column = plain_column(*column) == Some(attribute) && expression.opno.to_u32() == operator;
+        unrelabelled(*value).filter(|value| is_column && value.tag() == pg_sys::NodeTag::T_Const)
+    };
+    const OID_EQUALITY: u32 = 607;
+    const NAME_EQUALITY: u32 = 93;
+    let is_relation = compared(of_relation, OF_RELATION, OID_EQUALITY).is_some_and(|value| {
+        let constant = value.cast::<pg_sys::Const>();
+        !constant.constisnull && constant.constvalue == pg_sys::Datum::from(relation)
+    });
+    let is_policy =
+        compared(by_name, NAME, NAME_EQUALITY).is_some_and(|value| value.constant_name().as_deref() == Some(policy));
+    is_relation && is_policy
 }
 
 fn conjuncts(node: QueryNode<'_>) -> Vec<QueryNode<'_>> {
@@ -185,62 +238,17 @@ fn scan_condition(node: QueryNode<'_>) -> Option<ScanCondition> {
     })
 }
 
-fn security_condition(node: QueryNode<'_>) -> SecurityCondition {
-    let (top, arguments) = match node.tag() {
-        pg_sys::NodeTag::T_OpExpr => {
-            let expression = node.cast::<pg_sys::OpExpr>();
-            (Some(expression.opno), nodes(expression.args))
-        }
-        pg_sys::NodeTag::T_FuncExpr => {
-            let call = node.cast::<pg_sys::FuncExpr>();
-            (Some(call.funcid), nodes(call.args))
-        }
-        _ => (None, Vec::new()),
-    };
-    let compared = match arguments.as_slice() {
-        [column, value] => unrelabelled(*column).and_then(plain_column).zip(claim_of(*value)),
-        _ => None,
-    };
-    SecurityCondition { top, compared }
-}
-
-/// `(SELECT claim('name'))` and nothing more, but for conversions of the type.
-fn claim_of(node: QueryNode<'_>) -> Option<(pg_sys::Oid, String)> {
-    let node = unconverted(node)?;
-    if node.tag() != pg_sys::NodeTag::T_SubLink {
+fn scope_call(node: QueryNode<'_>) -> Option<ScopeCall> {
+    if node.tag() != pg_sys::NodeTag::T_FuncExpr {
         return None;
     }
-    let link = node.cast::<pg_sys::SubLink>();
-    if link.subLinkType != pg_sys::SubLinkType::EXPR_SUBLINK {
-        return None;
-    }
-    let call = unconverted(QueryView::new(QueryNode::from_pointer(link.subselect)?).only_value()?)?;
-    if call.tag() != pg_sys::NodeTag::T_FuncExpr {
-        return None;
-    }
-    let call = call.cast::<pg_sys::FuncExpr>();
+    let call = node.cast::<pg_sys::FuncExpr>();
     match nodes(call.args).as_slice() {
-        [argument] => Some((call.funcid, argument.constant_text()?)),
+        [column, claim] => Some(ScopeCall {
+            function: call.funcid,
+            attribute: plain_column(unrelabelled(*column)?)?,
+            claim: claim.constant_text()?,
+        }),
         _ => None,
-    }
-}
-
-/// The node below conversions that make one value out of one: relabelling, through text, and either for each element.
-fn unconverted(mut node: QueryNode<'_>) -> Option<QueryNode<'_>> {
-    loop {
-        let inner = match node.tag() {
-            pg_sys::NodeTag::T_RelabelType => node.cast::<pg_sys::RelabelType>().arg,
-            pg_sys::NodeTag::T_CoerceViaIO => node.cast::<pg_sys::CoerceViaIO>().arg,
-            pg_sys::NodeTag::T_ArrayCoerceExpr => {
-                let coercion = node.cast::<pg_sys::ArrayCoerceExpr>();
-                let element = unconverted(QueryNode::from_pointer(coercion.elemexpr.cast())?)?;
-                if element.tag() != pg_sys::NodeTag::T_CaseTestExpr {
-                    return None;
-                }
-                coercion.arg
-            }
-            _ => return Some(node),
-        };
-        node = QueryNode::from_pointer(inner.cast())?;
     }
 }

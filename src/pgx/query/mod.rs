@@ -12,7 +12,7 @@ use std::ptr::NonNull;
 mod fence;
 mod view;
 
-pub use fence::{BaseScan, ScanCondition, SecurityCondition};
+pub use fence::{BaseScan, ScanCondition, ScopeCall};
 pub use view::QueryView;
 
 /// One node of an analysed tree.
@@ -167,6 +167,14 @@ impl<'t> QueryNode<'t> {
         }
         // SAFETY: the type says that the datum is a varlena text.
         unsafe { <String as pgrx::FromDatum>::from_datum(constant.constvalue, false) }
+    }
+
+    /// The value of a constant of type name.
+    pub(in crate::pgx) fn constant_name(self) -> Option<String> {
+        let constant = self.constant()?;
+        // SAFETY: the type says that the datum points at NAMEDATALEN bytes that end in a zero byte.
+        (constant.consttype == pg_sys::NAMEOID)
+            .then(|| unsafe { CStr::from_ptr(constant.constvalue.cast_mut_ptr()) }.to_string_lossy().into_owned())
     }
 
     /// The value of an integer constant.

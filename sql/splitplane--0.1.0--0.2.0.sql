@@ -1,0 +1,720 @@
+-- Written by tools/upgrade_script.py from sql/upgrades/0.1.0--0.2.0.sql and the install fragments; edit those.
+-- Whether a table's fences are as they were built must be asked before anything is changed: see the end.
+UPDATE splitplane.relations AS r
+   SET saved = r.saved || pg_catalog.jsonb_build_object('unchanged', f.fingerprint IS NOT DISTINCT FROM r.saved ->> 'fingerprint')
+  FROM splitplane._fences AS f
+ WHERE f.relation = r.relation;
+
+-- The claims of the running call, for policies and for the index condition below; NULL outside one. A parallel worker reads
+-- its leader's.
+CREATE OR REPLACE FUNCTION splitplane.claim(name text) RETURNS text
+LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'claim_wrapper';
+
+CREATE OR REPLACE FUNCTION splitplane.claim_list(name text) RETURNS text[]
+LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'claim_list_wrapper';
+
+-- The planner's view of in_scope: it costs nothing and keeps every row, since the plane's own condition on the same column
+-- has counted both already. For a type whose equality is not leakproof it gives the index condition.
+CREATE FUNCTION splitplane.in_scope_support(request internal) RETURNS internal
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'in_scope_support_wrapper';
+
+REVOKE ALL ON FUNCTION splitplane.in_scope_support(internal) FROM PUBLIC;
+
+-- The row-level security condition of a plane relation: whether the value is of the claim's. LEAKPROOF: whether it fails
+-- does not depend on the row, and PostgreSQL may put it before every other condition.
+CREATE FUNCTION splitplane.in_scope(value anyelement, claim text) RETURNS boolean
+LANGUAGE c STABLE LEAKPROOF STRICT PARALLEL SAFE COST 1 SUPPORT splitplane.in_scope_support
+AS 'MODULE_PATHNAME', 'in_scope_wrapper';
+
+REVOKE ALL ON FUNCTION splitplane.in_scope(anyelement, text) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION splitplane.in_scope(anyelement, text) TO splitplane_reader;
+
+-- The same for a shared table that had row-level security: whether a call is running.
+CREATE FUNCTION splitplane.in_call() RETURNS boolean
+LANGUAGE c STABLE LEAKPROOF STRICT PARALLEL SAFE COST 1 SUPPORT splitplane.in_scope_support
+AS 'MODULE_PATHNAME', 'in_call_wrapper';
+
+REVOKE ALL ON FUNCTION splitplane.in_call() FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION splitplane.in_call() TO splitplane_reader;
+
+-- The row-level security condition of a scope that is known to be sound: every column is of its claim's values. Domains
+-- are read as their base type; with -1, since a bare "character" would mean character(1). NULL when a column is gone.
+CREATE FUNCTION splitplane._scope_expression(relation regclass, scope jsonb) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN count(*) = count(a.attname) THEN
+        string_agg(format('splitplane.in_scope(%s, %L::text)',
+                          CASE WHEN b.base = a.atttypid THEN quote_ident(s.key) ELSE format('%I::%s', s.key, format_type(b.base, -1)) END, s.value),
+                   ' AND ' ORDER BY s.value <> 'tenant', s.key) END
+    FROM jsonb_each_text(scope) AS s
+    LEFT JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = s.key AND a.attnum > 0 AND NOT a.attisdropped
+    LEFT JOIN LATERAL (SELECT splitplane._base_type(a.atttypid)) AS b(base) ON true
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._scope_expression(regclass, jsonb) FROM PUBLIC;
+
+-- The same for a scope that is to be looked at first. tenant, business and subject are single values; any other claim is
+-- a list.
+CREATE OR REPLACE FUNCTION splitplane._scope_condition(relation regclass, scope jsonb) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    column_name text;
+    claim_name text;
+    catalog_row record;
+    base oid;
+    base_name text;
+    binds_tenant boolean := false;
+BEGIN
+    IF scope IS NULL OR jsonb_typeof(scope) <> 'object' OR scope = '{}'
+       OR EXISTS (SELECT FROM jsonb_each(scope) AS s WHERE jsonb_typeof(s.value) <> 'string') THEN
+        RAISE EXCEPTION 'scope must be a JSON object of column names and claim names, such as {"tenant_id": "tenant"}' USING ERRCODE = '22023';
+    END IF;
+    FOR column_name, claim_name IN
+        SELECT s.key, s.value FROM jsonb_each_text(scope) AS s ORDER BY s.value <> 'tenant', s.key
+    LOOP
+        SELECT a.atttypid, a.attnotnull, a.attcollation INTO catalog_row
+          FROM pg_attribute AS a
+         WHERE a.attrelid = relation AND a.attname = column_name AND a.attnum > 0 AND NOT a.attisdropped;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'column "%" of % does not exist', column_name, relation USING ERRCODE = '42703';
+        END IF;
+        PERFORM splitplane._check_claim(claim_name);
+        base := splitplane._base_type(catalog_row.atttypid);
+        base_name := format_type(base, -1);
+        -- Under such a collation 'brand-a' equals 'BRAND-A'.
+        IF EXISTS (SELECT FROM pg_collation AS c WHERE c.oid = catalog_row.attcollation AND NOT c.collisdeterministic) THEN
+            RAISE EXCEPTION 'column "%" of % has a nondeterministic collation, under which different tenants may compare equal', column_name, relation
+                USING ERRCODE = '0A000';
+        END IF;
+        IF base NOT IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'text'::regtype, 'varchar'::regtype, 'uuid'::regtype) THEN
+            IF claim_name NOT IN ('tenant', 'business', 'subject') THEN
+                RAISE EXCEPTION 'column "%" of % has type %: a list claim needs smallint, integer, bigint, text, character varying or uuid',
+                    column_name, relation, base_name USING ERRCODE = '0A000';
+            END IF;
+            -- Only types in which no two claims become one value: name cuts at 63 bytes, real and money round, "char" keeps one byte.
+            IF base NOT IN ('numeric'::regtype, 'bpchar'::regtype, 'date'::regtype)
+               AND NOT EXISTS (SELECT FROM pg_type AS t WHERE t.oid = base AND t.typtype = 'e') THEN
+                RAISE EXCEPTION 'column "%" of % has type %, which cannot carry a scope', column_name, relation, base_name
+                    USING ERRCODE = '0A000', HINT = 'Scope columns are smallint, integer, bigint, text, character varying, character(n), date or uuid; numeric and enums work, but are estimated worse.';
+            END IF;
+            IF base NOT IN ('bpchar'::regtype, 'date'::regtype) THEN
+                RAISE WARNING 'column "%" of % has type %, whose equality is not leakproof: estimates do not see which tenants have many rows',
+                    column_name, relation, base_name;
+            END IF;
+        END IF;
+        IF claim_name = 'tenant' THEN
+            binds_tenant := true;
+            IF NOT catalog_row.attnotnull THEN
+                RAISE WARNING 'tenant column "%" of % may be NULL: such rows belong to no tenant and are never seen', column_name, relation;
+            END IF;
+        END IF;
+    END LOOP;
+    IF NOT binds_tenant THEN
+        RAISE EXCEPTION 'scope of % binds no column to claim "tenant"', relation
+            USING ERRCODE = '22023', HINT = 'For a table that is the same for every tenant, use splitplane.share.';
+    END IF;
+    RETURN splitplane._scope_expression(relation, scope);
+END
+$$;
+
+-- protect, share and unprotect: the fences around the plane's relations.
+
+-- The policies that splitplane makes. PostgreSQL evaluates restrictive policies in the order of their names, so that of the
+-- scope has one that stands before ordinary names. The last is that of versions before 0.2.0.
+CREATE FUNCTION splitplane._policy_names() RETURNS name[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT ARRAY['!splitplane_scope', 'splitplane_closed', 'splitplane_read', 'splitplane_others', 'splitplane_scope']::name[]
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._policy_names() FROM PUBLIC;
+
+-- One number for everything that fences a relation: owner, row-level security, grants, scope policy, and the names, types
+-- and grants of its columns. As long as it is what it was when the relation was registered, nothing needs to be looked at
+-- more closely, which keeps the check of every new backend cheap. It also changes for harmless reasons, and after a restore.
+CREATE OR REPLACE VIEW splitplane._fences AS
+    SELECT r.relation, r.saved,
+           pg_catalog.hash_record_extended(ROW(c.relowner, c.relrowsecurity, c.relacl, r.shared, r.scope, r.columns, a.columns_hash,
+               p.polpermissive, p.polcmd, p.polroles, pg_catalog.hashtextextended(p.polqual::text, 0), p.polwithcheck IS NULL), 0)::text AS fingerprint
+    FROM splitplane.relations AS r
+    JOIN pg_catalog.pg_class AS c ON c.oid = r.relation
+    LEFT JOIN pg_catalog.pg_policy AS p ON p.polrelid = r.relation AND p.polname = '!splitplane_scope'
+    CROSS JOIN LATERAL (
+        SELECT pg_catalog.sum(pg_catalog.hash_record_extended(ROW(a.attname, a.attnum, a.atttypid, a.atttypmod, a.attcollation, a.attisdropped, a.attacl),
+                                                                -- As seed, so that columns that swap names do not add up to the same.
+                                                                a.attnum)) AS columns_hash
+        FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = r.relation
+    ) AS a;
+
+-- Restrictive policies that are not ours: they bind everybody as soon as row-level security is on.
+CREATE OR REPLACE FUNCTION splitplane._other_restrictions(relation regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT string_agg(quote_ident(p.polname), ', ' ORDER BY p.polname)
+    FROM pg_policy AS p
+    WHERE p.polrelid = relation AND NOT p.polpermissive AND p.polname <> ALL (splitplane._policy_names())
+$$;
+
+CREATE OR REPLACE FUNCTION splitplane._drop_policies(relation regclass, qualified text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    policy_name name;
+BEGIN
+    FOR policy_name IN
+        SELECT p.polname FROM pg_policy AS p WHERE p.polrelid = relation AND p.polname = ANY (splitplane._policy_names())
+    LOOP
+        EXECUTE format('DROP POLICY %I ON %s', policy_name, qualified);
+    END LOOP;
+END
+$$;
+
+-- The policies of a relation that is registered, none of them there yet. Whatever lets the reader see rows of a
+-- protected table calls a function of the extension, and goes with it.
+--   !splitplane_scope   what the reader may see; restrictive, so it holds beside every permissive policy
+--   splitplane_read     without a permissive policy nothing would be seen
+--   splitplane_closed   lets the reader see nothing while !splitplane_scope is not there: after DROP EXTENSION .. CASCADE, or
+--                       in a dump that was restored without the extension. It calls nothing of the extension's.
+--   splitplane_others   every other role goes on working as before
+CREATE FUNCTION splitplane._make_policies(relation regclass, qualified text, shared boolean, condition text, had_row_security boolean) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT shared OR had_row_security THEN
+        EXECUTE format('CREATE POLICY splitplane_read ON %s AS PERMISSIVE FOR SELECT TO splitplane_reader USING (%s)', qualified,
+                       CASE WHEN shared THEN 'splitplane.in_call()' ELSE condition END);
+    END IF;
+    IF NOT shared THEN
+        EXECUTE format('CREATE POLICY "!splitplane_scope" ON %s AS RESTRICTIVE FOR SELECT TO splitplane_reader USING (%s)', qualified, condition);
+        EXECUTE format('CREATE POLICY splitplane_closed ON %s AS RESTRICTIVE FOR ALL TO splitplane_reader USING (EXISTS (SELECT FROM pg_catalog.pg_policy AS p '
+                       'WHERE p.polrelid OPERATOR(pg_catalog.=) %L::pg_catalog.regclass AND p.polname OPERATOR(pg_catalog.=) ''!splitplane_scope''))', qualified, qualified);
+        IF NOT had_row_security THEN
+            EXECUTE format('CREATE POLICY splitplane_others ON %s AS PERMISSIVE FOR ALL TO PUBLIC USING (true) WITH CHECK (true)', qualified);
+        END IF;
+        EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', qualified);
+    END IF;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._make_policies(regclass, text, boolean, text, boolean) FROM PUBLIC;
+
+-- The policies' conditions in words, which doctor() compares with: those words outlive a dump and restore.
+CREATE FUNCTION splitplane._policy_texts(relation regclass) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT jsonb_build_object('policy', max(pg_get_expr(p.polqual, p.polrelid)) FILTER (WHERE p.polname = '!splitplane_scope'),
+                              'closed', max(pg_get_expr(p.polqual, p.polrelid)) FILTER (WHERE p.polname = 'splitplane_closed'))
+    FROM pg_policy AS p WHERE p.polrelid = relation
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._policy_texts(regclass) FROM PUBLIC;
+
+-- Registering again starts from the table as it was: nothing of an earlier registration survives, and `saved` stays true.
+-- All in one transaction under an exclusive lock, so that nobody sees the table unfenced in between.
+CREATE OR REPLACE FUNCTION splitplane._register(relation regclass, shared boolean, scope jsonb, columns text[], name text, private_columns text[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    qualified text;
+    plane_name text;
+    plane_columns text[];
+    hidden_from_models text[];
+    no_longer text;
+    condition text;
+    had_row_security boolean;
+    saved jsonb;
+    schema_name text;
+    left_behind boolean;
+    earlier text;
+BEGIN
+    -- One registration at a time: neighbours in a schema share its grant.
+    LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
+    -- A dropped table has left its registration behind; its plane name is free.
+    DELETE FROM splitplane.relations AS r WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = r.relation);
+    qualified := splitplane._lock_relation(relation, true);
+    plane_columns := splitplane._plane_columns(relation, columns);
+    hidden_from_models := splitplane._private_columns(relation, plane_columns, private_columns);
+    plane_name := splitplane._plane_name(relation, name);
+    IF NOT shared THEN
+        condition := splitplane._scope_condition(relation, scope);
+    END IF;
+    -- Said rather than kept: what is registered is what this call names, as with columns.
+    SELECT string_agg(quote_ident(p.name), ', ' ORDER BY p.name) INTO no_longer
+      FROM splitplane.relations AS r CROSS JOIN LATERAL unnest(r.private_columns) AS p(name)
+     WHERE r.relation = _register.relation AND p.name = ANY (plane_columns) AND p.name <> ALL (hidden_from_models);
+    IF no_longer IS NOT NULL THEN
+        RAISE WARNING 'private no longer in %: %', qualified, no_longer
+            USING HINT = 'Name private columns each time a table is registered.';
+    END IF;
+    IF EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = _register.relation) THEN
+        PERFORM splitplane._withdraw(relation, qualified);
+    END IF;
+
+    SELECT c.relrowsecurity, n.nspname INTO had_row_security, schema_name
+      FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = relation;
+    -- DROP EXTENSION CASCADE without unprotect leaves policies and grants behind: they are ours, not the table's own.
+    left_behind := EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = relation AND p.polname = ANY (splitplane._policy_names()));
+    IF EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = relation AND p.polname = 'splitplane_others') THEN
+        had_row_security := false;
+        EXECUTE format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY', qualified);
+    END IF;
+    IF NOT shared AND NOT had_row_security THEN
+        IF splitplane._other_restrictions(relation) IS NOT NULL THEN
+            RAISE EXCEPTION '% has restrictive policies that are not in force: %', qualified, splitplane._other_restrictions(relation)
+                USING ERRCODE = '55000',
+                      HINT = 'protect switches row-level security on, and they would begin to bind other roles. Drop them, or enable row-level security yourself first.';
+        END IF;
+        IF EXISTS (SELECT FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
+                   WHERE c.oid = relation AND g.privilege_type = 'INSERT' AND g.grantee <> c.relowner) THEN
+            RAISE NOTICE 'row-level security is switched on for %: COPY FROM works for its owner and superusers only, and pg_dump needs one of them or BYPASSRLS', qualified;
+        END IF;
+    END IF;
+    IF EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhparent = relation) THEN
+        RAISE NOTICE '% has partitions or children: its own policies and grants apply when it is read, theirs do not', qualified;
+    END IF;
+
+    saved := jsonb_build_object('schema', schema_name, 'grants', CASE WHEN left_behind THEN '[]' ELSE splitplane._reader_grants(relation, qualified) END,
+                                'all_columns', columns IS NULL, 'schema_usage', splitplane._use_schema(schema_name));
+    PERFORM splitplane._drop_policies(relation, qualified);
+    EXECUTE format('REVOKE ALL ON TABLE %s FROM splitplane_reader', qualified);
+    EXECUTE (SELECT format('GRANT SELECT (%s) ON TABLE %s TO splitplane_reader', string_agg(DISTINCT quote_ident(w.name), ', '), qualified)
+             FROM (SELECT unnest(plane_columns) UNION ALL SELECT jsonb_object_keys(CASE WHEN shared THEN '{}'::jsonb ELSE scope END)) AS w(name));
+    PERFORM splitplane._make_policies(relation, qualified, shared, condition, had_row_security);
+    IF NOT shared THEN
+        SELECT string_agg(quote_ident(p.polname), ', ' ORDER BY p.polname) INTO earlier
+          FROM pg_policy AS p
+         WHERE p.polrelid = relation AND NOT p.polpermissive AND p.polname < '!splitplane_scope'
+           AND p.polroles && ARRAY[0, 'splitplane_reader'::regrole::oid] AND p.polcmd IN ('r', '*');
+        IF earlier IS NOT NULL THEN
+            RAISE WARNING '% has restrictive policies whose names sort before splitplane''s, so ask refuses to read it: %', qualified, earlier
+                USING HINT = 'PostgreSQL evaluates policies in the order of their names. Rename them: ALTER POLICY .. RENAME TO ..; splitplane.doctor() gives the statements.';
+        END IF;
+    END IF;
+
+    INSERT INTO splitplane.relations (relation, name, shared, scope, columns, private_columns, had_row_security, saved)
+    VALUES (_register.relation, plane_name, _register.shared, CASE WHEN shared THEN '{}' ELSE _register.scope END, plane_columns, hidden_from_models,
+            had_row_security, saved);
+    UPDATE splitplane.relations AS r
+       SET saved = r.saved || splitplane._policy_texts(r.relation)
+                           || jsonb_build_object('fingerprint', f.fingerprint, 'types', splitplane._scope_types(r.relation, r.scope))
+      FROM splitplane._fences AS f
+     WHERE r.relation = _register.relation AND f.relation = r.relation;
+END
+$$;
+
+-- What an earlier installation left behind: tables outside the plane that splitplane_reader was granted, with the statement
+-- that takes it back. `is_open` when policies of ours are on it and none of them closes it: DROP EXTENSION .. CASCADE of a
+-- version before 0.2.0 took the fence and left the rest.
+CREATE FUNCTION splitplane._left_behind() RETURNS TABLE (relation regclass, is_open boolean, remedy text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT c.oid::regclass,
+           EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = c.oid AND p.polname = ANY (splitplane._policy_names()))
+               AND NOT (c.relrowsecurity AND EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = c.oid AND p.polname = 'splitplane_closed' AND NOT p.polpermissive)),
+           format('REVOKE ALL ON TABLE %I.%I FROM splitplane_reader;', n.nspname, c.relname)
+    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p') AND NOT EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = c.oid)
+      AND EXISTS (
+          SELECT FROM aclexplode(c.relacl) AS g WHERE g.grantee = to_regrole('splitplane_reader')
+          UNION ALL
+          SELECT FROM pg_attribute AS a CROSS JOIN aclexplode(a.attacl) AS g
+          WHERE a.attrelid = c.oid AND a.attacl IS NOT NULL AND NOT a.attisdropped AND g.grantee = to_regrole('splitplane_reader'))
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._left_behind() FROM PUBLIC;
+
+-- Of the relations named, or of all for NULL.
+CREATE OR REPLACE FUNCTION splitplane._critical_findings(suspects regclass[] DEFAULT NULL) RETURNS TABLE (object text, finding text, fix text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    -- NULL when the role is gone; every comparison with it must then still find something wrong.
+    reader oid := (SELECT a.oid FROM pg_authid AS a WHERE a.rolname = 'splitplane_reader');
+BEGIN
+    IF reader IS NULL THEN
+        RETURN QUERY SELECT 'role splitplane_reader', 'The role that untrusted SQL runs as does not exist.',
+                            'Take every relation out with splitplane.unprotect, then drop and create the extension again.';
+        RETURN;
+    END IF;
+
+    RETURN QUERY
+        SELECT 'role splitplane_reader', format('The role that untrusted SQL runs as is %s.', p.power), format('ALTER ROLE splitplane_reader %s;', p.remedy)
+        FROM pg_authid AS a
+        CROSS JOIN LATERAL (VALUES (a.rolsuper, 'a superuser', 'NOSUPERUSER'), (a.rolbypassrls, 'exempt from row-level security', 'NOBYPASSRLS'),
+                                   (a.rolcreaterole, 'able to grant itself roles', 'NOCREATEROLE'), (a.rolreplication, 'able to replicate', 'NOREPLICATION')) AS p(held, power, remedy)
+        WHERE a.oid = reader AND p.held
+        UNION ALL
+        SELECT 'role splitplane_reader', format('The role that untrusted SQL runs as is a member of %I.', pg_get_userbyid(m.roleid)),
+               format('REVOKE %I FROM splitplane_reader;', pg_get_userbyid(m.roleid))
+        FROM pg_auth_members AS m
+        WHERE m.member = reader;
+
+    -- A dropped relation has no row in pg_class and is no danger; doctor() lists it elsewhere.
+    RETURN QUERY
+        WITH state AS (
+            SELECT r.relation, r.shared, r.scope, r.columns, r.saved, c.relowner, c.relrowsecurity, c.relacl,
+                   p.oid IS NULL AS unfenced, p.polpermissive, p.polcmd, p.polroles, p.polqual, p.polwithcheck
+            FROM splitplane.relations AS r
+            JOIN pg_class AS c ON c.oid = r.relation
+            LEFT JOIN pg_policy AS p ON p.polrelid = r.relation AND p.polname = '!splitplane_scope'
+            WHERE suspects IS NULL OR r.relation = ANY (suspects)
+        ),
+        found AS (
+            SELECT s.relation, 'It is owned by splitplane_reader, which row-level security does not bind as an owner.' AS finding,
+                   format('ALTER TABLE %s OWNER TO CURRENT_USER;', s.relation) AS fix
+            FROM state AS s WHERE s.relowner = reader
+            UNION ALL
+            SELECT s.relation, 'Row-level security is switched off.', format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY;', s.relation)
+            FROM state AS s WHERE NOT s.shared AND NOT s.relrowsecurity
+            UNION ALL
+            SELECT s.relation, 'Its policy !splitplane_scope is missing.', NULL
+            FROM state AS s WHERE NOT s.shared AND s.unfenced
+            UNION ALL
+            SELECT s.relation, 'Its policy !splitplane_scope is not a restrictive one for SELECT by splitplane_reader alone.', NULL
+            FROM state AS s WHERE NOT s.shared AND NOT s.unfenced
+                              AND (s.polpermissive OR s.polcmd <> 'r' OR s.polroles <> ARRAY[reader] OR s.polwithcheck IS NOT NULL)
+            UNION ALL
+            SELECT s.relation, 'The condition of its policy !splitplane_scope, or the name or type of a scope column, is not what it was when the relation was protected.', NULL
+            FROM state AS s
+            WHERE NOT s.shared AND NOT s.unfenced
+              AND (pg_get_expr(s.polqual, s.relation) IS DISTINCT FROM s.saved ->> 'policy'
+                   OR splitplane._scope_types(s.relation, s.scope) IS DISTINCT FROM nullif(s.saved -> 'types', 'null'))
+            UNION ALL
+            SELECT s.relation, format('splitplane_reader holds %s on the whole table.', string_agg(g.privilege_type, ', ')), NULL
+            FROM state AS s CROSS JOIN aclexplode(s.relacl) AS g
+            WHERE g.grantee = reader
+            GROUP BY s.relation
+            UNION ALL
+            SELECT s.relation, format('splitplane_reader holds %s on column %I, which the plane does not give it.', g.privilege_type, a.attname), NULL
+            FROM state AS s
+            JOIN pg_attribute AS a ON a.attrelid = s.relation
+            CROSS JOIN aclexplode(a.attacl) AS g
+            WHERE a.attacl IS NOT NULL AND NOT a.attisdropped AND g.grantee = reader
+              AND NOT (g.privilege_type = 'SELECT' AND a.attnum > 0 AND (a.attname = ANY (s.columns) OR s.scope ? a.attname::text))
+        )
+        SELECT f.relation::text, f.finding, coalesce(f.fix, splitplane._register_again(f.relation)) FROM found AS f;
+
+    RETURN QUERY
+        SELECT l.relation::text, 'It is not in the plane, and splitplane_reader sees every tenant''s rows of it: an earlier installation was dropped with CASCADE.', l.remedy
+        FROM splitplane._left_behind() AS l WHERE l.is_open;
+
+    RETURN QUERY SELECT p.object, p.finding, p.fix FROM splitplane._server_problems() AS p WHERE p.severity = 'critical';
+END
+$$;
+
+-- For ask: the first finding in words, or NULL when isolation stands. Every backend asks when it loads the plane, so this
+-- looks closely only where a fingerprint differs.
+CREATE OR REPLACE FUNCTION splitplane._critical_finding() RETURNS text
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    suspects regclass[] := (SELECT array_agg(f.relation) FROM splitplane._fences AS f WHERE f.fingerprint IS DISTINCT FROM f.saved ->> 'fingerprint');
+    reader_is_sound boolean := EXISTS (
+        SELECT FROM pg_authid AS a
+        WHERE a.rolname = 'splitplane_reader' AND NOT (a.rolsuper OR a.rolbypassrls OR a.rolcreaterole OR a.rolreplication)
+          AND NOT EXISTS (SELECT FROM pg_auth_members AS m WHERE m.member = a.oid));
+BEGIN
+    IF suspects IS NULL AND reader_is_sound
+       -- Few tables have policies of ours without being in the plane, and each of those is looked at more closely.
+       AND NOT EXISTS (SELECT FROM pg_policy AS p WHERE p.polname = ANY (splitplane._policy_names()) AND NOT EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = p.polrelid))
+       AND NOT EXISTS (SELECT FROM splitplane._server_problems() AS p WHERE p.severity = 'critical') THEN
+        RETURN NULL;
+    END IF;
+    RETURN (SELECT f.object || ': ' || f.finding FROM splitplane._critical_findings(coalesce(suspects, '{}')) AS f LIMIT 1);
+END
+$$;
+
+-- Findings that do not break isolation by themselves: the plane is slower, emptier or less well fenced than it should be.
+-- One function per subject; doctor() puts them together.
+
+-- The reader, the callers and whatever else a role may reach.
+CREATE OR REPLACE FUNCTION splitplane._role_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT 'warning', 'role splitplane_reader', format('It %s, which it never needs.', p.power), format('ALTER ROLE splitplane_reader %s;', p.remedy)
+    FROM pg_roles AS a
+    CROSS JOIN LATERAL (VALUES (a.rolcanlogin, 'may log in', 'NOLOGIN'), (a.rolcreatedb, 'may create databases', 'NOCREATEDB')) AS p(held, power, remedy)
+    WHERE a.rolname = 'splitplane_reader' AND p.held
+    UNION ALL
+    SELECT 'warning', format('role %I', pg_get_userbyid(m.member)),
+           'It is a member of splitplane_reader, so its own reading of protected tables is bound by the plane''s policies.',
+           format('REVOKE splitplane_reader FROM %I;', pg_get_userbyid(m.member))
+    FROM pg_auth_members AS m
+    JOIN pg_roles AS a ON a.oid = m.member
+    WHERE m.roleid = to_regrole('splitplane_reader') AND NOT a.rolsuper
+    UNION ALL
+    SELECT 'warning', pg_describe_object(d.classid, d.objid, d.objsubid),
+           'It is owned by splitplane_reader, which is to own nothing.', 'REASSIGN OWNED BY splitplane_reader TO CURRENT_USER;'
+    FROM pg_shdepend AS d
+    WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = to_regrole('splitplane_reader') AND d.deptype = 'o'
+      AND d.dbid = (SELECT b.oid FROM pg_database AS b WHERE b.datname = current_database())
+      AND NOT EXISTS (SELECT FROM splitplane.relations AS r WHERE d.classid = 'pg_class'::regclass AND r.relation = d.objid)
+    UNION ALL
+    -- By its own grants or by PUBLIC's: the proof refuses such relations, but then it stands alone.
+    SELECT 'warning', c.oid::regclass::text,
+           format('%s holds %s on it, and it is not in the plane.', h.holder, string_agg(DISTINCT g.privilege_type, ', ')),
+           format('REVOKE ALL ON %s%s FROM %s;', CASE WHEN c.relkind = 'S' THEN 'SEQUENCE ' ELSE '' END, c.oid::regclass, h.holder)
+    FROM pg_class AS c
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    CROSS JOIN LATERAL (
+        SELECT a.grantee, a.privilege_type FROM aclexplode(c.relacl) AS a
+        UNION ALL
+        SELECT a.grantee, a.privilege_type FROM pg_attribute AS t CROSS JOIN aclexplode(t.attacl) AS a
+        WHERE t.attrelid = c.oid AND t.attacl IS NOT NULL AND NOT t.attisdropped
+    ) AS g
+    CROSS JOIN LATERAL (SELECT CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE 'splitplane_reader' END) AS h(holder)
+    WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\_toast%' AND n.nspname NOT LIKE 'pg\_temp%'
+      AND (g.grantee = to_regrole('splitplane_reader')
+           OR (g.grantee = 0 AND c.relkind IN ('r', 'p', 'f', 'v', 'm') AND g.privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE')
+               AND has_schema_privilege('splitplane_reader', n.oid, 'USAGE')
+               -- Views of other extensions (pg_stat_statements and the like) are PUBLIC on purpose.
+               AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')))
+      AND NOT EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = c.oid)
+      AND NOT (g.grantee <> 0 AND EXISTS (SELECT FROM splitplane._left_behind() AS l WHERE l.relation = c.oid AND l.is_open))
+    GROUP BY c.oid, c.relkind, h.holder
+    UNION ALL
+    SELECT 'warning', format('schema %I', n.nspname), 'splitplane_reader may create objects in it.',
+           format('REVOKE CREATE ON SCHEMA %I FROM PUBLIC, splitplane_reader;', n.nspname)
+    FROM pg_namespace AS n
+    WHERE has_schema_privilege('splitplane_reader', n.oid, 'CREATE') AND n.nspname NOT LIKE 'pg\_temp%' AND n.nspname NOT LIKE 'pg\_toast%'
+    UNION ALL
+    SELECT 'warning', p.oid::regprocedure::text,
+           'splitplane_reader may execute it, and it runs with its owner''s rights (SECURITY DEFINER) outside the plane''s row-level security.',
+           format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC, splitplane_reader;', splitplane._signature(p.oid))
+    FROM pg_proc AS p
+    WHERE p.prosecdef AND p.prokind <> 'p'
+      AND has_function_privilege('splitplane_reader', p.oid, 'EXECUTE') AND has_schema_privilege('splitplane_reader', p.pronamespace, 'USAGE')
+    UNION ALL
+    -- They have no policies: the lists of functions and of types are all that keeps a query away from them.
+    SELECT 'warning', 'large objects', format('%s may read or write %s of them, to which no row-level security applies.', g.holder, count(*)),
+           format('REVOKE ALL ON LARGE OBJECT %s FROM %s;', array_to_string((array_agg(g.oid ORDER BY g.oid))[:100], ', '), g.holder)
+    FROM (
+        SELECT DISTINCT l.oid, CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE 'splitplane_reader' END AS holder
+        FROM pg_largeobject_metadata AS l CROSS JOIN aclexplode(l.lomacl) AS a
+        WHERE a.grantee IN (0, to_regrole('splitplane_reader'))
+    ) AS g
+    GROUP BY g.holder
+    UNION ALL
+    SELECT 'warning', 'large objects', 'lo_compat_privileges is on: every role may read and write all of them.', 'ALTER SYSTEM SET lo_compat_privileges = off; SELECT pg_reload_conf();'
+    WHERE current_setting('lo_compat_privileges')::boolean
+    UNION ALL
+    SELECT 'warning', p.oid::regprocedure::text, 'PUBLIC may execute it: every role of the database can present a context.',
+           format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC;', splitplane._signature(p.oid))
+    FROM pg_extension AS e
+    JOIN pg_proc AS p ON p.pronamespace = e.extnamespace AND p.proname IN ('ask', 'ask_rows', 'ask_dry_run')
+    CROSS JOIN aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS g
+    WHERE e.extname = 'splitplane' AND g.grantee = 0
+    UNION ALL
+    SELECT 'warning', c.oid::regclass::text, format('%s holds %s on a table of the extension''s own configuration.',
+               CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END, g.privilege_type),
+           format('REVOKE %s ON %s FROM %s;', g.privilege_type, c.oid::regclass, CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END)
+    FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
+    WHERE c.relnamespace = 'splitplane'::regnamespace AND c.relkind IN ('r', 'v')
+      AND g.grantee NOT IN (c.relowner, to_regrole('splitplane_reader')) AND NOT (g.grantee = to_regrole('splitplane_admin') AND g.privilege_type = 'SELECT')
+    UNION ALL
+    SELECT 'warning', 'extension splitplane',
+           format('Its owner %I is no superuser, so it cannot fence tables or read its own configuration reliably.', pg_get_userbyid(e.extowner)),
+           format('ALTER ROLE %I SUPERUSER;', pg_get_userbyid(e.extowner))
+    FROM pg_extension AS e JOIN pg_roles AS a ON a.oid = e.extowner
+    WHERE e.extname = 'splitplane' AND NOT a.rolsuper
+$$;
+
+-- Findings about the plane's relations that do not break isolation by themselves.
+CREATE OR REPLACE FUNCTION splitplane._relation_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH plane AS (
+        SELECT r.relation, r.name, r.shared, r.scope, r.columns, r.private_columns, r.had_row_security, r.saved,
+               c.relkind, c.relpages, c.relnamespace, c.relrowsecurity, c.relispartition, c.relacl
+        FROM splitplane.relations AS r JOIN pg_class AS c ON c.oid = r.relation
+    ),
+    scope_columns AS (
+        SELECT p.relation, p.relkind, p.relpages, s.key AS column_name, s.value AS claim, a.attnum, a.attnotnull, splitplane._base_type(a.atttypid) AS base
+        FROM plane AS p
+        CROSS JOIN LATERAL jsonb_each_text(p.scope) AS s
+        JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attname = s.key AND a.attnum > 0 AND NOT a.attisdropped
+    )
+    SELECT 'warning', r.name, 'Its table was dropped.', format('SELECT splitplane.unprotect(%s::pg_catalog.regclass);', r.relation::oid)
+    FROM splitplane.relations AS r
+    WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = r.relation)
+    UNION ALL
+    SELECT 'warning', p.relation::text, format(CASE WHEN w.name = ANY (p.private_columns) THEN 'Private column %I does not exist any more; if it was renamed, it must be named anew.'
+                                                      ELSE 'Column %I of the plane does not exist any more.' END, w.name),
+           splitplane._register_again(p.relation)
+    FROM plane AS p CROSS JOIN LATERAL unnest(p.columns) AS w(name)
+    WHERE NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = p.relation AND a.attname = w.name AND a.attnum > 0 AND NOT a.attisdropped)
+    UNION ALL
+    SELECT 'warning', p.relation::text,
+           format('Column %I has got type %s, which the plane does not carry.', a.attname, format_type(a.atttypid, a.atttypmod)),
+           CASE WHEN p.shared
+               THEN format('SELECT splitplane.share(%L, %L, %L%s);', p.relation, array_remove(p.columns, a.attname::text), p.name,
+                           splitplane._private_argument(array_remove(p.private_columns, a.attname::text)))
+               ELSE format('SELECT splitplane.protect(%L, %L, %L, %L%s);', p.relation, p.scope, array_remove(p.columns, a.attname::text), p.name,
+                           splitplane._private_argument(array_remove(p.private_columns, a.attname::text))) END
+    FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attname = ANY (p.columns) AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE NOT splitplane._type_is_safe(a.atttypid)
+    UNION ALL
+    SELECT 'info', p.relation::text, format('Column %I was added after the table was registered and is not in the plane.', a.attname),
+           format(CASE WHEN p.shared THEN 'SELECT splitplane.share(%1$L, name => %3$L%4$s);' ELSE 'SELECT splitplane.protect(%1$L, %2$L, name => %3$L%4$s);' END,
+                  p.relation, p.scope, p.name, splitplane._private_argument(p.private_columns))
+    FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE (p.saved ->> 'all_columns')::boolean AND a.attname <> ALL (p.columns)
+      -- It may be a private column that was renamed, which its own finding takes out first.
+      AND NOT EXISTS (SELECT FROM unnest(p.private_columns) AS w(name)
+                      WHERE NOT EXISTS (SELECT FROM pg_attribute AS b WHERE b.attrelid = p.relation AND b.attname = w.name AND b.attnum > 0 AND NOT b.attisdropped))
+    UNION ALL
+    SELECT 'info', p.relation::text,
+           'It was altered since it was registered, or restored from a dump: its fences hold, but every new session checks them the long way.', splitplane._register_again(p.relation)
+    FROM plane AS p JOIN splitplane._fences AS f ON f.relation = p.relation
+    WHERE f.fingerprint IS DISTINCT FROM p.saved ->> 'fingerprint'
+      AND NOT EXISTS (SELECT FROM splitplane._critical_findings(ARRAY[p.relation]))
+    UNION ALL
+    SELECT 'warning', p.relation::text,
+           format('splitplane_reader may not read %s, so queries on the relation fail.', string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)),
+           splitplane._register_again(p.relation)
+    FROM plane AS p
+    JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped AND (a.attname = ANY (p.columns) OR p.scope ? a.attname::text)
+    WHERE NOT has_column_privilege('splitplane_reader', p.relation, a.attnum, 'SELECT') OR NOT has_schema_privilege('splitplane_reader', p.relnamespace, 'USAGE')
+    GROUP BY p.relation
+    UNION ALL
+    SELECT 'warning', p.relation::text,
+           'Row-level security is on and its policy splitplane_read is missing: its rows may not be seen.', splitplane._register_again(p.relation)
+    FROM plane AS p
+    WHERE p.relrowsecurity
+      AND NOT EXISTS (SELECT FROM pg_policy AS y WHERE y.polrelid = p.relation AND y.polname = 'splitplane_read' AND y.polpermissive
+                      AND y.polroles = ARRAY[to_regrole('splitplane_reader')::oid])
+    UNION ALL
+    SELECT 'warning', p.relation::text,
+           'Its policy splitplane_closed is missing: if the extension were dropped, splitplane_reader would see the rows of every tenant.', splitplane._register_again(p.relation)
+    FROM plane AS p
+    WHERE NOT p.shared
+      AND NOT EXISTS (SELECT FROM pg_policy AS y WHERE y.polrelid = p.relation AND y.polname = 'splitplane_closed' AND NOT y.polpermissive
+                      AND y.polroles = ARRAY[to_regrole('splitplane_reader')::oid] AND pg_get_expr(y.polqual, y.polrelid) = p.saved ->> 'closed')
+    UNION ALL
+    SELECT 'warning', p.relation::text,
+           format('Its own restrictive policy %I is evaluated before splitplane''s, so queries on the relation are refused: policies run in the order of their names.', y.polname),
+           format('ALTER POLICY %I ON %s RENAME TO %I;', y.polname, p.relation, 'own_' || ltrim(y.polname, E' !"\t'))
+    FROM plane AS p JOIN pg_policy AS y ON y.polrelid = p.relation AND NOT y.polpermissive AND y.polname < '!splitplane_scope'
+    WHERE NOT p.shared AND y.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid] AND y.polcmd IN ('r', '*')
+    UNION ALL
+    SELECT 'warning', p.relation::text,
+           'Its policy splitplane_others is missing: other roles than its owner see no rows or fewer than before it was protected.',
+           CASE WHEN EXISTS (SELECT FROM pg_policy AS y WHERE y.polrelid = p.relation AND y.polpermissive AND y.polname <> 'splitplane_read')
+                THEN format('UPDATE splitplane.relations SET had_row_security = true WHERE relation = %L::pg_catalog.regclass;', p.relation)
+                ELSE format('CREATE POLICY splitplane_others ON %s AS PERMISSIVE FOR ALL TO PUBLIC USING (true) WITH CHECK (true);', p.relation) END
+    FROM plane AS p
+    WHERE NOT p.shared AND NOT p.had_row_security AND p.relrowsecurity
+      AND NOT EXISTS (SELECT FROM pg_policy AS y WHERE y.polrelid = p.relation AND y.polname = 'splitplane_others')
+    UNION ALL
+    SELECT 'warning', p.relation::text,
+           format('Its own permissive policy %I has no effect, since splitplane_others lets every role work as before the table was protected.', y.polname),
+           format('UPDATE splitplane.relations SET had_row_security = true WHERE relation = %L::pg_catalog.regclass; DROP POLICY splitplane_others ON %s;', p.relation, p.relation)
+    FROM plane AS p JOIN pg_policy AS y ON y.polrelid = p.relation AND y.polpermissive AND y.polname <> ALL (splitplane._policy_names())
+    WHERE NOT p.shared AND NOT p.had_row_security AND y.polroles <> ARRAY[to_regrole('splitplane_reader')::oid]
+      AND EXISTS (SELECT FROM pg_policy AS o WHERE o.polrelid = p.relation AND o.polname = 'splitplane_others')
+    UNION ALL
+    SELECT 'info', p.relation::text,
+           format('Its own restrictive policy %I binds splitplane_reader too: answers may hold fewer rows, and queries fail if it needs what the reader lacks.', y.polname),
+           format('ALTER POLICY %I ON %s TO %s;', y.polname, p.relation, 'application_role')
+    FROM plane AS p JOIN pg_policy AS y ON y.polrelid = p.relation AND NOT y.polpermissive AND y.polname <> ALL (splitplane._policy_names())
+    WHERE y.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid]
+    UNION ALL
+    SELECT 'warning', p.relation::text,
+           'PUBLIC may read all its columns, so splitplane_reader''s column grants hide none of them.', format('REVOKE SELECT ON %s FROM PUBLIC;', p.relation)
+    FROM plane AS p CROSS JOIN aclexplode(p.relacl) AS g
+    WHERE g.grantee = 0 AND g.privilege_type = 'SELECT'
+      AND EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
+                  AND a.attname <> ALL (p.columns) AND NOT p.scope ? a.attname::text)
+    UNION ALL
+    SELECT 'warning', p.relation::text,
+           format('PUBLIC may read column %I, which the plane hides from splitplane_reader.', a.attname),
+           format('REVOKE SELECT (%I) ON %s FROM PUBLIC;', a.attname, p.relation)
+    FROM plane AS p
+    JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attacl IS NOT NULL
+    CROSS JOIN aclexplode(a.attacl) AS g
+    WHERE g.grantee = 0 AND g.privilege_type = 'SELECT' AND a.attname <> ALL (p.columns) AND NOT p.scope ? a.attname::text
+    UNION ALL
+    SELECT 'warning', p.relation::text,
+           format('It is shared, the same for everyone, but has column %I, which binds other tables to a tenant.', a.attname),
+           format('SELECT splitplane.protect(%L, %L, %L, %L%s);', p.relation, jsonb_build_object(a.attname, 'tenant'), p.columns, p.name,
+                  splitplane._private_argument(p.private_columns))
+    FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE p.shared AND a.attname::text IN (SELECT s.column_name FROM scope_columns AS s WHERE s.claim = 'tenant')
+    UNION ALL
+    -- Under row-level security a condition that may leak cannot use its own index before the tenant's, so this one matters.
+    SELECT CASE WHEN s.relpages > 100 OR s.relkind = 'p' THEN 'warning' ELSE 'info' END, s.relation::text,
+           format('No index starts with tenant column %I.', s.column_name),
+           format('CREATE INDEX %sON %s (%I);', CASE WHEN s.relkind = 'p' THEN '' ELSE 'CONCURRENTLY ' END, s.relation, s.column_name)
+    FROM scope_columns AS s
+    WHERE s.claim = 'tenant'
+      AND NOT EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = s.relation AND i.indisvalid AND i.indpred IS NULL AND i.indkey[0] = s.attnum)
+      -- Partitions by the tenant itself are what the index would be.
+      AND NOT EXISTS (SELECT FROM pg_partitioned_table AS t WHERE t.partrelid = s.relation AND t.partstrat = 'l' AND t.partattrs[0] = s.attnum)
+    UNION ALL
+    SELECT 'warning', s.relation::text, format('Tenant column %I may be NULL; such rows belong to no tenant and are never seen.', s.column_name),
+           format('ALTER TABLE %s ALTER COLUMN %I SET NOT NULL;', s.relation, s.column_name)
+    FROM scope_columns AS s
+    WHERE s.claim = 'tenant' AND NOT s.attnotnull
+    UNION ALL
+    -- The equality of the type itself, or of what it stands in for: text for varchar, anyenum for enums.
+    SELECT 'warning', s.relation::text,
+           format('Scope column %I has type %s, whose equality is not leakproof: estimates do not see which tenants have many rows.', s.column_name, format_type(s.base, -1)),
+           format('SELECT splitplane.unprotect(%1$L); ALTER TABLE %1$s ALTER COLUMN %2$I TYPE %3$s; %4$s', s.relation, s.column_name,
+                  CASE WHEN s.base = 'numeric'::regtype THEN 'bigint' ELSE 'text' END, splitplane._register_again(s.relation))
+    FROM scope_columns AS s
+    JOIN pg_type AS t ON t.oid = s.base
+    LEFT JOIN LATERAL (
+        SELECT f.proleakproof AS leakproof
+        FROM pg_operator AS o JOIN pg_proc AS f ON f.oid = o.oprcode
+        WHERE o.oprname = '=' AND o.oprnamespace = 'pg_catalog'::regnamespace AND o.oprleft = o.oprright
+          AND o.oprleft = CASE WHEN s.base = 'varchar'::regtype THEN 'text'::regtype WHEN t.typtype = 'e' THEN 'anyenum'::regtype ELSE s.base END
+    ) AS q ON true
+    WHERE q.leakproof IS NOT TRUE
+    UNION ALL
+    SELECT 'warning', p.relation::text,
+           'It has become a partition: reading the partitioned table above it passes by its policies.', format('SELECT splitplane.unprotect(%L);', p.relation)
+    FROM plane AS p
+    WHERE p.relispartition
+$$;
+
+-- The policies of every registered table anew: they call in_scope, bear the names of this version, and whatever lets the
+-- reader see rows goes with the extension. A table whose fences were as they had been built counts as unchanged afterwards;
+-- doctor() goes on naming what had been changed by hand.
+DO $policies$
+DECLARE
+    entry record;
+    condition text;
+BEGIN
+    FOR entry IN
+        SELECT r.relation, r.shared, r.scope, r.had_row_security, pg_catalog.format('%I.%I', n.nspname, c.relname) AS qualified, c.relrowsecurity,
+               (r.saved ->> 'unchanged')::boolean AS unchanged
+        FROM splitplane.relations AS r
+        JOIN pg_catalog.pg_class AS c ON c.oid = r.relation
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+    LOOP
+        EXECUTE pg_catalog.format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', entry.qualified);
+        PERFORM splitplane._drop_policies(entry.relation, entry.qualified);
+        -- A scope column that is gone leaves a table that shows the reader nothing.
+        condition := CASE WHEN entry.shared THEN NULL ELSE coalesce(splitplane._scope_expression(entry.relation, entry.scope), 'false') END;
+        PERFORM splitplane._make_policies(entry.relation, entry.qualified, entry.shared, condition, entry.had_row_security);
+        -- Row-level security that was switched off by hand stays so, and a critical finding.
+        IF NOT entry.shared AND NOT entry.relrowsecurity THEN
+            EXECUTE pg_catalog.format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY', entry.qualified);
+        END IF;
+        UPDATE splitplane.relations AS r
+           SET saved = (r.saved - 'unchanged') || splitplane._policy_texts(r.relation)
+                       || CASE WHEN entry.unchanged THEN pg_catalog.jsonb_build_object('fingerprint', f.fingerprint) ELSE '{}' END
+          FROM splitplane._fences AS f
+         WHERE r.relation = entry.relation AND f.relation = r.relation;
+    END LOOP;
+END
+$policies$;
+
+DROP FUNCTION splitplane.among(anyelement, anyarray);
+DROP FUNCTION splitplane.among_support(internal);
