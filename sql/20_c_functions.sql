@@ -73,6 +73,13 @@ AS 'MODULE_PATHNAME', 'counted_wrapper';
 REVOKE ALL ON FUNCTION splitplane.counted(anyelement, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.counted(anyelement, integer) TO splitplane_reader;
 
+-- Put around expressions that PostgreSQL takes for leakproof and that may raise an error. It must never be marked LEAKPROOF.
+CREATE FUNCTION splitplane.behind(value anyelement) RETURNS anyelement
+LANGUAGE c IMMUTABLE PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'behind_wrapper';
+REVOKE ALL ON FUNCTION splitplane.behind(anyelement) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.behind(anyelement) TO splitplane_reader;
+
 -- Names with an underscore are for the extension's own functions only: nobody is granted them.
 CREATE FUNCTION splitplane._new_secret() RETURNS text
 LANGUAGE c VOLATILE PARALLEL UNSAFE

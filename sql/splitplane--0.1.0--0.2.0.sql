@@ -42,6 +42,15 @@ REVOKE ALL ON FUNCTION splitplane.in_call() FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION splitplane.in_call() TO splitplane_reader;
 
+-- Put around expressions that PostgreSQL takes for leakproof and that may raise an error. It must never be marked LEAKPROOF.
+CREATE FUNCTION splitplane.behind(value anyelement) RETURNS anyelement
+LANGUAGE c IMMUTABLE PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'behind_wrapper';
+
+REVOKE ALL ON FUNCTION splitplane.behind(anyelement) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION splitplane.behind(anyelement) TO splitplane_reader;
+
 -- The row-level security condition of a scope that is known to be sound: every column is of its claim's values. Domains
 -- are read as their base type; with -1, since a bare "character" would mean character(1). NULL when a column is gone.
 CREATE FUNCTION splitplane._scope_expression(relation regclass, scope jsonb) RETURNS text

@@ -31,6 +31,10 @@ pub enum Switch {
     Functions,
     /// The refusal of functions that run as their owner, behind the allowlist.
     Definers,
+    /// What PostgreSQL takes for leakproof and may raise an error, put behind the fence.
+    Leaks,
+    /// The fence's claim to be free, by which PostgreSQL evaluates it before anything else.
+    Free,
     /// The plane's choice of columns: all of a table's are in the plane.
     Columns,
 }
@@ -59,7 +63,7 @@ mod switched {
 
     static ABLATE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 
-    const NAMES: [(&str, Switch); 11] = [
+    const NAMES: [(&str, Switch); 13] = [
         ("signature", Switch::Signature),
         ("validation", Switch::Validation),
         ("filter", Switch::Filter),
@@ -70,6 +74,8 @@ mod switched {
         ("role", Switch::Role),
         ("functions", Switch::Functions),
         ("definers", Switch::Definers),
+        ("leaks", Switch::Leaks),
+        ("free", Switch::Free),
         ("columns", Switch::Columns),
     ];
 

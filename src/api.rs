@@ -111,7 +111,7 @@ pub fn ask(request: Request) -> StageResult<String> {
             let statement = execute::prove(confinement, gated, plane, claims, None, |stage| watch.lap(stage))?;
             let (columns, facts) = (named_types(&statement.columns), statement.facts.clone());
             *touched_values = true;
-            let planned = statement.plan()?;
+            let planned = statement.plan(plane)?;
             watch.lap("plan");
             let mut sink = Sink::json(caps);
             execute::run(planned, &mut sink)?;
@@ -166,7 +166,7 @@ pub fn ask_rows(
             let claims = Claims::Of(principal);
             let statement = execute::prove(confinement, gated, plane, claims, Some(columns), |_| {})?;
             *touched_values = true;
-            let planned = statement.plan()?;
+            let planned = statement.plan(plane)?;
             let mut sink = Sink::tuples(caps, memory);
             execute::run(planned, &mut sink)?;
             sink.into_tuples()
@@ -194,7 +194,7 @@ pub fn ask_dry_run(request: Request) -> StageResult<String> {
             *touched_values = true;
             let (plane_sql, parameters) = (statement.shown.clone(), statement.parameters.shown());
             let (columns, facts) = (named_types(&statement.columns), statement.facts.clone());
-            let planned = statement.plan()?;
+            let planned = statement.plan(plane)?;
             watch.lap("plan");
             Ok(document::DryRun {
                 plane_sql,

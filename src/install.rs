@@ -1,7 +1,7 @@
 //! What happens when the library is loaded, and the SQL that CREATE EXTENSION runs.
 
 use crate::error::{Refusal, State};
-use crate::pgx::{catch, claims_slots, definers, server};
+use crate::pgx::{catch, claims_slots, definers, index_order, server};
 use crate::{settings, shared, tripwire};
 use pgrx::prelude::*;
 
@@ -20,6 +20,7 @@ pub extern "C-unwind" fn _PG_init() {
     // Before the settings, which close the prefix.
     tripwire::init();
     definers::init();
+    index_order::init();
     settings::init();
     shared::init();
     claims_slots::init();

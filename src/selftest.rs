@@ -53,7 +53,8 @@ fn run(tenant: &str, business: &str, subject: &str, sql: &str) -> StageResult<St
     let plane = current_plane()?;
     let gated = gate::admit(sql, &Limits::default()).map_err(api::from_gate)?;
     execute::confined(&plane, Rc::clone(&principal), settings::deadline(), |confinement| {
-        let planned = execute::prove(confinement, &gated, &plane, Claims::Of(&principal), None, |_| {})?.plan()?;
+        let planned =
+            execute::prove(confinement, &gated, &plane, Claims::Of(&principal), None, |_| {})?.plan(&plane)?;
         let mut sink = Sink::json(CAPS);
         execute::run(planned, &mut sink)?;
         let rows = sink.into_json()?;

@@ -98,7 +98,7 @@ mod tests {
                 statement.parameters.shown(),
                 [("integer".to_owned(), "NULL".to_owned()), ("integer[]".to_owned(), "NULL".to_owned())]
             );
-            let planned = statement.plan()?;
+            let planned = statement.plan(&world.plane)?;
             let mut sink = crate::pgx::run::Sink::json(crate::pgx::run::Caps { rows: 10, bytes: 1_000 });
             execute::run(planned, &mut sink)?;
             Ok(sink.into_json()?.text)

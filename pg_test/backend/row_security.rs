@@ -2,10 +2,8 @@
 
 #[pgrx::pg_schema]
 mod tests {
-    use crate::backend_tests::support::{Broken, World, assert_accepted, assert_refused, gated};
+    use crate::backend_tests::support::{Broken, World, assert_accepted, assert_refused, explanation};
     use crate::error::State;
-    use crate::execute;
-    use crate::plane::Claims;
     use pgrx::prelude::*;
 
     const ORDERS: &str = "SELECT order_id FROM orders";
@@ -167,13 +165,7 @@ mod tests {
     #[pg_test]
     fn keeps_every_condition_but_its_own_in_the_plan() {
         let world = World::new();
-        let plan = |world: &World| {
-            let plan = world.confined(|confinement| {
-                let claims = Claims::Of(&world.principal);
-                Ok(execute::prove(confinement, &gated(ORDERS), &world.plane, claims, None, |_| {})?.plan()?.explain())
-            });
-            assert_accepted(ORDERS, plan)
-        };
+        let plan = |world: &World| explanation(world, ORDERS);
         assert!(!plan(&world).contains("pg_policy"), "{}", plan(&world));
         let presence = |relation: &str, policy: &str, more: &str| {
             format!(

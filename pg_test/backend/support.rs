@@ -68,7 +68,8 @@ impl World {
     pub fn rows(&self, sql: &str) -> StageResult<serde_json::Value> {
         self.confined(|confinement| {
             let claims = Claims::Of(&self.principal);
-            let planned = execute::prove(confinement, &gated(sql), &self.plane, claims, None, |_| {})?.plan()?;
+            let planned =
+                execute::prove(confinement, &gated(sql), &self.plane, claims, None, |_| {})?.plan(&self.plane)?;
             let mut sink = Sink::json(CAPS);
             execute::run(planned, &mut sink)?;
             Ok(serde_json::from_str(&sink.into_json()?.text).unwrap())
@@ -102,7 +103,7 @@ impl World {
             if let Some(statement) = broken.before_rewriting {
                 statement();
             }
-            Ok(guard::prove(analysed, &attached.fences, &self.plane)?.facts().clone())
+            Ok(guard::prove(analysed, attached.fences, &self.plane)?.facts().clone())
         })
     }
 
@@ -149,13 +150,23 @@ pub fn unproved_rows<'c>(
     Ok(serde_json::from_str(&sink.into_json()?.text).unwrap())
 }
 
+/// The plan of a proved statement, as EXPLAIN tells it.
+pub fn explanation(world: &World, sql: &str) -> String {
+    let plan = world.confined(|confinement| {
+        let claims = Claims::Of(&world.principal);
+        let statement = execute::prove(confinement, &gated(sql), &world.plane, claims, None, |_| {})?;
+        Ok(statement.plan(&world.plane)?.explain())
+    });
+    assert_accepted(sql, plan)
+}
+
 /// How PostgreSQL would run such a statement, as EXPLAIN tells it.
 pub fn unproved_explanation(world: &World, sql: &str) -> String {
     let plan = world.confined(|confinement| Ok(unproved_plan(confinement, sql, &Parameters::default())?.explain()));
     assert_accepted(sql, plan)
 }
 
-fn unproved_plan<'c>(
+pub fn unproved_plan<'c>(
     confinement: &'c Confinement<'c>,
     sql: &str,
     parameters: &Parameters,

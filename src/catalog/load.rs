@@ -34,7 +34,8 @@ const WATCHED_SQL: &str = "SELECT relation::pg_catalog.oid::pg_catalog.text FROM
 
 const POLICY_SQL: &str = "SELECT 'splitplane.in_scope(anyelement,text)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
      'splitplane.bounded(anyelement,integer)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
-     'splitplane.counted(anyelement,integer)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text";
+     'splitplane.counted(anyelement,integer)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
+     'splitplane.behind(anyelement)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text";
 
 /// The plane as it is now, or 55000 while a finding that breaks isolation is open. Must be called as the owner.
 pub fn current() -> StageResult<Rc<Plane>> {
@@ -167,10 +168,15 @@ fn allowed() -> StageResult<Vec<AllowedFunction>> {
 
 fn policy() -> StageResult<PolicyFunctions> {
     let rows = POLICY.with(|lookup| lookup.rows(&[]))?;
-    let Some([in_scope, bounded, counted]) = rows.first().map(Vec::as_slice) else {
+    let Some([in_scope, bounded, counted, behind]) = rows.first().map(Vec::as_slice) else {
         return Err(unreadable());
     };
-    Ok(PolicyFunctions { in_scope: oid(Some(in_scope))?, bounded: oid(Some(bounded))?, counted: oid(Some(counted))? })
+    Ok(PolicyFunctions {
+        in_scope: oid(Some(in_scope))?,
+        bounded: oid(Some(bounded))?,
+        counted: oid(Some(counted))?,
+        behind: oid(Some(behind))?,
+    })
 }
 
 pub(super) fn unreadable() -> Refusal {

@@ -91,6 +91,8 @@ pub struct PolicyFunctions {
     pub bounded: Oid,
     /// `splitplane.counted`, likewise.
     pub counted: Oid,
+    /// `splitplane.behind`, likewise.
+    pub behind: Oid,
 }
 
 /// The whole plane.

@@ -10,7 +10,7 @@ use crate::guard::{self, ProofFacts, Proven};
 use crate::identity::principal::Principal;
 use crate::pgx::ceiling;
 use crate::pgx::confine::{self, Confinement, ConfinementPlan};
-use crate::pgx::run::{self, Planned, Sink};
+use crate::pgx::run::{Planned, Sink};
 use crate::pgx::values::Parameters;
 use crate::pgx::{definers, parse, server, watch};
 use crate::plane::{self, Attached, Claims};
@@ -67,7 +67,7 @@ pub fn prove<'c>(
         analysed.coerce_columns(columns)?;
     }
     let columns = analysed.query().columns();
-    let proven = guard::prove(analysed, &fences, plane)?;
+    let proven = guard::prove(analysed, fences, plane)?;
     let facts = proven.facts().clone();
     done("prove");
     Ok(Statement { proven, parameters, shown, columns, facts })
@@ -75,8 +75,8 @@ pub fn prove<'c>(
 
 impl<'c> Statement<'c> {
     /// Plans it; over `splitplane.max_cost` it is refused.
-    pub fn plan(self) -> StageResult<Planned<'c>> {
-        let planned = run::plan(self.proven.into_rewritten(), &self.parameters)?;
+    pub fn plan(self, plane: &Plane) -> StageResult<Planned<'c>> {
+        let planned = self.proven.plan(&self.parameters, plane)?;
         match settings::max_cost() {
             Some(limit) if planned.cost() > limit => Err(Refusal::new(
                 State::Limit,

@@ -5,6 +5,7 @@ use crate::catalog::plane::{Plane, ScopeBinding};
 use crate::error::{Refusal, StageResult, State};
 use crate::pgx::query::{QueryView, ScopeCall};
 use crate::plane::Fence;
+use pgrx::pg_sys::Oid;
 
 /// The top level is `WITH <our fences> SELECT ..`, each fence exactly one scan of its table under its scope.
 pub(super) fn prove_fences(query: QueryView<'_>, fences: &[Fence]) -> StageResult<()> {
@@ -54,6 +55,12 @@ pub(super) fn prove_row_security(query: QueryView<'_>, fences: &[Fence], plane: 
         }
     }
     Ok(())
+}
+
+/// The relations that policies of the tables' own read in sub-selects: those policies are the DBA's, and so is what they read.
+pub(super) fn policy_relations(query: QueryView<'_>) -> Vec<Oid> {
+    let expressions = query.expressions().into_iter().filter_map(|(_, expression)| expression);
+    expressions.flat_map(QueryView::relations_of_security_conditions).collect()
 }
 
 /// The policies that close a table while its fence is missing say nothing that was not just proved.

@@ -141,8 +141,9 @@ impl Walk<'_> {
             return Ok(());
         }
         self.facts.functions += 1;
-        // Only `bounded::bound` puts these there: the text could not name them.
-        let is_ours = [self.plane.policy.bounded, self.plane.policy.counted].contains(&function);
+        // Only this module puts these there: the text could not name them.
+        let policy = &self.plane.policy;
+        let is_ours = [policy.bounded, policy.counted, policy.behind].contains(&function);
         if is_ours || self.plane.allows_function(function) || ablation::is_off(Switch::Functions) {
             return Ok(());
         }

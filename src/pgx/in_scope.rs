@@ -8,6 +8,7 @@
 use super::catch::raise;
 use super::version_1::version_1;
 use super::{claims, values};
+use crate::ablation::{self, Switch};
 use crate::error::{Refusal, State};
 use crate::identity::principal::Claim;
 use pgrx::{FromDatum, PgList, PgMemoryContexts, pg_guard, pg_sys};
@@ -258,7 +259,7 @@ pub unsafe extern "C-unwind" fn in_scope_support_wrapper(call: pg_sys::FunctionC
                 (*request.cast::<pg_sys::SupportRequestSelectivity>()).selectivity = 1.0;
                 pg_sys::Datum::from(request)
             }
-            pg_sys::NodeTag::T_SupportRequestCost => {
+            pg_sys::NodeTag::T_SupportRequestCost if !ablation::is_off(Switch::Free) => {
                 let cost = request.cast::<pg_sys::SupportRequestCost>();
                 (*cost).startup = 0.0;
                 (*cost).per_tuple = 0.0;

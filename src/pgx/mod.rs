@@ -5,6 +5,7 @@
 
 pub mod alarm;
 mod allocator;
+pub mod behind;
 pub mod bounded;
 pub mod catch;
 pub mod ceiling;
@@ -15,10 +16,12 @@ pub mod deadline;
 pub mod definers;
 pub mod entry;
 pub mod in_scope;
+pub mod index_order;
 pub mod invalidation;
 pub mod lookup;
 pub mod origin;
 pub mod parse;
+pub mod plan_tree;
 pub mod query;
 pub mod raw;
 mod retired;

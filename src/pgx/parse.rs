@@ -104,6 +104,12 @@ impl<'c> Analysed<'c> {
         self.query
     }
 
+    /// The same statement with another tree in the place of its own.
+    #[must_use]
+    pub fn with_query(self, query: QueryView<'c>) -> Self {
+        Analysed { query, text: self.text }
+    }
+
     /// Converts the result columns to `expected` (type, modifier), as assignment would.
     pub fn coerce_columns(&self, expected: &[(pg_sys::Oid, i32)]) -> StageResult<()> {
         // SAFETY: the query is whole; its target list holds TargetEntry nodes.

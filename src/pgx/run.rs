@@ -33,6 +33,10 @@ pub fn plan<'c>(rewritten: Rewritten<'c>, parameters: &Parameters) -> StageResul
 }
 
 impl Planned<'_> {
+    pub(super) fn statement(&self) -> *mut pg_sys::PlannedStmt {
+        self.statement
+    }
+
     /// The planner's estimate, in its own units.
     pub fn cost(&self) -> f64 {
         // SAFETY: a plan just made by the planner.

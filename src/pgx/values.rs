@@ -123,6 +123,20 @@ pub fn equality_operator(type_oid: pg_sys::Oid) -> Option<pg_sys::Oid> {
     (entry.eq_opr != pg_sys::InvalidOid).then_some(entry.eq_opr)
 }
 
+/// The function by which values of a type are put in order (GREATEST, LEAST), or `None`.
+pub fn comparison_function(type_oid: pg_sys::Oid) -> Option<pg_sys::Oid> {
+    let flags = i32::try_from(pg_sys::TYPECACHE_CMP_PROC).unwrap_or(8);
+    // SAFETY: a type cache look-up; entries are never freed.
+    let entry = unsafe { pg_sys::lookup_type_cache(type_oid, flags).as_ref() }?;
+    (entry.cmp_proc != pg_sys::InvalidOid).then_some(entry.cmp_proc)
+}
+
+/// Whether a function is marked LEAKPROOF.
+pub fn is_leakproof(function: pg_sys::Oid) -> bool {
+    // SAFETY: a catalog look-up.
+    unsafe { pg_sys::get_func_leakproof(function) }
+}
+
 /// The function behind an operator.
 pub fn operator_function(operator: pg_sys::Oid) -> pg_sys::Oid {
     // SAFETY: a catalog look-up.

@@ -102,7 +102,17 @@ impl<'t> QueryView<'t> {
     /// anything but a scope call is `None`. PostgreSQL keeps the conditions in the order in which they are evaluated.
     pub fn first_security_condition(self) -> Vec<Option<ScopeCall>> {
         let first = self.only_entry().and_then(|entry| nodes(entry.securityQuals).first().copied());
-        first.map(conjuncts).unwrap_or_default().into_iter().map(scope_call).collect()
+        first.map(conjuncts).unwrap_or_default().into_iter().map(|condition| scope_call(condition, 1)).collect()
+    }
+
+    /// The relations that the row-level security conditions on the one table of this query read in sub-selects.
+    pub fn relations_of_security_conditions(self) -> Vec<pg_sys::Oid> {
+        let Some(entry) = self.only_entry() else { return Vec::new() };
+        let mut found = Vec::new();
+        for condition in nodes(entry.securityQuals) {
+            collect_relations(condition, &mut found);
+        }
+        found
     }
 
     /// Takes out of the row-level security conditions on the one table of this query those that say no more than that
@@ -119,13 +129,29 @@ impl<'t> QueryView<'t> {
             unsafe { pg_sys::lappend(list, condition.as_pointer().cast()) }
         });
         let place = std::ptr::from_ref(entry).cast_mut();
-        // SAFETY: the entry belongs to a tree that this backend alone holds. A fence has no sub-select of its own, and
-        // the rewriter has noted those that it added.
-        unsafe {
-            (*place).securityQuals = list;
-            (*self.as_pointer()).hasSubLinks = false;
-        }
+        // SAFETY: the entry belongs to a tree that this backend alone holds. What the rewriter noted of sub-selects stays:
+        // a policy of the table's own may have others.
+        unsafe { (*place).securityQuals = list };
     }
+}
+
+fn collect_relations(node: QueryNode<'_>, found: &mut Vec<pg_sys::Oid>) {
+    let mut visit = |child: QueryNode<'_>| {
+        collect_relations(child, found);
+        false
+    };
+    match node.tag() {
+        pg_sys::NodeTag::T_Query => QueryView::new(node).any_child(false, &mut visit),
+        pg_sys::NodeTag::T_RangeTblEntry => {
+            let entry = node.cast::<pg_sys::RangeTblEntry>();
+            if entry.rtekind == pg_sys::RTEKind::RTE_RELATION {
+                found.push(entry.relid);
+            }
+            false
+        }
+        pg_sys::NodeTag::T_SortGroupClause => false,
+        _ => node.any_child(&mut visit),
+    };
 }
 
 /// `EXISTS (SELECT FROM pg_policy WHERE polrelid = 'relation'::regclass AND polname = 'policy')`, word for word.
@@ -201,11 +227,17 @@ fn unrelabelled_elements(node: QueryNode<'_>) -> Option<QueryNode<'_>> {
 }
 
 fn plain_column(node: QueryNode<'_>) -> Option<i16> {
+    column_of(node, 1)
+}
+
+/// The attribute number of a bare column of the range table entry `entry`.
+fn column_of(node: QueryNode<'_>, entry: i32) -> Option<i16> {
     if node.tag() != pg_sys::NodeTag::T_Var {
         return None;
     }
     let var = node.cast::<pg_sys::Var>();
-    (var.varlevelsup == 0 && var.varno == 1 && var.varattno > 0).then_some(var.varattno)
+    let varno = i32::try_from(i64::from(var.varno)).ok()?;
+    (var.varlevelsup == 0 && varno == entry && var.varattno > 0).then_some(var.varattno)
 }
 
 fn scan_condition(node: QueryNode<'_>) -> Option<ScanCondition> {
@@ -238,7 +270,8 @@ fn scan_condition(node: QueryNode<'_>) -> Option<ScanCondition> {
     })
 }
 
-fn scope_call(node: QueryNode<'_>) -> Option<ScopeCall> {
+/// The call `function(column, 'claim')` over a column of the range table entry `entry`.
+pub(in crate::pgx) fn scope_call(node: QueryNode<'_>, entry: i32) -> Option<ScopeCall> {
     if node.tag() != pg_sys::NodeTag::T_FuncExpr {
         return None;
     }
@@ -246,7 +279,7 @@ fn scope_call(node: QueryNode<'_>) -> Option<ScopeCall> {
     match nodes(call.args).as_slice() {
         [column, claim] => Some(ScopeCall {
             function: call.funcid,
-            attribute: plain_column(unrelabelled(*column)?)?,
+            attribute: column_of(unrelabelled(*column)?, entry)?,
             claim: claim.constant_text()?,
         }),
         _ => None,

@@ -9,9 +9,12 @@ use std::ffi::{CStr, c_char, c_void};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
+mod evaluation;
 mod fence;
 mod view;
 
+pub use evaluation::Evaluation;
+pub(in crate::pgx) use fence::scope_call;
 pub use fence::{BaseScan, ScanCondition, ScopeCall};
 pub use view::QueryView;
 
@@ -101,6 +104,19 @@ unsafe extern "C-unwind" fn visit_child(node: *mut pg_sys::Node, context: *mut c
     }
 }
 
+/// As `Visit`, for a question that a single yes answers.
+struct Question<'a, 't> {
+    is_so: &'a mut dyn FnMut(QueryNode<'t>) -> bool,
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn ask_child(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
+    let Some(pointer) = NonNull::new(node) else { return false };
+    // SAFETY: `context` is the `Question` that `any_child` keeps on its stack for the length of the walk.
+    let question = unsafe { &mut *context.cast::<Question>() };
+    (question.is_so)(QueryNode { pointer, tree: PhantomData })
+}
+
 #[pg_guard]
 unsafe extern "C-unwind" fn collect_function(function: pg_sys::Oid, context: *mut c_void) -> bool {
     // SAFETY: `context` is the vector that `functions_in` keeps on its stack.
@@ -153,6 +169,15 @@ impl<'t> QueryNode<'t> {
             pg_sys::expression_tree_walker(self.as_pointer(), Some(visit_child), (&raw mut visit).cast::<c_void>())
         };
         visit.refusal.map_or(Ok(()), Err)
+    }
+
+    /// Whether `is_so` says yes of any direct child of an expression node.
+    pub fn any_child(self, is_so: &mut dyn FnMut(QueryNode<'t>) -> bool) -> bool {
+        let mut question = Question { is_so };
+        // SAFETY: the node is an analysed expression node, and `question` outlives the call.
+        unsafe {
+            pg_sys::expression_tree_walker(self.as_pointer(), Some(ask_child), (&raw mut question).cast::<c_void>())
+        }
     }
 
     /// The text of a constant of a text-like type, if this is one and it is not NULL.

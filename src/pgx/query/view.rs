@@ -1,6 +1,6 @@
 //! A query or subquery of an analysed tree.
 
-use super::{QueryNode, QueryShape, Visit, nodes, text, visit_child};
+use super::{QueryNode, QueryShape, Question, Visit, ask_child, nodes, text, visit_child};
 use crate::error::StageResult;
 use pgrx::pg_sys;
 use std::ffi::c_void;
@@ -91,6 +91,24 @@ impl<'t> QueryView<'t> {
         visitor: &mut dyn FnMut(QueryNode<'t>) -> StageResult<()>,
     ) -> StageResult<()> {
         self.walk(pg_sys::QTW_EXAMINE_RTES_BEFORE | pg_sys::QTW_EXAMINE_SORTGROUP, skip_expressions, visitor)
+    }
+
+    /// Whether `is_so` says yes of any node directly below this query, as `children` finds them.
+    pub fn any_child(self, skip_expressions: bool, is_so: &mut dyn FnMut(QueryNode<'t>) -> bool) -> bool {
+        let mut flags = pg_sys::QTW_EXAMINE_RTES_BEFORE | pg_sys::QTW_EXAMINE_SORTGROUP;
+        if skip_expressions {
+            flags |= pg_sys::QTW_IGNORE_CTE_SUBQUERIES;
+        }
+        let mut question = Question { is_so };
+        // SAFETY: the query is whole, and `question` outlives the call.
+        unsafe {
+            pg_sys::query_tree_walker(
+                self.as_pointer(),
+                Some(ask_child),
+                (&raw mut question).cast::<c_void>(),
+                i32::try_from(flags).unwrap_or(0),
+            )
+        }
     }
 
     /// As `children`, but for the columns that joins could give and sort clauses: only what an expression names.
