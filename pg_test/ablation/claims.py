@@ -132,5 +132,40 @@ def of_validation(bench: Bench):
                 yield f"validation on: {title} is refused", [] if got in ("refused", "08006", "38000", "55000") else [str(got)]
 
 
+# Marked LEAKPROOF by the test itself, which PostgreSQL believes; it raises an error over another tenant's rows.
+_TOLD = """
+CREATE FUNCTION public.told(note text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE LEAKPROOF PARALLEL SAFE COST 0.0001 AS
+    $$ BEGIN IF note LIKE '%CANARY%' THEN RAISE EXCEPTION 'told' USING ERRCODE = '22000'; END IF; RETURN true; END $$;
+GRANT EXECUTE ON FUNCTION public.told(text) TO PUBLIC"""
+
+
+def of_leaks(bench: Bench):
+    """An expression that PostgreSQL takes for leakproof and that raises: three fences keep it from foreign rows, each alone."""
+    sql = "SELECT count(*) FROM orders WHERE public.told(note) IS NOT NULL"
+    answered, refused, told = [[50]], "42501", "22000"
+    for off, wanted in (
+        ((), answered),
+        (("leaks",), answered),
+        (("free",), answered),
+        (("leaks", "proof"), answered),
+        (("free", "proof"), answered),
+        (("leaks", "free"), refused),
+        (("leaks", "free", "proof"), told),
+    ):
+        combination = Combination("probe", ("functions", *off))
+        bench.prepare(combination)
+        with bench.admin() as admin:
+            # The path by an index on the tenant column would hide it.
+            for name in ("enable_indexscan", "enable_indexonlyscan", "enable_bitmapscan"):
+                admin.execute(f"ALTER DATABASE {DATABASE} SET {name} = off")
+        with bench.admin(DATABASE) as dba:
+            dba.execute(_TOLD)
+        with bench.world.caller() as connection:
+            document, error = bench.call(connection, combination, sql, forge(bench.world.keys, DATABASE, sql, {}))
+        got = error.sqlstate if error is not None else document["rows"]
+        what = {refused: "the plan is refused", told: "the error tells of a foreign row (control)"}.get(str(wanted), "no foreign row is met")
+        yield f"{', '.join(off) or 'nothing'} off beside functions: {what}", [] if got == wanted else [str(got)]
+
+
 def texts_of(entries: list[dict]) -> dict[str, str]:
     return {entry["id"]: text_of(entry, DATABASE) or "" for entry in entries}

@@ -89,6 +89,7 @@ def main() -> int:
             verdicts.take(claims.of_identity(bench))
             verdicts.take(claims.of_validation(bench))
             verdicts.take(claims.of_third_fences(bench, entries, results))
+            verdicts.take(claims.of_leaks(bench))
     if not options.off:
         verdicts.take(loading.checks())
 
