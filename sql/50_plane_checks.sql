@@ -252,11 +252,17 @@ BEGIN
     FOR column_name, claim_name IN
         SELECT s.key, s.value FROM jsonb_each_text(scope) AS s ORDER BY s.value <> 'tenant', s.key
     LOOP
-        SELECT a.atttypid, a.attnotnull, a.attcollation INTO catalog_row
+        SELECT a.atttypid, a.attnotnull, a.attcollation, a.attgenerated INTO catalog_row
           FROM pg_attribute AS a
          WHERE a.attrelid = relation AND a.attname = column_name AND a.attnum > 0 AND NOT a.attisdropped;
         IF NOT FOUND THEN
             RAISE EXCEPTION 'column "%" of % does not exist', column_name, relation USING ERRCODE = '42703';
+        END IF;
+        -- Its expression would be evaluated for the rows of every tenant, and ALTER COLUMN .. SET EXPRESSION changes whose a
+        -- row is without a trace in the table or its policies.
+        IF catalog_row.attgenerated = 'v' THEN
+            RAISE EXCEPTION 'column "%" of % is a virtual generated column, which cannot carry a scope', column_name, relation
+                USING ERRCODE = '0A000', HINT = 'Store it: GENERATED ALWAYS AS (..) STORED.';
         END IF;
         PERFORM splitplane._check_claim(claim_name);
         base := splitplane._base_type(catalog_row.atttypid);

@@ -23,7 +23,7 @@ BEGIN
     IF wanted IS NULL THEN
         RAISE EXCEPTION 'function does not exist' USING ERRCODE = '42883';
     END IF;
-    SELECT p.oid, p.proname, n.nspname, p.prokind, p.prosecdef, p.provolatile, pg_get_userbyid(p.proowner) AS owner,
+    SELECT p.oid, p.proname, n.nspname, p.prokind, p.prosecdef, p.proleakproof, p.provolatile, pg_get_userbyid(p.proowner) AS owner,
            array_append(p.proargtypes::oid[], p.prorettype) AS types,
            EXISTS (SELECT FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid
                    WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.refclassid = 'pg_extension'::regclass
@@ -39,6 +39,8 @@ BEGIN
         WHEN EXISTS (SELECT FROM unnest(catalog_row.types) AS u(id) JOIN pg_type AS t ON t.oid = u.id
                      WHERE t.typtype = 'p' AND t.typname NOT IN ('record', 'void', 'any') AND t.typname NOT LIKE 'any%') THEN
             'it takes or returns an internal type'
+        -- PostgreSQL evaluates it before row-level security, over every tenant's rows, and believes the mark.
+        WHEN catalog_row.proleakproof AND catalog_row.oid >= 16384 THEN 'it is marked LEAKPROOF'
         -- Built-in functions with effects, or that read settings, files, catalogs, or run SQL given as text, step round
         -- every check of the plane. Those left are clocks and dice.
         WHEN catalog_row.nspname = 'pg_catalog' AND catalog_row.provolatile = 'v'

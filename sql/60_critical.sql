@@ -119,6 +119,12 @@ BEGIN
         SELECT f.relation::text, f.finding, coalesce(f.fix, splitplane._register_again(f.relation)) FROM found AS f;
 
     RETURN QUERY
+        SELECT splitplane._signature(f.function), 'This allowed function has been marked LEAKPROOF since: PostgreSQL would evaluate it over the rows of every tenant. It is not called any more.',
+               format('ALTER FUNCTION %s NOT LEAKPROOF;', splitplane._signature(f.function))
+        FROM splitplane.functions AS f JOIN pg_proc AS p ON p.oid = f.function
+        WHERE p.proleakproof AND p.oid >= 16384;
+
+    RETURN QUERY
         SELECT l.relation::text, 'It is not in the plane, and splitplane_reader sees every tenant''s rows of it: an earlier installation was dropped with CASCADE.', l.remedy
         FROM splitplane._left_behind() AS l WHERE l.is_open;
 
@@ -142,6 +148,7 @@ BEGIN
     IF suspects IS NULL AND reader_is_sound
        -- Few tables have policies of ours without being in the plane, and each of those is looked at more closely.
        AND NOT EXISTS (SELECT FROM pg_policy AS p WHERE p.polname = ANY (splitplane._policy_names()) AND NOT EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = p.polrelid))
+       AND NOT EXISTS (SELECT FROM splitplane.functions AS f JOIN pg_proc AS p ON p.oid = f.function WHERE p.proleakproof AND p.oid >= 16384)
        AND NOT EXISTS (SELECT FROM splitplane._server_problems() AS p WHERE p.severity = 'critical') THEN
         RETURN NULL;
     END IF;

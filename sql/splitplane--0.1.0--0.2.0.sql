@@ -87,11 +87,17 @@ BEGIN
     FOR column_name, claim_name IN
         SELECT s.key, s.value FROM jsonb_each_text(scope) AS s ORDER BY s.value <> 'tenant', s.key
     LOOP
-        SELECT a.atttypid, a.attnotnull, a.attcollation INTO catalog_row
+        SELECT a.atttypid, a.attnotnull, a.attcollation, a.attgenerated INTO catalog_row
           FROM pg_attribute AS a
          WHERE a.attrelid = relation AND a.attname = column_name AND a.attnum > 0 AND NOT a.attisdropped;
         IF NOT FOUND THEN
             RAISE EXCEPTION 'column "%" of % does not exist', column_name, relation USING ERRCODE = '42703';
+        END IF;
+        -- Its expression would be evaluated for the rows of every tenant, and ALTER COLUMN .. SET EXPRESSION changes whose a
+        -- row is without a trace in the table or its policies.
+        IF catalog_row.attgenerated = 'v' THEN
+            RAISE EXCEPTION 'column "%" of % is a virtual generated column, which cannot carry a scope', column_name, relation
+                USING ERRCODE = '0A000', HINT = 'Store it: GENERATED ALWAYS AS (..) STORED.';
         END IF;
         PERFORM splitplane._check_claim(claim_name);
         base := splitplane._base_type(catalog_row.atttypid);
@@ -317,6 +323,70 @@ BEGIN
 END
 $$;
 
+CREATE OR REPLACE FUNCTION splitplane.allow_function(function regprocedure) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    wanted text := splitplane._signature(function);
+    catalog_row record;
+    refusal text;
+    had_execute boolean;
+BEGIN
+    IF wanted IS NULL THEN
+        RAISE EXCEPTION 'function does not exist' USING ERRCODE = '42883';
+    END IF;
+    SELECT p.oid, p.proname, n.nspname, p.prokind, p.prosecdef, p.proleakproof, p.provolatile, pg_get_userbyid(p.proowner) AS owner,
+           array_append(p.proargtypes::oid[], p.prorettype) AS types,
+           EXISTS (SELECT FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid
+                   WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.refclassid = 'pg_extension'::regclass
+                     AND d.deptype = 'e' AND e.extname = 'splitplane') AS ours
+      INTO catalog_row
+      FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
+     WHERE p.oid = allow_function.function;
+    refusal := CASE
+        WHEN catalog_row.ours OR catalog_row.nspname = 'splitplane' THEN 'it belongs to splitplane'
+        WHEN catalog_row.nspname = 'information_schema' OR catalog_row.nspname LIKE 'pg\_temp%' THEN 'of its schema'
+        WHEN catalog_row.prokind = 'p' THEN 'it is a procedure'
+        -- Polymorphic and record types are pseudo-types too, and are fine; these hand over pointers or make no sense in a query.
+        WHEN EXISTS (SELECT FROM unnest(catalog_row.types) AS u(id) JOIN pg_type AS t ON t.oid = u.id
+                     WHERE t.typtype = 'p' AND t.typname NOT IN ('record', 'void', 'any') AND t.typname NOT LIKE 'any%') THEN
+            'it takes or returns an internal type'
+        -- PostgreSQL evaluates it before row-level security, over every tenant's rows, and believes the mark.
+        WHEN catalog_row.proleakproof AND catalog_row.oid >= 16384 THEN 'it is marked LEAKPROOF'
+        -- Built-in functions with effects, or that read settings, files, catalogs, or run SQL given as text, step round
+        -- every check of the plane. Those left are clocks and dice.
+        WHEN catalog_row.nspname = 'pg_catalog' AND catalog_row.provolatile = 'v'
+             AND catalog_row.proname NOT IN ('random', 'random_normal', 'clock_timestamp', 'timeofday', 'gen_random_uuid', 'uuidv4', 'uuidv7') THEN
+            'it has effects or reads more than the plane'
+        WHEN catalog_row.nspname = 'pg_catalog' AND catalog_row.provolatile = 's'
+             AND (catalog_row.proname ~ '^(pg_|has_|to_reg|txid_|inet_(client|server)_|current_(setting|schema)|row_security_|format_type|version$)'
+                  OR catalog_row.proname ~ '^((table|schema|database)_to_xml|(obj|col|shobj)_description)') THEN
+            'it reads more than the plane'
+    END;
+    IF refusal IS NOT NULL THEN
+        RAISE EXCEPTION 'function % cannot be in the plane: %', wanted, refusal USING ERRCODE = '42501';
+    END IF;
+
+    LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
+    IF EXISTS (SELECT FROM splitplane.functions AS f WHERE f.function = allow_function.function) THEN
+        RETURN;
+    END IF;
+    -- A row of another owner's function of the same name is no permission for this one.
+    DELETE FROM splitplane.allowed_functions AS f WHERE f.signature = wanted;
+    IF catalog_row.prosecdef THEN
+        RAISE WARNING 'function % runs with the rights of %, not of splitplane_reader: row-level security holds in it only as far as it holds for that role',
+            wanted, catalog_row.owner;
+    END IF;
+    had_execute := has_function_privilege('splitplane_reader', catalog_row.oid, 'EXECUTE');
+    INSERT INTO splitplane.allowed_functions (signature, saved)
+    VALUES (wanted, jsonb_build_object('owner', catalog_row.owner, 'security_definer', catalog_row.prosecdef, 'schema', catalog_row.nspname,
+            'schema_usage', splitplane._use_schema(catalog_row.nspname), 'execute', had_execute));
+    IF NOT had_execute THEN
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO splitplane_reader', wanted);
+    END IF;
+END
+$$;
+
 -- What an earlier installation left behind: tables outside the plane that splitplane_reader was granted, with the statement
 -- that takes it back. `is_open` when policies of ours are on it and none of them closes it: DROP EXTENSION .. CASCADE of a
 -- version before 0.2.0 took the fence and left the rest.
@@ -410,6 +480,12 @@ BEGIN
         SELECT f.relation::text, f.finding, coalesce(f.fix, splitplane._register_again(f.relation)) FROM found AS f;
 
     RETURN QUERY
+        SELECT splitplane._signature(f.function), 'This allowed function has been marked LEAKPROOF since: PostgreSQL would evaluate it over the rows of every tenant. It is not called any more.',
+               format('ALTER FUNCTION %s NOT LEAKPROOF;', splitplane._signature(f.function))
+        FROM splitplane.functions AS f JOIN pg_proc AS p ON p.oid = f.function
+        WHERE p.proleakproof AND p.oid >= 16384;
+
+    RETURN QUERY
         SELECT l.relation::text, 'It is not in the plane, and splitplane_reader sees every tenant''s rows of it: an earlier installation was dropped with CASCADE.', l.remedy
         FROM splitplane._left_behind() AS l WHERE l.is_open;
 
@@ -432,6 +508,7 @@ BEGIN
     IF suspects IS NULL AND reader_is_sound
        -- Few tables have policies of ours without being in the plane, and each of those is looked at more closely.
        AND NOT EXISTS (SELECT FROM pg_policy AS p WHERE p.polname = ANY (splitplane._policy_names()) AND NOT EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = p.polrelid))
+       AND NOT EXISTS (SELECT FROM splitplane.functions AS f JOIN pg_proc AS p ON p.oid = f.function WHERE p.proleakproof AND p.oid >= 16384)
        AND NOT EXISTS (SELECT FROM splitplane._server_problems() AS p WHERE p.severity = 'critical') THEN
         RETURN NULL;
     END IF;

@@ -154,3 +154,21 @@ SELECT test.rows('SELECT leak_text()');
 SELECT splitplane.disarm_tripwire(relation) FROM splitplane.tripwires;
 SELECT splitplane.admit('-2147483648');
 SELECT splitplane.reopen();
+
+\echo -- a partition of a partition of a partition, attached while this session has the plane in memory
+CREATE TABLE public.deep (tenant int NOT NULL, n int NOT NULL) PARTITION BY RANGE (n);
+CREATE TABLE public.deep_1 PARTITION OF public.deep FOR VALUES FROM (0) TO (100) PARTITION BY RANGE (n);
+CREATE TABLE public.deep_2 PARTITION OF public.deep_1 FOR VALUES FROM (0) TO (50) PARTITION BY RANGE (n);
+CREATE TABLE public.deep_3 PARTITION OF public.deep_2 FOR VALUES FROM (0) TO (10);
+INSERT INTO public.deep VALUES (-77, 1), (42, 2);
+SELECT splitplane.protect('public.deep', '{"tenant": "tenant"}');
+SELECT splitplane.arm_tripwire('public.deep', '-77');
+CREATE FUNCTION public.leak_deep() RETURNS bigint LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'SELECT count(*) FROM public.deep WHERE n > 20';
+SELECT splitplane.allow_function('public.leak_deep()');
+SELECT test.rows('SELECT leak_deep()');
+CREATE TABLE public.late (tenant int NOT NULL, n int NOT NULL);
+INSERT INTO public.late VALUES (-77, 30);
+ALTER TABLE public.deep_2 ATTACH PARTITION public.late FOR VALUES FROM (20) TO (40);
+SELECT test.rows('SELECT leak_deep()');
+SELECT splitplane.reopen();
+SELECT test.rows('SELECT count(*) FROM deep');

@@ -28,7 +28,10 @@ const FUNCTIONS_SQL: &str = "SELECT f.function::pg_catalog.oid::pg_catalog.text,
      p.proname::pg_catalog.text FROM splitplane.functions AS f \
      JOIN pg_catalog.pg_proc AS p ON p.oid = f.function JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace";
 
-const WATCHED_SQL: &str = "SELECT relation::pg_catalog.oid::pg_catalog.text FROM splitplane.relations UNION ALL \
+/// Tables of the plane with all their partitions and children, down to the last: attaching one changes its parent alone.
+const WATCHED_SQL: &str = "WITH RECURSIVE family AS (SELECT r.relation::pg_catalog.oid AS member FROM splitplane.relations AS r \
+     UNION SELECT i.inhrelid FROM family AS f JOIN pg_catalog.pg_inherits AS i ON i.inhparent OPERATOR(pg_catalog.=) f.member) \
+     SELECT member::pg_catalog.text FROM family UNION ALL \
      SELECT 'splitplane.relations'::pg_catalog.regclass::pg_catalog.oid::pg_catalog.text UNION ALL \
      SELECT 'splitplane.allowed_functions'::pg_catalog.regclass::pg_catalog.oid::pg_catalog.text";
 
