@@ -122,9 +122,9 @@ GRANT EXECUTE ON FUNCTION splitplane.validate(text[]) TO splitplane_admin;
 COMMENT ON FUNCTION splitplane.validate(text[]) IS 'What layer 2 says of each question; nothing is run.';
 
 -- SECURITY DEFINER: it opens the sealed secret of the key, which not even an administrator may read.
-CREATE FUNCTION splitplane.sign(key_id text, tenant text, business text DEFAULT '', subject text DEFAULT '', payload text DEFAULT '') RETURNS jsonb
+CREATE FUNCTION splitplane.sign(key_id text, tenant text, business text DEFAULT '', subject text DEFAULT '', payload text DEFAULT '', conversation text DEFAULT '') RETURNS jsonb
 LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS 'MODULE_PATHNAME', 'sign_wrapper';
-REVOKE ALL ON FUNCTION splitplane.sign(text, text, text, text, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION splitplane.sign(text, text, text, text, text) TO splitplane_admin;
-COMMENT ON FUNCTION splitplane.sign(text, text, text, text, text) IS 'A signed context, for psql, demonstrations and tests; applications sign with an AWS SDK.';
+AS 'MODULE_PATHNAME', '_sign_wrapper';
+REVOKE ALL ON FUNCTION splitplane.sign(text, text, text, text, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.sign(text, text, text, text, text, text) TO splitplane_admin;
+COMMENT ON FUNCTION splitplane.sign(text, text, text, text, text, text) IS 'A signed context, for psql, demonstrations and tests; applications sign with an AWS SDK.';

@@ -36,14 +36,114 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._check_principal(text, text, text) FROM PUBLIC;
 
+-- Domains down to their base type. PL/pgSQL keeps its plan, and this runs once for each column of the plane.
+CREATE FUNCTION splitplane._base_type(type_id oid) RETURNS oid
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    current oid := type_id;
+    below oid;
+BEGIN
+    LOOP
+        SELECT t.typbasetype INTO below FROM pg_type AS t WHERE t.oid = current AND t.typtype = 'd';
+        EXIT WHEN NOT FOUND;
+        current := below;
+    END LOOP;
+    RETURN current;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._base_type(oid) FROM PUBLIC;
+
+-- Whether two texts are one value of a type; a text that is no value of it is equal to none.
+CREATE FUNCTION splitplane._is_same_value(type_id oid, one text, other text) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    same boolean;
+BEGIN
+    EXECUTE format('SELECT %L::%s OPERATOR(pg_catalog.=) %L::%2$s', one, format_type(type_id, -1), other) INTO same;
+    RETURN same;
+EXCEPTION WHEN data_exception THEN
+    RETURN false;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._is_same_value(oid, text, text) FROM PUBLIC;
+
+-- Columns of the plane that are bound to the tenant, with the type that their values are compared in.
+CREATE FUNCTION splitplane._tenant_columns() RETURNS TABLE (relation regclass, column_name text, base oid)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT r.relation, a.attname::text, splitplane._base_type(a.atttypid)
+    FROM splitplane.relations AS r
+    JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped AND r.scope ->> a.attname::text = 'tenant'
+$$;
+REVOKE ALL ON FUNCTION splitplane._tenant_columns() FROM PUBLIC;
+
+-- A scope column's type may read two ids as one value: 2 and 02 as numbers, two spellings of a uuid. These forms, which are
+-- indexed, find the ids that could be meant; the column's own type then decides. NULL where a text is none of the kind.
+CREATE FUNCTION splitplane._as_number(id text) RETURNS numeric
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN id::numeric;
+EXCEPTION WHEN data_exception THEN
+    RETURN NULL;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._as_number(text) FROM PUBLIC;
+
+CREATE FUNCTION splitplane._as_uuid(id text) RETURNS uuid
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN id::uuid;
+EXCEPTION WHEN data_exception THEN
+    RETURN NULL;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._as_uuid(text) FROM PUBLIC;
+
+CREATE INDEX principals_by_number ON splitplane.principals (splitplane._as_number(tenant));
+CREATE INDEX principals_by_uuid ON splitplane.principals (splitplane._as_uuid(tenant));
+
+-- Other admitted tenants that the tenant column of some plane relation cannot tell from this one, one for each.
+CREATE FUNCTION splitplane._same_tenants(id text) RETURNS TABLE (other text, relation regclass, column_name text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH candidates AS (
+        SELECT p.tenant FROM splitplane.principals AS p WHERE splitplane._as_number(p.tenant) = splitplane._as_number(id) AND p.enabled
+        UNION
+        SELECT p.tenant FROM splitplane.principals AS p WHERE splitplane._as_uuid(p.tenant) = splitplane._as_uuid(id) AND p.enabled
+        UNION
+        -- A date has too many spellings for an index; few databases have tenants that are dates.
+        SELECT p.tenant FROM splitplane.principals AS p
+        WHERE p.enabled AND EXISTS (SELECT FROM splitplane._tenant_columns() AS c WHERE c.base = 'date'::regtype)
+    )
+    SELECT DISTINCT ON (k.tenant) k.tenant, c.relation, c.column_name
+    FROM candidates AS k CROSS JOIN splitplane._tenant_columns() AS c
+    WHERE k.tenant <> id AND splitplane._is_same_value(c.base, k.tenant, id)
+    ORDER BY k.tenant, c.relation::text
+$$;
+REVOKE ALL ON FUNCTION splitplane._same_tenants(text) FROM PUBLIC;
+
 CREATE FUNCTION splitplane.admit(tenant text, business text DEFAULT '*', subject text DEFAULT '*', claims jsonb DEFAULT '{}') RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     claim_name text;
     claim_value jsonb;
+    same record;
 BEGIN
     PERFORM splitplane._check_principal(tenant, business, subject);
+    IF EXISTS (SELECT FROM splitplane._tenant_columns() AS c WHERE c.base NOT IN ('text'::regtype, 'varchar'::regtype)) THEN
+        -- Another spelling that is admitted at the same time must not be missed.
+        LOCK TABLE splitplane.principals IN SHARE ROW EXCLUSIVE MODE;
+        SELECT s.other, s.relation, s.column_name INTO same FROM splitplane._same_tenants(admit.tenant) AS s LIMIT 1;
+        IF FOUND THEN
+            RAISE EXCEPTION 'tenant "%" is the same value as tenant "%" in column "%" of %', tenant, same.other, same.column_name, same.relation
+                USING ERRCODE = '22023', HINT = 'Each would see the rows of the other. Admit a tenant under one spelling only.';
+        END IF;
+    END IF;
     IF claims IS NULL OR jsonb_typeof(claims) <> 'object' THEN
         RAISE EXCEPTION 'claims must be a JSON object such as {"stores": [1, 2]}' USING ERRCODE = '22023';
     END IF;

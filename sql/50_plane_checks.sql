@@ -63,24 +63,6 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._lock_relation(regclass, boolean) FROM PUBLIC;
 
--- Domains down to their base type. PL/pgSQL keeps its plan, and this runs once for each column of the plane.
-CREATE FUNCTION splitplane._base_type(type_id oid) RETURNS oid
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    current oid := type_id;
-    below oid;
-BEGIN
-    LOOP
-        SELECT t.typbasetype INTO below FROM pg_type AS t WHERE t.oid = current AND t.typtype = 'd';
-        EXIT WHEN NOT FOUND;
-        current := below;
-    END LOOP;
-    RETURN current;
-END
-$$;
-REVOKE ALL ON FUNCTION splitplane._base_type(oid) FROM PUBLIC;
-
 -- True for types whose values can be compared, printed and turned to JSON by built-in code alone: the allowlist of base
 -- types, enums, domains and arrays over them, none of them with a cast to JSON of somebody's own.
 CREATE FUNCTION splitplane._type_is_safe(type_id oid) RETURNS boolean

@@ -10,6 +10,7 @@ CREATE TABLE splitplane.conversations (
 );
 COMMENT ON TABLE splitplane.conversations IS 'Who a conversation belongs to; readable by nobody but the owner.';
 CREATE INDEX ON splitplane.conversations (last_used_at);
+CREATE INDEX ON splitplane.conversations (tenant, business, subject);
 
 CREATE TABLE splitplane.conversation_turns (
     turn bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -45,9 +46,10 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._conversation_turns(text, text, text, text, text) FROM PUBLIC;
 
--- Keeps one turn. Conversations that nobody has used for the retention are removed here, a few at each call, so that no
+-- Keeps one turn, and of one principal no more than `most`: whoever asks without end forgets his oldest questions.
+-- Conversations that nobody has used for the retention are removed here, a few at each call, so that no
 -- job is needed; `forget_conversations` removes them all at once.
-CREATE FUNCTION splitplane._keep_turn(id text, tenant text, business text, subject text, retention text, question text, sql text) RETURNS void
+CREATE FUNCTION splitplane._keep_turn(id text, tenant text, business text, subject text, retention text, most text, question text, sql text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -65,13 +67,23 @@ BEGIN
     VALUES (id::uuid, moment, _keep_turn.question, _keep_turn.sql);
     DELETE FROM splitplane.conversation_turns AS t
      WHERE t.conversation = id::uuid AND t.asked_at <= moment - make_interval(secs => retention::int);
+    WITH surplus AS (
+        SELECT t.turn
+        FROM splitplane.conversations AS c JOIN splitplane.conversation_turns AS t ON t.conversation = c.conversation
+        WHERE (c.tenant, c.business, c.subject) = (_keep_turn.tenant, _keep_turn.business, _keep_turn.subject)
+        ORDER BY t.turn DESC OFFSET most::int
+    )
+    DELETE FROM splitplane.conversation_turns AS t USING surplus AS s WHERE t.turn = s.turn;
+    DELETE FROM splitplane.conversations AS c
+     WHERE (c.tenant, c.business, c.subject) = (_keep_turn.tenant, _keep_turn.business, _keep_turn.subject)
+       AND NOT EXISTS (SELECT FROM splitplane.conversation_turns AS t WHERE t.conversation = c.conversation);
     DELETE FROM splitplane.conversations AS c
      WHERE c.conversation IN (SELECT o.conversation FROM splitplane.conversations AS o
                               WHERE o.last_used_at <= moment - make_interval(secs => retention::int)
                               ORDER BY o.last_used_at LIMIT 20 FOR UPDATE SKIP LOCKED);
 END
 $$;
-REVOKE ALL ON FUNCTION splitplane._keep_turn(text, text, text, text, text, text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION splitplane._keep_turn(text, text, text, text, text, text, text, text) FROM PUBLIC;
 
 CREATE FUNCTION splitplane.forget_conversations(tenant text DEFAULT NULL, older_than interval DEFAULT '0') RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp

@@ -141,6 +141,22 @@ AS $$
     ) AS n ON NOT p.claims ? n.claim
     WHERE p.enabled
     GROUP BY n.claim, n.names
+    UNION ALL
+    SELECT 'warning', format('tenant %s', t.tenant), format('It is the same value as tenant %L in column %I of %s: each sees the rows of the other.', t.other, t.column_name, t.relation),
+           format('SELECT splitplane.expel(%L); -- or the other one', t.tenant)
+    FROM (
+        -- One line for each pair.
+        SELECT DISTINCT ON (k.tenant, k.other) k.tenant, k.other, c.relation, c.column_name
+        FROM (
+            SELECT a.tenant, b.tenant AS other FROM splitplane.principals AS a JOIN splitplane.principals AS b
+                ON splitplane._as_number(a.tenant) = splitplane._as_number(b.tenant) AND a.tenant < b.tenant AND a.enabled AND b.enabled
+            UNION
+            SELECT a.tenant, b.tenant FROM splitplane.principals AS a JOIN splitplane.principals AS b
+                ON splitplane._as_uuid(a.tenant) = splitplane._as_uuid(b.tenant) AND a.tenant < b.tenant AND a.enabled AND b.enabled
+        ) AS k
+        JOIN splitplane._tenant_columns() AS c ON splitplane._is_same_value(c.base, k.tenant, k.other)
+        ORDER BY k.tenant, k.other, c.relation::text
+    ) AS t
 $$;
 REVOKE ALL ON FUNCTION splitplane._identity_findings() FROM PUBLIC;
 

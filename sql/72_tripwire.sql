@@ -40,21 +40,6 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._tripwires() FROM PUBLIC;
 
--- Whether two texts are one value of a type; a text that is no value of it is equal to none.
-CREATE FUNCTION splitplane._is_same_value(type_id oid, one text, other text) RETURNS boolean
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    same boolean;
-BEGIN
-    EXECUTE format('SELECT %L::%s OPERATOR(pg_catalog.=) %L::%2$s', one, format_type(type_id, -1), other) INTO same;
-    RETURN same;
-EXCEPTION WHEN data_exception THEN
-    RETURN false;
-END
-$$;
-REVOKE ALL ON FUNCTION splitplane._is_same_value(oid, text, text) FROM PUBLIC;
-
 -- The reserved tenant can never be admitted, whatever spelling of it, and whoever writes the row.
 CREATE FUNCTION splitplane._refuse_reserved() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp

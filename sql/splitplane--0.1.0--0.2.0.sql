@@ -1,4 +1,24 @@
 -- Written by tools/upgrade_script.py from sql/upgrades/0.1.0--0.2.0.sql and the install fragments; edit those.
+-- A function that gets an argument is a new function: the old one steps aside, and hands over who may call it below. Where
+-- objects depend on it the update stops before anything is changed; CASCADE would take them along.
+DO $dependents$
+DECLARE
+    changed regprocedure;
+    dependents text;
+BEGIN
+    FOREACH changed IN ARRAY ARRAY['splitplane.sign(text,text,text,text,text)']::pg_catalog.regprocedure[] LOOP
+        SELECT pg_catalog.string_agg(DISTINCT pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid), ', ') INTO dependents
+          FROM pg_catalog.pg_depend AS d
+         WHERE d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.refobjid = changed AND d.deptype <> 'e';
+        IF dependents IS NOT NULL THEN
+            RAISE EXCEPTION 'function % gets an argument, and objects depend on it: %', changed, dependents
+                USING ERRCODE = '2BP01', HINT = 'Drop them, run ALTER EXTENSION splitplane UPDATE again, and create them anew.';
+        END IF;
+    END LOOP;
+END
+$dependents$;
+ALTER FUNCTION splitplane.sign(text, text, text, text, text) RENAME TO _sign_before;
+
 -- Whether a table's fences are as they were built must be asked before anything is changed: see the end.
 UPDATE splitplane.relations AS r
    SET saved = r.saved || pg_catalog.jsonb_build_object('unchanged', f.fingerprint IS NOT DISTINCT FROM r.saved ->> 'fingerprint')
@@ -50,6 +70,116 @@ AS 'MODULE_PATHNAME', 'behind_wrapper';
 REVOKE ALL ON FUNCTION splitplane.behind(anyelement) FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION splitplane.behind(anyelement) TO splitplane_reader;
+
+-- SECURITY DEFINER: it opens the sealed secret of the key, which not even an administrator may read.
+CREATE FUNCTION splitplane.sign(key_id text, tenant text, business text DEFAULT '', subject text DEFAULT '', payload text DEFAULT '', conversation text DEFAULT '') RETURNS jsonb
+LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', '_sign_wrapper';
+
+REVOKE ALL ON FUNCTION splitplane.sign(text, text, text, text, text, text) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION splitplane.sign(text, text, text, text, text, text) TO splitplane_admin;
+
+COMMENT ON FUNCTION splitplane.sign(text, text, text, text, text, text) IS 'A signed context, for psql, demonstrations and tests; applications sign with an AWS SDK.';
+
+-- Columns of the plane that are bound to the tenant, with the type that their values are compared in.
+CREATE FUNCTION splitplane._tenant_columns() RETURNS TABLE (relation regclass, column_name text, base oid)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT r.relation, a.attname::text, splitplane._base_type(a.atttypid)
+    FROM splitplane.relations AS r
+    JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped AND r.scope ->> a.attname::text = 'tenant'
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._tenant_columns() FROM PUBLIC;
+
+-- A scope column's type may read two ids as one value: 2 and 02 as numbers, two spellings of a uuid. These forms, which are
+-- indexed, find the ids that could be meant; the column's own type then decides. NULL where a text is none of the kind.
+CREATE FUNCTION splitplane._as_number(id text) RETURNS numeric
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN id::numeric;
+EXCEPTION WHEN data_exception THEN
+    RETURN NULL;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._as_number(text) FROM PUBLIC;
+
+CREATE FUNCTION splitplane._as_uuid(id text) RETURNS uuid
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN id::uuid;
+EXCEPTION WHEN data_exception THEN
+    RETURN NULL;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._as_uuid(text) FROM PUBLIC;
+
+-- Other admitted tenants that the tenant column of some plane relation cannot tell from this one, one for each.
+CREATE FUNCTION splitplane._same_tenants(id text) RETURNS TABLE (other text, relation regclass, column_name text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH candidates AS (
+        SELECT p.tenant FROM splitplane.principals AS p WHERE splitplane._as_number(p.tenant) = splitplane._as_number(id) AND p.enabled
+        UNION
+        SELECT p.tenant FROM splitplane.principals AS p WHERE splitplane._as_uuid(p.tenant) = splitplane._as_uuid(id) AND p.enabled
+        UNION
+        -- A date has too many spellings for an index; few databases have tenants that are dates.
+        SELECT p.tenant FROM splitplane.principals AS p
+        WHERE p.enabled AND EXISTS (SELECT FROM splitplane._tenant_columns() AS c WHERE c.base = 'date'::regtype)
+    )
+    SELECT DISTINCT ON (k.tenant) k.tenant, c.relation, c.column_name
+    FROM candidates AS k CROSS JOIN splitplane._tenant_columns() AS c
+    WHERE k.tenant <> id AND splitplane._is_same_value(c.base, k.tenant, id)
+    ORDER BY k.tenant, c.relation::text
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._same_tenants(text) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION splitplane.admit(tenant text, business text DEFAULT '*', subject text DEFAULT '*', claims jsonb DEFAULT '{}') RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    claim_name text;
+    claim_value jsonb;
+    same record;
+BEGIN
+    PERFORM splitplane._check_principal(tenant, business, subject);
+    IF EXISTS (SELECT FROM splitplane._tenant_columns() AS c WHERE c.base NOT IN ('text'::regtype, 'varchar'::regtype)) THEN
+        -- Another spelling that is admitted at the same time must not be missed.
+        LOCK TABLE splitplane.principals IN SHARE ROW EXCLUSIVE MODE;
+        SELECT s.other, s.relation, s.column_name INTO same FROM splitplane._same_tenants(admit.tenant) AS s LIMIT 1;
+        IF FOUND THEN
+            RAISE EXCEPTION 'tenant "%" is the same value as tenant "%" in column "%" of %', tenant, same.other, same.column_name, same.relation
+                USING ERRCODE = '22023', HINT = 'Each would see the rows of the other. Admit a tenant under one spelling only.';
+        END IF;
+    END IF;
+    IF claims IS NULL OR jsonb_typeof(claims) <> 'object' THEN
+        RAISE EXCEPTION 'claims must be a JSON object such as {"stores": [1, 2]}' USING ERRCODE = '22023';
+    END IF;
+    FOR claim_name, claim_value IN SELECT c.key, c.value FROM jsonb_each(claims) AS c LOOP
+        IF claim_name IN ('tenant', 'business', 'subject') THEN
+            RAISE EXCEPTION 'claim "%" comes from the signed context and cannot be set', claim_name USING ERRCODE = '22023';
+        END IF;
+        IF claim_name !~ '^[a-z_][a-z0-9_]{0,62}$' THEN
+            RAISE EXCEPTION 'claim name "%" is not a lower-case identifier', claim_name USING ERRCODE = '22023';
+        END IF;
+        IF jsonb_typeof(claim_value) NOT IN ('string', 'number', 'boolean', 'array')
+           OR (jsonb_typeof(claim_value) = 'array'
+               AND EXISTS (SELECT FROM jsonb_array_elements(claim_value) AS e(item)
+                           WHERE jsonb_typeof(e.item) NOT IN ('string', 'number', 'boolean'))) THEN
+            RAISE EXCEPTION 'claim "%" must be a string, a number, a boolean, or an array of those', claim_name USING ERRCODE = '22023';
+        END IF;
+    END LOOP;
+    INSERT INTO splitplane.principals AS p (tenant, business, subject, claims, enabled)
+    VALUES (admit.tenant, admit.business, admit.subject, admit.claims, true)
+    ON CONFLICT ON CONSTRAINT principals_pkey DO UPDATE SET claims = excluded.claims, enabled = true;
+END
+$$;
 
 -- The row-level security condition of a scope that is known to be sound: every column is of its claim's values. Domains
 -- are read as their base type; with -1, since a bare "character" would mean character(1). NULL when a column is gone.
@@ -387,6 +517,46 @@ BEGIN
 END
 $$;
 
+-- Keeps one turn, and of one principal no more than `most`: whoever asks without end forgets his oldest questions.
+-- Conversations that nobody has used for the retention are removed here, a few at each call, so that no
+-- job is needed; `forget_conversations` removes them all at once.
+CREATE FUNCTION splitplane._keep_turn(id text, tenant text, business text, subject text, retention text, most text, question text, sql text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    moment timestamptz := clock_timestamp();
+BEGIN
+    INSERT INTO splitplane.conversations AS c (conversation, tenant, business, subject, last_used_at)
+    VALUES (id::uuid, _keep_turn.tenant, _keep_turn.business, _keep_turn.subject, moment)
+    ON CONFLICT (conversation) DO UPDATE SET last_used_at = moment
+        -- Somebody else may have begun it under the same id since it was looked at.
+        WHERE (c.tenant, c.business, c.subject) = (_keep_turn.tenant, _keep_turn.business, _keep_turn.subject);
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the conversation belongs to another principal' USING ERRCODE = '42501';
+    END IF;
+    INSERT INTO splitplane.conversation_turns (conversation, asked_at, question, sql)
+    VALUES (id::uuid, moment, _keep_turn.question, _keep_turn.sql);
+    DELETE FROM splitplane.conversation_turns AS t
+     WHERE t.conversation = id::uuid AND t.asked_at <= moment - make_interval(secs => retention::int);
+    WITH surplus AS (
+        SELECT t.turn
+        FROM splitplane.conversations AS c JOIN splitplane.conversation_turns AS t ON t.conversation = c.conversation
+        WHERE (c.tenant, c.business, c.subject) = (_keep_turn.tenant, _keep_turn.business, _keep_turn.subject)
+        ORDER BY t.turn DESC OFFSET most::int
+    )
+    DELETE FROM splitplane.conversation_turns AS t USING surplus AS s WHERE t.turn = s.turn;
+    DELETE FROM splitplane.conversations AS c
+     WHERE (c.tenant, c.business, c.subject) = (_keep_turn.tenant, _keep_turn.business, _keep_turn.subject)
+       AND NOT EXISTS (SELECT FROM splitplane.conversation_turns AS t WHERE t.conversation = c.conversation);
+    DELETE FROM splitplane.conversations AS c
+     WHERE c.conversation IN (SELECT o.conversation FROM splitplane.conversations AS o
+                              WHERE o.last_used_at <= moment - make_interval(secs => retention::int)
+                              ORDER BY o.last_used_at LIMIT 20 FOR UPDATE SKIP LOCKED);
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._keep_turn(text, text, text, text, text, text, text, text) FROM PUBLIC;
+
 -- What an earlier installation left behind: tables outside the plane that splitplane_reader was granted, with the statement
 -- that takes it back. `is_open` when policies of ours are on it and none of them closes it: DROP EXTENSION .. CASCADE of a
 -- version before 0.2.0 took the fence and left the rest.
@@ -611,6 +781,49 @@ AS $$
     WHERE e.extname = 'splitplane' AND NOT a.rolsuper
 $$;
 
+-- Keys and principals.
+CREATE OR REPLACE FUNCTION splitplane._identity_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT 'warning', format('key %s', k.key_id), format('It ends at %s.', to_char(k.not_after AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"')),
+           format('SELECT splitplane.create_key(%L, %L, %s);', left(k.key_id, 55) || to_char(k.not_after, '-YYYYMM'), k.tenants, k.max_uses)
+    FROM splitplane.keys AS k
+    WHERE k.revoked_at IS NULL AND k.not_after > now() AND k.not_after <= now() + interval '14 days'
+    UNION ALL
+    -- One line for each claim, with one principal as an example: a forgotten claim is mostly forgotten for all.
+    SELECT 'warning', format('claim %s', n.claim),
+           format('%s principals lack it, first tenant %L, business %L, subject %L: they are refused on %s.', count(*),
+                  (array_agg(p.tenant ORDER BY p.tenant, p.business, p.subject))[1], (array_agg(p.business ORDER BY p.tenant, p.business, p.subject))[1],
+                  (array_agg(p.subject ORDER BY p.tenant, p.business, p.subject))[1], n.names),
+           (array_agg(format('SELECT splitplane.admit(%L, %L, %L, %L);', p.tenant, p.business, p.subject, p.claims || jsonb_build_object(n.claim, '[]'::jsonb))
+                      ORDER BY p.tenant, p.business, p.subject))[1]
+    FROM splitplane.principals AS p
+    JOIN (
+        SELECT s.value AS claim, string_agg(DISTINCT r.name, ', ') AS names
+        FROM splitplane.relations AS r CROSS JOIN LATERAL jsonb_each_text(r.scope) AS s
+        WHERE s.value NOT IN ('tenant', 'business', 'subject')
+        GROUP BY s.value
+    ) AS n ON NOT p.claims ? n.claim
+    WHERE p.enabled
+    GROUP BY n.claim, n.names
+    UNION ALL
+    SELECT 'warning', format('tenant %s', t.tenant), format('It is the same value as tenant %L in column %I of %s: each sees the rows of the other.', t.other, t.column_name, t.relation),
+           format('SELECT splitplane.expel(%L); -- or the other one', t.tenant)
+    FROM (
+        -- One line for each pair.
+        SELECT DISTINCT ON (k.tenant, k.other) k.tenant, k.other, c.relation, c.column_name
+        FROM (
+            SELECT a.tenant, b.tenant AS other FROM splitplane.principals AS a JOIN splitplane.principals AS b
+                ON splitplane._as_number(a.tenant) = splitplane._as_number(b.tenant) AND a.tenant < b.tenant AND a.enabled AND b.enabled
+            UNION
+            SELECT a.tenant, b.tenant FROM splitplane.principals AS a JOIN splitplane.principals AS b
+                ON splitplane._as_uuid(a.tenant) = splitplane._as_uuid(b.tenant) AND a.tenant < b.tenant AND a.enabled AND b.enabled
+        ) AS k
+        JOIN splitplane._tenant_columns() AS c ON splitplane._is_same_value(c.base, k.tenant, k.other)
+        ORDER BY k.tenant, k.other, c.relation::text
+    ) AS t
+$$;
+
 -- Findings about the plane's relations that do not break isolation by themselves.
 CREATE OR REPLACE FUNCTION splitplane._relation_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -769,6 +982,11 @@ AS $$
     WHERE p.relispartition
 $$;
 
+CREATE INDEX principals_by_number ON splitplane.principals (splitplane._as_number(tenant));
+CREATE INDEX principals_by_uuid ON splitplane.principals (splitplane._as_uuid(tenant));
+CREATE INDEX ON splitplane.conversations (tenant, business, subject);
+DROP FUNCTION splitplane._keep_turn(text, text, text, text, text, text, text);
+
 -- The policies of every registered table anew: they call in_scope, bear the names of this version, and whatever lets the
 -- reader see rows goes with the extension. A table whose fences were as they had been built counts as unchanged afterwards;
 -- doctor() goes on naming what had been changed by hand.
@@ -801,6 +1019,36 @@ BEGIN
     END LOOP;
 END
 $policies$;
+
+-- Who may call a function that took the place of another. What an extension's script grants counts as granted by the
+-- extension and is left out of every later dump, so what this database had granted is put back, and what counts as the
+-- extension's own is set to what the new function was created with.
+CREATE FUNCTION splitplane._hand_over(before regprocedure, after regprocedure) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    own aclitem[] := (SELECT i.initprivs FROM pg_init_privs AS i WHERE i.classoid = 'pg_proc'::regclass AND i.objoid = after AND i.objsubid = 0);
+    old_acl aclitem[] := (SELECT coalesce(p.proacl, acldefault('f', p.proowner)) FROM pg_proc AS p WHERE p.oid = before);
+    new_acl aclitem[] := (SELECT coalesce(p.proacl, acldefault('f', p.proowner)) FROM pg_proc AS p WHERE p.oid = after);
+    entry record;
+BEGIN
+    FOR entry IN
+        (SELECT 'REVOKE' AS verb, g.grantee, g.is_grantable FROM aclexplode(new_acl) AS g EXCEPT SELECT 'REVOKE', g.grantee, g.is_grantable FROM aclexplode(old_acl) AS g)
+        UNION ALL
+        (SELECT 'GRANT', g.grantee, g.is_grantable FROM aclexplode(old_acl) AS g EXCEPT SELECT 'GRANT', g.grantee, g.is_grantable FROM aclexplode(new_acl) AS g)
+    LOOP
+        EXECUTE format('%s EXECUTE ON FUNCTION %s %s %s%s', entry.verb, after, CASE entry.verb WHEN 'GRANT' THEN 'TO' ELSE 'FROM' END,
+                       CASE entry.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(entry.grantee)) END,
+                       CASE WHEN entry.verb = 'GRANT' AND entry.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END);
+    END LOOP;
+    PERFORM set_config('allow_system_table_mods', 'on', true);
+    UPDATE pg_init_privs AS i SET initprivs = own WHERE i.classoid = 'pg_proc'::regclass AND i.objoid = after AND i.objsubid = 0;
+    PERFORM set_config('allow_system_table_mods', 'off', true);
+END
+$$;
+SELECT splitplane._hand_over('splitplane._sign_before(text,text,text,text,text)', 'splitplane.sign(text,text,text,text,text,text)');
+DROP FUNCTION splitplane._sign_before(text, text, text, text, text);
+DROP FUNCTION splitplane._hand_over(regprocedure, regprocedure);
 
 DROP FUNCTION splitplane.among(anyelement, anyarray);
 DROP FUNCTION splitplane.among_support(internal);

@@ -58,12 +58,13 @@ fn _server_problems()
 
 /// A signed context, for psql, demonstrations and tests.
 #[pg_extern(sql = false)]
-fn sign(
+fn _sign(
     key_id: Option<&str>,
     tenant: Option<&str>,
     business: Option<&str>,
     subject: Option<&str>,
     payload: Option<&str>,
+    conversation: Option<&str>,
 ) -> pgrx::JsonB {
     let missing = |name: &str| Refusal::new(State::Argument, format!("{name} is NULL"));
     let signed = || -> StageResult<serde_json::Value> {
@@ -79,6 +80,7 @@ fn sign(
             tenant: tenant.ok_or_else(|| missing("tenant"))?,
             business: business.unwrap_or(""),
             subject: subject.unwrap_or(""),
+            conversation: conversation.unwrap_or(""),
             nonce: &nonce,
             dated: server::now(),
             payload: payload.unwrap_or("").as_bytes(),
@@ -86,6 +88,18 @@ fn sign(
         Ok(identity::sign(&request).into_iter().map(|(name, value)| (name, serde_json::Value::String(value))).collect())
     };
     pgrx::JsonB(or_raise(signed()))
+}
+
+/// The same as version 0.1.0 declared it, until the database is upgraded.
+#[pg_extern(sql = false)]
+fn sign(
+    key_id: Option<&str>,
+    tenant: Option<&str>,
+    business: Option<&str>,
+    subject: Option<&str>,
+    payload: Option<&str>,
+) -> pgrx::JsonB {
+    _sign(key_id, tenant, business, subject, payload, None)
 }
 
 /// What layer 2 says of each question.

@@ -223,6 +223,10 @@ fn verified(request: Request) -> StageResult<Call> {
         .or(sql.as_deref())
         .ok_or_else(|| Refusal::new(State::Argument, "give a question, or the SQL that a model wrote (sql => ..)"))?;
     let principal = Rc::new(verify(&context, payload)?);
+    // An earlier question changes what this one means, so which questions those are is part of what was asked.
+    if question.is_some() && conversation.is_some() && conversation.as_deref() != principal.identity().conversation() {
+        return Err(Refusal::identity("the conversation is not the one that the context is signed for"));
+    }
     // A closed plane refuses before any model is asked.
     current_plane()?;
     watch.lap("verify");

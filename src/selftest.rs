@@ -81,6 +81,7 @@ fn principal(tenant: &str, business: &str, subject: &str, sql: &str) -> StageRes
         tenant,
         business,
         subject,
+        conversation: "",
         nonce: &nonce,
         dated: now,
         payload: sql.as_bytes(),

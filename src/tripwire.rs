@@ -1,11 +1,12 @@
 //! The tripwire: rows of a reserved tenant that no honest statement can touch, and what happens when one is touched.
 //!
-//! The first touch raises a flag that every backend of the server sees and keeps it in a file of the data directory, so
-//! that neither an abort nor a restart takes it back. While it is up every confined section refuses (55000); only an
-//! administrator's `splitplane.reopen()` lowers it. Nothing here writes to the database: a standby is shut alike, for
-//! itself.
+//! The first touch raises a flag that every backend of the database sees and keeps it in a file of the data directory, so
+//! that neither an abort nor a restart takes it back. While it is up every confined section there refuses (55000); only an
+//! administrator's `splitplane.reopen()` in that database lowers it. Nothing here writes to the database: a standby is shut
+//! alike, for itself.
 
 use crate::error::{Refusal, SHUT_MESSAGE, StageResult, State};
+use crate::pgx::alarm::Raised;
 use crate::pgx::catch::{log, raise};
 use crate::pgx::{alarm, claims, server, watch};
 use pgrx::prelude::*;
@@ -22,13 +23,18 @@ pub fn init() {
 
 /// Refuses (55000) while the plane is shut.
 pub fn check() -> StageResult<()> {
-    if alarm::is_raised() { Err(Refusal::new(State::Unsafe, SHUT_MESSAGE)) } else { Ok(()) }
+    if is_shut() { Err(Refusal::new(State::Unsafe, SHUT_MESSAGE)) } else { Ok(()) }
+}
+
+/// Whether the plane of this database is shut.
+pub fn is_shut() -> bool {
+    alarm::is_raised(server::database_oid())
 }
 
 /// A reserved row left the scan of a relation.
 fn touched(relation: pg_sys::Oid) -> Refusal {
     // First of all, and whatever becomes of the rest.
-    alarm::set(true);
+    alarm::raise(server::database_oid());
     let place = format!("{} of database {}", server::relation_name(relation), server::database_name());
     let asker = claims::holder().unwrap_or_else(|| "a parallel worker".to_owned());
     log(&format!("TRIPWIRE: a statement of tenant {asker} read a reserved row in {place}; the plane is shut"));
@@ -38,13 +44,28 @@ fn touched(relation: pg_sys::Oid) -> Refusal {
     Refusal::new(State::Unsafe, SHUT_MESSAGE)
 }
 
-/// Whether an earlier life of the server left the plane shut. A file that cannot be looked at counts as one that is there.
-fn was_shut() -> bool {
-    !matches!(fs::symlink_metadata(file()), Err(error) if error.kind() == io::ErrorKind::NotFound)
+/// Which planes an earlier life of the server left shut, by their files. What cannot be looked at shuts all of them, and so
+/// does the file of versions up to 0.1.0, which named no database.
+fn was_shut() -> Raised {
+    let mut raised = Raised { all: false, databases: Vec::new() };
+    let Ok(entries) = fs::read_dir(server::data_directory()) else { return Raised { all: true, ..raised } };
+    for entry in entries {
+        let Ok(entry) = entry else { return Raised { all: true, ..raised } };
+        let name = entry.file_name();
+        let Some(rest) = name.to_str().and_then(|name| name.strip_prefix(FILE)) else { continue };
+        match rest.strip_prefix('.').and_then(|oid| oid.parse().ok()) {
+            Some(oid) => raised.databases.push(oid),
+            None => raised.all = true,
+        }
+    }
+    raised
 }
 
+/// In the data directory; each database's file has its OID behind the name.
+const FILE: &str = "splitplane.tripwire";
+
 fn file() -> PathBuf {
-    Path::new(&server::data_directory()).join("splitplane.tripwire")
+    Path::new(&server::data_directory()).join(format!("{FILE}.{}", server::database_oid()))
 }
 
 /// Several backends and workers may come here at once: each writes the file whole, and any of them will do.
@@ -55,20 +76,29 @@ fn keep(place: &str) -> io::Result<()> {
     fs::File::open(server::data_directory())?.sync_all()
 }
 
-/// Opens the plane again; answers whether it was shut. The file goes first: if it cannot, the plane stays shut.
+fn remove(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Opens the plane of this database again; answers whether it was shut. The file goes first: if it cannot, the plane stays
+/// shut.
 #[pg_extern(sql = false)]
 fn reopen() -> bool {
-    let removed = fs::remove_file(file()).and_then(|()| fs::File::open(server::data_directory())?.sync_all());
-    match removed {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => raise(
+    let removed = remove(&file())
+        .and_then(|()| remove(&Path::new(&server::data_directory()).join(FILE)))
+        .and_then(|()| fs::File::open(server::data_directory())?.sync_all());
+    if let Err(error) = removed {
+        raise(
             Refusal::new(State::Unsafe, "the file splitplane.tripwire in the data directory cannot be removed")
                 .with_detail(error.to_string()),
-        ),
-        Err(_) | Ok(()) => {}
+        );
     }
-    let was_shut = alarm::set(false);
+    let was_shut = alarm::lower(server::database_oid());
     if was_shut {
-        log("TRIPWIRE: the plane was reopened");
+        log(&format!("TRIPWIRE: the plane of database {} was reopened", server::database_name()));
     }
     was_shut
 }

@@ -62,11 +62,13 @@ def sign(
     when: datetime.datetime | None = None,
     region: str = DEFAULT_REGION,
     extra: Mapping[str, str] | None = None,
+    conversation: str | None = None,
 ) -> dict[str, str]:
     """Return the signed headers as the dict that `ask` takes as its context.
 
     payload   the question if one is asked, else the SQL text, byte for byte
     business, subject   None leaves the header out; '' sends and signs it empty
+    conversation   the conversation that `ask` is given, if one is; None leaves the header out
     audience  the setting splitplane.audience of the database, by default the database's name
     nonce     a fresh random one when None; give one to ask for the same use twice
     when      the moment to sign for (a naive value is UTC); the clock when None
@@ -77,6 +79,7 @@ def sign(
         "x-splitplane-tenant": tenant,
         "x-splitplane-business": business,
         "x-splitplane-subject": subject,
+        "x-splitplane-conversation": conversation,
         "x-splitplane-nonce": nonce if nonce is not None else secrets.token_hex(16),
     }
     headers.update(extra or {})

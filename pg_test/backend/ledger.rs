@@ -5,7 +5,7 @@
 
 #[pgrx::pg_schema]
 mod tests {
-    use crate::backend_tests::support::{assert_accepted, assert_refused, identity};
+    use crate::backend_tests::support::{assert_accepted, assert_refused, identity, identity_by};
     use crate::error::State;
     use crate::identity::VerifiedIdentity;
     use crate::pgx::{server, shared_map};
@@ -23,7 +23,8 @@ mod tests {
             let mut map = shared_map::LEDGER.lock().unwrap();
             let kept = *map.header();
             map.remove_where(|_| true);
-            *map.header() = shared_map::Header { horizon, swept: i64::MIN, durable: kept.durable };
+            *map.header() = shared_map::Header { horizon, swept: i64::MIN, holders: 0 };
+            shared_map::HOLDERS.lock().unwrap().remove_where(|_| true);
             Emptied(kept)
         }
     }
@@ -32,8 +33,10 @@ mod tests {
         fn drop(&mut self) {
             if let Some(mut map) = shared_map::LEDGER.lock() {
                 map.remove_where(|_| true);
-                let durable = map.header().durable;
-                *map.header() = shared_map::Header { durable, ..self.0 };
+                *map.header() = shared_map::Header { holders: 0, ..self.0 };
+            }
+            if let Some(mut map) = shared_map::HOLDERS.lock() {
+                map.remove_where(|_| true);
             }
         }
     }
@@ -192,9 +195,13 @@ mod tests {
         assert_refused("again", shared::use_once(&context, now, SKEW), State::Identity, "used before");
     }
 
-    fn durable() -> Option<i64> {
+    /// Dates on disk, in order.
+    fn durable() -> Vec<i64> {
         let file = Path::new(&server::data_directory()).join("splitplane.horizon");
-        std::fs::read_to_string(file).ok().map(|text| text.trim().parse().unwrap())
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        let mut dates: Vec<i64> = text.lines().map(|line| line.rsplit(' ').next().unwrap().parse().unwrap()).collect();
+        dates.sort_unstable();
+        dates
     }
 
     /// A context from a clock that runs ahead would be dated after a restart: its date is on disk before its use counts.
@@ -202,28 +209,86 @@ mod tests {
     fn ledger_keeps_the_latest_date_ahead_of_the_clock_on_disk() {
         let now = server::now();
         let _emptied = Emptied::new(now - 1_000);
-        assert_accepted("now", shared::use_once(&identity("42", 1, now, 1), now, SKEW));
-        let before = durable();
-        assert!(before.is_none_or(|kept| kept < now + 60), "{before:?}");
-        assert_accepted("ahead", shared::use_once(&identity("42", 2, now + 100, 1), now, SKEW));
-        let kept = durable().unwrap();
-        assert!(kept >= now + 100, "{kept} is before {}", now + 100);
-        assert_eq!(shared_map::LEDGER.lock().unwrap().header().durable, kept);
+        let by = |key: &str, nonce: usize, dated: i64| identity_by(key, "42", "", nonce, dated, 1);
+        let _ = std::fs::remove_file(Path::new(&server::data_directory()).join("splitplane.horizon"));
+        assert_accepted("now", shared::use_once(&by("AKSPONE", 1, now), now, SKEW));
+        assert!(durable().is_empty());
+        assert_accepted("ahead", shared::use_once(&by("AKSPONE", 2, now + 100), now, SKEW));
+        let kept = durable();
+        assert!(kept.len() == 1 && kept[0] >= now + 100, "{kept:?} is before {}", now + 100);
         // Neither a lower date nor a refused context moves it; a higher one does.
-        assert_accepted("less ahead", shared::use_once(&identity("42", 3, now + 50, 1), now, SKEW));
+        assert_accepted("less ahead", shared::use_once(&by("AKSPONE", 3, now + 50), now, SKEW));
         assert_refused(
             "again",
-            shared::use_once(&identity("42", 2, now + 100, 1), now, SKEW),
+            shared::use_once(&by("AKSPONE", 2, now + 100), now, SKEW),
             State::Identity,
             "used before",
         );
-        assert_eq!(durable(), Some(kept));
-        assert_accepted("further ahead", shared::use_once(&identity("42", 4, kept + 1, 1), now, SKEW));
-        assert!(durable().unwrap() > kept);
+        assert_eq!(durable(), kept);
+        assert_accepted("further ahead", shared::use_once(&by("AKSPONE", 4, kept[0] + 1), now, SKEW));
+        assert!(durable().len() == 1 && durable()[0] > kept[0]);
+        // Each key has its own.
+        assert_accepted("another", shared::use_once(&by("AKSPTWO", 5, now + 10), now, SKEW));
+        assert!(durable().len() == 2 && durable()[0] < now + 20, "{:?}", durable());
+        // What has passed is left out when the file is written again.
+        assert_accepted("later", shared::use_once(&by("AKSPTWO", 6, now + 60), now + 59, SKEW));
+        assert_eq!(durable().len(), 2);
+        assert_accepted("much later", shared::use_once(&by("AKSPTWO", 7, now + 251), now + 250, SKEW));
+        assert_eq!(durable().len(), 1);
         // Others may not read when the server was last asked.
         use std::os::unix::fs::MetadataExt;
         let file = Path::new(&server::data_directory()).join("splitplane.horizon");
         assert_eq!(std::fs::metadata(file).unwrap().mode() & 0o077, 0);
+    }
+
+    /// While less than half of the ledger is used anybody may use it; above that each key has its share.
+    #[pg_test]
+    fn ledger_holds_each_key_to_its_share() {
+        let now = server::now();
+        let _emptied = Emptied::new(now - 10_000);
+        let size = settings::ledger_size();
+        let by = |key: &str, nonce: usize| shared::use_once(&identity_by(key, "42", "", nonce, now, 1), now, SKEW);
+        // One alone may have it all but for what is kept for whoever comes next.
+        for nonce in 0..size / 2 {
+            assert_accepted("half", by("AKSPGREEDY", nonce));
+        }
+        assert_accepted("the first of another", by("AKSPMODEST", 10_000));
+        assert_refused("over its share", by("AKSPGREEDY", size), State::Identity, "its share of the replay ledger");
+        for nonce in 1..size / 2 {
+            assert_accepted("another's share", by("AKSPMODEST", 10_000 + nonce));
+        }
+        assert_refused("full", by("AKSPMODEST", 20_000), State::Identity, "ledger is full");
+        // When they are forgotten there is room again, and nobody is remembered.
+        let later = now + SKEW + 1;
+        assert_accepted("later", shared::use_once(&identity_by("AKSPGREEDY", "42", "", 30_000, later, 1), later, SKEW));
+        assert_eq!(shared_map::LEDGER.lock().unwrap().header().holders, 1);
+    }
+
+    /// What an earlier life of the server may have seen of one key does not bind another.
+    #[pg_test]
+    fn ledger_refuses_a_key_up_to_the_date_that_was_kept_for_it() {
+        let now = server::now();
+        let _emptied = Emptied::new(now - 1_000);
+        let by = |key: &str, nonce: usize, dated: i64| {
+            shared::use_once(&identity_by(key, "42", "", nonce, dated, 1), now, SKEW)
+        };
+        assert_accepted("ahead", by("AKSPAHEAD", 1, now + 100));
+        // As the server would begin again: what was used is forgotten, what is on disk is read.
+        let kept = durable()[0];
+        shared_map::LEDGER.lock().unwrap().remove_where(|_| true);
+        {
+            let mut holders = shared_map::HOLDERS.lock().unwrap();
+            let mut key = None;
+            holders.remove_where(|entry| {
+                key = Some(entry.key);
+                false
+            });
+            holders.get(&key.unwrap()).unwrap().dated = kept;
+        }
+        assert_refused("the same again", by("AKSPAHEAD", 1, now + 100), State::Identity, "horizon");
+        assert_refused("up to there", by("AKSPAHEAD", 2, kept), State::Identity, "horizon");
+        assert_accepted("after it", by("AKSPAHEAD", 3, kept + 1));
+        assert_accepted("another key", by("AKSPOTHER", 4, now));
     }
 
     #[pg_test]

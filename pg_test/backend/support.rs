@@ -184,14 +184,27 @@ pub fn identity(tenant: &str, nonce: usize, dated: i64, max_uses: u32) -> Verifi
 }
 
 fn identity_of(tenant: &str, subject: &str, nonce: usize, dated: i64, max_uses: u32) -> VerifiedIdentity {
+    identity_by("AKSPBACKEND", tenant, subject, nonce, dated, max_uses)
+}
+
+/// The same, signed with a key of this id.
+pub fn identity_by(
+    key_id: &str,
+    tenant: &str,
+    subject: &str,
+    nonce: usize,
+    dated: i64,
+    max_uses: u32,
+) -> VerifiedIdentity {
     let headers = sign(&SigningRequest {
-        key_id: "AKSPBACKEND",
+        key_id,
         secret: SECRET,
         audience: "backend",
         region: "us-east-1",
         tenant,
         business: "",
         subject,
+        conversation: "",
         nonce: &format!("{nonce:032}"),
         dated,
         payload: b"SELECT 1",

@@ -6,7 +6,6 @@ mod tests {
     use crate::backend_tests::support::{World, assert_accepted, assert_refused, unproved_explanation, unproved_rows};
     use crate::catalog::current_plane;
     use crate::error::{SHUT_MESSAGE, StageResult, State};
-    use crate::pgx::alarm;
     use crate::pgx::values::Parameters;
     use crate::tripwire;
     use pgrx::prelude::*;
@@ -32,9 +31,9 @@ mod tests {
     }
 
     fn assert_trips(world: &World, sql: &str) {
-        assert!(!alarm::is_raised(), "before {sql}");
+        assert!(!tripwire::is_shut(), "before {sql}");
         assert_refused(sql, unfenced(world, sql), State::Unsafe, SHUT_MESSAGE);
-        assert!(alarm::is_raised(), "after {sql}");
+        assert!(tripwire::is_shut(), "after {sql}");
         assert_refused("an honest statement", world.rows("SELECT 1"), State::Unsafe, SHUT_MESSAGE);
         assert_refused("the gate of every call", tripwire::check(), State::Unsafe, SHUT_MESSAGE);
         assert_eq!(Spi::get_one::<bool>("SELECT splitplane.reopen()"), Ok(Some(true)));
@@ -48,7 +47,7 @@ mod tests {
         Spi::run(NO_POLICY).unwrap();
         let rows = assert_accepted("unfenced", unfenced(&world, "SELECT count(*) FROM public.orders"));
         assert_eq!(rows, serde_json::json!([[60]]));
-        assert!(!alarm::is_raised());
+        assert!(!tripwire::is_shut());
     }
 
     #[pg_test]
@@ -114,10 +113,10 @@ mod tests {
         let world = armed();
         for sql in ["SELECT count(*) FROM public.orders", "SELECT count(*) FROM public.orders WHERE tenant_id < 0"] {
             assert_accepted(sql, unfenced(&world, sql));
-            assert!(!alarm::is_raised(), "{sql}");
+            assert!(!tripwire::is_shut(), "{sql}");
         }
         assert_accepted("a statement of a call", world.rows("SELECT count(*), min(order_id) FROM orders"));
-        assert!(!alarm::is_raised());
+        assert!(!tripwire::is_shut());
     }
 
     /// Nothing is watched outside a confined section, nor after the table was disarmed.
@@ -133,6 +132,6 @@ mod tests {
         world.plane = current_plane().unwrap();
         Spi::run(NO_POLICY).unwrap();
         assert_accepted("disarmed", unfenced(&world, "SELECT count(*) FROM public.orders"));
-        assert!(!alarm::is_raised());
+        assert!(!tripwire::is_shut());
     }
 }

@@ -121,6 +121,59 @@ def test_contexts_of_a_clock_that_runs_ahead_are_not_good_again_after_a_restart(
             assert attempt(session, later) == "28000"
 
 
+def test_a_clock_that_runs_ahead_shuts_out_nobody_else_after_a_restart():
+    """What is kept on disk binds the key whose context was dated ahead; other keys and databases sign on."""
+    with Cluster() as running:
+        wire = Wire.build(running, "mine")
+        neighbour = Wire.build(running, "theirs")
+        other = wire.import_key("AKOTHER", "0123456789abcdef0123")
+        with wire.session() as session:
+            assert attempt(session, wire.sign(COUNT_SALES, when=ahead(120))) == "answered"
+        running.restart("fast")
+        settle()
+        with wire.session() as session, neighbour.session() as next_door:
+            assert attempt(session, wire.sign(COUNT_SALES)) == "28000"
+            assert attempt(session, wire.sign(COUNT_SALES, key=other)) == "answered"
+            # The same key id in another database is another key.
+            assert attempt(next_door, neighbour.sign(COUNT_SALES)) == "answered"
+            assert attempt(session, wire.sign(COUNT_SALES, when=ahead(240))) == "answered"
+
+
+def test_the_horizon_of_an_earlier_version_binds_every_key():
+    """Version 0.1.0 wrote one date for all."""
+    with Cluster() as running:
+        wire = Wire.build(running, "before")
+        (running.data_dir / "splitplane.horizon").write_text(f"{int(time.time()) + 60}\n", encoding="ascii")
+        running.restart("fast")
+        with wire.session() as session:
+            assert attempt(session, wire.sign(COUNT_SALES, when=ahead(30))) == "28000"
+            assert attempt(session, wire.sign(COUNT_SALES, when=ahead(90))) == "answered"
+
+
+@pytest.mark.parametrize("text", ["", "0123 1790000000\n"])
+def test_a_horizon_that_cannot_be_read_refuses_everyone(text):
+    with Cluster() as running:
+        wire = Wire.build(running, "damaged")
+        (running.data_dir / "splitplane.horizon").write_text(text, encoding="ascii")
+        running.restart("fast")
+        settle()
+        with wire.session() as session:
+            assert attempt(session, wire.sign(COUNT_SALES)) == "28000"
+
+
+def test_one_key_cannot_fill_the_ledger_against_another(small):
+    """Above half, each key is held to its share."""
+    time.sleep(GONE)
+    other = small.import_key("AKMODEST", "0123456789abcdef0123")
+    with small.session() as session:
+        for _ in range(LEDGER // 2):
+            assert attempt(session, small.sign(COUNT_SALES)) == "answered"
+        assert attempt(session, small.sign(COUNT_SALES, key=other)) == "answered"
+        assert attempt(session, small.sign(COUNT_SALES)) == "28000", "the greedy key has its share"
+        for _ in range(LEDGER // 2 - 1):
+            assert attempt(session, small.sign(COUNT_SALES, key=other)) == "answered"
+
+
 def test_a_server_that_just_started_answers_at_once():
     """The second in which it started is waited out before it accepts anybody, so nobody signs for that second."""
     with Cluster() as running:

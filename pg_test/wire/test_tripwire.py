@@ -25,7 +25,7 @@ ARM = """
 
 @pytest.fixture(scope="module")
 def armed():
-    """A server of its own, since a touch shuts all of it; with a second database."""
+    """A server of its own, which is restarted and crashed; with a second database."""
     with Cluster() as cluster:
         wire = Wire.build(cluster, "armed")
         neighbour = Wire.build(cluster, "neighbour")
@@ -54,7 +54,12 @@ def touch(wire) -> None:
         assert session.ask_refused("55000", LEAK).diag.message_primary == SHUT
 
 
-def test_touch_shuts_every_backend_and_every_database(armed):
+def file_of(wire):
+    (oid,) = wire.run("SELECT oid FROM pg_database WHERE datname = current_database()")
+    return wire.cluster.data_dir / f"splitplane.tripwire.{oid}"
+
+
+def test_touch_shuts_every_backend_of_the_database_and_no_other(armed):
     wire, neighbour = armed
     answers(wire)
     answers(neighbour)
@@ -62,22 +67,26 @@ def test_touch_shuts_every_backend_and_every_database(armed):
         assert warm.value(COUNT_SALES) == SALES["brand-a"]
         touch(wire)
         assert warm.ask_refused("55000", COUNT_SALES).diag.message_primary == SHUT
-        is_shut(neighbour)
+        answers(neighbour)
         log = wire.cluster.log_text()
         assert "TRIPWIRE: a statement of tenant brand-a read a reserved row in sales of database armed" in log
-        assert (wire.cluster.data_dir / "splitplane.tripwire").stat().st_mode & 0o777 == 0o600
-        reopen(neighbour)
+        assert file_of(wire).stat().st_mode & 0o777 == 0o600
+        # An administrator of another database has not opened it.
+        assert neighbour.run("SELECT splitplane.reopen()") == (False,)
+        is_shut(wire)
+        reopen(wire)
         assert warm.value(COUNT_SALES) == SALES["brand-a"]
-    assert not (wire.cluster.data_dir / "splitplane.tripwire").exists()
+    assert not file_of(wire).exists()
 
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
 def test_restart_leaves_it_shut(armed, mode):
-    wire, _ = armed
+    wire, neighbour = armed
     answers(wire)
     touch(wire)
     wire.cluster.restart(mode)
     is_shut(wire)
+    answers(neighbour)
     reopen(wire)
     wire.cluster.restart()
     answers(wire)
@@ -117,7 +126,7 @@ def test_abort_leaves_it_shut(armed):
 def test_a_file_that_cannot_be_removed_keeps_it_shut(armed):
     """Whatever stands in the file's place counts as a touch, at the start and when the plane is to be reopened."""
     wire, _ = armed
-    obstacle = wire.cluster.data_dir / "splitplane.tripwire"
+    obstacle = file_of(wire)
     obstacle.mkdir()
     wire.cluster.restart()
     is_shut(wire)
@@ -128,6 +137,20 @@ def test_a_file_that_cannot_be_removed_keeps_it_shut(armed):
     obstacle.rmdir()
     reopen(wire)
     answers(wire)
+
+
+def test_the_file_of_an_earlier_version_shuts_every_database(armed):
+    """Version 0.1.0 did not write down which database it was."""
+    wire, neighbour = armed
+    before = wire.cluster.data_dir / "splitplane.tripwire"
+    before.write_text("1790000000 sales of database armed\n", encoding="utf-8")
+    wire.cluster.restart()
+    is_shut(wire)
+    is_shut(neighbour)
+    reopen(neighbour)
+    answers(neighbour)
+    answers(wire)
+    assert not before.exists()
 
 
 def test_standby_is_shut_for_itself():

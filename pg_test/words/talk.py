@@ -89,6 +89,7 @@ class Talk(Session):
 
     def put(self, question, tenant="brand-a", *, sql=None, conversation=None, function="ask", context=None, **signing):
         """Sign the question and ask it; the document as it comes."""
+        signing.setdefault("conversation", conversation)
         context = self.wire.sign(question, tenant, **signing) if context is None else context
         given = (json.dumps(context), question, sql, *([conversation] if function == "ask" else []))
         more = ", conversation => %s::uuid" if function == "ask" else ""

@@ -224,6 +224,46 @@ def test_conversation_without_a_question(own, standin):
     assert not standin.requests
 
 
+def test_conversation_must_be_signed(own, standin):
+    """Whoever sits between signer and server cannot put a question behind other questions."""
+    conversation = fresh()
+    with own.talk() as talk:
+        for signed in (None, fresh(), ""):
+            with own.unread(talk):
+                error = talk.fails("28000", own.rule(), conversation=conversation, context=own.sign(own.rule(), conversation=signed))
+            assert error.diag.message_primary == "the signed context was refused"
+        question = own.rule()
+        unsigned = {**own.sign(question), "x-splitplane-conversation": conversation}
+        talk.fails("28000", question, conversation=conversation, context=unsigned)
+        assert not standin.requests and kept(own, conversation) == 0
+        # In any spelling of the id; and a context may be used without the conversation that it is signed for.
+        question = own.rule()
+        talk.count(question, conversation=conversation, context=own.sign(question, conversation=conversation.upper()))
+        question = own.rule()
+        document = talk.count(question, context=own.sign(question, conversation=conversation))
+        assert "conversation" not in document and kept(own, conversation) == 1
+    # The same by the extension's own signer.
+    row = own.run(
+        "SELECT ask(splitplane.sign('AKWIRE', 'brand-a', payload => q, conversation => c), q, conversation => c::uuid) ->> 'outcome'"
+        " FROM (VALUES (%s, %s)) AS v(q, c)", own.rule(), conversation
+    )
+    assert row == ("answered",)
+
+
+def test_turns_of_one_principal_are_capped(own, standin):
+    """The oldest go, over all conversations of the principal; nobody else's do."""
+    mine, later, others = fresh(), fresh(), fresh()
+    with own.talk(splitplane__max_conversation_turns="3") as talk:
+        for _ in range(2):
+            talk.count(own.rule(), "brand-b", conversation=others)
+        for conversation in (mine, mine, later, later):
+            talk.count(own.rule(), "brand-c", conversation=conversation)
+        assert (kept(own, mine), kept(own, later), kept(own, others)) == (1, 2, 2)
+        talk.count(own.rule(), "brand-c", conversation=later)
+        assert (kept(own, mine), kept(own, later), kept(own, others)) == (0, 3, 2)
+        assert own.run("SELECT count(*) FROM splitplane.conversations WHERE conversation = %s", mine) == (0,)
+
+
 def test_plane_cannot_name_conversations(own, standin):
     """The tables of conversations are outside every plane, whatever the model writes."""
     with own.talk() as talk:

@@ -4,7 +4,7 @@ use super::version;
 use crate::error::{Refusal, SHUT_MESSAGE, StageResult, State};
 use crate::model::Provider;
 use crate::model::endpoint::Endpoint;
-use crate::pgx::{alarm, server};
+use crate::pgx::server;
 use crate::settings;
 use crate::settings::model::Narrate;
 use crate::tripwire;
@@ -66,7 +66,7 @@ fn server_problems() -> Vec<ServerProblem> {
             fix: "-- CREATE DATABASE .. ENCODING 'UTF8' and move the data there",
         });
     }
-    if alarm::is_raised() {
+    if tripwire::is_shut() {
         let mut finding = SHUT_MESSAGE.to_owned();
         finding.replace_range(..1, "A");
         finding.push('.');

@@ -14,9 +14,10 @@ pub(super) const TENANT: &str = "x-splitplane-tenant";
 pub(super) const BUSINESS: &str = "x-splitplane-business";
 pub(super) const SUBJECT: &str = "x-splitplane-subject";
 pub(super) const NONCE: &str = "x-splitplane-nonce";
+pub(super) const CONVERSATION: &str = "x-splitplane-conversation";
 
 /// Every header of our own; another name with [`OWN_PREFIX`] is a refusal.
-pub(super) const OWN_HEADERS: [&str; 4] = [TENANT, BUSINESS, SUBJECT, NONCE];
+pub(super) const OWN_HEADERS: [&str; 5] = [TENANT, BUSINESS, SUBJECT, NONCE, CONVERSATION];
 pub(super) const OWN_PREFIX: &str = "x-splitplane-";
 
 /// Longest header name, in bytes.
@@ -114,6 +115,12 @@ pub(super) fn check_nonce(nonce: &str) -> Result<(), ContextError> {
         return Err(ContextError::Nonce("holds a character that is not visible ASCII"));
     }
     Ok(())
+}
+
+/// Reads the conversation that a context is signed for: a UUID, returned in its canonical form.
+pub(super) fn read_conversation(text: &str) -> Result<String, ContextError> {
+    let read = uuid::Uuid::try_parse(text).map(|id| id.to_string());
+    read.map_err(|_| ContextError::IdentityValue { header: CONVERSATION, reason: "not a UUID" })
 }
 
 /// True for a text that can be an access key id: 1 to 128 ASCII letters, digits, `_`, `-` or `.`.
@@ -224,6 +231,16 @@ mod tests {
         assert!(check_nonce("0123456789abcde f").is_err());
         assert!(check_nonce("0123456789abcdé").is_err());
         assert!(check_nonce("0123456789abcdef\n").is_err());
+    }
+
+    #[test]
+    fn reads_conversations_in_any_spelling_of_a_uuid() {
+        for text in ["0193A6F0-1111-7000-8000-000000000001", "0193a6f0-1111-7000-8000-000000000001"] {
+            assert_eq!(read_conversation(text).unwrap(), "0193a6f0-1111-7000-8000-000000000001");
+        }
+        for text in ["", "x", "0193a6f0-1111-7000-8000-00000000000", "0193a6f0-1111-7000-8000-0000000000011"] {
+            assert!(read_conversation(text).is_err(), "{text:?}");
+        }
     }
 
     #[test]

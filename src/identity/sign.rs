@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::canonical::{self, ALGORITHM, Request, Scope};
 use super::context::SERVICE;
-use super::header::{AMZ_DATE, AUTHORIZATION, BUSINESS, HOST, NONCE, SUBJECT, TENANT};
+use super::header::{AMZ_DATE, AUTHORIZATION, BUSINESS, CONVERSATION, HOST, NONCE, SUBJECT, TENANT};
 use super::timestamp::Timestamp;
 use super::verify::{METHOD, PATH, QUERY};
 
@@ -21,6 +21,8 @@ pub struct SigningRequest<'a> {
     pub business: &'a str,
     /// Left out of the context when empty.
     pub subject: &'a str,
+    /// Left out of the context when empty.
+    pub conversation: &'a str,
     pub nonce: &'a str,
     /// Seconds since 1970.
     pub dated: i64,
@@ -52,12 +54,13 @@ pub fn sign(request: &SigningRequest<'_>) -> Vec<(String, String)> {
         (HOST, request.audience),
         (AMZ_DATE, timestamp.text()),
         (BUSINESS, request.business),
+        (CONVERSATION, request.conversation),
         (NONCE, request.nonce),
         (SUBJECT, request.subject),
         (TENANT, request.tenant),
     ]
     .into_iter()
-    .filter(|(name, value)| !value.is_empty() || ![BUSINESS, SUBJECT].contains(name))
+    .filter(|(name, value)| !value.is_empty() || ![BUSINESS, CONVERSATION, SUBJECT].contains(name))
     .collect();
     let signed = Request {
         method: METHOD,

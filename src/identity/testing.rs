@@ -21,6 +21,7 @@ pub(super) fn request() -> SigningRequest<'static> {
         tenant: TENANT,
         business: "chicago",
         subject: "u-17",
+        conversation: "",
         nonce: "0123456789abcdef",
         dated: NOW,
         payload: PAYLOAD,

@@ -7,7 +7,9 @@ use zeroize::Zeroizing;
 
 use super::canonical::{self, Request, Scope};
 use super::context::{SERVICE, SignedContext};
-use super::header::{self, AMZ_CONTENT_SHA256, AMZ_DATE, BUSINESS, HOST, NONCE, OWN_HEADERS, SUBJECT, TENANT};
+use super::header::{
+    self, AMZ_CONTENT_SHA256, AMZ_DATE, BUSINESS, CONVERSATION, HOST, NONCE, OWN_HEADERS, SUBJECT, TENANT,
+};
 use super::timestamp::Timestamp;
 use super::{ContextError, replay};
 
@@ -64,6 +66,7 @@ pub struct VerifiedIdentity {
     tenant: String,
     business: String,
     subject: String,
+    conversation: Option<String>,
     nonce: String,
     key_id: String,
     signature: [u8; 32],
@@ -88,6 +91,12 @@ impl VerifiedIdentity {
     #[must_use]
     pub fn subject(&self) -> &str {
         &self.subject
+    }
+
+    /// The conversation that the context is signed for, as a UUID in its canonical form.
+    #[must_use]
+    pub fn conversation(&self) -> Option<&str> {
+        self.conversation.as_deref()
     }
 
     #[must_use]
@@ -176,6 +185,7 @@ impl SignedContext {
             tenant: tenant.to_owned(),
             business: self.header(BUSINESS).unwrap_or_default().to_owned(),
             subject: self.header(SUBJECT).unwrap_or_default().to_owned(),
+            conversation: self.conversation()?,
             nonce: self.required(NONCE)?.to_owned(),
             signature: self.authorization.signature,
             payload_digest,
@@ -192,6 +202,7 @@ impl SignedContext {
             tenant: self.required(TENANT)?.to_owned(),
             business: self.header(BUSINESS).unwrap_or_default().to_owned(),
             subject: self.header(SUBJECT).unwrap_or_default().to_owned(),
+            conversation: self.conversation()?,
             nonce: self.header(NONCE).unwrap_or_default().to_owned(),
             signature: self.authorization.signature,
             payload_digest: canonical::sha256(payload),
@@ -233,7 +244,12 @@ impl SignedContext {
         header::check_identity_value(TENANT, tenant)?;
         header::check_identity_value(BUSINESS, self.header(BUSINESS).unwrap_or_default())?;
         header::check_identity_value(SUBJECT, self.header(SUBJECT).unwrap_or_default())?;
+        self.conversation()?;
         header::check_nonce(self.required(NONCE)?)
+    }
+
+    fn conversation(&self) -> Result<Option<String>, ContextError> {
+        self.header(CONVERSATION).map(header::read_conversation).transpose()
     }
 
     /// The list of headers that must be signed is ours, not the message's.

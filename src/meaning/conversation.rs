@@ -14,7 +14,7 @@ thread_local! {
     static TURNS: Lookup = const { Lookup::new("SELECT question, sql FROM splitplane._conversation_turns($1, $2, $3, $4, $5)", 5) };
 }
 
-const KEEP: &str = "SELECT splitplane._keep_turn($1, $2, $3, $4, $5, $6, $7)";
+const KEEP: &str = "SELECT splitplane._keep_turn($1, $2, $3, $4, $5, $6, $7, $8)";
 
 /// A conversation that is the principal's own, or new.
 pub(super) struct Conversation {
@@ -63,9 +63,17 @@ impl Conversation {
     /// Adds a turn.
     pub(super) fn keep(&self, principal: &Principal, question: &str, sql: Option<&str>) -> StageResult<()> {
         let (tenant, business, subject) = (principal.tenant(), principal.business(), principal.subject());
-        store::execute(
-            KEEP,
-            &[Some(&self.id), Some(tenant), Some(business), Some(subject), Some(&self.retention), Some(question), sql],
-        )
+        let most = settings::model::max_conversation_turns().to_string();
+        let arguments = [
+            Some(self.id.as_str()),
+            Some(tenant),
+            Some(business),
+            Some(subject),
+            Some(&self.retention),
+            Some(&most),
+            Some(question),
+            sql,
+        ];
+        store::execute(KEEP, &arguments)
     }
 }

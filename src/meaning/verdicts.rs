@@ -1,6 +1,6 @@
 //! The verdict cache: which questions were allowed lately, in shared memory, so that any backend profits.
 //!
-//! Only positive verdicts are kept, by a digest of everything they rest on: tenant, model, guardrail, and the validation
+//! Only positive verdicts are kept, by a digest of everything they rest on: database, tenant, model, guardrail, and the validation
 //! prompt to the letter, hence question, earlier turns, plane and prompt version. Another tenant's question of the same words
 //! has another digest, so that not even the time of an answer tells of it.
 
@@ -24,8 +24,10 @@ impl VerdictKey {
             Provider::OpenAi => "openai",
         };
         let version = crate::model::prompts::VERSION.to_string();
+        let database = server::database_oid().to_string();
         let pieces = [
             version.as_str(),
+            database.as_str(),
             principal.tenant(),
             provider,
             &model.endpoint,
@@ -75,7 +77,7 @@ pub(super) fn allow(key: &VerdictKey) {
         make_room(&mut map, now);
     }
     if !map.is_full() {
-        map.insert(Entry { key: key.0, dated: now, keep_until, uses: 0 });
+        map.insert(Entry { key: key.0, dated: now, keep_until, uses: 0, holder: [0; 32] });
     }
 }
 

@@ -74,6 +74,12 @@ pub fn is_utf8() -> bool {
     unsafe { pg_sys::GetDatabaseEncoding() == pg_sys::pg_enc::PG_UTF8 as i32 }
 }
 
+/// OID of the current database.
+pub fn database_oid() -> u32 {
+    // SAFETY: reads a global of the backend.
+    unsafe { pg_sys::MyDatabaseId }.to_u32()
+}
+
 /// Name of the current database.
 pub fn database_name() -> String {
     // SAFETY: a catalog look-up that gives NULL or a NUL-terminated string.

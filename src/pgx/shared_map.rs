@@ -21,6 +21,8 @@ pub struct Entry {
     pub keep_until: i64,
     /// Free for the policy.
     pub uses: u32,
+    /// Free for the policy: a key of another map.
+    pub holder: [u8; 32],
 }
 
 /// What is kept beside the entries.
@@ -31,8 +33,8 @@ pub struct Header {
     pub horizon: i64,
     /// When the last sweep was made.
     pub swept: i64,
-    /// The horizon that is on disk.
-    pub durable: i64,
+    /// How many keys hold places.
+    pub holders: i64,
 }
 
 /// One map. Its memory is asked for at start-up; before that, and in a library that was not preloaded, it is not there.
@@ -69,27 +71,44 @@ pub static LEDGER: SharedMap = SharedMap::new(
     crate::settings::ledger_size,
 );
 
+/// Which keys the used contexts are of, and from when on a context of each may be dated.
+pub static HOLDERS: SharedMap =
+    SharedMap::new(c"splitplane_holders", c"splitplane holders header", c"splitplane holders", holder_capacity);
+
 /// Which questions were found clear and in scope.
 pub static VERDICTS: SharedMap =
     SharedMap::new(c"splitplane_verdicts", c"splitplane verdicts header", c"splitplane verdicts", verdict_capacity);
 
-const MAPS: [&SharedMap; 2] = [&LEDGER, &VERDICTS];
+const MAPS: [&SharedMap; 3] = [&LEDGER, &HOLDERS, &VERDICTS];
+
+/// Far more keys than sign at the same time.
+fn holder_capacity() -> usize {
+    crate::settings::ledger_size().min(16_384)
+}
 
 /// A switched-off cache keeps the smallest table that dynahash likes, and is never asked.
 fn verdict_capacity() -> usize {
     crate::settings::model::verdict_cache_size().max(16)
 }
 
-/// Reads what an earlier life of the server left on disk; given at `init`.
-static DURABLE_HORIZON: OnceLock<fn() -> i64> = OnceLock::new();
-
-fn durable_horizon() -> i64 {
-    DURABLE_HORIZON.get().map_or(i64::MAX, |read| read())
+/// What an earlier life of the server left on disk.
+pub struct Kept {
+    /// Contexts dated up to here are refused, whoever signed them; `i64::MAX` when what is there cannot be read.
+    pub horizon: i64,
+    /// Entries of `HOLDERS`.
+    pub holders: Vec<Entry>,
 }
 
-/// Asks for the memory; called from `_PG_init` in the postmaster. `read_durable_horizon` is called at every start.
-pub fn init(read_durable_horizon: fn() -> i64) {
-    DURABLE_HORIZON.get_or_init(|| read_durable_horizon);
+/// Reads it; given at `init`.
+static READ_KEPT: OnceLock<fn() -> Kept> = OnceLock::new();
+
+fn kept() -> Kept {
+    READ_KEPT.get().map_or(Kept { horizon: i64::MAX, holders: Vec::new() }, |read| read())
+}
+
+/// Asks for the memory; called from `_PG_init` in the postmaster. `read_kept` is called at every start.
+pub fn init(read_kept: fn() -> Kept) {
+    READ_KEPT.get_or_init(|| read_kept);
     shared_memory::need(Need { request, attach });
 }
 
@@ -111,6 +130,23 @@ unsafe fn attach() {
     }
 }
 
+/// The header of a map that was just made, and its first entries.
+fn first(map: &SharedMap) -> (Header, Vec<Entry>) {
+    let none = Header { horizon: i64::MIN, swept: i64::MIN, holders: 0 };
+    if std::ptr::eq(map, &HOLDERS) {
+        return (none, kept().holders);
+    }
+    if !std::ptr::eq(map, &LEDGER) {
+        return (none, Vec::new());
+    }
+    // Also after a crash: the memory is new and has forgotten, so what is dated up to now is refused. Dates have whole
+    // seconds: the second that is running is waited out, so that a context signed as soon as the server answers is dated
+    // after the horizon.
+    let horizon = super::server::now();
+    super::server::wait_for_next_second();
+    (Header { horizon: horizon.max(kept().horizon), ..none }, Vec::new())
+}
+
 /// Makes the map, or finds it.
 unsafe fn attach_one(map: &SharedMap) {
     // SAFETY: called with the add-in lock held; the sizes are those asked for.
@@ -118,8 +154,11 @@ unsafe fn attach_one(map: &SharedMap) {
         let mut found = false;
         let header =
             pg_sys::ShmemInitStruct(map.header_name.as_ptr(), size_of::<Header>(), &raw mut found).cast::<Header>();
+        let mut entries = Vec::new();
         if !found {
-            header.write(first_header(map));
+            let (first_header, first_entries) = first(map);
+            header.write(first_header);
+            entries = first_entries;
         }
         let mut control = pg_sys::HASHCTL { keysize: 32, entrysize: size_of::<Entry>(), ..Default::default() };
         let flags = pg_sys::HASH_ELEM | pg_sys::HASH_BLOBS;
@@ -130,22 +169,29 @@ unsafe fn attach_one(map: &SharedMap) {
             &raw mut control,
             i32::try_from(flags).unwrap_or(0),
         );
+        // Nobody else is there yet, so no lock of the map's own is needed.
+        for entry in entries {
+            let mut known = false;
+            let slot = enter(table, &entry.key, &raw mut known);
+            if slot.is_null() {
+                // What cannot be kept apart is refused for everyone.
+                (*LEDGER.header.load(Ordering::Relaxed)).horizon = i64::MAX;
+                break;
+            }
+            slot.write(entry);
+        }
         map.header.store(header, Ordering::Relaxed);
         map.table.store(table, Ordering::Relaxed);
     }
 }
 
-fn first_header(map: &SharedMap) -> Header {
-    if !std::ptr::eq(map, &LEDGER) {
-        return Header { horizon: i64::MIN, swept: i64::MIN, durable: i64::MIN };
+/// A place for a key; NULL when there is no room.
+unsafe fn enter(table: *mut pg_sys::HTAB, key: &[u8; 32], found: *mut bool) -> *mut Entry {
+    // SAFETY: the key has the table's key size; the caller holds the lock, or is alone.
+    unsafe {
+        pg_sys::hash_search(table, key.as_ptr().cast::<c_void>(), pg_sys::HASHACTION::HASH_ENTER_NULL, found)
+            .cast::<Entry>()
     }
-    // Also after a crash: the memory is new and has forgotten, so what is dated up to now is refused. Dates have whole
-    // seconds: the second that is running is waited out, so that a context signed as soon as the server answers is dated
-    // after the horizon.
-    let horizon = super::server::now();
-    super::server::wait_for_next_second();
-    let durable = durable_horizon();
-    Header { horizon: horizon.max(durable), swept: i64::MIN, durable }
 }
 
 /// The map, held exclusively; released on drop.
@@ -204,6 +250,17 @@ impl LockedMap {
         }
     }
 
+    /// How many entries there may be.
+    pub fn capacity(&self) -> i64 {
+        self.capacity
+    }
+
+    /// Whether half of the entries that there may be are there.
+    pub fn is_half_full(&self) -> bool {
+        // SAFETY: the lock is held.
+        unsafe { pg_sys::hash_get_num_entries(self.table) >= self.capacity / 2 }
+    }
+
     /// Whether no further entry may be added.
     pub fn is_full(&self) -> bool {
         // SAFETY: the lock is held.
@@ -213,22 +270,27 @@ impl LockedMap {
     /// Adds an entry; `false` when there is no room.
     pub fn insert(&mut self, entry: Entry) -> bool {
         let mut found = false;
-        // SAFETY: the key has the table's key size; the lock is held; NULL comes back when memory is out.
-        let slot = unsafe {
-            pg_sys::hash_search(
-                self.table,
-                entry.key.as_ptr().cast::<c_void>(),
-                pg_sys::HASHACTION::HASH_ENTER_NULL,
-                &raw mut found,
-            )
-            .cast::<Entry>()
-        };
+        // SAFETY: the lock is held; NULL comes back when memory is out.
+        let slot = unsafe { enter(self.table, &entry.key, &raw mut found) };
         if slot.is_null() {
             return false;
         }
         // SAFETY: dynahash gives room for one entry.
         unsafe { slot.write(entry) };
         true
+    }
+
+    /// Removes the entry of a key.
+    pub fn remove(&mut self, key: &[u8; 32]) {
+        // SAFETY: the key has the table's key size; the lock is held.
+        unsafe {
+            pg_sys::hash_search(
+                self.table,
+                key.as_ptr().cast::<c_void>(),
+                pg_sys::HASHACTION::HASH_REMOVE,
+                std::ptr::null_mut(),
+            )
+        };
     }
 
     /// Removes every entry for which `remove` says so.
@@ -244,12 +306,7 @@ impl LockedMap {
                 }
                 if remove(&*entry) {
                     let key = (*entry).key;
-                    pg_sys::hash_search(
-                        self.table,
-                        key.as_ptr().cast::<c_void>(),
-                        pg_sys::HASHACTION::HASH_REMOVE,
-                        std::ptr::null_mut(),
-                    );
+                    self.remove(&key);
                 }
             }
         }

@@ -69,6 +69,7 @@ static PROMPT_BUDGET: GucSetting<i32> = GucSetting::<i32>::new(12_000);
 static VERDICT_CACHE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(4_096);
 static VERDICT_LIFETIME: GucSetting<i32> = GucSetting::<i32>::new(3_600);
 static CONVERSATION_RETENTION: GucSetting<i32> = GucSetting::<i32>::new(86_400);
+static MAX_CONVERSATION_TURNS: GucSetting<i32> = GucSetting::<i32>::new(1_000);
 static VALIDATE_CONCURRENCY: GucSetting<i32> = GucSetting::<i32>::new(4);
 
 /// Defines them; called once by `settings::init`.
@@ -238,6 +239,16 @@ fn define_numbers() {
         GucFlags::UNIT_S,
     );
     GucRegistry::define_int_guc(
+        c"splitplane.max_conversation_turns",
+        c"How many turns are kept of one principal, over all its conversations.",
+        c"When there are more, the oldest are removed.",
+        &MAX_CONVERSATION_TURNS,
+        1,
+        1_000_000,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
         c"splitplane.validate_concurrency",
         c"How many questions splitplane.validate() has under way at once.",
         c"Mind the quota of the model endpoint.",
@@ -314,6 +325,11 @@ pub fn verdict_lifetime() -> i64 {
 pub fn conversation_retention() -> Option<i32> {
     let seconds = CONVERSATION_RETENTION.get();
     (seconds > 0).then_some(seconds)
+}
+
+/// Turns of one principal.
+pub fn max_conversation_turns() -> i32 {
+    MAX_CONVERSATION_TURNS.get()
 }
 
 /// Questions under way at once.
