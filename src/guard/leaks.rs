@@ -10,21 +10,21 @@
 use super::leakproof;
 use crate::ablation::{self, Switch};
 use crate::catalog::plane::Plane;
-use crate::error::{Refusal, StageResult};
-use crate::pgx::query::{Evaluation, QueryKind, QueryNode, QueryView};
+use crate::pgx::query::{Evaluation, QueryKind, QueryNode, QueryView, Wrapper};
 use crate::pgx::values;
 use pgrx::pg_sys::Oid;
 
 /// The first OID that is not PostgreSQL's own.
 const FIRST_USER_OID: u32 = 16_384;
 
-/// The query with every such expression behind the fence; `None` when it has none.
-pub(super) fn put_behind<'t>(query: QueryView<'t>, plane: &Plane) -> StageResult<Option<QueryView<'t>>> {
-    if ablation::is_off(Switch::Leaks) || !has_hazard(query) {
-        return Ok(None);
-    }
-    let wrapped = query.wrapped(plane.policy.behind, &|node| is_hazard(node) && reads_columns(node));
-    wrapped.map(Some).ok_or_else(|| Refusal::proof("the analysed tree could not be copied"))
+/// Whether a query has any such expression.
+pub(super) fn is_needed(query: QueryView<'_>) -> bool {
+    !ablation::is_off(Switch::Leaks) && has_hazard(query)
+}
+
+/// The call that puts an expression behind the fence, if it is one of the kind.
+pub(super) fn of(node: QueryNode<'_>, plane: &Plane) -> Option<Wrapper> {
+    (is_hazard(node) && reads_columns(node)).then_some(Wrapper { function: plane.policy.behind, most: None })
 }
 
 fn has_hazard(query: QueryView<'_>) -> bool {

@@ -5,16 +5,18 @@
 //! security was seen on every protected table.
 
 mod bounded;
+mod cost;
 mod fences;
 mod growth;
 mod leakproof;
 mod leaks;
 mod plan;
 mod private;
+mod size;
 mod walk;
 
 use crate::catalog::plane::Plane;
-use crate::error::StageResult;
+use crate::error::{Refusal, StageResult};
 use crate::pgx::parse::{Analysed, Rewritten};
 use crate::pgx::run::{self, Planned};
 use crate::pgx::values::Parameters;
@@ -69,6 +71,23 @@ impl<'c> Proven<'c> {
     }
 }
 
+/// The statement with bounds around what would run long and what may raise an error behind the fence; as it is, if it has
+/// neither.
+fn wrapped<'c>(analysed: Analysed<'c>, plane: &Plane) -> StageResult<Analysed<'c>> {
+    let query = analysed.query();
+    let bounds = bounded::find(query, plane)?;
+    let has_leaks = leaks::is_needed(query);
+    if bounds.is_empty() && !has_leaks {
+        return Ok(analysed);
+    }
+    let wrappers = |node| {
+        let leak = if has_leaks { leaks::of(node, plane) } else { None };
+        leak.into_iter().chain(bounds.of(node)).collect()
+    };
+    let wrapped = query.wrapped(&wrappers).ok_or_else(|| Refusal::proof("the analysed tree could not be copied"))?;
+    Ok(analysed.with_query(wrapped))
+}
+
 /// Proves the analysed tree, lets PostgreSQL apply row-level security as the reader, and proves that it did.
 ///
 /// # Errors
@@ -76,11 +95,7 @@ impl<'c> Proven<'c> {
 pub fn prove<'c>(analysed: Analysed<'c>, fences: Vec<Fence>, plane: &Plane) -> StageResult<Proven<'c>> {
     fences::prove_fences(analysed.query(), &fences)?;
     // Changes the tree, hence before the proof of it.
-    bounded::bound(analysed.query(), plane)?;
-    let analysed = match leaks::put_behind(analysed.query(), plane)? {
-        Some(query) => analysed.with_query(query),
-        None => analysed,
-    };
+    let analysed = wrapped(analysed, plane)?;
     let mut facts = walk::prove_tree(analysed.query(), plane)?;
     facts.private = private::touched(analysed.query(), &fences)?;
     facts.is_aggregate = analysed.query().answer_aggregates();

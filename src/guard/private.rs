@@ -70,7 +70,7 @@ impl<'t> Walk<'_, 't> {
                     result?;
                 }
                 // Visited where they stand.
-                Origin::Subquery(_) | Origin::Other => {}
+                Origin::Subquery(_) | Origin::Values(_) | Origin::Function(_) | Origin::Stored | Origin::Other => {}
             }
         }
         Ok(())

@@ -22,6 +22,12 @@ pub enum Origin<'t> {
     Subquery(QueryView<'t>),
     /// An expression of the same query: a column of a join.
     Node(QueryNode<'t>),
+    /// The expressions of a column of VALUES.
+    Values(Vec<QueryNode<'t>>),
+    /// A function in FROM.
+    Function(QueryNode<'t>),
+    /// A table.
+    Stored,
     /// Anything else.
     Other,
 }
@@ -43,25 +49,6 @@ impl<'t> QueryNode<'t> {
         let entry = i32::try_from(var.varno).ok()?;
         Some(ColumnReference { level, entry, attribute: var.varattno })
     }
-
-    /// Whether this is an expression that only hands on, chooses or gathers values of its children.
-    pub fn only_passes_on(self) -> bool {
-        use pg_sys::NodeTag as T;
-        matches!(
-            self.tag(),
-            T::T_List
-                | T::T_RelabelType
-                | T::T_CollateExpr
-                | T::T_CoalesceExpr
-                | T::T_CoerceViaIO
-                | T::T_ArrayCoerceExpr
-                | T::T_ArrayExpr
-                | T::T_CaseExpr
-                | T::T_CaseWhen
-                | T::T_MinMaxExpr
-                | T::T_NullIfExpr
-        )
-    }
 }
 
 impl<'t> QueryView<'t> {
@@ -79,6 +66,19 @@ impl<'t> QueryView<'t> {
             pg_sys::RTEKind::RTE_SUBQUERY => {
                 QueryView::from_pointer(entry.subquery).map_or(Origin::Other, Origin::Subquery)
             }
+            pg_sys::RTEKind::RTE_RELATION => Origin::Stored,
+            pg_sys::RTEKind::RTE_VALUES => {
+                let index = usize::try_from(column.attribute).unwrap_or(0).checked_sub(1);
+                let rows = nodes(entry.values_lists).into_iter();
+                let values = rows.filter_map(|row| nodes(row.as_pointer().cast()).get(index?).copied());
+                Origin::Values(values.collect())
+            }
+            // ROWS FROM of several functions is left alone.
+            pg_sys::RTEKind::RTE_FUNCTION => match nodes(entry.functions).as_slice() {
+                [function] => QueryNode::from_pointer(function.cast::<pg_sys::RangeTblFunction>().funcexpr)
+                    .map_or(Origin::Other, Origin::Function),
+                _ => Origin::Other,
+            },
             pg_sys::RTEKind::RTE_JOIN => nth(entry.joinaliasvars, column.attribute),
             #[cfg(feature = "pg18")]
             pg_sys::RTEKind::RTE_GROUP => nth(entry.groupexprs, column.attribute),

@@ -1,5 +1,6 @@
 //! A plan of PostgreSQL's planner as safe, typed views, for the last look before it runs.
 
+use super::interrupts;
 use super::query::{QueryNode, ScopeCall, nodes, scope_call, text};
 use super::run::Planned;
 use crate::error::StageResult;
@@ -71,7 +72,7 @@ impl<'t> PlanNode<'t> {
     }
 
     fn visit(self, visitor: &mut dyn FnMut(PlanNode<'t>) -> StageResult<()>) -> StageResult<()> {
-        pgrx::check_for_interrupts!();
+        interrupts::check();
         visitor(self)?;
         self.children().into_iter().try_for_each(|child| child.visit(visitor))
     }

@@ -6,9 +6,9 @@
 //! whole call count as given, so that the key (tenant_id, id) is covered by `GROUP BY id`.
 
 use crate::catalog::plane::PlaneRelation;
-use crate::pgx::raw::{RawColumnRef, RawJoin, RawKind, RawNode, RawRangeVar, RawSelect};
-use crate::pgx::values;
-use std::collections::{BTreeMap, HashSet};
+use crate::pgx::raw::{RawColumnRef, RawKind, RawNode, RawRangeVar, RawSelect};
+use crate::pgx::{interrupts, values};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
 /// Resolves a name in FROM to its plane relation.
@@ -20,13 +20,14 @@ pub(super) fn complete(select: RawSelect<'_>, resolve: Resolve<'_>, aggregates: 
     if items.is_empty() {
         return;
     }
-    let Some(grouped) = grouped_columns(select, &items) else { return };
-    let mut level = Level { relations: Vec::new(), joins: Vec::new() };
+    let Some(grouped) = Grouped::read(select, &items) else { return };
+    let mut level = Level::default();
     for item in select.sources() {
         level.collect(item, resolve);
     }
     for (alias, relation) in &level.relations {
-        let is_grouped = |column: &str| grouped.iter().any(|known| level.means(known, alias, column));
+        interrupts::check();
+        let is_grouped = |column: &str| grouped.holds(alias, column, &level);
         if !covers_key(relation, &is_grouped) {
             continue;
         }
@@ -34,7 +35,10 @@ pub(super) fn complete(select: RawSelect<'_>, resolve: Resolve<'_>, aggregates: 
         for place in select.targets().into_iter().chain(select.grouped_places()) {
             collect_columns(place, &Reader { alias, relation, aggregates, is_inner: false }, &mut read);
         }
-        read.retain(|column, _| !is_grouped(column));
+        read.retain(|column, _| {
+            interrupts::check();
+            !is_grouped(column)
+        });
         for (column, references) in read {
             if can_be_grouped(relation, &column) {
                 select.add_group_column(alias, &column);
@@ -47,16 +51,27 @@ pub(super) fn complete(select: RawSelect<'_>, resolve: Resolve<'_>, aggregates: 
 }
 
 /// What FROM of one level holds.
-struct Level<'t> {
+#[derive(Default)]
+struct Level {
     /// Plane relations with their aliases.
     relations: Vec<(String, Rc<PlaneRelation>)>,
-    /// Joins with the names of their sides, in order; an item without a name has an empty one.
-    joins: Vec<(RawJoin<'t>, Vec<String>)>,
+    /// What each join merges.
+    joins: Vec<Merged>,
+    /// For each alias the joins in which a merged column is not the alias's own.
+    foreign: HashMap<String, Vec<usize>>,
 }
 
-impl<'t> Level<'t> {
-    /// Collects an item of FROM and gives the names in it, in order.
-    fn collect(&mut self, item: RawNode<'t>, resolve: Resolve<'_>) -> Vec<String> {
+/// The columns that a join merges into one of both sides.
+enum Merged {
+    /// NATURAL: all that both sides have.
+    Natural,
+    /// USING.
+    These(HashSet<String>),
+}
+
+impl Level {
+    /// Collects an item of FROM and gives the names in it, in order; an item without a name has an empty one.
+    fn collect(&mut self, item: RawNode<'_>, resolve: Resolve<'_>) -> Vec<String> {
         match item.kind() {
             RawKind::RangeVar(variable) => {
                 if !variable.renames_columns() {
@@ -73,73 +88,97 @@ impl<'t> Level<'t> {
                     self.relations.truncate(known);
                     return vec![item.source_name().unwrap_or_default()];
                 }
-                self.joins.push((join, names.clone()));
+                // A merged column is the left side's own in inner and left joins; for any other side it may differ from
+                // the column, or be there where that side has no row.
+                let own = if join.keeps_left() { names.first() } else { None };
+                for name in names.iter().filter(|name| Some(*name) != own) {
+                    self.foreign.entry(name.clone()).or_default().push(self.joins.len());
+                }
+                self.joins.push(if join.is_natural() {
+                    Merged::Natural
+                } else {
+                    Merged::These(join.merged_columns().into_iter().collect())
+                });
                 names
             }
             _ => vec![item.source_name().unwrap_or_default()],
         }
     }
 
-    /// Whether a column in GROUP BY is `alias`'s own. An unqualified name that a join merges is so only for the
-    /// leftmost relation of inner and left joins; for any other side it may differ from the column, or be there where
-    /// that side has no row.
-    fn means(&self, grouped: &GroupedColumn, alias: &str, column: &str) -> bool {
-        if grouped.column != column {
-            return false;
-        }
-        match &grouped.alias {
-            Some(written) => written == alias,
-            None => self.joins.iter().all(|(join, names)| {
-                let is_outside = !names.iter().any(|name| name == alias);
-                let is_kept = join.keeps_left() && names.first().is_some_and(|name| name == alias);
-                is_outside || !join.merges(column) || is_kept
-            }),
-        }
+    /// Whether an unqualified column name, where it means a column of `alias`, is that column and no merged one.
+    fn is_own(&self, alias: &str, column: &str) -> bool {
+        let foreign = self.foreign.get(alias).map_or(&[][..], Vec::as_slice);
+        !foreign.iter().filter_map(|join| self.joins.get(*join)).any(|merged| match merged {
+            Merged::Natural => true,
+            Merged::These(columns) => columns.contains(column),
+        })
     }
 }
 
-/// A column in GROUP BY, as written.
-struct GroupedColumn {
-    alias: Option<String>,
-    column: String,
+/// The columns in GROUP BY, as written, ordinals and output names resolved.
+#[derive(Default)]
+struct Grouped {
+    qualified: HashSet<(String, String)>,
+    unqualified: HashSet<String>,
 }
 
-impl GroupedColumn {
-    fn read(node: RawNode<'_>) -> Option<Self> {
+impl Grouped {
+    /// `None` with grouping sets, where PostgreSQL itself does not see the dependency.
+    fn read(select: RawSelect<'_>, items: &[RawNode<'_>]) -> Option<Self> {
+        let outputs = select.output_names();
+        let mut by_name = HashMap::new();
+        for (name, value) in &outputs {
+            if let Some(name) = name {
+                // Of two with one name PostgreSQL takes neither.
+                by_name.entry(name.as_str()).or_insert(*value);
+            }
+        }
+        let mut grouped = Grouped::default();
+        for item in items {
+            match item.kind() {
+                RawKind::GroupingSet => return None,
+                RawKind::Constant(Some(position)) => {
+                    let index = usize::try_from(position).ok().and_then(|position| position.checked_sub(1));
+                    if let Some((_, value)) = index.and_then(|index| outputs.get(index)) {
+                        grouped.take(*value);
+                    }
+                }
+                _ => {
+                    let Some(name) = grouped.take(*item) else { continue };
+                    if let Some(value) = by_name.get(name.as_str()) {
+                        grouped.take(*value);
+                    }
+                }
+            }
+        }
+        Some(grouped)
+    }
+
+    /// Notes a column reference; gives its name when that stands alone.
+    fn take(&mut self, node: RawNode<'_>) -> Option<String> {
         let RawKind::ColumnRef(reference) = node.kind() else { return None };
         if reference.is_star() {
             return None;
         }
         let mut names = reference.names();
         let column = names.pop()?;
-        Some(GroupedColumn { alias: names.pop(), column })
-    }
-}
-
-/// The columns in GROUP BY, ordinals and output names resolved; `None` with grouping sets, where PostgreSQL itself
-/// does not see the dependency.
-fn grouped_columns(select: RawSelect<'_>, items: &[RawNode<'_>]) -> Option<Vec<GroupedColumn>> {
-    let outputs = select.output_names();
-    let mut grouped = Vec::new();
-    for item in items {
-        match item.kind() {
-            RawKind::GroupingSet => return None,
-            RawKind::Constant(Some(position)) => {
-                let index = usize::try_from(position).ok().and_then(|position| position.checked_sub(1));
-                let target = index.and_then(|index| outputs.get(index));
-                grouped.extend(target.and_then(|(_, value)| GroupedColumn::read(*value)));
+        match names.pop() {
+            Some(alias) => {
+                self.qualified.insert((alias, column));
+                None
             }
-            _ => {
-                let Some(column) = GroupedColumn::read(*item) else { continue };
-                if column.alias.is_none() {
-                    let renamed = outputs.iter().find(|(name, _)| name.as_deref() == Some(column.column.as_str()));
-                    grouped.extend(renamed.and_then(|(_, value)| GroupedColumn::read(*value)));
-                }
-                grouped.push(column);
+            None => {
+                self.unqualified.insert(column.clone());
+                Some(column)
             }
         }
     }
-    Some(grouped)
+
+    /// Whether a column of `alias` is in GROUP BY.
+    fn holds(&self, alias: &str, column: &str, level: &Level) -> bool {
+        self.qualified.contains(&(alias.to_owned(), column.to_owned()))
+            || self.unqualified.contains(column) && level.is_own(alias, column)
+    }
 }
 
 /// A type without equality (json) cannot stand in GROUP BY; any of the group's values is taken instead, since the key

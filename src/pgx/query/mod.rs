@@ -4,6 +4,7 @@
 
 use super::values;
 use crate::error::{Refusal, StageResult};
+use crate::pgx::interrupts;
 use pgrx::{PgList, pg_guard, pg_sys};
 use std::ffi::{CStr, c_char, c_void};
 use std::marker::PhantomData;
@@ -11,11 +12,14 @@ use std::ptr::NonNull;
 
 mod evaluation;
 mod fence;
+mod size;
 mod view;
 
+pub use super::wrap::Wrapper;
 pub use evaluation::Evaluation;
 pub(in crate::pgx) use fence::scope_call;
 pub use fence::{BaseScan, ScanCondition, ScopeCall};
+pub use size::ValueForm;
 pub use view::QueryView;
 
 /// One node of an analysed tree.
@@ -93,6 +97,7 @@ struct Visit<'a, 't> {
 #[pg_guard]
 unsafe extern "C-unwind" fn visit_child(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
     let Some(pointer) = NonNull::new(node) else { return false };
+    interrupts::check();
     // SAFETY: `context` is the `Visit` that `children` keeps on its stack for the length of the walk.
     let visit = unsafe { &mut *context.cast::<Visit>() };
     match (visit.visitor)(QueryNode { pointer, tree: PhantomData }) {
@@ -112,6 +117,7 @@ struct Question<'a, 't> {
 #[pg_guard]
 unsafe extern "C-unwind" fn ask_child(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
     let Some(pointer) = NonNull::new(node) else { return false };
+    interrupts::check();
     // SAFETY: `context` is the `Question` that `any_child` keeps on its stack for the length of the walk.
     let question = unsafe { &mut *context.cast::<Question>() };
     (question.is_so)(QueryNode { pointer, tree: PhantomData })
@@ -356,7 +362,7 @@ pub(in crate::pgx) fn nodes<'t>(list: *mut pg_sys::List) -> Vec<QueryNode<'t>> {
     list.iter_ptr().filter_map(QueryNode::from_pointer).collect()
 }
 
-fn oids(list: *mut pg_sys::List) -> Vec<pg_sys::Oid> {
+pub(in crate::pgx) fn oids(list: *mut pg_sys::List) -> Vec<pg_sys::Oid> {
     // SAFETY: these are OID lists or NIL.
     let list = unsafe { PgList::<pg_sys::Oid>::from_pg(list) };
     list.iter_oid().collect()

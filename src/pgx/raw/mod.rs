@@ -4,6 +4,7 @@
 //! confinement that parsed them, and the views borrow that confinement's lifetime `'t`.
 
 use crate::error::{Refusal, StageResult};
+use crate::pgx::interrupts;
 use pgrx::{PgList, pg_guard, pg_sys};
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::marker::PhantomData;
@@ -85,6 +86,7 @@ struct Visit<'a, 't> {
 #[pg_guard]
 unsafe extern "C-unwind" fn visit_child(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
     let Some(pointer) = NonNull::new(node) else { return false };
+    interrupts::check();
     // SAFETY: `context` is the `Visit` that `children` below keeps on its stack for the length of the walk.
     let visit = unsafe { &mut *context.cast::<Visit>() };
     match (visit.visitor)(RawNode { pointer, tree: PhantomData }) {

@@ -84,9 +84,14 @@ impl<'t> RawJoin<'t> {
         (RawNode::from_pointer(self.join().larg), RawNode::from_pointer(self.join().rarg))
     }
 
-    /// Whether it merges the column into one of both sides, by USING or NATURAL.
-    pub fn merges(&self, column: &str) -> bool {
-        self.join().isNatural || strings(self.join().usingClause).iter().any(|name| name == column)
+    /// Whether it merges all columns that both sides have.
+    pub fn is_natural(&self) -> bool {
+        self.join().isNatural
+    }
+
+    /// The columns in USING, which it merges into one of both sides.
+    pub fn merged_columns(&self) -> Vec<String> {
+        strings(self.join().usingClause)
     }
 
     /// Whether a merged column is the left side's own: an inner or left join.

@@ -3,6 +3,7 @@
 use super::{RawKind, RawNode, nodes, optional_text, palloc_text, text};
 use crate::error::{Refusal, StageResult};
 use pgrx::{PgList, pg_sys};
+use std::collections::HashSet;
 
 /// A SELECT, VALUES or set operation.
 #[derive(Clone, Copy)]
@@ -79,7 +80,7 @@ impl<'t> RawSelect<'t> {
     /// ORDER BY and DISTINCT ON a bare name that the select list gives means that output, and is left out.
     pub fn grouped_places(self) -> Vec<RawNode<'t>> {
         let stmt = self.stmt();
-        let outputs: Vec<String> = self.output_names().into_iter().filter_map(|(name, _)| name).collect();
+        let outputs: HashSet<String> = self.output_names().into_iter().filter_map(|(name, _)| name).collect();
         let mut places = nodes(stmt.sortClause);
         places.extend(nodes(stmt.distinctClause));
         places.retain(|place| match bare_name(*place) {
