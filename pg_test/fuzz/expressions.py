@@ -9,6 +9,7 @@ import random
 import string
 from collections.abc import Sequence
 
+import shapes
 import vocabulary as words
 
 Column = tuple[str, str]
@@ -57,11 +58,11 @@ _ORDERS = [*["", " DESC", " NULLS FIRST", " ASC"] * 8, " USING <"]
 class Expressions:
     """heat: the chance, at each place where it could be, that something hostile is written instead."""
 
-    def __init__(self, rng: random.Random, heat: float = 0.0):
+    def __init__(self, rng: random.Random, heat: float = 0.0, style: shapes.Style = shapes.ATTACKED):
         self.rng, self.random = rng, rng.random
-        self.heat = heat
+        self.heat, self.style = heat, style
         # What is left to be written before only leaves are.
-        self.budget = 10 + int(self.random() ** 2 * 110)
+        self.budget = 10 + int(self.random() ** 2 * style.most)
         self.aliases = 0
 
     def pick(self, options: Sequence):
@@ -78,8 +79,8 @@ class Expressions:
     def query(self, want: list[str] | None, outer: Scope, depth: int) -> tuple[str, list[Column]]:
         raise NotImplementedError
 
-    def column(self, kind: str, scope: Scope) -> str | None:
-        """A column of that type, now and then bare; None when there is none."""
+    def column(self, kind: str, scope: Scope, bare: float | None = None) -> str | None:
+        """A column of that type, now and then bare; None when there is none. Whoever gives a part of the scope wants none bare."""
         if self.heat and self.random() < self.heat * 0.3:
             return self.hidden_column(scope)
         found = [relation for relation in scope if kind in relation.by_kind]
@@ -87,7 +88,7 @@ class Expressions:
             return None
         relation = self.pick(found)
         name = self.pick(relation.by_kind[kind])
-        if self.random() < 0.15 and sum(name == other for one in scope for other, _ in one.columns) == 1:
+        if self.random() < (self.style.bare if bare is None else bare) and sum(name == other for one in scope for other, _ in one.columns) == 1:
             return name
         return f"{relation.alias}.{name}"
 
@@ -99,7 +100,7 @@ class Expressions:
         return name
 
     def literal(self, kind: str) -> str:
-        return self.pick(words.ODD_LITERALS if kind == "text" and self.random() < 0.04 else words.LITERALS[kind])
+        return self.pick(words.ODD_LITERALS if kind == "text" and self.random() < self.style.odd else words.LITERALS[kind])
 
     def leaf(self, kind: str, scope: Scope) -> str:
         if self.random() < 0.9:
@@ -119,6 +120,8 @@ class Expressions:
     def scalar(self, kind: str, scope: Scope, depth: int = 0) -> str:
         """An expression of that type that is no aggregate."""
         self.budget -= 1
+        if ":" in kind:
+            return self.anonymous(kind, lambda field: self.scalar(field, scope, depth + 2))
         if self.heat and self.random() < self.heat:
             return self.hostile(kind, scope, depth)
         if depth >= _DEEPEST or self.budget < 0 or self.random() < 0.35 + 0.15 * depth:
@@ -137,7 +140,13 @@ class Expressions:
             source = self.scalar(self.pick(words.CASTS[kind]) if self.random() < 0.95 else "text", scope, depth + 1)
             target = self.pick(words.SQL_TYPES[kind])
             return f"({source})::{target}" if self.random() < 0.7 else f"CAST({source} AS {target})"
-        return self.fill(self.pick(_RISKY[kind] if self.random() < 0.08 else _EXPRESSIONS[kind]), scope, depth)
+        return self.fill(self.pick(_RISKY[kind] if kind in _RISKY and self.random() < 0.08 else _EXPRESSIONS[kind]), scope, depth)
+
+    def anonymous(self, kind: str, value) -> str:
+        """A row of no named type: `rec:int,text` has two fields, value(type) writes each."""
+        fields = ((field, value(field)) for field in kind[4:].split(","))
+        # A bare literal would stay of no type.
+        return f"ROW({', '.join(f'({text})::text' if field == 'text' else text for field, text in fields)})"
 
     def hostile(self, kind: str, scope: Scope, depth: int) -> str:
         """An expression that a plane must refuse, or must answer as if the rest of the world were not there."""
@@ -184,6 +193,8 @@ class Expressions:
         return f"{left} {self.pick(['=', '<', '>=', '<>'])} {self.pick(['ANY', 'ALL', 'SOME'])} ({sql})"
 
     def aggregate(self, kind: str, scope: Scope, depth: int) -> str:
+        if ":" in kind:
+            return self.anonymous(kind, lambda field: self.aggregate(field, scope, depth + 1))
         heat = self.heat
         if heat and self.random() < heat * 0.5:
             return self.hostile(kind, scope, depth)
@@ -191,6 +202,8 @@ class Expressions:
 
     def windowed(self, kind: str, scope: Scope, depth: int, named: str | None = None) -> str:
         """An aggregate or a window function OVER something."""
+        if ":" in kind:
+            return self.anonymous(kind, lambda field: self.windowed(field, scope, depth + 1, named))
         only = kind in _WINDOW_ONLY and self.random() < 0.6
         template = self.pick(_WINDOW_ONLY[kind] if only else _WINDOWABLE[kind] or _AGGREGATES[kind])
         call = self.fill(template, scope, max(depth, 3))
@@ -200,7 +213,7 @@ class Expressions:
 
     def window(self, scope: Scope, depth: int) -> str:
         partition = f"PARTITION BY {self.scalar(self.pick(['int', 'text']), scope, depth + 2)} " if self.random() < 0.5 else ""
-        ordering = f"{self.scalar('int', scope, depth + 2)}{self.pick(_ORDERS)}"
+        ordering = f"{self.scalar('int', scope, depth + 2)}{self.pick(_ORDERS if self.style.odd else _ORDERS[:-1])}"
         return f"{partition}ORDER BY {ordering}, {self.leaf('text', scope)}"
 
     def source(self, scope: Scope, depth: int) -> tuple[str, list[Column]]:

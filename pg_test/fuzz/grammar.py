@@ -8,15 +8,18 @@ Most of what it writes with heat 0 is honest SQL that PostgreSQL accepts; heat l
 
 from __future__ import annotations
 
+from string import ascii_lowercase
+
+import shapes
 import vocabulary as words
-from expressions import Column, Expressions, Relation, Scope
+from conditions import Conditions
+from expressions import Column, Relation, Scope
 
-_PLAIN = list(words.TABLES)
 
-
-class Grammar(Expressions):
-    def __init__(self, rng, heat: float = 0.0):
-        super().__init__(rng, heat)
+class Grammar(Conditions):
+    def __init__(self, rng, heat: float = 0.0, style: shapes.Style = shapes.ATTACKED):
+        super().__init__(rng, heat, style)
+        self.tables = style.tables
         # CTEs in scope, innermost last: name -> columns.
         self.ctes: list[dict[str, list[Column]]] = []
 
@@ -27,16 +30,18 @@ class Grammar(Expressions):
 
     def query(self, want: list[str] | None, outer: Scope, depth: int) -> tuple[str, list[Column]]:
         if want is None:
-            want = [self.pick(words.TYPES) for _ in range(1 + int(self.random() * 4))]
+            want = [self.pick(self.style.types) for _ in range(1 + int(self.random() * 4))]
+            want = [self.fields() if kind == "rec" else kind for kind in want]
         with_clause = ""
         named: dict[str, list[Column]] = {}
-        if depth < 3 and self.budget > 0 and self.random() < (0.3 if depth == 0 else 0.08):
+        if depth < 3 and self.budget > 0 and self.random() < (self.style.named if depth == 0 else 0.08):
             self.ctes.append(named)
             with_clause = self.with_clause(named, depth)
         draw = self.random()
-        if draw < 0.03 and depth:
+        is_simple = not any(kind == "ctxt" or ":" in kind for kind in want)
+        if draw < 0.03 and depth and is_simple:
             sql, columns = self.values(want, outer, depth)
-        elif draw < 0.15 and depth < 3 and self.budget > 10:
+        elif draw < 0.15 and depth < 3 and self.budget > 10 and is_simple:
             sql, columns = self.set_operation(want, outer, depth)
         else:
             sql, columns = self.core(want, outer, depth)
@@ -48,7 +53,7 @@ class Grammar(Expressions):
         made = []
         recursive = self.random() < 0.2
         for _ in range(1 + (self.random() < 0.4)):
-            name = self.pick(_PLAIN) if self.random() < 0.5 else self.pick(words.CTE_NAMES)
+            name = self.pick(list(self.tables)) if self.random() < 0.5 else self.pick(words.CTE_NAMES)
             if name in named:
                 continue
             tail = ""
@@ -99,28 +104,28 @@ class Grammar(Expressions):
         """A relation by its name: (what to write, alias, columns)."""
         if self.heat and self.random() < self.heat:
             alias = self.alias()
-            columns = words.TABLES[self.pick(words.FAVOURED)]
+            columns = self.tables[self.pick(self.style.favoured)]
             found = self.pick(words.HIDDEN_RELATIONS)
             written = found if " AS " in found else f"{found} {alias}"
             return written, alias, columns
         visible = [name for level in self.ctes for name in level]
-        name = self.pick(visible) if visible and self.random() < 0.6 else self.pick(words.FAVOURED)
-        columns = next((level[name] for level in reversed(self.ctes) if name in level), None) or words.TABLES.get(name)
+        name = self.pick(visible) if visible and self.random() < 0.6 else self.pick(self.style.favoured)
+        columns = next((level[name] for level in reversed(self.ctes) if name in level), None) or self.tables.get(name)
         if columns is None:
-            name = "orders"
-            columns = words.TABLES[name]
+            name = self.style.favoured[0]
+            columns = self.tables[name]
         draw = self.random()
-        if draw < 0.12 and name in words.TABLES and not any(name in level for level in self.ctes):
+        if draw < 0.12 and name in self.tables and not any(name in level for level in self.ctes):
             return name, name, columns
         alias = self.alias()
         written = name
-        if name in words.TABLES and draw < 0.20:
+        if name in self.tables and draw < 0.20:
             # The real table whatever the CTEs say, or a refusal.
-            written, columns = f"public.{name}", words.TABLES[name]
-        elif name in words.TABLES and draw < 0.24:
+            written, columns = f"public.{name}", self.tables[name]
+        elif name in self.tables and draw < 0.24:
             written = f'"{name}"'
         if draw > 0.92:
-            columns = [(f"{alias}{'abcdefghijklm'[index % 13]}", kind) for index, (_, kind) in enumerate(columns)]
+            columns = [(f"{alias}{ascii_lowercase[index]}", kind) for index, (_, kind) in enumerate(columns)]
             return f"{written} AS {alias}({', '.join(column for column, _ in columns)})", alias, columns
         return f"{written} {self.pick(['', 'AS '])}{alias}", alias, columns
 
@@ -131,7 +136,10 @@ class Grammar(Expressions):
             written, alias, columns = self.table(depth)
             return written, Relation(alias, columns)
         alias = self.alias()
-        if draw < 0.80:
+        if draw < 0.72 + self.style.united:
+            sql, columns = self.united(depth)
+            return f"({sql}) AS {alias}", Relation(alias, columns)
+        if draw < 0.80 + self.style.united / 2:
             written, columns = self.source(before + outer, depth)
             columns = [(f"{alias}{name}", kind) for name, kind in columns]
             return f"{written} AS {alias}({', '.join(name for name, _ in columns)})", Relation(alias, columns)
@@ -147,18 +155,18 @@ class Grammar(Expressions):
         more = 0 if self.budget < 0 else int(self.random() ** 1.5 * 3)
         for _ in range(more):
             other, relation = self.item(scope, outer, depth)
-            shared = [name for name, kind in relation.columns if kind == "int" and any(name == mine for r in scope[-1:] for mine, _ in r.columns)]
+            shared = [name for name, kind in relation.columns if kind == "int" and any(name == mine for mine, _ in scope[-1].columns) and sum(name == mine for r in scope for mine, _ in r.columns) == 1]
             draw = self.random()
             if shared and draw < 0.35:
                 written = f"{written} {self.pick(['JOIN', 'LEFT JOIN', 'INNER JOIN', 'FULL JOIN'])} {other} USING ({shared[0]})"
-            elif draw < 0.75:
+            elif draw < 0.75 or self.random() >= self.style.crossing:
                 ints = [f"{r.alias}.{name}" for r in scope for name, kind in r.columns if kind == "int"]
                 mine = [f"{relation.alias}.{name}" for name, kind in relation.columns if kind == "int"]
                 if ints and mine:
                     condition = f"{self.pick(ints)} = {self.pick(mine)}"
                     how = self.pick(["JOIN", "JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL OUTER JOIN"])
-                    if how != "FULL OUTER JOIN" and self.random() < 0.3:
-                        condition += f" AND {self.scalar('bool', [*scope, relation, *outer], depth + 2)}"
+                    if how != "FULL OUTER JOIN" and self.random() < self.style.joined:
+                        condition += f" AND {self.filters([*scope, relation, *outer], depth + 2, [*scope[-1:], relation])}"
                     # Nothing LATERAL may stand on the nullable side of these.
                     how = "JOIN" if "LATERAL" in other or "(" in other else how
                     written = f"{written} {how} {other} ON {condition}"
@@ -179,17 +187,17 @@ class Grammar(Expressions):
         """SELECT .. FROM .. and what may follow; plain: as an arm of a set operation, without ORDER BY and LIMIT."""
         source, scope = self.from_clause(outer, depth)
         visible = scope + outer if outer and self.random() < 0.5 else scope
-        where = f" WHERE {self.scalar('bool', visible, depth)}" if self.random() < 0.55 else ""
+        where = f" WHERE {self.filters(visible, depth, scope)}" if self.random() < self.style.filtered else ""
         named = "w" if self.random() < 0.05 else None
         draw = self.random()
         tail, keys = "", []
-        if draw < 0.25:
+        if draw < self.style.grouped:
             items, tail, keys = self.grouped(want, scope, visible, depth)
-        elif draw < 0.37:
+        elif draw < self.style.grouped + 0.12:
             items = [self.windowed(kind, scope, depth + 1, named) if self.random() < 0.6 else self.scalar(kind, visible, depth + 1) for kind in want]
         else:
             items = [self.scalar(kind, visible, depth + 1) for kind in want]
-        if named:
+        if named and not keys:
             tail += f" WINDOW w AS ({self.window(scope, depth)})"
         columns = [(f"c{index}", kind) for index, kind in enumerate(want)]
         listed = ", ".join(f"{item}{self.pick([' AS ', ' AS ', ' '])}{name}" for item, (name, _) in zip(items, columns, strict=True))
@@ -207,12 +215,15 @@ class Grammar(Expressions):
 
     def grouped(self, want: list[str], scope: Scope, visible: Scope, depth: int) -> tuple[list[str], str, list[str]]:
         """Select list, GROUP BY and HAVING."""
-        items, keys = [], []
+        items, keys, grouped = [], [], []
         for kind in want:
             key = self.column(kind, scope) if self.random() < 0.4 else None
             if key:
                 keys.append(key)
                 items.append(key)
+                alias, _, name = key.rpartition(".")
+                if alias in (relation.alias for relation in scope):
+                    grouped.append(Relation(alias, [(name, kind)]))
             else:
                 items.append(self.aggregate(kind, scope, depth + 1))
         tail = ""
@@ -229,8 +240,9 @@ class Grammar(Expressions):
                 tail = f" GROUP BY GROUPING SETS (({listed}), ({keys[0]}), ())"
             else:
                 tail = f" GROUP BY DISTINCT {listed}"
-        if self.random() < 0.15:
-            tail += f" HAVING {self.aggregate('int', scope, depth + 2)} > {self.literal('int')}"
+        if self.random() < self.style.having:
+            written = self.having(grouped, scope, depth) if self.random() < self.style.conditions else f"{self.aggregate('int', scope, depth + 2)} > {self.literal('int')}"
+            tail += f" HAVING {written}"
         return items, tail, keys or ["all"]
 
     def ordering(self, columns: list[Column], depth: int) -> str:

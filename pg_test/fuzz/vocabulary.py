@@ -4,6 +4,7 @@ Nothing here is judged. A word that is on the wrong list makes a statement that 
 on that is the same for every statement. Types are told by short names:
 
     int num flt text bool date ts iv json arr
+    ints vc vcs small big raw circ seg ctxt       (shapes.py tells what these are)
 """
 
 from __future__ import annotations
@@ -36,6 +37,15 @@ SQL_TYPES = {
     "iv": ["interval"],
     "json": ["jsonb"],
     "arr": ["text[]", "varchar[]"],
+    "ints": ["int[]", "int4[]", "integer[]"],
+    "vc": ["varchar(20)", "character varying", "char(8)"],
+    "vcs": ["varchar[]", "varchar(9)[]"],
+    "small": ["smallint", "int2"],
+    "big": ["bigint"],
+    "raw": ["bytea"],
+    "circ": ["circle"],
+    "seg": ["lseg"],
+    "ctxt": ["text"],
 }
 
 LITERALS = {
@@ -53,6 +63,15 @@ LITERALS = {
     "iv": ["interval '1 day'", "'1 hour'::interval", "make_interval(hours => 3)", "INTERVAL '2' HOUR", "interval '1-2' year to month"],
     "json": ["'{}'::jsonb", "'{\"who\": \"ann\"}'::jsonb", "'[1, 2, {\"a\": null}]'::jsonb", "jsonb 'true'", "jsonb_build_object('k', 1)"],
     "arr": ["'{7}'::text[]", "ARRAY['7', 'x']", "ARRAY[]::text[]", "'{a,NULL}'::text[]", "string_to_array('a,b', ',')"],
+    "ints": ["'{1,2}'::int[]", "ARRAY[7, 8]", "'{3}'::int[]", "'{{1,2},{3,4}}'::int[]", "NULL::int[]"],
+    "vc": ["'paid'::varchar(9)", "varchar 'x'", "'c1'::char(6)"],
+    "vcs": ["'{m,x}'::varchar[]", "ARRAY['m'::varchar(4)]"],
+    "small": ["7::int2", "smallint '3'"],
+    "big": ["5000000000", "1001::int8"],
+    "raw": ["'raw'::bytea", "'\\x01ff'::bytea"],
+    "circ": ["'<(0,0),2>'::circle", "circle '<(1,1),0>'"],
+    "seg": ["'[(0,0),(1,1)]'::lseg", "lseg '[(2,0),(1,1)]'"],
+    "ctxt": ["'note 1'", "'x'", "NULL::text"],
 }  # fmt: skip
 
 # Spellings that PostgreSQL reads and the gate does not admit.
@@ -113,6 +132,15 @@ EXPRESSIONS: dict[str, list[str]] = {
         "ARRAY[{text}, {text}]", "array_append({arr}, {text})", "({arr} || {arr})", "string_to_array({text}, ' ')", "({arr})[1:2]", "array_remove({arr}, '7')",
         "regexp_split_to_array({text}, ' ')",
     ],
+    "ints": ["ARRAY[{int}, {int}]", "({ints} || {int})", "array_append({ints}, {int})", "({ints})[1:2]", "array_remove({ints}, 7)", "COALESCE({ints}, ARRAY[{int}])"],
+    "vc": ["({text})::varchar(12)", "COALESCE({vc}, {vc})", "({int})::varchar(12)", "({text})::char(6)"],
+    "vcs": ["ARRAY[{vc}, {vc}]", "({arr})::varchar(9)[]"],
+    "small": ["({int} % 100)::int2", "COALESCE({small}, 7::int2)"],
+    "big": ["({int})::bigint", "({int}::bigint * {int})"],
+    "raw": ["convert_to({text}, 'UTF8')", "sha256({raw})", "({raw} || {raw})"],
+    "circ": ["circle(point({int}, 1), 2)", "COALESCE({circ}, {circ})"],
+    "seg": ["lseg(point({int}, 0), point(1, 1))"],
+    "ctxt": ["({text} COLLATE \"C\")", "({text} COLLATE \"POSIX\")", "({text} COLLATE \"ucs_basic\")"],
 }  # fmt: skip
 # Allowed ones that fail for some values: an error that another tenant's row causes tells of that row. The victim's amounts are
 # beyond int2, its texts are no numbers, and 1025 is an amount of the asker's own.
@@ -150,6 +178,10 @@ RISKY: dict[str, list[str]] = {
     "arr": [
         "({text})::text[]",
     ],
+    "ints": ["({arr})::int[]", "({ints})::int2[]::int[]"],
+    "raw": ["({text})::bytea"],
+    "small": ["({int})::int2"],
+    "big": ["({text})::bigint"],
 }  # fmt: skip
 
 AGGREGATES: dict[str, list[str]] = {
@@ -162,7 +194,16 @@ AGGREGATES: dict[str, list[str]] = {
     "ts": ["max({ts})", "min({ts})"],
     "iv": ["sum({iv})", "max({iv})"],
     "json": ["jsonb_agg({int} ORDER BY {int})", "jsonb_object_agg(COALESCE({text}, ''), {int})", "jsonb_agg(DISTINCT ({text})::text)"],
-    "arr": ["array_agg(({text})::text ORDER BY {text})", "array_agg(DISTINCT ({text})::text)"],
+    "arr": ["array_agg(({text})::text ORDER BY {text})", "array_agg(DISTINCT ({text})::text)", "max({arr})"],
+    "ints": ["max({ints})", "array_agg({int} ORDER BY {int})", "min({ints})"],
+    "vc": ["max({vc})", "min({vc})"],
+    "vcs": ["max({vcs})"],
+    "small": ["max({small})"],
+    "big": ["count(*)", "max({big})"],
+    "raw": ["convert_to(max({text}), 'UTF8')"],
+    "circ": ["circle(point(count(*), 1), 2)"],
+    "seg": ["lseg(point(count(*), 0), point(1, 1))"],
+    "ctxt": ["max({ctxt})", "min({ctxt})"],
 }  # fmt: skip
 WINDOW_ONLY = {
     "int": ["row_number()", "rank()", "dense_rank()", "ntile(3)", "lag({int})", "lead({int}, 2)", "first_value({int})", "nth_value({int}, 2)"],
@@ -172,7 +213,8 @@ WINDOW_ONLY = {
 # What has a cast to what, besides everything to text.
 CASTS = {
     "int": ["num", "flt", "int"], "num": ["int", "flt"], "flt": ["int", "num"], "text": [*EXPRESSIONS], "bool": ["int"], "date": ["ts"], "ts": ["date"],
-    "iv": ["iv"], "json": ["json"], "arr": ["arr"],
+    "iv": ["iv"], "json": ["json"], "arr": ["arr"], "ints": ["ints", "ints", "arr"], "vc": ["text", "vc"], "vcs": ["arr"], "small": ["small"], "big": ["int"],
+    "raw": ["raw"], "circ": ["circ"], "seg": ["seg"], "ctxt": ["text"],
 }  # fmt: skip
 FRAMES = [
     "", "", "", " ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW", " ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING", " RANGE UNBOUNDED PRECEDING",
