@@ -9,6 +9,7 @@ from __future__ import annotations
 import collections
 import hashlib
 import os
+import random
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,7 +19,9 @@ import smith
 import vocabulary as words
 from asking import Call, Reply
 from campaign import Plan, Worker
+from grammar import Grammar
 from judge import is_documented, judge, judge_twins, twin
+from nodes import NODES, Reader
 from oracle import Plain
 from paths import HERE
 from stream import Statement, Stream
@@ -26,9 +29,11 @@ from stream import Statement, Stream
 from entries import PLANE
 from naive import wrap
 from verdict import canary_in, is_data_error, judge_error
-from world import NAIVE, World
+from world import ALONE, NAIVE, World
 
 _SAMPLE = 1200
+# Honest statements of which each node of a condition is to be in one.
+_ANALYSED = 5000
 
 
 def run(world: World, plan: Plan) -> Iterator[tuple[str, list[str]]]:
@@ -38,6 +43,7 @@ def run(world: World, plan: Plan) -> Iterator[tuple[str, list[str]]]:
     statements = [Stream(plan.seed).statement(number) for number in range(_SAMPLE)]
     if plan.smith_dsn:
         yield "and so does sqlsmith", smith_writes_the_same(plan)
+    yield f"{len(NODES)} nodes stand in conditions over plane tables, each in some of {_ANALYSED} honest statements", nodes_are_made(plan)
     yield from unfenced(plan, statements)
     yield "where the other tenant's rows are deleted, that tenant's outcomes differ and are seen to", emptied_is_empty(plan, statements[:300])
     yield "a lost connection is pinned on its statement", loss_is_seen(world, plan)
@@ -47,6 +53,32 @@ def run(world: World, plan: Plan) -> Iterator[tuple[str, list[str]]]:
 def vocabulary_fits() -> list[str]:
     mine = {table: [name for name, _ in columns] for table, columns in words.TABLES.items()}
     return [] if mine == PLANE else [f"{table}: {mine.get(table)} / {PLANE.get(table)}" for table in mine.keys() | PLANE if mine.get(table) != PLANE.get(table)]
+
+
+# What counts as a node of a condition: none beside conditions, none that reads no plane table, none above a LIMIT.
+_READ = [
+    ("SELECT CASE qty WHEN 1 THEN 2 END FROM order_items WHERE qty = 3 ORDER BY COALESCE(qty, 1)", {"VAR", "CONST", "OPEXPR"}),
+    ("SELECT 1 FROM orders, generate_series(1, 3) AS g WHERE (g > 1) IS TRUE", set()),
+    ("SELECT 1 FROM (SELECT qty FROM order_items LIMIT 1) AS q WHERE q.qty = 1", set()),
+    ("SELECT 1 FROM (SELECT qty FROM order_items) AS q WHERE q.qty IS NULL", {"VAR", "NULLTEST"}),
+    ("SELECT 1 FROM orders JOIN stores USING (store_id)", {"VAR", "OPEXPR"}),
+    ("SELECT status FROM orders GROUP BY status HAVING count(*) > 1 AND status IS NULL", {"VAR", "NULLTEST", "BOOLEXPR and", "AGGREF", "CONST"}),
+    ("SELECT 1 FROM orders WHERE EXISTS (SELECT count(*) FROM stores WHERE city IS NULL)", {"VAR", "NULLTEST", "SUBLINK exists"}),
+]  # fmt: skip
+
+
+def nodes_are_made(plan: Plan) -> list[str]:
+    """Each node that an admitted SELECT can hold, as PostgreSQL itself analyses it where the tables are the plane's."""
+    made: set[str] = set()
+    with psycopg.connect(plan.dsn(ALONE, "postgres"), autocommit=True, prepare_threshold=None) as connection:
+        tables = {oid for (oid,) in connection.execute("SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'").fetchall()}
+        reader = Reader(connection, tables)
+        for start in range(0, _ANALYSED, 50):
+            texts = [Grammar(random.Random(f"{plan.seed}:{number}")).statement() for number in range(start, start + 50)]
+            made.update(node for found in reader.nodes(texts) for node, _, _ in found or ())
+        read = [{node for node, _, _ in found or ()} for found in reader.nodes([text for text, _ in _READ])]
+        wrong = [f"{text}: {sorted(found)}, not {sorted(wanted)}" for (text, wanted), found in zip(_READ, read, strict=True) if found != wanted]
+    return wrong + [f"{node} was never made" for node in NODES if node not in made]
 
 
 def digest(seed: int) -> str:
