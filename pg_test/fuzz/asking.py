@@ -51,15 +51,15 @@ class Hangs(Exception):
 class Asker:
     """One session of the application's role."""
 
-    def __init__(self, connection: psycopg.Connection, sign):
-        """sign(tenant): the context of a call, as a dict."""
+    def __init__(self, connection: psycopg.Connection, sign, call: str = _CALL):
+        """sign(tenant): the context of a call, as a dict; call: the statement that makes it, with a place for the function."""
         self.connection, self._sign = connection, sign
         self.notices: list[str] = []
         connection.add_notice_handler(self._notice)
         self._contexts: dict[str, tuple[float, bytes]] = {}
         self._waiting = 0
         for name in ("ask", "ask_dry_run"):
-            connection.pgconn.prepare(name.encode(), _CALL.format(name).encode())
+            connection.pgconn.prepare(name.encode(), call.format(name).encode())
 
     @property
     def pid(self) -> int:

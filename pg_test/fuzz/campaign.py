@@ -301,14 +301,17 @@ def work(plan: Plan, number: int, next_block, last_block: int, stop, reports) ->
     reports.put(None)
 
 
-def run(plan: Plan, workers: int, blocks: int, seconds: float, watch) -> tuple[list[Report], float]:
-    """All reports of a run that ends after so many blocks or seconds, or at SIGUSR1; `watch(reports)` is called with each new batch."""
+def run(plan: Plan, workers: int, blocks: int, seconds: float, watch, target=work) -> tuple[list[Report], float]:
+    """All reports of a run that ends after so many blocks or seconds, or at SIGUSR1; `watch(reports)` is called with each new batch.
+
+    target: the main function of a worker's process, as `work`.
+    """
     context = multiprocessing.get_context("spawn")
     next_block, stop, reports = context.Value("q", 0), context.Event(), context.Queue()
     signal.signal(signal.SIGUSR1, lambda *_: stop.set())
     started = time.monotonic()
     processes = [
-        context.Process(target=work, args=(plan, number, next_block, blocks, stop, reports), daemon=True) for number in range(workers)
+        context.Process(target=target, args=(plan, number, next_block, blocks, stop, reports), daemon=True) for number in range(workers)
     ]
     for process in processes:
         process.start()
