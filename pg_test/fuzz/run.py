@@ -6,6 +6,10 @@
            [--seed S] [--workers W]         SIGUSR1 ends it early, with its figures
            [--start N]                      go on from statement N of that seed, where a part of the run has ended
     run.py --only SEED:NUMBER               one statement again, with all that came back (smith:SEED:NUMBER for sqlsmith's)
+    run.py --worlds --pairs N [--minutes M] each statement in two worlds that differ in other tenants' rows alone; with --seed,
+           [--off FENCE,..]                 --workers and --start as above; --off: with these fences taken away, in the build of
+                                            pg_test/ablation
+    run.py --only worlds:SEED:NUMBER        one of those again
 
 README.md beside this file tells what is generated and what is checked. The last line is `N passed, N failed`; exit 1 on failure.
 """
@@ -13,10 +17,7 @@ README.md beside this file tells what is generated and what is checked. The last
 from __future__ import annotations
 
 import argparse
-import os
-import re
 import sys
-from pathlib import Path
 
 import paths
 import campaign
@@ -24,6 +25,8 @@ import oracle
 import report
 import selfcheck
 import smith
+import worldsrun
+from serverlog import LogWatch
 
 import fingerprint
 from world import DATABASE, NAIVE, SETTINGS, Cluster, World
@@ -34,38 +37,6 @@ STATEMENTS, SECONDS, FEWEST = 16_500, 40.0, 3_000
 FINDINGS = paths.ROOT / ".tools" / "log" / "fuzz-findings.jsonl"
 # Answers are cut and slow statements stopped early, so that one statement does not take the time of a thousand.
 LIMITS = {"splitplane.deadline": "80", "splitplane.max_rows": "200", "splitplane.max_bytes": "64kB", "log_error_verbosity": "terse"}
-# Lines of the server's log that are kept. Refusals write a line each, by the million.
-_TELLING = re.compile(r"PANIC|FATAL|WARNING|TRAP|signal|terminat|reinitializ|leak|panick|internal error|XX000|could not be proved|out of memory")
-
-
-class LogWatch:
-    """Reads the server's log as it grows, keeps what is telling, and empties the file: it would fill the disk."""
-
-    def __init__(self, cluster: Cluster):
-        self.path = Path(cluster.base) / "data.log"
-        self.kept: list[str] = []
-        self.lines = 0
-        self.rest = ""
-
-    def read(self) -> None:
-        # The server appends; what it writes between these two calls is lost, which a million lines can spare.
-        text = self.path.read_text(errors="replace")
-        os.truncate(self.path, 0)
-        *lines, self.rest = (self.rest + text).split("\n")
-        self.lines += len(lines)
-        self.kept += [line for line in lines if _TELLING.search(line)]
-
-    def proofs(self) -> int:
-        """Refusals by the proof on the analysed tree, which should find nothing that an earlier stage has not refused."""
-        return sum("could not be proved" in line for line in self.kept)
-
-    def crashes(self) -> list[str]:
-        return [line for line in self.kept if re.search(r"PANIC|TRAP|was terminated by signal|reinitializ", line)]
-
-    def warnings(self) -> list[str]:
-        # sqlsmith ends a transaction that it never began; the parser makes do with fewer digits of a second than were asked for.
-        expected = re.compile(rf"@{smith.EYES} |WARNING:  (INTERVAL|TIME|TIMESTAMP)\(\d+\)( WITH TIME ZONE)? precision reduced to maximum allowed")
-        return [line for line in self.kept if re.search(r"WARNING|panick|internal error|XX000", line) and not expected.search(line)]
 
 
 def make_world(cluster: Cluster, with_smith: bool) -> World:
@@ -125,12 +96,17 @@ def chosen(arguments: argparse.ArgumentParser):
     arguments.add_argument("--start", type=int, default=0, metavar="N", help="go on from statement N")
     arguments.add_argument("--workers", type=int, default=2)
     arguments.add_argument("--only", metavar="SEED:NUMBER")
+    arguments.add_argument("--worlds", action="store_true", help="two worlds that differ in other tenants' rows")
+    arguments.add_argument("--pairs", type=int, help="end after so many statements in both worlds")
+    arguments.add_argument("--off", default="", metavar="FENCE[,FENCE..]", help="fences to take away from both worlds")
     return arguments.parse_args()
 
 
 def main() -> int:
     sys.set_int_max_str_digits(0)
     options = chosen(argparse.ArgumentParser(description=__doc__.splitlines()[0]))
+    if options.worlds or (options.only or "").startswith("worlds:"):
+        return worldsrun.main(options)
     bounded = options.statements is None and options.minutes is None
     statements = STATEMENTS if bounded else options.statements or sys.maxsize
     seconds = SECONDS if bounded else (options.minutes or 1e6) * 60
@@ -164,6 +140,8 @@ def main() -> int:
             checks.add(f"control: {name}", wrong)
         if total.findings:
             print(f"all findings with their texts: {FINDINGS.relative_to(paths.ROOT)}")
+    if bounded:
+        worldsrun.bounded(checks, options)
     print(total.text(options, took))
     print(f"the server wrote {log.lines:,} lines to its log; the proof refused {log.proofs():,} statements that had come so far")
     print(f"{checks.passed} passed, {checks.failed} failed")
