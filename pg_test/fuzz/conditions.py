@@ -158,7 +158,8 @@ class Conditions(Expressions):
             shape = kind if number == 0 or self.random() < 0.6 else self.other_fields(kind)
             row = self.anonymous(shape, lambda field, scope=inner: self.shaped(field, scope, 2))
             if number and self.random() < 0.4:
-                row = f"CASE WHEN {self.plain('bool', inner)} THEN {row} ELSE {self.anonymous(self.other_fields(kind), lambda field, scope=inner: self.plain(field, scope))} END"
+                other = self.anonymous(self.other_fields(kind), lambda field, scope=inner: self.plain(field, scope))
+                row = f"CASE WHEN {self.plain('bool', inner)} THEN {row} ELSE {other} END"
             texts = ", ".join(f"({self.plain('text', inner)}) COLLATE {collation} AS x{place}" for place, collation in enumerate(collations))
             where = f" WHERE {self.condition(inner, 3)}" if self.random() < 0.3 else ""
             arms.append(f"SELECT {row} AS r, {self.plain('ints', inner)} AS s, {texts}, {self.plain('int', inner)} AS n FROM {name}{where}")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import select
 from collections.abc import Container, Sequence
+from typing import NamedTuple
 
 import psycopg
 from psycopg import pq
@@ -63,7 +64,14 @@ class _Frame:
 Found = set[tuple[str, str, bool]]
 
 
-def read(tree: str, plane: Container[int], unindexed: Container[int]) -> Found:
+class Tables(NamedTuple):
+    """The plane's tables by OID, and those of them without an index on the tenant column."""
+
+    plane: Container[int]
+    unindexed: Container[int] = ()
+
+
+def read(tree: str, tables: Tables) -> Found:
     """(node, place, whether over a table without an index on the tenant column) of an analysed tree as PostgreSQL prints it."""
     # Long lines are broken at spaces.
     tree = tree.replace("\n", " ")
@@ -96,7 +104,7 @@ def read(tree: str, plane: Container[int], unindexed: Container[int]) -> Found:
                 queries[-1].is_limited = True
         else:
             frame = stack.pop()
-            _close(tree, frame, stack, queries, token.start(), plane, unindexed, found)
+            _close(tree, frame, stack, queries, token.start(), tables, found)
     return found
 
 
@@ -111,7 +119,7 @@ def _read_var(tree: str, stack: list[_Frame], queries: list[_Query]) -> None:
         frame.reads = entries[number - 1] if 0 < number <= len(entries) else 0
 
 
-def _close(tree: str, frame: _Frame, stack: list[_Frame], queries: list[_Query], end: int, plane: Container[int], unindexed: Container[int], found: Found) -> None:
+def _close(tree: str, frame: _Frame, stack: list[_Frame], queries: list[_Query], end: int, tables: Tables, found: Found) -> None:
     parent = stack[-1]
     if frame.name == "QUERY":
         query = queries.pop()
@@ -119,7 +127,7 @@ def _close(tree: str, frame: _Frame, stack: list[_Frame], queries: list[_Query],
         parent.reads |= 0 if parent.name == "RANGETBLENTRY" and query.is_limited else query.scans
         return
     if frame.name == "RANGETBLENTRY":
-        queries[-1].entries.append(_scanned(tree, frame, queries[-1], end, plane, unindexed))
+        queries[-1].entries.append(_scanned(tree, frame, queries[-1], end, tables))
         queries[-1].scans |= queries[-1].entries[-1]
         return
     if frame.place is None:
@@ -140,13 +148,13 @@ def _close(tree: str, frame: _Frame, stack: list[_Frame], queries: list[_Query],
         parent.reads |= frame.reads
 
 
-def _scanned(tree: str, frame: _Frame, query: _Query, end: int, plane: Container[int], unindexed: Container[int]) -> int:
+def _scanned(tree: str, frame: _Frame, query: _Query, end: int, tables: Tables) -> int:
     kind = _ENTRY.search(tree, frame.start, end)
     if kind is None:
         return 0
     if kind[1] == "0":
         relation = int(kind[2])
-        return (_PLANE if relation in plane else 0) | (_UNINDEXED if relation in unindexed else 0)
+        return (_PLANE if relation in tables.plane else 0) | (_UNINDEXED if relation in tables.unindexed else 0)
     if kind[1] == "2":
         return query.scans
     return frame.reads if kind[1] == "1" else 0
@@ -182,8 +190,8 @@ _KNOWN = set(NODES)
 class Reader:
     """A superuser's session on a database with the plane's tables and columns, that analyses statements and runs none."""
 
-    def __init__(self, connection: psycopg.Connection, plane: Container[int], unindexed: Container[int] = ()):
-        self.connection, self.plane, self.unindexed = connection, plane, unindexed
+    def __init__(self, connection: psycopg.Connection, tables: Tables):
+        self.connection, self.tables = connection, tables
         self.trees: list[str] = []
         # To the client alone, and on few lines.
         connection.execute("SET log_min_messages = fatal; SET client_min_messages = log; SET debug_pretty_print = off; SET debug_print_parse = on")
@@ -212,7 +220,7 @@ class Reader:
             if result is None or result.status == pq.ExecStatus.PIPELINE_SYNC:
                 continue
             taken = result.status == pq.ExecStatus.COMMAND_OK
-            found.append(read(self.trees[-1], self.plane, self.unindexed) if taken and self.trees else None)
+            found.append(read(self.trees[-1], self.tables) if taken and self.trees else None)
             self.trees.clear()
         while (result := libpq.get_result()) is None or result.status != pq.ExecStatus.PIPELINE_SYNC:
             pass

@@ -19,6 +19,7 @@ import re
 from typing import NamedTuple
 
 import psycopg
+from judge import MISSING_FIELD, is_over_rows
 
 from verdict import is_data_error
 from world import ALONE, DATABASE
@@ -184,6 +185,11 @@ class Oracle:
                     return "open", ""
         return "differs", "an error over data, though the rows of tenant acme alone cause none"
 
+    def misses_a_field(self, text: str) -> bool:
+        """Whether PostgreSQL by itself has an internal error for this statement, over a row that has fewer fields than another."""
+        first = self.alone.answer(text)
+        return first.state == "XX000" and MISSING_FIELD.search(str(first.error)) is not None
+
     def carries(self, text: str, found: str) -> bool:
         """Whether the single tenant's answer or error holds this string too: then the statement made it itself."""
         answer = self.alone.answer(text)
@@ -194,7 +200,7 @@ class Oracle:
 def _compare(document: str, answer: Answer) -> str:
     if answer.error is not None:
         # A predicate may meet other rows first there, and raise.
-        return "open" if is_data_error(answer.state) else "skipped" if answer.state in _LIMITS else "differs"
+        return "open" if is_over_rows(answer.state) else "skipped" if answer.state in _LIMITS else "differs"
     if len(answer.lines) >= _MOST_ROWS:
         return "skipped"
     try:

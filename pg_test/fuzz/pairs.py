@@ -21,11 +21,9 @@ import shapes
 from asking import Asker, Call, Hangs, Reply
 from campaign import Report
 from grammar import Grammar
-from judge import same_outcome
-from nodes import Reader
+from judge import is_over_rows, same_outcome
+from nodes import Reader, Tables
 from worlds import BARE, ONE, TWO, Worlds
-
-from verdict import is_data_error
 
 BLOCK = 200
 _BATCH = 40
@@ -33,11 +31,11 @@ _BATCH = 40
 _PLANS_EVERY = 50
 _RECOVER_S = 60
 # What is left of an answer without what is every call's own: the same bytes in both worlds.
-_CALL = "SELECT (public.{}($1::pg_catalog.jsonb, question => 'fuzz', sql => $2) OPERATOR(pg_catalog.-) '{{timings_ms,query_id,sql,usage}}'::pg_catalog.text[])::pg_catalog.text"
+_CALL = (
+    "SELECT (public.{}($1::pg_catalog.jsonb, question => 'fuzz', sql => $2)"
+    " OPERATOR(pg_catalog.-) '{{timings_ms,query_id,sql,usage}}'::pg_catalog.text[])::pg_catalog.text"
+)
 _LIMITS = {"57014", "53400", "53200"}
-# Errors over rows beside those over data. PostgreSQL has them all over a text as well, such as a constant that cannot be converted:
-# only those of a text that it analyses count as execution.
-_OVER_ROWS = {"42P22", "42804", "XX000"}
 _COSTS = re.compile(r"\s+\(cost=.*?\)")
 # A field of an anonymous row. Where the row has fewer fields, EXPLAIN reads past the end of its description.
 _FIELD = re.compile(r"\.r\)\.f\d")
@@ -60,8 +58,7 @@ class PairPlan:
     """Where to send what; handed to every worker."""
 
     worlds: Worlds
-    plane: dict[int, str]
-    unindexed: set[int]
+    tables: Tables
     seed: int
     # The first number that is sent: a long run may be done in parts.
     start: int = 0
@@ -99,7 +96,7 @@ class Pairs:
         while True:
             try:
                 self.askers = self.sessions()
-                self.reader = Reader(worlds.connect(BARE, "postgres"), self.plan.plane, self.plan.unindexed)
+                self.reader = Reader(worlds.connect(BARE, "postgres"), self.plan.tables)
                 return
             except psycopg.OperationalError:
                 if time.monotonic() > end:
@@ -184,7 +181,8 @@ class Pairs:
 
     @staticmethod
     def reached(reply: Reply, is_analysed: bool) -> bool:
-        return reply.error is None or (is_analysed and (is_data_error(reply.state) or reply.state in _OVER_ROWS))
+        """Errors over rows may be over a text as well, such as a constant that cannot be converted: where it is not analysed."""
+        return reply.error is None or (is_analysed and (is_over_rows(reply.state) or reply.state == "XX000"))
 
     def look_again(self, number: int, text: str, verdict: str, pair: Pair) -> str:
         """A difference counts when the plans are equal, also when it is not there a second time."""

@@ -21,7 +21,7 @@ from asking import Call, Reply
 from campaign import Plan, Worker
 from grammar import Grammar
 from judge import is_documented, judge, judge_twins, twin
-from nodes import NODES, Reader
+from nodes import NODES, Reader, Tables
 from oracle import Plain
 from paths import HERE
 from stream import Statement, Stream
@@ -72,7 +72,7 @@ def nodes_are_made(plan: Plan) -> list[str]:
     made: set[str] = set()
     with psycopg.connect(plan.dsn(ALONE, "postgres"), autocommit=True, prepare_threshold=None) as connection:
         tables = {oid for (oid,) in connection.execute("SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'").fetchall()}
-        reader = Reader(connection, tables)
+        reader = Reader(connection, Tables(tables))
         for start in range(0, _ANALYSED, 50):
             texts = [Grammar(random.Random(f"{plan.seed}:{number}")).statement() for number in range(start, start + 50)]
             made.update(node for found in reader.nodes(texts) for node, _, _ in found or ())

@@ -17,6 +17,7 @@ import paths
 import psycopg
 import shapes
 from asking import QUESTION
+from nodes import Tables
 from psycopg.types.json import Jsonb
 
 from signing import sign
@@ -38,6 +39,12 @@ _SIZES = (
     "SELECT c.oid::regclass::text, c.relpages, c.reltuples, c.relallvisible, pg_relation_size(c.oid)"
     " FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'i', 'p') ORDER BY 1"
 )
+
+_STATISTICS = (
+    "SELECT (SELECT md5(string_agg(s::text, '|' ORDER BY s.starelid, s.staattnum, s.stainherit)) FROM pg_statistic s WHERE starelid >= 16384),"
+    " (SELECT count(*) FROM pg_statistic_ext_data)"
+)
+_ROWS = "SELECT string_agg(t::text, '|'), count(*) FROM public.{} t WHERE tenant_id {} 'acme'"
 
 
 class Worlds(NamedTuple):
@@ -113,18 +120,12 @@ def differences(worlds: Worlds) -> list[str]:
     wrong = []
     with worlds.connect(ONE, "postgres") as one, worlds.connect(TWO, "postgres") as two:
         both = (one, two)
-        statistics = [
-            world.execute("SELECT md5(string_agg(s::text, '|' ORDER BY s.starelid, s.staattnum, s.stainherit)) FROM pg_statistic s WHERE starelid >= 16384").fetchone() for world in both
-        ]
-        extended = [world.execute("SELECT count(*) FROM pg_statistic_ext_data").fetchone() for world in both]
-        if statistics[0] != statistics[1] or extended != [(0,), (0,)]:
+        if len({world.execute(_STATISTICS).fetchone() for world in both}) > 1:
             wrong.append("the statistics differ")
         sizes = [world.execute(_SIZES).fetchall() for world in both]
         wrong += [f"{first} is not {second}" for first, second in zip(*sizes, strict=True) if first != second]
         for table in TABLES:
-            own, others = (
-                [world.execute(f"SELECT string_agg(t::text, '|'), count(*) FROM public.{table} t WHERE tenant_id {operator} 'acme'").fetchone() for world in both] for operator in ("=", "<>")
-            )
+            own, others = ([world.execute(_ROWS.format(table, operator)).fetchone() for world in both] for operator in ("=", "<>"))
             if own[0] != own[1]:
                 wrong.append(f"own rows of {table} differ")
             if others[0] == others[1] or others[0][1] != others[1][1]:
@@ -139,12 +140,12 @@ def _make_bare(cluster) -> None:
             admin.execute(f"TRUNCATE public.{table}; ALTER TABLE public.{table} DROP COLUMN tenant_id, DROP COLUMN pad")
 
 
-def scanned(worlds: Worlds) -> tuple[dict[int, str], set[int]]:
-    """The plane's tables by OID as the bare database has them, and those of them that have no index on the tenant column."""
+def scanned(worlds: Worlds) -> Tables:
+    """The plane's tables by OID, as the bare database has them, too."""
     with worlds.connect(ONE, "postgres") as admin:
         found = admin.execute(
-            "SELECT c.oid, c.relname, EXISTS (SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]"
+            "SELECT c.oid, EXISTS (SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]"
             " WHERE i.indrelid = c.oid AND a.attname = 'tenant_id') FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY (%s)",
             [TABLES],
         ).fetchall()
-    return {oid: name for oid, name, _ in found}, {oid for oid, _, is_indexed in found if not is_indexed}
+    return Tables({oid for oid, _ in found}, {oid for oid, is_indexed in found if not is_indexed})
