@@ -201,32 +201,31 @@ class Reader:
         if diagnostic.message_primary == "parse tree:":
             self.trees.append(diagnostic.message_detail or "")
 
-    def send(self, texts: Sequence[str]) -> None:
+    def nodes(self, texts: Sequence[str]) -> list[Found | None]:
+        """What each statement's conditions hold; None where this database does not take the statement."""
         libpq = self.connection.pgconn
         libpq.enter_pipeline_mode()
         for text in texts:
             libpq.send_prepare(b"", text.encode())
             libpq.pipeline_sync()
-
-    def receive(self, count: int) -> list[Found | None]:
-        """What each statement's conditions hold; None where this database does not take the statement."""
-        libpq = self.connection.pgconn
         found: list[Found | None] = []
-        while len(found) < count:
-            while libpq.is_busy():
-                select.select([libpq.socket], [], [])
-                libpq.consume_input()
-            result = libpq.get_result()
-            if result is None or result.status == pq.ExecStatus.PIPELINE_SYNC:
-                continue
+        for _ in texts:
+            result = self._result()
             taken = result.status == pq.ExecStatus.COMMAND_OK
             found.append(read(self.trees[-1], self.tables) if taken and self.trees else None)
             self.trees.clear()
-        while (result := libpq.get_result()) is None or result.status != pq.ExecStatus.PIPELINE_SYNC:
-            pass
+            while self._result().status != pq.ExecStatus.PIPELINE_SYNC:
+                pass
         libpq.exit_pipeline_mode()
         return found
 
-    def nodes(self, texts: Sequence[str]) -> list[Found | None]:
-        self.send(texts)
-        return self.receive(len(texts))
+    def _result(self) -> pq.PGresult:
+        """The next result that is one."""
+        libpq = self.connection.pgconn
+        while libpq.status == pq.ConnStatus.OK:
+            while libpq.is_busy():
+                select.select([libpq.socket], [], [])
+                libpq.consume_input()
+            if (result := libpq.get_result()) is not None:
+                return result
+        raise psycopg.OperationalError("the connection is lost")

@@ -119,18 +119,26 @@ class Pairs:
         for batch in batches:
             # The servers work on this batch while the one before it is judged here.
             texts = [self.plan.statement(number) for number in batch]
-            for asker in self.askers:
-                asker.send([Call("acme", "ask", text) for text in texts])
+            is_sent = self.send(texts)
             if done:
                 self.judge(*done)
-            done = (batch, texts, self.receive(batch, texts))
+            done = (batch, texts, self.receive(batch, texts, is_sent))
         self.judge(*done)
         return self.report
 
-    def receive(self, numbers: range, texts: list[str]) -> list[Pair | None]:
+    def send(self, texts: list[str]) -> bool:
+        """Whether both sessions were there to take them."""
+        try:
+            for asker in self.askers:
+                asker.send([Call("acme", "ask", text) for text in texts])
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def receive(self, numbers: range, texts: list[str], is_sent: bool) -> list[Pair | None]:
         """Replies by statement. A lost connection is pinned on a statement by sending those left one at a time."""
         try:
-            got = [asker.receive() for asker in self.askers]
+            got = [asker.receive() for asker in self.askers] if is_sent else [[], []]
         except Hangs:
             got = [[], []]
             self.found(numbers[0], f"no answer for a long time, within {len(texts)} statements from here", texts[0])
@@ -158,7 +166,12 @@ class Pairs:
 
     def judge(self, numbers: range, texts: list[str], pairs: list[Pair | None]) -> None:
         counts = self.report.counts
-        for number, text, pair, found in zip(numbers, texts, pairs, self.reader.nodes(texts), strict=True):
+        try:
+            analysed = self.reader.nodes(texts)
+        except psycopg.OperationalError:
+            # The server is down, which the statements under way will tell.
+            analysed = [None] * len(texts)
+        for number, text, pair, found in zip(numbers, texts, pairs, analysed, strict=True):
             if pair is None:
                 continue
             self.report.states["pair", pair[0].state] += 1

@@ -112,7 +112,7 @@ _SHAPED: dict[str, list[str]] = {
     "ints": [
         *["ARRAY[{ints}, {ints}]", "CASE WHEN {bool} THEN {ints} ELSE {ints} END"] * 12, *["ARRAY[{ints}, {ints}, {ints}]", "ARRAY[ARRAY[{int}, {int}], {ints}]"] * 5,
         *["ARRAY[{int}, {int}]", "ARRAY[[{int}, {int}], [{int}, {int}]]", "CASE WHEN {bool} THEN ARRAY[{int}] ELSE {ints} END", "CASE WHEN {bool} THEN {ints} END"] * 2,
-        "({ints})[1:2]", "({ints})[{int}:]", "({ints})[1:1][1:1]", "({ints})::int8[]::int[]", "({ints})::int2[]::int[]", "({ints})::numeric[]::int[]", *["({ints})::int4[]::int2[]::int4[]", "ARRAY[{int}, {int}]::int4[]::int2[]::int4[]"] * 2, "COALESCE({ints}, {ints})",
+        "({ints})[1:2]", "({ints})[{int}:]", "({ints})[1:1][1:1]", "({ints})::int8[]::int[]", "({ints})::int2[]::int[]", "({ints})::numeric[]::int[]", *["ARRAY[{int}, {int}]::int4[]::int2[]"] * 6, "({ints})::int4[]::int2[]", "COALESCE({ints}, {ints})",
         "NULLIF({ints}, {ints})", "GREATEST({ints}, {ints})", "ARRAY[{small}, {int}]",
     ],
     "arr": [

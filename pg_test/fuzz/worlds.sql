@@ -55,7 +55,7 @@ CREATE FUNCTION made.text(n int) RETURNS text LANGUAGE sql AS
 CREATE FUNCTION made.int(n int) RETURNS int LANGUAGE sql AS
     $$ SELECT made.one_of(ARRAY[2147483647, -2147483648, 0, NULL, 40000, -1, 1114112, 7], n) $$;
 CREATE FUNCTION made.numeric(n int) RETURNS numeric LANGUAGE sql AS
-    $$ SELECT made.one_of(ARRAY['NaN', 'Infinity', '-Infinity', 1e300, 0, NULL, -1, 1e-30]::numeric[], n) $$;
+    $$ SELECT made.one_of(ARRAY['NaN', 'Infinity', '-Infinity', 1e400, 0, NULL, -1, 1e-30]::numeric[], n) $$;
 CREATE FUNCTION made.float(n int) RETURNS float8 LANGUAGE sql AS
     $$ SELECT made.one_of(ARRAY['NaN', 'Infinity', '-Infinity', 1e308, 0, NULL, -1, 1e-308]::float8[], n) $$;
 CREATE FUNCTION made.array(n int) RETURNS text LANGUAGE sql AS

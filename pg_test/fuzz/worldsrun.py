@@ -68,6 +68,7 @@ def controls(seed: int):
     _build()
     with _cluster(_ALL_OFF) as cluster:
         plan = plan_of(worlds.make(cluster), seed)
+        yield "worlds: a lost connection is noticed, and no pair is left out for it", _loss(cluster, plan)
         worlds.make_dear(cluster)
         for off, what in _CONTROLLED.items():
             worlds.take_away(cluster, off)
@@ -80,6 +81,14 @@ def controls(seed: int):
                 yield f"{what}, the worlds differ over {differing} of {_CONTROLS} statements ({listed})", wrong
             else:
                 yield f"{what}, they differ over none of these", [f"{name} {reason}"[:400] for name, reason, _ in found.findings]
+
+
+def _loss(cluster: Cluster, plan: pairs.PairPlan) -> list[str]:
+    worker = pairs.Pairs(plan)
+    with cluster.connect() as admin:
+        admin.execute("SELECT pg_terminate_backend(%s, 5000)", [worker.askers[1].pid])
+    found = worker.run(range(60))
+    return [f"{found.findings} {found.states.total()}"] if ["lost" in what for _, what, _ in found.findings] != [True] or found.states.total() != 60 else []
 
 
 def _comparisons() -> list[str]:
