@@ -108,6 +108,12 @@ LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', '_normalise_question_wrapper';
 REVOKE ALL ON FUNCTION splitplane._normalise_question(text) FROM PUBLIC;
 
+-- The administrator's own value of a setting that ask takes from the server, whatever the session has.
+CREATE FUNCTION splitplane._configured(name text) RETURNS text
+LANGUAGE c STABLE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', '_configured_wrapper';
+REVOKE ALL ON FUNCTION splitplane._configured(text) FROM PUBLIC;
+
 CREATE FUNCTION splitplane._server_problems(OUT severity text, OUT object text, OUT finding text, OUT fix text) RETURNS SETOF record
 LANGUAGE c STABLE PARALLEL UNSAFE ROWS 4
 AS 'MODULE_PATHNAME', '_server_problems_wrapper';

@@ -56,7 +56,7 @@ REVOKE ALL ON FUNCTION splitplane._base_type(oid) FROM PUBLIC;
 
 -- Whether two texts are one value of a type; a text that is no value of it is equal to none.
 CREATE FUNCTION splitplane._is_same_value(type_id oid, one text, other text) RETURNS boolean
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 DECLARE
     same boolean;

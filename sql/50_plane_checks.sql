@@ -106,7 +106,7 @@ REVOKE ALL ON FUNCTION splitplane._type_is_safe(oid) FROM PUBLIC;
 -- The plane's columns of a relation: those named, or all. A column that cannot be carried is refused by name rather than
 -- left out in silence.
 CREATE FUNCTION splitplane._plane_columns(relation regclass, columns text[]) RETURNS text[]
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 DECLARE
     wanted text[] := columns;
@@ -202,7 +202,7 @@ REVOKE ALL ON FUNCTION splitplane._check_claim(text) FROM PUBLIC;
 -- The row-level security condition of a scope that is known to be sound: every column is of its claim's values. Domains
 -- are read as their base type; with -1, since a bare "character" would mean character(1). NULL when a column is gone.
 CREATE FUNCTION splitplane._scope_expression(relation regclass, scope jsonb) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     SELECT CASE WHEN count(*) = count(a.attname) THEN
         string_agg(format('splitplane.in_scope(%s, %L::text)',
@@ -217,7 +217,7 @@ REVOKE ALL ON FUNCTION splitplane._scope_expression(regclass, jsonb) FROM PUBLIC
 -- The same for a scope that is to be looked at first. tenant, business and subject are single values; any other claim is
 -- a list.
 CREATE FUNCTION splitplane._scope_condition(relation regclass, scope jsonb) RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 DECLARE
     column_name text;

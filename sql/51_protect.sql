@@ -29,7 +29,7 @@ REVOKE ALL ON splitplane._fences FROM PUBLIC;
 
 -- The scope columns' types in words, which outlive a dump and restore where OIDs and column numbers do not.
 CREATE FUNCTION splitplane._scope_types(relation regclass, scope jsonb) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     SELECT jsonb_object_agg(a.attname, concat_ws(' ', format_type(a.atttypid, a.atttypmod),
                (SELECT 'nondeterministic' FROM pg_collation AS c WHERE c.oid = a.attcollation AND NOT c.collisdeterministic)))
@@ -150,7 +150,7 @@ REVOKE ALL ON FUNCTION splitplane._make_policies(regclass, text, boolean, text, 
 
 -- The policies' conditions in words, which doctor() compares with: those words outlive a dump and restore.
 CREATE FUNCTION splitplane._policy_texts(relation regclass) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     SELECT jsonb_build_object('policy', max(pg_get_expr(p.polqual, p.polrelid)) FILTER (WHERE p.polname = '!splitplane_scope'),
                               'closed', max(pg_get_expr(p.polqual, p.polrelid)) FILTER (WHERE p.polname = 'splitplane_closed'))

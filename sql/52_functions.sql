@@ -2,7 +2,7 @@
 
 -- Always schema-qualified, so that no search_path can make the text mean another function.
 CREATE FUNCTION splitplane._signature(function regprocedure) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     SELECT format('%I.%I(%s)', n.nspname, p.proname,
                   (SELECT string_agg(format_type(t.id, NULL), ', ' ORDER BY t.position) FROM unnest(p.proargtypes) WITH ORDINALITY AS t(id, position)))

@@ -3,7 +3,7 @@
 -- A type as one would write it in a query; enums by their labels, domains by what they are made of, so that no name from
 -- outside the plane is shown. PL/pgSQL, which keeps its plans, here and below: a question in words reads all this each time.
 CREATE FUNCTION splitplane._describe_type(type_id oid, type_modifier integer) RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 BEGIN
     RETURN (SELECT CASE
@@ -31,7 +31,7 @@ REVOKE ALL ON FUNCTION splitplane._describe_comment(text) FROM PUBLIC;
 -- One row for each table and function of the plane, in the order of describe(); refers_to names the tables that a table's
 -- foreign keys lead to.
 CREATE FUNCTION splitplane._describe_parts() RETURNS TABLE (kind text, name text, text text, refers_to text[])
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 #variable_conflict use_column
 BEGIN

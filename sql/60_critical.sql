@@ -49,7 +49,7 @@ REVOKE ALL ON FUNCTION splitplane._left_behind() FROM PUBLIC;
 
 -- Of the relations named, or of all for NULL.
 CREATE FUNCTION splitplane._critical_findings(suspects regclass[] DEFAULT NULL) RETURNS TABLE (object text, finding text, fix text)
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 DECLARE
     -- NULL when the role is gone; every comparison with it must then still find something wrong.

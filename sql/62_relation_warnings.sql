@@ -1,7 +1,7 @@
 -- Findings about the plane's relations that do not break isolation by themselves.
 
 CREATE FUNCTION splitplane._relation_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     WITH plane AS (
         SELECT r.relation, r.name, r.shared, r.scope, r.columns, r.private_columns, r.had_row_security, r.saved,

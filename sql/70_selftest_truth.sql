@@ -22,7 +22,7 @@ REVOKE ALL ON FUNCTION splitplane._selftest_claims(text, text, text) FROM PUBLIC
 -- Which rows of a relation belong to these claims, as a condition; NULL when a claim is missing. Written apart from the
 -- policies and the fences on purpose: it is what they are compared with.
 CREATE FUNCTION splitplane._selftest_own(relation regclass, scope jsonb, claims jsonb) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     SELECT CASE WHEN bool_and(w.value IS NOT NULL)
                 THEN string_agg(CASE WHEN s.value IN ('tenant', 'business', 'subject')

@@ -187,6 +187,7 @@ BEGIN
     RETURN QUERY SELECT f.object, 'doctor', 'FAIL', f.finding FROM splitplane._critical_findings() AS f;
     closed := FOUND;
     IF NOT closed THEN
+        PERFORM set_config('lc_monetary', splitplane._configured('lc_monetary'), true);
         RETURN QUERY SELECT NULL::text, 'doctor', 'pass', 'no finding that breaks isolation';
     END IF;
     IF NOT closed AND cardinality(people) > 0 THEN

@@ -60,7 +60,7 @@ CREATE TRIGGER refuse_reserved BEFORE INSERT OR UPDATE ON splitplane.principals
 
 -- What a tripwire on a relation would stand on: its tenant column and a value that no tenant has.
 CREATE FUNCTION splitplane._tripwire_place(relation regclass, value text, OUT qualified text, OUT column_name text, OUT type_id oid, OUT reserved text)
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 BEGIN
     SELECT format('%I.%I', n.nspname, c.relname), a.attname, splitplane._base_type(a.atttypid) INTO qualified, column_name, type_id
@@ -126,7 +126,7 @@ GRANT EXECUTE ON FUNCTION splitplane.tripwire_row(regclass, text) TO splitplane_
 COMMENT ON FUNCTION splitplane.tripwire_row(regclass, text) IS 'An INSERT that plants a row for arm_tripwire: a copy of a row that is there. Read it before you run it.';
 
 CREATE FUNCTION splitplane.arm_tripwire(relation regclass, value text DEFAULT NULL) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = off
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off SET row_security = off
 AS $$
 DECLARE
     place record := splitplane._tripwire_place(relation, value);
@@ -171,7 +171,7 @@ COMMENT ON FUNCTION splitplane.disarm_tripwire(regclass) IS 'Takes the tripwire 
 
 -- For selftest: whether a tripwire still has something to catch with.
 CREATE FUNCTION splitplane._tripwire_state(relation regclass, OUT verdict text, OUT detail text)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 DECLARE
     place record;

@@ -71,6 +71,13 @@ REVOKE ALL ON FUNCTION splitplane.behind(anyelement) FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION splitplane.behind(anyelement) TO splitplane_reader;
 
+-- The administrator's own value of a setting that ask takes from the server, whatever the session has.
+CREATE FUNCTION splitplane._configured(name text) RETURNS text
+LANGUAGE c STABLE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', '_configured_wrapper';
+
+REVOKE ALL ON FUNCTION splitplane._configured(text) FROM PUBLIC;
+
 -- SECURITY DEFINER: it opens the sealed secret of the key, which not even an administrator may read.
 CREATE FUNCTION splitplane.sign(key_id text, tenant text, business text DEFAULT '', subject text DEFAULT '', payload text DEFAULT '', conversation text DEFAULT '') RETURNS jsonb
 LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -81,6 +88,20 @@ REVOKE ALL ON FUNCTION splitplane.sign(text, text, text, text, text, text) FROM 
 GRANT EXECUTE ON FUNCTION splitplane.sign(text, text, text, text, text, text) TO splitplane_admin;
 
 COMMENT ON FUNCTION splitplane.sign(text, text, text, text, text, text) IS 'A signed context, for psql, demonstrations and tests; applications sign with an AWS SDK.';
+
+-- Whether two texts are one value of a type; a text that is no value of it is equal to none.
+CREATE OR REPLACE FUNCTION splitplane._is_same_value(type_id oid, one text, other text) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+DECLARE
+    same boolean;
+BEGIN
+    EXECUTE format('SELECT %L::%s OPERATOR(pg_catalog.=) %L::%2$s', one, format_type(type_id, -1), other) INTO same;
+    RETURN same;
+EXCEPTION WHEN data_exception THEN
+    RETURN false;
+END
+$$;
 
 -- Columns of the plane that are bound to the tenant, with the type that their values are compared in.
 CREATE FUNCTION splitplane._tenant_columns() RETURNS TABLE (relation regclass, column_name text, base oid)
@@ -181,10 +202,46 @@ BEGIN
 END
 $$;
 
+-- The plane's columns of a relation: those named, or all. A column that cannot be carried is refused by name rather than
+-- left out in silence.
+CREATE OR REPLACE FUNCTION splitplane._plane_columns(relation regclass, columns text[]) RETURNS text[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+DECLARE
+    wanted text[] := columns;
+    column_name text;
+    column_type oid;
+BEGIN
+    IF wanted IS NULL THEN
+        SELECT array_agg(a.attname::text ORDER BY a.attnum) INTO wanted
+          FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped;
+    END IF;
+    IF wanted IS NULL OR cardinality(wanted) = 0 THEN
+        RAISE EXCEPTION 'the plane needs at least one column of %', relation USING ERRCODE = '22023';
+    END IF;
+    IF (SELECT count(*) <> count(DISTINCT w.name) FROM unnest(wanted) AS w(name)) THEN
+        RAISE EXCEPTION 'the list of columns of % holds a NULL or one name twice', relation USING ERRCODE = '22023';
+    END IF;
+    FOREACH column_name IN ARRAY wanted LOOP
+        SELECT a.atttypid INTO column_type
+          FROM pg_attribute AS a
+         WHERE a.attrelid = relation AND a.attname = column_name AND a.attnum > 0 AND NOT a.attisdropped;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'column "%" of % does not exist', column_name, relation USING ERRCODE = '42703';
+        END IF;
+        IF NOT splitplane._type_is_safe(column_type) THEN
+            RAISE EXCEPTION 'column "%" of % has type %, which the plane does not carry', column_name, relation, format_type(column_type, NULL)
+                USING ERRCODE = '0A000', HINT = 'Give the list of columns without it.';
+        END IF;
+    END LOOP;
+    RETURN wanted;
+END
+$$;
+
 -- The row-level security condition of a scope that is known to be sound: every column is of its claim's values. Domains
 -- are read as their base type; with -1, since a bare "character" would mean character(1). NULL when a column is gone.
 CREATE FUNCTION splitplane._scope_expression(relation regclass, scope jsonb) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     SELECT CASE WHEN count(*) = count(a.attname) THEN
         string_agg(format('splitplane.in_scope(%s, %L::text)',
@@ -200,7 +257,7 @@ REVOKE ALL ON FUNCTION splitplane._scope_expression(regclass, jsonb) FROM PUBLIC
 -- The same for a scope that is to be looked at first. tenant, business and subject are single values; any other claim is
 -- a list.
 CREATE OR REPLACE FUNCTION splitplane._scope_condition(relation regclass, scope jsonb) RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 DECLARE
     column_name text;
@@ -297,6 +354,16 @@ CREATE OR REPLACE VIEW splitplane._fences AS
         FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = r.relation
     ) AS a;
 
+-- The scope columns' types in words, which outlive a dump and restore where OIDs and column numbers do not.
+CREATE OR REPLACE FUNCTION splitplane._scope_types(relation regclass, scope jsonb) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+    SELECT jsonb_object_agg(a.attname, concat_ws(' ', format_type(a.atttypid, a.atttypmod),
+               (SELECT 'nondeterministic' FROM pg_collation AS c WHERE c.oid = a.attcollation AND NOT c.collisdeterministic)))
+    FROM pg_attribute AS a
+    WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND scope ? a.attname::text
+$$;
+
 -- Restrictive policies that are not ours: they bind everybody as soon as row-level security is on.
 CREATE OR REPLACE FUNCTION splitplane._other_restrictions(relation regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -351,7 +418,7 @@ REVOKE ALL ON FUNCTION splitplane._make_policies(regclass, text, boolean, text, 
 
 -- The policies' conditions in words, which doctor() compares with: those words outlive a dump and restore.
 CREATE FUNCTION splitplane._policy_texts(relation regclass) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     SELECT jsonb_build_object('policy', max(pg_get_expr(p.polqual, p.polrelid)) FILTER (WHERE p.polname = '!splitplane_scope'),
                               'closed', max(pg_get_expr(p.polqual, p.polrelid)) FILTER (WHERE p.polname = 'splitplane_closed'))
@@ -453,6 +520,18 @@ BEGIN
 END
 $$;
 
+-- allow_function and disallow_function: functions beyond the built-in allowlist.
+
+-- Always schema-qualified, so that no search_path can make the text mean another function.
+CREATE OR REPLACE FUNCTION splitplane._signature(function regprocedure) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+    SELECT format('%I.%I(%s)', n.nspname, p.proname,
+                  (SELECT string_agg(format_type(t.id, NULL), ', ' ORDER BY t.position) FROM unnest(p.proargtypes) WITH ORDINALITY AS t(id, position)))
+    FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
+    WHERE p.oid = function
+$$;
+
 CREATE OR REPLACE FUNCTION splitplane.allow_function(function regprocedure) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -514,6 +593,104 @@ BEGIN
     IF NOT had_execute THEN
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO splitplane_reader', wanted);
     END IF;
+END
+$$;
+
+-- describe: the plane as a model is shown it. Plane names only: no schema, no hidden column, no scope, no row.
+
+-- A type as one would write it in a query; enums by their labels, domains by what they are made of, so that no name from
+-- outside the plane is shown. PL/pgSQL, which keeps its plans, here and below: a question in words reads all this each time.
+CREATE OR REPLACE FUNCTION splitplane._describe_type(type_id oid, type_modifier integer) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+BEGIN
+    RETURN (SELECT CASE
+        WHEN t.typtype = 'd' THEN splitplane._describe_type(t.typbasetype, t.typtypmod)
+        WHEN t.typtype = 'e' THEN
+            (SELECT 'enum (' || string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder) || ')' FROM pg_enum AS e WHERE e.enumtypid = t.oid)
+        WHEN t.typsubscript = 'array_subscript_handler'::regproc THEN splitplane._describe_type(t.typelem, type_modifier) || '[]'
+        ELSE format_type(t.oid, type_modifier)
+    END
+    FROM pg_type AS t WHERE t.oid = type_id);
+END
+$$;
+
+-- One row for each table and function of the plane, in the order of describe(); refers_to names the tables that a table's
+-- foreign keys lead to.
+CREATE OR REPLACE FUNCTION splitplane._describe_parts() RETURNS TABLE (kind text, name text, text text, refers_to text[])
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH plane_columns AS (
+        SELECT r.relation, r.name, a.attnum, a.attname, a.attname = ANY (r.columns) AS visible
+        FROM splitplane.relations AS r
+        JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped
+             AND (a.attname = ANY (r.columns) OR r.scope ? a.attname::text)
+    ),
+    column_lines AS (
+        SELECT a.attrelid AS relation,
+               string_agg(format(E'\n  %I %s%s%s', a.attname,
+                                 -- The two functions are for those that need them; most columns do not.
+                                 CASE WHEN t.typtype = 'b' AND t.typsubscript <> 'array_subscript_handler'::regproc THEN format_type(a.atttypid, a.atttypmod)
+                                      ELSE splitplane._describe_type(a.atttypid, a.atttypmod) END,
+                                 CASE WHEN a.attnotnull THEN ' not null' ELSE '' END,
+                                 CASE WHEN d.description IS NOT NULL THEN splitplane._describe_comment(d.description) END), '' ORDER BY a.attnum) AS lines
+        FROM plane_columns AS p
+        JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum = p.attnum
+        JOIN pg_type AS t ON t.oid = a.atttypid
+        LEFT JOIN pg_description AS d ON d.objoid = a.attrelid AND d.classoid = 'pg_class'::regclass AND d.objsubid = a.attnum
+        WHERE p.visible
+        GROUP BY a.attrelid
+    ),
+    -- A key is shown without the scope columns that the plane hides, since within one tenant it is unique and complete
+    -- without them, and not at all when another part of it is hidden.
+    primary_keys AS (
+        SELECT c.conrelid AS relation, E'\n  primary key (' || string_agg(quote_ident(p.attname), ', ' ORDER BY k.position) FILTER (WHERE p.visible) || ')' AS line
+        FROM pg_constraint AS c
+        CROSS JOIN LATERAL unnest(c.conkey) WITH ORDINALITY AS k(attnum, position)
+        JOIN splitplane.relations AS r ON r.relation = c.conrelid
+        LEFT JOIN plane_columns AS p ON p.relation = c.conrelid AND p.attnum = k.attnum
+        WHERE c.contype = 'p'
+        GROUP BY c.oid, c.conrelid
+        HAVING bool_and(p.attnum IS NOT NULL)
+    ),
+    foreign_keys AS (
+        SELECT c.oid, c.conrelid AS relation, c.confrelid AS target_relation, target.name AS target,
+               format(E'\n  foreign key (%s) references %I (%s)',
+                      string_agg(quote_ident(f.attname), ', ' ORDER BY k.position) FILTER (WHERE f.visible AND t.visible), target.name,
+                      string_agg(quote_ident(t.attname), ', ' ORDER BY k.position) FILTER (WHERE f.visible AND t.visible)) AS line
+        FROM pg_constraint AS c
+        CROSS JOIN LATERAL unnest(c.conkey, c.confkey) WITH ORDINALITY AS k(from_attnum, to_attnum, position)
+        JOIN splitplane.relations AS source ON source.relation = c.conrelid
+        JOIN splitplane.relations AS target ON target.relation = c.confrelid
+        LEFT JOIN plane_columns AS f ON f.relation = c.conrelid AND f.attnum = k.from_attnum
+        LEFT JOIN plane_columns AS t ON t.relation = c.confrelid AND t.attnum = k.to_attnum
+        WHERE c.contype = 'f' AND c.conparentid = 0
+        GROUP BY c.oid, c.conrelid, c.confrelid, target.name
+        HAVING bool_and(f.attnum IS NOT NULL AND t.attnum IS NOT NULL) AND bool_or(f.visible AND t.visible)
+    ),
+    relation_texts AS (
+        SELECT r.name,
+               'table ' || quote_ident(r.name) || splitplane._describe_comment(obj_description(r.relation, 'pg_class')) || l.lines
+               || coalesce((SELECT p.line FROM primary_keys AS p WHERE p.relation = r.relation), '')
+               || coalesce((SELECT string_agg(f.line, '' ORDER BY f.line) FROM foreign_keys AS f WHERE f.relation = r.relation), '') AS text,
+               ARRAY(SELECT DISTINCT f.target FROM foreign_keys AS f WHERE f.relation = r.relation AND f.target_relation <> r.relation ORDER BY f.target) AS refers_to
+        FROM splitplane.relations AS r JOIN column_lines AS l ON l.relation = r.relation
+    ),
+    function_texts AS (
+        SELECT p.proname::text AS name,
+               format('function %I(%s) returns %s%s', p.proname,
+                      (SELECT string_agg(splitplane._describe_type(t.id, -1), ', ' ORDER BY t.position) FROM unnest(p.proargtypes) WITH ORDINALITY AS t(id, position)),
+                      CASE WHEN p.proretset THEN 'setof ' ELSE '' END || splitplane._describe_type(p.prorettype, -1),
+                      splitplane._describe_comment(obj_description(p.oid, 'pg_proc'))) AS text
+        FROM splitplane.functions AS f JOIN pg_proc AS p ON p.oid = f.function
+    )
+    SELECT d.kind, d.name, d.text, d.refers_to
+    FROM (SELECT 1 AS part, 'table' AS kind, t.name, t.text, t.refers_to FROM relation_texts AS t
+          UNION ALL SELECT 2, 'function', f.name, f.text, '{}' FROM function_texts AS f) AS d
+    ORDER BY d.part, d.text;
 END
 $$;
 
@@ -580,7 +757,7 @@ REVOKE ALL ON FUNCTION splitplane._left_behind() FROM PUBLIC;
 
 -- Of the relations named, or of all for NULL.
 CREATE OR REPLACE FUNCTION splitplane._critical_findings(suspects regclass[] DEFAULT NULL) RETURNS TABLE (object text, finding text, fix text)
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 DECLARE
     -- NULL when the role is gone; every comparison with it must then still find something wrong.
@@ -826,7 +1003,7 @@ $$;
 
 -- Findings about the plane's relations that do not break isolation by themselves.
 CREATE OR REPLACE FUNCTION splitplane._relation_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     WITH plane AS (
         SELECT r.relation, r.name, r.shared, r.scope, r.columns, r.private_columns, r.had_row_security, r.saved,
@@ -980,6 +1157,158 @@ AS $$
            'It has become a partition: reading the partitioned table above it passes by its policies.', format('SELECT splitplane.unprotect(%L);', p.relation)
     FROM plane AS p
     WHERE p.relispartition
+$$;
+
+-- Which rows of a relation belong to these claims, as a condition; NULL when a claim is missing. Written apart from the
+-- policies and the fences on purpose: it is what they are compared with.
+CREATE OR REPLACE FUNCTION splitplane._selftest_own(relation regclass, scope jsonb, claims jsonb) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+    SELECT CASE WHEN bool_and(w.value IS NOT NULL)
+                THEN string_agg(CASE WHEN s.value IN ('tenant', 'business', 'subject')
+                                     THEN format('%I OPERATOR(pg_catalog.=) %L::%s', s.key, claims ->> s.value, t.name)
+                                     ELSE format('%I OPERATOR(pg_catalog.=) ANY (%L::%s[])', s.key, w.value, t.name) END, ' AND ') END
+    FROM jsonb_each_text(scope) AS s
+    JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = s.key AND a.attnum > 0 AND NOT a.attisdropped
+    CROSS JOIN LATERAL (SELECT format_type(splitplane._base_type(a.atttypid), -1)) AS t(name)
+    CROSS JOIN LATERAL (
+        SELECT CASE jsonb_typeof(claims -> s.value) WHEN 'array' THEN ARRAY(SELECT jsonb_array_elements_text(claims -> s.value))
+                                                    ELSE ARRAY[claims ->> s.value] END
+        WHERE claims ? s.value
+    ) AS w(value)
+    -- A scope column that is gone leaves no row here, and a scope without any is none.
+    HAVING count(*) = (SELECT count(*) FROM jsonb_object_keys(scope)) AND count(*) > 0
+$$;
+
+-- Settings in which values are printed are those of the confined section. Rows are read past row-level security or not at
+-- all: under row_security = off PostgreSQL refuses rather than filters.
+CREATE OR REPLACE FUNCTION splitplane.selftest(tenants text[] DEFAULT NULL) RETURNS TABLE (relation text, shape text, verdict text, detail text)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off SET "DateStyle" = 'ISO, MDY' SET "IntervalStyle" = postgres SET extra_float_digits = 1
+SET bytea_output = hex SET "TimeZone" = 'UTC' SET lc_monetary = 'C' SET lc_numeric = 'C' SET standard_conforming_strings = on
+AS $$
+DECLARE
+    people jsonb[] := splitplane._selftest_principals(tenants);
+    missing text;
+    closed boolean;
+    registered splitplane.relations;
+    ran record;
+BEGIN
+    SELECT string_agg(DISTINCT quote_literal(t.tenant), ', ') INTO missing
+      FROM unnest(tenants) AS t(tenant) WHERE NOT EXISTS (SELECT FROM unnest(people) AS p(person) WHERE p.person ->> 'tenant' = t.tenant);
+    IF missing IS NOT NULL OR tenants = '{}' OR array_position(tenants, NULL) IS NOT NULL THEN
+        RAISE EXCEPTION 'no principal is admitted for tenant %', coalesce(missing, 'NULL') USING ERRCODE = '42704';
+    END IF;
+    PERFORM set_config('TimeZone', current_setting('splitplane.time_zone'), true);
+
+    -- ask is closed by these, and so would be every statement below.
+    RETURN QUERY SELECT f.object, 'doctor', 'FAIL', f.finding FROM splitplane._critical_findings() AS f;
+    closed := FOUND;
+    IF NOT closed THEN
+        PERFORM set_config('lc_monetary', splitplane._configured('lc_monetary'), true);
+        RETURN QUERY SELECT NULL::text, 'doctor', 'pass', 'no finding that breaks isolation';
+    END IF;
+    IF NOT closed AND cardinality(people) > 0 THEN
+        SELECT * INTO STRICT ran FROM splitplane._selftest_run(people[1] ->> 'tenant', replace(people[1] ->> 'business', '*', 'splitplane-selftest'),
+                                                               replace(people[1] ->> 'subject', '*', 'splitplane-selftest'), 'SELECT key_id FROM splitplane.keys');
+        RETURN QUERY SELECT NULL::text, 'outside', CASE ran.state WHEN '42P01' THEN 'pass' WHEN '00000' THEN 'FAIL' ELSE 'error' END,
+                            concat_ws(' ', 'a table outside the plane:', ran.state, ran.message);
+    END IF;
+
+    FOR registered IN SELECT * FROM splitplane.relations AS r ORDER BY r.relation::text LOOP
+        IF closed THEN
+            RETURN QUERY SELECT registered.relation::text, 'all', 'inconclusive', 'not run: the plane is closed';
+        ELSIF cardinality(people) = 0 THEN
+            RETURN QUERY SELECT registered.relation::text, 'all', 'inconclusive', 'not run: no principal is admitted';
+        ELSE
+            BEGIN
+                RETURN QUERY SELECT registered.relation::text, s.shape, s.verdict, s.detail FROM splitplane._selftest_relation(registered, people) AS s;
+            EXCEPTION WHEN OTHERS THEN
+                RETURN QUERY SELECT registered.relation::text, 'all', 'error', format('%s %s', SQLSTATE, SQLERRM);
+            END;
+        END IF;
+    END LOOP;
+END
+$$;
+
+-- What a tripwire on a relation would stand on: its tenant column and a value that no tenant has.
+CREATE OR REPLACE FUNCTION splitplane._tripwire_place(relation regclass, value text, OUT qualified text, OUT column_name text, OUT type_id oid, OUT reserved text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+BEGIN
+    SELECT format('%I.%I', n.nspname, c.relname), a.attname, splitplane._base_type(a.atttypid) INTO qualified, column_name, type_id
+      FROM splitplane.relations AS r
+      JOIN pg_class AS c ON c.oid = r.relation
+      JOIN pg_namespace AS n ON n.oid = c.relnamespace
+      JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped AND r.scope ->> a.attname::text = 'tenant'
+     WHERE r.relation = _tripwire_place.relation
+     ORDER BY a.attnum
+     LIMIT 1;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION '% is not protected: a tripwire stands on the tenant column of a protected table', coalesce(relation::text, 'NULL') USING ERRCODE = '42704';
+    END IF;
+    reserved := CASE type_id
+        WHEN 'int2'::regtype THEN '-32768' WHEN 'int4'::regtype THEN '-2147483648' WHEN 'int8'::regtype THEN '-9223372036854775808'
+        WHEN 'uuid'::regtype THEN '00000000-0000-0000-7472-697077697265'
+        WHEN 'text'::regtype THEN 'splitplane-tripwire' WHEN 'varchar'::regtype THEN 'splitplane-tripwire' END;
+    IF reserved IS NULL THEN
+        RAISE EXCEPTION 'column "%" of % has type %: a tripwire needs smallint, integer, bigint, text, character varying or uuid',
+            column_name, qualified, format_type(type_id, -1) USING ERRCODE = '0A000';
+    END IF;
+    IF value IS NOT NULL THEN
+        -- As the type itself writes it, since that is what is compared.
+        EXECUTE format('SELECT %L::%s::text', value, format_type(type_id, -1)) INTO reserved;
+    END IF;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION splitplane.arm_tripwire(relation regclass, value text DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off SET row_security = off
+AS $$
+DECLARE
+    place record := splitplane._tripwire_place(relation, value);
+    is_planted boolean;
+BEGIN
+    -- An admit that runs at the same time must not be missed.
+    LOCK TABLE splitplane.principals IN SHARE ROW EXCLUSIVE MODE;
+    IF EXISTS (SELECT FROM splitplane.principals AS p WHERE splitplane._is_same_value(place.type_id, place.reserved, p.tenant)) THEN
+        RAISE EXCEPTION 'tenant "%" is admitted, and a tripwire must stand on a value that no tenant has', place.reserved
+            USING ERRCODE = '22023', HINT = 'Give another one as argument "value".';
+    END IF;
+    EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE %I OPERATOR(pg_catalog.=) %L::%s)', place.qualified, place.column_name, place.reserved, format_type(place.type_id, -1))
+       INTO is_planted;
+    IF NOT is_planted THEN
+        RAISE EXCEPTION 'no row with % = % is in %: plant one first', quote_ident(place.column_name), quote_literal(place.reserved), place.qualified
+            USING ERRCODE = '55000', HINT = splitplane.tripwire_row(relation, value);
+    END IF;
+    INSERT INTO splitplane.tripwires AS t (relation, column_name, value, armed_by)
+    VALUES (arm_tripwire.relation, place.column_name, place.reserved, session_user)
+    ON CONFLICT ON CONSTRAINT tripwires_pkey DO UPDATE SET column_name = excluded.column_name, value = excluded.value, armed_at = excluded.armed_at, armed_by = excluded.armed_by;
+END
+$$;
+
+-- For selftest: whether a tripwire still has something to catch with.
+CREATE OR REPLACE FUNCTION splitplane._tripwire_state(relation regclass, OUT verdict text, OUT detail text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+DECLARE
+    place record;
+    is_planted boolean;
+BEGIN
+    SELECT p.*, t.column_name AS armed_column INTO place FROM splitplane.tripwires AS t, splitplane._tripwire_place(t.relation, t.value) AS p WHERE t.relation = _tripwire_state.relation;
+    EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE %I OPERATOR(pg_catalog.=) %L::%s)', place.qualified, place.column_name, place.reserved, format_type(place.type_id, -1))
+       INTO is_planted;
+    IF place.armed_column <> place.column_name THEN
+        verdict := 'FAIL';
+        detail := 'The tripwire stands on a column that the tenant is not bound to any more: arm it again.';
+    ELSIF is_planted THEN
+        verdict := 'pass';
+        detail := 'armed, and its rows are there';
+    ELSE
+        verdict := 'FAIL';
+        detail := 'It is armed, and its rows are gone: nothing would be caught.';
+    END IF;
+END
 $$;
 
 CREATE INDEX principals_by_number ON splitplane.principals (splitplane._as_number(tenant));

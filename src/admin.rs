@@ -1,11 +1,11 @@
 //! The parts of administration that SQL cannot do: secrets, sealing, signing, invalidation, facts about the server.
 
-use crate::catalog::{key_file, register, requirements};
+use crate::catalog::{self, key_file, register, requirements};
 use crate::error::{Refusal, StageResult, State};
 use crate::identity::{self, SigningRequest, seal};
 use crate::meaning;
 use crate::pgx::catch::raise;
-use crate::pgx::{invalidation, server};
+use crate::pgx::{configured, invalidation, server};
 use crate::settings;
 use pgrx::prelude::*;
 
@@ -54,6 +54,17 @@ fn _server_problems()
     TableIterator::new(requirements::problems().into_iter().map(|problem| {
         (problem.severity.to_owned(), problem.object.to_owned(), problem.finding, problem.fix.to_owned())
     }))
+}
+
+/// The value of a setting that the confined section takes from the server; NULL for any other.
+#[pg_extern(sql = false)]
+fn _configured(name: &str) -> Option<String> {
+    let plane = or_raise(catalog::current_plane());
+    let values = configured::values(&plane.database_settings);
+    values
+        .into_iter()
+        .find(|(known, _)| known.to_bytes() == name.as_bytes())
+        .map(|(_, value)| value.to_string_lossy().into_owned())
 }
 
 /// A signed context, for psql, demonstrations and tests.

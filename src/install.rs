@@ -1,7 +1,8 @@
 //! What happens when the library is loaded, and the SQL that CREATE EXTENSION runs.
 
 use crate::error::{Refusal, State};
-use crate::pgx::{catch, claims_slots, definers, index_order, server};
+use crate::execute::FROM_SERVER;
+use crate::pgx::{catch, claims_slots, configured, definers, index_order, server};
 use crate::{settings, shared, tripwire};
 use pgrx::prelude::*;
 
@@ -22,6 +23,7 @@ pub extern "C-unwind" fn _PG_init() {
     definers::init();
     index_order::init();
     settings::init();
+    configured::note(&FROM_SERVER);
     shared::init();
     claims_slots::init();
 }

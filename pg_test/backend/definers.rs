@@ -57,7 +57,7 @@ mod tests {
              AS 'SELECT public.as_owner()';
              CREATE FUNCTION public.process() RETURNS int LANGUAGE sql STABLE PARALLEL SAFE SET work_mem = '4MB' \
              AS 'SELECT pg_catalog.pg_backend_pid()';
-             SET LOCAL force_parallel_mode = on",
+             SET LOCAL tests.in_a_worker = on",
         )
         .unwrap();
         let of_process = "SELECT public.process()";

@@ -25,6 +25,7 @@ mod private_columns;
 mod proof;
 mod questions;
 mod row_security;
+mod settings;
 mod support;
 mod tripwire;
 mod walk;

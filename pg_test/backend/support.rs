@@ -10,6 +10,7 @@ use crate::identity::{Key, Policy, Principal, PrincipalRow, SignedContext, Signi
 use crate::pgx::confine::Confinement;
 use crate::pgx::parse::{self, Grafted};
 use crate::pgx::run::{self, Caps, Sink};
+use crate::pgx::server;
 use crate::pgx::values::Parameters;
 use crate::plane::{self, Attached, Claims, Fence};
 use pgrx::prelude::*;
@@ -166,11 +167,19 @@ pub fn unproved_explanation(world: &World, sql: &str) -> String {
     assert_accepted(sql, plan)
 }
 
+/// A setting that, set to anything, has unproved statements run in a parallel worker.
+const IN_A_WORKER: &std::ffi::CStr = c"tests.in_a_worker";
+
 pub fn unproved_plan<'c>(
     confinement: &'c Confinement<'c>,
     sql: &str,
     parameters: &Parameters,
 ) -> StageResult<run::Planned<'c>> {
+    if server::option(IN_A_WORKER).is_some() {
+        // After the section has pinned it.
+        let name = if cfg!(feature = "pg15") { "force_parallel_mode" } else { "debug_parallel_query" };
+        Spi::run(&format!("SELECT pg_catalog.set_config('{name}', 'on', true)")).unwrap();
+    }
     let tree = parse::parse_one(confinement, sql)?;
     let grafted = parse::graft(confinement, "SELECT * FROM (SELECT 1) AS answer", tree, "")?;
     run::plan(parse::analyse(grafted, parameters)?.rewrite()?, parameters)

@@ -99,8 +99,10 @@ mod tests {
     fn trips_in_a_parallel_worker() {
         let world = armed();
         Spi::run(NO_POLICY).unwrap();
-        Spi::run("SET LOCAL force_parallel_mode = on; SET LOCAL enable_indexscan = off; SET LOCAL enable_indexonlyscan = off")
-            .unwrap();
+        Spi::run(
+            "SET LOCAL tests.in_a_worker = on; SET LOCAL enable_indexscan = off; SET LOCAL enable_indexonlyscan = off",
+        )
+        .unwrap();
         let sql = "SELECT count(*) FROM public.orders";
         let plan = unproved_explanation(&world, sql);
         assert!(plan.contains("Gather"), "{plan}");

@@ -15,13 +15,14 @@ from harness import COUNT_SALES, SALES, canaries
 # Answers that depend on settings when nothing pins them.
 MEANING = """SELECT timestamptz '2026-07-01 12:00+00', (timestamptz '2026-07-01 12:00+00')::date, interval '1 day 2 hours',
     date '2026-02-03'::text, to_char(timestamptz '2026-07-01 23:30+00', 'YYYY-MM-DD HH24 TZ'), 'a\\b', '\\x41'::bytea::text,
-    1.0::float8 / 3, 123456.789::numeric::text, extract(dow from timestamptz '2026-07-01 23:30+00'), '1,5' < '1.5'"""
+    1.0::float8 / 3, 123456.789::numeric::text, extract(dow from timestamptz '2026-07-01 23:30+00'), '1,5' < '1.5',
+    timestamptz '2020-01-01 10:00 EST', quote_ident('a'), format('%I', 'a'), E'it\\'s'"""
 
 SETTINGS = {
     "search_path": ["pg_temp, public", "''", "public, pg_temp, pg_catalog", "splitplane, public"],
     "standard_conforming_strings": ["off"],
     "escape_string_warning": ["off"],
-    "backslash_quote": ["on"],
+    "backslash_quote": ["off", "safe_encoding"],
     "DateStyle": ["'SQL, DMY'", "German"],
     "IntervalStyle": ["sql_standard", "iso_8601"],
     "TimeZone": ["'Pacific/Kiritimati'", "'America/New_York'"],
@@ -61,6 +62,18 @@ SETTINGS = {
     "default_toast_compression": ["'pglz'"],
     "default_table_access_method": ["heap"],
     "gin_fuzzy_search_limit": ["1"],
+    "timezone_abbreviations": ["'Australia'"],
+    "trace_sort": ["on"],
+    "synchronize_seqscans": ["off"],
+    "restrict_nonsystem_relation_kind": ["view"],
+    "seq_page_cost": ["0"],
+    "cpu_tuple_cost": ["1000"],
+    "effective_cache_size": ["'8kB'"],
+    "max_parallel_workers": ["0", "64"],
+    "min_parallel_table_scan_size": ["0"],
+    "geqo": ["off"],
+    "geqo_generations": ["2147483647"],
+    "temp_tablespaces": ["''"],
     "operator_precedence_warning": ["on"],
     "client_min_messages": ["debug5"],
     "debug_print_plan": ["on"],

@@ -21,6 +21,7 @@ thread_local! {
     static WATCHED: Lookup = const { Lookup::new(WATCHED_SQL, 0) };
     static POLICY: Lookup = const { Lookup::new(POLICY_SQL, 0) };
     static TRIPWIRES: Lookup = const { Lookup::new("SELECT splitplane._tripwires()", 0) };
+    static SETTINGS: Lookup = const { Lookup::new(SETTINGS_SQL, 0) };
     static FINDING: Lookup = const { Lookup::new("SELECT splitplane._critical_finding()", 0) };
 }
 
@@ -39,6 +40,14 @@ const POLICY_SQL: &str = "SELECT 'splitplane.in_scope(anyelement,text)'::pg_cata
      'splitplane.bounded(anyelement,integer)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
      'splitplane.counted(anyelement,integer)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
      'splitplane.behind(anyelement)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text";
+
+/// What ALTER ROLE ALL SET and ALTER DATABASE .. SET say, the latter last, since it wins.
+const SETTINGS_SQL: &str = "SELECT pg_catalog.split_part(c.setting, '=', 1), \
+     pg_catalog.substr(c.setting, pg_catalog.strpos(c.setting, '=') OPERATOR(pg_catalog.+) 1) \
+     FROM pg_catalog.pg_db_role_setting AS s LEFT JOIN pg_catalog.pg_database AS d ON d.oid OPERATOR(pg_catalog.=) s.setdatabase \
+     CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) AS c (setting) \
+     WHERE s.setrole OPERATOR(pg_catalog.=) 0::pg_catalog.oid AND (s.setdatabase OPERATOR(pg_catalog.=) 0::pg_catalog.oid \
+     OR d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()) ORDER BY s.setdatabase";
 
 /// The plane as it is now, or 55000 while a finding that breaks isolation is open. Must be called as the owner.
 pub fn current() -> StageResult<Rc<Plane>> {
@@ -97,7 +106,17 @@ fn load() -> StageResult<Rc<Plane>> {
         reader,
         policy: policy()?,
         tripwires: tripwires()?,
+        database_settings: database_settings()?,
     }))
+}
+
+fn database_settings() -> StageResult<Vec<(String, String)>> {
+    let rows = SETTINGS.with(|lookup| lookup.rows(&[]))?;
+    let settings = rows.into_iter().filter_map(|row| match row.as_slice() {
+        [Some(name), Some(value)] => Some((name.clone(), value.clone())),
+        _ => None,
+    });
+    Ok(settings.collect())
 }
 
 fn relations() -> StageResult<HashMap<String, Rc<PlaneRelation>>> {

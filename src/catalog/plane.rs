@@ -112,6 +112,8 @@ pub struct Plane {
     pub policy: PolicyFunctions,
     /// Armed relations, as `pgx::watch` reads them.
     pub tripwires: String,
+    /// (setting, value) pairs of ALTER ROLE ALL SET and ALTER DATABASE .. SET; a later one wins.
+    pub database_settings: Vec<(String, String)>,
 }
 
 impl Plane {

@@ -45,6 +45,8 @@ pub(super) enum Cost {
     Number,
     /// As a logarithm of many digits does.
     Logarithm,
+    /// By the first argument, and much more by the others, which are patterns that are compiled.
+    Pattern,
     /// By the first argument times the others.
     Search,
     /// By all arguments multiplied.
@@ -68,7 +70,15 @@ impl Cost {
             Cost::Compare => COMPARED,
             Cost::Number => NUMBER,
             Cost::Logarithm => LOGARITHM,
+            Cost::Pattern if index == 0 => {
+                if is_list {
+                    FACTOR
+                } else {
+                    COMPARED
+                }
+            }
             Cost::Search if index == 0 => SUBJECT,
+            Cost::Pattern => NEEDLE,
             Cost::Search if !is_list => NEEDLE,
             Cost::Search | Cost::Product | Cost::Square => FACTOR,
             Cost::Shapes => SHAPE,
@@ -83,6 +93,7 @@ impl Cost {
             Cost::Copy | Cost::Read | Cost::Compare => 8 * 1_024,
             Cost::Number
             | Cost::Logarithm
+            | Cost::Pattern
             | Cost::Search
             | Cost::Product
             | Cost::Square
@@ -123,7 +134,7 @@ pub(super) fn of(name: &str, is_list: bool) -> Cost {
         | "gcd"
         | "lcm" => Cost::Square,
         "log" | "numeric_log" => Cost::Logarithm,
-        name if name.starts_with("jsonb_path_") => Cost::Square,
+        name if name.contains("regex") || name.starts_with("jsonb_path_") || name == "substring" => Cost::Pattern,
         "int4multirange" | "int8multirange" | "nummultirange" | "tsmultirange" | "tstzmultirange"
         | "datemultirange" | "jsonb_object" | MULTIRANGE_INPUT => Cost::Sort,
         "range_agg"
@@ -142,8 +153,8 @@ pub(super) fn of(name: &str, is_list: bool) -> Cost {
         }
         "textcat" | "concat" | "byteacat" | "array_append" | "array_prepend" | "array_cat" | "cardinality"
         | "array_length" | "array_upper" | "array_lower" | "array_ndims" | "array_dims" | "octet_length" | "unnest"
-        | "string_agg" | "array_agg" | "count" | "jsonb_array_length" | "substr" | "substring" | "left"
-        | "first_value" | "last_value" | "nth_value" | "lag" | "lead" => Cost::Copy,
+        | "string_agg" | "array_agg" | "count" | "jsonb_array_length" | "substr" | "left" | "first_value"
+        | "last_value" | "nth_value" | "lag" | "lead" => Cost::Copy,
         "min" | "max" | "mode" | "percentile_disc" => Cost::Compare,
         name if compares(name) => Cost::Compare,
         name if name.starts_with("numeric_") || is_numeric_by_name(name) => Cost::Number,

@@ -7,6 +7,7 @@
 mod bounded;
 mod cost;
 mod fences;
+mod fields;
 mod growth;
 mod leakproof;
 mod leaks;
@@ -94,6 +95,7 @@ fn wrapped<'c>(analysed: Analysed<'c>, plane: &Plane) -> StageResult<Analysed<'c
 /// 42501 or 0A000 by name; a fence that is not ours is a refusal that the audit sees.
 pub fn prove<'c>(analysed: Analysed<'c>, fences: Vec<Fence>, plane: &Plane) -> StageResult<Proven<'c>> {
     fences::prove_fences(analysed.query(), &fences)?;
+    fields::prove_fields(analysed.query())?;
     // Changes the tree, hence before the proof of it.
     let analysed = wrapped(analysed, plane)?;
     let mut facts = walk::prove_tree(analysed.query(), plane)?;

@@ -4,7 +4,7 @@
 //! are followed through functions, subqueries, common table expressions and joins. What cannot be followed may be of
 //! any size.
 
-use crate::pgx::origin::{ColumnReference, Origin};
+use crate::pgx::origin::{ColumnReference, Origin, home};
 use crate::pgx::query::{QueryNode, QueryView, ValueForm};
 use crate::pgx::values;
 use std::collections::HashMap;
@@ -133,8 +133,7 @@ impl<'t> Sizes<'t> {
         if home.len() == 1 {
             return stored(node);
         }
-        let inner = query.expressions().into_iter().find(|(known, _)| known == name).and_then(|(_, query)| query);
-        let Some(inner) = inner else { return ANY };
+        let Some(inner) = query.expression(name) else { return ANY };
         let scopes: Vec<QueryView<'t>> = home.iter().copied().chain([inner]).collect();
         self.of_result(inner, attribute, &scopes)
     }
@@ -377,10 +376,4 @@ fn fraction(digits: QueryNode<'_>) -> u64 {
 fn grown(size: u64, from: usize, to: usize) -> u64 {
     let times = to.div_ceil(from.max(1)).saturating_add(1);
     if to <= from { size } else { size.saturating_mul(u64::try_from(times).unwrap_or(ANY)) }
-}
-
-/// The scopes as seen `level` queries up, with the query there.
-fn home<'s, 't>(scopes: &'s [QueryView<'t>], level: usize) -> Option<(&'s [QueryView<'t>], QueryView<'t>)> {
-    let home = scopes.get(..scopes.len().checked_sub(level)?)?;
-    Some((home, *home.last()?))
 }

@@ -4,6 +4,7 @@
 //! `splitplane.counted(value, most)` looks at how often it was called, for aggregates that sort at their end.
 
 use super::catch::raise;
+use super::extent;
 use super::query::{QueryNode, nodes, oids};
 use super::values;
 use super::version_1::version_1;
@@ -46,7 +47,7 @@ unsafe fn is_over(value: pg_sys::Datum, most: usize, information: *mut pg_sys::F
     // SAFETY: the caller's promise; a value is unpacked only once it is known to be small.
     unsafe {
         let type_oid = pg_sys::get_fn_expr_argtype(information, 0);
-        if values::extended_size(value, type_oid) > most {
+        if extent::extended_size(value, type_oid) > most {
             return true;
         }
         if pg_sys::get_element_type(type_oid) == pg_sys::InvalidOid {

@@ -9,6 +9,7 @@
 use super::catch::{ServerError, catch};
 use super::claims::{self, ClaimsGuard};
 use super::deadline::{Deadline, Expired};
+use super::pin::pin;
 use super::{allocator, stack};
 use crate::ablation::{self, Switch};
 use crate::error::{Refusal, SHUT_MESSAGE, StageResult, State};
@@ -134,30 +135,6 @@ fn set_up(plan: &ConfinementPlan, reach_workers: bool) {
     unsafe { pg_sys::SetUserIdAndSecContext(role, context | i32::try_from(restricted).unwrap_or(3)) };
     // SAFETY: inside a transaction; the subtransaction's end pops it.
     unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
-}
-
-fn pin(name: &CStr, value: &CStr) {
-    // SAFETY: the name is a constant; the value read back is copied by comparison only.
-    let current = unsafe { pg_sys::GetConfigOption(name.as_ptr(), true, false) };
-    if !current.is_null() {
-        // SAFETY: GetConfigOption gives a NUL-terminated string that is valid until the next call.
-        if unsafe { CStr::from_ptr(current) } == value {
-            return;
-        }
-    }
-    // SAFETY: valid strings; SAVE puts the old value back when the nest level closes.
-    unsafe {
-        pg_sys::set_config_option(
-            name.as_ptr(),
-            value.as_ptr(),
-            pg_sys::GucContext::PGC_SUSET,
-            pg_sys::GucSource::PGC_S_SESSION,
-            pg_sys::GucAction::GUC_ACTION_SAVE,
-            true,
-            0,
-            false,
-        )
-    };
 }
 
 /// An error of PostgreSQL over the caller's text or rows. Its message is passed on only for the classes of SQLSTATE

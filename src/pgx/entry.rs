@@ -5,6 +5,7 @@
 
 use super::catch::{catch, raise};
 use super::confine::from_server;
+use super::pin::Pinned;
 use super::run::TupleRows;
 use super::version_1::version_1;
 use crate::api::{self, Request};
@@ -65,8 +66,23 @@ pub unsafe extern "C-unwind" fn ask_rows_wrapper(call: pg_sys::FunctionCallInfo)
     pg_sys::Datum::from(0usize)
 }
 
+/// What the caller's session must not do to the extension's own queries: end it at the first error, refuse it its own
+/// views, or write their trees to the log.
+const FOR_THE_CALL: [(&CStr, &CStr); 6] = [
+    (c"exit_on_error", c"off"),
+    (c"restrict_nonsystem_relation_kind", c""),
+    (c"quote_all_identifiers", c"off"),
+    (c"debug_print_parse", c"off"),
+    (c"debug_print_rewritten", c"off"),
+    (c"debug_print_plan", c"off"),
+];
+
 fn guarded<T>(body: impl FnOnce() -> StageResult<T>) -> T {
-    match catch(body) {
+    let result = catch(|| {
+        let _pinned = Pinned::all(&FOR_THE_CALL);
+        body()
+    });
+    match result {
         Ok(Ok(value)) => value,
         Ok(Err(refusal)) => raise(refusal),
         Err(error) => raise(from_server(&error)),

@@ -99,6 +99,16 @@ impl<'t> QueryView<'t> {
         vec![self.origin(column)]
     }
 
+    /// The number of columns of a range table entry.
+    pub fn width(self, entry: i32) -> usize {
+        let index = usize::try_from(entry).unwrap_or(0).checked_sub(1);
+        let entry = index.and_then(|index| nodes(self.query().rtable).get(index).copied());
+        let names = entry.map(|entry| entry.cast::<pg_sys::RangeTblEntry>().eref);
+        // SAFETY: an alias of an analysed tree, or NULL.
+        let names = names.and_then(|names| unsafe { names.as_ref() });
+        names.map_or(0, |names| nodes(names.colnames).len())
+    }
+
     /// The expression of a result column, from 1; `None` for UNION and the like.
     pub fn result(self, attribute: i16) -> Option<QueryNode<'t>> {
         if !self.query().setOperations.is_null() {
@@ -115,4 +125,10 @@ impl<'t> QueryView<'t> {
 fn nth<'t>(list: *mut pg_sys::List, attribute: i16) -> Origin<'t> {
     let index = usize::try_from(attribute).unwrap_or(0).checked_sub(1);
     index.and_then(|index| nodes(list).get(index).copied()).map_or(Origin::Other, Origin::Node)
+}
+
+/// The queries around an expression, the outermost first, as seen `level` queries up, with the query there.
+pub fn home<'s, 't>(scopes: &'s [QueryView<'t>], level: usize) -> Option<(&'s [QueryView<'t>], QueryView<'t>)> {
+    let home = scopes.get(..scopes.len().checked_sub(level)?)?;
+    Some((home, *home.last()?))
 }

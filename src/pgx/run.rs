@@ -3,6 +3,7 @@
 //! There is no cached plan: analysis took the locks, the section holds them to its end, and the plan is used once, so
 //! nothing can be re-planned behind the proof's back and no plan is shared across roles.
 
+use super::extent;
 use super::parse::Rewritten;
 use super::query::QueryView;
 use super::values::{Parameters, column_types};
@@ -141,7 +142,11 @@ enum Target {
     Tuples { tuples: Vec<pg_sys::HeapTuple>, context: pg_sys::MemoryContext },
 }
 
-struct Encoder(Box<pg_sys::FmgrInfo>);
+/// `to_json` for one type.
+struct Encoder {
+    function: Box<pg_sys::FmgrInfo>,
+    type_oid: pg_sys::Oid,
+}
 
 /// Rows as the text of a JSON array of arrays.
 pub struct JsonRows {
@@ -251,15 +256,19 @@ impl Encoder {
             );
             information.fn_expr = call.cast();
         }
-        Encoder(information)
+        Encoder { function: information, type_oid }
     }
 
     /// Appends the value's JSON, unless the text would be longer than `limit`: a large value must not be copied only to
     /// be thrown away.
     fn append(&mut self, value: pg_sys::Datum, text: &mut String, limit: usize) -> Result<(), Full> {
+        // SAFETY: a value of the type that the encoder was made for.
+        if unsafe { extent::digits_size(value, self.type_oid) } > limit {
+            return Err(Full::Cap);
+        }
         // SAFETY: `to_json` on a value of the type that its call expression names; the result is a fresh varlena.
         let bytes = unsafe {
-            let json = pg_sys::FunctionCall1Coll(&raw mut *self.0, pg_sys::InvalidOid, value);
+            let json = pg_sys::FunctionCall1Coll(&raw mut *self.function, pg_sys::InvalidOid, value);
             pgrx::varlena::varlena_to_byte_slice(json.cast_mut_ptr())
         };
         if text.len().saturating_add(bytes.len()) > limit {

@@ -48,16 +48,19 @@ pub fn version_number() -> u32 {
 
 /// The current value of a setting.
 pub fn option(name: &CStr) -> Option<String> {
-    // SAFETY: a NUL-terminated name; NULL or a NUL-terminated string comes back.
-    let value = unsafe { pg_sys::GetConfigOption(name.as_ptr(), true, false) };
-    if value.is_null() {
-        return None;
-    }
-    // SAFETY: checked for NULL; copied before any other call.
-    Some(unsafe { CStr::from_ptr(value) }.to_string_lossy().into_owned())
+    option_text(name).map(|value| value.to_string_lossy().into_owned())
 }
 
-/// The value that RESET would give a setting: the server's, database's or role's own.
+/// The current value of a setting, as C text.
+pub(super) fn option_text(name: &CStr) -> Option<CString> {
+    // SAFETY: a NUL-terminated name; NULL or a NUL-terminated string comes back, which is copied before any other call.
+    unsafe {
+        let value = pg_sys::GetConfigOption(name.as_ptr(), true, false);
+        (!value.is_null()).then(|| CStr::from_ptr(value).to_owned())
+    }
+}
+
+/// The value that RESET would give a setting: the server's, database's, role's own or the client's.
 pub fn reset_value(name: &CStr) -> Option<CString> {
     // SAFETY: a NUL-terminated name of a built-in setting; NULL or a NUL-terminated string comes back.
     let value = unsafe { pg_sys::GetConfigOptionResetString(name.as_ptr()) };

@@ -271,37 +271,3 @@ unsafe fn attribute<'d>(descriptor: pg_sys::TupleDesc, index: i32) -> &'d pg_sys
     // SAFETY: the caller's promise: valid descriptor, index in range.
     unsafe { &*pg_sys::TupleDescAttr(descriptor, index) }
 }
-
-/// Bytes of a value of variable length, TOAST undone; of a number, with the zeros that it does not store.
-///
-/// # Safety
-///
-/// `value` is a value of that type, and not NULL.
-pub(super) unsafe fn extended_size(value: pg_sys::Datum, type_oid: pg_sys::Oid) -> usize {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let size = pg_sys::toast_raw_datum_size(value);
-        if type_oid != pg_sys::NUMERICOID { size } else { size.max(digits_size(value)) }
-    }
-}
-
-/// Bytes that a number's digits would take with all zeros around them. Source: numeric.c, "long format".
-unsafe fn digits_size(value: pg_sys::Datum) -> usize {
-    const IS_SHORT_OR_SPECIAL: u16 = 0x8000;
-    const DISPLAY_SCALE: u16 = 0x3fff;
-    const DIGITS_PER_PIECE: usize = 4;
-    const BYTES_PER_PIECE: usize = 2;
-    // SAFETY: the caller's promise; the long format has both fields.
-    unsafe {
-        let number = pg_sys::pg_detoast_datum(value.cast_mut_ptr());
-        let fields = number.cast::<u8>().add(pg_sys::VARHDRSZ).cast::<u16>();
-        let header = fields.read_unaligned();
-        if header & IS_SHORT_OR_SPECIAL != 0 {
-            return 0;
-        }
-        let weight = fields.add(1).cast::<i16>().read_unaligned();
-        let before = usize::try_from(weight).unwrap_or(0).saturating_add(1);
-        let after = usize::from(header & DISPLAY_SCALE).div_ceil(DIGITS_PER_PIECE);
-        before.saturating_add(after).saturating_mul(BYTES_PER_PIECE)
-    }
-}

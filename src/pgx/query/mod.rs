@@ -217,6 +217,17 @@ impl<'t> QueryNode<'t> {
             .flatten()
     }
 
+    /// A field of a row without a named type: the row, and the number of the field, from 1.
+    pub fn field_of_anonymous_row(self) -> Option<(Self, usize)> {
+        if self.tag() != pg_sys::NodeTag::T_FieldSelect {
+            return None;
+        }
+        let select = self.cast::<pg_sys::FieldSelect>();
+        let row = QueryNode::from_pointer(select.arg.cast())?;
+        let number = usize::try_from(select.fieldnum).unwrap_or(usize::MAX);
+        (row.expression_type() == pg_sys::RECORDOID).then_some((row, number))
+    }
+
     /// Whether this is a text search configuration that came with the server, or NULL in the place of one.
     pub fn is_built_in_search_configuration(self) -> bool {
         if self.tag() != pg_sys::NodeTag::T_Const {

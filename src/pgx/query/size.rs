@@ -2,7 +2,7 @@
 
 use super::{QueryNode, QueryView, nodes};
 use crate::pgx::origin::ColumnReference;
-use crate::pgx::values;
+use crate::pgx::{extent, values};
 use pgrx::pg_sys;
 
 /// The form of an expression, as far as the size of its value goes.
@@ -134,7 +134,7 @@ impl<'t> QueryNode<'t> {
         Some(match constant.constlen {
             _ if constant.constisnull => 0,
             // SAFETY: a constant of variable length that is not NULL.
-            -1 => unsafe { values::extended_size(constant.constvalue, constant.consttype) },
+            -1 => unsafe { extent::extended_size(constant.constvalue, constant.consttype) },
             length => usize::try_from(length).unwrap_or(usize::MAX),
         })
     }

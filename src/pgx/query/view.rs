@@ -83,6 +83,11 @@ impl<'t> QueryView<'t> {
             .collect()
     }
 
+    /// The query of one of them, by its name.
+    pub fn expression(self, name: &str) -> Option<QueryView<'t>> {
+        self.expressions().into_iter().find(|(known, _)| known == name).and_then(|(_, query)| query)
+    }
+
     /// Calls `visitor` on everything below this query: range table entries first, sort and group clauses too.
     /// `skip_expressions` leaves out the queries of this level's WITH.
     pub fn children(
