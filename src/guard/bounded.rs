@@ -129,9 +129,13 @@ impl<'t> Walk<'t> {
         let name = if is_built_in { values::function_name(operation.function) } else { String::new() };
         let cost = if is_built_in { cost::of(&name, operation.is_list) } else { Cost::Read };
         if cost == Cost::SortRows {
-            if let Some(first) = operation.arguments.first() {
+            let varying: Vec<QueryNode<'t>> =
+                operation.arguments.iter().copied().filter(|argument| argument.varies_in_length()).collect();
+            // Rows are counted by any argument.
+            let counted = if varying.is_empty() { operation.arguments.get(..1).unwrap_or_default() } else { &varying };
+            for argument in counted {
                 let wrapper = Wrapper { function: functions.counted, most: Some(cost.most(0, false)) };
-                self.bounds.places.insert(first.address(), wrapper);
+                self.bounds.places.insert(argument.address(), wrapper);
             }
             return;
         }

@@ -60,22 +60,29 @@ unsafe fn is_over(value: pg_sys::Datum, most: usize, information: *mut pg_sys::F
     }
 }
 
-/// `counted(anyelement, integer) RETURNS anyelement`, strict: as `bounded`, but for the number of calls.
+/// Bytes of a value that count like one more row.
+const BYTES_PER_ROW: usize = 16;
+
+/// `counted(anyelement, integer) RETURNS anyelement`, strict: as `bounded`, but for the rows of an aggregate and the sizes
+/// of their values together.
 #[doc(hidden)]
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn counted_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     // SAFETY: PostgreSQL calls with the arguments of the declaration, neither NULL.
     let (value, most) = unsafe { value_and_most(call) };
-    // SAFETY: `fn_extra` is ours alone, and holds the count itself.
+    // SAFETY: `fn_extra` is ours alone, and holds the count itself; a value of variable length is measured as it is stored.
     let count = unsafe {
         let information = (*call).flinfo;
-        let count = (*information).fn_extra.addr().saturating_add(1);
+        let type_oid = pg_sys::get_fn_expr_argtype(information, 0);
+        let bytes = if pg_sys::get_typlen(type_oid) == -1 { pg_sys::toast_raw_datum_size(value) } else { 0 };
+        let before = (*information).fn_extra.addr();
+        let count = before.saturating_add(bytes / BYTES_PER_ROW).saturating_add(1);
         (*information).fn_extra = std::ptr::without_provenance_mut(count);
         count
     };
     if count > most {
-        raise(Refusal::new(State::Limit, "an aggregate would read more rows than it may"));
+        raise(Refusal::new(State::Limit, "an aggregate would read more rows than it may, or larger values"));
     }
     value
 }
