@@ -66,7 +66,7 @@ def identity() -> list[str]:
         headers = context["headers"]
         found.append(json.dumps(headers))
         own = {name.lower(): value for name, value in headers.items()}
-        names = [own.get(f"x-splitplane-{name}", "") for name in ("tenant", "business", "subject", "nonce")]
+        names = [own.get(f"x-splitplane-{name}", "") for name in ("tenant", "business", "subject", "conversation", "nonce")]
         fields = [*names, context["key_id"], "analytics", context["region"], str(context["seconds"])]
         found += ["s" + "\n".join([*fields, payload]) for payload in (context["payload"], '{"stores": [1, 2], "region": "north"}')]
     for path in sorted((ROOT / "src/identity").glob("*.rs")):

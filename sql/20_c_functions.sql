@@ -73,6 +73,27 @@ AS 'MODULE_PATHNAME', 'counted_wrapper';
 REVOKE ALL ON FUNCTION splitplane.counted(anyelement, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.counted(anyelement, integer) TO splitplane_reader;
 
+-- Put by the guard around regular expressions and JSON paths that are made while the statement runs.
+CREATE FUNCTION splitplane.pattern(value anyelement) RETURNS anyelement
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'pattern_wrapper';
+REVOKE ALL ON FUNCTION splitplane.pattern(anyelement) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.pattern(anyelement) TO splitplane_reader;
+
+-- Put by the guard around texts that name a time zone: PostgreSQL keeps every other spelling until the session ends.
+CREATE FUNCTION splitplane.zone(name text) RETURNS text
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'zone_wrapper';
+REVOKE ALL ON FUNCTION splitplane.zone(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.zone(text) TO splitplane_reader;
+
+-- Put by the guard around values that are read as dates or times: they may hold the name of a time zone.
+CREATE FUNCTION splitplane.dated(value anyelement) RETURNS anyelement
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'dated_wrapper';
+REVOKE ALL ON FUNCTION splitplane.dated(anyelement) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.dated(anyelement) TO splitplane_reader;
+
 -- Put around expressions that PostgreSQL takes for leakproof and that may raise an error. It must never be marked LEAKPROOF.
 CREATE FUNCTION splitplane.behind(value anyelement) RETURNS anyelement
 LANGUAGE c IMMUTABLE PARALLEL SAFE COST 1

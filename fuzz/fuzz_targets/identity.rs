@@ -75,12 +75,12 @@ fn context(text: &str) {
     }
 }
 
-/// Lines: tenant, business, subject, nonce, key id, audience, region, date in seconds; the rest is the payload and the
+/// Lines: tenant, business, subject, conversation, nonce, key id, audience, region, date in seconds; the rest is the payload and the
 /// claims in one.
 fn signed(text: &str) {
-    let mut lines = text.splitn(9, '\n');
+    let mut lines = text.splitn(10, '\n');
     let mut next = || lines.next().unwrap_or_default();
-    let [tenant, business, subject, nonce, key_id, audience, region, dated, payload] = std::array::from_fn(|_| next());
+    let [tenant, business, subject, conversation, nonce, key_id, audience, region, dated, payload] = std::array::from_fn(|_| next());
     let dated = dated.parse().unwrap_or(1_795_325_041);
     let request = SigningRequest {
         key_id,
@@ -90,6 +90,7 @@ fn signed(text: &str) {
         tenant,
         business,
         subject,
+        conversation,
         nonce,
         dated,
         payload: payload.as_bytes(),
@@ -152,6 +153,7 @@ fn admissible(request: &SigningRequest<'_>) -> bool {
     let identity = [request.tenant, request.business, request.subject];
     identity.iter().all(|value| check_identity_value("x", value).is_ok())
         && !request.tenant.is_empty()
+        && (request.conversation.is_empty() || uuid::Uuid::try_parse(request.conversation).is_ok())
         && (16..=128).contains(&request.nonce.len())
         && request.nonce.bytes().all(|byte| byte.is_ascii_graphic())
         && is_key_id(request.key_id)

@@ -20,7 +20,7 @@ def cluster():
 
     The cost gate is off by default, since it tells of statistics over all tenants; here it is on, to be tested.
     """
-    with Cluster(settings={"max_connections": "60", "splitplane.max_cost": "1e8"}) as running:
+    with Cluster(settings={"max_connections": "60", "splitplane.max_cost": "1e8", "splitplane.ledger_size": "262144"}) as running:
         yield running
 
 

@@ -39,7 +39,10 @@ const WATCHED_SQL: &str = "WITH RECURSIVE family AS (SELECT r.relation::pg_catal
 const POLICY_SQL: &str = "SELECT 'splitplane.in_scope(anyelement,text)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
      'splitplane.bounded(anyelement,integer)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
      'splitplane.counted(anyelement,integer)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
-     'splitplane.behind(anyelement)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text";
+     'splitplane.behind(anyelement)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
+     'splitplane.pattern(anyelement)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
+     'splitplane.zone(text)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
+     'splitplane.dated(anyelement)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text";
 
 /// What ALTER ROLE ALL SET and ALTER DATABASE .. SET say, the latter last, since it wins.
 const SETTINGS_SQL: &str = "SELECT pg_catalog.split_part(c.setting, '=', 1), \
@@ -190,7 +193,7 @@ fn allowed() -> StageResult<Vec<AllowedFunction>> {
 
 fn policy() -> StageResult<PolicyFunctions> {
     let rows = POLICY.with(|lookup| lookup.rows(&[]))?;
-    let Some([in_scope, bounded, counted, behind]) = rows.first().map(Vec::as_slice) else {
+    let Some([in_scope, bounded, counted, behind, pattern, zone, dated]) = rows.first().map(Vec::as_slice) else {
         return Err(unreadable());
     };
     Ok(PolicyFunctions {
@@ -198,6 +201,9 @@ fn policy() -> StageResult<PolicyFunctions> {
         bounded: oid(Some(bounded))?,
         counted: oid(Some(counted))?,
         behind: oid(Some(behind))?,
+        pattern: oid(Some(pattern))?,
+        zone: oid(Some(zone))?,
+        dated: oid(Some(dated))?,
     })
 }
 

@@ -93,6 +93,19 @@ pub struct PolicyFunctions {
     pub counted: Oid,
     /// `splitplane.behind`, likewise.
     pub behind: Oid,
+    /// `splitplane.pattern`, likewise.
+    pub pattern: Oid,
+    /// `splitplane.zone`, likewise.
+    pub zone: Oid,
+    /// `splitplane.dated`, likewise.
+    pub dated: Oid,
+}
+
+impl PolicyFunctions {
+    /// Whether a function is one of those that the guard itself puts around expressions. No text can name them.
+    pub fn is_wrapper(&self, function: Oid) -> bool {
+        [self.bounded, self.counted, self.behind, self.pattern, self.zone, self.dated].contains(&function)
+    }
 }
 
 /// The whole plane.

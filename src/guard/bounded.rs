@@ -6,9 +6,10 @@
 
 use super::cost::{self, Cost};
 use super::size::{ANY, Sizes};
+use super::{patterns, zones};
 use crate::catalog::plane::{Plane, PolicyFunctions};
 use crate::error::{Refusal, StageResult};
-use crate::pgx::bounded::Operation;
+use crate::pgx::operation::Operation;
 use crate::pgx::query::{QueryKind, QueryNode, QueryView, Wrapper};
 use crate::pgx::values;
 use pgrx::pg_sys::Oid;
@@ -24,10 +25,10 @@ const FIRST_USER_OID: u32 = 16_384;
 /// The bounds that a statement needs.
 #[derive(Default)]
 pub(super) struct Bounds<'t> {
-    /// By the address of the expression.
-    places: HashMap<usize, Wrapper>,
+    /// By the address of the expression, the innermost first.
+    places: HashMap<usize, Vec<Wrapper>>,
     /// Expressions that are sorted or grouped by, which must stay equal to their like: wherever one equal to them stands.
-    keys: Vec<(QueryNode<'t>, Wrapper)>,
+    keys: Vec<(QueryNode<'t>, Vec<Wrapper>)>,
 }
 
 impl<'t> Bounds<'t> {
@@ -35,10 +36,19 @@ impl<'t> Bounds<'t> {
         self.places.is_empty() && self.keys.is_empty()
     }
 
-    /// The bound to be put around an expression.
-    pub(super) fn of(&self, node: QueryNode<'t>) -> Option<Wrapper> {
-        let key = || self.keys.iter().find(|(key, _)| key.equals(node)).map(|(_, wrapper)| *wrapper);
-        self.places.get(&node.address()).copied().or_else(key)
+    /// The bounds to be put around an expression, the innermost first.
+    pub(super) fn of(&self, node: QueryNode<'t>) -> &[Wrapper] {
+        let key = || self.keys.iter().find(|(key, _)| key.equals(node)).map(|(_, wrappers)| wrappers);
+        self.places.get(&node.address()).or_else(key).map_or(&[], Vec::as_slice)
+    }
+
+    /// Puts one more around an expression, or another limit in the place of one that is there.
+    fn put(&mut self, node: QueryNode<'t>, wrapper: Wrapper) {
+        let wrappers = self.places.entry(node.address()).or_default();
+        match wrappers.iter_mut().find(|known| known.function == wrapper.function) {
+            Some(known) => *known = wrapper,
+            None => wrappers.push(wrapper),
+        }
     }
 }
 
@@ -98,7 +108,10 @@ impl<'t> Walk<'t> {
             _ => {}
         }
         for operation in node.operations() {
-            self.bound(&operation);
+            self.bound(&operation)?;
+        }
+        for value in zones::read_as_dates(node) {
+            self.bounds.put(value, Wrapper { function: self.functions.dated, most: None });
         }
         let Some(query) = node.link_query() else {
             return node.children(&mut |child| self.visit(child));
@@ -115,48 +128,81 @@ impl<'t> Walk<'t> {
             let size = self.sizes.of(key, &self.scopes);
             if size > Cost::Compare.free() {
                 let wrapper = Wrapper { function: self.functions.bounded, most: Some(Cost::Compare.most(0, false)) };
-                self.bounds.keys.push((key, wrapper));
+                self.bounds.keys.push((key, vec![wrapper]));
             }
         }
     }
 
-    fn bound(&mut self, operation: &Operation<'t>) {
-        let functions = &self.functions;
-        if [functions.bounded, functions.counted, functions.behind].contains(&operation.function) {
-            return;
+    fn bound(&mut self, operation: &Operation<'t>) -> StageResult<()> {
+        let functions = self.functions;
+        if functions.is_wrapper(operation.function) {
+            return Ok(());
         }
         let is_built_in = operation.function.to_u32() < FIRST_USER_OID;
         let name = if is_built_in { values::function_name(operation.function) } else { String::new() };
         let cost = if is_built_in { cost::of(&name, operation.is_list) } else { Cost::Read };
-        if cost == Cost::SortRows {
-            let varying: Vec<QueryNode<'t>> =
-                operation.arguments.iter().copied().filter(|argument| argument.varies_in_length()).collect();
-            // Rows are counted by any argument.
-            let counted = if varying.is_empty() { operation.arguments.get(..1).unwrap_or_default() } else { &varying };
-            for argument in counted {
-                let wrapper = Wrapper { function: functions.counted, most: Some(cost.most(0, false)) };
-                self.bounds.places.insert(argument.address(), wrapper);
-            }
-            return;
+        if let Some(zone) = zones::named_at_run_time(&name, operation)? {
+            self.bounds.put(zone, Wrapper { function: functions.zone, most: None });
         }
+        match cost {
+            Cost::SortRows => self.count_rows(operation, cost),
+            Cost::Pattern => self.bound_pattern(operation)?,
+            _ => self.bound_arguments(operation, cost),
+        }
+        Ok(())
+    }
+
+    fn count_rows(&mut self, operation: &Operation<'t>, cost: Cost) {
+        let varying: Vec<QueryNode<'t>> =
+            operation.arguments.iter().copied().filter(|argument| argument.varies_in_length()).collect();
+        // Rows are counted by any argument.
+        let counted = if varying.is_empty() { operation.arguments.get(..1).unwrap_or_default() } else { &varying };
+        for argument in counted {
+            self.bounds.put(*argument, Wrapper { function: self.functions.counted, most: Some(cost.most(0, false)) });
+        }
+    }
+
+    fn bound_pattern(&mut self, operation: &Operation<'t>) -> StageResult<()> {
+        let pattern = operation.arguments.get(1).copied().filter(|pattern| pattern.varies_in_length());
+        // substring(text, integer, integer)
+        let Some(pattern) = pattern else {
+            self.bound_arguments(operation, Cost::Copy);
+            return Ok(());
+        };
+        let demand = patterns::demand(pattern, operation.is_list)?;
+        for (index, argument) in operation.arguments.iter().enumerate() {
+            let (most, free) = match index {
+                0 => (demand.most, demand.free),
+                _ => (Cost::Pattern.most(index, operation.is_list), Cost::Pattern.free()),
+            };
+            let size = self.sizes.of(*argument, &self.scopes);
+            self.bound_argument(operation, *argument, size, most, free);
+        }
+        if demand.is_unseen {
+            self.bounds.put(pattern, Wrapper { function: self.functions.pattern, most: None });
+        }
+        Ok(())
+    }
+
+    fn bound_arguments(&mut self, operation: &Operation<'t>, cost: Cost) {
         let sizes: Vec<u64> =
             operation.arguments.iter().map(|argument| self.sizes.of(*argument, &self.scopes)).collect();
         let cost = if is_linear(operation, cost, &sizes) { Cost::Read } else { cost };
         // Of two values that are compared the shorter one sets how long it takes.
         let at_most = if cost == Cost::Compare && !operation.is_list && sizes.len() > 1 { second(&sizes) } else { ANY };
         for (index, (argument, size)) in operation.arguments.iter().zip(&sizes).enumerate() {
-            // Between the rows of an aggregate a cancel is heeded.
-            let size = (*size).min(at_most);
-            let is_constant = argument.constant_size().is_some();
-            let is_measured =
-                size > cost.free() || self.measures_all && size > 0 && !is_constant && !operation.is_over_rows;
-            if is_measured {
-                let most = cost.most(index, operation.is_list);
-                let wrapper = Wrapper { function: self.functions.bounded, most: Some(most) };
-                self.bounds.places.insert(argument.address(), wrapper);
-            } else if !operation.is_over_rows {
-                self.unmeasured = self.unmeasured.saturating_add(size);
-            }
+            let most = cost.most(index, operation.is_list);
+            self.bound_argument(operation, *argument, (*size).min(at_most), most, cost.free());
+        }
+    }
+
+    fn bound_argument(&mut self, operation: &Operation<'t>, argument: QueryNode<'t>, size: u64, most: i32, free: u64) {
+        // Between the rows of an aggregate a cancel is heeded.
+        let is_constant = argument.constant_size().is_some();
+        if size > free || self.measures_all && size > 0 && !is_constant && !operation.is_over_rows {
+            self.bounds.put(argument, Wrapper { function: self.functions.bounded, most: Some(most) });
+        } else if !operation.is_over_rows {
+            self.unmeasured = self.unmeasured.saturating_add(size);
         }
     }
 }
@@ -166,18 +212,13 @@ fn is_sorted_on_input(type_oid: Oid) -> bool {
     values::function_name(values::input_function(read)) == cost::MULTIRANGE_INPUT
 }
 
-/// Whether at most one argument of a search or product is more than a tiny constant.
+/// Whether at most one argument of a search or product is more than a tiny value.
 fn is_linear(operation: &Operation<'_>, cost: Cost, sizes: &[u64]) -> bool {
-    if operation.is_list || !matches!(cost, Cost::Search | Cost::Product) {
+    if !(cost == Cost::Search || cost == Cost::Product && !operation.is_list) {
         return false;
     }
-    let is_tiny = |argument: &QueryNode<'_>, size: u64| size <= cost::TINY && argument.constant_size().is_some();
-    let large = operation
-        .arguments
-        .iter()
-        .zip(sizes)
-        .filter(|(argument, size)| argument.varies_in_length() && !is_tiny(argument, **size));
-    large.count() < 2
+    let arguments = operation.arguments.iter().zip(sizes);
+    arguments.filter(|(argument, size)| argument.varies_in_length() && **size > cost::TINY).count() < 2
 }
 
 fn second(sizes: &[u64]) -> u64 {

@@ -3,15 +3,15 @@
 //! The limits are sizes in bytes at which a call takes well under half a second of processor time; pg_test/interrupts
 //! measures them. What is on no list grows as its arguments do.
 
-/// Shortest that a value must be for its size to matter, in bytes.
-pub(super) const TINY: u64 = 32;
+/// Up to this many bytes a value is too short for its size to matter.
+pub(super) const TINY: u64 = 256;
 
 /// What is searched may be longer than what is searched for.
-const SUBJECT: i32 = 64 * 1_024;
+pub(super) const SUBJECT: i32 = 64 * 1_024;
 const NEEDLE: i32 = 4 * 1_024;
 
 /// Arguments that are multiplied with one another, or with themselves.
-const FACTOR: i32 = 32 * 1_024;
+pub(super) const FACTOR: i32 = 32 * 1_024;
 
 /// Shapes of many points, each pair of which is costly.
 const SHAPE: i32 = 8 * 1_024;
@@ -27,7 +27,7 @@ const NUMBER: i32 = 48 * 1_024;
 const LOGARITHM: i32 = 2 * 1_024;
 
 /// What is compared by a locale, or element by element.
-const COMPARED: i32 = 1_024 * 1_024;
+pub(super) const COMPARED: i32 = 1_024 * 1_024;
 
 /// What is read once from end to end.
 const READ: i32 = 4 * 1_024 * 1_024;
@@ -45,7 +45,7 @@ pub(super) enum Cost {
     Number,
     /// As a logarithm of many digits does.
     Logarithm,
-    /// By the first argument, and much more by the others, which are patterns that are compiled.
+    /// By the second argument, which is a pattern that is compiled; `patterns` says how much of the first it may read.
     Pattern,
     /// By the first argument times the others.
     Search,
@@ -70,13 +70,6 @@ impl Cost {
             Cost::Compare => COMPARED,
             Cost::Number => NUMBER,
             Cost::Logarithm => LOGARITHM,
-            Cost::Pattern if index == 0 => {
-                if is_list {
-                    FACTOR
-                } else {
-                    COMPARED
-                }
-            }
             Cost::Search if index == 0 => SUBJECT,
             Cost::Pattern => NEEDLE,
             Cost::Search if !is_list => NEEDLE,
@@ -99,7 +92,8 @@ impl Cost {
             | Cost::Square
             | Cost::Shapes
             | Cost::Sort
-            | Cost::SortRows => 1_024,
+            // Less than a stored value of no declared length counts as.
+            | Cost::SortRows => 1_000,
         }
     }
 }

@@ -11,10 +11,12 @@ mod fields;
 mod growth;
 mod leakproof;
 mod leaks;
+mod patterns;
 mod plan;
 mod private;
 mod size;
 mod walk;
+mod zones;
 
 use crate::catalog::plane::Plane;
 use crate::error::{Refusal, StageResult};
@@ -83,7 +85,7 @@ fn wrapped<'c>(analysed: Analysed<'c>, plane: &Plane) -> StageResult<Analysed<'c
     }
     let wrappers = |node| {
         let leak = if has_leaks { leaks::of(node, plane) } else { None };
-        leak.into_iter().chain(bounds.of(node)).collect()
+        leak.into_iter().chain(bounds.of(node).iter().copied()).collect()
     };
     let wrapped = query.wrapped(&wrappers).ok_or_else(|| Refusal::proof("the analysed tree could not be copied"))?;
     Ok(analysed.with_query(wrapped))

@@ -275,9 +275,10 @@ impl<'t> Sizes<'t> {
             | "overlay"
             | "bytea" => self.sum(arguments, scopes).saturating_mul(8).saturating_add(SHORT),
             // As large as all of them together.
-            "textcat" | "concat" | "byteacat" | "array_append" | "array_prepend" | "array_cat" | "jsonb_concat"
-            | "tsvector_concat" | "bitcat" | "textanycat" | "anytextcat" | "to_number" | "numeric_add"
-            | "numeric_sub" | "numeric_mul" | "numeric_inc" | "range_merge" | "tsquery_and" | "tsquery_or" | "sum" => {
+            "textcat" | "byteacat" => self.sum(arguments, scopes),
+            "concat" | "array_append" | "array_prepend" | "array_cat" | "jsonb_concat" | "tsvector_concat"
+            | "bitcat" | "textanycat" | "anytextcat" | "to_number" | "numeric_add" | "numeric_sub" | "numeric_mul"
+            | "numeric_inc" | "range_merge" | "tsquery_and" | "tsquery_or" | "sum" => {
                 self.sum(arguments, scopes).saturating_add(SHORT.saturating_mul(2))
             }
             "numeric_div" | "numeric_mod" | "mod" | "div" | "round" | "trunc" | "sqrt" | "ln" | "log" | "avg"

@@ -141,10 +141,8 @@ impl Walk<'_> {
             return Ok(());
         }
         self.facts.functions += 1;
-        // Only this module puts these there: the text could not name them.
-        let policy = &self.plane.policy;
-        let is_ours = [policy.bounded, policy.counted, policy.behind].contains(&function);
-        if is_ours || ablation::is_off(Switch::Functions) {
+        // Only this module puts wrappers there: the text could not name them.
+        if self.plane.policy.is_wrapper(function) || ablation::is_off(Switch::Functions) {
             return Ok(());
         }
         // One that was marked LEAKPROOF after it was allowed would run before row-level security.

@@ -117,6 +117,11 @@ pub(super) fn address_space() -> usize {
     memory().address_space
 }
 
+/// Resident memory of this process that it shares with no other, in bytes; 0 when it cannot be read.
+pub(super) fn private_memory() -> usize {
+    memory().private
+}
+
 fn number(field: &[u8]) -> usize {
     field
         .iter()

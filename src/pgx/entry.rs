@@ -7,6 +7,7 @@ use super::catch::{catch, raise};
 use super::confine::from_server;
 use super::pin::Pinned;
 use super::run::TupleRows;
+use super::session;
 use super::version_1::version_1;
 use crate::api::{self, Request};
 use crate::error::{Refusal, StageResult, State};
@@ -78,10 +79,12 @@ const FOR_THE_CALL: [(&CStr, &CStr); 6] = [
 ];
 
 fn guarded<T>(body: impl FnOnce() -> StageResult<T>) -> T {
+    session::begin_call();
     let result = catch(|| {
         let _pinned = Pinned::all(&FOR_THE_CALL);
         body()
     });
+    session::end_call();
     match result {
         Ok(Ok(value)) => value,
         Ok(Err(refusal)) => raise(refusal),

@@ -115,6 +115,44 @@ pub fn element_type(array: pg_sys::Oid) -> Option<pg_sys::Oid> {
     (found != pg_sys::InvalidOid).then_some(found)
 }
 
+/// The array's elements, the range's bounds or the domain's values, and so on down to a type that is none of these.
+pub fn innermost_type(type_oid: pg_sys::Oid) -> pg_sys::Oid {
+    let mut known = type_oid;
+    loop {
+        // SAFETY: catalog look-ups.
+        let inner = unsafe {
+            [
+                pg_sys::get_element_type(known),
+                pg_sys::get_range_subtype(known),
+                pg_sys::get_multirange_range(known),
+                pg_sys::getBaseType(known),
+            ]
+        };
+        match inner.into_iter().find(|inner| *inner != pg_sys::InvalidOid && *inner != known) {
+            Some(inner) => known = inner,
+            None => return known,
+        }
+    }
+}
+
+/// A value as its type's output function writes it.
+///
+/// # Safety
+/// The value is of that type, and not NULL.
+pub unsafe fn text_of(value: pg_sys::Datum, type_oid: pg_sys::Oid) -> String {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if type_oid == pg_sys::TEXTOID {
+            return <String as pgrx::FromDatum>::from_datum(value, false).unwrap_or_default();
+        }
+        let mut output = pg_sys::InvalidOid;
+        let mut varies = false;
+        pg_sys::getTypeOutputInfo(type_oid, &raw mut output, &raw mut varies);
+        let text = pg_sys::OidOutputFunctionCall(output, value);
+        CStr::from_ptr(text).to_string_lossy().into_owned()
+    }
+}
+
 /// The equality operator that PostgreSQL's own type cache gives for a type.
 pub fn equality_operator(type_oid: pg_sys::Oid) -> Option<pg_sys::Oid> {
     let flags = i32::try_from(pg_sys::TYPECACHE_EQ_OPR).unwrap_or(1);

@@ -8,7 +8,9 @@ use crate::ablation::{self, Switch};
 use crate::catalog::plane::{Plane, PlaneRelation};
 use crate::error::{Refusal, StageResult, State};
 use crate::gate::RelationReference;
+use crate::pgx::checked;
 use crate::pgx::raw::{RawColumnRef, RawFunction, RawKind, RawNode, RawRangeVar, RawSelect, RawTypeName};
+use crate::pgx::zones::{self, Reading};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -27,6 +29,12 @@ const HEAVIEST: usize = 1_000;
 /// and the planner's work on those heeds no cancel.
 const MOST_EXPRESSIONS: usize = 100;
 
+/// Most literals such as `Model-X5 2024`, each of which names a time zone of its own if it is read as a time.
+const MOST_FOREIGN_TIMES: usize = 16;
+
+/// Types of dates and times, as the parser names them.
+const DATED_TYPES: [&str; 5] = ["date", "time", "timetz", "timestamp", "timestamptz"];
+
 const COLLATIONS: [&str; 4] = ["C", "POSIX", "default", "ucs_basic"];
 
 /// Admits the tree or refuses it by name.
@@ -36,6 +44,7 @@ pub fn admit(plane: &Plane, tree: RawNode<'_>) -> StageResult<Named> {
         scope: Vec::new(),
         weight: 0,
         expressions: 0,
+        foreign_times: 0,
         named: Named { references: BTreeSet::new(), targets: BTreeMap::new() },
     };
     walk.visit(tree)?;
@@ -50,6 +59,8 @@ pub(super) struct Walk<'p> {
     weight: usize,
     /// Common table expressions so far.
     expressions: usize,
+    /// Literals so far that are something else, but would be times with a zone that is none.
+    foreign_times: usize,
     named: Named,
 }
 
@@ -79,6 +90,11 @@ impl Walk<'_> {
                 }
             }
             RawKind::CommonTable { cycle_marks } => cycle_marks.into_iter().try_for_each(|mark| self.visit(mark))?,
+            // Analysis may read it as a date or time.
+            RawKind::Text(text) => self.visit_text(&text)?,
+            RawKind::TypedText(text, type_name) if DATED_TYPES.contains(&type_name.as_str()) => {
+                checked::check_date(&text, Reading::Date)?;
+            }
             RawKind::SortUsing => return Err(Refusal::construct("ORDER BY .. USING")),
             RawKind::ColumnWithOptions => {
                 return Err(Refusal::construct("a column definition with more than a name and a type"));
@@ -91,11 +107,20 @@ impl Walk<'_> {
             | RawKind::Join(_)
             | RawKind::With
             | RawKind::Constant(_)
+            | RawKind::TypedText(..)
             | RawKind::GroupingSet
             | RawKind::RangeFunction
             | RawKind::Plain => {}
         }
         node.children(&mut |child| self.visit(child))
+    }
+
+    fn visit_text(&mut self, text: &str) -> StageResult<()> {
+        checked::check_date(text, Reading::Anything)?;
+        if zones::is_foreign_as_time(text) {
+            self.foreign_times = self.foreign_times.saturating_add(1);
+        }
+        if self.foreign_times > MOST_FOREIGN_TIMES { checked::check_date(text, Reading::Date) } else { Ok(()) }
     }
 
     fn visit_select(&mut self, select: RawSelect<'_>) -> StageResult<()> {

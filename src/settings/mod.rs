@@ -14,6 +14,7 @@ static DEADLINE: GucSetting<i32> = GucSetting::<i32>::new(10_000);
 static MAX_ROWS: GucSetting<i32> = GucSetting::<i32>::new(1_000);
 static MAX_BYTES: GucSetting<i32> = GucSetting::<i32>::new(1_024);
 static MAX_MEMORY: GucSetting<i32> = GucSetting::<i32>::new(262_144);
+static MAX_SESSION_GROWTH: GucSetting<i32> = GucSetting::<i32>::new(1_048_576);
 static MAX_TEMP: GucSetting<i32> = GucSetting::<i32>::new(1_048_576);
 static MAX_COST: GucSetting<f64> = GucSetting::<f64>::new(0.0);
 static MAX_SQL_BYTES: GucSetting<i32> = GucSetting::<i32>::new(65_536);
@@ -77,6 +78,17 @@ pub fn init() {
         c"Watched every 50 ms while untrusted SQL runs; over it the call ends with SQLSTATE 53400.",
         &MAX_MEMORY,
         16_384,
+        i32::MAX,
+        GucContext::Suset,
+        GucFlags::UNIT_KB,
+    );
+    GucRegistry::define_int_guc(
+        c"splitplane.max_session_growth",
+        c"Private memory by which a session may have grown since its first call.",
+        c"Looked at after each call, which is answered as usual; over it the session ends as soon as its transaction has ended. \
+          0 switches it off.",
+        &MAX_SESSION_GROWTH,
+        0,
         i32::MAX,
         GucContext::Suset,
         GucFlags::UNIT_KB,
@@ -182,6 +194,11 @@ pub fn max_bytes() -> usize {
 /// Bytes.
 pub fn max_memory() -> usize {
     unsigned(&MAX_MEMORY).saturating_mul(1_024)
+}
+
+/// Bytes; `None` when switched off.
+pub fn max_session_growth() -> Option<usize> {
+    Some(unsigned(&MAX_SESSION_GROWTH).saturating_mul(1_024)).filter(|most| *most > 0)
 }
 
 /// Kibibytes, as `temp_file_limit` counts.

@@ -200,6 +200,23 @@ impl<'t> QueryNode<'t> {
         unsafe { <String as pgrx::FromDatum>::from_datum(constant.constvalue, false) }
     }
 
+    /// Whether this is a constant that is NULL.
+    pub fn is_null(self) -> bool {
+        self.tag() == pg_sys::NodeTag::T_Const && self.constant().is_none()
+    }
+
+    /// Whether this is an expression of type text.
+    pub fn is_text(self) -> bool {
+        self.expression_type() == pg_sys::TEXTOID
+    }
+
+    /// A constant of any type as its own output function writes it, if this is one and it is not NULL.
+    pub fn constant_as_text(self) -> Option<String> {
+        let constant = self.constant()?;
+        // SAFETY: the constant is of the type that it says.
+        Some(unsafe { values::text_of(constant.constvalue, constant.consttype) })
+    }
+
     /// The value of a constant of type name.
     pub(in crate::pgx) fn constant_name(self) -> Option<String> {
         let constant = self.constant()?;

@@ -56,6 +56,10 @@ pub enum RawKind<'t> {
     SqlValue { is_time: bool },
     /// A constant; `Some(n)` for an integer.
     Constant(Option<i32>),
+    /// A literal in quotes.
+    Text(String),
+    /// One that is cast, with the last name of the type.
+    TypedText(String, String),
     /// Grouping sets, cube, rollup.
     GroupingSet,
     /// A call in FROM, with its column definition list as children.
@@ -174,7 +178,11 @@ impl<'t> RawNode<'t> {
                 let op = self.cast::<pg_sys::SQLValueFunction>().op;
                 RawKind::SqlValue { is_time: op <= Op::SVFOP_LOCALTIMESTAMP_N }
             }
-            T::T_A_Const => RawKind::Constant(integer_constant(self)),
+            T::T_TypeCast => typed_text(self),
+            T::T_A_Const => match text_constant(self) {
+                Some(text) => RawKind::Text(text),
+                None => RawKind::Constant(integer_constant(self)),
+            },
             T::T_GroupingSet => RawKind::GroupingSet,
             T::T_RangeFunction => RawKind::RangeFunction,
             T::T_ColumnDef => {
@@ -216,7 +224,6 @@ impl<'t> RawNode<'t> {
             | T::T_ResTarget
             | T::T_RowExpr
             | T::T_SortBy
-            | T::T_TypeCast
             | T::T_WindowDef => RawKind::Plain,
             T::T_ParamRef => RawKind::Refused("a parameter such as $1"),
             T::T_RangeTableSample => RawKind::Refused("TABLESAMPLE"),
@@ -236,6 +243,27 @@ impl<'t> RawNode<'t> {
             T::T_TransactionStmt => RawKind::Refused("a transaction command"),
             other => RawKind::Unknown(other as u32),
         }
+    }
+}
+
+fn typed_text(cast: RawNode<'_>) -> RawKind<'_> {
+    let cast = cast.cast::<pg_sys::TypeCast>();
+    let argument = RawNode::from_pointer(cast.arg).filter(|argument| argument.tag() == pg_sys::NodeTag::T_A_Const);
+    let type_name = RawNode::from_pointer(cast.typeName.cast());
+    let name = type_name.and_then(|name| strings(name.cast::<pg_sys::TypeName>().names).pop());
+    match (argument.and_then(text_constant), name) {
+        (Some(text), Some(name)) => RawKind::TypedText(text, name),
+        _ => RawKind::Plain,
+    }
+}
+
+fn text_constant(node: RawNode<'_>) -> Option<String> {
+    let constant = node.cast::<pg_sys::A_Const>();
+    let value = &constant.val;
+    // SAFETY: every member of the union is a node that begins with its tag, which says what the union holds.
+    unsafe {
+        let is_text = !constant.isnull && value.node.type_ == pg_sys::NodeTag::T_String;
+        is_text.then(|| text(value.sval.sval))
     }
 }
 

@@ -1,0 +1,47 @@
+//! Regular expressions and JSON paths: how much text one of them may read.
+//!
+//! A pattern that PostgreSQL compiles to a small automaton reads a text once. A long one makes an automaton that no longer
+//! fits its cache of states, and one that looks around may read the whole text again at each of its letters.
+
+use super::cost::{COMPARED, Cost, FACTOR, SUBJECT, TINY};
+use crate::error::StageResult;
+use crate::pgx::checked::{check_pattern, looks_around};
+use crate::pgx::query::QueryNode;
+
+/// How often a pattern that the statement spells out may look around.
+const LOOKS: usize = 4;
+
+/// Bytes of text that a pattern which looks around may read.
+const LOOKED_AT: i32 = 8 * 1_024;
+
+/// What a pattern demands of the call that it is part of.
+pub(super) struct Demand {
+    /// The largest that the text may be, in bytes.
+    pub most: i32,
+    /// Up to which estimated size the text is not measured.
+    pub free: u64,
+    /// Whether the pattern itself is seen only when the statement runs.
+    pub is_unseen: bool,
+}
+
+/// Reads the pattern. `is_list`: it is an array of patterns.
+///
+/// # Errors
+/// 53400 for one that is too long or looks around too often.
+pub(super) fn demand(pattern: QueryNode<'_>, is_list: bool) -> StageResult<Demand> {
+    let free = Cost::Pattern.free();
+    let Some(text) = pattern.constant_as_text() else {
+        return Ok(Demand { most: if is_list { FACTOR } else { SUBJECT }, free, is_unseen: !pattern.is_null() });
+    };
+    check_pattern(&text, if is_list { 0 } else { LOOKS })?;
+    let seen = |most, free| Ok(Demand { most, free, is_unseen: false });
+    if is_list {
+        seen(FACTOR, free)
+    } else if looks_around(&text) > 0 {
+        seen(LOOKED_AT, free)
+    } else if u64::try_from(text.len()).is_ok_and(|length| length <= TINY) {
+        seen(COMPARED, Cost::Read.free())
+    } else {
+        seen(SUBJECT, free)
+    }
+}
