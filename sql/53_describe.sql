@@ -1,16 +1,61 @@
 -- describe: the plane as a model is shown it. Plane names only: no schema, no hidden column, no scope, no row.
 
--- A type as one would write it in a query; enums by their labels, domains by what they are made of, so that no name from
--- outside the plane is shown. PL/pgSQL, which keeps its plans, here and below: a question in words reads all this each time.
+-- Enums and domains of the plane's columns. Each is known by its bare name, whatever its schema; two of one name, and one named
+-- as a type of PostgreSQL's own, are shown as the type of their column and cannot be written. Nor can a domain whose checks
+-- call functions that are not PostgreSQL's: a cast would run them over whatever the statement likes.
+CREATE FUNCTION splitplane._plane_types() RETURNS TABLE (type oid, array_type oid, schema text, name text, shown text, is_writable boolean)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+    WITH uses AS (
+        SELECT CASE WHEN t.typsubscript = 'array_subscript_handler'::regproc THEN t.typelem ELSE t.oid END AS type,
+               CASE WHEN a.attname = ANY (r.columns) THEN format('%I.%I%%TYPE', r.name, a.attname) END AS place
+        FROM splitplane.relations AS r
+        JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped
+             AND (a.attname = ANY (r.columns) OR r.scope ? a.attname::text)
+        JOIN pg_type AS t ON t.oid = a.atttypid
+    ),
+    types AS (
+        SELECT t.oid, t.typarray, t.typname, t.typtype, t.typnamespace, min(u.place) AS place,
+               count(*) OVER (PARTITION BY t.typname) = 1
+               AND NOT EXISTS (SELECT FROM pg_type AS own WHERE own.typname = t.typname AND own.typnamespace = 'pg_catalog'::regnamespace) AS is_unique
+        FROM uses AS u JOIN pg_type AS t ON t.oid = u.type
+        WHERE t.typtype IN ('d', 'e') AND t.typnamespace <> 'pg_catalog'::regnamespace
+        GROUP BY t.oid
+    )
+    SELECT t.oid, t.typarray, n.nspname::text, t.typname::text,
+           CASE WHEN t.is_unique THEN quote_ident(t.typname) ELSE coalesce(t.place, 'a hidden column''s type') END,
+           t.is_unique AND t.place IS NOT NULL AND (t.typtype = 'e' OR NOT EXISTS (
+               WITH RECURSIVE bases AS (
+                   SELECT t.oid AS base
+                   UNION ALL
+                   SELECT b.typbasetype FROM bases JOIN pg_type AS b ON b.oid = bases.base WHERE b.typtype = 'd'
+               )
+               SELECT FROM bases
+               JOIN pg_constraint AS c ON c.contypid = bases.base
+               JOIN pg_depend AS d ON d.classid = 'pg_constraint'::regclass AND d.objid = c.oid
+               -- Nothing depends on what is PostgreSQL's own.
+               WHERE d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass)))
+    FROM types AS t JOIN pg_namespace AS n ON n.oid = t.typnamespace
+$$;
+REVOKE ALL ON FUNCTION splitplane._plane_types() FROM PUBLIC;
+
+-- A type as one would write it in a query, with the labels of an enum and what a domain is made of; no name from outside the
+-- plane is shown. PL/pgSQL, which keeps its plans, here and below: a question in words reads all this each time.
 CREATE FUNCTION splitplane._describe_type(type_id oid, type_modifier integer) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 BEGIN
     RETURN (SELECT CASE
-        WHEN t.typtype = 'd' THEN splitplane._describe_type(t.typbasetype, t.typtypmod)
+        WHEN t.typtype = 'd' THEN
+            coalesce((SELECT p.shown || ' domain of ' FROM splitplane._plane_types() AS p WHERE p.type = t.oid AND p.is_writable), '')
+            || splitplane._describe_type(t.typbasetype, t.typtypmod)
         WHEN t.typtype = 'e' THEN
-            (SELECT 'enum (' || string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder) || ')' FROM pg_enum AS e WHERE e.enumtypid = t.oid)
-        WHEN t.typsubscript = 'array_subscript_handler'::regproc THEN splitplane._describe_type(t.typelem, type_modifier) || '[]'
+            (SELECT coalesce((SELECT p.shown || ' ' FROM splitplane._plane_types() AS p WHERE p.type = t.oid AND p.is_writable), '')
+                    || 'enum (' || string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder) || ')' FROM pg_enum AS e WHERE e.enumtypid = t.oid)
+        WHEN t.typsubscript = 'array_subscript_handler'::regproc THEN
+            coalesce((SELECT overlay(splitplane._describe_type(t.typelem, type_modifier) PLACING p.shown || '[]' FROM 1 FOR length(p.shown))
+                      FROM splitplane._plane_types() AS p WHERE p.type = t.typelem AND p.is_writable),
+                     splitplane._describe_type(t.typelem, type_modifier) || '[]')
         ELSE format_type(t.oid, type_modifier)
     END
     FROM pg_type AS t WHERE t.oid = type_id);

@@ -13,7 +13,7 @@ use crate::identity::principal::Principal;
 use crate::identity::{ContextError, Policy, SignedContext, VerifiedIdentity};
 use crate::meaning::{Asked, Declined, Outcome, Source, Told, Understood, UntrustedSql};
 use crate::pgx::run::{Caps, JsonRows, Sink, TupleRows};
-use crate::pgx::{catch, parse, server, values};
+use crate::pgx::{catch, parse, server};
 use crate::plane::{self, Claims};
 use crate::{document, settings, shared};
 use pgrx::pg_sys;
@@ -109,7 +109,7 @@ pub fn ask(request: Request) -> StageResult<String> {
         execute::confined(plane, Rc::clone(principal), watch.left(), |confinement| {
             let claims = Claims::Of(principal);
             let statement = execute::prove(confinement, gated, plane, claims, None, |stage| watch.lap(stage))?;
-            let (columns, facts) = (named_types(&statement.columns), statement.facts.clone());
+            let (columns, facts) = (named_types(plane, &statement.columns), statement.facts.clone());
             *touched_values = true;
             let planned = statement.plan(plane)?;
             watch.lap("plan");
@@ -192,8 +192,9 @@ pub fn ask_dry_run(request: Request) -> StageResult<String> {
             let claims = Claims::Of(principal);
             let statement = execute::prove(confinement, gated, plane, claims, None, |stage| watch.lap(stage))?;
             *touched_values = true;
-            let (plane_sql, parameters) = (statement.shown.clone(), statement.parameters.shown());
-            let (columns, facts) = (named_types(&statement.columns), statement.facts.clone());
+            let parameters = statement.parameters.shown(|type_oid| plane.types.shown(type_oid));
+            let plane_sql = statement.shown.clone();
+            let (columns, facts) = (named_types(plane, &statement.columns), statement.facts.clone());
             let planned = statement.plan(plane)?;
             watch.lap("plan");
             Ok(document::DryRun {
@@ -201,7 +202,7 @@ pub fn ask_dry_run(request: Request) -> StageResult<String> {
                 parameters,
                 columns,
                 facts,
-                plan: is_administrator.then(|| planned.explain()),
+                plan: is_administrator.then(|| plane.types.renamed(&planned.explain())),
             })
         })
     })?;
@@ -353,6 +354,6 @@ pub fn from_gate(error: GateError) -> Refusal {
     }
 }
 
-fn named_types(columns: &[(String, pg_sys::Oid)]) -> Vec<(String, String)> {
-    columns.iter().map(|(name, type_oid)| (name.clone(), values::type_name(*type_oid))).collect()
+fn named_types(plane: &Plane, columns: &[(String, pg_sys::Oid)]) -> Vec<(String, String)> {
+    columns.iter().map(|(name, type_oid)| (name.clone(), plane.types.shown(*type_oid))).collect()
 }

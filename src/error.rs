@@ -84,6 +84,14 @@ impl Refusal {
         Refusal::new(State::OutsidePlane, format!("function \"{}\" is not in the plane", clip(name)))
     }
 
+    /// An untyped literal in the place of a catalog object's name, which PostgreSQL looks up; the same words whatever it finds.
+    pub fn catalog_object() -> Self {
+        Refusal::new(
+            State::OutsidePlane,
+            "a text search configuration or another object of the catalog, named in a literal, is not in the plane",
+        )
+    }
+
     /// A type outside the plane; the same words whether it exists or not.
     pub fn type_name(name: &str) -> Self {
         Refusal::new(State::OutsidePlane, format!("type \"{}\" is not in the plane", clip(name)))

@@ -95,7 +95,7 @@ mod tests {
             let gated = gated("SELECT count(*) FROM orders");
             let statement = execute::prove(confinement, &gated, &world.plane, Claims::Unknown, None, |_| {})?;
             assert_eq!(
-                statement.parameters.shown(),
+                statement.parameters.shown(crate::pgx::values::type_name),
                 [("integer".to_owned(), "NULL".to_owned()), ("integer[]".to_owned(), "NULL".to_owned())]
             );
             let planned = statement.plan(&world.plane)?;

@@ -3,7 +3,7 @@
 
 use super::allowlist;
 use super::plane::{AllowedFunction, Plane, PlaneColumn, PlaneRelation, PolicyFunctions, ScopeBinding};
-use super::version;
+use super::{types, version};
 use crate::ablation::{self, Switch};
 use crate::error::{Refusal, StageResult, State};
 use crate::pgx::invalidation;
@@ -93,6 +93,8 @@ fn load() -> StageResult<Rc<Plane>> {
         .ok_or_else(|| Refusal::new(State::Unsafe, "the role splitplane_reader does not exist"))?;
     let relations = relations()?;
     let builtins = allowlist::builtins()?;
+    let types = types::load()?;
+    invalidation::watch_types(types.oids());
     let column_types = relations
         .values()
         .flat_map(|relation| relation.columns.iter().map(|column| column.type_oid))
@@ -105,6 +107,7 @@ fn load() -> StageResult<Rc<Plane>> {
         relations,
         allowed: allowed()?,
         column_types,
+        types,
         builtins,
         reader,
         policy: policy()?,

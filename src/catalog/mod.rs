@@ -10,6 +10,7 @@ pub mod plane;
 pub mod questions;
 pub mod register;
 pub mod requirements;
+mod types;
 mod version;
 
 pub use load::current as current_plane;

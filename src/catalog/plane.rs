@@ -1,5 +1,6 @@
 //! The plane as a snapshot: relations, columns, functions and types that untrusted SQL may name.
 
+use super::types::PlaneTypes;
 use pgrx::pg_sys::Oid;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -117,6 +118,8 @@ pub struct Plane {
     pub allowed: Vec<AllowedFunction>,
     /// Types of plane columns beside the built-in ones (enums, domains, their arrays).
     pub column_types: HashSet<Oid>,
+    /// The enums and domains among them, by name.
+    pub types: PlaneTypes,
     /// PostgreSQL's own functions and types.
     pub builtins: Rc<Builtins>,
     /// The reader role.

@@ -38,7 +38,7 @@ pub fn confined<T>(
         deadline,
         growth: settings::max_memory(),
     };
-    confine::confine(&plan, principal, body)
+    confine::confine(&plan, principal, body).map_err(|refusal| plane.types.in_refusal(refusal))
 }
 
 /// A statement that was proved to stay in the plane, and what is known of it before it runs.

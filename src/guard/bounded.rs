@@ -101,6 +101,13 @@ impl<'t> Walk<'t> {
             QueryKind::RangeTableFunction(types) if types.iter().copied().any(is_sorted_on_input) => {
                 return Err(Refusal::construct("a multirange in a column definition list"));
             }
+            // The checks may do anything that is linear, and more than that with patterns.
+            QueryKind::CoerceToDomain { value: Some(value), .. } => {
+                let size = self.sizes.of(value, &self.scopes);
+                if size > Cost::Pattern.free() {
+                    self.bounds.put(value, Wrapper { function: self.functions.bounded, most: Some(cost::SUBJECT) });
+                }
+            }
             // Their contents come as children of their query, or they hold no expression.
             QueryKind::RangeTableEntry(_) | QueryKind::SortGroup { .. } => return Ok(()),
             // Left to the proof, which refuses them.

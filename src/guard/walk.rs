@@ -72,6 +72,11 @@ impl Walk<'_> {
                 self.check_type(from)?;
                 self.check_type(to)?;
             }
+            QueryKind::CoerceToDomain { type_oid, .. } => {
+                if !self.plane.types.is_writable(type_oid) {
+                    return Err(Refusal::type_name(&self.plane.types.shown(type_oid)));
+                }
+            }
             QueryKind::Cycle { type_oid, operator } => {
                 self.check_type(type_oid)?;
                 self.check_operator(operator)?;
@@ -123,10 +128,13 @@ impl Walk<'_> {
     }
 
     fn check_type(&self, type_oid: Oid) -> StageResult<()> {
-        if self.plane.allows_type(type_oid) && type_oid != pg_sys::REGCONFIGOID {
+        if values::names_catalog_object(type_oid) {
+            return Err(Refusal::catalog_object());
+        }
+        if self.plane.allows_type(type_oid) {
             return Ok(());
         }
-        Err(Refusal::type_name(&values::type_name(type_oid)))
+        Err(Refusal::type_name(&self.plane.types.shown(type_oid)))
     }
 
     fn check_operator(&mut self, operator: Oid) -> StageResult<()> {

@@ -77,6 +77,7 @@ fn from_server(state: &str, message: &str, touched_values: bool) -> Option<Strin
         "42" | "0A" if !touched_values => Some(message.to_owned()),
         "42" | "0A" => Some(format!("the query fails when it is run ({state})")),
         "21" => Some("a subquery used as one value gives more than one row (21000)".to_owned()),
+        "23" => Some(format!("a value does not fit its domain ({state})")),
         "22" => Some(match state {
             "22012" => "division by zero (22012)".to_owned(),
             "22003" => "a number is out of range (22003)".to_owned(),

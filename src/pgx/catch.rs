@@ -15,7 +15,12 @@ pub struct ServerError {
     pub message: String,
     /// A Rust panic: a defect of ours.
     pub is_panic: bool,
+    /// A refusal that `raise` made an ERROR of.
+    pub is_ours: bool,
 }
+
+/// The function that refusals name as their origin, as no function of PostgreSQL's own is called.
+const RAISED_BY: &str = "ask";
 
 /// Runs `body`; an ERROR below comes back as a value.
 ///
@@ -26,7 +31,9 @@ pub fn catch<T>(body: impl FnOnce() -> T) -> Result<T, ServerError> {
         .catch_others(|caught| {
             Err(match caught {
                 CaughtError::PostgresError(report) | CaughtError::ErrorReport(report) => {
-                    ServerError { code: report.sql_error_code(), message: shortened(report.message()), is_panic: false }
+                    let is_ours = report.function_name() == Some(RAISED_BY);
+                    let message = shortened(report.message());
+                    ServerError { code: report.sql_error_code(), message, is_panic: false, is_ours }
                 }
                 CaughtError::RustPanic { ereport, .. } => panicked(ereport.message()),
             })
@@ -86,7 +93,12 @@ fn shortened(message: &str) -> String {
 }
 
 fn panicked(message: &str) -> ServerError {
-    ServerError { code: PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, message: message.to_owned(), is_panic: true }
+    ServerError {
+        code: PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
+        message: message.to_owned(),
+        is_panic: true,
+        is_ours: false,
+    }
 }
 
 /// The SQLSTATE of a refusal.
@@ -124,7 +136,7 @@ pub fn raise(refusal: Refusal) -> ! {
     }
     // SAFETY: the error context stack is only read while a report is built; raising resets it to the handler's own.
     unsafe { pg_sys::error_context_stack = std::ptr::null_mut() };
-    ErrorReport::new(sqlstate(refusal.state), refusal.message, "ask").report(PgLogLevel::ERROR);
+    ErrorReport::new(sqlstate(refusal.state), refusal.message, RAISED_BY).report(PgLogLevel::ERROR);
     unreachable!("an ERROR does not return")
 }
 

@@ -9,6 +9,7 @@
 use super::catch::{ServerError, catch};
 use super::claims::{self, ClaimsGuard};
 use super::deadline::{Deadline, Expired};
+use super::parse::{self, Stage};
 use super::pin::pin;
 use super::{allocator, stack};
 use crate::ablation::{self, Switch};
@@ -58,6 +59,7 @@ pub fn confine<T>(
     });
     drop(held);
     let expired = clock.stop();
+    let stage = parse::stage_reached();
     outside.leave();
     match (result, expired) {
         (Ok(Err(refusal)), None) => Err(refusal),
@@ -67,6 +69,14 @@ pub fn confine<T>(
         }
         (_, Some(Expired::Memory)) => Err(Refusal::over_memory()),
         (_, Some(Expired::NoMemory)) => Err(Refusal::out_of_memory()),
+        (Err(error), None) if stage == Stage::Analysing && looks_up_catalog(&error) => {
+            Err(Refusal::catalog_object().with_detail(error.message))
+        }
+        (Err(error), None) if stage == Stage::Beyond && speaks_of_others(&error) => Err(Refusal::new(
+            State::Server(error.code as i32),
+            "a policy or function that the statement needs has failed; the server log has the details",
+        )
+        .with_detail(error.message)),
         (Err(error), None) => Err(from_server(&error)),
     }
 }
@@ -137,6 +147,27 @@ fn set_up(plan: &ConfinementPlan, reach_workers: bool) {
     unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
 }
 
+/// The look-up of a name that stood in an untyped literal. Which error it is tells what the catalog holds, and what not.
+fn looks_up_catalog(error: &ServerError) -> bool {
+    use PgSqlErrorCode as Code;
+    match error.code {
+        Code::ERRCODE_UNDEFINED_OBJECT
+        | Code::ERRCODE_INVALID_SCHEMA_NAME
+        | Code::ERRCODE_INVALID_CATALOG_NAME
+        | Code::ERRCODE_INVALID_NAME => true,
+        Code::ERRCODE_INSUFFICIENT_PRIVILEGE => !error.is_ours,
+        Code::ERRCODE_FEATURE_NOT_SUPPORTED => error.message.starts_with("cross-database references"),
+        Code::ERRCODE_SYNTAX_ERROR => error.message.starts_with("improper "),
+        _ => false,
+    }
+}
+
+/// After analysis the names in an error of class 42 are no more the caller's, but those of a policy's tables or of what a
+/// function does. What could not be found out of the caller's own types is said.
+fn speaks_of_others(error: &ServerError) -> bool {
+    error.code as i32 & 0xfff == class(b"42") && !error.is_ours && !error.message.starts_with("could not ")
+}
+
 /// An error of PostgreSQL over the caller's text or rows. Its message is passed on only for the classes of SQLSTATE
 /// that speak of the caller's own text and rows; DETAIL, HINT and CONTEXT never are.
 pub(super) fn from_server(error: &ServerError) -> Refusal {
@@ -150,6 +181,8 @@ pub(super) fn from_server(error: &ServerError) -> Refusal {
     } else if error.code == PgSqlErrorCode::ERRCODE_DISK_FULL {
         // PostgreSQL's own message names the file.
         Refusal::new(State::Limit, "the server has no space left for temporary files")
+    } else if let Some(message) = domain_violation(error) {
+        Refusal::new(State::Server(code), message)
     } else if CONFLICTS.contains(&error.code) {
         Refusal::new(State::Server(code), "the call met a lock or a conflict with another session; try again")
     } else if error.message == "tsquery stack too small" {
@@ -164,6 +197,20 @@ pub(super) fn from_server(error: &ServerError) -> Refusal {
         Refusal::new(State::Internal, "internal error; the server log has the details")
     };
     refusal.with_detail(format!("{} ({})", error.message, error.code))
+}
+
+/// What a cast to a domain of the plane says of the value, without the name of the check.
+fn domain_violation(error: &ServerError) -> Option<String> {
+    match error.code {
+        PgSqlErrorCode::ERRCODE_CHECK_VIOLATION => {
+            let (domain, _) = error.message.split_once(" violates check constraint ")?;
+            Some(format!("{domain} violates one of its checks")).filter(|_| domain.starts_with("value for domain "))
+        }
+        PgSqlErrorCode::ERRCODE_NOT_NULL_VIOLATION => {
+            Some(error.message.clone()).filter(|message| message.starts_with("domain "))
+        }
+        _ => None,
+    }
 }
 
 /// What another session brings about, and what a second try may avoid: serialization failure, deadlock, lock timeout.

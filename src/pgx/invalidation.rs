@@ -8,6 +8,7 @@ thread_local! {
     static REGISTERED: Cell<bool> = const { Cell::new(false) };
     static STALE: Cell<bool> = const { Cell::new(true) };
     static WATCHED: RefCell<HashSet<pg_sys::Oid>> = RefCell::new(HashSet::new());
+    static TYPES: RefCell<HashSet<u32>> = RefCell::new(HashSet::new());
 }
 
 /// Registers the callbacks; harmless to call again.
@@ -27,6 +28,7 @@ pub fn register() {
         ] {
             pg_sys::CacheRegisterSyscacheCallback(cache as i32, Some(on_catalog), none);
         }
+        pg_sys::CacheRegisterSyscacheCallback(pg_sys::SysCacheIdentifier::TYPEOID as i32, Some(on_type), none);
     }
 }
 
@@ -50,6 +52,25 @@ pub fn mark_stale() {
 /// The relations whose changes count.
 pub fn watch(relations: HashSet<pg_sys::Oid>) {
     WATCHED.with(|watched| *watched.borrow_mut() = relations);
+}
+
+/// The types whose changes count, those of their constraints among them. Every temporary table makes some of its own.
+pub fn watch_types(types: &[pg_sys::Oid]) {
+    let none = pg_sys::Datum::from(0);
+    let cache = pg_sys::SysCacheIdentifier::TYPEOID as i32;
+    let hashes = types
+        .iter()
+        // SAFETY: the hash of the one key of that cache.
+        .map(|known| unsafe { pg_sys::GetSysCacheHashValue(cache, pg_sys::Datum::from(*known), none, none, none) })
+        .collect();
+    TYPES.with(|watched| *watched.borrow_mut() = hashes);
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn on_type(_argument: pg_sys::Datum, _cache: i32, hash: u32) {
+    if hash == 0 || TYPES.with(|watched| watched.try_borrow().map_or(true, |known| known.contains(&hash))) {
+        mark_stale();
+    }
 }
 
 #[pg_guard]

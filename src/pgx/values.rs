@@ -57,10 +57,10 @@ impl Parameters {
     }
 
     /// (type name, value as text) in order, for `ask_dry_run`.
-    pub fn shown(&self) -> Vec<(String, String)> {
+    pub fn shown(&self, name: impl Fn(pg_sys::Oid) -> String) -> Vec<(String, String)> {
         self.values
             .iter()
-            .map(|parameter| (type_name(parameter.type_oid), parameter.text().unwrap_or("NULL").to_owned()))
+            .map(|parameter| (name(parameter.type_oid), parameter.text().unwrap_or("NULL").to_owned()))
             .collect()
     }
 
@@ -113,6 +113,24 @@ pub fn element_type(array: pg_sys::Oid) -> Option<pg_sys::Oid> {
     // SAFETY: a catalog look-up.
     let found = unsafe { pg_sys::get_element_type(array) };
     (found != pg_sys::InvalidOid).then_some(found)
+}
+
+/// Whether values of a type name objects of the catalog: regclass and its like.
+pub fn names_catalog_object(type_oid: pg_sys::Oid) -> bool {
+    matches!(
+        type_oid,
+        pg_sys::REGPROCOID
+            | pg_sys::REGPROCEDUREOID
+            | pg_sys::REGOPEROID
+            | pg_sys::REGOPERATOROID
+            | pg_sys::REGCLASSOID
+            | pg_sys::REGTYPEOID
+            | pg_sys::REGROLEOID
+            | pg_sys::REGNAMESPACEOID
+            | pg_sys::REGCONFIGOID
+            | pg_sys::REGDICTIONARYOID
+            | pg_sys::REGCOLLATIONOID
+    )
 }
 
 /// The array's elements, the range's bounds or the domain's values, and so on down to a type that is none of these.

@@ -245,7 +245,16 @@ impl Walk<'_> {
             [schema, name] if schema == "pg_catalog" => name,
             _ => return Err(Refusal::type_name(&written)),
         };
-        if self.plane.builtins.type_names.contains(known) { Ok(()) } else { Err(Refusal::type_name(&written)) }
+        if self.plane.builtins.type_names.contains(known) {
+            return Ok(());
+        }
+        match self.plane.types.named(known).filter(|_| name.names.len() == 1) {
+            Some(plane_type) => {
+                name.qualify(&plane_type.schema);
+                Ok(())
+            }
+            None => Err(Refusal::type_name(&written)),
+        }
     }
 
     fn visit_column(&self, reference: RawColumnRef<'_>) -> StageResult<()> {

@@ -59,6 +59,8 @@ pub enum QueryKind<'t> {
     Expression { type_oid: pg_sys::Oid, functions: Vec<pg_sys::Oid>, call: Option<Call<'t>> },
     /// A node that holds nothing to check but its children.
     Plain,
+    /// A conversion to a domain, whose checks then run.
+    CoerceToDomain { type_oid: pg_sys::Oid, value: Option<QueryNode<'t>> },
     /// A construct that is refused, by name.
     Refused(&'static str),
     /// A tag that is on no list.
@@ -359,7 +361,14 @@ impl<'t> QueryNode<'t> {
             | T::T_GroupingSet
             | T::T_CTESearchClause
             | T::T_CommonTableExpr => QueryKind::Plain,
-            T::T_CoerceToDomain | T::T_CoerceToDomainValue => QueryKind::Refused("a conversion to a domain"),
+            T::T_CoerceToDomain => {
+                let conversion = self.cast::<pg_sys::CoerceToDomain>();
+                QueryKind::CoerceToDomain {
+                    type_oid: conversion.resulttype,
+                    value: QueryNode::from_pointer(conversion.arg.cast()),
+                }
+            }
+            T::T_CoerceToDomainValue => QueryKind::Refused("the value of a domain's check"),
             T::T_ConvertRowtypeExpr | T::T_FieldStore => QueryKind::Refused("a conversion of a whole row"),
             T::T_NextValueExpr => QueryKind::Refused("a sequence"),
             T::T_XmlExpr | T::T_TableFunc => QueryKind::Refused("XML"),

@@ -41,7 +41,7 @@ pub enum RawKind<'t> {
     /// A function call.
     Function(RawFunction<'t>),
     /// A type name.
-    Type(RawTypeName),
+    Type(RawTypeName<'t>),
     /// An operator with its possibly qualified name.
     Operator(Vec<String>),
     /// A column reference.
@@ -75,11 +75,24 @@ pub enum RawKind<'t> {
 }
 
 /// A type name as written.
-pub struct RawTypeName {
+pub struct RawTypeName<'t> {
+    node: RawNode<'t>,
     /// Qualified parts, at least one.
     pub names: Vec<String>,
     /// `SETOF` or `%TYPE`.
     pub exotic: bool,
+}
+
+impl RawTypeName<'_> {
+    /// Qualifies an unqualified name with `schema`.
+    pub fn qualify(&self, schema: &str) {
+        let name = self.node.as_pointer().cast::<pg_sys::TypeName>();
+        // SAFETY: the node is a TypeName of a tree that this backend alone holds.
+        unsafe {
+            let qualifier = pg_sys::makeString(palloc_text(schema)).cast();
+            (*name).names = pg_sys::lcons(qualifier, (*name).names);
+        }
+    }
 }
 
 struct Visit<'a, 't> {
@@ -158,7 +171,8 @@ impl<'t> RawNode<'t> {
             T::T_FuncCall => RawKind::Function(RawFunction::new(self)),
             T::T_TypeName => {
                 let name = self.cast::<pg_sys::TypeName>();
-                RawKind::Type(RawTypeName { names: strings(name.names), exotic: name.setof || name.pct_type })
+                let exotic = name.setof || name.pct_type;
+                RawKind::Type(RawTypeName { node: self, names: strings(name.names), exotic })
             }
             T::T_A_Expr => RawKind::Operator(strings(self.cast::<pg_sys::A_Expr>().name)),
             T::T_SubLink => RawKind::Operator(strings(self.cast::<pg_sys::SubLink>().operName)),

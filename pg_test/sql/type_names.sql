@@ -1,0 +1,89 @@
+-- What the catalog holds outside the plane is not told: types go by bare names, literals that name objects have one answer, and
+-- errors out of a policy or function keep the names in them.
+SET client_min_messages = error;
+CREATE SCHEMA hidden; CREATE SCHEMA closed; CREATE SCHEMA twin;
+GRANT USAGE ON SCHEMA hidden, twin TO PUBLIC;
+CREATE TYPE hidden.mood AS ENUM ('calm', 'cross');
+CREATE DOMAIN hidden.positive AS int CHECK (VALUE > 0);
+CREATE FUNCTION hidden.looks(int) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT $1 > 0';
+CREATE DOMAIN hidden.looking AS int CHECK (hidden.looks(VALUE));
+CREATE TYPE hidden.kind AS ENUM ('a', 'b');
+CREATE TYPE twin.kind AS ENUM ('c', 'd');
+CREATE TYPE hidden.money AS ENUM ('much');
+CREATE TYPE hidden."Odd one" AS ENUM ('odd');
+CREATE TYPE hidden.unused AS ENUM ('x');
+CREATE TABLE public.feelings (tenant_id int NOT NULL, mood hidden.mood, moods hidden.mood[], amount hidden.positive, looked hidden.looking,
+    kind hidden.kind, other twin.kind, money hidden.money, odd hidden."Odd one");
+INSERT INTO public.feelings VALUES (42, 'calm', '{calm,cross}', 5, 6, 'a', 'c', 'much', 'odd'), (7, 'cross', '{}', 1, 1, 'b', 'd', 'much', 'odd');
+SELECT splitplane.protect('public.feelings', '{"tenant_id": "tenant"}');
+SELECT substring(splitplane.describe() FROM 'table feelings.*?odd[^\n]*');
+\c - app
+\echo -- shown
+SELECT ask(test.ctx(q), sql => q) -> 'columns' FROM (VALUES ('SELECT mood, moods, amount, looked, kind, other, money, odd FROM feelings')) AS v (q);
+\echo -- written
+SELECT test.ask('SELECT ''cross''::mood > mood, moods || ''calm''::mood, CAST(''{calm}'' AS mood[]), 7::positive, amount + 1, ''odd''::"Odd one" FROM feelings');
+SELECT test.ask('SELECT (amount - 5)::positive FROM feelings');
+\echo :SQLSTATE
+SELECT test.ask('SELECT ''glad''::mood');
+\echo :SQLSTATE
+SELECT test.ask('SELECT mood = 1 FROM feelings');
+\echo :SQLSTATE
+SELECT test.ask('SELECT kind = other, money + 1 FROM feelings');
+\echo :SQLSTATE
+\echo -- not written: two of a name, one named as a built-in, one whose check calls a function, and those of no column
+SELECT test.ask('SELECT ''a''::kind');
+SELECT test.ask('SELECT ''much''::money');
+SELECT test.ask('SELECT 5::looking');
+SELECT test.ask('SELECT ''x''::unused');
+SELECT test.ask('SELECT ''x''::nothing');
+SELECT test.ask('SELECT ''calm''::hidden.mood');
+SELECT test.ask('SELECT ''calm''::hidden.unused');
+SELECT test.ask('SELECT ''calm''::hidden.nothing');
+SELECT test.ask('SELECT ''calm''::nowhere.nothing');
+\echo :SQLSTATE
+
+\c - postgres
+SET client_min_messages = error;
+\echo -- a renamed type is known by its new name at once
+ALTER TYPE hidden.mood RENAME TO feeling;
+\c - app
+SELECT test.ask('SELECT ''cross''::feeling FROM feelings');
+SELECT test.ask('SELECT ''cross''::mood FROM feelings');
+
+\echo -- a literal in the place of the name of an object: one answer, whatever the catalog holds
+\c - postgres
+CREATE TEXT SEARCH CONFIGURATION hidden.own (COPY = pg_catalog.english);
+CREATE TEXT SEARCH CONFIGURATION closed.own (COPY = pg_catalog.english);
+CREATE TEXT SEARCH CONFIGURATION public.own (COPY = pg_catalog.english);
+CREATE FUNCTION public.answer(q text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN ask(test.ctx(q), sql => q) ->> 'rows';
+EXCEPTION WHEN OTHERS THEN
+    RETURN sqlstate || ' ' || sqlerrm;
+END $$;
+SELECT current_database() AS database \gset
+\c - app
+SELECT answer(format('SELECT to_tsvector(%L, ''x'')', name)) AS answer, count(*)
+FROM unnest(ARRAY['own', 'hidden.own', 'closed.own', 'public.own', 'nowhere.own', 'hidden.nothing', 'nothing', '', '"', '.', '-', '1', '16400',
+    'a.b.c.d', 'elsewhere.hidden.own', :'database' || '.hidden.own', :'database' || '.hidden.nothing']) AS name GROUP BY 1 ORDER BY 2;
+SELECT answer(format('SELECT to_tsvector(%L, ''a fox'')', name)) FROM unnest(ARRAY['english', 'pg_catalog.simple']) AS name;
+SELECT answer('SELECT ts_headline(''hidden.own'', ''a fox'', ''fox''::tsquery)'), answer('SELECT websearch_to_tsquery(''nothing'', ''fox'')');
+
+\echo -- a policy that reads a table which the reader may not read
+\c - postgres
+CREATE TABLE hidden.secret_rates (rate int);
+CREATE POLICY rates ON public.feelings AS RESTRICTIVE TO splitplane_reader USING (amount > (SELECT count(*) FROM hidden.secret_rates));
+\c - app
+SELECT answer('SELECT count(*) FROM feelings');
+\c - postgres
+DROP POLICY rates ON public.feelings;
+CREATE FUNCTION hidden.rated(int) RETURNS boolean LANGUAGE plpgsql STABLE AS 'BEGIN RETURN EXISTS (SELECT FROM hidden.secret_rates WHERE no_column = $1); END';
+GRANT SELECT ON hidden.secret_rates TO splitplane_reader;
+CREATE POLICY rates ON public.feelings AS RESTRICTIVE TO splitplane_reader USING (hidden.rated(amount));
+\c - app
+SELECT answer('SELECT count(*) FROM feelings');
+\c - postgres
+\echo -- the control: the policy gone, the rows are there
+DROP POLICY rates ON public.feelings;
+\c - app
+SELECT answer('SELECT count(*) FROM feelings');

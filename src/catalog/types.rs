@@ -1,0 +1,134 @@
+//! Enums and domains of the plane's columns, which it knows by bare names.
+//!
+//! PostgreSQL writes them with their schema, since none is on the confined section's search path.
+
+use super::load::{oid, text, unreadable};
+use crate::error::{Refusal, StageResult};
+use crate::pgx::lookup::Lookup;
+use crate::pgx::{parse, values};
+use pgrx::pg_sys::Oid;
+use std::collections::HashMap;
+
+thread_local! {
+    static TYPES: Lookup = const { Lookup::new(TYPES_SQL, 0) };
+}
+
+const TYPES_SQL: &str = "SELECT t.type::pg_catalog.text, t.schema, t.name, t.shown, t.is_writable::pg_catalog.text \
+     FROM splitplane._plane_types() AS t";
+
+/// A type of a column.
+#[derive(Debug, Clone)]
+pub struct PlaneType {
+    /// The type.
+    pub oid: Oid,
+    /// Its schema, unquoted.
+    pub schema: String,
+    /// How it is shown: by its name, or as the type of a column, quoted as in SQL.
+    shown: String,
+    /// Whether a cast may name it.
+    is_writable: bool,
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub struct PlaneTypes {
+    /// By name, unquoted; those alone that a cast may name.
+    writable: HashMap<String, PlaneType>,
+    /// (as PostgreSQL writes it with its schema, as it is shown), the longest first.
+    spellings: Vec<(String, String)>,
+    /// All, to watch.
+    all: Vec<Oid>,
+}
+
+impl PlaneTypes {
+    /// The type that a name in a cast means.
+    pub fn named(&self, name: &str) -> Option<&PlaneType> {
+        self.writable.get(name)
+    }
+
+    /// Whether a value may be converted to this type by a cast.
+    pub fn is_writable(&self, type_oid: Oid) -> bool {
+        self.writable.values().any(|known| known.oid == type_oid)
+    }
+
+    /// All of them.
+    pub fn oids(&self) -> &[Oid] {
+        &self.all
+    }
+
+    /// A text of PostgreSQL's in which types of the plane go by the names that they are shown by.
+    pub fn renamed(&self, text: &str) -> String {
+        self.spellings.iter().fold(text.to_owned(), |text, (written, shown)| replaced(&text, written, shown))
+    }
+
+    /// A type's name, as it is shown.
+    pub fn shown(&self, type_oid: Oid) -> String {
+        self.renamed(&values::type_name(type_oid))
+    }
+
+    /// A refusal whose message names types as they are shown. What PostgreSQL said has its own words for the log; in our
+    /// words a name stands as the caller wrote it, or a type of another schema would be known by its changed name.
+    #[must_use]
+    pub fn in_refusal(&self, mut refusal: Refusal) -> Refusal {
+        if refusal.detail.is_some() {
+            refusal.message = self.renamed(&refusal.message);
+        }
+        refusal
+    }
+}
+
+/// Each `written` that is no part of a longer name becomes `shown`.
+fn replaced(text: &str, written: &str, shown: &str) -> String {
+    let is_part = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '$' | '.');
+    let mut result = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(written) {
+        let is_whole = !after.starts_with(is_part) && !before.ends_with(is_part);
+        result.push_str(before);
+        result.push_str(if is_whole { shown } else { written });
+        rest = after;
+    }
+    result.push_str(rest);
+    result
+}
+
+/// Reads them. Must be called as the owner.
+pub(super) fn load() -> StageResult<PlaneTypes> {
+    let mut types = PlaneTypes::default();
+    for row in TYPES.with(|lookup| lookup.rows(&[]))? {
+        let [type_oid, schema, name, shown, is_writable] = row.as_slice() else { return Err(unreadable()) };
+        let (name, known) = (
+            text(name)?,
+            PlaneType {
+                oid: oid(Some(type_oid))?,
+                schema: text(schema)?,
+                shown: text(shown)?,
+                is_writable: is_writable.as_deref() == Some("true"),
+            },
+        );
+        let written = [&known.schema, &name].map(|part| parse::quote_identifier(part)).join(".");
+        types.all.push(known.oid);
+        types.spellings.push((written, known.shown.clone()));
+        if known.is_writable {
+            types.writable.insert(name, known);
+        }
+    }
+    types.spellings.sort_by_key(|(written, _)| std::cmp::Reverse(written.len()));
+    Ok(types)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::replaced;
+
+    #[test]
+    fn names_are_replaced_whole() {
+        for (text, wanted) in [
+            ("operator does not exist: hidden.kind = text", "operator does not exist: kind = text"),
+            ("hidden.kind[] and hidden.kind", "kind[] and kind"),
+            ("hidden.kinds, my_hidden.kind, x.hidden.kind.y", "hidden.kinds, my_hidden.kind, x.hidden.kind.y"),
+        ] {
+            assert_eq!(replaced(text, "hidden.kind", "kind"), wanted);
+        }
+    }
+}
