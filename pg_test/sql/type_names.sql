@@ -2,8 +2,9 @@
 -- errors out of a policy or function keep the names in them.
 SET client_min_messages = error;
 CREATE SCHEMA hidden; CREATE SCHEMA closed; CREATE SCHEMA twin;
-GRANT USAGE ON SCHEMA hidden, twin TO PUBLIC;
+GRANT USAGE ON SCHEMA twin TO PUBLIC;
 CREATE TYPE hidden.mood AS ENUM ('calm', 'cross');
+CREATE TYPE hidden.mood_too AS ENUM ('calm', 'cross');
 CREATE DOMAIN hidden.positive AS int CHECK (VALUE > 0);
 CREATE FUNCTION hidden.looks(int) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT $1 > 0';
 CREATE DOMAIN hidden.looking AS int CHECK (hidden.looks(VALUE));
@@ -12,9 +13,9 @@ CREATE TYPE twin.kind AS ENUM ('c', 'd');
 CREATE TYPE hidden.money AS ENUM ('much');
 CREATE TYPE hidden."Odd one" AS ENUM ('odd');
 CREATE TYPE hidden.unused AS ENUM ('x');
-CREATE TABLE public.feelings (tenant_id int NOT NULL, mood hidden.mood, moods hidden.mood[], amount hidden.positive, looked hidden.looking,
+CREATE TABLE public.feelings (tenant_id int NOT NULL, mood hidden.mood, moods hidden.mood[], too hidden.mood_too, amount hidden.positive, looked hidden.looking,
     kind hidden.kind, other twin.kind, money hidden.money, odd hidden."Odd one");
-INSERT INTO public.feelings VALUES (42, 'calm', '{calm,cross}', 5, 6, 'a', 'c', 'much', 'odd'), (7, 'cross', '{}', 1, 1, 'b', 'd', 'much', 'odd');
+INSERT INTO public.feelings VALUES (42, 'calm', '{calm,cross}', 'calm', 5, 6, 'a', 'c', 'much', 'odd'), (7, 'cross', '{}', 'calm', 1, 1, 'b', 'd', 'much', 'odd');
 SELECT splitplane.protect('public.feelings', '{"tenant_id": "tenant"}');
 SELECT substring(splitplane.describe() FROM 'table feelings.*?odd[^\n]*');
 \c - app
@@ -22,12 +23,24 @@ SELECT substring(splitplane.describe() FROM 'table feelings.*?odd[^\n]*');
 SELECT ask(test.ctx(q), sql => q) -> 'columns' FROM (VALUES ('SELECT mood, moods, amount, looked, kind, other, money, odd FROM feelings')) AS v (q);
 \echo -- written
 SELECT test.ask('SELECT ''cross''::mood > mood, moods || ''calm''::mood, CAST(''{calm}'' AS mood[]), 7::positive, amount + 1, ''odd''::"Odd one" FROM feelings');
+-- Columns are named as PostgreSQL names them.
+SELECT ask(test.ctx(q), sql => q) #> '{columns,0}' FROM (VALUES ('SELECT ''calm''::mood'), ('SELECT CAST(''{calm}'' AS mood[])'), ('SELECT x.mood FROM (SELECT ''calm''::mood) AS x'),
+    ('SELECT (''{calm,cross}''::mood[])[2]'), ('SELECT CASE WHEN true THEN ''calm''::mood END'), ('SELECT ''calm''::mood AS felt'), ('SELECT (SELECT ''calm''::mood)'),
+    ('SELECT lower(''calm''::mood::text)'), ('SELECT mood::text::mood FROM feelings'), ('SELECT ''calm''::mood IS NULL')) AS v (q);
+SELECT test.ask('SELECT * FROM CAST(''calm'' AS mood) AS t');
+\echo :SQLSTATE
+SELECT test.ask('SELECT * FROM json_to_record(''{"a": "calm"}'') AS t (a mood)');
+\echo :SQLSTATE
+SELECT test.ask('SELECT ''calm''::mood(3)');
+\echo :SQLSTATE
 SELECT test.ask('SELECT (amount - 5)::positive FROM feelings');
 \echo :SQLSTATE
 SELECT test.ask('SELECT ''glad''::mood');
 \echo :SQLSTATE
 SELECT test.ask('SELECT mood = 1 FROM feelings');
 \echo :SQLSTATE
+-- One name is a part of the other.
+SELECT test.ask('SELECT mood = too FROM feelings');
 SELECT test.ask('SELECT kind = other, money + 1 FROM feelings');
 \echo :SQLSTATE
 \echo -- not written: two of a name, one named as a built-in, one whose check calls a function, and those of no column
@@ -78,7 +91,7 @@ SELECT answer('SELECT count(*) FROM feelings');
 \c - postgres
 DROP POLICY rates ON public.feelings;
 CREATE FUNCTION hidden.rated(int) RETURNS boolean LANGUAGE plpgsql STABLE AS 'BEGIN RETURN EXISTS (SELECT FROM hidden.secret_rates WHERE no_column = $1); END';
-GRANT SELECT ON hidden.secret_rates TO splitplane_reader;
+GRANT SELECT ON hidden.secret_rates TO splitplane_reader; GRANT USAGE ON SCHEMA hidden TO splitplane_reader;
 CREATE POLICY rates ON public.feelings AS RESTRICTIVE TO splitplane_reader USING (hidden.rated(amount));
 \c - app
 SELECT answer('SELECT count(*) FROM feelings');

@@ -144,3 +144,17 @@ def test_repairs_see_a_plane_that_was_changed_meanwhile(own, standin):
             standin.script.value = original
             own.run("SELECT splitplane.share('units')")
         talk.say(own.rule(sql="SELECT count(*) FROM units"))
+
+
+def test_no_schema_of_a_type_enters_a_prompt(own, standin):
+    """Enums and domains go by their bare names, in the description of the plane and in the errors that are told."""
+    own.run("CREATE SCHEMA backstage; CREATE TYPE backstage.mood AS ENUM ('calm', 'cross')")
+    own.run("CREATE TABLE moods (tenant_id text NOT NULL, mood backstage.mood); INSERT INTO moods VALUES ('brand-a', 'calm')")
+    own.run("SELECT splitplane.protect('moods', '{\"tenant_id\": \"tenant\"}')")
+    with own.talk() as talk:
+        document = talk.say(own.rule(sql=["SELECT mood = 'calm'::text FROM moods", "SELECT mood = 'calm'::mood FROM moods"]))
+    assert document["rows"] == [[True]]
+    assert errors(standin) == ["operator does not exist: mood = text"]
+    sent = [str(vars(record.asked)) for record in standin.settle()]
+    assert any("mood mood enum ('calm', 'cross')" in text for text in sent), "the control: the type is described"
+    assert not any("backstage" in text for text in sent)

@@ -45,6 +45,7 @@ pub fn admit(plane: &Plane, tree: RawNode<'_>) -> StageResult<Named> {
         weight: 0,
         expressions: 0,
         foreign_times: 0,
+        resolved_types: 0,
         named: Named { references: BTreeSet::new(), targets: BTreeMap::new() },
     };
     walk.visit(tree)?;
@@ -61,6 +62,8 @@ pub(super) struct Walk<'p> {
     expressions: usize,
     /// Literals so far that are something else, but would be times with a zone that is none.
     foreign_times: usize,
+    /// Type names so far that mean a type of the plane.
+    resolved_types: usize,
     named: Named,
 }
 
@@ -99,6 +102,23 @@ impl Walk<'_> {
             RawKind::ColumnWithOptions => {
                 return Err(Refusal::construct("a column definition with more than a name and a type"));
             }
+            RawKind::ResultTarget(target) => {
+                // To be asked for before a type's name is gone.
+                let (name, before) = (target.default_name(), self.resolved_types);
+                node.children(&mut |child| self.visit(child))?;
+                if let Some(name) = name.filter(|_| self.resolved_types > before) {
+                    target.set_name(&name);
+                }
+                return Ok(());
+            }
+            RawKind::RangeFunction { is_cast } => {
+                let before = self.resolved_types;
+                node.children(&mut |child| self.visit(child))?;
+                if is_cast && self.resolved_types > before {
+                    return Err(Refusal::construct("a conversion in FROM"));
+                }
+                return Ok(());
+            }
             RawKind::Refused(name) => return Err(Refusal::construct(name)),
             RawKind::Unknown(tag) => {
                 return Err(Refusal::construct("a construct of this statement").with_detail(format!("node tag {tag}")));
@@ -109,7 +129,6 @@ impl Walk<'_> {
             | RawKind::Constant(_)
             | RawKind::TypedText(..)
             | RawKind::GroupingSet
-            | RawKind::RangeFunction
             | RawKind::Plain => {}
         }
         node.children(&mut |child| self.visit(child))
@@ -235,7 +254,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn visit_type(&self, name: &RawTypeName) -> StageResult<()> {
+    fn visit_type(&mut self, name: &RawTypeName) -> StageResult<()> {
         let written = name.names.join(".");
         if name.exotic {
             return Err(Refusal::type_name(&written));
@@ -250,7 +269,8 @@ impl Walk<'_> {
         }
         match self.plane.types.named(known).filter(|_| name.names.len() == 1) {
             Some(plane_type) => {
-                name.qualify(&plane_type.schema);
+                name.resolve(plane_type.oid);
+                self.resolved_types = self.resolved_types.saturating_add(1);
                 Ok(())
             }
             None => Err(Refusal::type_name(&written)),

@@ -63,7 +63,10 @@ pub enum RawKind<'t> {
     /// Grouping sets, cube, rollup.
     GroupingSet,
     /// A call in FROM, with its column definition list as children.
-    RangeFunction,
+    /// A function in FROM; `is_cast`: a conversion stands in its place.
+    RangeFunction { is_cast: bool },
+    /// An expression of a SELECT list.
+    ResultTarget(RawResultTarget<'t>),
     /// A column of a column definition list that carries more than a name and a type.
     ColumnWithOptions,
     /// A node that holds nothing to check but its children.
@@ -84,14 +87,43 @@ pub struct RawTypeName<'t> {
 }
 
 impl RawTypeName<'_> {
-    /// Qualifies an unqualified name with `schema`.
-    pub fn qualify(&self, schema: &str) {
+    /// Makes the name mean a type, or an array of it if that is what is written, whatever its schema: the reader need have no
+    /// privilege on that. PostgreSQL can then no more name a column after the cast: see `RawResultTarget`.
+    pub fn resolve(&self, type_oid: pg_sys::Oid) {
         let name = self.node.as_pointer().cast::<pg_sys::TypeName>();
         // SAFETY: the node is a TypeName of a tree that this backend alone holds.
         unsafe {
-            let qualifier = pg_sys::makeString(palloc_text(schema)).cast();
-            (*name).names = pg_sys::lcons(qualifier, (*name).names);
+            let is_array = !(*name).arrayBounds.is_null();
+            (*name).typeOid = if is_array { pg_sys::get_array_type(type_oid) } else { type_oid };
+            (*name).names = std::ptr::null_mut();
+            (*name).arrayBounds = std::ptr::null_mut();
         }
+    }
+}
+
+// pgrx has no bindings for parser/parse_target.h. Raises and allocates nothing.
+unsafe extern "C" {
+    fn FigureColname(node: *mut pg_sys::Node) -> *mut std::ffi::c_char;
+}
+
+/// An expression of a SELECT list.
+#[derive(Clone, Copy)]
+pub struct RawResultTarget<'t>(RawNode<'t>);
+
+impl RawResultTarget<'_> {
+    /// The name that PostgreSQL gives to the column, where the statement gives none; `None` as well where it finds none, or
+    /// would take it from a subquery, whose own columns have theirs by then.
+    pub fn default_name(self) -> Option<String> {
+        let target = self.0.cast::<pg_sys::ResTarget>();
+        // SAFETY: an expression of a raw tree whose type names are as they were written.
+        let name = (target.name.is_null() && !target.val.is_null()).then(|| unsafe { text(FigureColname(target.val)) });
+        name.filter(|name| name != "?column?")
+    }
+
+    /// Names the column.
+    pub fn set_name(self, name: &str) {
+        // SAFETY: a ResTarget of a tree that this backend alone holds.
+        unsafe { (*self.0.as_pointer().cast::<pg_sys::ResTarget>()).name = palloc_text(name) };
     }
 }
 
@@ -198,7 +230,8 @@ impl<'t> RawNode<'t> {
                 None => RawKind::Constant(integer_constant(self)),
             },
             T::T_GroupingSet => RawKind::GroupingSet,
-            T::T_RangeFunction => RawKind::RangeFunction,
+            T::T_RangeFunction => RawKind::RangeFunction { is_cast: has_cast(self) },
+            T::T_ResTarget => RawKind::ResultTarget(RawResultTarget(self)),
             T::T_ColumnDef => {
                 let column = self.cast::<pg_sys::ColumnDef>();
                 let bare = column.raw_default.is_null()
@@ -235,7 +268,6 @@ impl<'t> RawNode<'t> {
             | T::T_MinMaxExpr
             | T::T_NamedArgExpr
             | T::T_NullTest
-            | T::T_ResTarget
             | T::T_RowExpr
             | T::T_SortBy
             | T::T_WindowDef => RawKind::Plain,
@@ -258,6 +290,14 @@ impl<'t> RawNode<'t> {
             other => RawKind::Unknown(other as u32),
         }
     }
+}
+
+/// Whether any of the functions is a conversion: the first of each pair of function and column definitions.
+fn has_cast(range: RawNode<'_>) -> bool {
+    nodes(range.cast::<pg_sys::RangeFunction>().functions).into_iter().any(|pair| {
+        let pair: Vec<RawNode> = nodes(pair.as_pointer().cast());
+        pair.first().is_some_and(|function| function.tag() == pg_sys::NodeTag::T_TypeCast)
+    })
 }
 
 fn typed_text(cast: RawNode<'_>) -> RawKind<'_> {
