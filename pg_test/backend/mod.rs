@@ -26,6 +26,8 @@ mod proof;
 mod questions;
 mod row_security;
 mod settings;
+mod sizes;
 mod support;
 mod tripwire;
 mod walk;
+mod zones;

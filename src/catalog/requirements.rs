@@ -4,7 +4,7 @@ use super::version;
 use crate::error::{Refusal, SHUT_MESSAGE, StageResult, State};
 use crate::model::Provider;
 use crate::model::endpoint::Endpoint;
-use crate::pgx::server;
+use crate::pgx::{server, zones};
 use crate::settings;
 use crate::settings::model::Narrate;
 use crate::tripwire;
@@ -30,6 +30,7 @@ pub fn problems() -> Vec<ServerProblem> {
     let mut found = server_problems();
     found.extend(version_problem());
     found.extend(model_problems());
+    found.extend(zone_problem(zones::is_zone));
     #[cfg(feature = "ablation")]
     found.push(crate::ablation::problem());
     found
@@ -86,6 +87,19 @@ fn server_problems() -> Vec<ServerProblem> {
         });
     }
     found
+}
+
+/// Names that tzdata keeps for old times' sake, which Debian 13 has put into a package of their own.
+pub(crate) fn zone_problem(is_zone: impl Fn(&str) -> bool) -> Option<ServerProblem> {
+    let has_old_names = is_zone("US/Pacific") && is_zone("Japan");
+    (!has_old_names).then(|| ServerProblem {
+        severity: "warning",
+        object: "time zones",
+        finding: "The server's time zones lack old names such as US/Pacific and Japan: where one is stored, statements that read it \
+            are refused (22023)."
+            .to_owned(),
+        fix: "-- install the package tzdata-legacy, or store the new names: America/Los_Angeles, Asia/Tokyo",
+    })
 }
 
 fn version_problem() -> Option<ServerProblem> {

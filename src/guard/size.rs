@@ -71,7 +71,8 @@ impl<'t> Sizes<'t> {
             // Powers of ten are short as text.
             ValueForm::ByText(inner) if node.is_number() && inner.varies_in_length() => LONGEST_NUMBER,
             ValueForm::ByText(inner) if inner.varies_in_length() => {
-                self.of(inner, scopes).saturating_mul(4).saturating_add(SHORT)
+                let letters = if inner.is_bits() { 8 } else { 4 };
+                self.of(inner, scopes).saturating_mul(letters).saturating_add(SHORT)
             }
             ValueForm::ByText(_) => SHORT,
             ValueForm::Either(branches) => self.largest(&branches, scopes),

@@ -96,6 +96,11 @@ impl<'t> QueryNode<'t> {
         self.expression_type() == pg_sys::NUMERICOID
     }
 
+    /// Whether this is a string of bits.
+    pub fn is_bits(self) -> bool {
+        matches!(self.expression_type(), pg_sys::BITOID | pg_sys::VARBITOID)
+    }
+
     /// Whether this is an array of any type.
     pub fn is_array(self) -> bool {
         values::element_type(self.expression_type()).is_some()
