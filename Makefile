@@ -6,13 +6,14 @@ SUITES := unit pg regress analytics attacks standin words wire sidechannels endu
 # Not in `make test`: a server of our own build with assertions, Valgrind, Miri. Half an hour and more together.
 MORE_SUITES := assertions memory pure
 
-.PHONY: help setup build test $(SUITES:%=test-%) $(MORE_SUITES:%=test-%) demo demo-shell bench fuzz endurance lint format clean
+.PHONY: help setup build test $(SUITES:%=test-%) $(MORE_SUITES:%=test-%) demo demo-shell bench fuzz endurance interrupts lint format clean
 
 help:
 	@echo 'make test        every suite; `make test-<suite>` for one of: $(SUITES) $(MORE_SUITES)'
 	@echo 'make demo        the restaurant group, step by step (BEDROCK=1 asks the real Amazon Bedrock); `make demo-shell` for a psql prompt on it'
 	@echo 'make bench       tables of measurements, some sixteen minutes'
 	@echo 'make fuzz        generated SQL, then the pure code under libFuzzer, for MINUTES=10; `make endurance` for 64 clients'
+	@echo 'make interrupts  how long each admitted call runs before it heeds a cancel, some forty minutes'
 	@echo 'make build       the extension, installed into .tools/pg15'
 	@echo 'make lint        formatting and clippy, warnings are errors'
 	@echo 'make clean       build results; `rm -rf .tools` for the rest'
@@ -59,6 +60,10 @@ fuzz: build
 
 endurance: build
 	@$(PYTHON) pg_test/endurance/run.py --minutes $(MINUTES)
+
+# The longest processor time between two looks for interrupts, of every admitted call; some forty minutes.
+interrupts: build
+	@$(PYTHON) pg_test/interrupts/run.py
 
 bench: build
 	@$(PYTHON) bench/run.py
