@@ -125,7 +125,7 @@ def judge(report: Report, crew: list[Client], cluster, watcher, before, unnamed:
         problems.append(f"{tally.wrongs - len(tally.wrong)} more like these")
     # The control: a run that asked too little, or compared too little, shows nothing.
     calls, ends = tally.calls, tally.ends
-    if min(calls[kind] for kind in ("honest", "rows", "dry", "hostile", "forged")) < 10 or tally.compared < 0.8 * sum(calls.values()):
+    if min(calls[kind] for kind in ("honest", "rows", "dry", "hostile", "keeping", "forged")) < 10 or tally.compared < 0.8 * sum(calls.values()):
         problems.append(f"too little was asked or compared: {dict(calls)}, {tally.compared} compared")
     if missing := {"answered", "28000", "42501", "42P01", "0A000"} - set(ends):
         problems.append(f"no call ended in {sorted(missing)}")

@@ -8,6 +8,7 @@ it often leaves in the middle. The mix is drawn from a seed; what is slow to ans
     dry         the same through ask_dry_run: no row, no plan
     hostile     an entry of the hostile corpora, by either tenant; judged as that suite judges, and compared if answered
     burning     an entry that only burns time or memory; any end within the table will do
+    keeping     SQL that means to leave something in the session's memory, each time of another name: time zones by every way in
     forged      a context that is changed, used before, or signed by nobody: 28000, nothing else
 """
 
@@ -28,7 +29,7 @@ from verdict import LIMITS, REFUSALS, is_data_error, judge_error
 
 from signing import sign
 
-WEIGHTS = {"honest": 50, "rows": 8, "dry": 4, "hostile": 30, "burning": 2, "forged": 6}
+WEIGHTS = {"honest": 50, "rows": 8, "dry": 4, "hostile": 30, "burning": 2, "keeping": 6, "forged": 6}
 MOST_FAILURES = 40
 
 
@@ -226,6 +227,30 @@ class Client(threading.Thread):
             return "answered", False, []
         word = foreign(tenant, str(document.get("rows"))[:100_000], sql)
         return "answered", False, [f"{entry['id']}: shows {word}"] if word else []
+
+    def _keeping(self):
+        """Two hundred zones that no session has had, named, made, read as a date or by the way."""
+        name = "".join(self.chosen.choices("ABCDEFGHIJKLMNOPQRSTUVWXYZ", k=4))
+        made = f"'{name}' || chr(65 + g / 10) || '+' || g % 10"
+        listed = ", ".join(f"'2026-01-01 10:00 {name}{chr(65 + number // 10)}+{number % 10}'" for number in range(200))
+        zoned, series = f"now() AT TIME ZONE '{name}+3'", "FROM generate_series(0, 199) AS g"
+        sql = self.chosen.choice(
+            [
+                f"SELECT {zoned}",
+                f"SELECT count(now() AT TIME ZONE ({made})) {series}",
+                f"SELECT count(('2026-01-01 10:00 ' || {made})::timestamptz) {series}",
+                f"SELECT count(ARRAY['10:00 ' || {made}]::timetz[]) {series}",
+                f"SELECT count(*) FROM (SELECT now() AS at OFFSET 0) AS t WHERE at IN ({listed})",
+                f"SELECT count(*) {series} WHERE now() < ANY ('{{2026-01-01 10:00 {name}+3}}'::timestamptz[])",
+                f"SELECT count(t.d) {series} CROSS JOIN LATERAL json_to_record(json_build_object('d', '10:00 ' || {made})) AS t (d timetz)",
+            ]
+        )
+        context = self._sign(sql, PRINCIPALS[0])
+        try:
+            self._value("shared", "SELECT ask(%s::jsonb, sql => %s)", context, sql)
+        except psycopg.Error as error:
+            return self._ended(error, "keeping", allowed=("22023",))
+        return "answered", False, [f"kept: {sql}"]
 
     def _forged(self):
         """Used before (by whichever session), signed by nobody, or for another tenant than the one it is sent for."""
