@@ -1,5 +1,9 @@
 -- Schema, roles and configuration tables. CREATE EXTENSION runs this as a superuser, who then owns everything here.
 
+-- For the whole script: in the schema that the extension is installed into others may have made operators, which must neither be
+-- taken for PostgreSQL's here nor stay in our views.
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 -- No IF NOT EXISTS: a schema of this name that somebody else owns must stop the installation.
 CREATE SCHEMA splitplane;
 REVOKE ALL ON SCHEMA splitplane FROM PUBLIC;
