@@ -22,6 +22,7 @@ suite() {
         standin) exec "$python" -m pytest -q -p no:cacheprovider pg_test/standin ;;
         words) exec "$python" -m pytest -q -p no:cacheprovider pg_test/words ;;
         wire) exec "$python" -m pytest -q -p no:cacheprovider pg_test/wire ;;
+        upgrade) exec "$python" -m pytest -q -p no:cacheprovider pg_test/upgrade ;;
         sidechannels)
             tools/extras.sh || exit 1
             exec "$python" -m pytest -q -p no:cacheprovider pg_test/sidechannels

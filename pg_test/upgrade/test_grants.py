@@ -1,0 +1,184 @@
+"""Who may call and read what: the administrator's grants and revocations live through the update, and through a dump of it.
+
+What an extension's script grants counts as the extension's own, and pg_dump leaves it out: a grant that the update puts back
+must not look like one of those, or a database that is restored years later lacks it.
+"""
+
+import os
+import shutil
+import subprocess
+
+import psycopg
+import pytest
+
+import planes
+from catalogue import differences, snapshot
+from cluster import Cluster
+from harness import Wire, settle
+from planes import NOTES, PRINCIPALS, ask, criticals, truth, update
+
+# What each role may call after plane.sql's grants and revocations, and read. By the update sign gets an argument and is another
+# function; the others are the same.
+EXPECTED = {
+    ("signer", "sign"): True,
+    ("team_lead", "sign"): True,
+    ("administrator", "sign"): False,
+    ("auditor", "sign"): False,
+    ("app", "sign"): False,
+    ("auditor", "describe"): True,
+    ("administrator", "describe"): True,
+    ("administrator", "validate"): False,
+    ("administrator", "admit"): True,
+    ("auditor", "admit"): False,
+}
+TABLES_READ = {("auditor", "principals"): True, ("auditor", "relations"): False, ("administrator", "metrics"): False, ("administrator", "relations"): True}
+
+
+def signature(plane, name: str) -> str:
+    return plane.run("SELECT p.oid::regprocedure::text FROM pg_proc AS p WHERE p.pronamespace = 'splitplane'::regnamespace AND p.proname = %s", name)[0]
+
+
+def held(plane) -> tuple[dict, dict]:
+    """What each role may do, by function and by table."""
+    functions = {
+        (role, name): plane.run("SELECT has_function_privilege(%s, %s, 'EXECUTE')", role, signature(plane, name))[0] for role, name in EXPECTED
+    }
+    tables = {(role, name): plane.run("SELECT has_table_privilege(%s, %s, 'SELECT')", role, f"splitplane.{name}")[0] for role, name in TABLES_READ}
+    return functions, tables
+
+
+def test_grants_are_those_of_before(earlier):
+    assert held(earlier) == (EXPECTED, TABLES_READ), "the control: plane.sql granted and revoked this"
+    update(earlier)
+    assert signature(earlier, "sign").count(",") == 5, "the control: it is another function"
+    assert held(earlier) == (EXPECTED, TABLES_READ)
+    assert earlier.run("SELECT has_function_privilege('team_lead', %s, 'EXECUTE WITH GRANT OPTION')", signature(earlier, "sign")) == (True,)
+    assert earlier.run("SELECT has_function_privilege('signer', %s, 'EXECUTE WITH GRANT OPTION')", signature(earlier, "sign")) == (False,)
+    assert earlier.run("SELECT has_column_privilege('auditor', 'splitplane.keys', 'key_id', 'SELECT')") == (True,)
+    with psycopg.connect(earlier.cluster.dsn(earlier.database, "signer"), autocommit=True) as signer:
+        assert "authorization" in signer.execute("SELECT splitplane.sign(%s, '1', payload => 'p')", (planes.KEY,)).fetchone()[0]
+
+
+def test_initial_privileges_are_the_extensions_own(upgraded):
+    """Otherwise a dump would leave out what the administrator granted, or take back what he did not."""
+    role = "splitplane_admin=X/postgres"
+    for name in ("sign", "describe", "validate"):
+        initial, now = upgraded.run(
+            "SELECT i.initprivs::text[], p.proacl::text[] FROM pg_proc AS p JOIN pg_init_privs AS i ON i.objoid = p.oid WHERE p.oid = %s::regprocedure",
+            signature(upgraded, name),
+        )
+        assert sorted(initial) == ["postgres=X/postgres", role]
+        assert sorted(initial) != sorted(now), "the control: the administrator changed it"
+
+
+def test_public_may_not_sign_unless_it_might(earlier):
+    update(earlier)
+    assert earlier.run("SELECT has_function_privilege('clerk', %s, 'EXECUTE')", signature(earlier, "sign")) == (False,)
+
+
+def test_grant_to_public_lives_on(earlier):
+    earlier.run("GRANT EXECUTE ON FUNCTION splitplane.sign TO PUBLIC")
+    update(earlier)
+    assert earlier.run("SELECT has_function_privilege('clerk', %s, 'EXECUTE')", signature(earlier, "sign")) == (True,)
+
+
+# A dump of the upgraded database, and what is made of it.
+
+
+def program(cluster, name: str, *arguments: str, text: str | None = None) -> str:
+    """Runs one of PostgreSQL's client programs on the cluster, with the text as its input; what it printed."""
+    environment = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "PGHOST": cluster.socket_dir, "PGPORT": str(cluster.port), "PGUSER": cluster.superuser}
+    done = subprocess.run([str(cluster.bindir / name), *arguments], input=text, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def dump(upgraded) -> str:
+    return program(upgraded.cluster, "pg_dump", "-d", upgraded.database)
+
+
+@pytest.fixture(scope="module")
+def restored(tree, upgraded, dump):
+    """The database on a server that never saw it: roles first, then the key file, before a key is used, then the dump."""
+    globals_ = program(upgraded.cluster, "pg_dumpall", "--globals-only")
+    with Cluster(tree=tree) as cluster:
+        # The superuser is there already.
+        cluster.psql("postgres", "\n".join(line for line in globals_.splitlines() if line != "CREATE ROLE postgres;"))
+        source = upgraded.cluster.data_dir / "splitplane.key"
+        target = shutil.copy2(source, cluster.data_dir / "splitplane.key")
+        os.chown(target, source.stat().st_uid, source.stat().st_gid)
+        cluster.createdb("restored")
+        cluster.psql("restored", dump)
+        settle()
+        yield Wire(cluster, "restored", upgraded.secret, upgraded.key_id)
+
+
+def test_dump_holds_the_administrators_grants_and_not_the_extensions(dump):
+    grants = [line for line in dump.splitlines() if line.startswith(("GRANT", "REVOKE")) and " splitplane." in line]
+    of_sign = sorted(line for line in grants if "splitplane.sign(" in line)
+    assert [line.split(" ON ")[0] + line.split(")")[-1] for line in of_sign] == [
+        "GRANT ALL TO signer;",
+        "GRANT ALL TO team_lead WITH GRANT OPTION;",
+        "REVOKE ALL FROM splitplane_admin;",
+    ]
+    assert not [line for line in grants if "splitplane.admit(" in line or "splitplane.in_scope(" in line], grants
+
+
+def test_restored_database_has_the_grants(restored):
+    assert held(restored) == (EXPECTED, TABLES_READ)
+
+
+def test_restored_database_is_the_same(restored, upgraded):
+    """Everything but the conversations, which are not dumped, and what the doctor says of a restored table."""
+    with restored.admin() as one, upgraded.admin() as other:
+        lost = {"conversation", "turn", "finding", ("registration", "is unchanged")}
+        found = differences(snapshot(other), snapshot(one), "upgraded database", "restored one", lost)
+    # What an owner holds in any case is not dumped.
+    owners = """acl: '["postgres=arwdDxt/postgres"]' in the upgraded database, 'null' in the restored one"""
+    assert [line for line in found if not line.endswith(owners)] == []
+    told = restored.admin_rows("SELECT severity, object FROM splitplane.doctor() WHERE finding LIKE '%%restored from a dump%%'")
+    assert len(told) == len(planes.TABLES | planes.SHARED) and {severity for severity, _ in told} == {"info"}
+
+
+def test_restored_plane_answers_the_applications_role(restored):
+    assert criticals(restored) == []
+    planes.assert_isolated(restored)
+    with psycopg.connect(restored.cluster.dsn("restored", "signer"), autocommit=True) as signer:
+        assert "authorization" in signer.execute("SELECT splitplane.sign(%s, '1', payload => 'p')", (planes.KEY,)).fetchone()[0]
+
+
+def test_dump_alone_can_sign_and_verify_nothing(dump, upgraded, fresh):
+    """The control: it is the key file that made the keys of the restored database work. This server has one of its own."""
+    cluster = fresh.cluster
+    cluster.createdb("keyless")
+    cluster.psql("keyless", dump)
+    keyless = Wire(cluster, "keyless", upgraded.secret, upgraded.key_id)
+    sql = NOTES.format("orders")
+    with keyless.session() as session:
+        session.ask_refused("28000", sql, "1", business="b", subject="s")
+    assert "the sealed secret does not open" in cluster.log_text()
+    # A key that is made there works: it was the key, and not the plane.
+    secret = keyless.run("SELECT splitplane.create_key('AKHERE')")[0]
+    with Wire(cluster, "keyless", secret, "AKHERE").session() as session, keyless.admin() as admin:
+        assert ask(session, PRINCIPALS[0], sql) == truth(admin, PRINCIPALS[0], "orders")
+
+
+def test_dump_of_the_version_before_is_closed_until_it_is_mended(earlier, restored):
+    """CREATE EXTENSION in a dump names no version: the policies of the one before do not fit, some are not even made. Then ask
+    refuses, and what the doctor says mends it. Whoever updates before he dumps is spared this."""
+    cluster = restored.cluster
+    cluster.createdb("of_before")
+    program(cluster, "psql", "-Xq", "-d", "of_before", text=program(earlier.cluster, "pg_dump", "-d", earlier.database))
+    plane = Wire(cluster, "of_before", earlier.secret, earlier.key_id)
+    assert planes.version(plane) == planes.NOW
+    with plane.session() as session:
+        for name in planes.TABLES:
+            session.ask_refused("55000", NOTES.format(name), "1", business="2026-11-01", subject="s")
+    fixes = plane.admin_rows("SELECT DISTINCT fix FROM splitplane.doctor() WHERE severity = 'critical'")
+    assert len(fixes) == len(planes.TABLES)
+    for (fix,) in fixes:
+        plane.run(fix)
+    assert criticals(plane) == []
+    planes.assert_isolated(plane)
+    assert plane.admin_rows("SELECT polname FROM pg_policy WHERE polname = 'splitplane_scope'") == []
