@@ -39,6 +39,13 @@ UPDATE splitplane.relations AS r
   FROM splitplane._fences AS f LEFT JOIN pg_catalog.pg_policy AS p ON p.polrelid = f.relation AND p.polname = 'splitplane_scope'
  WHERE f.relation = r.relation;
 
+-- A function that was dropped and made anew under the same signature by another owner is not the one that was allowed.
+CREATE OR REPLACE VIEW splitplane.functions AS
+    SELECT p.oid::pg_catalog.regprocedure AS function, f.saved
+    FROM splitplane.allowed_functions AS f
+    JOIN pg_catalog.pg_proc AS p ON p.oid = pg_catalog.to_regprocedure(f.signature)
+    WHERE pg_catalog.pg_get_userbyid(p.proowner) = f.saved ->> 'owner';
+
 -- The claims of the running call, for policies and for the index condition below; NULL outside one. A parallel worker reads
 -- its leader's.
 CREATE OR REPLACE FUNCTION splitplane.claim(name text) RETURNS text
@@ -780,6 +787,14 @@ BEGIN
     ORDER BY d.part, d.text;
 END
 $$;
+
+-- Every text by which an entry is found. The name of a query is for administrators only.
+CREATE OR REPLACE VIEW splitplane._asked AS
+    SELECT 'query' AS kind, q.name, a.text
+    FROM splitplane.verified_queries AS q CROSS JOIN LATERAL pg_catalog.unnest(q.synonyms || q.question) AS a(text)
+    UNION ALL
+    SELECT 'metric', m.name, a.text
+    FROM splitplane.metrics AS m CROSS JOIN LATERAL pg_catalog.unnest(m.synonyms || m.name) AS a(text);
 
 -- Keeps one turn, and of one principal no more than `most`: whoever asks without end forgets his oldest questions.
 -- Conversations that nobody has used for the retention are removed here, a few at each call, so that no

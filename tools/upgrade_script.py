@@ -74,7 +74,10 @@ def fragments() -> str:
 
 
 def changed(old: str, new: str) -> str:
-    """Every statement about a function or view that `old` lacks; a definition that changed replaces the other."""
+    """Every statement about a function or view that `old` lacks; a definition that changed replaces the other.
+
+    Views are made anew in any case: what was in the search_path of an earlier installation is built into them.
+    """
     known: dict[tuple[str, str, str], set[str]] = {}
     for _, statement in statements(old):
         about = subject(statement)
@@ -83,7 +86,8 @@ def changed(old: str, new: str) -> str:
     written = []
     for comments, statement in statements(new):
         about = subject(statement)
-        if about is None or statement in known.get(about, set()):
+        is_view = statement.startswith("CREATE VIEW")
+        if about is None or statement in known.get(about, set()) and not is_view:
             continue
         if about in known:
             statement = re.sub(r"^CREATE (FUNCTION|VIEW)", r"CREATE OR REPLACE \1", statement)

@@ -100,3 +100,7 @@ SELECT answer('SELECT count(*) FROM feelings');
 DROP POLICY rates ON public.feelings;
 \c - app
 SELECT answer('SELECT count(*) FROM feelings');
+\echo -- what is wrong with a value is said, also where PostgreSQL counts it among errors of syntax
+SELECT answer('SELECT int4range(1, 2, b) FROM (VALUES (''{}''), (''[)'')) AS v (b)');
+SELECT answer('SELECT p::jsonpath FROM (VALUES (''$.a''), (''$.%'')) AS v (p)');
+SELECT answer('SELECT GREATEST(''1''::json, ''2''::json)');

@@ -23,7 +23,7 @@ WHERE p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace AND p.oid < 16384::
   AND p.prokind IN ('f', 'a', 'w') AND NOT p.prosecdef AND l.lanname IN ('internal', 'c', 'sql')
   AND NOT EXISTS (SELECT FROM pg_catalog.unnest(COALESCE(p.proallargtypes, p.proargtypes::pg_catalog.oid[]) || p.prorettype) AS t (oid)
                   WHERE t.oid NOT IN (SELECT w.oid FROM with_arrays AS w))
-  AND p.proname !~ '^(pg_|binary_upgrade|lo_|ts_rewrite|ts_stat|array_fill|factorial|.*_populate_record|txid|xml_|regconfig|inet_(client|server))'
+  AND p.proname !~ '^(pg_|binary_upgrade|lo_|ts_rewrite|ts_stat|array_fill|factorial|.*_populate_record|.*_transfn$|txid|xml_|regconfig|inet_(client|server))'
   AND (p.provolatile = 'i'
        OR p.provolatile = 's' AND (
             p.proname = ANY (ARRAY['now','transaction_timestamp','statement_timestamp','age','date_part','extract',

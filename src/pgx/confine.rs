@@ -163,9 +163,13 @@ fn looks_up_catalog(error: &ServerError) -> bool {
 }
 
 /// After analysis the names in an error of class 42 are no more the caller's, but those of a policy's tables or of what a
-/// function does. What could not be found out of the caller's own types is said.
+/// function does. What is wrong with the caller's own values, or cannot be found out of their types, is said.
 fn speaks_of_others(error: &ServerError) -> bool {
-    error.code as i32 & 0xfff == class(b"42") && !error.is_ours && !error.message.starts_with("could not ")
+    // Bounds of ranges, options of ts_headline, paths of JSON.
+    let is_of_a_value = error.code == PgSqlErrorCode::ERRCODE_SYNTAX_ERROR
+        && (error.message.starts_with("invalid ") || error.message.ends_with("of jsonpath input"));
+    let is_of_a_type = error.message.starts_with("could not ");
+    error.code as i32 & 0xfff == class(b"42") && !error.is_ours && !is_of_a_value && !is_of_a_type
 }
 
 /// An error of PostgreSQL over the caller's text or rows. Its message is passed on only for the classes of SQLSTATE

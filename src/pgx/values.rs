@@ -189,8 +189,8 @@ pub fn comparison_function(type_oid: pg_sys::Oid) -> Option<pg_sys::Oid> {
 
 /// Whether a function is marked LEAKPROOF.
 pub fn is_leakproof(function: pg_sys::Oid) -> bool {
-    // SAFETY: a catalog look-up.
-    unsafe { pg_sys::get_func_leakproof(function) }
+    // SAFETY: a catalog look-up, for which there must be such a function.
+    function != pg_sys::InvalidOid && unsafe { pg_sys::get_func_leakproof(function) }
 }
 
 /// The function behind an operator.
