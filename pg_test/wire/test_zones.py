@@ -56,6 +56,8 @@ ANSWERED = {
     # Texts that are none, digits and years in them or not.
     "SELECT count(*) FROM branches WHERE sku IN ('INV-77', 'Model-X5 2024')": 2,
     "SELECT count(*) FROM branches WHERE sku = 'Order 2026-01-01'": 0,
+    "SELECT count(*) FROM branches WHERE sku = 'Order of 2026-01-01 A77'": 0,
+    "SELECT jsonb_path_exists('{\"o\": [{\"d\": \"2026-01-01\", \"s\": \"s1\"}]}', '$.o[*] ? (@.d == \"2026-01-01\" && @.s == \"s1\")')": True,
     "SELECT to_char(4567.5, 'FM999,999,990.00')": "4,567.50",
     "SELECT to_char(timestamp '2026-07-01 09:05', 'FMHH24:MI DD.MM.YYYY')": "9:05 01.07.2026",
     "SELECT '{\"sku\": \"A77\", \"on\": \"2026-01-01\"}'::jsonb ->> 'sku'": "A77",

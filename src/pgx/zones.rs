@@ -117,6 +117,8 @@ const SHORT_TIME: usize = 4;
 struct Piece {
     text: String,
     kind: u32,
+    /// Not a word that ends the reading, since it stands for nothing in a date.
+    is_read: bool,
 }
 
 impl Piece {
@@ -139,6 +141,9 @@ fn in_value(text: &str, reading: Reading) -> Option<String> {
     let shortest = if reading == Reading::Anything { SHORT_TIME + 1 } else { SHORT_TIME };
     let mut is_dated = false;
     for (index, piece) in pieces.iter().enumerate() {
+        if reading != Reading::Date && !piece.is_read {
+            return None;
+        }
         let may_be_zone = piece.is_mixed_word() || NO_NAMES.contains(&piece.text.as_str());
         let is_before_time = pieces.iter().enumerate().skip(index.saturating_add(1)).any(|(place, later)| {
             // A time that stands second makes the first word a date: Feb-7-1997 15:23.
@@ -222,12 +227,47 @@ fn pieces(text: &str) -> Option<Vec<Piece>> {
         return None;
     }
     let found = fields.iter().zip(kinds).take(usize::try_from(count).unwrap_or(0));
-    let pieces = found.map(|(field, kind)| Piece {
+    let pieces = found.enumerate().map(|(index, (field, kind))| {
         // SAFETY: the reader's fields are NUL-terminated texts in the buffer.
-        text: unsafe { CStr::from_ptr(*field) }.to_string_lossy().into_owned(),
-        kind: u32::try_from(kind).unwrap_or_default(),
+        let word = unsafe { CStr::from_ptr(*field) };
+        let kind = u32::try_from(kind).unwrap_or_default();
+        let text = word.to_string_lossy().into_owned();
+        let is_read = kind != pg_sys::DTK_STRING || is_known_word(index, word) || is_zone(&text);
+        Piece { text, kind, is_read }
     });
     Some(pieces.collect())
+}
+
+/// Whether a word of letters means something in a date: a month, `pm`, `tomorrow`, an abbreviation of a zone.
+fn is_known_word(index: usize, word: &CStr) -> bool {
+    let Ok(field) = c_int::try_from(index) else { return false };
+    let unknown = pg_sys::UNKNOWN_FIELD as c_int;
+    let mut value = 0;
+    let mut offset = 0;
+    let mut zone = std::ptr::null_mut();
+    // SAFETY: PostgreSQL's own look-ups of a NUL-terminated word in lower case, which they do not change; `field` chooses a
+    // place of their caches, of which there are as many as a text has pieces.
+    unsafe {
+        #[cfg(feature = "pg15")]
+        let abbreviation = {
+            let word = word.as_ptr().cast_mut();
+            if pg_sys::DecodeSpecial(field, word, &raw mut value) != unknown {
+                return true;
+            }
+            pg_sys::DecodeTimezoneAbbrev(field, word, &raw mut offset, &raw mut zone)
+        };
+        #[cfg(not(feature = "pg15"))]
+        let abbreviation = {
+            let word = word.as_ptr();
+            if pg_sys::DecodeSpecial(field, word, &raw mut value) != unknown {
+                return true;
+            }
+            let (mut kind, mut extra) = (unknown, pg_sys::DateTimeErrorExtra::default());
+            pg_sys::DecodeTimezoneAbbrev(field, word, &raw mut kind, &raw mut offset, &raw mut zone, &raw mut extra);
+            kind
+        };
+        abbreviation != unknown
+    }
 }
 
 /// Whether a text in brackets may be an array, a range or a multirange: no JSON but two plain values in brackets may.
