@@ -1,7 +1,8 @@
 """The two attack files: how an entry is read, and what text it sends.
 
 `catalogue.jsonl` is the catalogue the project was given, unchanged; `own.jsonl` holds the project's own attacks in the
-same form. Fields: `id`, `category`, `title`, `expect` (reject, own_rows_only, bounded), and
+same form. What is too large or too deep there is a little over a bound of ours, and harms no server that lacks the bound.
+Fields: `id`, `category`, `title`, `expect` (reject, own_rows_only, bounded), and
 
     sql            what the model wrote; `{db}` stands for the database's name
     sql_gen        prefix + repeat * n + suffix + repeat2 * n + tail, for texts too long to write down
@@ -10,6 +11,8 @@ same form. Fields: `id`, `category`, `title`, `expect` (reject, own_rows_only, b
     states         (own) SQLSTATEs that may be seen beside those of the design: PostgreSQL's own word on honest mistakes
     rows           (own) the only rows that may be answered; a refusal is then a failure too
     compare        (own) false: the answer is not compared with the single-tenant database (random, time of day)
+    refused        (own, and REFUSED) the only SQLSTATEs that it may end in: the bound's, and the deadline's where the
+                   bound is one on memory that grows
 """
 
 from __future__ import annotations
@@ -31,6 +34,12 @@ PLANE = {
     "inventory": ["item_id", "on_hand", "memo"],
 }
 
+# Entries of the catalogue that a bound of ours stops.
+REFUSED = {
+    **dict.fromkeys(("DS-004", "DS-008", "DS-012", "DS-013", "DS-017", "DS-060", "DS-061"), ["54001"]),
+    **dict.fromkeys(("DS-028", "DS-039"), ["53400"]),
+}
+
 _QUALIFIED = re.compile(r'\b(\w+)\s+public\.(\w+)|,\s*public\.(\w+)', re.IGNORECASE)
 _READS = re.compile(r"^\s*(select|with|\(|table|values)\b", re.IGNORECASE)
 
@@ -46,6 +55,8 @@ def load() -> list[dict]:
             if entry["id"] in seen:
                 raise ValueError(f"{name}: {entry['id']} is there twice")
             seen.add(entry["id"])
+            if entry["id"] in REFUSED:
+                entry["refused"] = REFUSED[entry["id"]]
             entries.append(entry)
     return entries
 
