@@ -58,14 +58,14 @@ SELECT test.ask('SELECT U&''\d800''');
 SELECT test.ask('SELECT chr(0)');
 \echo :SQLSTATE
 
-\echo -- size: one megabyte, comments nested 16,000 deep, many set operations
-SELECT test.ask('SELECT ''' || repeat('x', 1000000) || '''');
+\echo -- size: a byte, a nested comment, a set operation or a link of a chain more than the bounds
+SELECT test.ask('SELECT ''' || repeat('x', 65528) || '''');
 \echo :SQLSTATE
-SELECT test.ask(repeat('/*', 16000) || repeat('*/', 16000) || ' SELECT 1');
+SELECT test.ask(repeat('/*', 33) || repeat('*/', 33) || ' SELECT 1');
 \echo :SQLSTATE
-SELECT test.ask('SELECT 1' || repeat(' UNION SELECT 1', 3000));
+SELECT test.ask('SELECT 1' || repeat(' UNION SELECT 1', 201));
 \echo :SQLSTATE
-SELECT test.ask('SELECT 1::int' || repeat('[]', 3000));
+SELECT test.ask('SELECT 1::int' || repeat('[]', 1001));
 \echo :SQLSTATE
 
 \echo -- what a CTE cannot carry is refused by name, never silently ignored

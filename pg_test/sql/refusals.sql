@@ -88,11 +88,11 @@ SELECT test.ask('How many stores are there?');
 \echo :SQLSTATE
 
 \echo -- 54000 and 54001: too long, too deep
-SELECT test.ask('SELECT 1' || repeat(' ', 70000));
+SELECT test.ask('SELECT 1' || repeat(' ', 65529));
 \echo :SQLSTATE
-SELECT test.ask('SELECT ' || repeat('(', 500) || '1' || repeat(')', 500));
+SELECT test.ask('SELECT ' || repeat('(', 49) || '1' || repeat(')', 49));
 \echo :SQLSTATE
-SELECT test.ask('SELECT 1' || repeat('+1', 8000));
+SELECT test.ask('SELECT 1' || repeat('+1', 1001));
 \echo :SQLSTATE
 
 \echo -- 53400: over a configured limit
