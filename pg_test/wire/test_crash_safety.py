@@ -1,6 +1,6 @@
 """Hostile SQL, mutated at random from a seed: the server never goes down and never shows a foreign row.
 
-The seeds are of the categories that PostgreSQL's and sqlparser's parsers disagree on or that have crashed one of them.
+The seeds are of the kinds that two parsers are likely to read differently, or long and deep, by no more than our bounds.
 The run is the same every time; WIRE_SEED chooses another, WIRE_MUTATIONS more of them.
 """
 
