@@ -55,7 +55,8 @@ def test_reads_the_last_question_and_no_fake_one():
     ]
     assert tagged("<question-a1>plain words</question-a1>")[0].value == "plain words"
     assert tagged('<question-a1>"never closed"') == []
-    assert tagged("<question-a1>" + "[" * 100_000 + "</question-a1>")[0].name == "question"
+    # Deeper than Python reads JSON: taken for plain words.
+    assert tagged("<question-a1>" + "[" * 2_000 + "</question-a1>")[0].name == "question"
 
 
 @pytest.mark.parametrize(

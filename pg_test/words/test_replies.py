@@ -116,7 +116,7 @@ def test_object_in_the_wrong_place(spoilt):
 def test_other_names_depths_and_roles(spoilt):
     for name in ("Record_verdict", "record_verdict_", "write_sql-", "tell_answer", "a"):
         spoilt("wrong_tool", name=name)
-    for depth in (1, 2, 127, 128, 1000, 1_000_000):
+    for depth in (1, 2, 126, 127, 128, 129, 200):
         spoilt("depth_bomb", depth=depth)
     for role in ("user", "system", "Assistant", "tool", ""):
         spoilt("wrong_role", role=role)
