@@ -204,10 +204,10 @@ class Sweep:
 
 
 def control(cluster: Cluster, intervals: Intervals) -> str | None:
-    """A statement that is known to look for no interrupt for long: what is wrong with its measure, if anything."""
+    """A statement that looks for no interrupt for longer than another, at sizes that the plane refuses: what is wrong with its measure, if anything."""
     with cluster.connect("interrupts") as admin:
         intervals.reset(admin.info.backend_pid)
-        admin.execute("SELECT (SELECT array_agg(g) FROM generate_series(1, 20000) AS g) && (SELECT array_agg(-g) FROM generate_series(1, 50000) AS g)")
+        admin.execute("SELECT (SELECT array_agg(g) FROM generate_series(1, 10000) AS g) && (SELECT array_agg(-g) FROM generate_series(1, 25000) AS g)")
         measured = intervals.seconds(admin.info.backend_pid)
         intervals.reset(admin.info.backend_pid)
         admin.execute("SELECT count(*) FROM generate_series(1, 20000000)")

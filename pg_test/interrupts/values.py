@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 DIGITS = 131_000  # most that a number holds before the point
+POWER = 65_500  # bytes that those count as, stored or not
 WORDS = 900_000  # bytes that tsvector and tsquery take at most
 EMPTY = '"",'
 NESTED = 1_500  # levels that PostgreSQL's stack limit allows
@@ -42,7 +43,7 @@ def large(size: int) -> dict[str, dict[str, str]]:
         },
         "numeric[]": {
             "equal": f"('{{' || {many('1,', 10)} || '1}}')::numeric[]",
-            "powers": f"('{{' || {many('1e131000,', 10)} || '1}}')::numeric[]",
+            "powers": f"('{{' || {many('1e131000,', POWER)} || '1}}')::numeric[]",
         },
         "boolean[]": {"equal": f"('{{' || {many('t,', 1)} || 't}}')::bool[]"},
         "jsonb[]": {"objects": f"(SELECT array_agg(jsonb_build_object('k', g)) FROM {rows(40)})"},
@@ -56,7 +57,7 @@ def large(size: int) -> dict[str, dict[str, str]]:
         "jsonb": {
             "array": f"('[' || {many('1,', 16)} || '1]')::jsonb",
             "object": f"(SELECT jsonb_object_agg('k' || g, g) FROM {rows(16)})",
-            "powers": f"('[' || {many('1e131000,', 16)} || '1]')::jsonb",
+            "powers": f"('[' || {many('1e131000,', POWER)} || '1]')::jsonb",
             "nested": f"(repeat('[', {depth}) || repeat(']', {depth}))::jsonb",
         },
         "tsvector": {"words": f"(SELECT array_to_tsvector(array_agg('k' || g)) FROM generate_series(1, {words}) AS g)"},
@@ -77,15 +78,6 @@ def large(size: int) -> dict[str, dict[str, str]]:
         "nummultirange": {"ranges": f"(SELECT range_agg(numrange(g * 2, g * 2 + 1)) FROM {rows(40)})"},
         "numrange": {"nines": f"numrange(1, {nines}::numeric)"},
     }
-
-
-def texts(size: int) -> dict[str, str]:
-    """Texts that the input function of some other type reads."""
-    values = large(size)
-    return {
-        kind: f"{values[kind][shape]}::text"
-        for kind, shape in (("json", "array"), ("integer[]", "equal"), ("path", "points"), ("numeric", "nines"), ("tsquery", "words"))
-    } | {"zone": f"repeat('A', {size}) || '+1'", "groups": f"repeat('(a*)*', {size // 5})"}
 
 
 SMALL = {
