@@ -150,7 +150,7 @@ def temporary_files(wire) -> list[str]:
     return sorted(entry.name for entry in folder.iterdir()) if folder.exists() else []
 
 
-@pytest.mark.parametrize("sql", [SPILLS, SPILLS_AND_FAILS, SPILLS.replace("150000", "90000000")], ids=["answered", "failed", "deadline"])
+@pytest.mark.parametrize("sql", [SPILLS, SPILLS_AND_FAILS, SPILLS.replace("150000", "9000000")], ids=["answered", "failed", "deadline"])
 def test_temporary_files_are_gone_after_the_call(wire, sql):
     role = wire.role(work_mem="64kB", splitplane__deadline="1500ms")
     with wire.session(user=role) as session:
@@ -166,7 +166,7 @@ def test_temporary_files_are_gone_after_the_call(wire, sql):
     wait_until(lambda: wire.run(used)[0] > before, 10, "the control: files were written")
 
 
-@pytest.mark.parametrize("sql", [SPILLS, SPILLS_AND_FAILS, SPILLS.replace("150000", "90000000")], ids=["answered", "failed", "deadline"])
+@pytest.mark.parametrize("sql", [SPILLS, SPILLS_AND_FAILS, SPILLS.replace("150000", "9000000")], ids=["answered", "failed", "deadline"])
 def test_the_log_of_temporary_files_does_not_reach_the_client(wire, sql):
     """With log_temp_files on, the server says path and size of each file when it is closed: also one closed by an error."""
     role = wire.role(work_mem="64kB", log_temp_files="0", splitplane__deadline="1500ms")

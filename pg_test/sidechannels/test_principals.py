@@ -27,7 +27,7 @@ ENDINGS = {
     "22012": "SELECT amount / (amount - amount) FROM sales",
     "21000": "SELECT (SELECT note FROM sales)",
     "57014": ENDLESS,
-    "53400": "SELECT length(repeat(note, 100000000)) FROM sales",
+    "53400": "SELECT length(repeat(note, 100001)) FROM sales",
     "54001": "SELECT " + "(" * 400 + "1" + ")" * 400,
 }
 
