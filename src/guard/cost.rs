@@ -8,6 +8,9 @@ pub(super) const TINY: u64 = 256;
 
 /// What is searched may be longer than what is searched for.
 pub(super) const SUBJECT: i32 = 64 * 1_024;
+const SOUGHT: i32 = 2 * 1_024;
+
+/// Regular expressions and paths of JSON.
 const NEEDLE: i32 = 4 * 1_024;
 
 /// Arguments that are multiplied with one another, or with themselves.
@@ -72,7 +75,7 @@ impl Cost {
             Cost::Logarithm => LOGARITHM,
             Cost::Search if index == 0 => SUBJECT,
             Cost::Pattern => NEEDLE,
-            Cost::Search if !is_list => NEEDLE,
+            Cost::Search if !is_list => SOUGHT,
             Cost::Search | Cost::Product | Cost::Square => FACTOR,
             Cost::Shapes => SHAPE,
             Cost::Sort => SORTED,
@@ -112,11 +115,10 @@ pub(super) fn of(name: &str, is_list: bool) -> Cost {
         "arrayoverlap" | "arraycontains" | "arraycontained" | "array_to_string" | "concat_ws" | "jsonb_contains"
         | "jsonb_contained" | "jsonb_exists_any" | "jsonb_exists_all" | "jsonb_delete" | "tsq_mcontains"
         | "tsq_mcontained" => Cost::Product,
-        "poly_overlap" | "poly_contain" | "poly_contained" | "poly_distance" | "poly_same" | "path_inter"
-        | "path_distance" => Cost::Shapes,
-        "normalize"
-        | "is_normalized"
-        | "ts_rank"
+        // Marks that combine are put in order one by one.
+        "normalize" | "is_normalized" | "poly_overlap" | "poly_contain" | "poly_contained" | "poly_distance"
+        | "poly_same" | "path_inter" | "path_distance" => Cost::Shapes,
+        "ts_rank"
         | "ts_rank_cd"
         | "plainto_tsquery"
         | "phraseto_tsquery"

@@ -35,7 +35,11 @@ pub(super) fn demand(pattern: QueryNode<'_>, is_list: bool) -> StageResult<Deman
     };
     check_pattern(&text, if is_list { 0 } else { LOOKS })?;
     let seen = |most, free| Ok(Demand { most, free, is_unseen: false });
-    if is_list {
+    // Two lists of a JSON value that are compared with one another are as many comparisons as their lengths multiplied.
+    let compares_lists = pattern.is_json_path() && text.matches(['$', '@']).count() > 1;
+    if compares_lists {
+        seen(SUBJECT, Cost::Read.free())
+    } else if is_list {
         seen(FACTOR, free)
     } else if looks_around(&text) > 0 {
         seen(LOOKED_AT, free)

@@ -1,4 +1,4 @@
-//! The caps: ten times what is admitted is refused at once and overflows no stack, and so does what lies just below.
+//! The caps: what is a little over one is refused at once, and what lies just below is admitted and overflows no stack.
 //!
 //! What makes sqlparser recurse is tried on a stack of PostgreSQL's size, the rest on the 2 MB of a test thread.
 
@@ -17,50 +17,58 @@ fn assert_refused_fast(sql: &str, kind: GateErrorKind) {
     assert!(start.elapsed() < Duration::from_secs(1), "took {:?}", start.elapsed());
 }
 
+/// One link, level, arm or byte more than the caps: the parsers behind the gate, which have no such caps, are not harmed by it.
 #[test]
-fn refuses_ten_times_too_much_at_once() {
-    let large = Limits { max_bytes: 4 << 20, max_tokens: 1 << 20, ..Limits::default() };
-    let texts = [
-        format!("SELECT {}1", "1+".repeat(140_000)),
-        format!("SELECT '{{}}'::int{}", "[]".repeat(40_000)),
-        format!("SELECT {}true", "NOT ".repeat(20_000)),
-        format!("SELECT {}1", "- ".repeat(20_000)),
-        format!("SELECT {}1{}", "CASE WHEN ".repeat(20_000), " THEN 1 END".repeat(20_000)),
-        format!("{}SELECT 1{}", "/*".repeat(500_000), "*/".repeat(500_000)),
-        format!("SELECT {} FROM t", "a".repeat(60_000)),
-        format!("SELECT \"{}\" FROM t", "a".repeat(60_000)),
-        format!("SELECT {}1{}", "(".repeat(50_000), ")".repeat(50_000)),
-        format!("SELECT 1{}", "::int".repeat(20_000)),
-        format!("SELECT 1 FROM a{}", " JOIN b ON true".repeat(20_000)),
-        format!("SELECT 1 FROM a{}{}", " JOIN b".repeat(20_000), " ON true".repeat(20_000)),
-        format!("SELECT 1{}", " UNION SELECT 1".repeat(20_000)),
-        format!("SELECT a{}", " || a".repeat(20_000)),
-        format!("SELECT a{}", " AND a".repeat(20_000)),
-        format!("SELECT a{}", " OR a".repeat(20_000)),
-        format!("SELECT a{}", " IS NULL".repeat(20_000)),
-        format!("SELECT a{}", " ISNULL".repeat(20_000)),
-        format!("SELECT a{}", " COLLATE \"C\"".repeat(20_000)),
-        format!("SELECT a{}", " AT TIME ZONE 'UTC'".repeat(20_000)),
-        format!("SELECT a{}", "[1]".repeat(20_000)),
-        format!("SELECT {}'1'", "INTERVAL ".repeat(20_000)),
-        format!("SELECT 1{}", " + where".repeat(20_000)),
-        format!("SELECT 1{}", " IS DISTINCT FROM 1".repeat(20_000)),
-        format!("SELECT 1{}", " + union + select".repeat(20_000)),
-        format!("SELECT 1 {}", "+".repeat(60_000)),
-        format!("SELECT 1 {}", "/**/".repeat(60_000)),
+fn refuses_just_over_each_cap_at_once() {
+    let most = Limits::default();
+    let chained =
+        |before: &str, link: &str, after: &str| format!("{before}{}{after}", link.repeat(most.max_operators + 1));
+    let nested = |before: &str, open: &str, core: &str, close: &str, levels: usize| {
+        format!("{before}{}{core}{}", open.repeat(levels), close.repeat(levels))
+    };
+    let name = "a".repeat(most.max_identifier + 1);
+    let complex = [
+        chained("SELECT ", "1+", "1"),
+        chained("SELECT '{}'::int", "[]", ""),
+        chained("SELECT ", "NOT ", "true"),
+        chained("SELECT ", "- ", "1"),
+        chained("SELECT 1", "::int", ""),
+        chained("SELECT a", " || a", ""),
+        chained("SELECT a", " AND a", ""),
+        chained("SELECT a", " OR a", ""),
+        chained("SELECT a", " IS NULL", ""),
+        chained("SELECT a", " ISNULL", ""),
+        chained("SELECT a", " COLLATE \"C\"", ""),
+        chained("SELECT a", " AT TIME ZONE 'UTC'", ""),
+        chained("SELECT a", "[1]", ""),
+        chained("SELECT ", "INTERVAL ", "'1'"),
+        chained("SELECT 1", " + where", ""),
+        chained("SELECT 1", " IS DISTINCT FROM 1", ""),
+        format!("SELECT 1{}", " + union + select".repeat(most.max_operators / 2 + 1)),
+        nested("SELECT ", "CASE WHEN ", "1", " THEN 1 END", most.max_nesting + 1),
+        nested("SELECT ", "(", "1", ")", most.max_nesting + 1),
+        nested("", "/*", "SELECT 1", "*/", most.max_comment_nesting + 1),
+        nested("SELECT 1 FROM a", " JOIN b", "", " ON true", 17),
+        format!("SELECT 1 FROM a{}", " JOIN b ON true".repeat(most.max_joins + 1)),
+        format!("SELECT 1{}", " UNION SELECT 1".repeat(most.max_set_arms + 1)),
+        format!("SELECT 1 {}", "+".repeat(most.max_operator_run + 1)),
+        format!("SELECT 1 {}", "/**/".repeat(most.max_operator_run / 4 + 1)),
     ];
-    for text in texts {
-        for limits in [&Limits::default(), &large] {
-            let start = Instant::now();
-            let refusal = admit(&text, limits).map(|_| ()).map_err(|error| error.kind());
-            let head: String = text.chars().take(40).collect();
-            let complex = [Err(GateErrorKind::TooComplex), Err(GateErrorKind::TooLong)];
-            assert!(complex.contains(&refusal), "{head}: {refusal:?}");
-            assert!(start.elapsed() < Duration::from_secs(2), "{head}: {:?}", start.elapsed());
-        }
+    // However much text an administrator lets in.
+    let large = Limits { max_bytes: 4 << 20, max_tokens: 1 << 20, ..Limits::default() };
+    for text in &complex {
+        assert_refused_fast(text, GateErrorKind::TooComplex);
+        assert_eq!(admit(text, &large).err().map(|error| error.kind()), Some(GateErrorKind::TooComplex), "{text}");
     }
-    assert_refused_fast(&format!("SELECT '{}'", "x".repeat(1 << 20)), GateErrorKind::TooLong);
-    assert_refused_fast(&" ".repeat(1 << 20), GateErrorKind::TooLong);
+    for text in [
+        format!("SELECT {name} FROM t"),
+        format!("SELECT \"{name}\" FROM t"),
+        format!("SELECT '{}'", "x".repeat(most.max_bytes)),
+        " ".repeat(most.max_bytes + 1),
+        format!("SELECT 1{}", ",1".repeat(most.max_tokens / 2)),
+    ] {
+        assert_refused_fast(&text, GateErrorKind::TooLong);
+    }
 }
 
 #[test]
@@ -114,7 +122,7 @@ fn survives_every_way_to_recurse() {
     let worker = thread::Builder::new().stack_size(BACKEND_STACK).spawn(move || {
         for (start, before, core, after) in nests {
             let mut deepest = 0;
-            for depth in [1, 2, 4, 6, 12, 16, 24, 46, 48, 60, 200] {
+            for depth in [1, 2, 4, 6, 12, 16, 24, 46, 48, 49, 60] {
                 let sql = format!("{start}{}{core}{}", before.repeat(depth), after.repeat(depth));
                 let started = Instant::now();
                 if admitted(&sql).is_ok() {

@@ -162,7 +162,7 @@ fn rejects_other_calls_than_the_one() {
         json!([call("record_verdict", &json!("{\"verdict\":\"reject\",\"verdict\":\"allow\"}"))]),
         json!([call("record_verdict", &json!("{\"verdict\":\"reject\"}{\"verdict\":\"allow\"}"))]),
         json!([call("record_verdict", &json!("{\"verdict\":\"allow\""))]),
-        json!([call("record_verdict", &json!("{\"a\":".repeat(100_000)))]),
+        json!([call("record_verdict", &json!("{\"a\":".repeat(200)))]),
         json!([{"id": "1", "type": "custom", "function": good["function"]}]),
         json!([{"id": "1", "function": good["function"]}]),
         json!([{"id": "1", "type": "function"}]),
@@ -284,7 +284,7 @@ fn rejects_other_envelopes() {
             format!("{good}{good}"),
             good.to_string().replacen('{', "{\"choices\":[],", 1),
             good.to_string().replacen("\"role\":", "\"role\":\"user\",\"role\":", 1),
-            "[".repeat(1_000_000),
+            "[".repeat(200),
         ] {
             let read = openai("m").reply(&prompt(), form, text.as_bytes());
             assert!(matches!(read, Err(ModelError::Reply(_))), "{read:?}");

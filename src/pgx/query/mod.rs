@@ -207,6 +207,11 @@ impl<'t> QueryNode<'t> {
         self.tag() == pg_sys::NodeTag::T_Const && self.constant().is_none()
     }
 
+    /// Whether this is a path of JSON.
+    pub fn is_json_path(self) -> bool {
+        self.expression_type() == pg_sys::JSONPATHOID
+    }
+
     /// Whether this is an expression of type text.
     pub fn is_text(self) -> bool {
         self.expression_type() == pg_sys::TEXTOID
