@@ -99,7 +99,7 @@ class World:
         return self.call(self.sign(sql, person), sql)
 
     def ask_in_words(self, question: str, person: Person, conversation: uuid.UUID | None = None) -> dict | Refusal:
-        context = json.dumps(self.sign(question, person))
+        context = json.dumps(self.sign(question, person, conversation=str(conversation) if conversation else None))
         return self._called("SELECT ask(%s, %s, conversation => %s)", (context, question, conversation))
 
     def by_hand(self, sql: str) -> list[list]:

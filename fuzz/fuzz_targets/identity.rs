@@ -80,7 +80,8 @@ fn context(text: &str) {
 fn signed(text: &str) {
     let mut lines = text.splitn(10, '\n');
     let mut next = || lines.next().unwrap_or_default();
-    let [tenant, business, subject, conversation, nonce, key_id, audience, region, dated, payload] = std::array::from_fn(|_| next());
+    let [tenant, business, subject, conversation, nonce, key_id, audience, region, dated, payload] =
+        std::array::from_fn(|_| next());
     let dated = dated.parse().unwrap_or(1_795_325_041);
     let request = SigningRequest {
         key_id,
