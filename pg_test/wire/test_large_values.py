@@ -99,6 +99,23 @@ def test_ordinary_calls_are_answered(session, sql, value):
     assert value is None and session.ask(sql)["row_count"] == 1 or session.value(sql) == value
 
 
+GROUPED = "n || repeat('x', 9000)"
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [f"length({GROUPED})", f"position('q' IN {GROUPED})", f"({GROUPED} || 'y') IS NULL", f"upper({GROUPED}) = ''", GROUPED],
+)
+@pytest.mark.parametrize("grouping", ["ROLLUP", "CUBE"])
+def test_large_values_that_are_grouped_by(wire, session, expression, grouping):
+    """The value is measured as a key and once more where it is read; the row of totals has NULL in its place, as PostgreSQL has it."""
+    sql = f"SELECT {expression}, count(*) FROM (VALUES ('a'), ('b')) AS v (n) GROUP BY {grouping} ({GROUPED}) ORDER BY 2, 1"
+    with wire.admin() as admin:
+        expected = [list(row) for row in admin.execute(sql).fetchall()]
+    assert expected[-1][1] == 2
+    assert session.ask(sql)["rows"] == expected
+
+
 # What heeds a cancel between its rows, however long it takes in all.
 LEFT_TO_THE_DEADLINE = {
     "min over records": "SELECT min(ROW(g, h)::text) FROM generate_series(1, 30000) AS g, generate_series(1, 30000) AS h",

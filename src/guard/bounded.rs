@@ -28,7 +28,7 @@ pub(super) struct Bounds<'t> {
     /// By the address of the expression, the innermost first.
     places: HashMap<usize, Vec<Wrapper>>,
     /// Expressions that are sorted or grouped by, which must stay equal to their like: wherever one equal to them stands.
-    keys: Vec<(QueryNode<'t>, Vec<Wrapper>)>,
+    keys: Vec<(QueryNode<'t>, Wrapper)>,
 }
 
 impl<'t> Bounds<'t> {
@@ -36,10 +36,12 @@ impl<'t> Bounds<'t> {
         self.places.is_empty() && self.keys.is_empty()
     }
 
-    /// The bounds to be put around an expression, the innermost first.
-    pub(super) fn of(&self, node: QueryNode<'t>) -> &[Wrapper] {
-        let key = || self.keys.iter().find(|(key, _)| key.equals(node)).map(|(_, wrappers)| wrappers);
-        self.places.get(&node.address()).or_else(key).map_or(&[], Vec::as_slice)
+    /// The bounds to be put around an expression, the innermost first. That of a key comes before those of the place where it
+    /// stands: PostgreSQL must find the grouped expression in there, or ROLLUP would leave its value where NULL belongs.
+    pub(super) fn of(&self, node: QueryNode<'t>) -> impl Iterator<Item = Wrapper> {
+        let key = self.keys.iter().find(|(key, _)| key.equals(node)).map(|(_, wrapper)| *wrapper);
+        let places = self.places.get(&node.address()).map_or(&[][..], Vec::as_slice);
+        key.into_iter().chain(places.iter().copied())
     }
 
     /// Puts one more around an expression, or another limit in the place of one that is there.
@@ -135,7 +137,7 @@ impl<'t> Walk<'t> {
             let size = self.sizes.of(key, &self.scopes);
             if size > Cost::Compare.free() {
                 let wrapper = Wrapper { function: self.functions.bounded, most: Some(Cost::Compare.most(0, false)) };
-                self.bounds.keys.push((key, vec![wrapper]));
+                self.bounds.keys.push((key, wrapper));
             }
         }
     }

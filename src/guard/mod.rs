@@ -85,7 +85,7 @@ fn wrapped<'c>(analysed: Analysed<'c>, plane: &Plane) -> StageResult<Analysed<'c
     }
     let wrappers = |node| {
         let leak = if has_leaks { leaks::of(node, plane) } else { None };
-        leak.into_iter().chain(bounds.of(node).iter().copied()).collect()
+        leak.into_iter().chain(bounds.of(node)).collect()
     };
     let wrapped = query.wrapped(&wrappers).ok_or_else(|| Refusal::proof("the analysed tree could not be copied"))?;
     Ok(analysed.with_query(wrapped))
