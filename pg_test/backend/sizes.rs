@@ -122,4 +122,25 @@ mod tests {
         // The control: what is taken for small is not measured, so that the assertion above says something.
         assert!(!is_measured(&world, "t", 100) && !is_measured(&world, "n::text", 100));
     }
+    /// A call around a column would keep it from its index.
+    #[pg_test]
+    fn a_column_is_left_alone_where_nothing_large_is_made() {
+        let world = World::new();
+        for condition in [
+            "status LIKE 'op%'",
+            "status SIMILAR TO 'op%'",
+            "status SIMILAR TO 'op|cl' ESCAPE '!'",
+            "status ~ '^op'",
+            "status ~* 'op|cl'",
+            "position('op' IN status) = 1",
+            "status IN ('open', 'closed')",
+            "status || 'x' = 'openx'",
+        ] {
+            let plan = explanation(&world, &format!("SELECT order_id FROM orders WHERE {condition}"));
+            assert!(!plan.contains("bounded("), "{condition}: {plan}");
+        }
+        // The control: where a pattern is made of rows, the text is measured.
+        let plan = explanation(&world, "SELECT order_id FROM orders WHERE status ~ (status || 'x')");
+        assert!(plan.contains("bounded(status"), "{plan}");
+    }
 }

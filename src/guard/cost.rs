@@ -3,15 +3,14 @@
 //! The limits are sizes in bytes at which a call takes well under half a second of processor time; pg_test/interrupts
 //! measures them. What is on no list grows as its arguments do.
 
+use crate::pgx::checked::LONGEST_PATTERN;
+
 /// Up to this many bytes a value is too short for its size to matter.
 pub(super) const TINY: u64 = 256;
 
 /// What is searched may be longer than what is searched for.
 pub(super) const SUBJECT: i32 = 64 * 1_024;
 const SOUGHT: i32 = 2 * 1_024;
-
-/// Regular expressions and paths of JSON.
-const NEEDLE: i32 = 4 * 1_024;
 
 /// Arguments that are multiplied with one another, or with themselves.
 pub(super) const FACTOR: i32 = 32 * 1_024;
@@ -74,7 +73,8 @@ impl Cost {
             Cost::Number => NUMBER,
             Cost::Logarithm => LOGARITHM,
             Cost::Search if index == 0 => SUBJECT,
-            Cost::Pattern => NEEDLE,
+            // Regular expressions and paths of JSON.
+            Cost::Pattern => LONGEST_PATTERN,
             Cost::Search if !is_list => SOUGHT,
             Cost::Search | Cost::Product | Cost::Square => FACTOR,
             Cost::Shapes => SHAPE,

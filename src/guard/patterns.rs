@@ -7,6 +7,7 @@ use super::cost::{COMPARED, Cost, FACTOR, SUBJECT, TINY};
 use crate::error::StageResult;
 use crate::pgx::checked::{check_pattern, looks_around};
 use crate::pgx::query::QueryNode;
+use crate::pgx::values;
 
 /// How often a pattern that the statement spells out may look around.
 const LOOKS: usize = 4;
@@ -24,13 +25,29 @@ pub(super) struct Demand {
     pub is_unseen: bool,
 }
 
+/// The text of a pattern that the statement spells out; of SIMILAR TO the one that is turned into a regular expression, in which
+/// each letter may become two and nothing looks around.
+fn spelled_out(pattern: QueryNode<'_>) -> Option<String> {
+    let turned = || {
+        let operation = pattern.operations().into_iter().next()?;
+        let is_turned = SIMILAR.contains(&values::function_name(operation.function).as_str());
+        let parts: Option<Vec<String>> =
+            operation.arguments.iter().filter(|_| is_turned).map(|part| part.constant_as_text()).collect();
+        parts.and_then(|parts| parts.into_iter().next()).map(|text| text.repeat(2))
+    };
+    pattern.constant_as_text().or_else(turned)
+}
+
+/// Functions that turn a pattern of SIMILAR TO into a regular expression.
+const SIMILAR: [&str; 2] = ["similar_to_escape", "similar_escape"];
+
 /// Reads the pattern. `is_list`: it is an array of patterns.
 ///
 /// # Errors
 /// 53400 for one that is too long or looks around too often.
 pub(super) fn demand(pattern: QueryNode<'_>, is_list: bool) -> StageResult<Demand> {
     let free = Cost::Pattern.free();
-    let Some(text) = pattern.constant_as_text() else {
+    let Some(text) = spelled_out(pattern) else {
         return Ok(Demand { most: if is_list { FACTOR } else { SUBJECT }, free, is_unseen: !pattern.is_null() });
     };
     check_pattern(&text, if is_list { 0 } else { LOOKS })?;

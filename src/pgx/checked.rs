@@ -13,7 +13,7 @@ version_1!(pg_finfo_zone_wrapper);
 version_1!(pg_finfo_dated_wrapper);
 
 /// Longest regular expression, in bytes.
-pub const LONGEST_PATTERN: usize = 4 * 1_024;
+pub const LONGEST_PATTERN: i32 = 4 * 1_024;
 
 /// How often a regular expression looks around: each time it may read the whole text again at each of its letters.
 pub fn looks_around(pattern: &str) -> usize {
@@ -25,13 +25,11 @@ pub fn looks_around(pattern: &str) -> usize {
 /// # Errors
 /// 53400.
 pub fn check_pattern(pattern: &str, most: usize) -> Result<(), Refusal> {
-    if pattern.len() > LONGEST_PATTERN {
-        return Err(Refusal::new(State::Limit, "a regular expression is too long"));
+    if i32::try_from(pattern.len()).is_ok_and(|length| length <= LONGEST_PATTERN) && looks_around(pattern) <= most {
+        return Ok(());
     }
-    if looks_around(pattern) > most {
-        return Err(Refusal::new(State::Limit, "a regular expression looks around too often"));
-    }
-    Ok(())
+    let said = if looks_around(pattern) > most { "looks around too often" } else { "is too long" };
+    Err(Refusal::new(State::Limit, format!("a regular expression {said}")))
 }
 
 /// What is wrong with a text that is to name a time zone.
