@@ -169,3 +169,16 @@ def test_sql_length_limit(wire):
         wide = "SELECT '" + "é" * 996 + "'"
         assert len(wide) < 2000 < len(wide.encode())
         session.ask_refused("54001", wide)
+
+
+def test_a_refused_call_leaves_no_room_for_the_next(wire):
+    """Memory that is freed goes back to the system: kept by the process it would come on top of the next call's own."""
+    sql = "SELECT cardinality(array_agg(g)) FROM generate_series(1, 4000000) AS g"
+    role = wire.role(splitplane__max_memory="16MB", splitplane__deadline="20s")
+    for _ in range(4):
+        with wire.session(user=role) as session:
+            assert session.value(COUNT_SALES) == SALES["brand-a"]
+            before = memory_kb(session.pid, "RssAnon")
+            for _ in range(6):
+                session.ask_refused(("53400", "57014"), sql)
+                assert memory_kb(session.pid, "RssAnon") - before < 6 * MEGABYTE

@@ -79,12 +79,12 @@ const FOR_THE_CALL: [(&CStr, &CStr); 6] = [
 ];
 
 fn guarded<T>(body: impl FnOnce() -> StageResult<T>) -> T {
-    session::begin_call();
+    let before = session::begin_call();
     let result = catch(|| {
         let _pinned = Pinned::all(&FOR_THE_CALL);
         body()
     });
-    session::end_call();
+    session::end_call(before);
     match result {
         Ok(Ok(value)) => value,
         Ok(Err(refusal)) => raise(refusal),

@@ -1,4 +1,4 @@
-//! Ends a session that has grown too much over its calls.
+//! What calls leave in a session's memory: free memory goes back to the system, and a session that has grown too much ends.
 //!
 //! Part of what a statement makes is kept until its session ends: PostgreSQL never frees the row types that it numbers, a time
 //! zone once read, or the room of its catalog caches. What cannot be freed call by call is freed here, by ending the
@@ -17,27 +17,32 @@ static FIRST: AtomicUsize = AtomicUsize::new(0);
 /// Whether the session is to end.
 static ENDS: AtomicBool = AtomicBool::new(false);
 
-/// Notes the memory that the session has before its first call.
-pub(super) fn begin_call() {
+/// Bytes that a call may leave without a look whether they are free.
+const LEFT: usize = 2 * 1_024 * 1_024;
+
+/// The memory that the session has before a call, in bytes.
+pub(super) fn begin_call() -> usize {
+    let before = private_memory();
     if FIRST.load(Ordering::Relaxed) == 0 {
-        FIRST.store(private_memory().max(1), Ordering::Relaxed);
+        FIRST.store(before.max(1), Ordering::Relaxed);
     }
+    before
 }
 
 /// Looks at what is left of a call, whether it was answered or not.
-pub(super) fn end_call() {
-    let Some(most) = settings::max_session_growth() else { return };
-    let grown = || private_memory().saturating_sub(FIRST.load(Ordering::Relaxed));
-    if grown() <= most || ENDS.load(Ordering::Relaxed) {
-        return;
+pub(super) fn end_call(before: usize) {
+    let most = settings::max_session_growth();
+    let first = FIRST.load(Ordering::Relaxed);
+    let grown_beyond = |memory: usize| most.filter(|most| memory.saturating_sub(first) > *most);
+    let mut after = private_memory();
+    if after.saturating_sub(before) > LEFT || grown_beyond(after).is_some() {
+        // What is free and kept would be room for the next call, beyond `splitplane.max_memory`, and is no growth.
+        // SAFETY: gives free memory of the heap back to the system.
+        unsafe { libc::malloc_trim(0) };
+        after = private_memory();
     }
-    // Memory that is freed already may not have gone back to the system.
-    // SAFETY: releases free memory at the top of the heap.
-    unsafe { libc::malloc_trim(0) };
-    let grown = grown();
-    if grown <= most {
-        return;
-    }
+    let Some(most) = grown_beyond(after).filter(|_| !ENDS.load(Ordering::Relaxed)) else { return };
+    let grown = after.saturating_sub(first);
     ENDS.store(true, Ordering::Relaxed);
     // SAFETY: a callback that lives as long as the library, registered once.
     #[allow(ffi_unwind_calls)]
