@@ -1,11 +1,12 @@
-"""How long a refusal takes tells nothing about what exists: each bucket is compared with its neighbours, call by call.
+"""How long a refusal takes tells nothing about what exists: each bucket is compared with the others of its family.
 
+What is promised: the medians of two refusals that must look the same are less than a tenth apart (some 25 us of 250 us).
 What is measured: the client's wall time of one `ask` over a unix socket, warm session, 300 calls of each bucket, interleaved so
-that the machine's moods hit all buckets alike. What is compared, pair by pair: medians, and the rank statistic, which is how
-often a call of one bucket was slower than a call of the other (0.5 when they are alike). Two buckets differ when their medians
-are more than 25 percent apart and the ranks agree (beyond 0.4 and 0.6), or when the ranks alone say so (beyond 0.2 and
-0.8); and when the same two do so in three attempts. That finds a look-up of a catalog or a file, not a cache line: a patient attacker
-with millions of calls on a quiet network may still find less. The control is a bucket with a little real work more.
+that the machine's moods hit all buckets alike. Two buckets differ when their medians are more than a tenth apart and the ranks
+agree (how often a call of one was slower than a call of the other: beyond 0.35 and 0.65), and when the same two do so in three
+attempts. Each attempt holds its first bucket twice; where these two differ, the attempt does not count and is made again.
+That finds a scan or a plan more, not a cache line: a patient attacker with millions of calls on a quiet network may still find
+less. The controls are buckets with a little real work more.
 """
 
 import itertools
@@ -21,6 +22,7 @@ from harness import replaced
 
 CALLS = 300
 ATTEMPTS = 3
+TWIN = "the first once more"
 ASK = "SELECT ask(%s::jsonb, sql => %s)"
 # Names of one length, so that only their existence differs.
 FAMILIES = {
@@ -84,23 +86,33 @@ def slower(one: list[float], other: list[float]) -> float:
 
 
 def differences(taken: dict[str, list[float]]) -> dict[tuple[str, str], str]:
-    """Pairs of buckets that a glance tells apart, and by what."""
+    """Pairs of buckets that are further apart than is promised, and by what."""
     found = {}
     for one, other in itertools.combinations(taken, 2):
         first, second = statistics.median(taken[one]), statistics.median(taken[other])
-        apart, often = abs(first - second) > 0.25 * min(first, second), slower(taken[one], taken[other])
-        if not 0.2 < often < 0.8 or (apart and not 0.4 < often < 0.6):
+        often = slower(taken[one], taken[other])
+        if abs(first - second) > 0.1 * min(first, second) and not 0.35 < often < 0.65:
             found[one, other] = f"{one} {1000 * first:.2f} ms, {other} {1000 * second:.2f} ms, slower {often:.2f}"
     return found
 
 
+def attempt(session, buckets: dict) -> dict[tuple[str, str], str]:
+    """The differences of one attempt that counts: one in which the first bucket does not differ from itself."""
+    twin = next(iter(buckets))
+    for _ in range(3 * ATTEMPTS):
+        found = differences(measured(session, {**buckets, TWIN: buckets[twin]}))
+        if (twin, TWIN) not in found:
+            return {pair: said for pair, said in found.items() if TWIN not in pair}
+    pytest.skip("this machine is too restless: one bucket differs from itself")
+
+
 def lasting(session, buckets: dict) -> list[str]:
     """What differs in every attempt: noise comes and goes, a real difference stays."""
-    found = differences(measured(session, buckets))
+    found = attempt(session, buckets)
     for _ in range(ATTEMPTS - 1):
         if not found:
             break
-        again = differences(measured(session, buckets))
+        again = attempt(session, buckets)
         found = {pair: said for pair, said in again.items() if pair in found}
     return list(found.values())
 
@@ -111,23 +123,24 @@ def test_refusals_of_one_kind_take_alike(session, family):
 
 
 def test_refusals_of_identity_take_alike(wire, session):
-    """Whether a key id, a tenant or a use is known: what a stranger without a key, and a signer for others, might learn."""
+    """Whether a key id exists, to one who has no key; and which tenants exist, to one whose key is for another.
+
+    The two are not compared with each other: who holds a key knows that it exists.
+    """
     sql = "SELECT 1"
     wire.import_key("AKNARROW", "a-secret-of-one-tenant-alone", ["brand-a"])
     narrow = ("AKNARROW", "a-secret-of-one-tenant-alone")
-    used = wire.sign(sql)
-    session.call(used, sql)
-    assert not lasting(
-        session,
-        {
-            "unknown key": lambda: (wire.sign(sql, key=("AKNOBODY", "a-secret-of-nobody-at-all")), sql),
-            "wrong secret": lambda: (wire.sign(sql, key=("AKWIRE", "a-secret-of-nobody-at-all")), sql),
-            "unknown tenant": lambda: (wire.sign(sql, "brand-x"), sql),
-            "another's tenant": lambda: (wire.sign(sql, "brand-b", key=narrow), sql),
-            "used": lambda: (used, sql),
-            "changed": lambda: (replaced(wire.sign(sql), x_splitplane_tenant="brand-b"), sql),
-        },
-    )
+    without_a_key = {
+        "unknown key": lambda: (wire.sign(sql, key=("AKNOBODY", "a-secret-of-nobody-at-all")), sql),
+        "wrong secret": lambda: (wire.sign(sql, key=("AKWIRE", "a-secret-of-nobody-at-all")), sql),
+        "changed": lambda: (replaced(wire.sign(sql), x_splitplane_tenant="brand-b"), sql),
+    }
+    with_a_key = {
+        "unknown tenant": lambda: (wire.sign(sql, "brand-x", key=narrow), sql),
+        "another's tenant": lambda: (wire.sign(sql, "brand-b", key=narrow), sql),
+    }
+    for family in (without_a_key, with_a_key):
+        assert not lasting(session, family)
 
 
 def test_the_control_little_work_more_is_noticed(session):
@@ -137,4 +150,4 @@ def test_the_control_little_work_more_is_noticed(session):
     answered = "SELECT count(*) FROM generate_series(1, 20000)"
     for other in (longer, answered):
         buckets = {name: lambda sql=sql: (session.wire.sign(sql), sql) for name, sql in (("plain", plain), ("other", other))}
-        assert any(differences(measured(session, buckets)) for _ in range(ATTEMPTS)), "the statistic is blind"
+        assert lasting(session, buckets), "the statistic is blind"
