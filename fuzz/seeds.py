@@ -112,7 +112,7 @@ def model() -> list[str]:
         found += [reader + letter + json.dumps(body) for reader, body in envelopes(fields, tool)]
     found += ["gx" + json.dumps({"action": action, "outputs": []}) for action in ("NONE", "GUARDRAIL_INTERVENED")]
     tests = ["bedrock/tests.rs", "bedrock/tests/replies.rs", "openai/tests.rs", "guardrail.rs", "strict.rs", "verdict.rs", "endpoint.rs"]
-    for text in (text for name in tests for text in literals(ROOT / "src/model" / name)):
+    for text in (text for name in tests for text in literals(ROOT / "src/llm" / name)):
         if text.startswith(("{", "[")):
             found += [reader + "v" + text for reader in "bBoOgeEj"]
         else:
@@ -127,7 +127,7 @@ def question() -> list[str]:
     asked = [QUESTION, "void rate"]
     asked += [rule["question"] for rule in json.loads((ROOT / "docs/questions.json").read_text(encoding="utf-8"))["rules"]]
     for name in ("screen/corpus.rs", "matching/tests.rs", "matching/folding.rs", "relevance/tests.rs", "prompts/tests.rs", "screen/tests.rs"):
-        asked += literals(ROOT / "src/model" / name)
+        asked += literals(ROOT / "src/llm" / name)
     return asked + [text.replace("\n", " ") + "\n" + entries for text in asked[:60]]
 
 

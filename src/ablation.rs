@@ -51,9 +51,9 @@ pub use switched::{init, is_off, problem};
 #[cfg(feature = "ablation")]
 mod switched {
     use super::Switch;
-    use crate::catalog::requirements::ServerProblem;
     use crate::error::{Refusal, State};
-    use crate::pgx::{catch, server};
+    use crate::pgx::{pg_try, server};
+    use crate::preflight::ServerProblem;
     use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
     use std::ffi::CString;
     use std::path::Path;
@@ -84,7 +84,7 @@ mod switched {
         let is_marked = Path::new(&server::data_directory()).join(MARKER).is_file();
         let is_offline = server::option(c"listen_addresses").is_some_and(|addresses| addresses.is_empty());
         if !is_marked || !is_offline {
-            catch::raise(Refusal::new(
+            pg_try::raise(Refusal::new(
                 State::Unsafe,
                 "this build of splitplane has switches that take its fences away: it loads in test clusters only",
             ));

@@ -3,7 +3,7 @@
 //! A stage returns `Result<_, Refusal>`; only `pgx::entry` turns a refusal into a PostgreSQL ERROR. The message
 //! crosses to the caller and holds constants or names that the caller wrote; `detail` goes to the server log only.
 
-use crate::model::ModelError;
+use crate::llm::ModelError;
 use std::fmt;
 
 /// The SQLSTATEs that a caller may see (reference: docs/reference.md). `Data` carries those of the caller's own rows.

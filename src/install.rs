@@ -1,9 +1,11 @@
 //! What happens when the library is loaded, and the SQL that CREATE EXTENSION runs.
 
 use crate::error::{Refusal, State};
-use crate::execute::FROM_SERVER;
-use crate::pgx::{catch, claims_slots, configured, definers, index_order, server};
-use crate::{settings, shared, tripwire};
+use crate::pgx::hooks::{configured, index_order, security_definer};
+use crate::pgx::shmem::claims_slots;
+use crate::pgx::{pg_try, server};
+use crate::run::FROM_SERVER;
+use crate::{ledger, settings, tripwire};
 use pgrx::prelude::*;
 
 #[allow(non_snake_case)]
@@ -11,7 +13,7 @@ use pgrx::prelude::*;
 pub extern "C-unwind" fn _PG_init() {
     if !server::note_load() {
         // Loaded late there is no shared memory, hence no replay ledger.
-        catch::raise(Refusal::new(
+        pg_try::raise(Refusal::new(
             State::Unsafe,
             "splitplane must be in shared_preload_libraries; add it and restart the server",
         ));
@@ -20,11 +22,11 @@ pub extern "C-unwind" fn _PG_init() {
     crate::ablation::init();
     // Before the settings, which close the prefix.
     tripwire::init();
-    definers::init();
+    security_definer::init();
     index_order::init();
     settings::init();
     configured::note(&FROM_SERVER);
-    shared::init();
+    ledger::init();
     claims_slots::init();
 }
 

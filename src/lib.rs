@@ -1,46 +1,42 @@
 //! splitplane: ask a shared multi-tenant PostgreSQL database, and never see another tenant's row.
 //!
-//! `identity`, `gate` and `model` build without a server; everything else is the server side.
+//! `identity`, `gate` and `llm` build without a server; everything else is the server side.
 #![deny(unsafe_code)]
 
 pub mod gate;
 pub mod identity;
-pub mod model;
+pub mod llm;
 
 #[cfg(feature = "server")]
 mod ablation;
 #[cfg(feature = "server")]
-mod admin;
-#[cfg(feature = "server")]
 mod api;
+#[cfg(feature = "server")]
+mod attach;
 #[cfg(feature = "server")]
 mod catalog;
 #[cfg(feature = "server")]
-mod document;
-#[cfg(feature = "server")]
 mod error;
-#[cfg(feature = "server")]
-mod execute;
-#[cfg(feature = "server")]
-mod guard;
 #[cfg(feature = "server")]
 mod install;
 #[cfg(feature = "server")]
-mod meaning;
+mod ledger;
 #[cfg(feature = "server")]
 mod pgx;
 #[cfg(feature = "server")]
-mod plane;
+mod preflight;
 #[cfg(feature = "server")]
-mod registration;
+mod prove;
 #[cfg(feature = "server")]
-mod selftest;
+mod question;
+#[cfg(feature = "server")]
+mod run;
 #[cfg(feature = "server")]
 mod settings;
 #[cfg(feature = "server")]
-mod shared;
-#[cfg(feature = "server")]
 mod tripwire;
+#[cfg(feature = "server")]
+mod trust;
 
 #[cfg(all(feature = "server", feature = "pg_test"))]
 #[path = "../pg_test/backend/mod.rs"]

@@ -6,9 +6,12 @@
 //! alike, for itself.
 
 use crate::error::{Refusal, SHUT_MESSAGE, StageResult, State};
-use crate::pgx::alarm::Raised;
-use crate::pgx::catch::{log, raise};
-use crate::pgx::{alarm, claims, server, watch};
+use crate::pgx::hooks::tripwire_scan;
+use crate::pgx::pg_try::{log, raise};
+use crate::pgx::section::claims;
+use crate::pgx::server;
+use crate::pgx::shmem::flag;
+use crate::pgx::shmem::flag::Raised;
 use pgrx::prelude::*;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -17,8 +20,8 @@ use std::path::{Path, PathBuf};
 
 /// Takes up its places; called once from `_PG_init` in the postmaster.
 pub fn init() {
-    alarm::init(was_shut);
-    watch::init(touched);
+    flag::init(was_shut);
+    tripwire_scan::init(touched);
 }
 
 /// Refuses (55000) while the plane is shut.
@@ -28,13 +31,13 @@ pub fn check() -> StageResult<()> {
 
 /// Whether the plane of this database is shut.
 pub fn is_shut() -> bool {
-    alarm::is_raised(server::database_oid())
+    flag::is_raised(server::database_oid())
 }
 
 /// A reserved row left the scan of a relation.
 fn touched(relation: pg_sys::Oid) -> Refusal {
     // First of all, and whatever becomes of the rest.
-    alarm::raise(server::database_oid());
+    flag::raise(server::database_oid());
     let place = format!("{} of database {}", server::relation_name(relation), server::database_name());
     let asker = claims::holder().unwrap_or_else(|| "a parallel worker".to_owned());
     log(&format!("TRIPWIRE: a statement of tenant {asker} read a reserved row in {place}; the plane is shut"));
@@ -96,7 +99,7 @@ fn reopen() -> bool {
                 .with_detail(error.to_string()),
         );
     }
-    let was_shut = alarm::lower(server::database_oid());
+    let was_shut = flag::lower(server::database_oid());
     if was_shut {
         log(&format!("TRIPWIRE: the plane of database {} was reopened", server::database_name()));
     }

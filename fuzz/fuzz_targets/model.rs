@@ -5,13 +5,13 @@
 
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
-use splitplane::model::bedrock::{self, Bedrock};
-use splitplane::model::endpoint::Endpoint;
-use splitplane::model::guardrail::Guardrail;
-use splitplane::model::openai::OpenAi;
-use splitplane::model::verdict::{self, Verdict};
-use splitplane::model::writing::{self, Writing};
-use splitplane::model::{Dialect, Form, Prompt, Shape, screen};
+use splitplane::llm::bedrock::{self, Bedrock};
+use splitplane::llm::endpoint::Endpoint;
+use splitplane::llm::guardrail::Guardrail;
+use splitplane::llm::openai::OpenAi;
+use splitplane::llm::verdict::{self, Verdict};
+use splitplane::llm::writing::{self, Writing};
+use splitplane::llm::{Dialect, Form, Prompt, Shape, screen};
 use splitplane_fuzz::{json, planted, watch};
 
 const QUESTION: &str =
@@ -118,7 +118,7 @@ fn error(dialect: &dyn Dialect, body: &[u8]) {
 /// What administrators write about models.
 fn names(text: &str) {
     let _ = bedrock::preferred_form(text);
-    let _ = splitplane::model::openai::preferred_form(text);
+    let _ = splitplane::llm::openai::preferred_form(text);
     let schema = Shape { name: "a", description: "b", schema: Value::Null };
     let prompt = Prompt { system: text.to_owned(), user: text.to_owned(), shape: schema, max_tokens: 0 };
     let (id, version) = text.split_once('\n').unwrap_or((text, ""));

@@ -5,10 +5,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use splitplane::model::matching::{Catalogue, Known, normalise};
-use splitplane::model::prompts::{self, Knowledge, Metric, Turn};
-use splitplane::model::relevance::{self, Part};
-use splitplane::model::screen;
+use splitplane::llm::matching::{Catalogue, Known, normalise};
+use splitplane::llm::prompts::{self, Knowledge, Metric, Turn};
+use splitplane::llm::relevance::{self, Part};
+use splitplane::llm::screen;
 use splitplane_fuzz::{planted, watch};
 
 const NONCE: &str = "3f9c0a";

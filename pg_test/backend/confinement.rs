@@ -4,9 +4,9 @@
 mod tests {
     use crate::backend_tests::support::{LONG, World, assert_accepted, assert_refused, text, told};
     use crate::error::{Refusal, StageResult, State};
-    use crate::execute;
-    use crate::pgx::confine::{self, Confinement, ConfinementPlan};
+    use crate::pgx::section::confine::{self, Confinement, ConfinementPlan};
     use crate::pgx::server;
+    use crate::run;
     use pgrx::prelude::*;
     use std::ffi::CStr;
     use std::rc::Rc;
@@ -158,7 +158,7 @@ mod tests {
     fn leaves_no_trace_after_an_error() {
         let result = leaves_no_trace("error", |_| Ok(text("SELECT (1 / 0)::text")));
         let refusal = result.unwrap_err();
-        assert_eq!(crate::pgx::catch::sqlstate(refusal.state), PgSqlErrorCode::ERRCODE_DIVISION_BY_ZERO);
+        assert_eq!(crate::pgx::pg_try::sqlstate(refusal.state), PgSqlErrorCode::ERRCODE_DIVISION_BY_ZERO);
         assert_eq!(refusal.message, "division by zero");
     }
 
@@ -205,7 +205,7 @@ mod tests {
             pgrx::check_for_interrupts!();
             Ok(())
         });
-        let code = crate::pgx::catch::sqlstate(result.unwrap_err().state);
+        let code = crate::pgx::pg_try::sqlstate(result.unwrap_err().state);
         assert_eq!(code, PgSqlErrorCode::ERRCODE_QUERY_CANCELED);
     }
 
@@ -321,7 +321,7 @@ mod tests {
         let result = confine::confine(&plan(&world, LONG, 16 << 20), Rc::clone(&world.principal), |_| {
             Ok(text("SELECT length(repeat('x', 300000000))::text"))
         });
-        let code = crate::pgx::catch::sqlstate(result.unwrap_err().state);
+        let code = crate::pgx::pg_try::sqlstate(result.unwrap_err().state);
         assert!(
             matches!(
                 code,
@@ -339,7 +339,7 @@ mod tests {
         let (nested, kept) = assert_accepted(
             "outer",
             world.confined(|_| {
-                let nested = execute::confined(&world.plane, Rc::clone(&world.principal), LONG, |_| Ok(()));
+                let nested = run::confined(&world.plane, Rc::clone(&world.principal), LONG, |_| Ok(()));
                 Ok((nested, claims()))
             }),
         );
@@ -354,7 +354,7 @@ mod tests {
         let world = World::bare();
         let other = crate::backend_tests::support::principal("7", r#"{"stores": "9"}"#);
         for (principal, wanted) in [(&world.principal, "42"), (&other, "7"), (&world.principal, "42")] {
-            let seen = execute::confined(&world.plane, Rc::clone(principal), LONG, |_| Ok(claims()));
+            let seen = run::confined(&world.plane, Rc::clone(principal), LONG, |_| Ok(claims()));
             assert_eq!(assert_accepted("claims", seen).0.as_deref(), Some(wanted));
         }
     }
@@ -365,9 +365,8 @@ mod tests {
         let world = World::bare();
         let principal =
             crate::backend_tests::support::principal("42", r#"{"stores": [], "region": "eu", "flag": true}"#);
-        let read = |sql: &'static str| {
-            execute::confined(&world.plane, Rc::clone(&principal), LONG, |_| Ok(text(sql))).unwrap()
-        };
+        let read =
+            |sql: &'static str| run::confined(&world.plane, Rc::clone(&principal), LONG, |_| Ok(text(sql))).unwrap();
         assert_eq!(read("SELECT splitplane.claim('stores')"), None);
         assert_eq!(read("SELECT splitplane.claim_list('stores')::text").as_deref(), Some("{}"));
         assert_eq!(read("SELECT splitplane.claim_list('region')::text").as_deref(), Some("{eu}"));

@@ -4,7 +4,7 @@
 mod tests {
     use crate::backend_tests::support::{World, unproved_explanation, unproved_rows};
     use crate::error::StageResult;
-    use crate::pgx::catch::sqlstate_text;
+    use crate::pgx::pg_try::sqlstate_text;
     use crate::pgx::values::Parameters;
     use pgrx::prelude::*;
 

@@ -7,8 +7,8 @@ mod tests {
     };
     use crate::catalog::current_plane;
     use crate::error::{StageResult, State};
-    use crate::guard::prove_plan;
     use crate::pgx::values::Parameters;
+    use crate::prove::prove_plan;
     use pgrx::prelude::*;
 
     /// The tables without the policy that only proved statements are rid of.

@@ -2,9 +2,9 @@
 
 #[pgrx::pg_schema]
 mod tests {
+    use crate::attach::Fence;
     use crate::backend_tests::support::{Broken, World, assert_accepted, assert_refused};
     use crate::error::State;
-    use crate::plane::Fence;
     use pgrx::prelude::*;
 
     const UNPROVED: &str = "could not be proved";

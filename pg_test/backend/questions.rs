@@ -2,11 +2,12 @@
 
 #[pgrx::pg_schema]
 mod tests {
+    use crate::api::registration;
+    use crate::attach::Claims;
     use crate::backend_tests::support::{LONG, World, assert_accepted, assert_refused, gated, unproved_rows};
-    use crate::catalog::{description, questions};
     use crate::error::State;
-    use crate::plane::Claims;
-    use crate::{execute, registration};
+    use crate::question::{description, registered};
+    use crate::run;
     use pgrx::prelude::*;
     use std::rc::Rc;
 
@@ -19,7 +20,7 @@ mod tests {
              SELECT splitplane.define_metric('revenue', 'SELECT sum(total) FROM orders', 'All of it', ARRAY['sales'])",
         )
         .unwrap();
-        let known = questions::current().unwrap();
+        let known = registered::current().unwrap();
         assert_eq!(known.catalogue.exact("which").unwrap().name, "a");
         let query = known.catalogue.exact("HOW MANY").unwrap();
         assert_eq!((query.question.as_str(), query.sql.as_str()), ("How many?", "SELECT count(*) FROM orders"));
@@ -27,19 +28,19 @@ mod tests {
         let metric = &known.metrics[0];
         assert_eq!((metric.name.as_str(), metric.sql.as_str()), ("revenue", "SELECT sum(total) FROM orders"));
         assert_eq!((metric.description.as_str(), metric.synonyms.as_slice()), ("All of it", &["sales".to_owned()][..]));
-        assert!(Rc::ptr_eq(&known, &questions::current().unwrap()));
+        assert!(Rc::ptr_eq(&known, &registered::current().unwrap()));
 
         Spi::run("SELECT splitplane.unverify_query('b')").unwrap();
-        let left = questions::current().unwrap();
+        let left = registered::current().unwrap();
         assert!(left.catalogue.exact("How many?").is_none() && left.catalogue.exact("Which?").is_some());
         Spi::run("UPDATE splitplane.metrics SET description = 'by hand'").unwrap();
-        assert_eq!(questions::current().unwrap().metrics[0].description, "by hand");
+        assert_eq!(registered::current().unwrap().metrics[0].description, "by hand");
         Spi::run("TRUNCATE splitplane.metrics").unwrap();
-        assert!(questions::current().unwrap().metrics.is_empty());
+        assert!(registered::current().unwrap().metrics.is_empty());
         // What the plane is made of makes them be read again too.
-        let before = questions::current().unwrap();
+        let before = registered::current().unwrap();
         Spi::run("SELECT splitplane.unprotect('public.stores')").unwrap();
-        assert!(!Rc::ptr_eq(&before, &questions::current().unwrap()));
+        assert!(!Rc::ptr_eq(&before, &registered::current().unwrap()));
     }
 
     #[pg_test]
@@ -91,21 +92,21 @@ mod tests {
     #[pg_test]
     fn shows_no_row_without_claims() {
         let world = World::new();
-        let rows = execute::confined(&world.plane, None, LONG, |confinement| {
+        let rows = run::confined(&world.plane, None, LONG, |confinement| {
             let gated = gated("SELECT count(*) FROM orders");
-            let statement = execute::prove(confinement, &gated, &world.plane, Claims::Unknown, None, |_| {})?;
+            let statement = run::prove(confinement, &gated, &world.plane, Claims::Unknown, None, |_| {})?;
             assert_eq!(
                 statement.parameters.shown(crate::pgx::values::type_name),
                 [("integer".to_owned(), "NULL".to_owned()), ("integer[]".to_owned(), "NULL".to_owned())]
             );
             let planned = statement.plan(&world.plane)?;
-            let mut sink = crate::pgx::run::Sink::json(crate::pgx::run::Caps { rows: 10, bytes: 1_000 });
-            execute::run(planned, &mut sink)?;
+            let mut sink = crate::pgx::plan::Sink::json(crate::pgx::plan::Caps { rows: 10, bytes: 1_000 });
+            run::run(planned, &mut sink)?;
             Ok(sink.into_json()?.text)
         });
         assert_eq!(rows.unwrap(), "[[0]]");
         // Unfenced, with the policies alone.
-        let unfenced = execute::confined(&world.plane, None, LONG, |confinement| {
+        let unfenced = run::confined(&world.plane, None, LONG, |confinement| {
             unproved_rows(confinement, "SELECT count(*) FROM public.orders", &crate::pgx::values::Parameters::default())
         });
         assert_eq!(unfenced.unwrap(), serde_json::json!([[0]]));
@@ -115,8 +116,8 @@ mod tests {
     #[pg_test]
     fn cannot_be_nested() {
         let world = World::new();
-        let nested = execute::confined(&world.plane, None, LONG, |_| {
-            Ok(world.confined(|_| Ok(())).is_err() && execute::confined(&world.plane, None, LONG, |_| Ok(())).is_err())
+        let nested = run::confined(&world.plane, None, LONG, |_| {
+            Ok(world.confined(|_| Ok(())).is_err() && run::confined(&world.plane, None, LONG, |_| Ok(())).is_err())
         });
         assert!(nested.unwrap());
         assert_accepted("after it", world.confined(|_| Ok(())));

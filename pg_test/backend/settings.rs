@@ -1,15 +1,16 @@
-//! Every setting of the server is classed in src/execute/settings.tsv, and what that table says is what the section does.
+//! Every setting of the server is classed in src/run/settings.tsv, and what that table says is what the section does.
 
 #[pgrx::pg_schema]
 mod tests {
     use crate::backend_tests::support::{World, assert_accepted};
-    use crate::execute::{FIXED, FROM_SERVER};
-    use crate::pgx::{configured, server};
+    use crate::pgx::hooks::configured;
+    use crate::pgx::server;
+    use crate::run::{FIXED, FROM_SERVER};
     use pgrx::prelude::*;
     use std::collections::BTreeMap;
     use std::ffi::CStr;
 
-    const TABLE: &str = include_str!("../../src/execute/settings.tsv");
+    const TABLE: &str = include_str!("../../src/run/settings.tsv");
 
     /// Pinned by other means than the two lists: the splitplane settings of the same purpose, and the transaction's own flag.
     const PINNED_OTHERWISE: [&str; 3] = ["TimeZone", "temp_file_limit", "transaction_read_only"];

@@ -1,18 +1,18 @@
 //! What the suites share: two tenants' tables in the plane, a verified principal, and the stages one by one.
 
+use crate::attach::{self, Attached, Claims, Fence};
 use crate::catalog::current_plane;
 use crate::catalog::plane::Plane;
 use crate::error::{Refusal, StageResult, State};
-use crate::execute;
 use crate::gate::{self, Gated, Limits};
-use crate::guard::{self, ProofFacts};
 use crate::identity::{Key, Policy, Principal, PrincipalRow, SignedContext, SigningRequest, VerifiedIdentity, sign};
-use crate::pgx::confine::Confinement;
 use crate::pgx::parse::{self, Grafted};
-use crate::pgx::run::{self, Caps, Sink};
+use crate::pgx::plan::{self as pgx_plan, Caps, Sink};
+use crate::pgx::section::confine::Confinement;
 use crate::pgx::server;
 use crate::pgx::values::Parameters;
-use crate::plane::{self, Attached, Claims, Fence};
+use crate::prove::{self, ProofFacts};
+use crate::run;
 use pgrx::prelude::*;
 use std::rc::Rc;
 use zeroize::Zeroizing;
@@ -58,21 +58,20 @@ impl World {
     }
 
     pub fn confined<T>(&self, body: impl for<'c> FnOnce(&'c Confinement<'c>) -> StageResult<T>) -> StageResult<T> {
-        execute::confined(&self.plane, Rc::clone(&self.principal), LONG, body)
+        run::confined(&self.plane, Rc::clone(&self.principal), LONG, body)
     }
 
     pub fn attach<'c>(&self, confinement: &'c Confinement<'c>, sql: &str) -> StageResult<Attached<'c>> {
-        plane::attach(confinement, &gated(sql), &self.plane, Claims::Of(&self.principal))
+        attach::attach(confinement, &gated(sql), &self.plane, Claims::Of(&self.principal))
     }
 
     /// Every stage as `ask` calls them; the rows as JSON.
     pub fn rows(&self, sql: &str) -> StageResult<serde_json::Value> {
         self.confined(|confinement| {
             let claims = Claims::Of(&self.principal);
-            let planned =
-                execute::prove(confinement, &gated(sql), &self.plane, claims, None, |_| {})?.plan(&self.plane)?;
+            let planned = run::prove(confinement, &gated(sql), &self.plane, claims, None, |_| {})?.plan(&self.plane)?;
             let mut sink = Sink::json(CAPS);
-            execute::run(planned, &mut sink)?;
+            run::run(planned, &mut sink)?;
             Ok(serde_json::from_str(&sink.into_json()?.text).unwrap())
         })
     }
@@ -92,7 +91,7 @@ impl World {
                 Some(hostile) => parse::parse_one(confinement, hostile)?,
                 None => {
                     let tree = parse::parse_one(confinement, sql)?;
-                    plane::refuse_by_name(&self.plane, tree)?;
+                    attach::refuse_by_name(&self.plane, tree)?;
                     tree
                 }
             };
@@ -104,7 +103,7 @@ impl World {
             if let Some(statement) = broken.before_rewriting {
                 statement();
             }
-            Ok(guard::prove(analysed, attached.fences, &self.plane)?.facts().clone())
+            Ok(prove::prove(analysed, attached.fences, &self.plane)?.facts().clone())
         })
     }
 
@@ -117,7 +116,7 @@ impl World {
 /// Which part of our own code is replaced.
 #[derive(Default)]
 pub struct Broken<'b> {
-    /// Another skeleton than `plane::skeleton` writes.
+    /// Another skeleton than `attach::skeleton` writes.
     pub skeleton: Option<&'b dyn Fn(&str) -> String>,
     /// A tree that goes past the raw walk.
     pub unwalked: Option<&'b str>,
@@ -155,7 +154,7 @@ pub fn unproved_rows<'c>(
 pub fn explanation(world: &World, sql: &str) -> String {
     let plan = world.confined(|confinement| {
         let claims = Claims::Of(&world.principal);
-        let statement = execute::prove(confinement, &gated(sql), &world.plane, claims, None, |_| {})?;
+        let statement = run::prove(confinement, &gated(sql), &world.plane, claims, None, |_| {})?;
         Ok(statement.plan(&world.plane)?.explain())
     });
     assert_accepted(sql, plan)
@@ -174,7 +173,7 @@ pub fn unproved_plan<'c>(
     confinement: &'c Confinement<'c>,
     sql: &str,
     parameters: &Parameters,
-) -> StageResult<run::Planned<'c>> {
+) -> StageResult<pgx_plan::Planned<'c>> {
     if server::option(IN_A_WORKER).is_some() {
         // After the section has pinned it.
         let name = if cfg!(feature = "pg15") { "force_parallel_mode" } else { "debug_parallel_query" };
@@ -182,7 +181,7 @@ pub fn unproved_plan<'c>(
     }
     let tree = parse::parse_one(confinement, sql)?;
     let grafted = parse::graft(confinement, "SELECT * FROM (SELECT 1) AS answer", tree, "")?;
-    run::plan(parse::analyse(grafted, parameters)?.rewrite()?, parameters)
+    pgx_plan::plan(parse::analyse(grafted, parameters)?.rewrite()?, parameters)
 }
 
 const SECRET: &str = "backend/tests+secret";

@@ -2,16 +2,16 @@
 
 #[pgrx::pg_schema]
 mod tests {
+    use crate::attach;
     use crate::backend_tests::support::{World, assert_accepted, assert_refused, text};
     use crate::error::{StageResult, State};
     use crate::pgx::parse;
-    use crate::plane;
     use pgrx::prelude::*;
 
     /// What the walk found, as `name` or `schema.name`: references as written, fences needed.
     fn named(world: &World, sql: &str) -> StageResult<(Vec<String>, Vec<String>)> {
         world.confined(|confinement| {
-            let named = plane::walk_tree(&world.plane, parse::parse_one(confinement, sql)?)?;
+            let named = attach::walk_tree(&world.plane, parse::parse_one(confinement, sql)?)?;
             let references = named.references.iter().map(|reference| match &reference.schema {
                 Some(schema) => format!("{schema}.{}", reference.name),
                 None => reference.name.clone(),
@@ -21,7 +21,7 @@ mod tests {
     }
 
     fn walk(world: &World, sql: &str) -> StageResult<()> {
-        world.confined(|confinement| plane::refuse_by_name(&world.plane, parse::parse_one(confinement, sql)?))
+        world.confined(|confinement| attach::refuse_by_name(&world.plane, parse::parse_one(confinement, sql)?))
     }
 
     /// (SQL, the fences that it needs). A qualified name's fence has a name that no WITH can shadow.
@@ -292,7 +292,7 @@ mod tests {
         assert_refused("two", walk(&world, "SELECT 1; SELECT 2"), State::NotAdmitted, "more than one statement");
         assert_refused("a zero byte", walk(&world, "SELECT 1\0; SELECT 2"), State::Argument, "zero byte");
         let syntax = walk(&world, "SELECT FROM WHERE").unwrap_err();
-        assert_eq!(crate::pgx::catch::sqlstate(syntax.state), PgSqlErrorCode::ERRCODE_SYNTAX_ERROR);
+        assert_eq!(crate::pgx::pg_try::sqlstate(syntax.state), PgSqlErrorCode::ERRCODE_SYNTAX_ERROR);
         assert_accepted("one", walk(&world, "SELECT 1;;"));
     }
 
@@ -362,7 +362,7 @@ mod tests {
             "SELECT b, status FROM orders AS o (a, b) GROUP BY b",
         ] {
             let refusal = world.rows(sql).err().unwrap_or_else(|| panic!("accepted: {sql}"));
-            let code = crate::pgx::catch::sqlstate(refusal.state);
+            let code = crate::pgx::pg_try::sqlstate(refusal.state);
             assert_eq!(code, PgSqlErrorCode::ERRCODE_GROUPING_ERROR, "{sql}: {}", refusal.message);
         }
     }

@@ -3,7 +3,7 @@
 use super::load::oid;
 use super::plane::Builtins;
 use crate::error::StageResult;
-use crate::pgx::lookup::Lookup;
+use crate::pgx::spi::read::Lookup;
 use std::cell::RefCell;
 use std::rc::Rc;
 

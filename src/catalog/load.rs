@@ -6,8 +6,8 @@ use super::plane::{AllowedFunction, Plane, PlaneColumn, PlaneRelation, PolicyFun
 use super::{types, version};
 use crate::ablation::{self, Switch};
 use crate::error::{Refusal, StageResult, State};
-use crate::pgx::invalidation;
-use crate::pgx::lookup::Lookup;
+use crate::pgx::hooks::invalidation;
+use crate::pgx::spi::read::Lookup;
 use crate::pgx::{server, values};
 use pgrx::pg_sys::Oid;
 use std::cell::RefCell;
@@ -210,7 +210,7 @@ fn policy() -> StageResult<PolicyFunctions> {
     })
 }
 
-pub(super) fn unreadable() -> Refusal {
+pub(crate) fn unreadable() -> Refusal {
     Refusal::new(State::Internal, "internal error; the server log has the details")
         .with_detail("the plane's configuration could not be read")
 }
@@ -219,11 +219,11 @@ fn tripwires() -> StageResult<String> {
     Ok(first_text(&TRIPWIRES.with(|lookup| lookup.rows(&[]))?).unwrap_or_default())
 }
 
-pub(super) fn first_text(rows: &[Vec<Option<String>>]) -> Option<String> {
+pub(crate) fn first_text(rows: &[Vec<Option<String>>]) -> Option<String> {
     rows.first().and_then(|row| row.first().cloned()).flatten()
 }
 
-pub(super) fn text(value: &Option<String>) -> StageResult<String> {
+pub(crate) fn text(value: &Option<String>) -> StageResult<String> {
     value.clone().ok_or_else(unreadable)
 }
 
@@ -235,7 +235,7 @@ fn flag(value: &Option<String>) -> StageResult<bool> {
     }
 }
 
-pub(super) fn oid(value: Option<&Option<String>>) -> StageResult<Oid> {
+pub(crate) fn oid(value: Option<&Option<String>>) -> StageResult<Oid> {
     let text = value.and_then(Option::as_deref).ok_or_else(unreadable)?;
     text.parse::<u32>().map(Oid::from).map_err(|_| unreadable())
 }

@@ -2,15 +2,11 @@
 //! (cached, with invalidation), and the file that seals the signing secrets.
 
 mod allowlist;
-// Read by the answers to questions in words alone.
-pub mod description;
 pub mod key_file;
-mod load;
+pub(crate) mod load;
 pub mod plane;
-pub mod questions;
-pub mod register;
-pub mod requirements;
+pub mod principals;
 mod types;
-mod version;
+pub(crate) mod version;
 
 pub use load::current as current_plane;

@@ -4,7 +4,7 @@
 
 use super::load::{oid, text, unreadable};
 use crate::error::{Refusal, StageResult};
-use crate::pgx::lookup::Lookup;
+use crate::pgx::spi::read::Lookup;
 use crate::pgx::{parse, values};
 use pgrx::pg_sys::Oid;
 use std::collections::HashMap;

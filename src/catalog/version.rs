@@ -5,7 +5,7 @@
 
 use super::load::first_text;
 use crate::error::StageResult;
-use crate::pgx::lookup::Lookup;
+use crate::pgx::spi::read::Lookup;
 
 /// The version of this library.
 const LIBRARY: &str = env!("CARGO_PKG_VERSION");

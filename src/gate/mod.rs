@@ -16,17 +16,17 @@
 //!
 //! Honest PostgreSQL that sqlparser 0.63 does not read is listed with the tests, in `tests::unreadable`.
 
+mod dialect;
 mod error;
 mod expressions;
+mod from_clause;
 mod keywords;
 mod lexer;
 mod limits;
 mod literals;
 mod names;
 mod parse;
-mod respell;
-mod sources;
-mod tokens;
+mod to_sqlparser;
 mod types;
 mod walk;
 
@@ -79,7 +79,7 @@ pub fn admit(sql: &str, limits: &Limits) -> GateResult<Gated> {
 
 fn read(sql: &str, limits: &Limits, recursion: usize) -> GateResult<Gated> {
     let lexemes = lexer::lex(sql, limits)?;
-    let statement = tokens::one_statement(sql, &lexemes)?;
+    let statement = to_sqlparser::one_statement(sql, &lexemes)?;
     limits::measure(sql, statement, limits)?;
     let query = parse::parse(sql, statement, recursion)?;
     let relations = walk::relations(&query)?;

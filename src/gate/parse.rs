@@ -7,7 +7,7 @@ use sqlparser::tokenizer::Token;
 
 use super::error::{GateError, GateResult, near};
 use super::lexer::{Lexeme, LexemeKind};
-use super::tokens;
+use super::to_sqlparser;
 
 /// How deep sqlparser may recurse. One level of parentheses costs one to three, a level of recursion up to 28 kB of
 /// stack optimised and 120 kB unoptimised: 1.5 MB, or 6 MB of PostgreSQL's 8 in a debug build.
@@ -18,7 +18,7 @@ pub(super) fn parse(sql: &str, statement: &[Lexeme], recursion: usize) -> GateRe
     let dialect = PostgreSqlDialect {};
     let mut parser = Parser::new(&dialect)
         .with_recursion_limit(recursion)
-        .with_tokens_with_locations(tokens::for_parser(sql, statement));
+        .with_tokens_with_locations(to_sqlparser::for_parser(sql, statement));
     let query = match parser.parse_query() {
         Ok(query) => query,
         Err(ParserError::RecursionLimitExceeded) => {

@@ -14,8 +14,8 @@ use sqlparser::ast::{
 };
 
 use super::error::{GateError, GateResult};
+use super::from_clause::table_alias;
 use super::names::{self, RelationReference};
-use super::sources::table_alias;
 
 /// What is still to be done, last in first out.
 pub(super) enum Task<'a> {

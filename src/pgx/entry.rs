@@ -3,12 +3,12 @@
 //! Arguments are measured before they are unpacked, and whatever goes wrong below (refusal, PostgreSQL ERROR, panic)
 //! leaves through `raise`, so that no DETAIL, HINT, CONTEXT or backtrace crosses to the caller.
 
-use super::catch::{catch, raise};
-use super::confine::from_server;
-use super::pin::Pinned;
-use super::run::TupleRows;
-use super::session;
-use super::version_1::version_1;
+use super::functions::version_1::version_1;
+use super::pg_try::{catch, raise};
+use super::plan::TupleRows;
+use super::section::confine::from_server;
+use super::section::pin::Pinned;
+use super::section::session_growth;
 use crate::api::{self, Request};
 use crate::error::{Refusal, StageResult, State};
 use crate::settings;
@@ -79,12 +79,12 @@ const FOR_THE_CALL: [(&CStr, &CStr); 6] = [
 ];
 
 fn guarded<T>(body: impl FnOnce() -> StageResult<T>) -> T {
-    let before = session::begin_call();
+    let before = session_growth::begin_call();
     let result = catch(|| {
         let _pinned = Pinned::all(&FOR_THE_CALL);
         body()
     });
-    session::end_call(before);
+    session_growth::end_call(before);
     match result {
         Ok(Ok(value)) => value,
         Ok(Err(refusal)) => raise(refusal),
@@ -114,8 +114,8 @@ unsafe extern "C-unwind" fn jsonb_input(call: pg_sys::FunctionCallInfo) -> pg_sy
 }
 
 unsafe fn request(call: pg_sys::FunctionCallInfo) -> StageResult<Request> {
-    super::confine::init_backend();
-    super::allocator::hold_reserve()?;
+    super::section::confine::init_backend();
+    super::section::allocator::hold_reserve()?;
     // SAFETY: the three arguments of the declaration.
     let arguments = unsafe { (*call).args.as_slice(3) };
     let [context, question, sql] = arguments else {

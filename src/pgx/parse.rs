@@ -1,8 +1,8 @@
 //! Parsing, analysing and rewriting with PostgreSQL's own code, inside the confined section.
 
-use super::confine::Confinement;
 use super::query::QueryView;
 use super::raw::{self, RawNode};
+use super::section::confine::Confinement;
 use super::values::Parameters;
 use crate::error::{Refusal, StageResult, State};
 use pgrx::{PgList, pg_sys};

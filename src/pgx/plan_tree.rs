@@ -1,8 +1,8 @@
 //! A plan of PostgreSQL's planner as safe, typed views, for the last look before it runs.
 
 use super::interrupts;
+use super::plan::Planned;
 use super::query::{QueryNode, ScopeCall, nodes, scope_call, text};
-use super::run::Planned;
 use crate::error::StageResult;
 use pgrx::pg_sys;
 use std::marker::PhantomData;

@@ -2,7 +2,8 @@
 //!
 //! All of them can be changed by a superuser only, so that an application role cannot widen its own limits.
 
-use crate::pgx::{ceiling, server};
+use crate::pgx::section::address_space_limit;
+use crate::pgx::server;
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
 use std::ffi::CString;
 
@@ -151,7 +152,7 @@ pub fn init() {
         GucFlags::SUPERUSER_ONLY,
     );
     model::define();
-    ceiling::define_worker_setting();
+    address_space_limit::define_worker_setting();
     // A misspelt setting is an error, not a placeholder that anybody may make.
     server::reserve_prefix(c"splitplane");
 }

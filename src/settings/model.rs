@@ -1,7 +1,7 @@
 //! The settings of layer 2 and generation (`splitplane.provider` and what belongs to it).
 
 use super::{text, unsigned};
-use crate::model::{ModelSettings, Provider, StructuredOutput};
+use crate::llm::{ModelSettings, Provider, StructuredOutput};
 use pgrx::PostgresGucEnum;
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
 use std::ffi::{CStr, CString};

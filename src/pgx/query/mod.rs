@@ -10,17 +10,20 @@ use std::ffi::{CStr, c_char, c_void};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
+pub mod column_lineage;
 mod evaluation;
 mod fence;
+pub mod operation;
 mod size;
 mod view;
+mod wrap;
 
-pub use super::wrap::Wrapper;
 pub use evaluation::Evaluation;
 pub(in crate::pgx) use fence::scope_call;
 pub use fence::{BaseScan, ScanCondition, ScopeCall};
 pub use size::ValueForm;
 pub use view::QueryView;
+pub use wrap::Wrapper;
 
 /// One node of an analysed tree.
 #[derive(Clone, Copy)]

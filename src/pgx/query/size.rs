@@ -1,8 +1,9 @@
 //! What the size of an expression's value follows from.
 
+use super::column_lineage::ColumnReference;
 use super::{QueryNode, QueryView, nodes};
-use crate::pgx::origin::ColumnReference;
-use crate::pgx::{extent, values};
+use crate::pgx::functions::extent;
+use crate::pgx::values;
 use pgrx::pg_sys;
 
 /// The form of an expression, as far as the size of its value goes.

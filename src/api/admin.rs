@@ -1,0 +1,135 @@
+//! The parts of administration that SQL cannot do: secrets, sealing, signing, invalidation, facts about the server.
+
+use crate::catalog::{self, key_file, principals};
+use crate::error::{Refusal, StageResult, State};
+use crate::identity::{self, SigningRequest, seal};
+use crate::pgx::hooks::{configured, invalidation};
+use crate::pgx::pg_try::raise;
+use crate::pgx::server;
+use crate::preflight;
+use crate::question;
+use crate::settings;
+use pgrx::prelude::*;
+
+fn or_raise<T>(result: StageResult<T>) -> T {
+    result.unwrap_or_else(|refusal| raise(refusal))
+}
+
+/// A fresh signing secret: 40 characters of 240 random bits.
+#[pg_extern(sql = false)]
+fn _new_secret() -> String {
+    or_raise(
+        key_file::random::<30>().map(hex::encode).map_err(|error| {
+            Refusal::new(State::Internal, "no random bytes could be had").with_detail(error.to_string())
+        }),
+    )
+}
+
+/// Seals a secret under the key file, which is made on first use.
+#[pg_extern(sql = false)]
+fn _seal(key_id: &str, secret: &str) -> Vec<u8> {
+    or_raise(key_file::read_or_make().and_then(|master| {
+        let nonce = key_file::random::<24>().map_err(|error| {
+            Refusal::new(State::Internal, "no random bytes could be had").with_detail(error.to_string())
+        })?;
+        Ok(seal::seal(&master, nonce, key_id, secret))
+    }))
+}
+
+/// Makes every backend read the plane again once this transaction commits.
+#[pg_extern(sql = false)]
+fn _config_changed() {
+    let relation = Spi::get_one::<pg_sys::Oid>("SELECT 'splitplane.relations'::pg_catalog.regclass::pg_catalog.oid");
+    if let Ok(Some(relation)) = relation {
+        invalidation::invalidate_everywhere(relation);
+    } else {
+        or_raise::<()>(Err(Refusal::new(State::Internal, "the extension's own tables cannot be found")));
+    }
+}
+
+/// What is wrong with the server, for `doctor()`.
+#[pg_extern(sql = false)]
+#[allow(clippy::type_complexity)]
+fn _server_problems()
+-> TableIterator<'static, (name!(severity, String), name!(object, String), name!(finding, String), name!(fix, String))>
+{
+    TableIterator::new(preflight::problems().into_iter().map(|problem| {
+        (problem.severity.to_owned(), problem.object.to_owned(), problem.finding, problem.fix.to_owned())
+    }))
+}
+
+/// The value of a setting that the confined section takes from the server; NULL for any other.
+#[pg_extern(sql = false)]
+fn _configured(name: &str) -> Option<String> {
+    let plane = or_raise(catalog::current_plane());
+    let values = configured::values(&plane.database_settings);
+    values
+        .into_iter()
+        .find(|(known, _)| known.to_bytes() == name.as_bytes())
+        .map(|(_, value)| value.to_string_lossy().into_owned())
+}
+
+/// A signed context, for psql, demonstrations and tests.
+#[pg_extern(sql = false)]
+fn _sign(
+    key_id: Option<&str>,
+    tenant: Option<&str>,
+    business: Option<&str>,
+    subject: Option<&str>,
+    payload: Option<&str>,
+    conversation: Option<&str>,
+) -> pgrx::JsonB {
+    let missing = |name: &str| Refusal::new(State::Argument, format!("{name} is NULL"));
+    let signed = || -> StageResult<serde_json::Value> {
+        let key_id = key_id.ok_or_else(|| missing("key_id"))?;
+        let key = principals::key(key_id)?.ok_or_else(|| Refusal::new(State::Argument, "no such key"))?;
+        let nonce = uuid::Uuid::new_v4().simple().to_string();
+        let audience = settings::audience(&server::database_name());
+        let request = SigningRequest {
+            key_id,
+            secret: &key.secret,
+            audience: &audience,
+            region: "us-east-1",
+            tenant: tenant.ok_or_else(|| missing("tenant"))?,
+            business: business.unwrap_or(""),
+            subject: subject.unwrap_or(""),
+            conversation: conversation.unwrap_or(""),
+            nonce: &nonce,
+            dated: server::now(),
+            payload: payload.unwrap_or("").as_bytes(),
+        };
+        Ok(identity::sign(&request).into_iter().map(|(name, value)| (name, serde_json::Value::String(value))).collect())
+    };
+    pgrx::JsonB(or_raise(signed()))
+}
+
+/// The same as version 0.1.0 declared it, until the database is upgraded.
+#[pg_extern(sql = false)]
+fn sign(
+    key_id: Option<&str>,
+    tenant: Option<&str>,
+    business: Option<&str>,
+    subject: Option<&str>,
+    payload: Option<&str>,
+) -> pgrx::JsonB {
+    _sign(key_id, tenant, business, subject, payload, None)
+}
+
+/// What layer 2 says of each question.
+#[pg_extern(sql = false)]
+#[allow(clippy::type_complexity)]
+fn validate(
+    questions: Option<Vec<Option<String>>>,
+) -> TableIterator<
+    'static,
+    (name!(question, String), name!(verdict, Option<String>), name!(reason, String), name!(message, String)),
+> {
+    let missing = || Refusal::new(State::Argument, "questions must be an array without NULL");
+    let validated = questions
+        .ok_or_else(missing)
+        .and_then(|questions| questions.into_iter().collect::<Option<Vec<String>>>().ok_or_else(missing))
+        .and_then(question::validate);
+    TableIterator::new(or_raise(validated).into_iter().map(|validated| {
+        (validated.question, validated.verdict.map(str::to_owned), validated.reason, validated.message)
+    }))
+}

@@ -1,0 +1,139 @@
+//! The JSON documents that `ask` and `ask_dry_run` return.
+
+use crate::api::Timings;
+use crate::error::{Refusal, StageResult};
+use crate::pgx::plan::JsonRows;
+use crate::prove::ProofFacts;
+use crate::question::{Asked, Declined, Source, UntrustedSql};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// What `ask_dry_run` shows.
+pub struct DryRun {
+    /// The fences and the untrusted text, as one SQL text.
+    pub plane_sql: String,
+    /// (type, value) of each parameter.
+    pub parameters: Vec<(String, String)>,
+    /// (name, type) of each result column.
+    pub columns: Vec<(String, String)>,
+    /// What was proved.
+    pub facts: ProofFacts,
+    /// EXPLAIN, for administrators.
+    pub plan: Option<String>,
+}
+
+/// What an answered call says.
+pub struct Answered<'a> {
+    /// (name, type) of each result column.
+    pub columns: &'a [(String, String)],
+    /// The rows.
+    pub rows: &'a JsonRows,
+    /// The SQL that gave them.
+    pub sql: &'a UntrustedSql,
+    /// The answer in words.
+    pub answer: Option<&'a str>,
+}
+
+/// The document of an answered call. The rows are PostgreSQL's own JSON text and are not parsed here: numbers keep
+/// every digit.
+pub fn answered(answered: &Answered<'_>, asked: &Asked, timings: &Timings) -> StageResult<String> {
+    let mut head = json!({
+        "outcome": "answered",
+        "query_id": Uuid::new_v4().to_string(),
+        "columns": columns_json(answered.columns),
+        "row_count": answered.rows.count,
+        "truncated": answered.rows.truncated,
+        "sql": answered.sql.text(),
+        "source": source(answered.sql),
+        "answer": answered.answer,
+        "usage": usage_json(asked),
+        "timings_ms": timings_json(timings),
+    });
+    name_conversation(&mut head, asked);
+    let head = head.to_string();
+    let parts = [head.strip_suffix('}').unwrap_or_default(), ",\"rows\":", &answered.rows.text, "}"];
+    let mut document = String::new();
+    // All of it at once, with room for the NUL that a C string ends in: the rows may be the largest thing that Rust holds.
+    let length = parts.iter().map(|part| part.len()).sum::<usize>().saturating_add(1);
+    document.try_reserve_exact(length).map_err(|_| Refusal::out_of_memory())?;
+    parts.iter().for_each(|part| document.push_str(part));
+    Ok(document)
+}
+
+/// The document of a question that was not answered: it asks back, or says why not.
+pub fn declined(declined: &Declined, asked: &Asked, timings: &Timings) -> String {
+    let mut document = json!({
+        "outcome": declined.outcome.as_str(),
+        "query_id": Uuid::new_v4().to_string(),
+        "message": declined.message,
+        "usage": usage_json(asked),
+        "timings_ms": timings_json(timings),
+    });
+    name_conversation(&mut document, asked);
+    document.to_string()
+}
+
+/// The conversation's id, in the documents of those calls that belong to one.
+fn name_conversation(document: &mut Value, asked: &Asked) {
+    if let (Some(id), Some(fields)) = (asked.conversation_id(), document.as_object_mut()) {
+        fields.insert("conversation".to_owned(), json!(id));
+    }
+}
+
+fn source(sql: &UntrustedSql) -> &'static str {
+    match sql.source() {
+        Source::Caller => "caller",
+        Source::Model => "model",
+        Source::VerifiedQuery => "verified_query",
+    }
+}
+
+fn usage_json(asked: &Asked) -> Value {
+    let tally = asked.tally();
+    json!({
+        "model_calls": tally.calls,
+        "input_tokens": tally.usage.input_tokens,
+        "output_tokens": tally.usage.output_tokens,
+    })
+}
+
+/// The document of a dry run.
+pub fn dry_run(shown: &DryRun, sql: &UntrustedSql, asked: &Asked, timings: &Timings) -> String {
+    let parameters: Vec<Value> = shown
+        .parameters
+        .iter()
+        .enumerate()
+        .map(|(index, (type_name, value))| json!({"number": index + 1, "type": type_name, "value": value}))
+        .collect();
+    let mut document = json!({
+        "outcome": "dry_run",
+        "query_id": Uuid::new_v4().to_string(),
+        "sql": sql.text(),
+        "source": source(sql),
+        "usage": usage_json(asked),
+        "plane_sql": shown.plane_sql,
+        "parameters": parameters,
+        "columns": columns_json(&shown.columns),
+        "proved": {
+            "relations": shown.facts.relations,
+            "functions": shown.facts.functions,
+            "expressions": shown.facts.expressions,
+            "private_columns": shown.facts.private,
+            "row_level_security": true,
+        },
+        "timings_ms": timings_json(timings),
+    });
+    if let (Some(plan), Some(fields)) = (&shown.plan, document.as_object_mut()) {
+        fields.insert("plan".to_owned(), json!(plan.lines().collect::<Vec<_>>()));
+    }
+    document.to_string()
+}
+
+fn columns_json(columns: &[(String, String)]) -> Value {
+    columns.iter().map(|(name, type_name)| json!({"name": name, "type": type_name})).collect()
+}
+
+fn timings_json(timings: &Timings) -> Value {
+    let rounded = |microseconds: f64| (microseconds).round() / 1_000.0;
+    timings.0.iter().map(|(stage, microseconds)| ((*stage).to_owned(), json!(rounded(*microseconds)))).collect()
+}

@@ -1,0 +1,107 @@
+//! One statement through the confined path as a registered principal, for `splitplane.selftest()`.
+//!
+//! Requires: a call by the extension's owner. The principal comes about as every principal does, by a context that is
+//! signed and verified; its key is made here at random, is registered nowhere and is gone with the call, so nothing that
+//! anybody else signs is admitted by it, and no use is entered in the ledger. From there on the stages are those of `ask`.
+
+use crate::attach::Claims;
+use crate::catalog::{current_plane, key_file, principals};
+use crate::error::{Refusal, StageResult, State};
+use crate::gate::{self, Limits};
+use crate::identity::{self, Key, Policy, Principal, SignedContext, SigningRequest};
+use crate::pgx::plan::{Caps, Sink};
+use crate::pgx::{pg_try, server};
+use crate::preflight;
+use crate::{api, run, settings};
+use pgrx::prelude::*;
+use std::rc::Rc;
+use zeroize::Zeroizing;
+
+/// Wider than any sample that `selftest` compares, narrower than what a backend can hold.
+const CAPS: Caps = Caps { rows: 20_000, bytes: 64 * 1_024 * 1_024 };
+
+/// Read by nothing: a context must name one.
+const KEY_ID: &str = "SELFTEST";
+
+/// Runs `sql` as the principal of these ids. The outcome is a value in both cases: SQLSTATE `00000` with the rows as the
+/// text of a JSON array of arrays, or the SQLSTATE and the words of the refusal, its reason for the log included.
+#[pg_extern(sql = false)]
+#[allow(clippy::type_complexity)]
+fn _selftest_run(
+    tenant: &str,
+    business: &str,
+    subject: &str,
+    sql: &str,
+) -> TableIterator<'static, (name!(state, String), name!(message, Option<String>), name!(answer, Option<String>))> {
+    let outcome = match run(tenant, business, subject, sql) {
+        Ok(rows) => ("00000".to_owned(), None, Some(rows)),
+        Err(refusal) => {
+            let message = match refusal.detail {
+                Some(detail) if !detail.is_empty() && !detail.starts_with(&refusal.message) => {
+                    format!("{} ({detail})", refusal.message)
+                }
+                _ => refusal.message,
+            };
+            (pg_try::sqlstate_text(refusal.state), Some(message), None)
+        }
+    };
+    TableIterator::once(outcome)
+}
+
+fn run(tenant: &str, business: &str, subject: &str, sql: &str) -> StageResult<String> {
+    preflight::check()?;
+    let principal = Rc::new(principal(tenant, business, subject, sql)?);
+    let plane = current_plane()?;
+    let gated = gate::admit(sql, &Limits::default()).map_err(api::from_gate)?;
+    run::confined(&plane, Rc::clone(&principal), settings::deadline(), |confinement| {
+        let planned = run::prove(confinement, &gated, &plane, Claims::Of(&principal), None, |_| {})?.plan(&plane)?;
+        let mut sink = Sink::json(CAPS);
+        run::run(planned, &mut sink)?;
+        let rows = sink.into_json()?;
+        if rows.truncated {
+            return Err(Refusal::new(State::Limit, "the rows are more than the self-test compares"));
+        }
+        Ok(rows.text)
+    })
+}
+
+/// Layer 1 with a key of one call's life.
+fn principal(tenant: &str, business: &str, subject: &str, sql: &str) -> StageResult<Principal> {
+    let secret = key_file::random::<32>().map(|bytes| Zeroizing::new(hex::encode(bytes))).map_err(|error| {
+        Refusal::new(State::Internal, "no random bytes could be had").with_detail(error.to_string())
+    })?;
+    let audience = settings::audience(&server::database_name());
+    let nonce = uuid::Uuid::new_v4().simple().to_string();
+    let now = server::now();
+    let signed = identity::sign(&SigningRequest {
+        key_id: KEY_ID,
+        secret: &secret,
+        audience: &audience,
+        region: "self",
+        tenant,
+        business,
+        subject,
+        conversation: "",
+        nonce: &nonce,
+        dated: now,
+        payload: sql.as_bytes(),
+    });
+    let context: serde_json::Map<String, serde_json::Value> =
+        signed.into_iter().map(|(name, value)| (name, serde_json::Value::String(value))).collect();
+    let key = Key {
+        secret,
+        not_before: now,
+        not_after: now,
+        revoked: false,
+        tenants: Some(vec![tenant.to_owned()]),
+        max_uses: 1,
+    };
+    // The horizon guards against replays of a key that lives on; this one was made a moment ago.
+    let policy = Policy { audience: &audience, now, clock_skew: 0, horizon: i64::MIN };
+    let refused = |error: identity::ContextError| Refusal::identity(error.to_string());
+    let identity = SignedContext::parse(&serde_json::Value::Object(context).to_string())
+        .and_then(|context| context.verify(Some(&key), sql.as_bytes(), &policy))
+        .map_err(refused)?;
+    let rows = principals::principals(identity.tenant(), identity.business(), identity.subject())?;
+    Principal::resolve(identity, rows).map_err(refused)
+}

@@ -1,0 +1,93 @@
+//! Layer 3 on PostgreSQL's raw tree: refuse what is not admitted, point names at the plane, attach the fences.
+//!
+//! Requires: a gated text. Produces: `Attached`, the trusted skeleton with the untrusted tree as its derived table.
+//! Nothing untrusted is printed back into SQL that runs; the text made here is for showing only.
+
+mod group_by;
+mod raw_walk;
+mod skeleton;
+
+use crate::catalog::plane::{Plane, PlaneRelation};
+use crate::error::{Refusal, StageResult};
+use crate::gate::Gated;
+use crate::identity::principal::Principal;
+use crate::pgx::parse::{self, Grafted};
+use crate::pgx::query::BaseScan;
+use crate::pgx::raw::{RawKind, RawNode};
+use crate::pgx::section::confine::Confinement;
+use crate::pgx::values::Parameters;
+use std::rc::Rc;
+
+// What the walk found, for the tests alone.
+#[cfg(feature = "pg_test")]
+pub(crate) use raw_walk::admit as walk_tree;
+
+/// What the fences compare with.
+#[derive(Clone, Copy)]
+pub enum Claims<'p> {
+    /// A verified principal's claims.
+    Of(&'p Principal),
+    /// None yet: a statement is to be proved, not run. The fences compare with NULL and let no row through.
+    Unknown,
+}
+
+/// One common table expression of ours and what the proof must find in it.
+pub struct Fence {
+    /// Its name in the skeleton.
+    pub name: String,
+    /// The plane relation.
+    pub relation: Rc<PlaneRelation>,
+    /// The analysed form that it must come down to.
+    pub scan: BaseScan,
+}
+
+/// The statement with its fences, not analysed yet.
+pub struct Attached<'c> {
+    /// The grafted tree.
+    pub grafted: Grafted<'c>,
+    /// The fences, in the order of the skeleton's WITH.
+    pub fences: Vec<Fence>,
+    /// The claims that the fences compare with.
+    pub parameters: Parameters,
+    /// The plane SQL as text, to show.
+    pub shown: String,
+}
+
+/// Attaches the fences of every plane relation that the gated text names.
+///
+/// # Errors
+/// 42P01, 42501, 0A000 by name; 42601 from PostgreSQL's parser; 28000 when the principal lacks a claim.
+pub fn attach<'c>(
+    confinement: &'c Confinement<'c>,
+    gated: &Gated,
+    plane: &Plane,
+    claims: Claims<'_>,
+) -> StageResult<Attached<'c>> {
+    let untrusted = parse::parse_one(confinement, gated.sql())?;
+    let named = admit(plane, untrusted)?;
+    if named.references != *gated.relations() {
+        return Err(Refusal::new(
+            crate::error::State::NotAdmitted,
+            "SQL that two parsers read differently is not admitted in the plane",
+        )
+        .with_detail("AUDIT: gate and raw tree name different relations"));
+    }
+    let mut parameters = Parameters::default();
+    let (fences, skeleton) = skeleton::build(&named.targets, claims, &mut parameters)?;
+    let shown = skeleton::show(&skeleton, gated);
+    let grafted = parse::graft(confinement, &skeleton, untrusted, &shown)?;
+    Ok(Attached { grafted, fences, parameters, shown })
+}
+
+/// Refuses, by the construct's name where there is one, a tree that PostgreSQL parsed and the gate could not read.
+pub fn refuse_by_name(plane: &Plane, untrusted: RawNode<'_>) -> StageResult<()> {
+    admit(plane, untrusted).map(|_| ())
+}
+
+fn admit(plane: &Plane, untrusted: RawNode<'_>) -> StageResult<raw_walk::Named> {
+    match untrusted.kind() {
+        RawKind::Select(_) => raw_walk::admit(plane, untrusted),
+        RawKind::Refused(name) => Err(Refusal::construct(name)),
+        _ => Err(Refusal::construct("a statement that is no SELECT")),
+    }
+}

@@ -1,0 +1,332 @@
+//! The walk over the raw tree, before analysis: analysis already converts literals and may run user code.
+//!
+//! It refuses everything that is not on its list and points every relation name at a fence, with PostgreSQL's own
+//! scoping of WITH.
+
+use super::group_by;
+use crate::ablation::{self, Switch};
+use crate::catalog::plane::{Plane, PlaneRelation};
+use crate::error::{Refusal, StageResult, State};
+use crate::gate::RelationReference;
+use crate::pgx::functions::checked;
+use crate::pgx::raw::{RawColumnRef, RawFunction, RawKind, RawNode, RawRangeVar, RawSelect, RawTypeName};
+use crate::pgx::zones::{self, Reading};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+/// What the untrusted tree names.
+pub struct Named {
+    /// Relations as written that are none of the tree's own common table expressions.
+    pub references: BTreeSet<RelationReference>,
+    /// Fences needed: name of the common table expression, plane relation.
+    pub targets: BTreeMap<String, Rc<PlaneRelation>>,
+}
+
+/// Most relations of one statement, common table expressions counted at each use.
+const HEAVIEST: usize = 1_000;
+
+/// Most common table expressions of one statement: a chain of them is unfolded into expressions as high as it is long,
+/// and the planner's work on those heeds no cancel.
+const MOST_EXPRESSIONS: usize = 100;
+
+/// Most literals such as `Model-X5 2024`, each of which names a time zone of its own if it is read as a time.
+const MOST_FOREIGN_TIMES: usize = 16;
+
+/// Types of dates and times, as the parser names them.
+const DATED_TYPES: [&str; 5] = ["date", "time", "timetz", "timestamp", "timestamptz"];
+
+const COLLATIONS: [&str; 4] = ["C", "POSIX", "default", "ucs_basic"];
+
+/// Admits the tree or refuses it by name.
+pub fn admit(plane: &Plane, tree: RawNode<'_>) -> StageResult<Named> {
+    let mut walk = Walk {
+        plane,
+        scope: Vec::new(),
+        weight: 0,
+        expressions: 0,
+        foreign_times: 0,
+        resolved_types: 0,
+        named: Named { references: BTreeSet::new(), targets: BTreeMap::new() },
+    };
+    walk.visit(tree)?;
+    Ok(walk.named)
+}
+
+pub(super) struct Walk<'p> {
+    plane: &'p Plane,
+    /// The tree's own common table expressions that are in scope, innermost last, each with its weight.
+    scope: Vec<(String, usize)>,
+    /// Range table entries so far, as the planner will see them: a common table expression counts at each use.
+    weight: usize,
+    /// Common table expressions so far.
+    expressions: usize,
+    /// Literals so far that are something else, but would be times with a zone that is none.
+    foreign_times: usize,
+    /// Type names so far that mean a type of the plane.
+    resolved_types: usize,
+    named: Named,
+}
+
+impl Walk<'_> {
+    fn visit(&mut self, node: RawNode<'_>) -> StageResult<()> {
+        match node.kind() {
+            RawKind::Select(select) => return self.visit_select(select),
+            RawKind::RangeVar(variable) => self.visit_range_var(variable)?,
+            RawKind::Function(function) => self.visit_function(function)?,
+            RawKind::Type(name) => self.visit_type(&name)?,
+            RawKind::Operator(names) => visit_operator(&names)?,
+            RawKind::ColumnRef(reference) => self.visit_column(reference)?,
+            RawKind::Indirection { names, of_constant } => {
+                // `('x').regclass` converts the literal during analysis, without a type name in the tree.
+                let is_known = |name: &&String| self.plane.builtins.type_names.contains(name.as_str());
+                if let Some(name) = names.iter().find(|name| of_constant && !is_known(name)) {
+                    return Err(Refusal::type_name(name));
+                }
+            }
+            RawKind::Collate(names) => visit_collation(&names)?,
+            RawKind::SqlValue { is_time } => {
+                if !is_time {
+                    return Err(Refusal::new(
+                        State::OutsidePlane,
+                        "functions such as CURRENT_USER and CURRENT_SCHEMA are not in the plane",
+                    ));
+                }
+            }
+            RawKind::CommonTable { cycle_marks } => cycle_marks.into_iter().try_for_each(|mark| self.visit(mark))?,
+            // Analysis may read it as a date or time.
+            RawKind::Text(text) => self.visit_text(&text)?,
+            RawKind::TypedText(text, type_name) if DATED_TYPES.contains(&type_name.as_str()) => {
+                checked::check_date(&text, Reading::Date)?;
+            }
+            RawKind::SortUsing => return Err(Refusal::construct("ORDER BY .. USING")),
+            RawKind::ColumnWithOptions => {
+                return Err(Refusal::construct("a column definition with more than a name and a type"));
+            }
+            RawKind::ResultTarget(target) => {
+                // To be asked for before a type's name is gone.
+                let (name, before) = (target.default_name(), self.resolved_types);
+                node.children(&mut |child| self.visit(child))?;
+                if let Some(name) = name.filter(|_| self.resolved_types > before) {
+                    target.set_name(&name);
+                }
+                return Ok(());
+            }
+            RawKind::RangeFunction { is_cast } => {
+                let before = self.resolved_types;
+                node.children(&mut |child| self.visit(child))?;
+                if is_cast && self.resolved_types > before {
+                    return Err(Refusal::construct("a conversion in FROM"));
+                }
+                return Ok(());
+            }
+            RawKind::Refused(name) => return Err(Refusal::construct(name)),
+            RawKind::Unknown(tag) => {
+                return Err(Refusal::construct("a construct of this statement").with_detail(format!("node tag {tag}")));
+            }
+            RawKind::RangeSubselect
+            | RawKind::Join(_)
+            | RawKind::With
+            | RawKind::Constant(_)
+            | RawKind::TypedText(..)
+            | RawKind::GroupingSet
+            | RawKind::Plain => {}
+        }
+        node.children(&mut |child| self.visit(child))
+    }
+
+    fn visit_text(&mut self, text: &str) -> StageResult<()> {
+        checked::check_date(text, Reading::Anything)?;
+        if zones::is_foreign_as_time(text) {
+            self.foreign_times = self.foreign_times.saturating_add(1);
+        }
+        if self.foreign_times > MOST_FOREIGN_TIMES { checked::check_date(text, Reading::Date) } else { Ok(()) }
+    }
+
+    fn visit_select(&mut self, select: RawSelect<'_>) -> StageResult<()> {
+        if let Some(clause) = select.refused_clause() {
+            return Err(Refusal::construct(clause));
+        }
+        let outer = self.scope.len();
+        let (expressions, is_recursive) = select.with();
+        self.expressions = self.expressions.saturating_add(expressions.len());
+        if self.expressions > MOST_EXPRESSIONS {
+            return Err(Refusal::new(
+                State::TooComplex,
+                format!("the SQL is too complex: more than {MOST_EXPRESSIONS} queries in WITH"),
+            ));
+        }
+        // Fences of qualified names are called `schema.table`, which nothing of the tree's own may shadow.
+        if expressions.iter().any(|(name, _)| name.contains('.')) {
+            return Err(Refusal::construct("a name with a dot in WITH"));
+        }
+        if is_recursive {
+            self.scope.extend(expressions.iter().map(|(name, _)| (name.clone(), 1)));
+        }
+        for (position, (name, expression)) in expressions.into_iter().enumerate() {
+            let before = self.weight;
+            self.visit(expression)?;
+            let weight = self.weight.saturating_sub(before);
+            if !is_recursive {
+                self.scope.push((name, weight));
+            } else if let Some(entry) = self.scope.get_mut(outer.saturating_add(position)) {
+                entry.1 = weight;
+            }
+        }
+        let resolve = |variable: &RawRangeVar<'_>| self.resolve(variable).ok().flatten();
+        group_by::complete(select, &resolve, &self.plane.builtins.aggregates);
+        select.node().children(&mut |child| match child.kind() {
+            // Visited above, in PostgreSQL's order of scoping.
+            RawKind::With => Ok(()),
+            _ => self.visit(child),
+        })?;
+        self.scope.truncate(outer);
+        Ok(())
+    }
+
+    /// The plane relation that a name in FROM means; `None` for a common table expression of the tree's own.
+    fn resolve(&self, variable: &RawRangeVar<'_>) -> StageResult<Option<Rc<PlaneRelation>>> {
+        let name = variable.name();
+        let relation = match (variable.database(), variable.schema()) {
+            (None, None) if self.scope.iter().any(|(known, _)| *known == name) => return Ok(None),
+            (None, None) => self.plane.relation(&name),
+            (None, Some(schema)) => self.plane.qualified(&schema, &name),
+            (Some(_), _) => None,
+        };
+        relation.map(|relation| Some(Rc::clone(relation))).ok_or_else(|| Refusal::relation(&written(variable)))
+    }
+
+    fn visit_range_var(&mut self, variable: RawRangeVar<'_>) -> StageResult<()> {
+        if variable.only() {
+            return Err(Refusal::construct("FROM ONLY"));
+        }
+        let Some(relation) = self.resolve(&variable)? else {
+            let name = variable.name();
+            let known = self.scope.iter().rev().find(|(known, _)| *known == name);
+            return self.weigh(known.map_or(1, |(_, weight)| *weight));
+        };
+        self.weigh(1)?;
+        let schema = variable.schema();
+        self.named.references.insert(RelationReference { schema: schema.clone(), name: variable.name() });
+        // A qualified name skips the tree's own WITH in PostgreSQL, so its fence gets a name that WITH does not shadow.
+        let target = match schema {
+            None => relation.name.clone(),
+            Some(schema) => fence_name(&schema, &relation),
+        };
+        variable.point_at(&target);
+        self.named.targets.insert(target, relation);
+        Ok(())
+    }
+
+    /// References that double at each step would make the planner's work exponential in the length of the text.
+    fn weigh(&mut self, weight: usize) -> StageResult<()> {
+        self.weight = self.weight.saturating_add(weight.max(1));
+        if self.weight > HEAVIEST {
+            return Err(Refusal::new(
+                State::TooComplex,
+                format!("the SQL is too complex: more than {HEAVIEST} relations once its WITH is unfolded"),
+            ));
+        }
+        Ok(())
+    }
+
+    fn visit_function(&mut self, function: RawFunction<'_>) -> StageResult<()> {
+        let names = function.names();
+        let (schema, name) = match names.as_slice() {
+            [name] => (None, name),
+            [schema, name] => (Some(schema.as_str()), name),
+            _ => return Err(Refusal::function(&names.join("."))),
+        };
+        if matches!(schema, None | Some("pg_catalog")) && self.plane.builtins.names.contains(name) {
+            return Ok(());
+        }
+        let known = |candidate: &&crate::catalog::plane::AllowedFunction| {
+            candidate.name == *name && schema.is_none_or(|schema| schema == candidate.schema)
+        };
+        let Some(allowed) = self.plane.allowed.iter().find(known) else {
+            if ablation::is_off(Switch::Functions) {
+                return Ok(());
+            }
+            return Err(Refusal::function(&names.join(".")));
+        };
+        if schema.is_none() {
+            function.qualify(&allowed.schema);
+        }
+        Ok(())
+    }
+
+    fn visit_type(&mut self, name: &RawTypeName) -> StageResult<()> {
+        let written = name.names.join(".");
+        if name.exotic {
+            return Err(Refusal::type_name(&written));
+        }
+        let known = match name.names.as_slice() {
+            [name] => name,
+            [schema, name] if schema == "pg_catalog" => name,
+            _ => return Err(Refusal::type_name(&written)),
+        };
+        if self.plane.builtins.type_names.contains(known) {
+            return Ok(());
+        }
+        match self.plane.types.named(known).filter(|_| name.names.len() == 1) {
+            Some(plane_type) => {
+                name.resolve(plane_type.oid);
+                self.resolved_types = self.resolved_types.saturating_add(1);
+                Ok(())
+            }
+            None => Err(Refusal::type_name(&written)),
+        }
+    }
+
+    fn visit_column(&self, reference: RawColumnRef<'_>) -> StageResult<()> {
+        let names = reference.names();
+        let qualification = if reference.is_star() { names.len() } else { names.len().saturating_sub(1) };
+        match (qualification, names.as_slice()) {
+            (0 | 1, _) => Ok(()),
+            (2, [schema, table, ..]) if self.plane.qualified(schema, table).is_some() => {
+                reference.drop_qualifier();
+                Ok(())
+            }
+            _ => Err(Refusal::new(
+                State::UnknownRelation,
+                format!("missing FROM-clause entry for \"{}\"", crate::error::clip(&names.join("."))),
+            )),
+        }
+    }
+}
+
+/// Plane names hold no dot, so this is none of them; PostgreSQL would cut a longer one.
+fn fence_name(schema: &str, relation: &PlaneRelation) -> String {
+    const LONGEST: usize = 63;
+    let name = format!("{schema}.{}", relation.name);
+    if name.len() <= LONGEST { name } else { format!("relation.{}", relation.oid.to_u32()) }
+}
+
+fn written(variable: &RawRangeVar<'_>) -> String {
+    [variable.database(), variable.schema(), Some(variable.name())].into_iter().flatten().collect::<Vec<_>>().join(".")
+}
+
+fn visit_operator(names: &[String]) -> StageResult<()> {
+    match names {
+        [] | [_] => Ok(()),
+        [schema, _] if schema == "pg_catalog" || ablation::is_off(Switch::Functions) => Ok(()),
+        _ => Err(Refusal::new(
+            State::OutsidePlane,
+            format!("operator \"{}\" is not in the plane", crate::error::clip(&names.join("."))),
+        )),
+    }
+}
+
+fn visit_collation(names: &[String]) -> StageResult<()> {
+    let known = match names {
+        [name] => COLLATIONS.contains(&name.as_str()),
+        [schema, name] => schema == "pg_catalog" && COLLATIONS.contains(&name.as_str()),
+        _ => false,
+    };
+    if known {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        State::OutsidePlane,
+        format!("collation \"{}\" is not in the plane", crate::error::clip(&names.join("."))),
+    ))
+}

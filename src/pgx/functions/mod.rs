@@ -1,0 +1,9 @@
+//! SQL functions in C: what policies, wrapped expressions and the views of the running call name.
+
+pub mod behind;
+pub mod bounded;
+pub mod checked;
+pub(super) mod extent;
+pub mod in_scope;
+mod retired;
+pub(super) mod version_1;

@@ -1,0 +1,102 @@
+//! Settings as the administrator made them: in the configuration files, on the command line or by ALTER DATABASE .. SET.
+//!
+//! What RESET gives is no such value: a client may send its own at log-in, and a role may set one for itself, and either
+//! takes the place of the administrator's. So the values are noted when a client has authenticated, before PostgreSQL
+//! applies what it sent; and for a process without a client, when the library is loaded.
+
+use crate::pgx::server;
+use pgrx::{pg_guard, pg_sys};
+use std::cell::RefCell;
+use std::ffi::{CStr, CString, c_int, c_void};
+
+type AfterAuthentication = Option<unsafe extern "C-unwind" fn(*mut c_void, c_int)>;
+
+// pgrx has no bindings for libpq/auth.h. The first argument is a Port, which is only handed on.
+unsafe extern "C-unwind" {
+    static mut ClientAuthentication_hook: AfterAuthentication;
+}
+
+static mut EARLIER_HOOK: AfterAuthentication = None;
+
+thread_local! {
+    static NOTED: RefCell<Vec<(&'static CStr, Option<CString>)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Notes the values of these settings now, and again whenever a client has authenticated. Called from `_PG_init`.
+pub fn note(names: &'static [&'static CStr]) {
+    NOTED.with(|noted| *noted.borrow_mut() = names.iter().map(|name| (*name, server::option_text(name))).collect());
+    // SAFETY: `_PG_init` runs in a process with one thread, and hooks are called with the arguments of their type.
+    unsafe {
+        EARLIER_HOOK = ClientAuthentication_hook;
+        ClientAuthentication_hook = Some(after_authentication);
+    }
+}
+
+#[pg_guard]
+#[allow(ffi_unwind_calls)]
+unsafe extern "C-unwind" fn after_authentication(port: *mut c_void, status: c_int) {
+    NOTED.with(|noted| {
+        noted.borrow_mut().iter_mut().for_each(|(name, value)| *value = server::option_text(name));
+    });
+    // SAFETY: the hook that was there before, with its own arguments.
+    unsafe {
+        if let Some(earlier) = EARLIER_HOOK {
+            pg_sys::submodules::ffi::pg_guard_ffi_boundary(|| earlier(port, status));
+        }
+    }
+}
+
+/// The administrator's value of each noted setting that this major has. `of_database` are those of ALTER DATABASE .. SET and
+/// ALTER ROLE ALL SET, in the order in which later ones win.
+pub fn values(of_database: &[(String, String)]) -> Vec<(&'static CStr, CString)> {
+    NOTED.with(|noted| {
+        let noted = noted.borrow();
+        noted.iter().filter_map(|(name, noted)| Some((*name, value(name, noted.as_ref(), of_database)?))).collect()
+    })
+}
+
+fn value(name: &'static CStr, noted: Option<&CString>, of_database: &[(String, String)]) -> Option<CString> {
+    if is_administrators(name) {
+        return server::reset_value(name);
+    }
+    let own = of_database.iter().rev().find(|(known, _)| known.as_bytes() == name.to_bytes());
+    let own = own.and_then(|(_, value)| CString::new(value.as_str()).ok());
+    own.or_else(|| noted.cloned())
+}
+
+thread_local! {
+    /// PostgreSQL's own records of the settings, which stay where they are.
+    static RECORDS: RefCell<Vec<*const pg_sys::config_generic>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Whether what RESET would give a setting comes from nobody but an administrator.
+fn is_administrators(name: &CStr) -> bool {
+    RECORDS.with(|records| {
+        let mut records = records.borrow_mut();
+        if records.is_empty() {
+            *records = NOTED.with(|noted| noted.borrow().iter().filter_map(|(name, _)| record(name)).collect());
+        }
+        // SAFETY: records of built-in settings live as long as the process; names are NUL-terminated.
+        let record = records
+            .iter()
+            .map(|record| unsafe { &**record })
+            .find(|record| unsafe { CStr::from_ptr(record.name) } == name);
+        record.is_some_and(|record| record.reset_source <= pg_sys::GucSource::PGC_S_DATABASE)
+    })
+}
+
+fn record(name: &CStr) -> Option<*const pg_sys::config_generic> {
+    // SAFETY: PostgreSQL's own array of pointers to its records; names are NUL-terminated.
+    unsafe {
+        #[cfg(feature = "pg15")]
+        let (count, all) = (pg_sys::GetNumConfigOptions(), pg_sys::get_guc_variables());
+        #[cfg(not(feature = "pg15"))]
+        let (count, all) = {
+            let mut count = 0;
+            let all = pg_sys::get_guc_variables(&raw mut count);
+            (count, all)
+        };
+        let all = std::slice::from_raw_parts(all, usize::try_from(count).unwrap_or(0));
+        all.iter().copied().find(|record| CStr::from_ptr((**record).name) == name).map(<*mut _>::cast_const)
+    }
+}

@@ -1,0 +1,9 @@
+//! What PostgreSQL calls on its way: the executor, the planner, log-in, the catalog's invalidation; and the settings that
+//! bring a confined call's limits to its parallel workers.
+
+pub mod configured;
+pub mod index_order;
+pub mod invalidation;
+pub mod security_definer;
+pub mod tripwire_scan;
+pub(super) mod worker_settings;

@@ -1,0 +1,92 @@
+//! Puts calls of our own functions around expressions of an analysed tree.
+
+use super::{QueryNode, QueryView};
+use crate::pgx::interrupts;
+use pgrx::{pg_guard, pg_sys};
+use std::ffi::c_void;
+
+/// A call to be put around an expression: `function(expression)` or `function(expression, most)`.
+#[derive(Clone, Copy)]
+pub struct Wrapper {
+    /// One that hands its first argument on.
+    pub function: pg_sys::Oid,
+    /// Its second argument, if it has one.
+    pub most: Option<i32>,
+}
+
+struct Wrapping<'a, 't> {
+    wrappers: &'a dyn Fn(QueryNode<'t>) -> Vec<Wrapper>,
+}
+
+impl<'t> QueryView<'t> {
+    /// A copy of the whole query in which `wrappers` stand around each expression for which there are any, the first
+    /// innermost.
+    pub fn wrapped(self, wrappers: &dyn Fn(QueryNode<'t>) -> Vec<Wrapper>) -> Option<QueryView<'t>> {
+        let mut wrapping = Wrapping { wrappers };
+        // SAFETY: the query is whole, and `wrapping` outlives the call.
+        QueryView::from_pointer(unsafe { mutated(self.as_pointer(), (&raw mut wrapping).cast()) })
+    }
+}
+
+type Mutator = unsafe extern "C-unwind" fn(*mut pg_sys::Node, *mut c_void) -> *mut pg_sys::Node;
+
+/// PostgreSQL 15 declares its mutators without their arguments; it calls them with these two all the same.
+#[cfg(feature = "pg15")]
+fn mutator() -> Option<unsafe extern "C-unwind" fn() -> *mut pg_sys::Node> {
+    // SAFETY: a function of the form that it is called in.
+    Some(unsafe { std::mem::transmute::<Mutator, unsafe extern "C-unwind" fn() -> *mut pg_sys::Node>(mutate) })
+}
+
+#[cfg(not(feature = "pg15"))]
+fn mutator() -> Option<Mutator> {
+    Some(mutate)
+}
+
+unsafe fn mutated(query: *mut pg_sys::Query, context: *mut c_void) -> *mut pg_sys::Query {
+    // SAFETY: the caller's query and context.
+    unsafe {
+        #[cfg(feature = "pg15")]
+        return pg_sys::query_tree_mutator(query, mutator(), context, 0);
+        #[cfg(not(feature = "pg15"))]
+        pg_sys::query_tree_mutator_impl(query, mutator(), context, 0)
+    }
+}
+
+unsafe fn mutated_children(node: *mut pg_sys::Node, context: *mut c_void) -> *mut pg_sys::Node {
+    // SAFETY: the caller's node and context.
+    unsafe {
+        #[cfg(any(feature = "pg15", feature = "pg18"))]
+        return pg_sys::expression_tree_mutator(node, mutator(), context);
+        #[cfg(any(feature = "pg16", feature = "pg17"))]
+        pg_sys::expression_tree_mutator_impl(node, mutator(), context)
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn mutate(node: *mut pg_sys::Node, context: *mut c_void) -> *mut pg_sys::Node {
+    let Some(original) = QueryNode::from_pointer(node) else { return node };
+    interrupts::check();
+    // SAFETY: nodes of the tree that `wrapped` began with; the context is its `Wrapping`.
+    unsafe {
+        if original.tag() == pg_sys::NodeTag::T_Query {
+            return mutated(node.cast(), context).cast();
+        }
+        let copy = mutated_children(node, context);
+        let wrapping = &*context.cast::<Wrapping>();
+        (wrapping.wrappers)(original).into_iter().fold(copy, |inner, wrapper| wrap(inner, wrapper))
+    }
+}
+
+unsafe fn wrap(inner: *mut pg_sys::Node, wrapper: Wrapper) -> *mut pg_sys::Node {
+    // SAFETY: an expression of a tree that is ours; type and collation stay as they were.
+    unsafe {
+        let most = wrapper.most.map(|most| {
+            pg_sys::makeConst(pg_sys::INT4OID, -1, pg_sys::InvalidOid, 4, pg_sys::Datum::from(most), false, true)
+        });
+        let first = pg_sys::lappend(std::ptr::null_mut(), inner.cast());
+        let arguments = most.map_or(first, |most| pg_sys::lappend(first, most.cast()));
+        let collation = pg_sys::exprCollation(inner);
+        let form = pg_sys::CoercionForm::COERCE_EXPLICIT_CALL;
+        pg_sys::makeFuncExpr(wrapper.function, pg_sys::exprType(inner), arguments, collation, collation, form).cast()
+    }
+}

@@ -1,0 +1,161 @@
+//! The claims of the call that is running.
+//!
+//! Set only by `confine`, for a verified principal or for nobody, and cleared on every exit. No SQL can set, reset or show
+//! them except the policies on plane relations, through `splitplane.in_scope()` and `splitplane.claim()`. A backend
+//! has its own in its memory; a parallel worker reads its leader's from shared memory (claims_slots.rs).
+
+use crate::identity::principal::{Claim, Principal};
+use crate::pgx::shmem::claims_slots;
+use pgrx::prelude::*;
+use serde_json::Value;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// Whose claims the running call holds.
+enum Held {
+    /// A verified principal's.
+    Of(Rc<Principal>),
+    /// Nobody's: the policies hide every row.
+    Nobody,
+    /// Those of a parallel worker's leader.
+    OfLeader(BTreeMap<String, Claim>),
+}
+
+thread_local! {
+    static ACTIVE: RefCell<Option<Held>> = const { RefCell::new(None) };
+    /// Which call the claims are of: no two calls of one backend have the same number, and 0 is none.
+    static GENERATION: Cell<u64> = const { Cell::new(0) };
+    static CALLS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Holds the claims for as long as it lives.
+pub struct ClaimsGuard {
+    /// Whether parallel workers find them.
+    pub reach_workers: bool,
+}
+
+impl ClaimsGuard {
+    /// Makes the principal's claims visible to the policies, or none at all; `None` when a call is running already.
+    pub fn hold(principal: Option<Rc<Principal>>) -> Option<Self> {
+        ACTIVE.with(|active| {
+            let mut slot = active.try_borrow_mut().ok()?;
+            if slot.is_some() {
+                return None;
+            }
+            let reach_workers =
+                principal.as_ref().is_none_or(|principal| claims_slots::write(encoded(principal).as_bytes()));
+            *slot = Some(principal.map_or(Held::Nobody, Held::Of));
+            let call = CALLS.get().saturating_add(1);
+            CALLS.set(call);
+            GENERATION.set(call);
+            Some(ClaimsGuard { reach_workers })
+        })
+    }
+}
+
+impl Drop for ClaimsGuard {
+    fn drop(&mut self) {
+        clear();
+    }
+}
+
+/// Forgets the claims. Also called when a transaction ends, in case a guard was skipped by a defect.
+pub fn clear() {
+    claims_slots::clear();
+    ACTIVE.with(|active| {
+        if let Ok(mut slot) = active.try_borrow_mut() {
+            *slot = None;
+        }
+    });
+    GENERATION.set(0);
+}
+
+/// All claims as a JSON object of texts and lists of texts.
+fn encoded(principal: &Principal) -> String {
+    let names = ["tenant", "business", "subject"].into_iter().chain(principal.claim_names());
+    let claims: serde_json::Map<String, Value> = names
+        .filter_map(|name| {
+            let value = match principal.claim(name)? {
+                Claim::Scalar(value) => Value::String(value),
+                Claim::List(values) => Value::Array(values.into_iter().map(Value::String).collect()),
+            };
+            Some((name.to_owned(), value))
+        })
+        .collect();
+    Value::Object(claims).to_string()
+}
+
+fn decoded(text: &[u8]) -> Option<BTreeMap<String, Claim>> {
+    let Value::Object(claims) = serde_json::from_slice(text).ok()? else { return None };
+    claims
+        .into_iter()
+        .map(|(name, value)| {
+            let claim = match value {
+                Value::String(value) => Claim::Scalar(value),
+                Value::Array(values) => Claim::List(
+                    values
+                        .into_iter()
+                        .map(|value| value.as_str().map(str::to_owned))
+                        .collect::<Option<Vec<String>>>()?,
+                ),
+                _ => return None,
+            };
+            Some((name, claim))
+        })
+        .collect()
+}
+
+/// The number of the call that runs, 0 when none does. In a parallel worker the first question reads the leader's claims.
+pub fn generation() -> u64 {
+    let known = GENERATION.get();
+    if known != 0 || !claims_slots::is_worker() {
+        return known;
+    }
+    let Some(claims) = claims_slots::read_leader().and_then(|text| decoded(&text)) else { return 0 };
+    ACTIVE.with(|active| {
+        if let Ok(mut slot) = active.try_borrow_mut() {
+            *slot = Some(Held::OfLeader(claims));
+            GENERATION.set(1);
+        }
+    });
+    GENERATION.get()
+}
+
+/// A claim of the call that runs; `None` outside one, and for a claim that its principal does not have.
+pub fn named(name: &str) -> Option<Claim> {
+    if generation() == 0 {
+        return None;
+    }
+    ACTIVE.with(|active| {
+        let slot = active.try_borrow().ok()?;
+        match slot.as_ref()? {
+            Held::Of(principal) => principal.claim(name),
+            Held::OfLeader(claims) => claims.get(name).cloned(),
+            Held::Nobody => None,
+        }
+    })
+}
+
+/// Whose call is running, for the server log.
+pub fn holder() -> Option<String> {
+    claim("tenant")
+}
+
+/// One scalar claim of the running call; NULL outside a call, so that the policies then hide every row.
+#[pg_extern(sql = false, stable, parallel_safe)]
+fn claim(name: &str) -> Option<String> {
+    match named(name)? {
+        Claim::Scalar(value) => Some(value),
+        Claim::List(_) => None,
+    }
+}
+
+/// One claim of the running call as a list; a scalar is a list of one. NULL outside a call.
+#[pg_extern(sql = false, stable, parallel_safe)]
+fn claim_list(name: &str) -> Option<Vec<String>> {
+    named(name).map(|claim| match claim {
+        Claim::Scalar(value) => vec![value],
+        Claim::List(values) => values,
+    })
+}

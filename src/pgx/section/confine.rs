@@ -1,0 +1,252 @@
+//! The confined section: where untrusted SQL is parsed, analysed, proved, planned and run.
+//!
+//! While `confine`'s closure runs, this backend is in a subtransaction that is always rolled back, read-only, under
+//! the reader role in a restricted operation, with every setting that gives text its meaning pinned, under the call's
+//! own clock, and with the principal's claims, or none, visible to the policies. On every path out (value, refusal, ERROR,
+//! cancel) all of it is undone, in this order: claims, clock, subtransaction (role, read-only flag, locks, snapshots,
+//! temporary files, memory, and last the settings: what the server says while it cleans up is still not for the client).
+
+use super::claims::{self, ClaimsGuard};
+use super::deadline::{Deadline, Expired};
+use super::pin::pin;
+use super::{allocator, stack};
+use crate::ablation::{self, Switch};
+use crate::error::{Refusal, SHUT_MESSAGE, StageResult, State};
+use crate::identity::principal::Principal;
+use crate::pgx::parse::{self, Stage};
+use crate::pgx::pg_try::{ServerError, catch};
+use pgrx::{PgSqlErrorCode, pg_sys};
+use std::ffi::{CStr, CString};
+use std::marker::PhantomData;
+use std::rc::Rc;
+
+/// What the section is set up with.
+pub struct ConfinementPlan {
+    /// Role that untrusted SQL runs as.
+    pub reader: pg_sys::Oid,
+    /// (setting, value) pairs, pinned in this order.
+    pub settings: Vec<(&'static CStr, CString)>,
+    /// Milliseconds that are left of the call.
+    pub deadline: i32,
+    /// Bytes by which the backend may grow.
+    pub growth: usize,
+}
+
+/// Proof that the section is entered; only `confine` makes one, and it cannot outlive the closure.
+pub struct Confinement<'c> {
+    section: PhantomData<&'c mut ()>,
+}
+
+/// Runs `body` confined. Refusals of `body` and errors of PostgreSQL both come back as refusals.
+///
+/// Without a principal no claim is held, and the policies hide every row of a protected relation.
+pub fn confine<T>(
+    plan: &ConfinementPlan,
+    principal: impl Into<Option<Rc<Principal>>>,
+    body: impl for<'c> FnOnce(&'c Confinement<'c>) -> StageResult<T>,
+) -> StageResult<T> {
+    let held = ClaimsGuard::hold(principal.into())
+        .ok_or_else(|| Refusal::new(State::Unsafe, "ask cannot be called from within ask"))?;
+    allocator::hold_reserve()?;
+    stack::map()?;
+    let outside = Outside::enter();
+    let clock = Deadline::start(plan.deadline, plan.growth);
+    let reach_workers = held.reach_workers;
+    let result = catch(|| {
+        set_up(plan, reach_workers);
+        let confinement = Confinement { section: PhantomData };
+        body(&confinement)
+    });
+    drop(held);
+    let expired = clock.stop();
+    let stage = parse::stage_reached();
+    outside.leave();
+    match (result, expired) {
+        (Ok(Err(refusal)), None) => Err(refusal),
+        (Ok(Ok(value)), None) => Ok(value),
+        (_, Some(Expired::Deadline)) => {
+            Err(Refusal::new(State::Cancelled, "the call took longer than splitplane.deadline allows"))
+        }
+        (_, Some(Expired::Memory)) => Err(Refusal::over_memory()),
+        (_, Some(Expired::NoMemory)) => Err(Refusal::out_of_memory()),
+        (Err(error), None) if stage == Stage::Analysing && looks_up_catalog(&error) => {
+            Err(Refusal::catalog_object().with_detail(error.message))
+        }
+        (Err(error), None) if stage == Stage::Beyond && speaks_of_others(&error) => Err(Refusal::new(
+            State::Server(error.code as i32),
+            "a policy or function that the statement needs has failed; the server log has the details",
+        )
+        .with_detail(error.message)),
+        (Err(error), None) => Err(from_server(&error)),
+    }
+}
+
+/// What has to be put back.
+struct Outside {
+    memory: pg_sys::MemoryContext,
+    owner: pg_sys::ResourceOwner,
+    section: pg_sys::MemoryContext,
+}
+
+impl Outside {
+    fn enter() -> Self {
+        // SAFETY: reads of this backend's own globals.
+        let (memory, owner) = unsafe { (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner) };
+        // SAFETY: called inside a transaction, from a function that is not parallel safe.
+        unsafe { pg_sys::BeginInternalSubTransaction(std::ptr::null()) };
+        // SAFETY: the new context is a child of the one that was current, and is deleted in `leave`.
+        let section = unsafe {
+            pg_sys::AllocSetContextCreateInternal(
+                memory,
+                c"splitplane confined section".as_ptr(),
+                0,
+                8 * 1_024,
+                8 * 1_024 * 1_024,
+            )
+        };
+        // SAFETY: the context was just made.
+        unsafe { pg_sys::MemoryContextSwitchTo(section) };
+        Outside { memory, owner, section }
+    }
+
+    fn leave(self) {
+        // The settings are undone by the subtransaction's end as well, and only there: with `client_min_messages` put back
+        // before it, the client would be sent "temporary file: path .., size .." of a call that failed.
+        // SAFETY: ends the subtransaction opened in `enter`; it restores role, read-only flag, snapshots, locks, and every
+        // setting changed in it, also a query's own.
+        unsafe { pg_sys::RollbackAndReleaseCurrentSubTransaction() };
+        // SAFETY: both were current in `enter` and outlive the call.
+        unsafe {
+            pg_sys::MemoryContextSwitchTo(self.memory);
+            pg_sys::CurrentResourceOwner = self.owner;
+        }
+        // SAFETY: nothing made in the section is used after it: results were copied to Rust's heap or `memory`.
+        unsafe { pg_sys::MemoryContextDelete(self.section) };
+    }
+}
+
+fn set_up(plan: &ConfinementPlan, reach_workers: bool) {
+    for (name, value) in &plan.settings {
+        pin(name, value);
+    }
+    if !reach_workers {
+        // A worker's fences would let no row through.
+        pin(c"max_parallel_workers_per_gather", c"0");
+    }
+    // SAFETY: inside the internal subtransaction, whose end restores the flag.
+    unsafe { pg_sys::XactReadOnly = true };
+    let mut user = pg_sys::InvalidOid;
+    let mut context = 0;
+    // SAFETY: two valid places to write to.
+    unsafe { pg_sys::GetUserIdAndSecContext(&raw mut user, &raw mut context) };
+    let role = if ablation::is_off(Switch::Role) { user } else { plan.reader };
+    let restricted = pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURITY_RESTRICTED_OPERATION;
+    // SAFETY: the reader's OID came from the catalog; the subtransaction's end restores user and context.
+    unsafe { pg_sys::SetUserIdAndSecContext(role, context | i32::try_from(restricted).unwrap_or(3)) };
+    // SAFETY: inside a transaction; the subtransaction's end pops it.
+    unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
+}
+
+/// The look-up of a name that stood in an untyped literal. Which error it is tells what the catalog holds, and what not.
+fn looks_up_catalog(error: &ServerError) -> bool {
+    use PgSqlErrorCode as Code;
+    match error.code {
+        Code::ERRCODE_UNDEFINED_OBJECT
+        | Code::ERRCODE_INVALID_SCHEMA_NAME
+        | Code::ERRCODE_INVALID_CATALOG_NAME
+        | Code::ERRCODE_INVALID_NAME => true,
+        Code::ERRCODE_INSUFFICIENT_PRIVILEGE => !error.is_ours,
+        Code::ERRCODE_FEATURE_NOT_SUPPORTED => error.message.starts_with("cross-database references"),
+        Code::ERRCODE_SYNTAX_ERROR => error.message.starts_with("improper "),
+        _ => false,
+    }
+}
+
+/// After analysis the names in an error of class 42 are no more the caller's, but those of a policy's tables or of what a
+/// function does. What is wrong with the caller's own values, or cannot be found out of their types, is said.
+fn speaks_of_others(error: &ServerError) -> bool {
+    // Bounds of ranges, options of ts_headline, paths of JSON.
+    let is_of_a_value = error.code == PgSqlErrorCode::ERRCODE_SYNTAX_ERROR
+        && (error.message.starts_with("invalid ") || error.message.ends_with("of jsonpath input"));
+    let is_of_a_type = error.message.starts_with("could not ");
+    error.code as i32 & 0xfff == class(b"42") && !error.is_ours && !is_of_a_value && !is_of_a_type
+}
+
+/// An error of PostgreSQL over the caller's text or rows. Its message is passed on only for the classes of SQLSTATE
+/// that speak of the caller's own text and rows; DETAIL, HINT and CONTEXT never are.
+pub(in crate::pgx) fn from_server(error: &ServerError) -> Refusal {
+    let code = error.code as i32;
+    let class = code & 0xfff;
+    let refusal = if error.code == PgSqlErrorCode::ERRCODE_UNDEFINED_FUNCTION {
+        // An operator, or a function of the plane with other arguments: outside the plane like any other.
+        Refusal::new(State::OutsidePlane, error.message.clone())
+    } else if error.code == PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY {
+        Refusal::over_memory()
+    } else if error.code == PgSqlErrorCode::ERRCODE_DISK_FULL {
+        // PostgreSQL's own message names the file.
+        Refusal::new(State::Limit, "the server has no space left for temporary files")
+    } else if let Some(message) = domain_violation(error) {
+        Refusal::new(State::Server(code), message)
+    } else if CONFLICTS.contains(&error.code) {
+        Refusal::new(State::Server(code), "the call met a lock or a conflict with another session; try again")
+    } else if error.message == "tsquery stack too small" {
+        Refusal::new(State::TooComplex, "a text search query is too complex")
+    } else if error.message == SHUT_MESSAGE && error.code == PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE {
+        Refusal::new(State::Unsafe, SHUT_MESSAGE)
+    } else if error.is_panic {
+        Refusal::new(State::Internal, "internal error; the server log has the details")
+    } else if PASSED_CLASSES.contains(&class) {
+        Refusal::new(State::Server(code), error.message.clone())
+    } else {
+        Refusal::new(State::Internal, "internal error; the server log has the details")
+    };
+    refusal.with_detail(format!("{} ({})", error.message, error.code))
+}
+
+/// What a cast to a domain of the plane says of the value, without the name of the check.
+fn domain_violation(error: &ServerError) -> Option<String> {
+    match error.code {
+        PgSqlErrorCode::ERRCODE_CHECK_VIOLATION => {
+            let (domain, _) = error.message.split_once(" violates check constraint ")?;
+            Some(format!("{domain} violates one of its checks")).filter(|_| domain.starts_with("value for domain "))
+        }
+        PgSqlErrorCode::ERRCODE_NOT_NULL_VIOLATION => {
+            Some(error.message.clone()).filter(|message| message.starts_with("domain "))
+        }
+        _ => None,
+    }
+}
+
+/// What another session brings about, and what a second try may avoid: serialization failure, deadlock, lock timeout.
+const CONFLICTS: [PgSqlErrorCode; 3] = [
+    PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE,
+    PgSqlErrorCode::ERRCODE_T_R_DEADLOCK_DETECTED,
+    PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE,
+];
+
+/// Packs the two characters of a class as `MAKE_SQLSTATE` does.
+const fn class(name: &[u8; 2]) -> i32 {
+    ((name[0] as i32 - '0' as i32) & 0x3f) + (((name[1] as i32 - '0' as i32) & 0x3f) << 6)
+}
+
+/// 0A not supported, 21 cardinality, 22 data, 42 text, 53 resources, 54 limits, 57 cancelled.
+const PASSED_CLASSES: [i32; 7] =
+    [class(b"0A"), class(b"21"), class(b"22"), class(b"42"), class(b"53"), class(b"54"), class(b"57")];
+
+/// Registers the last line of defence: claims never survive a transaction.
+pub fn init_backend() {
+    use std::cell::Cell;
+    thread_local! {
+        static DONE: Cell<bool> = const { Cell::new(false) };
+    }
+    if DONE.with(|done| done.replace(true)) {
+        return;
+    }
+    // SAFETY: the callback lives as long as the library.
+    unsafe { pg_sys::RegisterXactCallback(Some(forget_claims), std::ptr::null_mut()) };
+}
+
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn forget_claims(_event: pg_sys::XactEvent::Type, _argument: *mut std::ffi::c_void) {
+    claims::clear();
+}

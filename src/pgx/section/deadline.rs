@@ -1,0 +1,219 @@
+//! The call's own clock: a deadline and a watch on memory, both by PostgreSQL's timeout facility.
+//!
+//! `statement_timeout` set inside a statement does nothing to it, so the extension registers timers of its own.
+//! Their handlers run in signal context: they only set flags, and read one file by async-signal-safe calls.
+
+use super::address_space_limit::Ceiling;
+use pgrx::pg_sys;
+use std::ffi::c_int;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
+
+#[cfg(any(feature = "pg15", feature = "pg16"))]
+const USER_TIMEOUT: c_int = 12;
+// 17 added TRANSACTION_TIMEOUT before the user's own.
+#[cfg(any(feature = "pg17", feature = "pg18"))]
+const USER_TIMEOUT: c_int = 13;
+
+/// How often memory is looked at, in milliseconds.
+const WATCH_INTERVAL: c_int = 50;
+
+// pgrx has no bindings for utils/timeout.h. An ERROR out of these must not cross Rust frames unguarded, so every call
+// goes through `guarded`.
+unsafe extern "C-unwind" {
+    fn RegisterTimeout(id: c_int, handler: Option<unsafe extern "C-unwind" fn()>) -> c_int;
+    fn enable_timeout_after(id: c_int, delay_ms: c_int);
+    fn enable_timeout_every(id: c_int, first: pg_sys::TimestampTz, delay_ms: c_int);
+    fn disable_timeout(id: c_int, keep_indicator: bool);
+}
+
+fn guarded<T>(call: impl FnOnce() -> T) -> T {
+    // SAFETY: `call` is one call into PostgreSQL, which is what the boundary is for.
+    unsafe { pg_sys::submodules::ffi::pg_guard_ffi_boundary(call) }
+}
+
+static DEADLINE_ID: AtomicI32 = AtomicI32::new(-1);
+static WATCH_ID: AtomicI32 = AtomicI32::new(-1);
+static PASSED: AtomicBool = AtomicBool::new(false);
+static OVER_MEMORY: AtomicBool = AtomicBool::new(false);
+static WITHOUT_MEMORY: AtomicBool = AtomicBool::new(false);
+static RUNNING: AtomicBool = AtomicBool::new(false);
+static MEMORY_LIMIT: AtomicUsize = AtomicUsize::new(usize::MAX);
+
+/// Why the call's own clock cancelled it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expired {
+    /// The deadline passed.
+    Deadline,
+    /// The backend grew by more than it may.
+    Memory,
+    /// The machine gave no more memory.
+    NoMemory,
+}
+
+fn request_cancel() {
+    // SAFETY: these are the flags that PostgreSQL's own statement timeout handler sets, in the same signal context.
+    unsafe {
+        pg_sys::InterruptPending = 1;
+        pg_sys::QueryCancelPending = 1;
+        pg_sys::SetLatch(pg_sys::MyLatch);
+    }
+}
+
+unsafe extern "C-unwind" fn on_deadline() {
+    PASSED.store(true, Ordering::Relaxed);
+    request_cancel();
+}
+
+unsafe extern "C-unwind" fn on_watch() {
+    if memory().private > MEMORY_LIMIT.load(Ordering::Relaxed) {
+        OVER_MEMORY.store(true, Ordering::Relaxed);
+        request_cancel();
+    }
+}
+
+/// Ends the running call, if one is, at PostgreSQL's next look for interrupts. Called while memory is being allocated.
+pub(in crate::pgx) fn end_for_want_of_memory() {
+    if RUNNING.load(Ordering::Relaxed) {
+        WITHOUT_MEMORY.store(true, Ordering::Relaxed);
+        request_cancel();
+    }
+}
+
+/// Memory of this process in bytes: address space, and what of it is resident and private.
+struct Memory {
+    address_space: usize,
+    private: usize,
+}
+
+/// Memory of this process, by async-signal-safe calls only; zeros when it cannot be read.
+///
+/// Resident minus shared: shared buffers that a scan touches for the first time are not the call's own growth.
+fn memory() -> Memory {
+    let mut buffer = [0u8; 128];
+    // SAFETY: open, read and close are async-signal-safe and get valid pointers and lengths.
+    let read = unsafe {
+        let saved = *libc::__errno_location();
+        let file = libc::open(c"/proc/self/statm".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
+        if file < 0 {
+            *libc::__errno_location() = saved;
+            return Memory { address_space: 0, private: 0 };
+        }
+        let read = libc::read(file, buffer.as_mut_ptr().cast(), buffer.len());
+        libc::close(file);
+        *libc::__errno_location() = saved;
+        read
+    };
+    let bytes = buffer.get(..usize::try_from(read).unwrap_or(0)).unwrap_or(&[]);
+    let mut fields = bytes.split(|byte| *byte == b' ').map(number);
+    let total = fields.next().unwrap_or(0);
+    let resident = fields.next().unwrap_or(0);
+    let shared = fields.next().unwrap_or(0);
+    const PAGE: usize = 4_096;
+    Memory { address_space: total.saturating_mul(PAGE), private: resident.saturating_sub(shared).saturating_mul(PAGE) }
+}
+
+/// Address space of this process in bytes; 0 when it cannot be read.
+pub(in crate::pgx) fn address_space() -> usize {
+    memory().address_space
+}
+
+/// Resident memory of this process that it shares with no other, in bytes; 0 when it cannot be read.
+pub(in crate::pgx) fn private_memory() -> usize {
+    memory().private
+}
+
+fn number(field: &[u8]) -> usize {
+    field
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .fold(0usize, |sum, byte| sum.saturating_mul(10).saturating_add(usize::from(byte - b'0')))
+}
+
+fn identifier(slot: &AtomicI32, handler: unsafe extern "C-unwind" fn()) -> c_int {
+    let known = slot.load(Ordering::Relaxed);
+    if known >= 0 {
+        return known;
+    }
+    // SAFETY: called in a backend with a handler that lives as long as the library.
+    #[allow(ffi_unwind_calls)]
+    let fresh = guarded(|| unsafe { RegisterTimeout(USER_TIMEOUT, Some(handler)) });
+    slot.store(fresh, Ordering::Relaxed);
+    fresh
+}
+
+/// The running clock of one call, with its ceiling on memory; ends when dropped.
+pub struct Deadline {
+    _ceiling: Ceiling,
+}
+
+/// The ceiling is this many times the growth that the watch allows, so that the watch speaks first when it can.
+const CEILING_FACTOR: usize = 2;
+
+impl Deadline {
+    /// Starts the deadline (milliseconds) and the watch on memory (bytes of growth from here).
+    pub fn start(milliseconds: i32, growth: usize) -> Self {
+        PASSED.store(false, Ordering::Relaxed);
+        OVER_MEMORY.store(false, Ordering::Relaxed);
+        WITHOUT_MEMORY.store(false, Ordering::Relaxed);
+        RUNNING.store(true, Ordering::Relaxed);
+        let memory = memory();
+        MEMORY_LIMIT.store(memory.private.saturating_add(growth), Ordering::Relaxed);
+        // Zero when it could not be read: then there is nothing to measure from.
+        let ceiling = match memory.address_space {
+            0 => usize::MAX,
+            space => space.saturating_add(growth.saturating_mul(CEILING_FACTOR)),
+        };
+        let deadline = identifier(&DEADLINE_ID, on_deadline);
+        let watch = identifier(&WATCH_ID, on_watch);
+        // SAFETY: both identifiers were registered in this backend.
+        #[allow(ffi_unwind_calls)]
+        guarded(|| unsafe {
+            enable_timeout_after(deadline, milliseconds);
+            let first = pg_sys::GetCurrentTimestamp() + i64::from(WATCH_INTERVAL) * 1_000;
+            enable_timeout_every(watch, first, WATCH_INTERVAL);
+        });
+        Deadline { _ceiling: Ceiling::lower(ceiling) }
+    }
+
+    /// Stops the clock and tells whether it fired. A cancel of ours that nobody has seen yet is taken back, so that
+    /// it cannot hit the caller's next statement.
+    pub fn stop(self) -> Option<Expired> {
+        halt();
+        let expired = expired();
+        if expired.is_some() {
+            // SAFETY: the flag is ours to take back: our own handler set it.
+            unsafe { pg_sys::QueryCancelPending = 0 };
+        }
+        expired
+    }
+}
+
+impl Drop for Deadline {
+    fn drop(&mut self) {
+        halt();
+    }
+}
+
+fn halt() {
+    RUNNING.store(false, Ordering::Relaxed);
+    for slot in [&DEADLINE_ID, &WATCH_ID] {
+        let id = slot.load(Ordering::Relaxed);
+        if id >= 0 {
+            // SAFETY: the identifier was registered in this backend.
+            #[allow(ffi_unwind_calls)]
+            guarded(|| unsafe { disable_timeout(id, false) });
+        }
+    }
+}
+
+fn expired() -> Option<Expired> {
+    if WITHOUT_MEMORY.load(Ordering::Relaxed) {
+        Some(Expired::NoMemory)
+    } else if OVER_MEMORY.load(Ordering::Relaxed) {
+        Some(Expired::Memory)
+    } else if PASSED.load(Ordering::Relaxed) {
+        Some(Expired::Deadline)
+    } else {
+        None
+    }
+}

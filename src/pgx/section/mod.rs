@@ -1,0 +1,10 @@
+//! The confined section and what holds in it: claims, deadline, memory, stack.
+
+pub mod address_space_limit;
+pub(super) mod allocator;
+pub mod claims;
+pub mod confine;
+pub mod deadline;
+pub(super) mod pin;
+pub(super) mod session_growth;
+pub(super) mod stack;

@@ -1,0 +1,46 @@
+//! Setting a setting for a while.
+
+use crate::pgx::server;
+use pgrx::pg_sys;
+use std::ffi::{CStr, c_int};
+
+/// Sets a setting until the subtransaction or nest level ends; one that this major does not have is left out.
+pub(in crate::pgx) fn pin(name: &CStr, value: &CStr) {
+    match server::option_text(name) {
+        Some(current) if current.as_c_str() != value => {}
+        _ => return,
+    }
+    // SAFETY: valid strings; SAVE puts the old value back when the nest level closes.
+    unsafe {
+        pg_sys::set_config_option(
+            name.as_ptr(),
+            value.as_ptr(),
+            pg_sys::GucContext::PGC_SUSET,
+            pg_sys::GucSource::PGC_S_SESSION,
+            pg_sys::GucAction::GUC_ACTION_SAVE,
+            true,
+            0,
+            false,
+        )
+    };
+}
+
+/// Settings that hold as long as it lives, for a whole call.
+pub(in crate::pgx) struct Pinned(c_int);
+
+impl Pinned {
+    /// Pins each (setting, value) pair.
+    pub(in crate::pgx) fn all(settings: &[(&CStr, &CStr)]) -> Self {
+        // SAFETY: inside a transaction; the level is closed when this is dropped, or by the transaction's end.
+        let pinned = Pinned(unsafe { pg_sys::NewGUCNestLevel() });
+        settings.iter().for_each(|(name, value)| pin(name, value));
+        pinned
+    }
+}
+
+impl Drop for Pinned {
+    fn drop(&mut self) {
+        // SAFETY: closes the level that was opened, as a function with a SET clause does at its end.
+        unsafe { pg_sys::AtEOXact_GUC(true, self.0) };
+    }
+}

@@ -1,0 +1,4 @@
+//! Reads and writes of the extension's own tables.
+
+pub mod read;
+pub mod write;

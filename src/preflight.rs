@@ -1,0 +1,169 @@
+//! What the server must be for the fences to hold.
+
+use crate::catalog::version;
+use crate::error::{Refusal, SHUT_MESSAGE, StageResult, State};
+use crate::llm::Provider;
+use crate::llm::endpoint::Endpoint;
+use crate::pgx::{server, zones};
+use crate::settings;
+use crate::settings::model::Narrate;
+use crate::tripwire;
+
+/// Oldest minor of each major without CVE-2026-116327, through which an error message carried a row past row-level
+/// security. `server_version_num` of each.
+const FLOORS: [u32; 4] = [150_020, 160_016, 170_012, 180_006];
+
+/// One thing that is wrong with the server.
+pub struct ServerProblem {
+    /// `critical` closes the plane.
+    pub severity: &'static str,
+    /// What it is about.
+    pub object: &'static str,
+    /// One sentence.
+    pub finding: String,
+    /// What mends it.
+    pub fix: &'static str,
+}
+
+/// Everything that is wrong with the server, and with what is installed in this database.
+pub fn problems() -> Vec<ServerProblem> {
+    let mut found = server_problems();
+    found.extend(version_problem());
+    found.extend(model_problems());
+    found.extend(zone_problem(zones::is_zone));
+    #[cfg(feature = "ablation")]
+    found.push(crate::ablation::problem());
+    found
+}
+
+fn server_problems() -> Vec<ServerProblem> {
+    let mut found = Vec::new();
+    if !server::is_preloaded() {
+        found.push(ServerProblem {
+            severity: "critical",
+            object: "shared_preload_libraries",
+            finding: "splitplane is not in shared_preload_libraries.".to_owned(),
+            fix: "ALTER SYSTEM SET shared_preload_libraries = 'splitplane'; -- beside what is there, then restart",
+        });
+    }
+    let version = server::version_number();
+    if !is_new_enough(version) {
+        found.push(ServerProblem {
+            severity: "critical",
+            object: "server_version",
+            finding: format!(
+                "PostgreSQL {}.{} lets an error message carry a row past row-level security (CVE-2026-116327).",
+                version / 10_000,
+                version % 10_000
+            ),
+            fix: "-- install the current minor release of PostgreSQL and restart",
+        });
+    }
+    if !server::is_utf8() {
+        found.push(ServerProblem {
+            severity: "critical",
+            object: "server_encoding",
+            finding: "The encoding of this database is not UTF8.".to_owned(),
+            fix: "-- CREATE DATABASE .. ENCODING 'UTF8' and move the data there",
+        });
+    }
+    if tripwire::is_shut() {
+        let mut finding = SHUT_MESSAGE.to_owned();
+        finding.replace_range(..1, "A");
+        finding.push('.');
+        found.push(ServerProblem {
+            severity: "critical",
+            object: "tripwire",
+            finding,
+            fix: "SELECT splitplane.reopen(); -- when the server log (TRIPWIRE) is understood and the fence is mended",
+        });
+    }
+    if server::had_backtrace() {
+        found.push(ServerProblem {
+            severity: "warning",
+            object: "RUST_BACKTRACE",
+            finding: "RUST_BACKTRACE was in the server's environment; splitplane took it out at load.".to_owned(),
+            fix: "-- remove RUST_BACKTRACE from the service's environment and restart",
+        });
+    }
+    found
+}
+
+/// Names that tzdata keeps for old times' sake, which Debian 13 has put into a package of their own.
+pub(crate) fn zone_problem(is_zone: impl Fn(&str) -> bool) -> Option<ServerProblem> {
+    let has_old_names = is_zone("US/Pacific") && is_zone("Japan");
+    (!has_old_names).then(|| ServerProblem {
+        severity: "warning",
+        object: "time zones",
+        finding: "The server's time zones lack old names such as US/Pacific and Japan: where one is stored, statements that read it \
+            are refused (22023)."
+            .to_owned(),
+        fix: "-- install the package tzdata-legacy, or store the new names: America/Los_Angeles, Asia/Tokyo",
+    })
+}
+
+fn version_problem() -> Option<ServerProblem> {
+    let problem = |finding, fix| ServerProblem { severity: "critical", object: "extension splitplane", finding, fix };
+    match version::problem() {
+        Ok(found) => found.map(|(finding, fix)| problem(finding, fix)),
+        Err(refusal) => {
+            Some(problem(format!("Its version cannot be read: {}.", refusal.message), "-- see the server log"))
+        }
+    }
+}
+
+/// What is configured about models and deserves a second look. None of it breaks isolation: layer 3 confines whatever a
+/// model writes.
+fn model_problems() -> Vec<ServerProblem> {
+    let warning =
+        |object, finding: &str, fix| ServerProblem { severity: "warning", object, finding: finding.to_owned(), fix };
+    let model = settings::model::model();
+    let mut found = Vec::new();
+    if !settings::model::validation_is_required() {
+        found.push(warning(
+            "splitplane.validation",
+            "Questions are answered without being validated: layer 2 is switched off.",
+            "ALTER SYSTEM SET splitplane.validation = 'required'; SELECT pg_reload_conf();",
+        ));
+    }
+    if model.provider != Provider::None
+        && !model.endpoint.is_empty()
+        && let Err(error) = Endpoint::parse(&model.endpoint)
+    {
+        found.push(warning(
+            "splitplane.endpoint",
+            &format!("The endpoint cannot be used: {error}."),
+            "-- ALTER SYSTEM SET splitplane.endpoint = 'https://..'; SELECT pg_reload_conf();",
+        ));
+    }
+    if model.provider == Provider::OpenAi && model.model.is_empty() {
+        found.push(warning(
+            "splitplane.model",
+            "The provider is openai and no model is named.",
+            "-- ALTER SYSTEM SET splitplane.model = '..'; SELECT pg_reload_conf();",
+        ));
+    }
+    if settings::model::narrate() == Narrate::Rows {
+        found.push(ServerProblem {
+            severity: "info",
+            object: "splitplane.narrate",
+            finding: "Rows of small results are sent to the model, so that it can answer in words.".to_owned(),
+            fix: "-- splitplane.narrate = 'aggregate' or 'off' sends less; private columns are never sent",
+        });
+    }
+    found
+}
+
+/// Refuses (55000) on a server that cannot hold the fences.
+pub fn check() -> StageResult<()> {
+    // In the very words of the statement that touched it.
+    tripwire::check()?;
+    match server_problems().into_iter().find(|problem| problem.severity == "critical") {
+        None => Ok(()),
+        Some(problem) => Err(Refusal::new(State::Unsafe, problem.finding.trim_end_matches('.').to_owned())),
+    }
+}
+
+fn is_new_enough(version: u32) -> bool {
+    FLOORS.iter().any(|floor| floor / 10_000 == version / 10_000 && version >= *floor)
+}

@@ -1,0 +1,88 @@
+//! The fences: our common table expressions before rewriting, row-level security after it.
+
+use crate::ablation::{self, Switch};
+use crate::attach::Fence;
+use crate::catalog::plane::{Plane, ScopeBinding};
+use crate::error::{Refusal, StageResult, State};
+use crate::pgx::query::{QueryView, ScopeCall};
+use pgrx::pg_sys::Oid;
+
+/// The top level is `WITH <our fences> SELECT ..`, each fence exactly one scan of its table under its scope.
+pub(super) fn prove_fences(query: QueryView<'_>, fences: &[Fence]) -> StageResult<()> {
+    if ablation::is_off(Switch::Proof) {
+        return Ok(());
+    }
+    let expressions = query.expressions();
+    if expressions.len() != fences.len() {
+        return Err(Refusal::proof("the top level has another number of common table expressions than we wrote"));
+    }
+    for ((name, expression), fence) in expressions.iter().zip(fences) {
+        let scan = expression.and_then(QueryView::scan);
+        if *name != fence.name || scan.as_ref() != Some(&fence.scan) {
+            return Err(Refusal::proof(format!("the fence of {} is not the one we wrote", fence.name)));
+        }
+    }
+    Ok(())
+}
+
+/// After rewriting: still one plain SELECT, and on each protected table the first row-level security condition, which
+/// PostgreSQL evaluates before any other, is the one that binds every scope column to its claim.
+pub(super) fn prove_row_security(query: QueryView<'_>, fences: &[Fence], plane: &Plane) -> StageResult<()> {
+    if ablation::is_off(Switch::Proof) {
+        return Ok(());
+    }
+    if !query.shape().is_plain_select {
+        return Err(Refusal::proof("rewriting made something else than a SELECT"));
+    }
+    let protected = fences.iter().any(|fence| !fence.relation.is_shared);
+    if protected && !query.has_row_security() {
+        return Err(unfenced("row-level security was not applied"));
+    }
+    let expressions = query.expressions();
+    if expressions.len() != fences.len() {
+        return Err(Refusal::proof("rewriting changed the number of common table expressions"));
+    }
+    for ((_, expression), fence) in expressions.iter().zip(fences).filter(|(_, fence)| !fence.relation.is_shared) {
+        let scope = &fence.relation.scope;
+        let first = expression.map(QueryView::first_security_condition).unwrap_or_default();
+        let is_bound =
+            |binding: &ScopeBinding| first.iter().flatten().any(|condition| binds(condition, binding, plane));
+        if first.len() != scope.len() || !scope.iter().all(is_bound) {
+            return Err(unfenced(&format!(
+                "row-level security does not begin with the scope of {}",
+                fence.relation.name
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The relations that policies of the tables' own read in sub-selects: those policies are the DBA's, and so is what they read.
+pub(super) fn policy_relations(query: QueryView<'_>) -> Vec<Oid> {
+    let expressions = query.expressions().into_iter().filter_map(|(_, expression)| expression);
+    expressions.flat_map(QueryView::relations_of_security_conditions).collect()
+}
+
+/// The policies that close a table while its fence is missing say nothing that was not just proved.
+pub(super) fn drop_proved_conditions(query: QueryView<'_>) {
+    query.expressions().into_iter().filter_map(|(_, expression)| expression).for_each(|expression| {
+        expression.drop_presence_conditions(SCOPE_POLICY);
+    });
+}
+
+/// The policy that `protect` makes for the scope.
+const SCOPE_POLICY: &str = "!splitplane_scope";
+
+fn unfenced(reason: &str) -> Refusal {
+    Refusal::new(
+        State::Unsafe,
+        "row-level security of a plane relation is not as splitplane made it: splitplane.doctor() says what to do",
+    )
+    .with_detail(reason)
+}
+
+fn binds(condition: &ScopeCall, binding: &ScopeBinding, plane: &Plane) -> bool {
+    condition.function == plane.policy.in_scope
+        && condition.attribute == binding.column.attribute
+        && condition.claim == binding.claim
+}

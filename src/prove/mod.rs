@@ -1,0 +1,106 @@
+//! Layer 3's proof, on the analysed tree that will be executed.
+//!
+//! Requires: the grafted tree, analysed. Produces: `Proven`, the rewritten tree in which the fences are ours to the
+//! last column, nothing else touches a relation, every function, operator and type is on the allowlist, and row-level
+//! security was seen on every protected table.
+
+mod fences;
+mod fields;
+mod growth;
+mod plan;
+mod private_columns;
+mod proof_walk;
+
+use crate::attach::Fence;
+use crate::catalog::plane::Plane;
+use crate::error::{Refusal, StageResult};
+use crate::pgx::parse::{Analysed, Rewritten};
+use crate::pgx::plan::{self as pgx_plan, Planned};
+use crate::pgx::values::Parameters;
+use pgrx::pg_sys::Oid;
+
+// The tables' own test holds them against the server; the plan's is given plans that were never proved.
+#[cfg(feature = "pg_test")]
+pub(crate) use crate::trust::leakproof::lists as leakproof_lists;
+#[cfg(feature = "pg_test")]
+pub(crate) use plan::prove_plan;
+
+/// A statement that was proved to stay in the plane. Only `prove` makes one.
+pub struct Proven<'c> {
+    rewritten: Rewritten<'c>,
+    fences: Vec<Fence>,
+    /// Read by policies of the tables' own.
+    policy_relations: Vec<Oid>,
+    facts: ProofFacts,
+}
+
+/// What was proved, to show in `ask_dry_run`.
+#[derive(Debug, Clone, Default)]
+pub struct ProofFacts {
+    /// Plane relations that the statement reads.
+    pub relations: Vec<String>,
+    /// Functions and operators' functions looked at.
+    pub functions: usize,
+    /// Expression nodes looked at.
+    pub expressions: usize,
+    /// Private columns that the statement touches, as `relation.column`: neither its rows nor an error over them may
+    /// enter a prompt unless this is empty.
+    pub private: Vec<String>,
+    /// Whether the outermost query of the untrusted text aggregates.
+    pub is_aggregate: bool,
+}
+
+impl<'c> Proven<'c> {
+    /// Has PostgreSQL plan it, and proves the plan.
+    ///
+    /// # Errors
+    /// 42501 for a plan that is not the proved statement's; 0A000 for one with nodes of another extension.
+    pub fn plan(self, parameters: &Parameters, plane: &Plane) -> StageResult<Planned<'c>> {
+        let planned = pgx_plan::plan(self.rewritten, parameters)?;
+        plan::prove_plan(&planned, &self.fences, &self.policy_relations, plane)?;
+        Ok(planned)
+    }
+
+    /// What was proved.
+    pub fn facts(&self) -> &ProofFacts {
+        &self.facts
+    }
+}
+
+/// The statement with bounds around what would run long and what may raise an error behind the fence; as it is, if it has
+/// neither.
+fn wrapped<'c>(analysed: Analysed<'c>, plane: &Plane) -> StageResult<Analysed<'c>> {
+    let query = analysed.query();
+    let bounds = crate::trust::cost_bounds::find(query, plane)?;
+    let has_leaks = crate::trust::leaks::is_needed(query);
+    if bounds.is_empty() && !has_leaks {
+        return Ok(analysed);
+    }
+    let wrappers = |node| {
+        let leak = if has_leaks { crate::trust::leaks::of(node, plane) } else { None };
+        leak.into_iter().chain(bounds.of(node)).collect()
+    };
+    let wrapped = query.wrapped(&wrappers).ok_or_else(|| Refusal::proof("the analysed tree could not be copied"))?;
+    Ok(analysed.with_query(wrapped))
+}
+
+/// Proves the analysed tree, lets PostgreSQL apply row-level security as the reader, and proves that it did.
+///
+/// # Errors
+/// 42501 or 0A000 by name; a fence that is not ours is a refusal that the audit sees.
+pub fn prove<'c>(analysed: Analysed<'c>, fences: Vec<Fence>, plane: &Plane) -> StageResult<Proven<'c>> {
+    fences::prove_fences(analysed.query(), &fences)?;
+    fields::prove_fields(analysed.query())?;
+    // Changes the tree, hence before the proof of it.
+    let analysed = wrapped(analysed, plane)?;
+    let mut facts = proof_walk::prove_tree(analysed.query(), plane)?;
+    facts.private = private_columns::touched(analysed.query(), &fences)?;
+    facts.is_aggregate = analysed.query().answer_aggregates();
+    let rewritten = analysed.rewrite()?;
+    fences::prove_row_security(rewritten.query(), &fences, plane)?;
+    fences::drop_proved_conditions(rewritten.query());
+    facts.relations = fences.iter().map(|fence| fence.relation.name.clone()).collect();
+    facts.relations.dedup();
+    let policy_relations = fences::policy_relations(rewritten.query());
+    Ok(Proven { rewritten, fences, policy_relations, facts })
+}

@@ -1,0 +1,61 @@
+//! The last look: on the plan that will run, after everything that the planner, its hooks and inlined functions did.
+
+use crate::ablation::{self, Switch};
+use crate::attach::Fence;
+use crate::catalog::plane::Plane;
+use crate::error::{Refusal, StageResult};
+use crate::pgx::plan::Planned;
+use crate::pgx::plan_tree::{PlanKind, PlanScan};
+use pgrx::pg_sys::Oid;
+
+/// Every scan is one of a fence's table, of its partitions or children, or of what the tables' own policies read
+/// (`policy_relations`); of a protected one the conditions that bind the
+/// scope are evaluated before any other, and no index is asked to compute an order over rows that they hide.
+pub fn prove_plan(planned: &Planned<'_>, fences: &[Fence], policy_relations: &[Oid], plane: &Plane) -> StageResult<()> {
+    if ablation::is_off(Switch::Proof) {
+        return Ok(());
+    }
+    if !planned.is_plain_select() {
+        return Err(Refusal::proof("planning made something else than a SELECT"));
+    }
+    planned.visit(&mut |node| match node.kind() {
+        PlanKind::Scan(scan) if reads_for_a_policy(scan, fences, policy_relations) => Ok(()),
+        PlanKind::Scan(scan) => prove_scan(scan, fences, plane),
+        PlanKind::Computes => Ok(()),
+        PlanKind::Refused(name) => Err(Refusal::construct(name)),
+        PlanKind::Unknown(tag) => {
+            Err(Refusal::construct("a plan of this kind").with_detail(format!("AUDIT: plan node tag {tag}")))
+        }
+    })
+}
+
+/// Whether a scan is of a relation that only a policy reads.
+fn reads_for_a_policy(scan: PlanScan<'_>, fences: &[Fence], policy_relations: &[Oid]) -> bool {
+    let Some(root) = scan.root_relation() else { return false };
+    policy_relations.contains(&root) && !fences.iter().any(|fence| fence.relation.oid == root)
+}
+
+fn prove_scan(scan: PlanScan<'_>, fences: &[Fence], plane: &Plane) -> StageResult<()> {
+    let root = scan.root_relation();
+    let fence = fences
+        .iter()
+        .find(|fence| Some(fence.relation.oid) == root)
+        .ok_or_else(|| Refusal::proof("AUDIT: the plan reads a relation outside the fences"))?;
+    let relation = &fence.relation;
+    if relation.is_shared {
+        return Ok(());
+    }
+    if scan.is_ordered_by_operator {
+        return Err(Refusal::proof(format!("the plan orders {} by an index's operator", relation.name)));
+    }
+    let first = scan.first_conditions(relation.scope.len());
+    let is_bound = |binding: &crate::catalog::plane::ScopeBinding| {
+        first.iter().flatten().any(|(call, column)| {
+            call.function == plane.policy.in_scope && call.claim == binding.claim && *column == binding.column.name
+        })
+    };
+    if !relation.scope.iter().all(is_bound) {
+        return Err(Refusal::proof(format!("the plan does not begin with the scope of {}", relation.name)));
+    }
+    Ok(())
+}

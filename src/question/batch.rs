@@ -1,0 +1,105 @@
+//! `splitplane.validate(questions)`: many verdicts at once, for whoever tunes comments and models. Nothing is run.
+
+use super::context::Brief;
+use super::session::{Consultation, fresh_nonce};
+use super::{from_screen, no_model};
+use crate::error::{Refusal, StageResult, State};
+use crate::llm::screen::{self, Screened};
+use crate::llm::verdict::{Judgement, Verdict};
+use crate::llm::{ModelError, Prompt, Provider, prompts};
+use crate::pgx::wait;
+use crate::settings;
+use futures_util::stream::{self, StreamExt};
+use std::time::{Duration, Instant};
+
+/// Most questions of one call.
+const MOST: usize = 1_000;
+
+/// One question's verdict.
+pub struct Validated {
+    /// The question.
+    pub question: String,
+    /// `allow`, `clarify`, `out_of_scope` or `reject`; `None` when there is none, and `message` says why.
+    pub verdict: Option<&'static str>,
+    /// The model's reason.
+    pub reason: String,
+    /// The model's message, or the fault.
+    pub message: String,
+}
+
+enum Prepared {
+    Ask(Prompt),
+    Known(Validated),
+}
+
+/// Validates every question, `splitplane.validate_concurrency` at a time, within `splitplane.deadline`. The cache is
+/// neither read nor filled.
+///
+/// # Errors
+/// 22023 for too many questions, 55000 without a model. What goes wrong for one question is told in its row.
+pub fn validate(questions: Vec<String>) -> StageResult<Vec<Validated>> {
+    if questions.len() > MOST {
+        return Err(Refusal::new(State::Argument, format!("more than {MOST} questions at once")));
+    }
+    let model = settings::model::model();
+    if model.provider == Provider::None {
+        return Err(no_model());
+    }
+    let deadline = Instant::now() + Duration::from_millis(u64::try_from(settings::deadline()).unwrap_or(0));
+    let consultation = Consultation::open(model, deadline)?;
+    let prepared =
+        questions.into_iter().map(|question| Ok((prepare(&question)?, question))).collect::<StageResult<Vec<_>>>()?;
+    let consultation = &consultation;
+    let work = stream::iter(prepared.into_iter().map(|(prepared, question)| async move {
+        match prepared {
+            Prepared::Known(validated) => validated,
+            Prepared::Ask(prompt) => match consultation.judge(&prompt, &question).await {
+                Ok(judgement) => judged(question, &judgement),
+                Err(error) => faulty(question, &error),
+            },
+        }
+    }));
+    // The client keeps the deadline itself, question by question; a little later the wait would.
+    let patience = deadline + Duration::from_secs(1);
+    wait::wait(patience, work.buffered(settings::model::validate_concurrency()).collect())
+}
+
+fn prepare(question: &str) -> StageResult<Prepared> {
+    Ok(match screen::check(question, settings::model::max_question_bytes()) {
+        Ok(Screened::Question) => {
+            let brief = Brief::gather(question, &[], false)?;
+            Prepared::Ask(prompts::validation(&brief.knowledge(), question, &fresh_nonce()?))
+        }
+        Ok(Screened::Suspicious(why)) => Prepared::Known(Validated {
+            question: question.to_owned(),
+            verdict: Some("reject"),
+            reason: why.to_owned(),
+            message: "rejected before any model saw it".to_owned(),
+        }),
+        Err(error) => Prepared::Known(Validated {
+            question: question.to_owned(),
+            verdict: None,
+            reason: String::new(),
+            message: from_screen(error).message,
+        }),
+    })
+}
+
+fn judged(question: String, judgement: &Judgement) -> Validated {
+    let verdict = match judgement.verdict {
+        Verdict::Allow => "allow",
+        Verdict::Clarify => "clarify",
+        Verdict::OutOfScope => "out_of_scope",
+        Verdict::Reject => "reject",
+    };
+    Validated {
+        question,
+        verdict: Some(verdict),
+        reason: screen::message(&judgement.reason),
+        message: screen::message(&judgement.message),
+    }
+}
+
+fn faulty(question: String, error: &ModelError) -> Validated {
+    Validated { question, verdict: None, reason: String::new(), message: error.to_string() }
+}

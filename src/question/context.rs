@@ -1,0 +1,125 @@
+//! What a model is shown beside the question: names, types and comments of the plane, metrics, examples, earlier turns
+//! of the same principal, the date. Never a row, never a value, never a tenant.
+
+use super::description;
+use super::registered;
+use crate::error::{Refusal, StageResult, State};
+use crate::llm::prompts::{Example, Knowledge, Metric, Turn};
+use crate::llm::relevance::{self, Part};
+use crate::pgx::spi::read::Lookup;
+use crate::settings;
+
+/// Most verified queries that are shown as examples.
+const EXAMPLES: usize = 4;
+/// Share of the budget that metrics and examples may take, as a divisor.
+const SHARE: usize = 3;
+
+thread_local! {
+    static TODAY: Lookup = const { Lookup::new(TODAY_SQL, 1) };
+}
+
+const TODAY_SQL: &str =
+    "SELECT pg_catalog.to_char(pg_catalog.clock_timestamp() AT TIME ZONE $1, 'FMDay, YYYY-MM-DD HH24:MI')";
+
+/// The material of one question.
+pub(super) struct Brief {
+    plane: String,
+    metrics: Vec<Metric>,
+    examples: Vec<Example>,
+    history: Vec<Turn>,
+    today: String,
+    time_zone: String,
+}
+
+impl Brief {
+    /// Gathers what bears on the question, within `splitplane.prompt_budget`.
+    /// The date is told to a writer only: a verdict must not depend on it.
+    pub(super) fn gather(question: &str, history: &[Turn], write: bool) -> StageResult<Self> {
+        let budget = settings::model::prompt_budget();
+        let known = registered::current()?;
+        let mut left = budget / SHARE;
+        let metrics: Vec<Metric> = known
+            .metrics
+            .iter()
+            .map(|metric| Metric {
+                name: metric.name.clone(),
+                description: metric.description.clone(),
+                synonyms: metric.synonyms.clone(),
+                sql: metric.sql.clone(),
+            })
+            .collect();
+        let metrics = fitting(metrics, &mut left, |metric| {
+            [metric.name.as_str(), &metric.description, &metric.sql].map(relevance::tokens).iter().sum()
+        });
+        let near = known.catalogue.near(question, EXAMPLES);
+        let near: Vec<Example> = near
+            .into_iter()
+            .filter(|known| !known.is_metric)
+            .map(|known| Example { question: known.question.clone(), sql: known.sql.clone() })
+            .collect();
+        let examples = fitting(near, &mut left, |example| {
+            relevance::tokens(&example.question).saturating_add(relevance::tokens(&example.sql))
+        });
+        let history = latest(history, &mut left);
+        let parts = description::parts()?;
+        let is_empty = parts.is_empty();
+        let plane =
+            chosen(&parts, question, &history, &examples, budget.saturating_sub(budget / SHARE).saturating_add(left));
+        if plane.is_empty() && !is_empty {
+            return Err(Refusal::new(
+                State::Limit,
+                "no table's description fits into splitplane.prompt_budget; raise it, or shorten comments",
+            ));
+        }
+        let time_zone = settings::time_zone();
+        let today = if write { today(&time_zone)? } else { String::new() };
+        Ok(Brief { plane, metrics, examples, history, today, time_zone })
+    }
+
+    /// The same as the prompts take it.
+    pub(super) fn knowledge(&self) -> Knowledge<'_> {
+        Knowledge {
+            plane: &self.plane,
+            metrics: &self.metrics,
+            examples: &self.examples,
+            history: &self.history,
+            today: &self.today,
+            time_zone: &self.time_zone,
+        }
+    }
+}
+
+/// Those that fit into what is left of the budget, in their order.
+fn fitting<T>(all: Vec<T>, left: &mut usize, tokens: impl Fn(&T) -> usize) -> Vec<T> {
+    all.into_iter()
+        .filter(|one| {
+            let rest = left.checked_sub(tokens(one));
+            *left = rest.unwrap_or(*left);
+            rest.is_some()
+        })
+        .collect()
+}
+
+/// The latest turns that fit into what is left of the budget, oldest first. A caller's own SQL may be long.
+fn latest(turns: &[Turn], left: &mut usize) -> Vec<Turn> {
+    let newest_first = turns.iter().rev().cloned().collect();
+    let mut taken = fitting(newest_first, left, |turn: &Turn| {
+        relevance::tokens(&turn.question).saturating_add(turn.sql.as_deref().map_or(0, relevance::tokens))
+    });
+    taken.reverse();
+    taken
+}
+
+fn chosen(parts: &[Part], question: &str, history: &[Turn], examples: &[Example], budget: usize) -> String {
+    let mut hints = vec![question];
+    hints.extend(history.iter().map(|turn| turn.question.as_str()));
+    hints.extend(examples.iter().map(|example| example.sql.as_str()));
+    let texts: Vec<&str> =
+        relevance::choose(parts, &hints, budget).into_iter().map(|part| part.text.as_str()).collect();
+    texts.join("\n")
+}
+
+fn today(time_zone: &str) -> StageResult<String> {
+    let rows = TODAY.with(|lookup| lookup.rows(&[time_zone]))?;
+    Ok(rows.into_iter().flatten().flatten().next().unwrap_or_default())
+}

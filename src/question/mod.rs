@@ -1,0 +1,228 @@
+//! Layer 2 and generation, on the server's side: from a verified principal's question to SQL that may be tried.
+//!
+//! Requires: a verified principal. Produces: `UntrustedSql`, which only this module makes, and for a question only after
+//! a positive verdict (or a deterministic match, or where the superuser switched validation off). Whatever goes wrong on
+//! the way is a refusal. Nothing is executed here, and no lock, snapshot or SPI connection of ours is held while a model is
+//! waited for.
+
+mod batch;
+mod context;
+mod conversation;
+pub mod description;
+mod narrate;
+pub mod registered;
+mod repair;
+mod session;
+mod verdict_cache;
+
+use crate::ablation::{self, Switch};
+use crate::error::{Refusal, StageResult, State};
+use crate::identity::principal::Principal;
+use crate::llm::Provider;
+use crate::llm::screen::{self, ScreenError, Screened};
+use crate::settings;
+use context::Brief;
+use conversation::Conversation;
+use session::{Consultation, Decision};
+use std::rc::Rc;
+use std::time::Instant;
+
+pub use batch::validate;
+pub use narrate::Told;
+pub use session::Tally;
+
+/// Who wrote a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The caller passed it: an LLM outside wrote it.
+    Caller,
+    /// The model, for this question.
+    Model,
+    /// An administrator: a verified query or a metric.
+    VerifiedQuery,
+}
+
+/// SQL that may be tried: layer 2 has let it through, layer 3 must still confine it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UntrustedSql {
+    text: String,
+    source: Source,
+}
+
+impl UntrustedSql {
+    /// The text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Who wrote it.
+    pub fn source(&self) -> Source {
+        self.source
+    }
+}
+
+/// How a question ended without SQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is not clear; the message asks back.
+    Clarify,
+    /// It is not about the data of the plane.
+    OutOfScope,
+    /// It was rejected.
+    Refused,
+}
+
+impl Outcome {
+    /// As the document says it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Clarify => "clarify",
+            Outcome::OutOfScope => "out_of_scope",
+            Outcome::Refused => "refused",
+        }
+    }
+}
+
+/// A question that layer 2 did not let through, or that the model could not put into SQL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Declined {
+    /// Which way.
+    pub outcome: Outcome,
+    /// For the asker.
+    pub message: String,
+    /// For the server log.
+    pub reason: String,
+}
+
+/// What became of a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Understood {
+    /// SQL to try.
+    Sql(UntrustedSql),
+    /// A message instead.
+    Declined(Declined),
+}
+
+/// A request that passed layer 1, on its way through layer 2.
+pub struct Asked {
+    principal: Rc<Principal>,
+    question: Option<String>,
+    conversation: Option<Conversation>,
+    deadline: Instant,
+    brief: Option<Brief>,
+    tally: Tally,
+}
+
+impl Asked {
+    /// Takes a verified principal's request. `conversation` is the id that the caller gave.
+    ///
+    /// # Errors
+    /// 22023 for a blank or binary question or a conversation without one, 54001 for one that is too long, 42501 for a
+    /// conversation of somebody else, 55000 where none can be kept.
+    pub fn new(
+        principal: Rc<Principal>,
+        question: Option<String>,
+        conversation: Option<String>,
+        deadline: Instant,
+    ) -> StageResult<Self> {
+        let conversation = match (conversation, &question) {
+            (None, _) => None,
+            (Some(_), None) => return Err(Refusal::new(State::Argument, "a conversation needs a question")),
+            (Some(id), Some(_)) => Some(Conversation::open(id, &principal)?),
+        };
+        Ok(Asked { principal, question, conversation, deadline, brief: None, tally: Tally::default() })
+    }
+
+    /// Whether there is a question, or only SQL.
+    pub fn is_question(&self) -> bool {
+        self.question.is_some()
+    }
+
+    /// Tokens and calls so far.
+    pub fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// The conversation's id, if there is one.
+    pub fn conversation_id(&self) -> Option<&str> {
+        self.conversation.as_ref().map(Conversation::id)
+    }
+
+    /// Layer 2, and generation beside it where the caller brought no SQL.
+    ///
+    /// # Errors
+    /// A fault of the model or of its reply (08006, 38000, 57014), or 55000 when there is no model.
+    pub fn understand(&mut self, sql: Option<String>) -> StageResult<Understood> {
+        let Some(question) = self.question.clone() else {
+            return sql.map(|sql| from(sql, Source::Caller)).ok_or_else(|| {
+                Refusal::new(State::Argument, "give a question, or the SQL that a model wrote (sql => ..)")
+            });
+        };
+        match screen::check(&question, settings::model::max_question_bytes()).map_err(from_screen)? {
+            Screened::Question => {}
+            Screened::Suspicious(_) if ablation::is_off(Switch::Validation) => {}
+            Screened::Suspicious(why) => return Ok(suspicious(why)),
+        }
+        // A deterministic match is a verdict, too: SQL beside a question that somebody verified needs no other.
+        if let Some(known) = registered::current()?.catalogue.exact(&question) {
+            return Ok(match sql {
+                Some(sql) => from(sql, Source::Caller),
+                None => from(known.sql.clone(), Source::VerifiedQuery),
+            });
+        }
+        let model = settings::model::model();
+        if model.provider == Provider::None {
+            // Without a model there is no layer 2: SQL of the caller's own goes to layer 3 as it does without a question.
+            return sql.map(|sql| from(sql, Source::Caller)).ok_or_else(no_model);
+        }
+        let brief =
+            Brief::gather(&question, self.conversation.as_ref().map_or(&[], Conversation::turns), sql.is_none())?;
+        let consultation = Consultation::open(model, self.deadline)?;
+        let decision = consultation.decide(&self.principal, &brief, &question, sql.is_none(), &mut self.tally);
+        self.brief = Some(brief);
+        Ok(match (decision?, sql) {
+            (Decision::Declined(declined), _) => Understood::Declined(declined),
+            (Decision::Written(written), None) => {
+                Understood::Sql(UntrustedSql { text: written, source: Source::Model })
+            }
+            (Decision::Allowed, Some(sql)) => from(sql, Source::Caller),
+            // Asked to write, it gave nothing; or it wrote beside SQL that it was not to replace.
+            (Decision::Allowed, None) | (Decision::Written(_), Some(_)) => {
+                return Err(Refusal::new(State::Internal, "internal error; the server log has the details")
+                    .with_detail("a consultation answered another question than it was asked"));
+            }
+        })
+    }
+
+    /// Keeps the question and the SQL that answered it, if this is a conversation. Call it last: it writes.
+    pub fn keep(&self, sql: Option<&str>) -> StageResult<()> {
+        match (&self.conversation, &self.question) {
+            (Some(conversation), Some(question)) => conversation.keep(&self.principal, question, sql),
+            (None, _) | (Some(_), None) => Ok(()),
+        }
+    }
+}
+
+fn from(text: String, source: Source) -> Understood {
+    Understood::Sql(UntrustedSql { text, source })
+}
+
+fn no_model() -> Refusal {
+    Refusal::new(State::Unsafe, "no model is configured to answer a question; give the SQL with sql => ..")
+}
+
+fn suspicious(why: &str) -> Understood {
+    Understood::Declined(Declined {
+        outcome: Outcome::Refused,
+        message: "the question holds text that poses as part of the talk with the model; ask in plain words".to_owned(),
+        reason: format!("rejected before any model saw it: {why}"),
+    })
+}
+
+fn from_screen(error: ScreenError) -> Refusal {
+    let state = match error {
+        ScreenError::TooLong(_) => State::TooComplex,
+        ScreenError::Empty | ScreenError::Binary => State::Argument,
+    };
+    Refusal::new(state, error.to_string())
+}

@@ -1,0 +1,77 @@
+//! The answer in words: which results may be shown to a model, and what becomes of its text.
+//!
+//! The rows are an answer already, so a narrator that fails costs the words and nothing else.
+
+use super::Asked;
+use super::session::{Consultation, fresh_nonce};
+use crate::error::StageResult;
+use crate::llm::{Provider, prompts};
+use crate::pgx::pg_try;
+use crate::settings;
+use crate::settings::model::Narrate;
+
+/// Most rows of a result that is told, for aggregates and for any query.
+const AGGREGATE_ROWS: usize = 20;
+const ROWS: usize = 100;
+/// Most bytes of rows that enter a prompt: few for aggregates, since array_agg and the like gather what was not summed up.
+const AGGREGATE_BYTES: usize = 2 * 1_024;
+const BYTES: usize = 16 * 1_024;
+
+/// A result, as far as telling it goes.
+pub struct Told<'a> {
+    /// The SQL that gave it.
+    pub sql: &'a str,
+    /// Column names.
+    pub columns: Vec<String>,
+    /// `[[..],..]`.
+    pub rows: &'a str,
+    /// How many.
+    pub count: usize,
+    /// Whether there were more.
+    pub truncated: bool,
+    /// Whether the outermost query aggregates.
+    pub is_aggregate: bool,
+    /// Whether the statement names a private column anywhere.
+    pub is_private: bool,
+}
+
+impl Asked {
+    /// The answer in words, where the settings and the result allow it.
+    ///
+    /// # Errors
+    /// A cancel; a fault of the model is only logged.
+    pub fn narrate(&mut self, told: &Told<'_>) -> StageResult<Option<String>> {
+        let model = settings::model::model();
+        let Some(question) = &self.question else { return Ok(None) };
+        if model.provider == Provider::None || !may_be_told(settings::model::narrate(), told) {
+            return Ok(None);
+        }
+        let prompt = prompts::narration(
+            question,
+            told.sql,
+            &told.columns,
+            told.rows,
+            told.truncated,
+            &settings::time_zone(),
+            &fresh_nonce()?,
+        );
+        match Consultation::open(model, self.deadline)?.tell(&prompt, &mut self.tally)? {
+            Ok(text) => Ok(Some(text)),
+            Err(error) => {
+                pg_try::log(&format!("the answer could not be put into words: {error}"));
+                Ok(None)
+            }
+        }
+    }
+}
+
+fn may_be_told(narrate: Narrate, told: &Told<'_>) -> bool {
+    match narrate {
+        _ if told.is_private => false,
+        Narrate::Off => false,
+        Narrate::Aggregate => {
+            told.is_aggregate && !told.truncated && told.count <= AGGREGATE_ROWS && told.rows.len() <= AGGREGATE_BYTES
+        }
+        Narrate::Rows => told.count <= ROWS && told.rows.len() <= BYTES,
+    }
+}

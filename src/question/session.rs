@@ -1,0 +1,246 @@
+//! Consulting the model: validation and generation at the same time, so that validation adds no wait of its own, and
+//! nothing of what was written is handed on before the verdict allows it.
+
+use super::context::Brief;
+use super::verdict_cache::{self, VerdictKey};
+use super::{Declined, Outcome};
+use crate::ablation::{self, Switch};
+use crate::catalog::key_file;
+use crate::error::{Refusal, StageResult, State};
+use crate::identity::principal::Principal;
+use crate::llm::client::{Client, Task};
+use crate::llm::verdict::{self, Judgement, Verdict};
+use crate::llm::writing::{self, Writing};
+use crate::llm::{ModelError, ModelSettings, Prompt, Usage, prompts, screen};
+use crate::pgx::wait;
+use crate::settings;
+use std::cell::{Cell, RefCell};
+use std::pin::pin;
+use std::rc::Rc;
+use std::time::Instant;
+
+/// The nonce of prompts that are only digested.
+const NO_NONCE: &str = "0";
+
+thread_local! {
+    // Kept for the life of the backend, so that connections and credentials are used again.
+    static CLIENT: RefCell<Option<(ModelSettings, Rc<Client>)>> = const { RefCell::new(None) };
+}
+
+/// Model calls of one request and their tokens, as far as the endpoint told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Replies.
+    pub calls: u32,
+    /// Their tokens.
+    pub usage: Usage,
+}
+
+impl Tally {
+    pub(super) fn add(&mut self, usage: Usage) {
+        self.calls = self.calls.saturating_add(1);
+        self.usage.input_tokens = self.usage.input_tokens.saturating_add(usage.input_tokens);
+        self.usage.output_tokens = self.usage.output_tokens.saturating_add(usage.output_tokens);
+    }
+}
+
+/// What came of it.
+pub(super) enum Decision {
+    /// The question is allowed; nothing was to be written.
+    Allowed,
+    /// The question is allowed, and this is the model's SQL.
+    Written(String),
+    /// Not allowed, or not written.
+    Declined(Declined),
+}
+
+/// A model that can be asked until `deadline`.
+pub(super) struct Consultation {
+    settings: ModelSettings,
+    client: Rc<Client>,
+    deadline: Instant,
+}
+
+impl Consultation {
+    /// This backend's client for what is configured now.
+    pub(super) fn open(settings: ModelSettings, deadline: Instant) -> StageResult<Self> {
+        let known = CLIENT.with(|cell| {
+            cell.borrow().as_ref().filter(|(known, _)| *known == settings).map(|(_, client)| Rc::clone(client))
+        });
+        let client = match known {
+            Some(client) => client,
+            None => {
+                let client = Rc::new(Client::open(&settings)?);
+                CLIENT.with(|cell| *cell.borrow_mut() = Some((settings.clone(), Rc::clone(&client))));
+                client
+            }
+        };
+        Ok(Consultation { settings, client, deadline })
+    }
+
+    /// Validates the question, and has SQL written for it when `write` says so.
+    pub(super) fn decide(
+        &self,
+        principal: &Principal,
+        brief: &Brief,
+        question: &str,
+        write: bool,
+        tally: &mut Tally,
+    ) -> StageResult<Decision> {
+        let knowledge = brief.knowledge();
+        let is_required = settings::model::validation_is_required() && !ablation::is_off(Switch::Validation);
+        let digested = prompts::validation(&knowledge, question, NO_NONCE);
+        let key = VerdictKey::new(principal, &self.settings, self.client.model(Task::Validate), &digested);
+        let is_known = is_required && verdict_cache::is_allowed(&key);
+        let nonce = fresh_nonce()?;
+        let generation = write.then(|| prompts::generation(&knowledge, question, &nonce));
+        let validation = (is_required && !is_known).then(|| prompts::validation(&knowledge, question, &nonce));
+        // Set by the two sides, which run in one thread.
+        let counted = Cell::new(*tally);
+        let outcome = wait::wait(self.deadline, async {
+            let checked = async {
+                // A remembered verdict was given behind the guardrail.
+                if is_known { Ok(None) } else { self.check(validation.as_ref(), question, &counted).await }
+            };
+            let written = async {
+                match &generation {
+                    Some(prompt) => self.write(prompt, &counted).await.map(Some),
+                    None => Ok(None),
+                }
+            };
+            allowed_first(checked, written).await
+        });
+        *tally = counted.get();
+        let (declined, writing) = outcome??;
+        if let Some(declined) = declined {
+            return Ok(Decision::Declined(declined));
+        }
+        if is_required && !is_known {
+            verdict_cache::allow(&key);
+        }
+        Ok(match writing {
+            None => Decision::Allowed,
+            Some(writing) => decided(writing),
+        })
+    }
+
+    /// Has the model correct SQL, or tell more, with `prompt`.
+    pub(super) fn rewrite(&self, prompt: &Prompt, tally: &mut Tally) -> StageResult<Decision> {
+        let counted = Cell::new(*tally);
+        let outcome = wait::wait(self.deadline, self.write(prompt, &counted));
+        *tally = counted.get();
+        Ok(decided(outcome??))
+    }
+
+    /// An answer in words.
+    pub(super) fn tell(&self, prompt: &Prompt, tally: &mut Tally) -> StageResult<Result<String, ModelError>> {
+        let reply = wait::wait(self.deadline, self.client.complete(Task::Narrate, prompt, self.deadline))?;
+        Ok(reply.and_then(|reply| {
+            tally.add(reply.usage);
+            writing::read_answer(&reply.value)
+        }))
+    }
+
+    /// One verdict, for `validate`.
+    pub(super) async fn judge(&self, prompt: &Prompt, question: &str) -> Result<Judgement, ModelError> {
+        if !self.client.guard(question, self.deadline).await? {
+            return Ok(Judgement {
+                verdict: Verdict::Reject,
+                reason: "the guardrail intervened".to_owned(),
+                message: GUARDED.to_owned(),
+            });
+        }
+        let reply = self.client.complete(Task::Validate, prompt, self.deadline).await?;
+        verdict::read(&reply.value, question)
+    }
+
+    /// `None` is allowed. The guardrail and the validator run side by side; both must agree.
+    async fn check(
+        &self,
+        validation: Option<&Prompt>,
+        question: &str,
+        counted: &Cell<Tally>,
+    ) -> Result<Option<Declined>, ModelError> {
+        // The guardrail speaks first: behind one that intervenes, the validator's own call ends without a verdict.
+        let guarded = async {
+            let passes = self.client.guard(question, self.deadline).await?;
+            let reason = "the guardrail intervened".to_owned();
+            Ok((!passes).then(|| Declined { outcome: Outcome::Refused, message: GUARDED.to_owned(), reason }))
+        };
+        let judged = async {
+            let Some(prompt) = validation else { return Ok(None) };
+            let reply = self.client.complete(Task::Validate, prompt, self.deadline).await?;
+            count(counted, reply.usage);
+            verdict::read(&reply.value, question).map(Some)
+        };
+        let (stopped, judgement) = allowed_first(guarded, judged).await?;
+        Ok(stopped.or_else(|| judgement.and_then(declined)))
+    }
+
+    async fn write(&self, prompt: &Prompt, counted: &Cell<Tally>) -> Result<Writing, ModelError> {
+        let reply = self.client.complete(Task::Write, prompt, self.deadline).await?;
+        count(counted, reply.usage);
+        writing::read(&reply.value)
+    }
+}
+
+const GUARDED: &str = "the question was stopped by the guardrail";
+
+fn count(counted: &Cell<Tally>, usage: Usage) {
+    let mut tally = counted.get();
+    tally.add(usage);
+    counted.set(tally);
+}
+
+/// Runs both sides at once and decides by `checked` alone: what the other side gives, fault or text, counts only after the
+/// question was allowed, and is dropped unread when it was not.
+async fn allowed_first<T>(
+    checked: impl Future<Output = Result<Option<Declined>, ModelError>>,
+    written: impl Future<Output = Result<Option<T>, ModelError>>,
+) -> Result<(Option<Declined>, Option<T>), ModelError> {
+    let (mut checked, mut written) = (pin!(checked), pin!(written));
+    let mut early = None;
+    let judged = loop {
+        tokio::select! {
+            biased;
+            judged = &mut checked => break judged,
+            text = &mut written, if early.is_none() => early = Some(text),
+        }
+    };
+    if let Some(declined) = judged? {
+        return Ok((Some(declined), None));
+    }
+    let text = match early {
+        Some(text) => text,
+        None => written.await,
+    };
+    Ok((None, text?))
+}
+
+fn declined(judgement: Judgement) -> Option<Declined> {
+    let outcome = match judgement.verdict {
+        Verdict::Allow => return None,
+        Verdict::Clarify => Outcome::Clarify,
+        Verdict::OutOfScope => Outcome::OutOfScope,
+        Verdict::Reject => Outcome::Refused,
+    };
+    let (message, reason) = (screen::message(&judgement.message), screen::message(&judgement.reason));
+    Some(Declined { outcome, message, reason })
+}
+
+fn decided(writing: Writing) -> Decision {
+    match writing {
+        Writing::Sql(sql) => Decision::Written(sql),
+        Writing::Clarification(text) => {
+            let reason = "the model asks back instead of writing SQL".to_owned();
+            Decision::Declined(Declined { outcome: Outcome::Clarify, message: screen::message(&text), reason })
+        }
+    }
+}
+
+/// Tags that no text of a caller can foresee.
+pub(super) fn fresh_nonce() -> StageResult<String> {
+    key_file::random::<8>()
+        .map(hex::encode)
+        .map_err(|error| Refusal::new(State::Internal, "no random bytes could be had").with_detail(error.to_string()))
+}

@@ -1,0 +1,109 @@
+//! The settings of the confined section. The caller's own values are not trusted.
+//!
+//! settings.tsv says of every setting of every major whether it is pinned, taken from the server, kept or irrelevant, and
+//! why; a test holds it against the server and against the lists here.
+
+use crate::catalog::plane::Plane;
+use crate::pgx::hooks::{configured, security_definer, tripwire_scan};
+use crate::pgx::section::address_space_limit;
+use crate::settings;
+use std::ffi::{CStr, CString};
+
+/// Settings that give text its meaning, that let others' sessions show, or that write the text where it does not belong.
+/// One that a major does not have is passed over.
+pub(crate) const FIXED: [(&CStr, &CStr); 32] = [
+    // First: nothing below may send the client a notice.
+    (c"client_min_messages", c"error"),
+    // An ERROR that became FATAL would go to the client as it is, and end the session.
+    (c"exit_on_error", c"off"),
+    (c"search_path", c"pg_catalog, pg_temp"),
+    (c"row_security", c"on"),
+    (c"standard_conforming_strings", c"on"),
+    (c"escape_string_warning", c"off"),
+    (c"backslash_quote", c"on"),
+    (c"transform_null_equals", c"off"),
+    (c"quote_all_identifiers", c"off"),
+    (c"array_nulls", c"on"),
+    (c"DateStyle", c"ISO, MDY"),
+    (c"IntervalStyle", c"postgres"),
+    (c"timezone_abbreviations", c"Default"),
+    (c"extra_float_digits", c"1"),
+    (c"bytea_output", c"hex"),
+    (c"xmlbinary", c"base64"),
+    (c"xmloption", c"content"),
+    (c"debug_print_raw_parse", c"off"),
+    (c"debug_print_parse", c"off"),
+    (c"debug_print_rewritten", c"off"),
+    (c"debug_print_plan", c"off"),
+    (c"trace_sort", c"off"),
+    (c"lc_messages", c"C"),
+    (c"lc_numeric", c"C"),
+    (c"lc_time", c"C"),
+    (c"session_replication_role", c"origin"),
+    (c"jit", c"off"),
+    // A scan of a large table would start where another tenant's has got to.
+    (c"synchronize_seqscans", c"off"),
+    // Anything else makes counts over a GIN index wrong.
+    (c"gin_fuzzy_search_limit", c"0"),
+    (c"force_parallel_mode", c"off"),
+    (c"debug_parallel_query", c"off"),
+    // Statement statistics would normalise the text by positions that the grafted tree does not have.
+    (c"compute_query_id", c"off"),
+];
+
+/// Settings that widen what a statement may use, and those whose right value only the administrator knows.
+pub(crate) const FROM_SERVER: [&CStr; 31] = [
+    c"work_mem",
+    c"hash_mem_multiplier",
+    c"default_text_search_config",
+    c"lc_monetary",
+    c"restrict_nonsystem_relation_kind",
+    c"temp_tablespaces",
+    c"max_parallel_workers",
+    c"max_parallel_workers_per_gather",
+    c"parallel_leader_participation",
+    c"min_parallel_table_scan_size",
+    c"min_parallel_index_scan_size",
+    c"effective_io_concurrency",
+    c"io_combine_limit",
+    c"enable_partitionwise_aggregate",
+    c"enable_partitionwise_join",
+    // How long planning may take.
+    c"geqo",
+    c"geqo_threshold",
+    c"geqo_effort",
+    c"geqo_generations",
+    c"geqo_pool_size",
+    c"from_collapse_limit",
+    c"join_collapse_limit",
+    // The estimate that splitplane.max_cost compares.
+    c"seq_page_cost",
+    c"random_page_cost",
+    c"cpu_tuple_cost",
+    c"cpu_index_tuple_cost",
+    c"cpu_operator_cost",
+    c"parallel_setup_cost",
+    c"parallel_tuple_cost",
+    c"effective_cache_size",
+    c"recursive_worktable_factor",
+];
+
+/// All of them, in the order in which they are to be set.
+pub(super) fn settings(plane: &Plane) -> Vec<(&'static CStr, CString)> {
+    let mut pinned: Vec<(&CStr, CString)> = FIXED.iter().map(|(name, value)| (*name, CString::from(*value))).collect();
+    pinned.extend(configured::values(&plane.database_settings).into_iter().map(|(name, value)| {
+        // PostgreSQL would check whether the caller may create files there.
+        let is_foreign = name == c"temp_tablespaces" && !value.is_empty();
+        (name, if is_foreign { CString::default() } else { value })
+    }));
+    pinned.push((c"TimeZone", CString::new(settings::time_zone()).unwrap_or_default()));
+    let worker_memory = (settings::max_memory() / 1_024).saturating_mul(2).min(i32::MAX as usize);
+    pinned.push((address_space_limit::WORKER_SETTING, CString::new(worker_memory.to_string()).unwrap_or_default()));
+    pinned.push((c"temp_file_limit", CString::new(settings::max_temp_files().to_string()).unwrap_or_default()));
+    pinned.push((
+        security_definer::SETTING,
+        security_definer::admitted(plane.reader, plane.allowed.iter().map(|function| function.oid)),
+    ));
+    pinned.push((tripwire_scan::SETTING, CString::new(plane.tripwires.as_str()).unwrap_or_default()));
+    pinned
+}

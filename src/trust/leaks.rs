@@ -1,0 +1,124 @@
+//! Expressions that PostgreSQL takes for leakproof although evaluating them may raise an error.
+//!
+//! PostgreSQL evaluates a condition that it takes for leakproof before row-level security: over rows of every tenant.
+//! Whether that fails then tells of those rows. Each expression of the kind is put behind `splitplane.behind`, which
+//! PostgreSQL does not take for leakproof, so that the planner itself puts its condition behind the fence.
+//!
+//! The two tables here (nodes below, functions in leakproof.rs) were made by reading the executor and the functions'
+//! sources in PostgreSQL 15 to 19. "May raise" includes what only a value of more than a gigabyte brings about.
+
+use super::leakproof;
+use crate::ablation::{self, Switch};
+use crate::catalog::plane::Plane;
+use crate::pgx::query::{Evaluation, QueryKind, QueryNode, QueryView, Wrapper};
+use crate::pgx::values;
+use pgrx::pg_sys::Oid;
+
+/// The first OID that is not PostgreSQL's own.
+const FIRST_USER_OID: u32 = 16_384;
+
+/// Whether a query has any such expression.
+pub(crate) fn is_needed(query: QueryView<'_>) -> bool {
+    !ablation::is_off(Switch::Leaks) && has_hazard(query)
+}
+
+/// The call that puts an expression behind the fence, if it is one of the kind.
+pub(crate) fn of(node: QueryNode<'_>, plane: &Plane) -> Option<Wrapper> {
+    (is_hazard(node) && reads_columns(node)).then_some(Wrapper { function: plane.policy.behind, most: None })
+}
+
+fn has_hazard(query: QueryView<'_>) -> bool {
+    query.any_child(true, &mut holds_hazard)
+}
+
+/// Whether it stands at this node or anywhere below, also in subqueries.
+fn holds_hazard(node: QueryNode<'_>) -> bool {
+    match node.kind() {
+        QueryKind::Query(query) => query.any_child(false, &mut holds_hazard),
+        // Their contents come as children of their query, or they hold no expression; what is refused is left to the proof.
+        QueryKind::RangeTableEntry(_) | QueryKind::SortGroup { .. } | QueryKind::Refused(_) | QueryKind::Unknown(_) => {
+            false
+        }
+        _ => (is_hazard(node) && reads_columns(node)) || node.any_child(&mut holds_hazard),
+    }
+}
+
+/// Whether an expression depends on a row: it reads a column, of whatever query.
+fn reads_columns(node: QueryNode<'_>) -> bool {
+    matches!(node.kind(), QueryKind::Column { .. }) || node.any_child(&mut reads_columns)
+}
+
+/// Whether PostgreSQL may take the node itself for leakproof and evaluating it over some row may raise an error.
+fn is_hazard(node: QueryNode<'_>) -> bool {
+    match node.evaluation() {
+        // Sub-arrays must have the same dimensions; an array of values that vary in length may be too large.
+        Evaluation::Array { is_nested, elements } => is_nested || elements.into_iter().any(QueryNode::varies_in_length),
+        // A row may be too large.
+        Evaluation::Row { fields } => fields.into_iter().any(QueryNode::varies_in_length),
+        // An anonymous row may have another type there than the one that the statement was analysed with.
+        Evaluation::Field => true,
+        // What runs over the placeholder is not seen to read a column.
+        Evaluation::Case { tests } => tests.into_iter().any(may_raise_over_placeholder),
+        Evaluation::ArrayConversion { element } => element.is_none_or(|element| !is_relabelling(element)),
+        Evaluation::Calls { functions, lacks_collation } => {
+            // One that PostgreSQL does not trust either takes the whole condition behind the fence.
+            functions.iter().all(|function| values::is_leakproof(*function))
+                && (lacks_collation || functions.iter().any(|function| may_raise(*function)))
+        }
+        // Nothing of these is computed, or a test of NULL, a boolean, a clock.
+        Evaluation::Column
+        | Evaluation::Constant
+        | Evaluation::Parameter
+        | Evaluation::NamedArgument
+        | Evaluation::Boolean
+        | Evaluation::Relabelling
+        | Evaluation::Collation
+        | Evaluation::Placeholder
+        | Evaluation::SqlValue
+        | Evaluation::NullTest
+        | Evaluation::BooleanTest
+        | Evaluation::List => false,
+        // Out of bounds, of the wrong kind or NULL, the answer is NULL; for arrays and for jsonb.
+        Evaluation::Subscript => false,
+        // By the types' own functions, none of which is leakproof.
+        Evaluation::ConversionByText => false,
+        // The proof refuses them.
+        Evaluation::FieldStore | Evaluation::NextValue | Evaluation::Returning => true,
+        // PostgreSQL takes them for leaky.
+        Evaluation::Other => false,
+    }
+}
+
+/// Whether anything in a test of a CASE operand may raise, whoever calls it leaky.
+fn may_raise_over_placeholder(test: QueryNode<'_>) -> bool {
+    if !holds_placeholder(test) {
+        return false;
+    }
+    let raises = match test.evaluation() {
+        Evaluation::Calls { functions, lacks_collation } => {
+            lacks_collation
+                || functions.into_iter().any(|function| !values::is_leakproof(function) || may_raise(function))
+        }
+        Evaluation::ConversionByText | Evaluation::Other => true,
+        _ => is_hazard(test),
+    };
+    raises || test.any_child(&mut may_raise_over_placeholder)
+}
+
+fn holds_placeholder(node: QueryNode<'_>) -> bool {
+    matches!(node.evaluation(), Evaluation::Placeholder) || node.any_child(&mut holds_placeholder)
+}
+
+/// Whether an element is handed on as it is.
+fn is_relabelling(element: QueryNode<'_>) -> bool {
+    match element.evaluation() {
+        Evaluation::Placeholder => true,
+        Evaluation::Relabelling => !element.any_child(&mut |child| !is_relabelling(child)),
+        _ => false,
+    }
+}
+
+/// Whether a function that is marked LEAKPROOF may raise an error over some values; one that is not known may.
+fn may_raise(function: Oid) -> bool {
+    function.to_u32() >= FIRST_USER_OID || !leakproof::never_raises(&values::function_name(function))
+}
