@@ -46,14 +46,13 @@ pub const fn is_off(_switch: Switch) -> bool {
 }
 
 #[cfg(feature = "ablation")]
-pub use switched::{init, is_off, problem};
+pub use switched::{finding, init, is_off};
 
 #[cfg(feature = "ablation")]
 mod switched {
     use super::Switch;
     use crate::error::{Refusal, State};
     use crate::pgx::{pg_try, server};
-    use crate::preflight::ServerProblem;
     use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
     use std::ffi::CString;
     use std::path::Path;
@@ -108,17 +107,12 @@ mod switched {
         list.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
     }
 
-    /// For `doctor()`, so that nobody takes this build for another.
-    pub fn problem() -> ServerProblem {
+    /// What `doctor()` says of such a build, so that nobody takes it for another.
+    pub fn finding() -> String {
         let names = names_off();
         let known: Vec<&str> =
             NAMES.iter().map(|(name, _)| *name).filter(|name| names.iter().any(|off| off == name)).collect();
         let off = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-        ServerProblem {
-            severity: "warning",
-            object: "splitplane.ablate",
-            finding: format!("This build has switches that take fences away, for tests; off now: {off}."),
-            fix: "-- install a build without the feature ablation and restart",
-        }
+        format!("This build has switches that take fences away, for tests; off now: {off}.")
     }
 }

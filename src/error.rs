@@ -3,7 +3,6 @@
 //! A stage returns `Result<_, Refusal>`; only `pgx::entry` turns a refusal into a PostgreSQL ERROR. The message
 //! crosses to the caller and holds constants or names that the caller wrote; `detail` goes to the server log only.
 
-use crate::llm::ModelError;
 use std::fmt;
 
 /// The SQLSTATEs that a caller may see (reference: docs/reference.md). `Data` carries those of the caller's own rows.
@@ -120,21 +119,6 @@ impl Refusal {
     /// A check that can only fail when our own code is wrong, or a second parser was deceived.
     pub fn proof(reason: impl Into<String>) -> Self {
         Refusal::new(State::OutsidePlane, "the statement could not be proved to stay in the plane").with_detail(reason)
-    }
-}
-
-impl From<ModelError> for Refusal {
-    fn from(error: ModelError) -> Self {
-        let message = error.to_string();
-        match error {
-            ModelError::Unreachable { detail, .. } => {
-                Refusal::new(State::ModelUnreachable, message).with_detail(detail)
-            }
-            ModelError::Refused { .. } | ModelError::Reply(_) | ModelError::Configuration(_) => {
-                Refusal::new(State::ModelRefused, message)
-            }
-            ModelError::Deadline => Refusal::new(State::Cancelled, message),
-        }
     }
 }
 

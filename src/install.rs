@@ -1,12 +1,34 @@
 //! What happens when the library is loaded, and the SQL that CREATE EXTENSION runs.
 
+use crate::ablation::{self, Switch};
 use crate::error::{Refusal, State};
+use crate::pgx::functions::checked::{self, Checks};
+use crate::pgx::functions::in_scope;
 use crate::pgx::hooks::{configured, index_order, security_definer};
+use crate::pgx::section::process_memory;
 use crate::pgx::shmem::claims_slots;
-use crate::pgx::{pg_try, server};
+use crate::pgx::shmem::map::Capacities;
+use crate::pgx::{entry, pg_try, server};
 use crate::run::FROM_SERVER;
-use crate::{ledger, settings, tripwire};
+use crate::texts::{self, Reading};
+use crate::{api, ledger, settings, tripwire};
 use pgrx::prelude::*;
+
+/// Checks of texts that a statement makes while it runs.
+const CHECKS: Checks = Checks {
+    pattern: |text| texts::check_pattern(text, 0),
+    zone: texts::check_zone,
+    date: |text| texts::check_date(text, Reading::Date),
+    json: texts::check_json,
+};
+
+const CAPACITIES: Capacities = Capacities {
+    ledger: settings::ledger_size,
+    // Far more keys than sign at the same time.
+    holders: || settings::ledger_size().min(16_384),
+    // A switched-off cache keeps the smallest table that dynahash likes, and is never asked.
+    verdicts: || settings::model::verdict_cache_size().max(16),
+};
 
 #[allow(non_snake_case)]
 #[pg_guard]
@@ -24,9 +46,13 @@ pub extern "C-unwind" fn _PG_init() {
     tripwire::init();
     security_definer::init();
     index_order::init();
+    process_memory::init();
+    entry::init(api::ENTRIES);
+    checked::init(CHECKS);
+    in_scope::init(|| !ablation::is_off(Switch::Free));
     settings::init();
     configured::note(&FROM_SERVER);
-    ledger::init();
+    ledger::init(&CAPACITIES);
     claims_slots::init();
 }
 

@@ -21,8 +21,8 @@ use std::path::{Path, PathBuf};
 const AHEAD: i64 = 5;
 
 /// Asks for the shared memory; called once from `_PG_init` in the postmaster.
-pub fn init() {
-    map::init(kept);
+pub fn init(capacities: &map::Capacities) {
+    map::init(capacities, kept);
 }
 
 fn not_preloaded() -> Refusal {

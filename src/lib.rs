@@ -34,6 +34,8 @@ mod run;
 #[cfg(feature = "server")]
 mod settings;
 #[cfg(feature = "server")]
+mod texts;
+#[cfg(feature = "server")]
 mod tripwire;
 #[cfg(feature = "server")]
 mod trust;
@@ -44,6 +46,9 @@ mod backend_tests;
 
 #[cfg(any(feature = "pg13", feature = "pg14"))]
 compile_error!("PostgreSQL 15 is the oldest that splitplane runs on");
+
+#[cfg(all(feature = "server", not(all(target_os = "linux", target_env = "gnu"))))]
+compile_error!("splitplane reads /proc and uses interfaces of glibc: it is built for Linux with glibc only");
 
 #[cfg(feature = "server")]
 ::pgrx::pg_module_magic!(name, version);

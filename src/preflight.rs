@@ -4,9 +4,10 @@ use crate::catalog::version;
 use crate::error::{Refusal, SHUT_MESSAGE, StageResult, State};
 use crate::llm::Provider;
 use crate::llm::endpoint::Endpoint;
-use crate::pgx::{server, zones};
+use crate::pgx::server;
 use crate::settings;
 use crate::settings::model::Narrate;
+use crate::texts;
 use crate::tripwire;
 
 /// Oldest minor of each major without CVE-2026-116327, through which an error message carried a row past row-level
@@ -30,9 +31,14 @@ pub fn problems() -> Vec<ServerProblem> {
     let mut found = server_problems();
     found.extend(version_problem());
     found.extend(model_problems());
-    found.extend(zone_problem(zones::is_zone));
+    found.extend(zone_problem(texts::is_zone));
     #[cfg(feature = "ablation")]
-    found.push(crate::ablation::problem());
+    found.push(ServerProblem {
+        severity: "warning",
+        object: "splitplane.ablate",
+        finding: crate::ablation::finding(),
+        fix: "-- install a build without the feature ablation and restart",
+    });
     found
 }
 

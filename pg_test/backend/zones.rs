@@ -2,8 +2,8 @@
 
 #[pgrx::pg_schema]
 mod tests {
-    use crate::pgx::zones::{Reading, foreign_zone, is_foreign_as_time, is_zone};
     use crate::preflight::zone_problem;
+    use crate::texts::{Reading, foreign_zone, is_foreign_as_time, is_zone};
     use pgrx::prelude::*;
 
     #[pg_test]

@@ -15,6 +15,7 @@ use crate::error::{Refusal, StageResult, State};
 use crate::gate::{self, GateError, GateErrorKind, Gated, Limits};
 use crate::identity::principal::Principal;
 use crate::identity::{ContextError, Policy, SignedContext, VerifiedIdentity};
+use crate::pgx::entry::{Entries, Request};
 use crate::pgx::plan::{Caps, JsonRows, Sink, TupleRows};
 use crate::pgx::{parse, pg_try, server};
 use crate::preflight;
@@ -25,18 +26,6 @@ use crate::{ledger, settings};
 use pgrx::pg_sys;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
-
-/// The arguments of the three entry points.
-pub struct Request {
-    /// JSON text of the signed headers.
-    pub context: Option<String>,
-    /// The question in words.
-    pub question: Option<String>,
-    /// SQL that an LLM outside wrote.
-    pub sql: Option<String>,
-    /// Id of the conversation that the question belongs to.
-    pub conversation: Option<String>,
-}
 
 /// Microseconds by stage, in the order of the call. A stage that was entered again is summed up.
 #[derive(Debug, Default, Clone)]
@@ -105,6 +94,15 @@ struct Rows {
     rows: JsonRows,
     facts: ProofFacts,
 }
+
+/// What the C entry points call.
+pub const ENTRIES: Entries = Entries {
+    ask,
+    ask_rows,
+    ask_dry_run,
+    max_text_bytes: settings::max_sql_bytes,
+    max_session_growth: settings::max_session_growth,
+};
 
 /// Answers with one JSON document.
 pub fn ask(request: Request) -> StageResult<String> {

@@ -8,9 +8,8 @@ use crate::ablation::{self, Switch};
 use crate::catalog::plane::{Plane, PlaneRelation};
 use crate::error::{Refusal, StageResult, State};
 use crate::gate::RelationReference;
-use crate::pgx::functions::checked;
 use crate::pgx::raw::{RawColumnRef, RawFunction, RawKind, RawNode, RawRangeVar, RawSelect, RawTypeName};
-use crate::pgx::zones::{self, Reading};
+use crate::texts::{self, Reading};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -96,7 +95,7 @@ impl Walk<'_> {
             // Analysis may read it as a date or time.
             RawKind::Text(text) => self.visit_text(&text)?,
             RawKind::TypedText(text, type_name) if DATED_TYPES.contains(&type_name.as_str()) => {
-                checked::check_date(&text, Reading::Date)?;
+                texts::check_date(&text, Reading::Date)?;
             }
             RawKind::SortUsing => return Err(Refusal::construct("ORDER BY .. USING")),
             RawKind::ColumnWithOptions => {
@@ -135,11 +134,11 @@ impl Walk<'_> {
     }
 
     fn visit_text(&mut self, text: &str) -> StageResult<()> {
-        checked::check_date(text, Reading::Anything)?;
-        if zones::is_foreign_as_time(text) {
+        texts::check_date(text, Reading::Anything)?;
+        if texts::is_foreign_as_time(text) {
             self.foreign_times = self.foreign_times.saturating_add(1);
         }
-        if self.foreign_times > MOST_FOREIGN_TIMES { checked::check_date(text, Reading::Date) } else { Ok(()) }
+        if self.foreign_times > MOST_FOREIGN_TIMES { texts::check_date(text, Reading::Date) } else { Ok(()) }
     }
 
     fn visit_select(&mut self, select: RawSelect<'_>) -> StageResult<()> {

@@ -1,7 +1,7 @@
 //! PostgreSQL's own functions and types that untrusted SQL may use; read once per backend.
 
-use super::load::oid;
 use super::plane::Builtins;
+use super::row::oid;
 use crate::error::StageResult;
 use crate::pgx::spi::read::Lookup;
 use std::cell::RefCell;

@@ -3,6 +3,7 @@
 
 use super::allowlist;
 use super::plane::{AllowedFunction, Plane, PlaneColumn, PlaneRelation, PolicyFunctions, ScopeBinding};
+use super::row::{first_text, flag, oid, text, unreadable};
 use super::{types, version};
 use crate::ablation::{self, Switch};
 use crate::error::{Refusal, StageResult, State};
@@ -210,32 +211,6 @@ fn policy() -> StageResult<PolicyFunctions> {
     })
 }
 
-pub(crate) fn unreadable() -> Refusal {
-    Refusal::new(State::Internal, "internal error; the server log has the details")
-        .with_detail("the plane's configuration could not be read")
-}
-
 fn tripwires() -> StageResult<String> {
     Ok(first_text(&TRIPWIRES.with(|lookup| lookup.rows(&[]))?).unwrap_or_default())
-}
-
-pub(crate) fn first_text(rows: &[Vec<Option<String>>]) -> Option<String> {
-    rows.first().and_then(|row| row.first().cloned()).flatten()
-}
-
-pub(crate) fn text(value: &Option<String>) -> StageResult<String> {
-    value.clone().ok_or_else(unreadable)
-}
-
-fn flag(value: &Option<String>) -> StageResult<bool> {
-    match value.as_deref() {
-        Some("true") => Ok(true),
-        Some("false") => Ok(false),
-        _ => Err(unreadable()),
-    }
-}
-
-pub(crate) fn oid(value: Option<&Option<String>>) -> StageResult<Oid> {
-    let text = value.and_then(Option::as_deref).ok_or_else(unreadable)?;
-    text.parse::<u32>().map(Oid::from).map_err(|_| unreadable())
 }

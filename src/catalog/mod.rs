@@ -3,9 +3,10 @@
 
 mod allowlist;
 pub mod key_file;
-pub(crate) mod load;
+mod load;
 pub mod plane;
 pub mod principals;
+pub(crate) mod row;
 mod types;
 pub(crate) mod version;
 

@@ -2,7 +2,7 @@
 //!
 //! PostgreSQL writes them with their schema, since none is on the confined section's search path.
 
-use super::load::{oid, text, unreadable};
+use super::row::{oid, text, unreadable};
 use crate::error::{Refusal, StageResult};
 use crate::pgx::spi::read::Lookup;
 use crate::pgx::{parse, values};

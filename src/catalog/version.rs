@@ -3,7 +3,7 @@
 //! A new library runs in every database of a server as soon as that is restarted, the SQL of the new version in each only
 //! after ALTER EXTENSION there.
 
-use super::load::first_text;
+use super::row::first_text;
 use crate::error::StageResult;
 use crate::pgx::spi::read::Lookup;
 

@@ -7,7 +7,7 @@
 use sqlparser::tokenizer::Token;
 
 use super::keywords;
-use super::lexer::{Lexeme, LexemeKind};
+use super::lexeme::{Lexeme, LexemeKind};
 
 /// What stands for the next `consumed` tokens.
 pub(super) struct Respelt {

@@ -128,3 +128,8 @@ pub(super) fn near(text: &str) -> String {
 pub(super) fn printable(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(LONGEST_QUOTE).collect()
 }
+
+/// Refuses a construct if it is there.
+pub(super) fn refuse_if(present: bool, construct: &'static str) -> GateResult<()> {
+    if present { Err(GateError::construct(construct)) } else { Ok(()) }
+}

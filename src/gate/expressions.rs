@@ -7,8 +7,8 @@ use sqlparser::ast::{
     TypedString, Value, WindowFrame, WindowFrameBound, WindowSpec, WindowType,
 };
 
-use super::error::{GateError, GateResult};
-use super::walk::{Task, Walk, refuse_if, wildcard};
+use super::error::{GateError, GateResult, refuse_if};
+use super::walk::{Task, Walk, wildcard};
 use super::{keywords, names, types};
 
 impl<'a> Walk<'a> {

@@ -1,12 +1,11 @@
 //! The FROM clause: tables, functions, derived tables and the joins between them.
 
-use sqlparser::ast::{
-    Join, JoinConstraint, JoinOperator, TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins,
-};
+use sqlparser::ast::{Join, JoinConstraint, JoinOperator, TableFactor, TableWithJoins};
 
-use super::error::{GateError, GateResult};
-use super::walk::{Task, Walk, refuse_if};
-use super::{names, types};
+use super::aliases::table_alias;
+use super::error::{GateError, GateResult, refuse_if};
+use super::names;
+use super::walk::{Task, Walk};
 
 impl<'a> Walk<'a> {
     pub(super) fn joined(&mut self, table: &'a TableWithJoins) -> GateResult<()> {
@@ -113,17 +112,4 @@ impl<'a> Walk<'a> {
         };
         alias.as_ref().map_or(Ok(()), table_alias)
     }
-}
-
-/// An alias of a table or the name of a CTE, with its columns.
-pub(super) fn table_alias(alias: &TableAlias) -> GateResult<()> {
-    let TableAlias { explicit: _, name, columns, at } = alias;
-    refuse_if(at.is_some(), "AT after an alias")?;
-    names::column(name)?;
-    for TableAliasColumnDef { name, data_type } in columns {
-        // A column definition list: PostgreSQL's raw tree walk checks its types again, before analysis.
-        data_type.as_ref().map_or(Ok(()), types::admit)?;
-        names::column(name)?;
-    }
-    Ok(())
 }

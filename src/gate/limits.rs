@@ -7,7 +7,7 @@
 //! the number of its operators plus its highest group. Not recognising a boundary only makes the bound larger.
 
 use super::error::{GateError, GateResult};
-use super::lexer::{Lexeme, LexemeKind};
+use super::lexeme::{Lexeme, LexemeKind};
 
 /// Caps on one statement. The defaults are safe in a debug build on a 2 MB thread, which the tests prove.
 #[derive(Debug, Clone, PartialEq, Eq)]

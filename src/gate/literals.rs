@@ -1,7 +1,7 @@
 //! String constants and numbers, as scan.l reads them.
 
 use super::error::{GateError, GateResult};
-use super::lexer::{Cursor, LexemeKind, StringForm, is_identifier_start, is_space};
+use super::lexeme::{Cursor, LexemeKind, StringForm, is_identifier_start, is_space};
 
 /// Reads a string in single quotes whose opening is `opening` bytes long, with its continuations on later lines.
 pub(super) fn quoted(cursor: &mut Cursor<'_>, opening: usize, form: StringForm) -> GateResult<LexemeKind> {

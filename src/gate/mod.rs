@@ -16,11 +16,13 @@
 //!
 //! Honest PostgreSQL that sqlparser 0.63 does not read is listed with the tests, in `tests::unreadable`.
 
+mod aliases;
 mod dialect;
 mod error;
 mod expressions;
 mod from_clause;
 mod keywords;
+mod lexeme;
 mod lexer;
 mod limits;
 mod literals;

@@ -6,7 +6,7 @@ use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Token;
 
 use super::error::{GateError, GateResult, near};
-use super::lexer::{Lexeme, LexemeKind};
+use super::lexeme::{Lexeme, LexemeKind};
 use super::to_sqlparser;
 
 /// How deep sqlparser may recurse. One level of parentheses costs one to three, a level of recursion up to 28 kB of

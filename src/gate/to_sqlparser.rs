@@ -5,7 +5,7 @@ use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan};
 
 use super::dialect;
 use super::error::{GateError, GateResult, printable};
-use super::lexer::{Lexeme, LexemeKind, StringForm};
+use super::lexeme::{Lexeme, LexemeKind, StringForm};
 
 /// The tokens of the one statement, without the semicolons around it.
 pub(super) fn one_statement<'a>(sql: &str, lexemes: &'a [Lexeme]) -> GateResult<&'a [Lexeme]> {

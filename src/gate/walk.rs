@@ -13,8 +13,8 @@ use sqlparser::ast::{
     WildcardAdditionalOptions, With,
 };
 
-use super::error::{GateError, GateResult};
-use super::from_clause::table_alias;
+use super::aliases::table_alias;
+use super::error::{GateError, GateResult, refuse_if};
 use super::names::{self, RelationReference};
 
 /// What is still to be done, last in first out.
@@ -62,11 +62,6 @@ pub(super) fn relations(query: &Query) -> GateResult<BTreeSet<RelationReference>
         }
     }
     Ok(walk.relations)
-}
-
-/// Refuses a construct if it is there.
-pub(super) fn refuse_if(present: bool, construct: &'static str) -> GateResult<()> {
-    if present { Err(GateError::construct(construct)) } else { Ok(()) }
 }
 
 impl<'a> Walk<'a> {

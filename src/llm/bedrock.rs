@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::guardrail::Guardrail;
-use super::{Dialect, Form, ModelError, Prompt, Reply, capabilities, strict};
+use super::{Dialect, Form, ModelError, Prompt, Reply, capabilities, path, strict};
 
 #[cfg(test)]
 mod tests;
@@ -80,22 +80,9 @@ pub fn check_model_id(model_id: &str) -> Result<(), ModelError> {
     Ok(())
 }
 
-/// A text as one segment of a path: everything but RFC 3986's unreserved letters is percent-encoded.
-pub(super) fn encoded(text: &str) -> String {
-    let mut path = String::with_capacity(text.len() * 2);
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            path.push(char::from(byte));
-        } else {
-            path.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    path
-}
-
 impl Dialect for Bedrock {
     fn path(&self) -> String {
-        format!("/model/{}/converse", encoded(&self.model_id))
+        format!("/model/{}/converse", path::encoded(&self.model_id))
     }
 
     fn body(&self, prompt: &Prompt, form: Form) -> Value {

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::{ModelError, bedrock, strict};
+use super::{ModelError, path, strict};
 
 /// A guardrail of the caller's AWS account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl Guardrail {
     /// Path below the endpoint's base path, percent-encoded as it is sent.
     #[must_use]
     pub fn path(&self) -> String {
-        format!("/guardrail/{}/version/{}/apply", bedrock::encoded(&self.id), bedrock::encoded(&self.version))
+        format!("/guardrail/{}/version/{}/apply", path::encoded(&self.id), path::encoded(&self.version))
     }
 
     /// The JSON body that asks about a question.

@@ -10,6 +10,7 @@ pub mod failure;
 pub mod guardrail;
 pub mod matching;
 pub mod openai;
+mod path;
 pub mod prompts;
 pub mod relevance;
 pub mod screen;

@@ -9,18 +9,55 @@ use super::plan::TupleRows;
 use super::section::confine::from_server;
 use super::section::pin::Pinned;
 use super::section::session_growth;
-use crate::api::{self, Request};
 use crate::error::{Refusal, StageResult, State};
-use crate::settings;
+use crate::identity::MAX_CONTEXT_BYTES;
 use pgrx::{FromDatum, pg_guard, pg_sys};
 use std::ffi::{CStr, CString};
+use std::sync::OnceLock;
 
 version_1!(pg_finfo_ask_wrapper);
 version_1!(pg_finfo_ask_dry_run_wrapper);
 version_1!(pg_finfo_ask_rows_wrapper);
 
-/// Longest context that is looked at, as stored, in bytes.
-const MAX_CONTEXT_BYTES: usize = 32 * 1_024;
+/// The arguments of the three entry points.
+pub struct Request {
+    /// JSON text of the signed headers.
+    pub context: Option<String>,
+    /// The question in words.
+    pub question: Option<String>,
+    /// SQL that an LLM outside wrote.
+    pub sql: Option<String>,
+    /// Id of the conversation that the question belongs to.
+    pub conversation: Option<String>,
+}
+
+/// The (type, modifier) pairs of a column definition list.
+pub type WantedColumns<'a> = &'a [(pg_sys::Oid, i32)];
+
+/// What the entry points call, and the limits that they hold.
+pub struct Entries {
+    /// Answers with a JSON document.
+    pub ask: fn(Request) -> StageResult<String>,
+    /// Answers with rows, made in the memory context.
+    pub ask_rows: fn(Request, WantedColumns<'_>, pg_sys::MemoryContext) -> StageResult<TupleRows>,
+    /// Answers with what would be run.
+    pub ask_dry_run: fn(Request) -> StageResult<String>,
+    /// Longest question or SQL, in bytes.
+    pub max_text_bytes: fn() -> usize,
+    /// Bytes by which a session may grow before it ends; `None` for any.
+    pub max_session_growth: fn() -> Option<usize>,
+}
+
+static ENTRIES: OnceLock<Entries> = OnceLock::new();
+
+/// Takes them; called once from `_PG_init`.
+pub fn init(entries: Entries) {
+    ENTRIES.get_or_init(|| entries);
+}
+
+fn entries() -> StageResult<&'static Entries> {
+    ENTRIES.get().ok_or_else(|| Refusal::proof("the entry points were not given at load"))
+}
 
 /// `ask(jsonb, text, text, uuid) RETURNS jsonb`.
 #[doc(hidden)]
@@ -32,7 +69,7 @@ pub unsafe extern "C-unwind" fn ask_wrapper(call: pg_sys::FunctionCallInfo) -> p
         let mut request = unsafe { request(call) }?;
         // SAFETY: the fourth is a uuid.
         request.conversation = unsafe { conversation(call) }?;
-        api::ask(request)
+        (entries()?.ask)(request)
     })
 }
 
@@ -42,7 +79,7 @@ pub unsafe extern "C-unwind" fn ask_wrapper(call: pg_sys::FunctionCallInfo) -> p
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn ask_dry_run_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     // SAFETY: declared in SQL with these three arguments.
-    answered(|| api::ask_dry_run(unsafe { request(call) }?))
+    answered(|| (entries()?.ask_dry_run)(unsafe { request(call) }?))
 }
 
 /// `ask_rows(jsonb, text, text) RETURNS SETOF record`, in materialise mode.
@@ -57,7 +94,7 @@ pub unsafe extern "C-unwind" fn ask_rows_wrapper(call: pg_sys::FunctionCallInfo)
         let wanted = unsafe { Wanted::read(call) }?;
         // SAFETY: a memory context of the caller's query, which outlives the confined section.
         let memory = unsafe { (*(*wanted.info).econtext).ecxt_per_query_memory };
-        let rows = api::ask_rows(request, &wanted.columns, memory)?;
+        let rows = (entries()?.ask_rows)(request, &wanted.columns, memory)?;
         // SAFETY: the descriptor and memory context are those of the caller's query.
         unsafe { wanted.deliver(&rows, memory) };
         Ok(())
@@ -84,7 +121,7 @@ fn guarded<T>(body: impl FnOnce() -> StageResult<T>) -> T {
         let _pinned = Pinned::all(&FOR_THE_CALL);
         body()
     });
-    session_growth::end_call(before);
+    session_growth::end_call(before, ENTRIES.get().and_then(|entries| (entries.max_session_growth)()));
     match result {
         Ok(Ok(value)) => value,
         Ok(Err(refusal)) => raise(refusal),
@@ -167,7 +204,7 @@ unsafe fn text(argument: &pg_sys::NullableDatum, what: &str) -> StageResult<Opti
     }
     // SAFETY: a text datum, measured before it is unpacked.
     unsafe {
-        let limit = settings::max_sql_bytes();
+        let limit = (entries()?.max_text_bytes)();
         if pg_sys::toast_raw_datum_size(argument.value) > limit.saturating_add(pg_sys::VARHDRSZ) {
             return Err(Refusal::new(State::TooComplex, format!("the {what} is longer than {limit} bytes")));
         }

@@ -3,10 +3,10 @@
 use super::query::QueryView;
 use super::raw::{self, RawNode};
 use super::section::confine::Confinement;
+use super::section::stage::{self, Stage};
 use super::values::Parameters;
 use crate::error::{Refusal, StageResult, State};
 use pgrx::{PgList, pg_sys};
-use std::cell::Cell;
 use std::ffi::CString;
 
 /// A text that PostgreSQL's C code can read for as long as the section lasts.
@@ -41,7 +41,7 @@ fn raw_statements<'c>(text: SourceText<'c>) -> Vec<RawNode<'c>> {
 
 /// Parses exactly one statement; a syntax error is PostgreSQL's own (42601).
 pub fn parse_one<'c>(confinement: &'c Confinement<'c>, sql: &str) -> StageResult<RawNode<'c>> {
-    STAGE.set(Stage::Parsing);
+    stage::set(Stage::Parsing);
     let text = SourceText::copy(confinement, sql)?;
     match raw_statements(text).as_slice() {
         [statement] => Ok(*statement),
@@ -76,26 +76,6 @@ pub struct Analysed<'c> {
     text: SourceText<'c>,
 }
 
-/// How far a statement has come: what an error speaks of depends on it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
-    /// Its text is read.
-    Parsing,
-    /// Its names are looked up.
-    Analysing,
-    /// Policies are added, and it is planned and run.
-    Beyond,
-}
-
-thread_local! {
-    static STAGE: Cell<Stage> = const { Cell::new(Stage::Parsing) };
-}
-
-/// How far the statement of this section came; the next one begins anew.
-pub(super) fn stage_reached() -> Stage {
-    STAGE.replace(Stage::Parsing)
-}
-
 /// Analyses the grafted tree. No user code runs here: the raw walk admitted every type, function and operator name.
 pub fn analyse<'c>(grafted: Grafted<'c>, parameters: &Parameters) -> StageResult<Analysed<'c>> {
     let types = parameters.types();
@@ -106,7 +86,7 @@ pub fn analyse<'c>(grafted: Grafted<'c>, parameters: &Parameters) -> StageResult
         stmt_location: 0,
         stmt_len: 0,
     };
-    STAGE.set(Stage::Analysing);
+    stage::set(Stage::Analysing);
     // SAFETY: the tree is whole, the text NUL-terminated, and `types` holds `count` entries.
     let query = unsafe {
         pg_sys::parse_analyze_fixedparams(
@@ -117,7 +97,7 @@ pub fn analyse<'c>(grafted: Grafted<'c>, parameters: &Parameters) -> StageResult
             std::ptr::null_mut(),
         )
     };
-    STAGE.set(Stage::Beyond);
+    stage::set(Stage::Beyond);
     let query = QueryView::from_pointer(query).ok_or_else(|| Refusal::proof("analysis gave no query"))?;
     Ok(Analysed { query, text: grafted.text })
 }

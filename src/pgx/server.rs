@@ -149,3 +149,9 @@ pub fn session_is_member(role: pg_sys::Oid) -> bool {
     // SAFETY: catalog look-ups on the session's user.
     unsafe { pg_sys::is_member_of_role(pg_sys::GetSessionUserId(), role) }
 }
+
+/// The role that the session acts as.
+pub fn current_user() -> pg_sys::Oid {
+    // SAFETY: reads a global of the backend.
+    unsafe { pg_sys::GetUserId() }
+}

@@ -4,8 +4,9 @@
 //! of them is taken anew each time, which is cheaper than the description.
 
 use super::registered::texts;
-use crate::catalog::load::{current as current_plane, text, unreadable};
+use crate::catalog::current_plane;
 use crate::catalog::plane::Plane;
+use crate::catalog::row::{text, unreadable};
 use crate::error::StageResult;
 use crate::llm::relevance::Part;
 use crate::pgx::spi::read::Lookup;

@@ -18,8 +18,8 @@ mod verdict_cache;
 use crate::ablation::{self, Switch};
 use crate::error::{Refusal, StageResult, State};
 use crate::identity::principal::Principal;
-use crate::llm::Provider;
 use crate::llm::screen::{self, ScreenError, Screened};
+use crate::llm::{ModelError, Provider};
 use crate::settings;
 use context::Brief;
 use conversation::Conversation;
@@ -225,4 +225,19 @@ fn from_screen(error: ScreenError) -> Refusal {
         ScreenError::Empty | ScreenError::Binary => State::Argument,
     };
     Refusal::new(state, error.to_string())
+}
+
+impl From<ModelError> for Refusal {
+    fn from(error: ModelError) -> Self {
+        let message = error.to_string();
+        match error {
+            ModelError::Unreachable { detail, .. } => {
+                Refusal::new(State::ModelUnreachable, message).with_detail(detail)
+            }
+            ModelError::Refused { .. } | ModelError::Reply(_) | ModelError::Configuration(_) => {
+                Refusal::new(State::ModelRefused, message)
+            }
+            ModelError::Deadline => Refusal::new(State::Cancelled, message),
+        }
+    }
 }

@@ -2,8 +2,9 @@
 //!
 //! Read once for each state of the plane: any change of these tables makes the plane stale as well.
 
-use crate::catalog::load::{current as current_plane, text, unreadable};
+use crate::catalog::current_plane;
 use crate::catalog::plane::Plane;
+use crate::catalog::row::{text, unreadable};
 use crate::error::StageResult;
 use crate::llm::matching::{Catalogue, Known};
 use crate::pgx::spi::read::Lookup;

@@ -5,6 +5,7 @@
 
 mod pinned;
 
+use crate::ablation::{self, Switch};
 use crate::attach::{self, Attached, Claims};
 use crate::catalog::plane::Plane;
 use crate::error::{Refusal, StageResult, State};
@@ -13,6 +14,7 @@ use crate::identity::principal::Principal;
 use crate::pgx::parse;
 use crate::pgx::plan::{Planned, Sink};
 use crate::pgx::section::confine::{self, Confinement, ConfinementPlan};
+use crate::pgx::server;
 use crate::pgx::values::Parameters;
 use crate::prove::{self, ProofFacts, Proven};
 use crate::{settings, tripwire};
@@ -33,7 +35,7 @@ pub fn confined<T>(
     // Also between two statements of one call.
     tripwire::check()?;
     let plan = ConfinementPlan {
-        reader: plane.reader,
+        reader: if ablation::is_off(Switch::Role) { server::current_user() } else { plane.reader },
         settings: pinned::settings(plane),
         deadline,
         growth: settings::max_memory(),

@@ -3,6 +3,7 @@
 //! settings.tsv says of every setting of every major whether it is pinned, taken from the server, kept or irrelevant, and
 //! why; a test holds it against the server and against the lists here.
 
+use crate::ablation::{self, Switch};
 use crate::catalog::plane::Plane;
 use crate::pgx::hooks::{configured, security_definer, tripwire_scan};
 use crate::pgx::section::address_space_limit;
@@ -100,10 +101,10 @@ pub(super) fn settings(plane: &Plane) -> Vec<(&'static CStr, CString)> {
     let worker_memory = (settings::max_memory() / 1_024).saturating_mul(2).min(i32::MAX as usize);
     pinned.push((address_space_limit::WORKER_SETTING, CString::new(worker_memory.to_string()).unwrap_or_default()));
     pinned.push((c"temp_file_limit", CString::new(settings::max_temp_files().to_string()).unwrap_or_default()));
-    pinned.push((
-        security_definer::SETTING,
-        security_definer::admitted(plane.reader, plane.allowed.iter().map(|function| function.oid)),
-    ));
+    if !ablation::is_off(Switch::Definers) {
+        let allowed = plane.allowed.iter().map(|function| function.oid);
+        pinned.push((security_definer::SETTING, security_definer::admitted(plane.reader, allowed)));
+    }
     pinned.push((tripwire_scan::SETTING, CString::new(plane.tripwires.as_str()).unwrap_or_default()));
     pinned
 }

@@ -3,7 +3,7 @@
 //! The limits are sizes in bytes at which a call takes well under half a second of processor time; pg_test/interrupts
 //! measures them. What is on no list grows as its arguments do.
 
-use crate::pgx::functions::checked::LONGEST_PATTERN;
+use crate::texts::LONGEST_PATTERN;
 
 /// Up to this many bytes a value is too short for its size to matter.
 pub(crate) const TINY: u64 = 256;

@@ -5,9 +5,9 @@
 
 use super::cost::{COMPARED, Cost, FACTOR, SUBJECT, TINY};
 use crate::error::StageResult;
-use crate::pgx::functions::checked::{check_pattern, looks_around};
 use crate::pgx::query::QueryNode;
 use crate::pgx::values;
+use crate::texts::{check_pattern, looks_around};
 
 /// How often a pattern that the statement spells out may look around.
 const LOOKS: usize = 4;

@@ -4,10 +4,10 @@
 //! is named, and through `splitplane.dated`, where a text is read as a date or time, in which one may stand.
 
 use crate::error::StageResult;
-use crate::pgx::functions::checked::check_zone;
 use crate::pgx::query::QueryNode;
 use crate::pgx::query::operation::Operation;
 use crate::pgx::values;
+use crate::texts::check_zone;
 use pgrx::pg_sys::{self, Oid};
 
 /// The argument of a built-in function that names a time zone, if it is a text.

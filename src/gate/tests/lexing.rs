@@ -1,6 +1,7 @@
 //! The lexer against scan.l.
 
-use super::super::lexer::{LexemeKind, lex};
+use super::super::lexeme::LexemeKind;
+use super::super::lexer::lex;
 use super::super::{GateErrorKind, Limits};
 
 /// The tokens' texts, and nothing for a refusal.

@@ -1,56 +1,38 @@
 //! `splitplane.pattern`, `splitplane.zone` and `splitplane.dated`: each hands a text on, unless PostgreSQL would do more with
-//! it than a cancel or the end of the call undoes. The guard puts them around values that it cannot see before they are made.
+//! it than a cancel or the end of the call undoes. They are put around values that cannot be seen before they are made. What they
+//! let through is not decided here: the checks are given at load.
 
 use super::version_1::version_1;
-use crate::error::{Refusal, State};
+use crate::error::Refusal;
 use crate::pgx::pg_try::raise;
 use crate::pgx::values;
-use crate::pgx::zones::{self, Reading};
 use pgrx::{pg_guard, pg_sys};
+use std::sync::OnceLock;
 
 version_1!(pg_finfo_pattern_wrapper);
 version_1!(pg_finfo_zone_wrapper);
 version_1!(pg_finfo_dated_wrapper);
 
-/// Longest regular expression, in bytes.
-pub const LONGEST_PATTERN: i32 = 4 * 1_024;
+/// What is wrong with a text, if anything.
+type Check = fn(&str) -> Result<(), Refusal>;
 
-/// How often a regular expression looks around: each time it may read the whole text again at each of its letters.
-pub fn looks_around(pattern: &str) -> usize {
-    ["(?=", "(?!", "(?<=", "(?<!"].iter().map(|look| pattern.matches(look).count()).sum()
+/// The checks, one for each use of a text.
+pub struct Checks {
+    /// A regular expression.
+    pub pattern: Check,
+    /// The name of a time zone.
+    pub zone: Check,
+    /// A date or time, or an array, range or row of them.
+    pub date: Check,
+    /// A JSON value that becomes rows with dates.
+    pub json: Check,
 }
 
-/// What is wrong with a regular expression that is `most` times to look around at most.
-///
-/// # Errors
-/// 53400.
-pub fn check_pattern(pattern: &str, most: usize) -> Result<(), Refusal> {
-    if i32::try_from(pattern.len()).is_ok_and(|length| length <= LONGEST_PATTERN) && looks_around(pattern) <= most {
-        return Ok(());
-    }
-    let said = if looks_around(pattern) > most { "looks around too often" } else { "is too long" };
-    Err(Refusal::new(State::Limit, format!("a regular expression {said}")))
-}
+static CHECKS: OnceLock<Checks> = OnceLock::new();
 
-/// What is wrong with a text that is to name a time zone.
-///
-/// # Errors
-/// 22023.
-pub fn check_zone(name: &str) -> Result<(), Refusal> {
-    if zones::is_zone(name) { Ok(()) } else { Err(no_zone(name)) }
-}
-
-/// What is wrong with a text that is read as a date or time, or that may be.
-///
-/// # Errors
-/// 22023.
-pub fn check_date(text: &str, reading: Reading) -> Result<(), Refusal> {
-    zones::foreign_zone(text, reading).map_or(Ok(()), |zone| Err(no_zone(&zone)))
-}
-
-fn no_zone(name: &str) -> Refusal {
-    let name: String = name.chars().take(64).collect();
-    Refusal::new(State::Argument, format!("\"{name}\" is no name of pg_timezone_names and no fixed offset"))
+/// Takes the checks; called once from `_PG_init`.
+pub fn init(checks: Checks) {
+    CHECKS.get_or_init(|| checks);
 }
 
 /// `pattern(anyelement) RETURNS anyelement`, strict.
@@ -59,7 +41,7 @@ fn no_zone(name: &str) -> Refusal {
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn pattern_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     // SAFETY: PostgreSQL calls with the argument of the declaration, not NULL.
-    unsafe { handed_on(call, |text, _| check_pattern(text, 0)) }
+    unsafe { handed_on(call, |checks, _| checks.pattern) }
 }
 
 /// `zone(text) RETURNS text`, strict.
@@ -68,7 +50,7 @@ pub unsafe extern "C-unwind" fn pattern_wrapper(call: pg_sys::FunctionCallInfo) 
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zone_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     // SAFETY: as above.
-    unsafe { handed_on(call, |text, _| check_zone(text)) }
+    unsafe { handed_on(call, |checks, _| checks.zone) }
 }
 
 /// `dated(anyelement) RETURNS anyelement`, strict.
@@ -78,48 +60,29 @@ pub unsafe extern "C-unwind" fn zone_wrapper(call: pg_sys::FunctionCallInfo) -> 
 pub unsafe extern "C-unwind" fn dated_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     // SAFETY: as above.
     unsafe {
-        handed_on(call, |text, type_oid| match type_oid {
-            pg_sys::JSONOID | pg_sys::JSONBOID => check_json(text),
-            _ => check_date(text, Reading::Date),
+        handed_on(call, |checks, type_oid| match type_oid {
+            pg_sys::JSONOID | pg_sys::JSONBOID => checks.json,
+            _ => checks.date,
         })
     }
 }
 
-/// Its one argument, once `check` has seen it as text.
+/// Its one argument, once the check that `choose` takes, by the type of the argument, has seen it as text.
 unsafe fn handed_on(
     call: pg_sys::FunctionCallInfo,
-    check: impl FnOnce(&str, pg_sys::Oid) -> Result<(), Refusal>,
+    choose: impl FnOnce(&Checks, pg_sys::Oid) -> Check,
 ) -> pg_sys::Datum {
+    let Some(checks) = CHECKS.get() else { raise(Refusal::proof("the checks of texts were not given at load")) };
     // SAFETY: the caller's promise; the type is that of the argument, whose own output function is called.
     let (value, checked) = unsafe {
         let [value] = (*call).args.as_slice(1) else {
             raise(Refusal::proof("a check was called with other arguments than its own"))
         };
         let type_oid = pg_sys::get_fn_expr_argtype((*call).flinfo, 0);
-        (value.value, check(&values::text_of(value.value, type_oid), type_oid))
+        (value.value, choose(checks, type_oid)(&values::text_of(value.value, type_oid)))
     };
     if let Err(refusal) = checked {
         raise(refusal);
     }
     value
-}
-
-/// Each text in a JSON value may become a date, if it belongs to a column of such a type.
-fn check_json(text: &str) -> Result<(), Refusal> {
-    let Ok(value) = serde_json::from_str::<serde_json::Value>(text) else {
-        return Err(Refusal::new(
-            State::Limit,
-            "a JSON value is nested too deeply, or has too large a number in it, to be read as rows with dates",
-        ));
-    };
-    let mut open = vec![&value];
-    while let Some(value) = open.pop() {
-        match value {
-            serde_json::Value::String(text) => check_date(text, Reading::Perhaps)?,
-            serde_json::Value::Array(values) => open.extend(values),
-            serde_json::Value::Object(values) => open.extend(values.values()),
-            _ => {}
-        }
-    }
-    Ok(())
 }

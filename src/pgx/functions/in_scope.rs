@@ -6,7 +6,6 @@
 //! if it were not there, and puts it before any other condition on the scan.
 
 use super::version_1::version_1;
-use crate::ablation::{self, Switch};
 use crate::error::{Refusal, State};
 use crate::identity::principal::Claim;
 use crate::pgx::pg_try::raise;
@@ -14,6 +13,15 @@ use crate::pgx::section::claims;
 use crate::pgx::values;
 use pgrx::{FromDatum, PgList, PgMemoryContexts, pg_guard, pg_sys};
 use std::collections::HashSet;
+use std::sync::OnceLock;
+
+/// Whether the planner is told that `in_scope` costs nothing; a build for tests may say no.
+static IS_FREE: OnceLock<fn() -> bool> = OnceLock::new();
+
+/// Takes that; called once from `_PG_init`.
+pub fn init(is_free: fn() -> bool) {
+    IS_FREE.get_or_init(|| is_free);
+}
 
 version_1!(pg_finfo_in_scope_wrapper);
 version_1!(pg_finfo_in_scope_support_wrapper);
@@ -260,7 +268,7 @@ pub unsafe extern "C-unwind" fn in_scope_support_wrapper(call: pg_sys::FunctionC
                 (*request.cast::<pg_sys::SupportRequestSelectivity>()).selectivity = 1.0;
                 pg_sys::Datum::from(request)
             }
-            pg_sys::NodeTag::T_SupportRequestCost if !ablation::is_off(Switch::Free) => {
+            pg_sys::NodeTag::T_SupportRequestCost if IS_FREE.get().is_none_or(|is_free| is_free()) => {
                 let cost = request.cast::<pg_sys::SupportRequestCost>();
                 (*cost).startup = 0.0;
                 (*cost).per_tuple = 0.0;

@@ -6,7 +6,6 @@
 //! workers are alike (worker_settings.rs).
 
 use super::worker_settings;
-use crate::ablation::{self, Switch};
 use crate::error::Refusal;
 use crate::pgx::pg_try::raise;
 use crate::pgx::values;
@@ -69,5 +68,5 @@ fn is_refused(function: pg_sys::Oid) -> bool {
     let text = admitted.to_string_lossy();
     let mut oids = text.split(',').map(|oid| oid.parse().map_or(pg_sys::InvalidOid, pg_sys::Oid::from_u32));
     let is_reader = oids.next() == Some(user);
-    is_reader && !oids.any(|oid| oid == function) && !ablation::is_off(Switch::Definers)
+    is_reader && !oids.any(|oid| oid == function)
 }

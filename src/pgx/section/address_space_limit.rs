@@ -58,7 +58,7 @@ unsafe extern "C-unwind" fn on_worker_memory(kilobytes: c_int, _extra: *mut c_vo
         return;
     }
     let growth = usize::try_from(kilobytes).unwrap_or(0).saturating_mul(1_024);
-    let space = super::deadline::address_space();
+    let space = super::process_memory::address_space();
     if space > 0 {
         std::mem::forget(Ceiling::lower(space.saturating_add(growth)));
     }

@@ -9,11 +9,10 @@
 use super::claims::{self, ClaimsGuard};
 use super::deadline::{Deadline, Expired};
 use super::pin::pin;
+use super::stage::{self, Stage};
 use super::{allocator, stack};
-use crate::ablation::{self, Switch};
 use crate::error::{Refusal, SHUT_MESSAGE, StageResult, State};
 use crate::identity::principal::Principal;
-use crate::pgx::parse::{self, Stage};
 use crate::pgx::pg_try::{ServerError, catch};
 use pgrx::{PgSqlErrorCode, pg_sys};
 use std::ffi::{CStr, CString};
@@ -59,7 +58,7 @@ pub fn confine<T>(
     });
     drop(held);
     let expired = clock.stop();
-    let stage = parse::stage_reached();
+    let stage = stage::reached();
     outside.leave();
     match (result, expired) {
         (Ok(Err(refusal)), None) => Err(refusal),
@@ -139,10 +138,9 @@ fn set_up(plan: &ConfinementPlan, reach_workers: bool) {
     let mut context = 0;
     // SAFETY: two valid places to write to.
     unsafe { pg_sys::GetUserIdAndSecContext(&raw mut user, &raw mut context) };
-    let role = if ablation::is_off(Switch::Role) { user } else { plan.reader };
     let restricted = pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURITY_RESTRICTED_OPERATION;
     // SAFETY: the reader's OID came from the catalog; the subtransaction's end restores user and context.
-    unsafe { pg_sys::SetUserIdAndSecContext(role, context | i32::try_from(restricted).unwrap_or(3)) };
+    unsafe { pg_sys::SetUserIdAndSecContext(plan.reader, context | i32::try_from(restricted).unwrap_or(3)) };
     // SAFETY: inside a transaction; the subtransaction's end pops it.
     unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
 }

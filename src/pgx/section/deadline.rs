@@ -4,6 +4,7 @@
 //! Their handlers run in signal context: they only set flags, and read one file by async-signal-safe calls.
 
 use super::address_space_limit::Ceiling;
+use super::process_memory::memory;
 use pgrx::pg_sys;
 use std::ffi::c_int;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
@@ -77,56 +78,6 @@ pub(in crate::pgx) fn end_for_want_of_memory() {
         WITHOUT_MEMORY.store(true, Ordering::Relaxed);
         request_cancel();
     }
-}
-
-/// Memory of this process in bytes: address space, and what of it is resident and private.
-struct Memory {
-    address_space: usize,
-    private: usize,
-}
-
-/// Memory of this process, by async-signal-safe calls only; zeros when it cannot be read.
-///
-/// Resident minus shared: shared buffers that a scan touches for the first time are not the call's own growth.
-fn memory() -> Memory {
-    let mut buffer = [0u8; 128];
-    // SAFETY: open, read and close are async-signal-safe and get valid pointers and lengths.
-    let read = unsafe {
-        let saved = *libc::__errno_location();
-        let file = libc::open(c"/proc/self/statm".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
-        if file < 0 {
-            *libc::__errno_location() = saved;
-            return Memory { address_space: 0, private: 0 };
-        }
-        let read = libc::read(file, buffer.as_mut_ptr().cast(), buffer.len());
-        libc::close(file);
-        *libc::__errno_location() = saved;
-        read
-    };
-    let bytes = buffer.get(..usize::try_from(read).unwrap_or(0)).unwrap_or(&[]);
-    let mut fields = bytes.split(|byte| *byte == b' ').map(number);
-    let total = fields.next().unwrap_or(0);
-    let resident = fields.next().unwrap_or(0);
-    let shared = fields.next().unwrap_or(0);
-    const PAGE: usize = 4_096;
-    Memory { address_space: total.saturating_mul(PAGE), private: resident.saturating_sub(shared).saturating_mul(PAGE) }
-}
-
-/// Address space of this process in bytes; 0 when it cannot be read.
-pub(in crate::pgx) fn address_space() -> usize {
-    memory().address_space
-}
-
-/// Resident memory of this process that it shares with no other, in bytes; 0 when it cannot be read.
-pub(in crate::pgx) fn private_memory() -> usize {
-    memory().private
-}
-
-fn number(field: &[u8]) -> usize {
-    field
-        .iter()
-        .take_while(|byte| byte.is_ascii_digit())
-        .fold(0usize, |sum, byte| sum.saturating_mul(10).saturating_add(usize::from(byte - b'0')))
 }
 
 fn identifier(slot: &AtomicI32, handler: unsafe extern "C-unwind" fn()) -> c_int {

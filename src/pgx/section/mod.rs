@@ -6,5 +6,7 @@ pub mod claims;
 pub mod confine;
 pub mod deadline;
 pub(super) mod pin;
+pub mod process_memory;
 pub(super) mod session_growth;
 pub(super) mod stack;
+pub(super) mod stage;

@@ -4,9 +4,8 @@
 //! zone once read, or the room of its catalog caches. What cannot be freed call by call is freed here, by ending the
 //! process when no transaction of the caller's needs it any more.
 
-use super::deadline::private_memory;
+use super::process_memory::private_memory;
 use crate::pgx::pg_try::log;
-use crate::settings;
 use pgrx::{pg_guard, pg_sys};
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -29,9 +28,8 @@ pub(in crate::pgx) fn begin_call() -> usize {
     before
 }
 
-/// Looks at what is left of a call, whether it was answered or not.
-pub(in crate::pgx) fn end_call(before: usize) {
-    let most = settings::max_session_growth();
+/// Looks at what is left of a call, whether it was answered or not. The session may grow by `most` bytes.
+pub(in crate::pgx) fn end_call(before: usize, most: Option<usize>) {
     let first = FIRST.load(Ordering::Relaxed);
     let grown_beyond = |memory: usize| most.filter(|most| memory.saturating_sub(first) > *most);
     let mut after = private_memory();

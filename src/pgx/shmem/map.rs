@@ -43,53 +43,44 @@ pub struct SharedMap {
     tranche: &'static CStr,
     header_name: &'static CStr,
     table_name: &'static CStr,
-    capacity: fn() -> usize,
+    capacity: OnceLock<fn() -> usize>,
     table: AtomicPtr<pg_sys::HTAB>,
     header: AtomicPtr<Header>,
 }
 
 impl SharedMap {
-    const fn new(
-        tranche: &'static CStr,
-        header_name: &'static CStr,
-        table_name: &'static CStr,
-        capacity: fn() -> usize,
-    ) -> Self {
+    const fn new(tranche: &'static CStr, header_name: &'static CStr, table_name: &'static CStr) -> Self {
         let (table, header) = (AtomicPtr::new(std::ptr::null_mut()), AtomicPtr::new(std::ptr::null_mut()));
-        SharedMap { tranche, header_name, table_name, capacity, table, header }
+        SharedMap { tranche, header_name, table_name, capacity: OnceLock::new(), table, header }
     }
 
     fn capacity(&self) -> i64 {
-        i64::try_from((self.capacity)()).unwrap_or(i64::from(i32::MAX))
+        let capacity = self.capacity.get().map_or(0, |capacity| capacity());
+        i64::try_from(capacity).unwrap_or(i64::from(i32::MAX))
     }
 }
 
 /// Which contexts were used.
-pub static LEDGER: SharedMap = SharedMap::new(
-    c"splitplane_ledger",
-    c"splitplane ledger header",
-    c"splitplane ledger",
-    crate::settings::ledger_size,
-);
+pub static LEDGER: SharedMap = SharedMap::new(c"splitplane_ledger", c"splitplane ledger header", c"splitplane ledger");
 
 /// Which keys the used contexts are of, and from when on a context of each may be dated.
 pub static HOLDERS: SharedMap =
-    SharedMap::new(c"splitplane_holders", c"splitplane holders header", c"splitplane holders", holder_capacity);
+    SharedMap::new(c"splitplane_holders", c"splitplane holders header", c"splitplane holders");
 
 /// Which questions were found clear and in scope.
 pub static VERDICTS: SharedMap =
-    SharedMap::new(c"splitplane_verdicts", c"splitplane verdicts header", c"splitplane verdicts", verdict_capacity);
+    SharedMap::new(c"splitplane_verdicts", c"splitplane verdicts header", c"splitplane verdicts");
 
 const MAPS: [&SharedMap; 3] = [&LEDGER, &HOLDERS, &VERDICTS];
 
-/// Far more keys than sign at the same time.
-fn holder_capacity() -> usize {
-    crate::settings::ledger_size().min(16_384)
-}
-
-/// A switched-off cache keeps the smallest table that dynahash likes, and is never asked.
-fn verdict_capacity() -> usize {
-    crate::settings::model::verdict_cache_size().max(16)
+/// How many entries each map holds at most; looked at when the server starts.
+pub struct Capacities {
+    /// Of `LEDGER`.
+    pub ledger: fn() -> usize,
+    /// Of `HOLDERS`.
+    pub holders: fn() -> usize,
+    /// Of `VERDICTS`.
+    pub verdicts: fn() -> usize,
 }
 
 /// What an earlier life of the server left on disk.
@@ -108,7 +99,10 @@ fn kept() -> Kept {
 }
 
 /// Asks for the memory; called from `_PG_init` in the postmaster. `read_kept` is called at every start.
-pub fn init(read_kept: fn() -> Kept) {
+pub fn init(capacities: &Capacities, read_kept: fn() -> Kept) {
+    LEDGER.capacity.get_or_init(|| capacities.ledger);
+    HOLDERS.capacity.get_or_init(|| capacities.holders);
+    VERDICTS.capacity.get_or_init(|| capacities.verdicts);
     READ_KEPT.get_or_init(|| read_kept);
     shmem::need(Need { request, attach });
 }
