@@ -40,6 +40,59 @@ pub enum State {
     Server(i32),
 }
 
+impl State {
+    /// The packed SQLSTATE, as `ereport` takes it.
+    pub fn code(self) -> i32 {
+        packed(match self {
+            State::Identity => b"28000",
+            State::OutsidePlane => b"42501",
+            State::UnknownRelation => b"42P01",
+            State::NotAdmitted => b"0A000",
+            State::Syntax => b"42601",
+            State::TooComplex => b"54001",
+            State::Limit => b"53400",
+            State::Cancelled => b"57014",
+            State::Argument => b"22023",
+            State::Unsafe => b"55000",
+            State::ResultShape => b"42804",
+            State::ModelUnreachable => b"08006",
+            State::ModelRefused => b"38000",
+            State::Internal => b"XX000",
+            State::Server(code) => return code,
+        })
+    }
+
+    /// Its five characters.
+    pub fn sqlstate(self) -> String {
+        unpacked(self.code())
+    }
+}
+
+/// Packs the five characters of a SQLSTATE as PostgreSQL's `MAKE_SQLSTATE` does: six bits each, the first lowest.
+pub const fn packed(sqlstate: &[u8; 5]) -> i32 {
+    let [one, two, three, four, five] = *sqlstate;
+    six_bits(one) + (six_bits(two) << 6) + (six_bits(three) << 12) + (six_bits(four) << 18) + (six_bits(five) << 24)
+}
+
+/// Packs the two characters of a class: what the SQLSTATEs of it have in their lowest twelve bits.
+pub const fn packed_class(class: &[u8; 2]) -> i32 {
+    six_bits(class[0]) + (six_bits(class[1]) << 6)
+}
+
+/// The class of a packed SQLSTATE.
+pub const fn class_of(code: i32) -> i32 {
+    code & 0xfff
+}
+
+const fn six_bits(character: u8) -> i32 {
+    (character as i32 - b'0' as i32) & 0x3f
+}
+
+/// The five characters of a packed SQLSTATE.
+fn unpacked(code: i32) -> String {
+    (0..5).map(|place| char::from(u8::try_from((code >> (6 * place)) & 0x3f).unwrap_or(0) + b'0')).collect()
+}
+
 /// One refusal: what the caller reads, and what only the server log gets.
 #[derive(Clone)]
 pub struct Refusal {
@@ -104,6 +157,16 @@ impl Refusal {
     /// A construct that the plane does not admit.
     pub fn construct(name: &str) -> Self {
         Refusal::new(State::NotAdmitted, format!("{name} is not admitted in the plane"))
+    }
+
+    /// A defect of ours or of the server: the caller learns nothing of it, the log has the reason.
+    pub fn internal(reason: impl Into<String>) -> Self {
+        Refusal::new(State::Internal, "internal error; the server log has the details").with_detail(reason)
+    }
+
+    /// The operating system gave no random bytes.
+    pub fn no_random_bytes(reason: impl fmt::Display) -> Self {
+        Refusal::new(State::Internal, "no random bytes could be had").with_detail(reason.to_string())
     }
 
     /// A call that would grow by more than `splitplane.max_memory`.

@@ -14,6 +14,8 @@ mod api;
 #[cfg(feature = "server")]
 mod attach;
 #[cfg(feature = "server")]
+mod authenticate;
+#[cfg(feature = "server")]
 mod catalog;
 #[cfg(feature = "server")]
 mod error;
@@ -35,6 +37,8 @@ mod run;
 mod settings;
 #[cfg(feature = "server")]
 mod texts;
+#[cfg(feature = "server")]
+mod timings;
 #[cfg(feature = "server")]
 mod tripwire;
 #[cfg(feature = "server")]

@@ -158,7 +158,7 @@ mod tests {
     fn leaves_no_trace_after_an_error() {
         let result = leaves_no_trace("error", |_| Ok(text("SELECT (1 / 0)::text")));
         let refusal = result.unwrap_err();
-        assert_eq!(crate::pgx::pg_try::sqlstate(refusal.state), PgSqlErrorCode::ERRCODE_DIVISION_BY_ZERO);
+        assert_eq!(PgSqlErrorCode::from(refusal.state.code()), PgSqlErrorCode::ERRCODE_DIVISION_BY_ZERO);
         assert_eq!(refusal.message, "division by zero");
     }
 
@@ -205,7 +205,7 @@ mod tests {
             pgrx::check_for_interrupts!();
             Ok(())
         });
-        let code = crate::pgx::pg_try::sqlstate(result.unwrap_err().state);
+        let code = PgSqlErrorCode::from(result.unwrap_err().state.code());
         assert_eq!(code, PgSqlErrorCode::ERRCODE_QUERY_CANCELED);
     }
 
@@ -321,7 +321,7 @@ mod tests {
         let result = confine::confine(&plan(&world, LONG, 16 << 20), Rc::clone(&world.principal), |_| {
             Ok(text("SELECT length(repeat('x', 300000000))::text"))
         });
-        let code = crate::pgx::pg_try::sqlstate(result.unwrap_err().state);
+        let code = PgSqlErrorCode::from(result.unwrap_err().state.code());
         assert!(
             matches!(
                 code,

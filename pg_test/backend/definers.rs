@@ -4,7 +4,6 @@
 mod tests {
     use crate::backend_tests::support::{World, unproved_explanation, unproved_rows};
     use crate::error::StageResult;
-    use crate::pgx::pg_try::sqlstate_text;
     use crate::pgx::values::Parameters;
     use pgrx::prelude::*;
 
@@ -22,7 +21,7 @@ mod tests {
 
     fn assert_refused(world: &World, sql: &str) {
         let refusal = unproved(world, sql).expect_err(sql);
-        assert_eq!(sqlstate_text(refusal.state), "42501", "{sql}");
+        assert_eq!(refusal.state.sqlstate(), "42501", "{sql}");
         assert!(refusal.message.contains("is not in the plane"), "{sql}: {}", refusal.message);
     }
 

@@ -5,7 +5,7 @@
 #[pgrx::pg_schema]
 mod tests {
     use crate::backend_tests::support::{World, assert_accepted, explanation};
-    use crate::prove::leakproof_lists;
+    use crate::trust::leakproof_lists;
     use pgrx::prelude::*;
     use serde_json::json;
     use std::collections::BTreeSet;

@@ -137,7 +137,7 @@ mod tests {
         ] {
             let result = world.confined(|_| Parameters::default().add(type_oid, text.to_owned()));
             let refusal = result.err().unwrap_or_else(|| panic!("accepted: {text}"));
-            let code = crate::pgx::pg_try::sqlstate(refusal.state) as i32;
+            let code = refusal.state.code();
             assert_eq!(
                 code & 0xfff,
                 PgSqlErrorCode::ERRCODE_DATA_EXCEPTION as i32 & 0xfff,

@@ -13,6 +13,7 @@ use crate::pgx::server;
 use crate::pgx::values::Parameters;
 use crate::prove::{self, ProofFacts};
 use crate::run;
+use crate::trust;
 use pgrx::prelude::*;
 use std::rc::Rc;
 use zeroize::Zeroizing;
@@ -103,7 +104,7 @@ impl World {
             if let Some(statement) = broken.before_rewriting {
                 statement();
             }
-            Ok(prove::prove(analysed, attached.fences, &self.plane)?.facts().clone())
+            Ok(prove::prove(trust::trust(analysed, &self.plane)?, attached.fences, &self.plane)?.facts().clone())
         })
     }
 

@@ -292,7 +292,7 @@ mod tests {
         assert_refused("two", walk(&world, "SELECT 1; SELECT 2"), State::NotAdmitted, "more than one statement");
         assert_refused("a zero byte", walk(&world, "SELECT 1\0; SELECT 2"), State::Argument, "zero byte");
         let syntax = walk(&world, "SELECT FROM WHERE").unwrap_err();
-        assert_eq!(crate::pgx::pg_try::sqlstate(syntax.state), PgSqlErrorCode::ERRCODE_SYNTAX_ERROR);
+        assert_eq!(PgSqlErrorCode::from(syntax.state.code()), PgSqlErrorCode::ERRCODE_SYNTAX_ERROR);
         assert_accepted("one", walk(&world, "SELECT 1;;"));
     }
 
@@ -362,7 +362,7 @@ mod tests {
             "SELECT b, status FROM orders AS o (a, b) GROUP BY b",
         ] {
             let refusal = world.rows(sql).err().unwrap_or_else(|| panic!("accepted: {sql}"));
-            let code = crate::pgx::pg_try::sqlstate(refusal.state);
+            let code = PgSqlErrorCode::from(refusal.state.code());
             assert_eq!(code, PgSqlErrorCode::ERRCODE_GROUPING_ERROR, "{sql}: {}", refusal.message);
         }
     }

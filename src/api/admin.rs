@@ -18,20 +18,14 @@ fn or_raise<T>(result: StageResult<T>) -> T {
 /// A fresh signing secret: 40 characters of 240 random bits.
 #[pg_extern(sql = false)]
 fn _new_secret() -> String {
-    or_raise(
-        key_file::random::<30>().map(hex::encode).map_err(|error| {
-            Refusal::new(State::Internal, "no random bytes could be had").with_detail(error.to_string())
-        }),
-    )
+    or_raise(key_file::random::<30>().map(hex::encode).map_err(Refusal::no_random_bytes))
 }
 
 /// Seals a secret under the key file, which is made on first use.
 #[pg_extern(sql = false)]
 fn _seal(key_id: &str, secret: &str) -> Vec<u8> {
     or_raise(key_file::read_or_make().and_then(|master| {
-        let nonce = key_file::random::<24>().map_err(|error| {
-            Refusal::new(State::Internal, "no random bytes could be had").with_detail(error.to_string())
-        })?;
+        let nonce = key_file::random::<24>().map_err(Refusal::no_random_bytes)?;
         Ok(seal::seal(&master, nonce, key_id, secret))
     }))
 }

@@ -1,10 +1,10 @@
 //! The JSON documents that `ask` and `ask_dry_run` return.
 
-use crate::api::Timings;
 use crate::error::{Refusal, StageResult};
 use crate::pgx::plan::JsonRows;
 use crate::prove::ProofFacts;
 use crate::question::{Asked, Declined, Source, UntrustedSql};
+use crate::timings::Timings;
 use serde_json::{Value, json};
 use uuid::Uuid;
 

@@ -2,15 +2,14 @@
 //!
 //! Nothing registered is ever run here: the stages end with the proof, which needs no principal.
 
-use crate::api;
-use crate::attach::Claims;
 use crate::catalog::current_plane;
 use crate::error::{Refusal, StageResult, State};
-use crate::gate::{self, GateErrorKind, Limits};
 use crate::llm::matching;
 use crate::pgx::pg_try::raise;
 use crate::preflight;
-use crate::{run, settings};
+use crate::run::{self, Subject};
+use crate::settings;
+use crate::timings::Stopwatch;
 use pgrx::prelude::*;
 
 /// Proves `sql` as `ask` would, up to and without planning it, with no claim held.
@@ -20,17 +19,8 @@ use pgrx::prelude::*;
 pub fn prove(sql: &str) -> StageResult<()> {
     preflight::check()?;
     let plane = current_plane()?;
-    let limits = Limits { max_bytes: settings::max_sql_bytes(), ..Limits::default() };
-    let gated = match gate::admit(sql, &limits) {
-        Ok(gated) => gated,
-        Err(error) if error.kind() == GateErrorKind::Syntax => {
-            return Err(api::syntax_verdict(&plane, None, settings::deadline(), sql, error));
-        }
-        Err(error) => return Err(api::from_gate(error)),
-    };
-    run::confined(&plane, None, settings::deadline(), |confinement| {
-        run::prove(confinement, &gated, &plane, Claims::Unknown, None, |_| {}).map(|_| ())
-    })
+    let subject = Subject { plane: &plane, principal: None, columns: None };
+    run::with_statement(sql, subject, &mut Stopwatch::start(settings::deadline()), |_, _| Ok(()))
 }
 
 /// Refuses SQL that `ask` would refuse. Must be called as the extension's owner.

@@ -4,15 +4,14 @@
 //! signed and verified; its key is made here at random, is registered nowhere and is gone with the call, so nothing that
 //! anybody else signs is admitted by it, and no use is entered in the ledger. From there on the stages are those of `ask`.
 
-use crate::attach::Claims;
-use crate::catalog::{current_plane, key_file, principals};
+use crate::catalog::{current_plane, key_file};
 use crate::error::{Refusal, StageResult, State};
-use crate::gate::{self, Limits};
-use crate::identity::{self, Key, Policy, Principal, SignedContext, SigningRequest};
+use crate::identity::{self, Key, Policy, Principal, SigningRequest};
 use crate::pgx::plan::{Caps, Sink};
-use crate::pgx::{pg_try, server};
-use crate::preflight;
-use crate::{api, run, settings};
+use crate::pgx::server;
+use crate::run::{self, Subject};
+use crate::timings::Stopwatch;
+use crate::{authenticate, preflight, settings};
 use pgrx::prelude::*;
 use std::rc::Rc;
 use zeroize::Zeroizing;
@@ -42,7 +41,7 @@ fn _selftest_run(
                 }
                 _ => refusal.message,
             };
-            (pg_try::sqlstate_text(refusal.state), Some(message), None)
+            (refusal.state.sqlstate(), Some(message), None)
         }
     };
     TableIterator::once(outcome)
@@ -52,9 +51,9 @@ fn run(tenant: &str, business: &str, subject: &str, sql: &str) -> StageResult<St
     preflight::check()?;
     let principal = Rc::new(principal(tenant, business, subject, sql)?);
     let plane = current_plane()?;
-    let gated = gate::admit(sql, &Limits::default()).map_err(api::from_gate)?;
-    run::confined(&plane, Rc::clone(&principal), settings::deadline(), |confinement| {
-        let planned = run::prove(confinement, &gated, &plane, Claims::Of(&principal), None, |_| {})?.plan(&plane)?;
+    let subject = Subject { plane: &plane, principal: Some(&principal), columns: None };
+    run::with_statement(sql, subject, &mut Stopwatch::start(settings::deadline()), |statement, _| {
+        let planned = statement.plan(&plane)?;
         let mut sink = Sink::json(CAPS);
         run::run(planned, &mut sink)?;
         let rows = sink.into_json()?;
@@ -67,9 +66,8 @@ fn run(tenant: &str, business: &str, subject: &str, sql: &str) -> StageResult<St
 
 /// Layer 1 with a key of one call's life.
 fn principal(tenant: &str, business: &str, subject: &str, sql: &str) -> StageResult<Principal> {
-    let secret = key_file::random::<32>().map(|bytes| Zeroizing::new(hex::encode(bytes))).map_err(|error| {
-        Refusal::new(State::Internal, "no random bytes could be had").with_detail(error.to_string())
-    })?;
+    let secret =
+        key_file::random::<32>().map(|bytes| Zeroizing::new(hex::encode(bytes))).map_err(Refusal::no_random_bytes)?;
     let audience = settings::audience(&server::database_name());
     let nonce = uuid::Uuid::new_v4().simple().to_string();
     let now = server::now();
@@ -98,10 +96,5 @@ fn principal(tenant: &str, business: &str, subject: &str, sql: &str) -> StageRes
     };
     // The horizon guards against replays of a key that lives on; this one was made a moment ago.
     let policy = Policy { audience: &audience, now, clock_skew: 0, horizon: i64::MIN };
-    let refused = |error: identity::ContextError| Refusal::identity(error.to_string());
-    let identity = SignedContext::parse(&serde_json::Value::Object(context).to_string())
-        .and_then(|context| context.verify(Some(&key), sql.as_bytes(), &policy))
-        .map_err(refused)?;
-    let rows = principals::principals(identity.tenant(), identity.business(), identity.subject())?;
-    Principal::resolve(identity, rows).map_err(refused)
+    authenticate::verify_own(&serde_json::Value::Object(context).to_string(), sql, &key, &policy)
 }

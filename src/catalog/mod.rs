@@ -11,3 +11,8 @@ mod types;
 pub(crate) mod version;
 
 pub use load::current as current_plane;
+
+/// Refuses (55000) while the plane is closed.
+pub fn refuse_if_closed() -> crate::error::StageResult<()> {
+    current_plane().map(|_| ())
+}

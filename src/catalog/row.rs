@@ -1,12 +1,11 @@
 //! Reads the fields of a row of the extension's own tables: all of them come as text.
 
-use crate::error::{Refusal, StageResult, State};
+use crate::error::{Refusal, StageResult};
 use pgrx::pg_sys::Oid;
 
 /// What a row that is not as it must be is answered with.
 pub(crate) fn unreadable() -> Refusal {
-    Refusal::new(State::Internal, "internal error; the server log has the details")
-        .with_detail("the plane's configuration could not be read")
+    Refusal::internal("the plane's configuration could not be read")
 }
 
 /// The first field of the first row.

@@ -6,9 +6,9 @@
 use super::functions::version_1::version_1;
 use super::pg_try::{catch, raise};
 use super::plan::TupleRows;
-use super::section::confine::from_server;
 use super::section::pin::Pinned;
 use super::section::session_growth;
+use super::server_errors::from_server;
 use crate::error::{Refusal, StageResult, State};
 use crate::identity::MAX_CONTEXT_BYTES;
 use pgrx::{FromDatum, pg_guard, pg_sys};
@@ -131,8 +131,7 @@ fn guarded<T>(body: impl FnOnce() -> StageResult<T>) -> T {
 
 fn answered(body: impl FnOnce() -> StageResult<String>) -> pg_sys::Datum {
     guarded(|| {
-        let document = CString::new(body()?)
-            .map_err(|_| Refusal::new(State::Internal, "internal error; the server log has the details"))?;
+        let document = CString::new(body()?).map_err(|_| Refusal::internal("the document holds a NUL character"))?;
         // SAFETY: jsonb's input function on a NUL-terminated text.
         Ok(unsafe {
             pg_sys::DirectFunctionCall1Coll(

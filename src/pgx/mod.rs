@@ -15,6 +15,7 @@ pub mod query;
 pub mod raw;
 pub mod section;
 pub mod server;
+mod server_errors;
 pub mod shmem;
 pub mod spi;
 pub mod values;

@@ -1,7 +1,7 @@
 //! Catching PostgreSQL's errors as values, and raising ours.
 
 use super::section::allocator;
-use crate::error::{Refusal, State};
+use crate::error::Refusal;
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{PgLogLevel, PgSqlErrorCode, PgTryBuilder, pg_sys};
@@ -101,33 +101,6 @@ fn panicked(message: &str) -> ServerError {
     }
 }
 
-/// The SQLSTATE of a refusal.
-pub fn sqlstate(state: State) -> PgSqlErrorCode {
-    match state {
-        State::Identity => PgSqlErrorCode::ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
-        State::OutsidePlane => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
-        State::UnknownRelation => PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,
-        State::NotAdmitted => PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
-        State::Syntax => PgSqlErrorCode::ERRCODE_SYNTAX_ERROR,
-        State::TooComplex => PgSqlErrorCode::ERRCODE_STATEMENT_TOO_COMPLEX,
-        State::Limit => PgSqlErrorCode::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
-        State::Cancelled => PgSqlErrorCode::ERRCODE_QUERY_CANCELED,
-        State::Argument => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
-        State::Unsafe => PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-        State::ResultShape => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
-        State::ModelUnreachable => PgSqlErrorCode::ERRCODE_CONNECTION_FAILURE,
-        State::ModelRefused => PgSqlErrorCode::ERRCODE_EXTERNAL_ROUTINE_EXCEPTION,
-        State::Internal => PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
-        State::Server(code) => PgSqlErrorCode::from(code),
-    }
-}
-
-/// The five characters of a refusal's SQLSTATE.
-pub fn sqlstate_text(state: State) -> String {
-    let packed = sqlstate(state) as u32;
-    (0..5).filter_map(|place| char::from_u32(((packed >> (6 * place)) & 0x3f) + u32::from(b'0'))).collect()
-}
-
 /// Raises a refusal as an ERROR without DETAIL, HINT or CONTEXT; its detail goes to the server log alone.
 #[allow(clippy::panic)]
 pub fn raise(refusal: Refusal) -> ! {
@@ -136,7 +109,7 @@ pub fn raise(refusal: Refusal) -> ! {
     }
     // SAFETY: the error context stack is only read while a report is built; raising resets it to the handler's own.
     unsafe { pg_sys::error_context_stack = std::ptr::null_mut() };
-    ErrorReport::new(sqlstate(refusal.state), refusal.message, RAISED_BY).report(PgLogLevel::ERROR);
+    ErrorReport::new(PgSqlErrorCode::from(refusal.state.code()), refusal.message, RAISED_BY).report(PgLogLevel::ERROR);
     unreachable!("an ERROR does not return")
 }
 

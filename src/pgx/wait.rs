@@ -120,10 +120,7 @@ fn runtime(cell: &OnceCell<Runtime>) -> StageResult<&Runtime> {
     let _blocked = SignalsBlocked::enter();
     let made =
         Builder::new_current_thread().enable_all().max_blocking_threads(4).thread_keep_alive(THREAD_KEEP_ALIVE).build();
-    let runtime = made.map_err(|error| {
-        Refusal::new(State::Internal, "internal error; the server log has the details")
-            .with_detail(format!("no runtime for network calls: {error}"))
-    })?;
+    let runtime = made.map_err(|error| Refusal::internal(format!("no runtime for network calls: {error}")))?;
     Ok(cell.get_or_init(|| runtime))
 }
 

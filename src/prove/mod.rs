@@ -5,7 +5,6 @@
 //! security was seen on every protected table.
 
 mod fences;
-mod fields;
 mod growth;
 mod plan;
 mod private_columns;
@@ -13,15 +12,14 @@ mod proof_walk;
 
 use crate::attach::Fence;
 use crate::catalog::plane::Plane;
-use crate::error::{Refusal, StageResult};
-use crate::pgx::parse::{Analysed, Rewritten};
+use crate::error::StageResult;
+use crate::pgx::parse::Rewritten;
 use crate::pgx::plan::{self as pgx_plan, Planned};
 use crate::pgx::values::Parameters;
+use crate::trust::Trusted;
 use pgrx::pg_sys::Oid;
 
-// The tables' own test holds them against the server; the plan's is given plans that were never proved.
-#[cfg(feature = "pg_test")]
-pub(crate) use crate::trust::leakproof::lists as leakproof_lists;
+// Its test gives it plans that were never proved.
 #[cfg(feature = "pg_test")]
 pub(crate) use plan::prove_plan;
 
@@ -67,32 +65,13 @@ impl<'c> Proven<'c> {
     }
 }
 
-/// The statement with bounds around what would run long and what may raise an error behind the fence; as it is, if it has
-/// neither.
-fn wrapped<'c>(analysed: Analysed<'c>, plane: &Plane) -> StageResult<Analysed<'c>> {
-    let query = analysed.query();
-    let bounds = crate::trust::cost_bounds::find(query, plane)?;
-    let has_leaks = crate::trust::leaks::is_needed(query);
-    if bounds.is_empty() && !has_leaks {
-        return Ok(analysed);
-    }
-    let wrappers = |node| {
-        let leak = if has_leaks { crate::trust::leaks::of(node, plane) } else { None };
-        leak.into_iter().chain(bounds.of(node)).collect()
-    };
-    let wrapped = query.wrapped(&wrappers).ok_or_else(|| Refusal::proof("the analysed tree could not be copied"))?;
-    Ok(analysed.with_query(wrapped))
-}
-
 /// Proves the analysed tree, lets PostgreSQL apply row-level security as the reader, and proves that it did.
 ///
 /// # Errors
 /// 42501 or 0A000 by name; a fence that is not ours is a refusal that the audit sees.
-pub fn prove<'c>(analysed: Analysed<'c>, fences: Vec<Fence>, plane: &Plane) -> StageResult<Proven<'c>> {
+pub fn prove<'c>(trusted: Trusted<'c>, fences: Vec<Fence>, plane: &Plane) -> StageResult<Proven<'c>> {
+    let analysed = trusted.into_analysed();
     fences::prove_fences(analysed.query(), &fences)?;
-    fields::prove_fields(analysed.query())?;
-    // Changes the tree, hence before the proof of it.
-    let analysed = wrapped(analysed, plane)?;
     let mut facts = proof_walk::prove_tree(analysed.query(), plane)?;
     facts.private = private_columns::touched(analysed.query(), &fences)?;
     facts.is_aggregate = analysed.query().answer_aggregates();

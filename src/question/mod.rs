@@ -188,8 +188,7 @@ impl Asked {
             (Decision::Allowed, Some(sql)) => from(sql, Source::Caller),
             // Asked to write, it gave nothing; or it wrote beside SQL that it was not to replace.
             (Decision::Allowed, None) | (Decision::Written(_), Some(_)) => {
-                return Err(Refusal::new(State::Internal, "internal error; the server log has the details")
-                    .with_detail("a consultation answered another question than it was asked"));
+                return Err(Refusal::internal("a consultation answered another question than it was asked"));
             }
         })
     }

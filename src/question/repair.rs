@@ -60,7 +60,7 @@ fn sanitised(refusal: &Refusal, touched_values: bool) -> Option<String> {
             let message = if touched_values { "the query fails when it is run" } else { refusal.message.as_str() };
             Some(message.to_owned())
         }
-        State::Server(code) => from_server(&unpacked(code), &refusal.message, touched_values),
+        State::Server(_) => from_server(&refusal.state.sqlstate(), &refusal.message, touched_values),
         State::Identity
         | State::Limit
         | State::Cancelled
@@ -86,9 +86,4 @@ fn from_server(state: &str, message: &str, touched_values: bool) -> Option<Strin
         }),
         _ => None,
     }
-}
-
-/// The five characters of a packed SQLSTATE.
-fn unpacked(code: i32) -> String {
-    (0..5).map(|place| char::from(u8::try_from((code >> (6 * place)) & 0x3f).unwrap_or(0) + b'0')).collect()
 }

@@ -6,7 +6,7 @@ use super::verdict_cache::{self, VerdictKey};
 use super::{Declined, Outcome};
 use crate::ablation::{self, Switch};
 use crate::catalog::key_file;
-use crate::error::{Refusal, StageResult, State};
+use crate::error::{Refusal, StageResult};
 use crate::identity::principal::Principal;
 use crate::llm::client::{Client, Task};
 use crate::llm::verdict::{self, Judgement, Verdict};
@@ -240,7 +240,5 @@ fn decided(writing: Writing) -> Decision {
 
 /// Tags that no text of a caller can foresee.
 pub(super) fn fresh_nonce() -> StageResult<String> {
-    key_file::random::<8>()
-        .map(hex::encode)
-        .map_err(|error| Refusal::new(State::Internal, "no random bytes could be had").with_detail(error.to_string()))
+    key_file::random::<8>().map(hex::encode).map_err(Refusal::no_random_bytes)
 }

@@ -6,14 +6,14 @@
 use crate::texts::LONGEST_PATTERN;
 
 /// Up to this many bytes a value is too short for its size to matter.
-pub(crate) const TINY: u64 = 256;
+pub(super) const TINY: u64 = 256;
 
 /// What is searched may be longer than what is searched for.
-pub(crate) const SUBJECT: i32 = 64 * 1_024;
+pub(super) const SUBJECT: i32 = 64 * 1_024;
 const SOUGHT: i32 = 2 * 1_024;
 
 /// Arguments that are multiplied with one another, or with themselves.
-pub(crate) const FACTOR: i32 = 32 * 1_024;
+pub(super) const FACTOR: i32 = 32 * 1_024;
 
 /// Shapes of many points, each pair of which is costly.
 const SHAPE: i32 = 8 * 1_024;
@@ -29,14 +29,14 @@ const NUMBER: i32 = 48 * 1_024;
 const LOGARITHM: i32 = 2 * 1_024;
 
 /// What is compared by a locale, or element by element.
-pub(crate) const COMPARED: i32 = 1_024 * 1_024;
+pub(super) const COMPARED: i32 = 1_024 * 1_024;
 
 /// What is read once from end to end.
 const READ: i32 = 4 * 1_024 * 1_024;
 
 /// How a call grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Cost {
+pub(super) enum Cost {
     /// By copying at most: memory ends it before time does.
     Copy,
     /// By reading all of its arguments.
@@ -65,7 +65,7 @@ pub(crate) enum Cost {
 
 impl Cost {
     /// The largest that the argument at `index` may be, in bytes; rows for `SortRows`.
-    pub(crate) fn most(self, index: usize, is_list: bool) -> i32 {
+    pub(super) fn most(self, index: usize, is_list: bool) -> i32 {
         match self {
             Cost::Copy => i32::MAX,
             Cost::Read => READ,
@@ -84,7 +84,7 @@ impl Cost {
     }
 
     /// Up to which estimated size an argument is left as it is.
-    pub(crate) fn free(self) -> u64 {
+    pub(super) fn free(self) -> u64 {
         match self {
             Cost::Copy | Cost::Read | Cost::Compare => 8 * 1_024,
             Cost::Number
@@ -102,11 +102,11 @@ impl Cost {
 }
 
 /// Reads a multirange from text, and sorts it.
-pub(crate) const MULTIRANGE_INPUT: &str = "multirange_in";
+pub(super) const MULTIRANGE_INPUT: &str = "multirange_in";
 
 /// How a built-in function, operator's function, aggregate or input function of this name grows. `is_list`: called for
 /// each element of an array.
-pub(crate) fn of(name: &str, is_list: bool) -> Cost {
+pub(super) fn of(name: &str, is_list: bool) -> Cost {
     match name {
         "position" | "strpos" | "replace" | "string_to_array" | "string_to_table" | "split_part" | "translate"
         | "ltrim" | "rtrim" | "btrim" | "like" | "notlike" | "textlike" | "textnlike" | "texticlike"
@@ -183,7 +183,7 @@ fn is_numeric_by_name(name: &str) -> bool {
 }
 
 /// Whether a function compares two values: the shorter one then sets how long it takes.
-pub(crate) fn compares(name: &str) -> bool {
+pub(super) fn compares(name: &str) -> bool {
     const KINDS: [&str; 6] = ["text", "bpchar", "bytea", "name", "bit", "varbit"];
     const RELATIONS: [&str; 7] = ["eq", "ne", "lt", "le", "gt", "ge", "cmp"];
     RELATIONS.iter().any(|relation| {

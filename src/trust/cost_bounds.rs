@@ -24,7 +24,7 @@ const FIRST_USER_OID: u32 = 16_384;
 
 /// The bounds that a statement needs.
 #[derive(Default)]
-pub(crate) struct Bounds<'t> {
+pub(super) struct Bounds<'t> {
     /// By the address of the expression, the innermost first.
     places: HashMap<usize, Vec<Wrapper>>,
     /// Expressions that are sorted or grouped by, which must stay equal to their like: wherever one equal to them stands.
@@ -32,13 +32,13 @@ pub(crate) struct Bounds<'t> {
 }
 
 impl<'t> Bounds<'t> {
-    pub(crate) fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.places.is_empty() && self.keys.is_empty()
     }
 
     /// The bounds to be put around an expression, the innermost first. That of a key comes before those of the place where it
     /// stands: PostgreSQL must find the grouped expression in there, or ROLLUP would leave its value where NULL belongs.
-    pub(crate) fn of(&self, node: QueryNode<'t>) -> impl Iterator<Item = Wrapper> {
+    pub(super) fn of(&self, node: QueryNode<'t>) -> impl Iterator<Item = Wrapper> {
         let key = self.keys.iter().find(|(key, _)| key.equals(node)).map(|(_, wrapper)| *wrapper);
         let places = self.places.get(&node.address()).map_or(&[][..], Vec::as_slice);
         key.into_iter().chain(places.iter().copied())
@@ -55,7 +55,7 @@ impl<'t> Bounds<'t> {
 }
 
 /// Finds them. Must come after the proof of the fences and before the proof of the tree.
-pub(crate) fn find<'t>(query: QueryView<'t>, plane: &Plane) -> StageResult<Bounds<'t>> {
+pub(super) fn find<'t>(query: QueryView<'t>, plane: &Plane) -> StageResult<Bounds<'t>> {
     let mut walk = Walk {
         functions: plane.policy,
         scopes: vec![query],

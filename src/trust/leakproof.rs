@@ -359,7 +359,7 @@ const MAY_RAISE: &[(&str, &[&str])] = &[
 ];
 
 /// Whether every function of this name that is marked LEAKPROOF answers for all values.
-pub(crate) fn never_raises(name: &str) -> bool {
+pub(super) fn never_raises(name: &str) -> bool {
     NEVER_RAISE.binary_search(&name).is_ok()
 }
 

@@ -18,12 +18,12 @@ use pgrx::pg_sys::Oid;
 const FIRST_USER_OID: u32 = 16_384;
 
 /// Whether a query has any such expression.
-pub(crate) fn is_needed(query: QueryView<'_>) -> bool {
+pub(super) fn is_needed(query: QueryView<'_>) -> bool {
     !ablation::is_off(Switch::Leaks) && has_hazard(query)
 }
 
 /// The call that puts an expression behind the fence, if it is one of the kind.
-pub(crate) fn of(node: QueryNode<'_>, plane: &Plane) -> Option<Wrapper> {
+pub(super) fn of(node: QueryNode<'_>, plane: &Plane) -> Option<Wrapper> {
     (is_hazard(node) && reads_columns(node)).then_some(Wrapper { function: plane.policy.behind, most: None })
 }
 

@@ -16,7 +16,7 @@ const LOOKS: usize = 4;
 const LOOKED_AT: i32 = 8 * 1_024;
 
 /// What a pattern demands of the call that it is part of.
-pub(crate) struct Demand {
+pub(super) struct Demand {
     /// The largest that the text may be, in bytes.
     pub most: i32,
     /// Up to which estimated size the text is not measured.
@@ -45,7 +45,7 @@ const SIMILAR: [&str; 2] = ["similar_to_escape", "similar_escape"];
 ///
 /// # Errors
 /// 53400 for one that is too long or looks around too often.
-pub(crate) fn demand(pattern: QueryNode<'_>, is_list: bool) -> StageResult<Demand> {
+pub(super) fn demand(pattern: QueryNode<'_>, is_list: bool) -> StageResult<Demand> {
     let free = Cost::Pattern.free();
     let Some(text) = spelled_out(pattern) else {
         return Ok(Demand { most: if is_list { FACTOR } else { SUBJECT }, free, is_unseen: !pattern.is_null() });

@@ -10,7 +10,7 @@ use crate::pgx::values;
 use std::collections::HashMap;
 
 /// Of any size.
-pub(crate) const ANY: u64 = u64::MAX;
+pub(super) const ANY: u64 = u64::MAX;
 
 /// A stored value whose type sets no limit.
 const STORED: u64 = 1_024;
@@ -35,7 +35,7 @@ const FIRST_USER_OID: u32 = 16_384;
 
 /// Estimates for one statement, each column's made once: equal expressions must come to equal estimates.
 #[derive(Default)]
-pub(crate) struct Sizes<'t> {
+pub(super) struct Sizes<'t> {
     columns: HashMap<(usize, i32, i16), u64>,
     depth: usize,
     /// The queries of the sub-links in whose tests an expression stands, the innermost last: parameters are their columns.
@@ -44,16 +44,16 @@ pub(crate) struct Sizes<'t> {
 
 impl<'t> Sizes<'t> {
     /// Enters a sub-link's test.
-    pub(crate) fn enter_link(&mut self, query: QueryView<'t>) {
+    pub(super) fn enter_link(&mut self, query: QueryView<'t>) {
         self.links.push(query);
     }
 
-    pub(crate) fn leave_link(&mut self) {
+    pub(super) fn leave_link(&mut self) {
         self.links.pop();
     }
 
     /// Bytes at most; 0 for types of fixed length. `scopes` are the queries around the node, the outermost first.
-    pub(crate) fn of(&mut self, node: QueryNode<'t>, scopes: &[QueryView<'t>]) -> u64 {
+    pub(super) fn of(&mut self, node: QueryNode<'t>, scopes: &[QueryView<'t>]) -> u64 {
         if !node.varies_in_length() {
             return 0;
         }

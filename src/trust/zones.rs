@@ -25,7 +25,7 @@ fn zone_argument(name: &str) -> Option<usize> {
 ///
 /// # Errors
 /// 22023 for a constant that names none.
-pub(crate) fn named_at_run_time<'t>(name: &str, operation: &Operation<'t>) -> StageResult<Option<QueryNode<'t>>> {
+pub(super) fn named_at_run_time<'t>(name: &str, operation: &Operation<'t>) -> StageResult<Option<QueryNode<'t>>> {
     let argument = zone_argument(name).and_then(|place| operation.arguments.get(place)).copied();
     let Some(argument) = argument.filter(|argument| argument.is_text()) else { return Ok(None) };
     if argument.is_null() {
@@ -46,7 +46,7 @@ fn is_dated(type_oid: Oid) -> bool {
 }
 
 /// The expressions of a node that are read as dates or times: what is converted from text, and JSON that becomes rows.
-pub(crate) fn read_as_dates(node: QueryNode<'_>) -> Vec<QueryNode<'_>> {
+pub(super) fn read_as_dates(node: QueryNode<'_>) -> Vec<QueryNode<'_>> {
     let is_read = |types: &[Oid]| types.iter().copied().any(is_dated);
     let read = match (node.conversion_through_text(), node.declared_rows()) {
         (Some((from, to)), _) if is_read(&[to]) => vec![from],

@@ -11,10 +11,11 @@ use super::deadline::{Deadline, Expired};
 use super::pin::pin;
 use super::stage::{self, Stage};
 use super::{allocator, stack};
-use crate::error::{Refusal, SHUT_MESSAGE, StageResult, State};
+use crate::error::{Refusal, StageResult, State};
 use crate::identity::principal::Principal;
-use crate::pgx::pg_try::{ServerError, catch};
-use pgrx::{PgSqlErrorCode, pg_sys};
+use crate::pgx::pg_try::catch;
+use crate::pgx::server_errors::{from_server, looks_up_catalog, speaks_of_others};
+use pgrx::pg_sys;
 use std::ffi::{CStr, CString};
 use std::marker::PhantomData;
 use std::rc::Rc;
@@ -144,92 +145,6 @@ fn set_up(plan: &ConfinementPlan, reach_workers: bool) {
     // SAFETY: inside a transaction; the subtransaction's end pops it.
     unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
 }
-
-/// The look-up of a name that stood in an untyped literal. Which error it is tells what the catalog holds, and what not.
-fn looks_up_catalog(error: &ServerError) -> bool {
-    use PgSqlErrorCode as Code;
-    match error.code {
-        Code::ERRCODE_UNDEFINED_OBJECT
-        | Code::ERRCODE_INVALID_SCHEMA_NAME
-        | Code::ERRCODE_INVALID_CATALOG_NAME
-        | Code::ERRCODE_INVALID_NAME => true,
-        Code::ERRCODE_INSUFFICIENT_PRIVILEGE => !error.is_ours,
-        Code::ERRCODE_FEATURE_NOT_SUPPORTED => error.message.starts_with("cross-database references"),
-        Code::ERRCODE_SYNTAX_ERROR => error.message.starts_with("improper "),
-        _ => false,
-    }
-}
-
-/// After analysis the names in an error of class 42 are no more the caller's, but those of a policy's tables or of what a
-/// function does. What is wrong with the caller's own values, or cannot be found out of their types, is said.
-fn speaks_of_others(error: &ServerError) -> bool {
-    // Bounds of ranges, options of ts_headline, paths of JSON.
-    let is_of_a_value = error.code == PgSqlErrorCode::ERRCODE_SYNTAX_ERROR
-        && (error.message.starts_with("invalid ") || error.message.ends_with("of jsonpath input"));
-    let is_of_a_type = error.message.starts_with("could not ");
-    error.code as i32 & 0xfff == class(b"42") && !error.is_ours && !is_of_a_value && !is_of_a_type
-}
-
-/// An error of PostgreSQL over the caller's text or rows. Its message is passed on only for the classes of SQLSTATE
-/// that speak of the caller's own text and rows; DETAIL, HINT and CONTEXT never are.
-pub(in crate::pgx) fn from_server(error: &ServerError) -> Refusal {
-    let code = error.code as i32;
-    let class = code & 0xfff;
-    let refusal = if error.code == PgSqlErrorCode::ERRCODE_UNDEFINED_FUNCTION {
-        // An operator, or a function of the plane with other arguments: outside the plane like any other.
-        Refusal::new(State::OutsidePlane, error.message.clone())
-    } else if error.code == PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY {
-        Refusal::over_memory()
-    } else if error.code == PgSqlErrorCode::ERRCODE_DISK_FULL {
-        // PostgreSQL's own message names the file.
-        Refusal::new(State::Limit, "the server has no space left for temporary files")
-    } else if let Some(message) = domain_violation(error) {
-        Refusal::new(State::Server(code), message)
-    } else if CONFLICTS.contains(&error.code) {
-        Refusal::new(State::Server(code), "the call met a lock or a conflict with another session; try again")
-    } else if error.message == "tsquery stack too small" {
-        Refusal::new(State::TooComplex, "a text search query is too complex")
-    } else if error.message == SHUT_MESSAGE && error.code == PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE {
-        Refusal::new(State::Unsafe, SHUT_MESSAGE)
-    } else if error.is_panic {
-        Refusal::new(State::Internal, "internal error; the server log has the details")
-    } else if PASSED_CLASSES.contains(&class) {
-        Refusal::new(State::Server(code), error.message.clone())
-    } else {
-        Refusal::new(State::Internal, "internal error; the server log has the details")
-    };
-    refusal.with_detail(format!("{} ({})", error.message, error.code))
-}
-
-/// What a cast to a domain of the plane says of the value, without the name of the check.
-fn domain_violation(error: &ServerError) -> Option<String> {
-    match error.code {
-        PgSqlErrorCode::ERRCODE_CHECK_VIOLATION => {
-            let (domain, _) = error.message.split_once(" violates check constraint ")?;
-            Some(format!("{domain} violates one of its checks")).filter(|_| domain.starts_with("value for domain "))
-        }
-        PgSqlErrorCode::ERRCODE_NOT_NULL_VIOLATION => {
-            Some(error.message.clone()).filter(|message| message.starts_with("domain "))
-        }
-        _ => None,
-    }
-}
-
-/// What another session brings about, and what a second try may avoid: serialization failure, deadlock, lock timeout.
-const CONFLICTS: [PgSqlErrorCode; 3] = [
-    PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE,
-    PgSqlErrorCode::ERRCODE_T_R_DEADLOCK_DETECTED,
-    PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE,
-];
-
-/// Packs the two characters of a class as `MAKE_SQLSTATE` does.
-const fn class(name: &[u8; 2]) -> i32 {
-    ((name[0] as i32 - '0' as i32) & 0x3f) + (((name[1] as i32 - '0' as i32) & 0x3f) << 6)
-}
-
-/// 0A not supported, 21 cardinality, 22 data, 42 text, 53 resources, 54 limits, 57 cancelled.
-const PASSED_CLASSES: [i32; 7] =
-    [class(b"0A"), class(b"21"), class(b"22"), class(b"42"), class(b"53"), class(b"54"), class(b"57")];
 
 /// Registers the last line of defence: claims never survive a transaction.
 pub fn init_backend() {

@@ -3,7 +3,7 @@
 //! The latest snapshot matters: a key revoked by another session must be gone at once, also inside a transaction
 //! that has an older snapshot. Read-only matters: it works on a standby and assigns no transaction id.
 
-use crate::error::{Refusal, StageResult, State};
+use crate::error::{Refusal, StageResult};
 use pgrx::{IntoDatum, pg_sys};
 use std::cell::Cell;
 use std::ffi::{CStr, CString};
@@ -62,7 +62,7 @@ impl Lookup {
 }
 
 pub(in crate::pgx) fn broken(reason: &str) -> Refusal {
-    Refusal::new(State::Internal, "internal error; the server log has the details").with_detail(reason)
+    Refusal::internal(reason)
 }
 
 fn fetched() -> Vec<Vec<Option<String>>> {

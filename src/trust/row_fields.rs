@@ -10,8 +10,8 @@ use crate::pgx::query::{QueryKind, QueryNode, QueryView, ValueForm};
 /// Columns that may be followed one into the other.
 const DEEPEST: usize = 200;
 
-/// Refuses a field that some branch of its row may lack.
-pub(super) fn prove_fields(query: QueryView<'_>) -> StageResult<()> {
+/// Refuses (0A000) a field that some branch of its row may lack.
+pub(super) fn check(query: QueryView<'_>) -> StageResult<()> {
     let mut walk = Walk { scopes: vec![query] };
     query.children(true, &mut |node| walk.visit(node))
 }

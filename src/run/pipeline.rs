@@ -1,0 +1,148 @@
+//! The one pipeline of an untrusted text, for every entry point:
+//!
+//!     text --gate--> Gated --attach--> Attached --trust--> Trusted --prove--> Proven --plan--> Planned --run--> Rows
+//!
+//! Only a `Statement` can be planned, and only `prove` makes one: SQL that was not proved cannot be run because the value does
+//! not exist.
+
+use super::confined;
+use crate::attach::{self, Attached, Claims};
+use crate::catalog::plane::Plane;
+use crate::error::{Refusal, StageResult, State};
+use crate::gate::{self, GateError, GateErrorKind, Gated, Limits};
+use crate::identity::principal::Principal;
+use crate::pgx::parse;
+use crate::pgx::plan::{Planned, Sink};
+use crate::pgx::section::confine::Confinement;
+use crate::pgx::values::Parameters;
+use crate::prove::{self, ProofFacts, Proven};
+use crate::settings;
+use crate::timings::Stopwatch;
+use crate::trust;
+use pgrx::pg_sys::Oid;
+use std::rc::Rc;
+
+/// For whom a text is tried, and on what.
+#[derive(Clone, Copy)]
+pub struct Subject<'a> {
+    /// The plane.
+    pub plane: &'a Plane,
+    /// Whose rows; `None` for nobody's: the text can be proved and sees no row.
+    pub principal: Option<&'a Rc<Principal>>,
+    /// (type, modifier) pairs that the result columns are converted to.
+    pub columns: Option<&'a [(Oid, i32)]>,
+}
+
+/// A statement that was proved to stay in the plane, and what is known of it before it runs.
+pub struct Statement<'c> {
+    proven: Proven<'c>,
+    /// The claims that the fences compare with.
+    pub parameters: Parameters,
+    /// The plane SQL as text, to show.
+    pub shown: String,
+    /// (name, type) of each result column.
+    pub columns: Vec<(String, Oid)>,
+    /// What was proved.
+    pub facts: ProofFacts,
+}
+
+/// Takes a text through the gate and, in the confined section, to its proof; `body` plans and runs it there, or does not.
+///
+/// # Errors
+/// Those of the stages, by name.
+pub fn with_statement<T>(
+    sql: &str,
+    subject: Subject<'_>,
+    watch: &mut Stopwatch,
+    body: impl for<'c> FnOnce(Statement<'c>, &mut Stopwatch) -> StageResult<T>,
+) -> StageResult<T> {
+    let limits = Limits { max_bytes: settings::max_sql_bytes(), ..Limits::default() };
+    let gated = gate::admit(sql, &limits).map_err(|error| refused_by_gate(sql, subject, watch.left(), error))?;
+    watch.lap("gate");
+    confined(subject.plane, subject.principal.cloned(), watch.left(), |confinement| {
+        let claims = subject.principal.map_or(Claims::Unknown, |principal| Claims::Of(principal));
+        let statement = prove(confinement, &gated, subject.plane, claims, subject.columns, |stage| watch.lap(stage))?;
+        body(statement, watch)
+    })
+}
+
+/// Attaches the fences to a gated text, has PostgreSQL analyse it, and proves the tree. `wanted` are the (type, modifier)
+/// pairs that the result columns are converted to first; `done` is told of each stage.
+pub fn prove<'c>(
+    confinement: &'c Confinement<'c>,
+    gated: &Gated,
+    plane: &Plane,
+    claims: Claims<'_>,
+    wanted: Option<&[(Oid, i32)]>,
+    mut done: impl FnMut(&'static str),
+) -> StageResult<Statement<'c>> {
+    let Attached { grafted, fences, parameters, shown } = attach::attach(confinement, gated, plane, claims)?;
+    done("attach");
+    let analysed = parse::analyse(grafted, &parameters)?;
+    if let Some(columns) = wanted {
+        analysed.coerce_columns(columns)?;
+    }
+    let columns = analysed.query().columns();
+    let proven = prove::prove(trust::trust(analysed, plane)?, fences, plane)?;
+    let facts = proven.facts().clone();
+    done("prove");
+    Ok(Statement { proven, parameters, shown, columns, facts })
+}
+
+impl<'c> Statement<'c> {
+    /// Its columns as (name, type), the types by the names that the plane has for them.
+    pub fn named_types(&self, plane: &Plane) -> Vec<(String, String)> {
+        self.columns.iter().map(|(name, type_oid)| (name.clone(), plane.types.shown(*type_oid))).collect()
+    }
+
+    /// Plans it; over `splitplane.max_cost` it is refused.
+    pub fn plan(self, plane: &Plane) -> StageResult<Planned<'c>> {
+        let planned = self.proven.plan(&self.parameters, plane)?;
+        match settings::max_cost() {
+            Some(limit) if planned.cost() > limit => Err(Refusal::new(
+                State::Limit,
+                "the statement's estimated cost is over splitplane.max_cost; narrow it down",
+            )),
+            _ => Ok(planned),
+        }
+    }
+}
+
+/// Runs a planned statement into `sink`.
+pub fn run(planned: Planned<'_>, sink: &mut Sink) -> StageResult<()> {
+    planned.execute(sink)
+}
+
+/// What the gate could not read: PostgreSQL's parser, which nothing else follows here, tells wrong SQL (its own 42601)
+/// from SQL that only the gate does not know (0A000).
+fn refused_by_gate(sql: &str, subject: Subject<'_>, left: i32, error: GateError) -> Refusal {
+    if error.kind() != GateErrorKind::Syntax {
+        return from_gate(error);
+    }
+    let verdict = confined(subject.plane, subject.principal.cloned(), left, |confinement| {
+        attach::refuse_by_name(subject.plane, parse::parse_one(confinement, sql)?)
+    });
+    match verdict {
+        Ok(()) => Refusal::new(State::NotAdmitted, format!("SQL that the gate cannot read: {error}"))
+            .with_detail(error.detail().unwrap_or_default()),
+        Err(refusal) => refusal,
+    }
+}
+
+/// What the gate refuses, as every entry point says it.
+fn from_gate(error: GateError) -> Refusal {
+    let state = match error.kind() {
+        GateErrorKind::TooLong | GateErrorKind::TooComplex => State::TooComplex,
+        GateErrorKind::Empty | GateErrorKind::Syntax | GateErrorKind::Parameter => State::Syntax,
+        GateErrorKind::NotOneStatement
+        | GateErrorKind::NotSelect
+        | GateErrorKind::Construct
+        | GateErrorKind::UnsupportedByGate => State::NotAdmitted,
+        GateErrorKind::Character => State::Argument,
+    };
+    let refusal = Refusal::new(state, error.to_string());
+    match error.detail() {
+        Some(detail) => refusal.with_detail(detail),
+        None => refusal,
+    }
+}

@@ -1,0 +1,52 @@
+//! How long each stage of a call took, and what is left of its deadline.
+
+use std::time::{Duration, Instant};
+
+/// Microseconds by stage, in the order of the call. A stage that was entered again is summed up.
+#[derive(Debug, Default, Clone)]
+pub struct Timings(pub Vec<(&'static str, f64)>);
+
+/// Runs from the start of a call.
+pub struct Stopwatch {
+    started: Instant,
+    last: Instant,
+    /// Milliseconds.
+    deadline: i32,
+    timings: Timings,
+}
+
+impl Stopwatch {
+    /// Starts a call that may take `deadline` milliseconds.
+    pub fn start(deadline: i32) -> Self {
+        let now = Instant::now();
+        Stopwatch { started: now, last: now, deadline, timings: Timings::default() }
+    }
+
+    /// A stage is done.
+    pub fn lap(&mut self, stage: &'static str) {
+        let now = Instant::now();
+        let spent = now.duration_since(self.last).as_secs_f64() * 1e6;
+        self.last = now;
+        match self.timings.0.iter_mut().find(|(known, _)| *known == stage) {
+            Some((_, sum)) => *sum += spent,
+            None => self.timings.0.push((stage, spent)),
+        }
+    }
+
+    /// When the call's deadline passes.
+    pub fn deadline(&self) -> Instant {
+        self.started + Duration::from_millis(u64::try_from(self.deadline).unwrap_or(0))
+    }
+
+    /// Milliseconds that are left of the call's deadline, at least one.
+    pub fn left(&self) -> i32 {
+        let spent = i32::try_from(self.started.elapsed().as_millis()).unwrap_or(i32::MAX);
+        self.deadline.saturating_sub(spent).max(1)
+    }
+
+    /// The call is done.
+    pub fn finish(mut self) -> Timings {
+        self.timings.0.push(("total", self.started.elapsed().as_secs_f64() * 1e6));
+        self.timings
+    }
+}
