@@ -3,7 +3,10 @@
 use super::{QueryNode, QueryView};
 use crate::pgx::interrupts;
 use pgrx::{pg_guard, pg_sys};
-use std::ffi::c_void;
+use std::ffi::{c_int, c_void};
+
+/// Leaves the common table expressions of a query out.
+const QTW_IGNORE_CTE_SUBQUERIES: c_int = pg_sys::QTW_IGNORE_CTE_SUBQUERIES as c_int;
 
 /// A call to be put around an expression: `function(expression)` or `function(expression, most)`.
 #[derive(Clone, Copy)]
@@ -20,11 +23,13 @@ struct Wrapping<'a, 't> {
 
 impl<'t> QueryView<'t> {
     /// A copy of the whole query in which `wrappers` stand around each expression for which there are any, the first
-    /// innermost.
+    /// innermost. The common table expressions of its top level, which are the fences, are copied as they are.
     pub fn wrapped(self, wrappers: &dyn Fn(QueryNode<'t>) -> Vec<Wrapper>) -> Option<QueryView<'t>> {
         let mut wrapping = Wrapping { wrappers };
         // SAFETY: the query is whole, and `wrapping` outlives the call.
-        QueryView::from_pointer(unsafe { mutated(self.as_pointer(), (&raw mut wrapping).cast()) })
+        QueryView::from_pointer(unsafe {
+            mutated(self.as_pointer(), (&raw mut wrapping).cast(), QTW_IGNORE_CTE_SUBQUERIES)
+        })
     }
 }
 
@@ -42,13 +47,13 @@ fn mutator() -> Option<Mutator> {
     Some(mutate)
 }
 
-unsafe fn mutated(query: *mut pg_sys::Query, context: *mut c_void) -> *mut pg_sys::Query {
+unsafe fn mutated(query: *mut pg_sys::Query, context: *mut c_void, flags: c_int) -> *mut pg_sys::Query {
     // SAFETY: the caller's query and context.
     unsafe {
         #[cfg(feature = "pg15")]
-        return pg_sys::query_tree_mutator(query, mutator(), context, 0);
+        return pg_sys::query_tree_mutator(query, mutator(), context, flags);
         #[cfg(not(feature = "pg15"))]
-        pg_sys::query_tree_mutator_impl(query, mutator(), context, 0)
+        pg_sys::query_tree_mutator_impl(query, mutator(), context, flags)
     }
 }
 
@@ -69,7 +74,7 @@ unsafe extern "C-unwind" fn mutate(node: *mut pg_sys::Node, context: *mut c_void
     // SAFETY: nodes of the tree that `wrapped` began with; the context is its `Wrapping`.
     unsafe {
         if original.tag() == pg_sys::NodeTag::T_Query {
-            return mutated(node.cast(), context).cast();
+            return mutated(node.cast(), context, 0).cast();
         }
         let copy = mutated_children(node, context);
         let wrapping = &*context.cast::<Wrapping>();
