@@ -64,6 +64,16 @@ def without_fences(text: str) -> str:
     return "\n".join(found) + "\n"
 
 
+def masked(text: str) -> str:
+    """The text with code blanked, every letter else in its place: what a link may be found in, also one that is broken over two lines."""
+    found, fenced = [], False
+    for line in text.splitlines(keepends=True):
+        fence = line.lstrip().startswith("```")
+        fenced = fenced != fence
+        found.append(re.sub(r"[^\n]", " ", line) if fenced or fence else re.sub(r"`[^`\n]*`", lambda s: " " * len(s[0]), line))
+    return "".join(found)
+
+
 def prose(text: str) -> list[tuple[int, str]]:
     """Numbered lines outside fenced blocks."""
     return list(enumerate(without_fences(text).splitlines(), start=1))
@@ -96,8 +106,7 @@ def anchors(text: str) -> set[str]:
 def dead_links(root: Path, pages: Iterable[str]) -> list[str]:
     problems = []
     for page in pages:
-        # A link may be broken over two lines, and one inside a code span is no link.
-        text = re.sub(r"`[^`\n]*`", lambda span: " " * len(span[0]), without_fences((root / page).read_text()))
+        text = masked((root / page).read_text())
         for link in LINK.finditer(text):
             target = link[1]
             if re.match(r"[a-z]+:", target):
