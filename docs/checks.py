@@ -233,8 +233,8 @@ ROLES = "SELECT rolname FROM pg_roles WHERE rolname LIKE 'splitplane%' ORDER BY 
 POLICIES = "SELECT DISTINCT polname FROM pg_policy WHERE polname ~ '^!?splitplane_' ORDER BY 1"
 
 
-def incomplete_reference(root: Path, rows: Callable[[str], list[tuple]]) -> list[str]:
-    """What the server has and the reference has not, or has otherwise. `rows` runs a query."""
+def incomplete_reference(root: Path, rows: Callable[[str], list[tuple]], states: set[str]) -> list[str]:
+    """What the server has and the reference has not, or has otherwise. `rows` runs a query; `states` are the SQLSTATEs of the source."""
     parts = {kind: sections((root / page).read_text()) for kind, page in REFERENCE.items()}
     problems = []
 
@@ -266,7 +266,7 @@ def incomplete_reference(root: Path, rows: Callable[[str], list[tuple]]) -> list
     for (name,) in rows(ROLES) + rows(POLICIES):
         section("object", name)
     known = {word for title in parts["SQLSTATE"] for word in re.findall(r"\b[0-9A-Z]{5}\b", title)}
-    problems.extend(f"{REFERENCE['SQLSTATE']}: {state} has no heading" for state in sorted(sqlstates(root) - known))
+    problems.extend(f"{REFERENCE['SQLSTATE']}: SQLSTATE {state} has no heading" for state in sorted(states - known))
     return problems
 
 
@@ -323,7 +323,8 @@ def planted(rows: Callable[[str], list[tuple]]) -> list[tuple[str, list[str]]]:
             ("long cells", long_cells(root, page), ["161 characters"]),
             ("unlisted pages", unlisted_pages(root), ["docs/forgotten.md"]),
         ]
-    checked.append(("the reference", incomplete_reference(ROOT, lambda query: altered(query, rows(query))), ALTERED))
+    lacking = incomplete_reference(ROOT, lambda query: altered(query, rows(query)), sqlstates(ROOT) | {"9ZZZZ"})
+    checked.append(("the reference", lacking, ALTERED))
     return [
         (f"planted: {name}", [f"wanted one problem for each of {wanted}, got {found}"] if not finds(wanted, found) else [])
         for name, found, wanted in checked
@@ -334,14 +335,30 @@ def finds(wanted: list[str], found: list[str]) -> bool:
     return len(found) == len(wanted) and all(any(word in problem for problem in found) for word in wanted)
 
 
-ALTERED = ["function planted_function has no heading", "setting splitplane.planted has no heading", "max_rows lacks: - Default: `7`"]
+ALTERED = [
+    "function planted_function has no heading",
+    "setting splitplane.planted has no heading",
+    "max_rows lacks: - Default: `7`",
+    "ask_rows lacks: ask_rows(context jsonb, planted text)",
+    "keys lacks: `planted_column`",
+    "object planted_policy has no heading",
+    "object splitplane_planted has no heading",
+    "SQLSTATE 9ZZZZ has no heading",
+]
 
 
 def altered(query: str, rows: list[tuple]) -> list[tuple]:
     """What the server would report if something had been added or changed that nobody documented."""
     if query == FUNCTIONS:
-        return rows + [("planted_function", True, "", "void", [])]
+        changed = [(*row[:2], "context jsonb, planted text", *row[3:]) if row[0] == "ask_rows" else row for row in rows]
+        return [*changed, ("planted_function", True, "", "void", [])]
+    if query == RELATIONS:
+        return [(name, [*columns, "planted_column"] if name == "keys" else columns) for name, columns in rows]
+    if query == POLICIES:
+        return [*rows, ("planted_policy",)]
+    if query == ROLES:
+        return [*rows, ("splitplane_planted",)]
     if query == SETTINGS:
         changed = [(*row[:2], "7", *row[3:]) if row[0] == "splitplane.max_rows" else row for row in rows]
-        return changed + [("splitplane.planted", "string", "", None, None, None, None, "superuser")]
+        return [*changed, ("splitplane.planted", "string", "", None, None, None, None, "superuser")]
     return rows

@@ -156,7 +156,7 @@ class Run:
             def rows(query: str) -> list[tuple]:
                 return connection.execute(query).fetchall()
 
-            self.check("the reference", checks.incomplete_reference(checks.ROOT, rows))
+            self.check("the reference", checks.incomplete_reference(checks.ROOT, rows, checks.sqlstates(checks.ROOT)))
             for name, problems in checks.planted(rows):
                 self.check(name, problems)
 
