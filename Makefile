@@ -6,7 +6,7 @@ SUITES := unit pg regress analytics attacks standin words wire upgrade sidechann
 # Not in `make test`: a server of our own build with assertions, Valgrind, Miri. Half an hour and more together.
 MORE_SUITES := assertions memory pure
 
-.PHONY: help setup build test $(SUITES:%=test-%) $(MORE_SUITES:%=test-%) demo demo-shell bench fuzz endurance interrupts lint format clean
+.PHONY: help setup build test $(SUITES:%=test-%) $(MORE_SUITES:%=test-%) demo demo-shell bench fuzz endurance interrupts site lint format clean
 
 help:
 	@echo 'make test        every suite; `make test-<suite>` for one of: $(SUITES) $(MORE_SUITES)'
@@ -15,6 +15,7 @@ help:
 	@echo 'make fuzz        generated SQL, then the pure code under libFuzzer, for MINUTES=10; `make endurance` for 64 clients'
 	@echo 'make interrupts  how long each admitted call runs before it heeds a cancel, some forty minutes'
 	@echo 'make build       the extension, installed into .tools/pg15'
+	@echo 'make site        the manual as a site in target/site/html, its links checked'
 	@echo 'make lint        formatting and clippy, warnings are errors'
 	@echo 'make clean       build results; `rm -rf .tools` for the rest'
 
@@ -67,6 +68,10 @@ interrupts: build
 
 bench: build
 	@$(PYTHON) bench/run.py
+
+# The manual as a site in target/site/html, with its links checked; mdBook is built into .tools once.
+site: setup
+	@$(PYTHON) docs/make_site.py
 
 lint: setup
 	cargo fmt --check

@@ -1,4 +1,5 @@
-"""Runs every example of README.md and docs/*.md on a throwaway cluster, in the order in which a reader meets them.
+"""Runs every example of README.md and docs/*.md on a throwaway cluster, in the order in which a reader meets them, which is
+that of docs/SUMMARY.md. Then it checks the pages themselves: links, paths, tables, the picture, the reference (checks.py).
 
     python docs/run_examples.py [--verbose]
 
@@ -32,21 +33,11 @@ import psycopg
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 
+import checks  # noqa: E402
 from cluster import Cluster  # noqa: E402
 from standin import Script, Standin  # noqa: E402
 
 DATABASE = "shop"
-PAGES = [
-    "README.md",
-    "docs/how-it-works.md",
-    "docs/threat-model.md",
-    "docs/models.md",
-    "docs/side-channels.md",
-    "docs/ablation.md",
-    "docs/isolation-report.md",
-    "docs/reference.md",
-    "docs/operations.md",
-]
 # What the stand-in for a model answers: it stands where Amazon Bedrock would.
 SCRIPT = ROOT / "docs" / "questions.json"
 PYTHON_SECONDS = 60
@@ -146,6 +137,29 @@ class Run:
         self.passed = 0
         self.failed = 0
 
+    def check(self, name: str, problems: list[str]) -> None:
+        """A check of the pages: one point, and a line for each problem."""
+        if problems:
+            self.failed += 1
+        else:
+            self.passed += 1
+            if self.verbose:
+                print(f"ok      {name}")
+        for problem in problems:
+            print(f"FAILED  {name}: {problem}")
+
+    def reference(self) -> None:
+        """The reference against the server, while the examples' tables are in the plane, and a planted defect for each check."""
+        dsn = self.cluster.dsn(dbname=DATABASE, user=self.cluster.superuser)
+        with psycopg.connect(dsn, autocommit=True) as connection:
+
+            def rows(query: str) -> list[tuple]:
+                return connection.execute(query).fetchall()
+
+            self.check("the reference", checks.incomplete_reference(checks.ROOT, rows, checks.sqlstates(checks.ROOT)))
+            for name, problems in checks.planted(rows):
+                self.check(name, problems)
+
     def score(self, block: Block, line: int, problem: str | None) -> None:
         if problem is None:
             self.passed += 1
@@ -154,6 +168,14 @@ class Run:
         else:
             self.failed += 1
             print(f"FAILED  {block.page}:{line}: {problem}")
+
+    def block(self, block: Block) -> None:
+        if "run" not in block.words:
+            self.score(block, block.line, f"a {block.language} example that is not marked to be run")
+        elif block.language == "sql":
+            self.sql(block)
+        else:
+            self.python(block)
 
     def sql(self, block: Block) -> None:
         dsn = self.cluster.dsn(dbname=block.option("db", DATABASE), user=block.option("user", self.cluster.superuser))
@@ -223,22 +245,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--verbose", action="store_true", help="name the examples that pass, too")
     options = parser.parse_args()
-    forgotten = sorted({str(p.relative_to(ROOT)) for p in (ROOT / "docs").glob("*.md")} - set(PAGES))
-    if forgotten:
-        raise SystemExit(f"pages that nobody runs: {', '.join(forgotten)}")
     with Standin(**Script.load(SCRIPT)) as standin, Cluster(settings={}, environment=standin.environment()) as cluster:
         # A context dated before the server's start is refused, and its date has whole seconds.
         time.sleep(1.1)
         run = Run(cluster, options.verbose)
-        found = [block for page in PAGES for block in blocks(page)]
-        # The sort is stable: all but the last keep the order of the pages.
-        for block in sorted(found, key=lambda b: "last" in b.words):
-            if "run" not in block.words:
-                run.score(block, block.line, f"a {block.language} example that is not marked to be run")
-            elif block.language == "sql":
-                run.sql(block)
-            else:
-                run.python(block)
+        for name, problems in checks.of_pages():
+            run.check(name, problems)
+        found = [block for page in checks.pages_in_order() for block in blocks(page)]
+        for block in found:
+            if "last" not in block.words:
+                run.block(block)
+        run.reference()
+        for block in found:
+            if "last" in block.words:
+                run.block(block)
     print(f"{run.passed} passed, {run.failed} failed")
     return 1 if run.failed else 0
 
