@@ -317,9 +317,7 @@ fn files_name_one_another_in_no_circle() {
 
 #[test]
 fn a_planted_circle_is_found() {
-    let mut all = Vec::new();
-    all.push(Source::new("gate/one.rs", "use super::other::a;"));
-    all.push(Source::new("gate/other.rs", "use super::one::b;"));
+    let all = [Source::new("gate/one.rs", "use super::other::a;"), Source::new("gate/other.rs", "use super::one::b;")];
     assert_eq!(circles(&all), ["gate/one.rs", "gate/other.rs"]);
 }
 
