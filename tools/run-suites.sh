@@ -14,6 +14,7 @@ slow=7200
 
 suite() {
     case "$1" in
+        check) exec tools/check.sh ;;
         unit) exec cargo test --no-default-features --features http --quiet ;;
         pg) exec "$python" tools/run_pg_tests.py ;;
         regress) exec "$python" pg_test/run_regress.py ;;

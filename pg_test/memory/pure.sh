@@ -31,7 +31,7 @@ tests() {
         passed=$((passed + ${line% *}))
         failed=$((failed + ${line#* }))
     done < <(sed -n 's/^test result: [a-zA-Z]*\. \([0-9]*\) passed; \([0-9]*\) failed.*/\1 \2/p' "$said")
-    [ "$ran" = yes ] && ! grep -qE 'ERROR: AddressSanitizer|Undefined Behavior' "$said" || bad "$*"
+    if [ "$ran" = no ] || grep -qE 'ERROR: AddressSanitizer|Undefined Behavior' "$said"; then bad "$*"; fi
 }
 
 # control MISTAKE TEXT COMMAND...: the command, given the mistake, must fail and say the text.
