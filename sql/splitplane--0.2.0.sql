@@ -2141,7 +2141,7 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._registration(regclass, jsonb, text[], text, text[]) FROM PUBLIC;
 
--- The statement that registers a relation again as it is registered now, and so builds its fences anew.
+-- The statement that registers a relation again as it is registered now, and so rebuilds its fences.
 CREATE FUNCTION splitplane._register_again(relation regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$

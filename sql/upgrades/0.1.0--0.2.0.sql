@@ -44,7 +44,7 @@ UPDATE splitplane.relations AS r
  WHERE f.relation = r.relation;
 
 -- Functions of 0.1.0 that this version does not have, or has with other arguments. No other object can depend on them:
--- nobody is granted EXECUTE on a function whose name starts with an underscore.
+-- no role is granted EXECUTE on a function whose name starts with an underscore.
 DROP FUNCTION splitplane._private_argument(text[]);
 DROP FUNCTION splitplane._selftest_expected(text, text, text, text, text, text, integer);
 DROP FUNCTION splitplane._selftest_shape(jsonb, text, text, text, text, text, text, integer, text);
@@ -74,9 +74,9 @@ CREATE INDEX principals_by_uuid ON splitplane.principals (splitplane._as_uuid(te
 CREATE INDEX ON splitplane.conversations (tenant, business, subject);
 DROP FUNCTION splitplane._keep_turn(text, text, text, text, text, text, text);
 
--- The policies of every registered table are created anew: they call in_scope, have the names of this version, and
--- every one that lets the reader see rows is dropped with the extension. A table whose fences were as they had been
--- built counts as unchanged afterwards.
+-- The policies of every registered table are replaced: the new ones call in_scope, have the names of this version, and
+-- are dropped with the extension if they let the reader see rows. A table whose fences were as they had been built
+-- counts as unchanged afterwards.
 -- Changes made by hand are not accepted: if the policy had been changed, the text that it was created with is kept, so
 -- that doctor() goes on reporting the difference until the table is protected again. A policy that had been dropped, so
 -- that policies of the table's own decide, is not created again.
