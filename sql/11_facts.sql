@@ -47,6 +47,16 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._reader_possessions() FROM PUBLIC;
 
+-- Whether an object is a member of the extension.
+CREATE FUNCTION splitplane._is_ours(catalog regclass, object_id oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (SELECT FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid
+                   WHERE d.classid = catalog AND d.objid = object_id AND d.deptype = 'e'
+                     AND d.refclassid = 'pg_extension'::regclass AND e.extname = 'splitplane')
+$$;
+REVOKE ALL ON FUNCTION splitplane._is_ours(regclass, oid) FROM PUBLIC;
+
 -- A grantee of an access control list as GRANT and REVOKE write it.
 CREATE FUNCTION splitplane._grantee(role_id oid) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp

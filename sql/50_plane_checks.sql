@@ -16,9 +16,7 @@ BEGIN
         RAISE EXCEPTION 'relation must not be NULL' USING ERRCODE = '22023';
     END IF;
     SELECT c.relname, n.nspname, c.relkind, c.relpersistence, c.relispartition, c.relowner,
-           EXISTS (SELECT FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid
-                   WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
-                     AND d.refclassid = 'pg_extension'::regclass AND e.extname = 'splitplane') AS ours
+           splitplane._is_ours('pg_class', c.oid) AS ours
       INTO catalog_row
       FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
      WHERE c.oid = relation;

@@ -26,9 +26,7 @@ BEGIN
     END IF;
     SELECT p.oid, p.proname, n.nspname, p.prokind, p.prosecdef, p.proleakproof, p.provolatile,
            pg_get_userbyid(p.proowner) AS owner, array_append(p.proargtypes::oid[], p.prorettype) AS types,
-           EXISTS (SELECT FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid
-                   WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
-                     AND d.refclassid = 'pg_extension'::regclass AND e.extname = 'splitplane') AS ours
+           splitplane._is_ours('pg_proc', p.oid) AS ours
       INTO catalog_row
       FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
      WHERE p.oid = allow_function.function;

@@ -72,6 +72,16 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._reader_possessions() FROM PUBLIC;
 
+-- Whether an object is a member of the extension.
+CREATE FUNCTION splitplane._is_ours(catalog regclass, object_id oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (SELECT FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid
+                   WHERE d.classid = catalog AND d.objid = object_id AND d.deptype = 'e'
+                     AND d.refclassid = 'pg_extension'::regclass AND e.extname = 'splitplane')
+$$;
+REVOKE ALL ON FUNCTION splitplane._is_ours(regclass, oid) FROM PUBLIC;
+
 -- A grantee of an access control list as GRANT and REVOKE write it.
 CREATE FUNCTION splitplane._grantee(role_id oid) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -822,9 +832,7 @@ BEGIN
         RAISE EXCEPTION 'relation must not be NULL' USING ERRCODE = '22023';
     END IF;
     SELECT c.relname, n.nspname, c.relkind, c.relpersistence, c.relispartition, c.relowner,
-           EXISTS (SELECT FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid
-                   WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
-                     AND d.refclassid = 'pg_extension'::regclass AND e.extname = 'splitplane') AS ours
+           splitplane._is_ours('pg_class', c.oid) AS ours
       INTO catalog_row
       FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
      WHERE c.oid = relation;
@@ -1543,9 +1551,7 @@ BEGIN
     END IF;
     SELECT p.oid, p.proname, n.nspname, p.prokind, p.prosecdef, p.proleakproof, p.provolatile,
            pg_get_userbyid(p.proowner) AS owner, array_append(p.proargtypes::oid[], p.prorettype) AS types,
-           EXISTS (SELECT FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid
-                   WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
-                     AND d.refclassid = 'pg_extension'::regclass AND e.extname = 'splitplane') AS ours
+           splitplane._is_ours('pg_proc', p.oid) AS ours
       INTO catalog_row
       FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
      WHERE p.oid = allow_function.function;

@@ -50,6 +50,31 @@ def test_form_of_a_claim_name(facts):
             facts.execute(check, (refused,))
 
 
+def test_form_of_an_identity_value(facts):
+    """A principal that can be admitted can ask: SQL's form is the narrower one, but for '*', which means any."""
+    (longest,) = found(r"MAX_IDENTITY_BYTES: usize = (\d+)")
+    assert 256 <= int(longest)
+    check = "SELECT splitplane._check_identity('tenant', %s)"
+    for taken in ("", "*", "brand-a", "Chicago North", "x" * 256):
+        facts.execute(check, (taken,))
+    for refused in ("x" * 257, "a*", " a", "a ", "a  b", "a\tb", None):
+        with pytest.raises(Exception, match="tenant "):
+            facts.execute(check, (refused,))
+
+
+def test_form_of_a_key_id(facts):
+    """The table and create_key have one form, and layer 1 takes every key id of that form."""
+    (constraint,) = facts.execute("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'keys_key_id_check'").fetchone()
+    (body,) = facts.execute("SELECT prosrc FROM pg_proc WHERE proname = '_add_key'").fetchone()
+    form = re.search(r"~ '(\^[^']+)'", constraint)[1]
+    assert f"!~ '{form}'" in body
+    (longest,) = found(r"MAX_KEY_ID_BYTES: usize = (\d+)")
+    (others,) = found(r"fn is_key_id.*?is_ascii_alphanumeric\(\) \|\| matches!\(byte, ([^)]*)\)")
+    alphabet, most = re.fullmatch(r"\^\[([^]]+)\]\{\d+,(\d+)\}\$", form).groups()
+    assert int(most) <= int(longest)
+    assert set(alphabet.replace("A-Z", "").replace("a-z", "").replace("0-9", "")) <= set(re.findall(r"b'(.)'", others))
+
+
 def test_types_of_scope_columns(facts):
     """Those that in_scope compares. Enums have no OID of their own, and an arm of their own there."""
     sql = {row[0] for row in facts.execute("SELECT t.typname FROM splitplane._scope_type_facts() AS f JOIN pg_type AS t ON t.oid = f.type")}
