@@ -1,4 +1,4 @@
--- ask: one document, the caller's own rows and nobody else's.
+-- ask: one document, the caller's own rows and no other tenant's.
 \c - app
 
 -- The whole document, but for the two members that differ from call to call.
@@ -43,7 +43,7 @@ SELECT d ->> 'row_count' AS row_count, d ->> 'truncated' AS truncated, jsonb_arr
 SELECT d ->> 'row_count' AS row_count, d ->> 'truncated' AS truncated
   FROM test.ask('SELECT i FROM generate_series(1, 1000) AS g(i)') d;
 
--- A signed question with SQL beside it: the signature is over the question.
+-- A signed question with SQL besides: the signature is over the question.
 SELECT ask(test.ctx('How many stores?'), 'How many stores?', 'SELECT count(*) FROM stores') -> 'rows' AS rows;
 SELECT ask(test.ctx('SELECT count(*) FROM stores'), 'How many stores?', 'SELECT count(*) FROM stores');
 \echo :SQLSTATE

@@ -1,5 +1,5 @@
--- doctor: each finding provoked, shown, and mended by running its own `fix`. ask refuses (55000) while one that breaks
--- isolation is open, and works again when it is mended.
+-- doctor: each finding provoked, shown, and fixed by running its own `fix`. ask refuses (55000) while one that breaks
+-- isolation is open, and works again when it is fixed.
 SET client_min_messages = warning;
 \set SHOW_CONTEXT never
 \pset format unaligned
@@ -84,7 +84,7 @@ ALTER TABLE public.orders DISABLE ROW LEVEL SECURITY;
 :asked;
 SELECT fix FROM splitplane.doctor() \gexec
 :asked;
--- A permissive policy beside ours cannot widen what a restrictive one narrows, and is no breach.
+-- A permissive policy besides ours cannot widen what a restrictive one narrows, and is no breach.
 CREATE POLICY wide ON public.orders FOR SELECT TO splitplane_reader USING (true);
 :findings;
 :asked;
@@ -114,7 +114,7 @@ SELECT splitplane.protect('public.slow', '{"tenant_id": "tenant"}');
 SELECT splitplane.unprotect('public.slow');
 DROP TABLE public.slow;
 
-\echo -- a view that shows the rows of all tenants to whoever may read it
+\echo -- a view that shows the rows of all tenants to any role that may read it
 CREATE VIEW public.all_orders AS SELECT * FROM public.orders;
 GRANT SELECT ON public.all_orders TO splitplane_reader;
 :findings;

@@ -55,7 +55,7 @@ SELECT test.plane('SELECT count(*) FROM listed', 'two');
 \echo -- partitions of other tenants are pruned when the query is planned
 SELECT test.by_hand('SELECT count(*) FROM public.parts WHERE tenant_id = 42');
 SELECT test.plane('SELECT count(*) FROM parts');
-\echo -- a search in stored columns stays as it is, even beside short values that the statement builds; one that may grow is bounded
+\echo -- a search in stored columns stays as it is, even besides short values that the statement builds; one that may grow is bounded
 SELECT test.by_hand('SELECT string_agg(label, '','') FROM public.parts_42 WHERE tenant_id = 42 AND label LIKE ''part 1%'' AND lower(label) LIKE ''%9''');
 SELECT test.plane('SELECT string_agg(label, '','') FROM parts WHERE label LIKE ''part 1%'' AND lower(label) LIKE ''%9''');
 SELECT test.plane('SELECT count(*) FROM parts WHERE label LIKE ''%'' || part_id || ''%''');

@@ -52,7 +52,7 @@ SELECT columns, private_columns FROM splitplane.relations WHERE relation = 'publ
 SELECT splitplane.protect('public.customers', '{"tenant_id": "tenant"}', private_columns => ARRAY['name', 'email']);
 ALTER TABLE public.customers ADD COLUMN phone text;
 SELECT fix FROM splitplane.doctor() WHERE finding LIKE '%phone%';
--- A private column that was dropped, and one that was renamed: its values are in no plane until somebody decides anew.
+-- A private column that was dropped, and one that was renamed: its values are in no plane until it is registered again.
 ALTER TABLE public.customers RENAME COLUMN email TO mail;
 SELECT severity, object, finding, fix FROM splitplane.doctor();
 SELECT splitplane.describe() LIKE '%mail%' AS is_shown;

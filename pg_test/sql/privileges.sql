@@ -6,7 +6,7 @@ SELECT p.oid::regprocedure AS open_to_public
  WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e' AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'splitplane')
    AND g.grantee = 0;
 
--- Who may call what; functions whose name starts with an underscore are granted to nobody.
+-- Who may call what; functions whose names start with an underscore are granted to no role.
 SELECT p.oid::regprocedure AS function, string_agg(g.grantee::regrole::text, ', ' ORDER BY g.grantee::regrole::text) AS callers
   FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid
   LEFT JOIN LATERAL (SELECT * FROM aclexplode(p.proacl) a WHERE a.grantee <> p.proowner) g ON true
@@ -30,7 +30,7 @@ ORDER BY 1, 4, 3;
 SELECT g.grantee::regrole AS role, g.privilege_type FROM pg_namespace n, aclexplode(n.nspacl) g
  WHERE n.nspname = 'splitplane' AND g.grantee <> n.nspowner ORDER BY g.grantee::regrole::text;
 
--- The roles: no login, no power, the reader a member of nothing, nobody a member of the reader.
+-- The roles: no login, no power, the reader a member of no role, no role a member of the reader.
 SELECT rolname, rolcanlogin, rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls FROM pg_roles WHERE rolname LIKE 'splitplane%' ORDER BY 1;
 SELECT count(*) AS memberships_of_the_reader FROM pg_auth_members WHERE member = 'splitplane_reader'::regrole OR roleid = 'splitplane_reader'::regrole;
 SELECT count(*) AS owned_by_the_reader FROM pg_shdepend WHERE refobjid = 'splitplane_reader'::regrole AND deptype = 'o';

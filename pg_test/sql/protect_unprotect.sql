@@ -48,7 +48,7 @@ DELETE FROM public.plain WHERE tenant_id = 8 RETURNING *;
 INSERT INTO public.secured VALUES (7, 'refused by the policy that was there');
 SET ROLE postgres;
 SELECT count(*) FROM public.plain;
--- The reader without a verified identity sees nothing, and an error tells nothing.
+-- The reader without a verified identity sees nothing, and an error reveals nothing.
 SET ROLE splitplane_reader;
 SELECT count(*) FROM public.plain;
 SELECT * FROM public.secured;

@@ -1,4 +1,4 @@
--- selftest: green on a healthy plane, red for each sabotage, green again when it is mended; never green where it could
+-- selftest: green on a healthy plane, red for each sabotage, green again when it is fixed; never green where it could
 -- not have turned red.
 SET client_min_messages = warning;
 \set SHOW_CONTEXT never
@@ -70,7 +70,7 @@ GRANT pg_read_all_data TO splitplane_reader;
 REVOKE pg_read_all_data FROM splitplane_reader;
 :summary;
 
-\echo -- a scope column becomes nullable: not green without, red with a row of nobody
+\echo -- a scope column becomes nullable: not green without, red with a row of no principal
 ALTER TABLE public.visits DROP CONSTRAINT IF EXISTS visits_pkey, ALTER COLUMN store_id DROP NOT NULL;
 :unhappy;
 INSERT INTO public.visits VALUES (42, NULL, '2026-01-01', 1);
@@ -125,7 +125,7 @@ INSERT INTO public.sites SELECT t, 'business ' || n, 'a', '{"a":  1}', '2026-01-
 SELECT splitplane.protect('public.sites', '{"tenant_id": "tenant", "business": "business"}');
 SELECT shape, verdict, detail FROM splitplane.selftest() WHERE relation = 'public.sites';
 
-\echo -- a type that has got a cast of somebody's own is not printed with the owner's rights
+\echo -- a type with a user-defined cast is not printed with the rights of the owner
 CREATE TYPE public.mood AS ENUM ('good', 'bad');
 CREATE TABLE public.moods (tenant_id int NOT NULL, mood public.mood);
 INSERT INTO public.moods VALUES (7, 'good'), (42, 'bad');

@@ -16,7 +16,7 @@ SELECT splitplane.allow_function('public.leak_if(int)');
 \echo -- the control: unarmed, the leak goes through
 SELECT test.rows('SELECT leak()');
 
-\echo -- arming needs a protected table, a type that can be compared, a value that nobody has, and a row
+\echo -- arming needs a protected table, a type that can be compared, a value that no tenant has, and a row
 \c - dba
 SELECT splitplane.arm_tripwire('public.currencies');
 SELECT splitplane.arm_tripwire('public.payroll');
@@ -144,7 +144,7 @@ SELECT splitplane.tripwire_row('public.by_text', 'reserved') \gexec
 \set VERBOSITY default
 SELECT splitplane.arm_tripwire('public.by_text', 'reserved');
 
-\echo -- the planted rows are lost: the self-test tells
+\echo -- the planted rows are lost: the self-test reports it
 DELETE FROM public.orders WHERE tenant_id = -2147483648;
 SELECT relation, shape, verdict, detail FROM splitplane.selftest() WHERE shape = 'tripwire' AND relation = 'public.orders';
 
