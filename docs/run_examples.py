@@ -1,6 +1,6 @@
 """Runs every example of README.md and docs/*.md on a throwaway cluster, in the order in which a reader meets them.
 
-    python docs/run_examples.py [--verbose]
+    python docs/run_examples.py [--verbose] [PAGE]...     README.md and these pages; by default all
 
 A fenced block whose info string is `sql run` or `python run` is run; a `sql` or `python` block without `run` is a
 failure, so that no example goes unchecked. The pages share one cluster: a page may go on from what the README set up.
@@ -23,17 +23,16 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
+from splitplane_test.cluster import Cluster
+from splitplane_test.standin import Script, Standin
+from splitplane_test.tally import Tally
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tools"))
 
-from cluster import Cluster  # noqa: E402
-from standin import Script, Standin  # noqa: E402
 
 DATABASE = "shop"
 PAGES = [
@@ -141,19 +140,11 @@ class Run:
 
     def __init__(self, cluster, verbose: bool):
         self.cluster = cluster
-        self.verbose = verbose
         self.saved: dict[str, str] = {}
-        self.passed = 0
-        self.failed = 0
+        self.tally = Tally(verbose)
 
     def score(self, block: Block, line: int, problem: str | None) -> None:
-        if problem is None:
-            self.passed += 1
-            if self.verbose:
-                print(f"ok      {block.page}:{line}")
-        else:
-            self.failed += 1
-            print(f"FAILED  {block.page}:{line}: {problem}")
+        self.tally.add(f"{block.page}:{line}", problem)
 
     def sql(self, block: Block) -> None:
         dsn = self.cluster.dsn(dbname=block.option("db", DATABASE), user=block.option("user", self.cluster.superuser))
@@ -222,15 +213,20 @@ class Run:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--verbose", action="store_true", help="name the examples that pass, too")
+    parser.add_argument("page", nargs="*", help="pages, by path or by name without the ending; README.md is run before them")
     options = parser.parse_args()
+    pages = [page for page in PAGES if not options.page or {page, Path(page).name, Path(page).stem} & set(options.page)]
+    known = {name for page in PAGES for name in (page, Path(page).name, Path(page).stem)}
+    if unknown := sorted(set(options.page) - known):
+        parser.error(f"no such page: {', '.join(unknown)}; there are {', '.join(PAGES)}")
+    # Every page goes on from what the README has set up.
+    pages = list(dict.fromkeys([PAGES[0], *pages]))
     forgotten = sorted({str(p.relative_to(ROOT)) for p in (ROOT / "docs").glob("*.md")} - set(PAGES))
     if forgotten:
         raise SystemExit(f"pages that nobody runs: {', '.join(forgotten)}")
     with Standin(**Script.load(SCRIPT)) as standin, Cluster(settings={}, environment=standin.environment()) as cluster:
-        # A context dated before the server's start is refused, and its date has whole seconds.
-        time.sleep(1.1)
         run = Run(cluster, options.verbose)
-        found = [block for page in PAGES for block in blocks(page)]
+        found = [block for page in pages for block in blocks(page)]
         # The sort is stable: all but the last keep the order of the pages.
         for block in sorted(found, key=lambda b: "last" in b.words):
             if "run" not in block.words:
@@ -239,8 +235,7 @@ def main() -> int:
                 run.sql(block)
             else:
                 run.python(block)
-    print(f"{run.passed} passed, {run.failed} failed")
-    return 1 if run.failed else 0
+    return run.tally.finish()
 
 
 if __name__ == "__main__":

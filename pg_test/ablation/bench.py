@@ -9,27 +9,25 @@ from __future__ import annotations
 import collections
 import json
 import re
-import sys
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psycopg
+from splitplane_test.cluster import Cluster
+
+from pg_test.ablation import corpus
+from pg_test.ablation.combinations import Combination
+from pg_test.attacks import forging
+from pg_test.attacks.alone import Alone
+from pg_test.attacks.contexts import twists_of
+from pg_test.attacks.entries import PLANE, text_of
+from pg_test.attacks.verdict import canary_in
+from pg_test.attacks.world import DATABASE, SETTINGS, World, ask
+
 FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parents[1]
-sys.path[:0] = [str(ROOT / "pg_test/attacks"), str(ROOT / "tools")]
 
-import psycopg
-
-import forging
-from alone import Alone
-from cluster import Cluster
-from combinations import Combination
-from contexts import twists_of
-from entries import PLANE, text_of
-from verdict import canary_in
-from world import DATABASE, SETTINGS, World, ask
-
-import corpus
 
 MARKER = "splitplane.ablation-test-cluster"
 TREE = ROOT / ".tools/pg15-ablation"

@@ -22,30 +22,12 @@ import collections
 import subprocess
 import sys
 import time
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+from splitplane_test.tally import Tally
 
-from bench import ROOT, Bench, TestCluster
-
-import claims
-import corpus
-import loading
-import matrix
-from combinations import Combination, combinations
-
-
-class Verdicts:
-    def __init__(self) -> None:
-        self.passed = self.failed = 0
-
-    def take(self, found) -> None:
-        for name, wrong in found:
-            if wrong:
-                self.failed += 1
-                print(f"FAIL {name}", *(f"     {reason}" for reason in dict.fromkeys(wrong)), sep="\n", flush=True)
-            else:
-                self.passed += 1
+from pg_test.ablation import claims, corpus, loading, matrix
+from pg_test.ablation.bench import ROOT, Bench, TestCluster
+from pg_test.ablation.combinations import Combination, combinations
 
 
 def measured(bench: Bench, chosen: list[Combination], entries: list[dict], verbose: bool = False):
@@ -77,7 +59,7 @@ def main() -> int:
     if options.off:
         off = tuple(options.off.split(","))
         chosen = [next((known for known in chosen if set(known.off) == set(off)), Combination("probe", off))]
-    verdicts = Verdicts()
+    verdicts = Tally(verbose=False)
     with TestCluster() as cluster:
         bench = Bench(cluster)
         results = measured(bench, chosen, entries, options.verbose)
@@ -103,8 +85,7 @@ def main() -> int:
         if options.markdown:
             matrix.write(ROOT / "docs/ablation.md", lines)
     print(f"\n{time.monotonic() - started:.0f} s beside the build")
-    print(f"{verdicts.passed} passed, {verdicts.failed} failed")
-    return 1 if verdicts.failed else 0
+    return verdicts.finish()
 
 
 if __name__ == "__main__":

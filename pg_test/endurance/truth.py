@@ -8,36 +8,20 @@ Two worlds on one server, made by the suites that own them:
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
-import sys
 import threading
 from decimal import Decimal
-from pathlib import Path
 
 import psycopg
 from psycopg.types.string import TextLoader
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent / "attacks"), str(HERE.parent / "analytics")]
-
-import alone  # noqa: E402
-import world as attacks  # noqa: E402
-from corpus import Query, difference, load  # noqa: E402
-from entries import PLANE  # noqa: E402
-from verdict import canary_in  # noqa: E402
-
-
-def _module(name: str, path: Path):
-    """A module under a name of its own: both suites have a run.py."""
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-analytics = _module("analytics_run", HERE.parent / "analytics" / "run.py")
+from pg_test.analytics import run as analytics
+from pg_test.analytics.corpus import Query, difference, load
+from pg_test.attacks import alone
+from pg_test.attacks import world as attacks
+from pg_test.attacks.entries import PLANE
+from pg_test.attacks.verdict import canary_in
 
 KEY_ID = "AKENDURANCE"
 # Principal of the shared database: tenant, business, the database of its rows alone, the stores it is confined to.
@@ -65,7 +49,7 @@ class HostileTruth(alone.Alone):
 
     def __init__(self, cluster, database: str):
         self.lock = threading.Lock()
-        self.connection = psycopg.connect(cluster.dsn(dbname=database, user="alone_app"), autocommit=True, prepare_threshold=None)
+        self.connection = cluster.connect(database, "alone_app", prepare_threshold=None)
         self.connection.adapters.register_loader("interval", TextLoader)
         self.connection.execute("SET timezone = 'UTC'; SET statement_timeout = '5s'; SET default_transaction_read_only = on")
 
@@ -81,7 +65,7 @@ class Hostile:
         self.world = attacks.World(cluster)
         self._beta_alone(cluster)
         self.truth = {"acme": HostileTruth(cluster, attacks.ALONE), "beta": HostileTruth(cluster, "beta_only")}
-        self.world.cluster.psql("postgres", f"ALTER DATABASE {attacks.DATABASE} SET splitplane.deadline = '1s'")
+        self.world.plane.set(splitplane__deadline="1s")
 
     def context(self, sql: str, tenant: str, **changes) -> dict:
         return self.world.context(sql, key=changes.pop("key", tenant), tenant=tenant, **changes)

@@ -5,11 +5,10 @@ import re
 import subprocess
 import sys
 
-import pytest
-
 import planes
-from cluster import MAJOR, private_tree
+import pytest
 from planes import BEFORE, NOW, ROOT, SQL
+from splitplane_test.cluster import MAJOR, private_tree
 
 # Databases in use hold what these made; the upgrade script is written for exactly them.
 RELEASED = {"0.1.0": "45d697fb91fcb11303433c8f847a084862734ae814089d1b65d187f56d122644"}

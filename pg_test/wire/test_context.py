@@ -12,8 +12,9 @@ import time
 
 import psycopg
 import pytest
+from splitplane_test.session import fingerprint, lowered, replaced
 
-from harness import COUNT_SALES, SALES, fingerprint, lowered, replaced
+from pg_test.wire.harness import COUNT_SALES, SALES
 
 NOW = datetime.datetime.now
 

@@ -9,9 +9,9 @@ import subprocess
 
 import psycopg
 import pytest
+from splitplane_test.cluster import Cluster
 
-from cluster import Cluster
-from harness import COUNT_SALES, SALES, Wire
+from pg_test.wire.harness import COUNT_SALES, SALES, Wire
 
 READER_SEES = "SELECT count(*) FROM sales"
 
