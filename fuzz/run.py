@@ -186,6 +186,10 @@ def main() -> int:
     arguments.add_argument("--asan", action="store_true")
     arguments.add_argument("--only", nargs=2, metavar=("TARGET", "FILE"))
     options = arguments.parse_args()
+    names = options.targets.split(",") if options.targets else [target.name for target in TARGETS]
+    chosen = [target for target in TARGETS if target.name in names]
+    if len(chosen) != len(names):
+        arguments.error(f"the targets are {', '.join(target.name for target in TARGETS)}")
     fuzzer, checks = Fuzzer(options.asan), Tally()
     fuzzer.build()
     if options.only:
@@ -193,10 +197,6 @@ def main() -> int:
         done = fuzzer.run(target, [file])
         print(done.stdout)
         return 1 if done.returncode else 0
-    names = options.targets.split(",") if options.targets else [target.name for target in TARGETS]
-    chosen = [target for target in TARGETS if target.name in names]
-    if len(chosen) != len(names):
-        arguments.error(f"the targets are {', '.join(target.name for target in TARGETS)}")
     bounded = options.seconds is None and options.minutes is None
     seconds = options.seconds or (max(1, round(options.minutes * 60 / len(chosen))) if options.minutes else SECONDS)
     folder = Path(tempfile.mkdtemp(prefix="splitplane-fuzz-"))

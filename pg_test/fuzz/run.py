@@ -17,6 +17,7 @@ README.md beside this file tells what is generated and what is checked. The last
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 
 import campaign
@@ -27,7 +28,7 @@ import smith
 import worldsrun
 from serverlog import LogWatch
 from splitplane_test.cluster import ROOT, Cluster
-from splitplane_test.tally import Tally
+from splitplane_test.tally import Tally, not_run
 
 from pg_test.attacks import fingerprint
 from pg_test.attacks.world import DATABASE, NAIVE, SETTINGS, World
@@ -96,7 +97,10 @@ def chosen(arguments: argparse.ArgumentParser):
     arguments.add_argument("--worlds", action="store_true", help="two worlds that differ in other tenants' rows")
     arguments.add_argument("--pairs", type=int, help="end after so many statements in both worlds")
     arguments.add_argument("--off", default="", metavar="FENCE[,FENCE..]", help="fences to take away from both worlds")
-    return arguments.parse_args()
+    options = arguments.parse_args()
+    if options.only and not re.fullmatch(r"(?:(?:smith|worlds):)?\d+:\d+", options.only):
+        arguments.error(f"a statement is called SEED:NUMBER, smith:SEED:NUMBER or worlds:SEED:NUMBER, not {options.only}")
+    return options
 
 
 def main() -> int:
@@ -104,12 +108,14 @@ def main() -> int:
     options = chosen(argparse.ArgumentParser(description=__doc__.splitlines()[0]))
     if options.worlds or (options.only or "").startswith("worlds:"):
         return worldsrun.main(options)
-    bounded = options.statements is None and options.minutes is None
+    bounded = options.statements is None and options.minutes is None and not options.only
     statements = STATEMENTS if bounded else options.statements or sys.maxsize
     seconds = SECONDS if bounded else (options.minutes or 1e6) * 60
     with_smith = smith.is_there()
+    if not with_smith and bounded:
+        not_run("sqlsmith is not installed (Debian package sqlsmith)")
     if not with_smith:
-        print("sqlsmith is not installed (Debian package `sqlsmith`): its part is left out")
+        print("sqlsmith is not installed (Debian package sqlsmith): its part is left out")
     checks = Tally()
     with Cluster(settings={**SETTINGS, "jit": "off"}) as cluster:
         world = make_world(cluster, with_smith)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the walks over PostgreSQL's trees under Valgrind: the hostile corpus, the honest one and the #[pg_test] functions.
 
-    run.py [--every N] [--verbose]      every Nth text of the corpora; 1 is all of them
+    run.py [--every N] [--only NAME] [--verbose]      every Nth text of the corpora; 1 is all of them
 
 Whatever a text comes to, no process of the server may read or write memory that is not its own, jump by memory that was
 never written, or die. Answers are not compared here, other suites do that; no canary may be in one all the same.
@@ -25,7 +25,7 @@ import psycopg
 import watched
 from splitplane_test.functions import expected_errors
 from splitplane_test.plane import Plane
-from splitplane_test.tally import Tally
+from splitplane_test.tally import Tally, not_run
 
 from pg_test.analytics import corpus
 from pg_test.attacks.entries import load as load_attacks
@@ -219,14 +219,17 @@ def build(cluster: watched.WatchedCluster) -> tuple[World, Plane]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--every", type=int, default=1, metavar="N", help="every Nth text of the corpora")
+    parser.add_argument("--only", default="", metavar="NAME", help="attacks, queries and test functions whose name holds this")
     parser.add_argument("--verbose", action="store_true", help="print how the calls ended")
     chosen = parser.parse_args()
-    subprocess.run([ROOT / "tools/checked-server.sh"], check=True)
+    attacks = [entry for entry in load_attacks() if text_of(entry, DATABASE) is not None and chosen.only in entry["id"]][:: chosen.every]
+    queries = [query for query in corpus.load() if chosen.only in query.id][:: chosen.every]
+    tests = [test for test in sorted(expected_errors().items()) if chosen.only in test[0]][:: chosen.every]
+    if not attacks and not queries and not tests:
+        parser.error(f"no text of the corpora and no test function is called {chosen.only}")
+    if subprocess.run([ROOT / "tools/checked-server.sh"]).returncode:
+        not_run("the server with assertions could not be built (tools/checked-server.sh)")
     subprocess.run([ROOT / "tools/install-extension.sh", "--debug", "--test", "--checked"], check=True)
-
-    attacks = [entry for entry in load_attacks() if text_of(entry, DATABASE) is not None][:: chosen.every]
-    queries = corpus.load()[:: chosen.every]
-    tests = sorted(expected_errors().items())[:: chosen.every]
     with watched.WatchedCluster(SETTINGS) as cluster:
         world, plane = build(cluster)
         cluster.watch()
@@ -237,7 +240,8 @@ def main() -> int:
         suite.run_all("test functions", tests, lambda test: suite.test_function(*test), lambda test: test[0])
         # Calls that all end before the walk would show nothing.
         walked = suite.states["rows"] + suite.states["42501"]
-        suite.tally.add("control of the corpora", None if walked > len(attacks) / 4 else f"only {walked} calls reached the walk")
+        if not chosen.only:
+            suite.tally.add("control of the corpora", None if walked > len(attacks) / 4 else f"only {walked} calls reached the walk")
         print("how the calls ended: " + ", ".join(f"{state} {count}" for state, count in suite.states.most_common()))
         cluster.restart()
         reports = [report for report in cluster.reports() if report.pid not in planted]
