@@ -1,6 +1,6 @@
 """What the reader sees where the fences are gone: in a dump that was restored without the extension, or by an owner who may not use
 its schema, and on a server that lost the line in shared_preload_libraries. Nothing, each time. DROP EXTENSION .. CASCADE is in
-pg_test/sql/without_extension.sql.
+pg_test/regress/sql/without_extension.sql.
 """
 
 import os
