@@ -39,7 +39,8 @@ class World:
         schema = FOLDER / "schema.sql"
         cluster.createdb(NAIVE)
         cluster.psql(NAIVE, schema)
-        self._make_acme_only()
+        cluster.psql("postgres", "CREATE ROLE alone_app LOGIN")
+        self.make_alone("acme", ALONE)
         if with_extension:
             self.plane = Plane.install(cluster, DATABASE, key_id="AKSPACME", before=[schema], tenants=["acme"])
             self._register()
@@ -63,10 +64,10 @@ class World:
     def protect(self, relation: str) -> None:
         self.plane.protect(f"public.{relation}", {"tenant_id": "tenant"}, PLANE[relation])
 
-    def _make_acme_only(self) -> None:
-        self.cluster.createdb(ALONE)
-        with self.superuser(NAIVE) as source, self.superuser(ALONE) as target:
-            target.execute("CREATE ROLE alone_app LOGIN")
+    def make_alone(self, tenant: str, database: str) -> None:
+        """A database that holds the plane's columns of one tenant's rows as plain tables, and nothing else."""
+        self.cluster.createdb(database)
+        with self.superuser(NAIVE) as source, self.superuser(database) as target:
             for table, columns in PLANE.items():
                 listed = ", ".join(columns)
                 kinds = dict(
@@ -85,7 +86,7 @@ class World:
                     made.append(f"PRIMARY KEY ({keyed[0]})")
                 target.execute(f"CREATE TABLE {table} ({', '.join(made)})")
                 with (
-                    source.cursor().copy(f"COPY (SELECT {listed} FROM {table} WHERE tenant_id = 'acme') TO STDOUT") as out,
+                    source.cursor().copy(f"COPY (SELECT {listed} FROM {table} WHERE tenant_id = '{tenant}') TO STDOUT") as out,
                     target.cursor().copy(f"COPY {table} FROM STDIN") as into,
                 ):
                     for block in out:

@@ -20,7 +20,6 @@ from pg_test.analytics import run as analytics
 from pg_test.analytics.corpus import Query, difference, load
 from pg_test.attacks import alone
 from pg_test.attacks import world as attacks
-from pg_test.attacks.entries import PLANE
 from pg_test.attacks.verdict import canary_in
 
 KEY_ID = "AKENDURANCE"
@@ -63,34 +62,12 @@ class Hostile:
 
     def __init__(self, cluster):
         self.world = attacks.World(cluster)
-        self._beta_alone(cluster)
+        self.world.make_alone("beta", "beta_only")
         self.truth = {"acme": HostileTruth(cluster, attacks.ALONE), "beta": HostileTruth(cluster, "beta_only")}
         self.world.plane.set(splitplane__deadline="1s")
 
     def context(self, sql: str, tenant: str, **changes) -> dict:
         return self.world.context(sql, key=changes.pop("key", tenant), tenant=tenant, **changes)
-
-    def _beta_alone(self, cluster) -> None:
-        cluster.createdb("beta_only")
-        schema = cluster.psql(attacks.ALONE, "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'").split()
-        assert set(PLANE) <= set(schema)
-        with self.world.superuser(attacks.NAIVE) as source, self.world.superuser(attacks.ALONE) as model, self.world.superuser("beta_only") as target:
-            for table, columns in PLANE.items():
-                kinds = dict(
-                    model.execute(
-                        "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0", [table]
-                    ).fetchall()
-                )
-                key = model.execute("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = %s::regclass AND contype = 'p'", [table]).fetchone()
-                made = [f"{name} {kinds[name]}" for name in columns] + ([key[0]] if key else [])
-                target.execute(f"CREATE TABLE {table} ({', '.join(made)})")
-                with (
-                    source.cursor().copy(f"COPY (SELECT {', '.join(columns)} FROM {table} WHERE tenant_id = 'beta') TO STDOUT") as out,
-                    target.cursor().copy(f"COPY {table} FROM STDIN") as into,
-                ):
-                    for block in out:
-                        into.write(block)
-                target.execute(f"GRANT SELECT ON {table} TO alone_app")
 
 
 class Honest:
