@@ -11,6 +11,7 @@ MORE_SUITES := assertions memory pure
 help:
 	@echo 'make test        every suite; `make test-<suite>` for one of: $(SUITES) $(MORE_SUITES)'
 	@echo 'make check       formatting, lints, unit tests, dependencies, other majors: no server, some minutes the first time'
+	@echo '                 `make test-<suite> TEST=NAME` for one test of it (pg_test/README.md); SKIP=SUITE,.. leaves suites out'
 	@echo 'make demo        the restaurant group, step by step (BEDROCK=1 asks the real Amazon Bedrock); `make demo-shell` for a psql prompt on it'
 	@echo 'make bench       tables of measurements, some sixteen minutes'
 	@echo 'make fuzz        generated SQL, then the pure code under libFuzzer, for MINUTES=10; `make endurance` for 64 clients'
@@ -33,30 +34,23 @@ check-tools: setup
 check: check-tools
 	@tools/check.sh
 
-# All suites run even when one fails; the summary at the end says which did.
+# One test by name: TEST=NAME on the command line, and not from the environment, where it may mean anything.
+ONE_TEST = $(if $(filter command,$(firstword $(origin TEST))),--test '$(TEST)')
+
+# All suites run even when one fails; the summary at the end says which did. Exit status 2: one could not run.
 test: build check-tools
-	@tools/run-suites.sh $(SUITES)
+	@tools/run-suites.sh $(ONE_TEST) $(SUITES)
 
 test-check: check-tools
-	@tools/run-suites.sh check
+	@tools/run-suites.sh $(ONE_TEST) check
 
-test-unit: setup
-	@tools/run-suites.sh unit
+# These build what they need, or need no server.
+UNINSTALLED := unit pg pure standin purefuzz
+$(UNINSTALLED:%=test-%): test-%: setup
+	@tools/run-suites.sh $(ONE_TEST) $*
 
-test-pg: setup
-	@tools/run-suites.sh pg
-
-test-pure: setup
-	@tools/run-suites.sh pure
-
-test-standin: setup
-	@tools/run-suites.sh standin
-
-test-purefuzz: setup
-	@tools/run-suites.sh purefuzz
-
-test-regress test-analytics test-attacks test-words test-wire test-upgrade test-sidechannels test-endurance test-assertions test-memory test-fuzz test-ablation test-docs: test-%: build
-	@tools/run-suites.sh $*
+$(filter-out test-check $(UNINSTALLED:%=test-%),$(SUITES:%=test-%) $(MORE_SUITES:%=test-%)): test-%: build
+	@tools/run-suites.sh $(ONE_TEST) $*
 
 demo: build
 	@$(PYTHON) demo/run.py

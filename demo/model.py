@@ -9,15 +9,14 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "tools"))
+from splitplane_test.standin import Script, Standin
+from splitplane_test.standin.asked import GENERATION, strings
 
-from standin import Script, Standin  # noqa: E402
-from standin.asked import GENERATION, strings  # noqa: E402
+HERE = Path(__file__).resolve().parent
+
 
 # Pieces of a prompt that the asker or the model itself wrote: whatever they name, nobody learns it from them.
 WRITTEN = ("question", "earlier-question", "failed-sql", "earlier-sql", "result-sql")
@@ -70,7 +69,7 @@ class StandinModel:
 
     @contextlib.contextmanager
     def playing(self, **how: object) -> Iterator[None]:
-        """The stand-in misbehaves as told; see tools/standin/stage.py and script.py."""
+        """The stand-in misbehaves as told; see pg_test/lib/standin/stage.py and script.py."""
         self._standin.play(**how)
         try:
             yield

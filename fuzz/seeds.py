@@ -11,10 +11,10 @@ import re
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "pg_test" / "analytics"))
+from pg_test.analytics import corpus
 
-import corpus  # noqa: E402  (pg_test/analytics)
+ROOT = Path(__file__).resolve().parents[1]
+
 
 QUESTION = "Which of my stores had the highest void rate last week?"
 _LITERAL = re.compile(r'(?<![\w\'])b?"((?:[^"\\]|\\.)*)"', re.DOTALL)

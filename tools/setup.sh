@@ -170,10 +170,21 @@ usable_python() {
     "$1" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 }
 
+# The library of the tests, from this checkout. It has no dependencies to fetch, so that it needs no network.
+test_library() {
+    local wanted="$VENV/library.installed"
+    if ! cmp -s pg_test/pyproject.toml "$wanted"; then
+        "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --no-index \
+            --editable pg_test
+        cp pg_test/pyproject.toml "$wanted"
+    fi
+}
+
 python() {
     local wanted="$VENV/requirements.installed" candidate chosen=
     if cmp -s tools/requirements.txt "$wanted" &&
         "$VENV/bin/python" -c 'import sys; sys.exit(sys.prefix != sys.argv[1])' "$VENV" 2>/dev/null; then
+        test_library
         return
     fi
     for candidate in python3 /usr/bin/python3; do
@@ -192,6 +203,7 @@ python() {
     "$chosen" -m venv "$VENV"
     "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check -r tools/requirements.txt
     cp tools/requirements.txt "$wanted"
+    test_library
 }
 
 compilers

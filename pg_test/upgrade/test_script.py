@@ -1,16 +1,20 @@
 """The scripts themselves: released ones never change, and those of this version are what the fragments and a build give."""
 
 import hashlib
+import importlib.util
 import re
 import subprocess
 import sys
 
-import pytest
-
 import planes
-import upgrade_script
-from cluster import MAJOR, private_tree
+import pytest
 from planes import BEFORE, NOW, ROOT, SQL
+from splitplane_test.cluster import MAJOR, private_tree
+
+# A tool, in no package.
+SPECIFICATION = importlib.util.spec_from_file_location("upgrade_script", ROOT / "tools/upgrade_script.py")
+upgrade_script = importlib.util.module_from_spec(SPECIFICATION)
+SPECIFICATION.loader.exec_module(upgrade_script)
 
 VERSIONS = [line.split() for line in (SQL / "versions").read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
 

@@ -6,8 +6,9 @@ import time
 import psycopg
 import pytest
 from psycopg.types.json import Jsonb
+from splitplane_test.session import memory_kb, refusal
 
-from harness import COUNT_SALES, SALES, memory_kb, refusal
+from pg_test.wire.harness import COUNT_SALES, SALES
 
 MEGABYTE = 1024  # in kB, as the kernel reports memory
 

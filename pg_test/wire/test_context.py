@@ -12,8 +12,9 @@ import time
 
 import psycopg
 import pytest
+from splitplane_test.session import fingerprint, lowered, replaced
 
-from harness import COUNT_SALES, SALES, fingerprint, lowered, replaced
+from pg_test.wire.harness import COUNT_SALES, SALES
 
 NOW = datetime.datetime.now
 
@@ -160,13 +161,13 @@ def test_rejects_every_changed_part_of_the_credential(wire, session, denied):
 
 @pytest.mark.parametrize("service", ["s3", "execute-api", "bedrock", "SPLITPLANE"])
 def test_rejects_a_signature_made_for_another_service(wire, denied, monkeypatch, service):
-    monkeypatch.setattr("signing.SERVICE", service)
+    monkeypatch.setattr("splitplane_test.signing.SERVICE", service)
     denied(wire.sign(COUNT_SALES), what=service)
 
 
 def test_rejects_a_signature_made_for_another_path(wire, denied, monkeypatch):
     for path in ("/", "/ask/", "/ASK", "/ask?x=1", "/other", "/ask%2f"):
-        monkeypatch.setattr("signing.PATH", path)
+        monkeypatch.setattr("splitplane_test.signing.PATH", path)
         denied(wire.sign(COUNT_SALES), what=path)
 
 

@@ -6,8 +6,9 @@ import json
 
 import psycopg
 import pytest
+from splitplane_test.session import lowered, replaced
 
-from harness import COUNT_SALES, SALES, Wire, lowered, replaced
+from pg_test.wire.harness import COUNT_SALES, SALES, Wire
 
 NOW = datetime.datetime.now
 

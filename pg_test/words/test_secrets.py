@@ -8,8 +8,8 @@ import os
 import pathlib
 
 import pytest
-from cluster import Cluster
-from harness import refusal
+from splitplane_test.cluster import Cluster
+from splitplane_test.session import refusal
 from talk import GOOD_SQL, Pending, Words, in_flight
 
 ENVIRONMENT = {"AWS_EC2_METADATA_DISABLED": "true"}

@@ -1,9 +1,11 @@
 """Verified queries and metrics: answered without a model, and examples for one; and SQL of the caller's beside a question."""
 
 import pytest
-from harness import SALES, refusal
+from splitplane_test.session import refusal
 from talk import GOOD_SQL
 from test_faults import free_port
+
+from pg_test.wire.harness import SALES
 
 TOP = "Which shops sold most?"
 TOP_SQL = "SELECT store_id, sum(amount) AS total FROM sales GROUP BY store_id ORDER BY total DESC LIMIT 2"

@@ -17,7 +17,7 @@ from . import FAULTS, Script, Standin
 
 def main() -> None:
     arguments = argparse.ArgumentParser(
-        prog="python -m standin", description="A local stand-in for Amazon Bedrock. It is no model."
+        prog="python -m splitplane_test.standin", description="A local stand-in for Amazon Bedrock. It is no model."
     )
     arguments.add_argument("--script", help="JSON file of rules and behaviours")
     arguments.add_argument("--port", type=int, default=0, help="by default a free one")

@@ -5,7 +5,7 @@
     standin.play("wrong_place", task="validation", form="native", where="tool")
     standin.play(None)                                   # back to good behaviour, latency included
 
-`FAULTS` below is the whole list; `python -m standin --faults` prints it.
+`FAULTS` below is the whole list; `python -m splitplane_test.standin --faults` prints it.
 """
 
 from __future__ import annotations

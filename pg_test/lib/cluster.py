@@ -1,7 +1,6 @@
-#!/usr/bin/env python3
 """Throwaway PostgreSQL clusters with splitplane loaded, for tests, the demo and the bench.
 
-    from cluster import Cluster
+    from splitplane_test.cluster import Cluster
     with Cluster(settings={"splitplane.max_rows": 10}) as c:
         c.psql("postgres", "CREATE EXTENSION splitplane")
         psycopg.connect(c.dsn(user="app"))
@@ -10,7 +9,7 @@
 
 or, from a shell, with PGHOST, PGPORT and PGUSER set for the command:
 
-    tools/cluster.py [--set name=value]... -- psql postgres
+    python -m splitplane_test.cluster [--set name=value]... -- psql postgres
 
 A cluster lives in a folder of its own under /tmp that only the server's user may enter, listens on a unix socket there and
 on nothing else, and runs the PostgreSQL of .tools/, never the machine's. PostgreSQL refuses to run as root: started by
@@ -36,7 +35,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 MAJOR = "15"
 PORT = 5432
 SUPERUSER = "postgres"
@@ -87,7 +86,16 @@ def _setting(value: object) -> str:
     return str(value)
 
 
-def _die_with_parent() -> None:
+def settle() -> None:
+    """Wait until a context that is signed now is not older than a server that has just started.
+
+    A context dated before the server's start is refused, and its date has whole seconds. `start` and `restart` wait by
+    themselves; a server that has come back from a crash by itself is not seen from here.
+    """
+    time.sleep(1.01 - time.time() % 1)
+
+
+def die_with_parent() -> None:
     """In the child, before exec: ask the kernel for SIGQUIT (immediate shutdown) when the parent is gone."""
     pr_set_pdeathsig = 1
     ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGQUIT, 0, 0, 0)
@@ -109,6 +117,7 @@ class _Server:
         # Nothing of the caller's environment: RUST_BACKTRACE would send build paths to clients, PG* would redirect tools.
         self._environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC", "HOME": str(base), **environment}
         self._process: subprocess.Popen[bytes] | None = None
+        self._loads_splitplane = True
         # A program that the server is run by from its next start on, such as Valgrind, and how long a start may take.
         self.launcher: Sequence[str] = ()
         self.start_seconds: float = START_SECONDS
@@ -213,7 +222,7 @@ class _Server:
                 # A session of its own: Ctrl-C at the terminal is for whoever talks to the server, not for the server.
                 start_new_session=True,
                 # The kernel watches the thread that starts the server, so only the main one will do.
-                preexec_fn=_die_with_parent if in_main_thread else None,
+                preexec_fn=die_with_parent if in_main_thread else None,
                 **self._credentials(),
             )
         ready = [str(self.bindir / "pg_isready"), "-q", "-h", self.socket_dir, "-p", str(self.port)]
@@ -224,6 +233,8 @@ class _Server:
             if time.monotonic() > deadline:
                 raise ClusterError(f"the server was not ready after {self.start_seconds:.0f} s:\n{self.log_text()[-4000:]}")
             time.sleep(0.05)
+        if self._loads_splitplane:
+            settle()
 
     def _halt(self, mode: str = "fast") -> None:
         """Stops the server; falls back to harder ways, so that it returns only when the process is gone."""
@@ -299,7 +310,7 @@ class Cluster(_Server):
         library = self._tree / f"usr/lib/postgresql/{MAJOR}/lib/splitplane.so"
         if not (self._tree / "complete").exists():
             raise ClusterError("the project's PostgreSQL is not there: run tools/setup.sh")
-        if "splitplane" in str(self._settings["shared_preload_libraries"]) and not library.exists():
+        if self._preloads_splitplane and not library.exists():
             raise ClusterError("splitplane is not built: run tools/install-extension.sh")
         self._watch_signals()
         # Not $TMPDIR: a socket's path may have 107 bytes, and the server's user must be able to get there.
@@ -313,12 +324,17 @@ class Cluster(_Server):
             initdb = ("-E", "UTF8", "--locale", "C.UTF-8", "-A", "trust", "-U", SUPERUSER, "-N")
             self._as_server(self.bindir / "initdb", "-D", self.data_dir, *initdb)
             self._configure(self._settings)
+            self._loads_splitplane = self._preloads_splitplane
             self._launch()
         except BaseException:
             self.base = base
             self.stop()
             raise
         return self
+
+    @property
+    def _preloads_splitplane(self) -> bool:
+        return "splitplane" in str(self._settings["shared_preload_libraries"])
 
     def stop(self) -> None:
         if self._stopped:

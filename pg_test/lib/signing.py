@@ -4,13 +4,13 @@ The context that `ask` takes is the header set of a SigV4-signed request `POST h
 the text asked and whose service is `splitplane`. Any AWS SDK's signer makes it; this module uses botocore's, unchanged,
 so that every test that goes through it also proves that an independent signer agrees with the verifier.
 
-    from signing import sign
+    from splitplane_test.signing import sign
     context = sign("AKSP...", secret, "SELECT count(*) FROM orders", "brand-a", audience="analytics")
     cursor.execute("SELECT ask(%s, sql => %s)", (json.dumps(context), "SELECT count(*) FROM orders"))
 
 On the command line the secret is read from SPLITPLANE_SECRET, never from an argument that `ps` would show:
 
-    SPLITPLANE_SECRET=... python tools/signing.py --key-id AKSP... --tenant brand-a --audience analytics 'SELECT 1'
+    SPLITPLANE_SECRET=... python -m splitplane_test.signing --key-id AKSP... --tenant brand-a --audience analytics 'SELECT 1'
 """
 
 from __future__ import annotations

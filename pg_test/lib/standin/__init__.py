@@ -3,7 +3,7 @@
 It is no model and never calls one: it plays a script. It answers on 127.0.0.1 only, sends `server: splitplane-standin` with
 every response, and says `splitplane-standin` in every log line.
 
-    from standin import Standin
+    from splitplane_test.standin import Standin
     rules = [{"question": "How many orders?", "verdict": "allow", "sql": "SELECT count(*) FROM orders", "answer": "{0.0} orders."}]
     with Standin(rules) as standin:
         client = boto3.client("bedrock-runtime", endpoint_url=standin.url, region_name=standin.region, ..)
@@ -15,7 +15,7 @@ every response, and says `splitplane-standin` in every log line.
 
 From a shell, printing the variables a client needs:
 
-    PYTHONPATH=tools python -m standin --script demo/questions.json --port 8123
+    python -m splitplane_test.standin --script demo/questions.json --port 8123
 
 Endpoints: POST /model/{modelId}/converse and /guardrail/{id}/version/{v}/apply, signed with SigV4 (checked with botocore) or
 with a bearer key; POST /chat/completions and /v1/chat/completions with a bearer key or, if told so, without; where AWS SDKs
