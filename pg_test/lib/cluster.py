@@ -171,6 +171,14 @@ class _Server:
         quoted = name.replace('"', '""')
         self.psql("postgres", f'CREATE DATABASE "{quoted}" TEMPLATE {template}')
 
+    def flush(self) -> str:
+        """Put every commit so far on disk, where a crash does not reach it; the place in the log.
+
+        Commits are asynchronous here; one synchronous commit takes all before it along, if it has written something.
+        """
+        mark = "SET synchronous_commit = on; SELECT pg_catalog.pg_logical_emit_message(true, 'flush', '') \\g /dev/null"
+        return self.psql("postgres", f"{mark}\nSELECT pg_catalog.pg_current_wal_flush_lsn()").strip()
+
     def restart(self, mode: str = "fast") -> None:
         self._halt(mode)
         self._launch()
@@ -271,9 +279,7 @@ class Standby(_Server):
 
     def catch_up(self, seconds: float = 30) -> None:
         """Returns when everything that the primary had written at the time of the call can be seen here."""
-        # Commits are asynchronous here; one synchronous commit puts everything before it on disk, whence it is sent.
-        mark = "SET synchronous_commit = on; SELECT pg_catalog.pg_logical_emit_message(true, 'catch_up', '') \\g /dev/null"
-        target = self._primary.psql("postgres", f"{mark}\nSELECT pg_catalog.pg_current_wal_flush_lsn()").strip()
+        target = self._primary.flush()
         question = f"SELECT coalesce(pg_catalog.pg_last_wal_replay_lsn() >= '{target}', false)"
         deadline = time.monotonic() + seconds
         while self.psql("postgres", question).strip() != "t":

@@ -64,6 +64,8 @@ class Plane:
             admin.execute(compose.SQL("GRANT splitplane_caller TO {}").format(compose.Identifier(caller)))
         plane.load(after, variables)
         plane.secret = plane.create_key(key_id, **key)[1]
+        # A test may crash the server next.
+        cluster.flush()
         return plane
 
     def load(self, scripts: Iterable[Path | str], variables: Mapping[str, object] | None = None) -> None:
