@@ -170,6 +170,16 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._private_columns(regclass, text[], text[]) FROM PUBLIC;
 
+-- Whether a plane name was that of the table, and the table has another one now. Such a name goes with the table's: it is
+-- refused, since a table of the same name may have taken the place of this one. A name that was given stays.
+CREATE FUNCTION splitplane._has_lost_name(relation regclass, name text, saved jsonb) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT saved ? 'named_after_table'
+       AND EXISTS (SELECT FROM pg_class AS c WHERE c.oid = relation AND c.relname <> _has_lost_name.name)
+$$;
+REVOKE ALL ON FUNCTION splitplane._has_lost_name(regclass, text, jsonb) FROM PUBLIC;
+
 CREATE FUNCTION splitplane._plane_name(relation regclass, name text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -185,7 +195,13 @@ BEGIN
     END IF;
     SELECT r.relation INTO holder
       FROM splitplane.relations AS r WHERE r.name = chosen AND r.relation <> _plane_name.relation;
-    IF FOUND THEN
+    IF FOUND AND (SELECT splitplane._has_lost_name(r.relation, r.name, r.saved)
+                  FROM splitplane.relations AS r WHERE r.relation = holder) THEN
+        RAISE EXCEPTION 'plane name "%" is that of %, which was renamed', chosen, holder
+            USING ERRCODE = '42710',
+                  HINT = format('Register it under its name of today, or take it out of the plane, first: '
+                                'SELECT splitplane.unprotect(%L);', holder);
+    ELSIF FOUND THEN
         RAISE EXCEPTION 'plane name "%" is taken by %', chosen, holder
             USING ERRCODE = '42710', HINT = 'Give another one as argument "name".';
     END IF;

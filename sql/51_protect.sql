@@ -299,7 +299,9 @@ BEGIN
     saved := jsonb_build_object(
         'schema', schema_name, 'schema_usage', splitplane._use_schema(schema_name),
         'grants', CASE WHEN left_behind THEN '[]' ELSE splitplane._reader_grants(relation, qualified) END,
-        'all_columns', columns IS NULL);
+        'all_columns', columns IS NULL)
+        -- A name that was not given goes with the table's.
+        || CASE WHEN name IS NULL THEN '{"named_after_table": true}'::jsonb ELSE '{}' END;
     PERFORM splitplane._drop_policies(relation, qualified);
     EXECUTE format('REVOKE ALL ON TABLE %s FROM splitplane_reader', qualified);
     EXECUTE (SELECT format('GRANT SELECT (%s) ON TABLE %s TO splitplane_reader',

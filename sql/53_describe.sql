@@ -88,11 +88,19 @@ AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
-    WITH plane_columns AS (
-        SELECT r.relation, r.name, a.attnum, a.attname, a.attname = ANY (r.columns) AS visible
+    WITH types AS MATERIALIZED (
+        SELECT t.oid, splitplane._type_is_safe(t.oid) AS is_safe
+        FROM (SELECT DISTINCT a.atttypid AS oid
+              FROM splitplane.relations AS r JOIN pg_attribute AS a ON a.attrelid = r.relation
+              WHERE a.attnum > 0 AND NOT a.attisdropped) AS t
+    ),
+    plane_columns AS (
+        SELECT r.relation, r.name, a.attnum, a.attname,
+               a.attname = ANY (r.columns) AND s.is_safe AS visible
         FROM splitplane.relations AS r
         JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped
              AND (a.attname = ANY (r.columns) OR r.scope ? a.attname::text)
+        JOIN types AS s ON s.oid = a.atttypid
     ),
     column_lines AS (
         SELECT a.attrelid AS relation,
@@ -141,6 +149,7 @@ BEGIN
         CROSS JOIN LATERAL unnest(c.conkey, c.confkey) WITH ORDINALITY AS k(from_attnum, to_attnum, position)
         JOIN splitplane.relations AS source ON source.relation = c.conrelid
         JOIN splitplane.relations AS target ON target.relation = c.confrelid
+             AND NOT splitplane._has_lost_name(target.relation, target.name, target.saved)
         LEFT JOIN plane_columns AS f ON f.relation = c.conrelid AND f.attnum = k.from_attnum
         LEFT JOIN plane_columns AS t ON t.relation = c.confrelid AND t.attnum = k.to_attnum
         WHERE c.contype = 'f' AND c.conparentid = 0
@@ -158,6 +167,7 @@ BEGIN
                      FROM foreign_keys AS f WHERE f.relation = r.relation AND f.target_relation <> r.relation
                      ORDER BY f.target) AS refers_to
         FROM splitplane.relations AS r JOIN column_lines AS l ON l.relation = r.relation
+        WHERE NOT splitplane._has_lost_name(r.relation, r.name, r.saved)
     ),
     function_texts AS (
         SELECT p.proname::text AS name,

@@ -9,7 +9,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT format('SELECT splitplane.%s;', CASE WHEN scope = '{}' THEN 'share(' ELSE 'protect(' END
         || concat_ws(', ', quote_literal(relation), quote_literal(nullif(scope, '{}')),
-                     coalesce(quote_literal(columns) || ', ', 'name => ') || quote_literal(name),
+                     quote_literal(columns), 'name => ' || quote_literal(name),
                      CASE WHEN cardinality(private_columns) > 0
                           THEN 'private_columns => ' || quote_literal(private_columns) END) || ')')
 $$;
@@ -19,7 +19,9 @@ REVOKE ALL ON FUNCTION splitplane._registration(regclass, jsonb, text[], text, t
 CREATE FUNCTION splitplane._register_again(relation regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT splitplane._registration(r.relation, r.scope, kept.columns, r.name, kept.private_columns)
+    SELECT splitplane._registration(r.relation, r.scope, kept.columns,
+                                    CASE WHEN r.saved ? 'named_after_table' THEN NULL ELSE r.name END,
+                                    kept.private_columns)
     FROM splitplane.relations AS r
     CROSS JOIN LATERAL (
         -- Columns that do not exist any more would be refused; NULL (all) if none is left.

@@ -4,7 +4,7 @@ CREATE FUNCTION splitplane._relation_findings() RETURNS TABLE (severity text, ob
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     WITH plane AS (
-        SELECT r.relation, r.name, r.shared, r.scope, r.columns, r.private_columns, r.had_row_security, r.saved,
+        SELECT r.relation, CASE WHEN r.saved ? 'named_after_table' THEN NULL ELSE r.name END AS given_name, r.shared, r.scope, r.columns, r.private_columns, r.had_row_security, r.saved,
                c.relkind, c.relpages, c.relnamespace, c.relrowsecurity, c.relispartition, c.relacl
         FROM splitplane.relations AS r JOIN pg_class AS c ON c.oid = r.relation
     ),
@@ -21,6 +21,13 @@ AS $$
     FROM splitplane.relations AS r
     WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = r.relation)
     UNION ALL
+    SELECT 'warning', r.relation::text,
+           format('It was renamed: its plane name %I was that of the table, which is now %s. The plane name is refused '
+                  'until the table is registered again or taken out of the plane.', r.name, r.relation),
+           format('%s -- or: SELECT splitplane.unprotect(%L);', splitplane._register_again(r.relation), r.relation)
+    FROM splitplane.relations AS r
+    WHERE splitplane._has_lost_name(r.relation, r.name, r.saved)
+    UNION ALL
     SELECT 'warning', p.relation::text,
            format(CASE WHEN w.name = ANY (p.private_columns)
                        THEN 'Private column %I does not exist any more. If it was renamed, name it as private again.'
@@ -33,7 +40,7 @@ AS $$
     SELECT 'warning', p.relation::text,
            format('Column %I now has type %s, which the plane does not support.', a.attname,
                   format_type(a.atttypid, a.atttypmod)),
-           splitplane._registration(p.relation, p.scope, array_remove(p.columns, a.attname::text), p.name,
+           splitplane._registration(p.relation, p.scope, array_remove(p.columns, a.attname::text), p.given_name,
                                     array_remove(p.private_columns, a.attname::text))
     FROM plane AS p
     JOIN pg_attribute AS a
@@ -42,7 +49,7 @@ AS $$
     UNION ALL
     SELECT 'info', p.relation::text,
            format('Column %I was added after the table was registered and is not in the plane.', a.attname),
-           splitplane._registration(p.relation, p.scope, NULL, p.name, p.private_columns)
+           splitplane._registration(p.relation, p.scope, NULL, p.given_name, p.private_columns)
     FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
     WHERE (p.saved ->> 'all_columns')::boolean AND a.attname <> ALL (p.columns)
       -- It may be a private column that was renamed, which has a finding of its own that comes first.
@@ -154,7 +161,7 @@ AS $$
     SELECT 'warning', p.relation::text,
            format('It is shared, that is, the same for every tenant, but it has column %I, which binds other tables to '
                   'a tenant.', a.attname),
-           splitplane._registration(p.relation, jsonb_build_object(a.attname, 'tenant'), p.columns, p.name,
+           splitplane._registration(p.relation, jsonb_build_object(a.attname, 'tenant'), p.columns, p.given_name,
                                     p.private_columns)
     FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
     WHERE p.shared AND a.attname::text IN (SELECT s.column_name FROM scope_columns AS s WHERE s.claim = 'tenant')

@@ -986,6 +986,16 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._private_columns(regclass, text[], text[]) FROM PUBLIC;
 
+-- Whether a plane name was that of the table, and the table has another one now. Such a name goes with the table's: it is
+-- refused, since a table of the same name may have taken the place of this one. A name that was given stays.
+CREATE FUNCTION splitplane._has_lost_name(relation regclass, name text, saved jsonb) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT saved ? 'named_after_table'
+       AND EXISTS (SELECT FROM pg_class AS c WHERE c.oid = relation AND c.relname <> _has_lost_name.name)
+$$;
+REVOKE ALL ON FUNCTION splitplane._has_lost_name(regclass, text, jsonb) FROM PUBLIC;
+
 CREATE FUNCTION splitplane._plane_name(relation regclass, name text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -1001,7 +1011,13 @@ BEGIN
     END IF;
     SELECT r.relation INTO holder
       FROM splitplane.relations AS r WHERE r.name = chosen AND r.relation <> _plane_name.relation;
-    IF FOUND THEN
+    IF FOUND AND (SELECT splitplane._has_lost_name(r.relation, r.name, r.saved)
+                  FROM splitplane.relations AS r WHERE r.relation = holder) THEN
+        RAISE EXCEPTION 'plane name "%" is that of %, which was renamed', chosen, holder
+            USING ERRCODE = '42710',
+                  HINT = format('Register it under its name of today, or take it out of the plane, first: '
+                                'SELECT splitplane.unprotect(%L);', holder);
+    ELSIF FOUND THEN
         RAISE EXCEPTION 'plane name "%" is taken by %', chosen, holder
             USING ERRCODE = '42710', HINT = 'Give another one as argument "name".';
     END IF;
@@ -1430,7 +1446,9 @@ BEGIN
     saved := jsonb_build_object(
         'schema', schema_name, 'schema_usage', splitplane._use_schema(schema_name),
         'grants', CASE WHEN left_behind THEN '[]' ELSE splitplane._reader_grants(relation, qualified) END,
-        'all_columns', columns IS NULL);
+        'all_columns', columns IS NULL)
+        -- A name that was not given goes with the table's.
+        || CASE WHEN name IS NULL THEN '{"named_after_table": true}'::jsonb ELSE '{}' END;
     PERFORM splitplane._drop_policies(relation, qualified);
     EXECUTE format('REVOKE ALL ON TABLE %s FROM splitplane_reader', qualified);
     EXECUTE (SELECT format('GRANT SELECT (%s) ON TABLE %s TO splitplane_reader',
@@ -1726,11 +1744,19 @@ AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
-    WITH plane_columns AS (
-        SELECT r.relation, r.name, a.attnum, a.attname, a.attname = ANY (r.columns) AS visible
+    WITH types AS MATERIALIZED (
+        SELECT t.oid, splitplane._type_is_safe(t.oid) AS is_safe
+        FROM (SELECT DISTINCT a.atttypid AS oid
+              FROM splitplane.relations AS r JOIN pg_attribute AS a ON a.attrelid = r.relation
+              WHERE a.attnum > 0 AND NOT a.attisdropped) AS t
+    ),
+    plane_columns AS (
+        SELECT r.relation, r.name, a.attnum, a.attname,
+               a.attname = ANY (r.columns) AND s.is_safe AS visible
         FROM splitplane.relations AS r
         JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped
              AND (a.attname = ANY (r.columns) OR r.scope ? a.attname::text)
+        JOIN types AS s ON s.oid = a.atttypid
     ),
     column_lines AS (
         SELECT a.attrelid AS relation,
@@ -1779,6 +1805,7 @@ BEGIN
         CROSS JOIN LATERAL unnest(c.conkey, c.confkey) WITH ORDINALITY AS k(from_attnum, to_attnum, position)
         JOIN splitplane.relations AS source ON source.relation = c.conrelid
         JOIN splitplane.relations AS target ON target.relation = c.confrelid
+             AND NOT splitplane._has_lost_name(target.relation, target.name, target.saved)
         LEFT JOIN plane_columns AS f ON f.relation = c.conrelid AND f.attnum = k.from_attnum
         LEFT JOIN plane_columns AS t ON t.relation = c.confrelid AND t.attnum = k.to_attnum
         WHERE c.contype = 'f' AND c.conparentid = 0
@@ -1796,6 +1823,7 @@ BEGIN
                      FROM foreign_keys AS f WHERE f.relation = r.relation AND f.target_relation <> r.relation
                      ORDER BY f.target) AS refers_to
         FROM splitplane.relations AS r JOIN column_lines AS l ON l.relation = r.relation
+        WHERE NOT splitplane._has_lost_name(r.relation, r.name, r.saved)
     ),
     function_texts AS (
         SELECT p.proname::text AS name,
@@ -2141,7 +2169,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT format('SELECT splitplane.%s;', CASE WHEN scope = '{}' THEN 'share(' ELSE 'protect(' END
         || concat_ws(', ', quote_literal(relation), quote_literal(nullif(scope, '{}')),
-                     coalesce(quote_literal(columns) || ', ', 'name => ') || quote_literal(name),
+                     quote_literal(columns), 'name => ' || quote_literal(name),
                      CASE WHEN cardinality(private_columns) > 0
                           THEN 'private_columns => ' || quote_literal(private_columns) END) || ')')
 $$;
@@ -2151,7 +2179,9 @@ REVOKE ALL ON FUNCTION splitplane._registration(regclass, jsonb, text[], text, t
 CREATE FUNCTION splitplane._register_again(relation regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT splitplane._registration(r.relation, r.scope, kept.columns, r.name, kept.private_columns)
+    SELECT splitplane._registration(r.relation, r.scope, kept.columns,
+                                    CASE WHEN r.saved ? 'named_after_table' THEN NULL ELSE r.name END,
+                                    kept.private_columns)
     FROM splitplane.relations AS r
     CROSS JOIN LATERAL (
         -- Columns that do not exist any more would be refused; NULL (all) if none is left.
@@ -2568,7 +2598,7 @@ CREATE FUNCTION splitplane._relation_findings() RETURNS TABLE (severity text, ob
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     WITH plane AS (
-        SELECT r.relation, r.name, r.shared, r.scope, r.columns, r.private_columns, r.had_row_security, r.saved,
+        SELECT r.relation, CASE WHEN r.saved ? 'named_after_table' THEN NULL ELSE r.name END AS given_name, r.shared, r.scope, r.columns, r.private_columns, r.had_row_security, r.saved,
                c.relkind, c.relpages, c.relnamespace, c.relrowsecurity, c.relispartition, c.relacl
         FROM splitplane.relations AS r JOIN pg_class AS c ON c.oid = r.relation
     ),
@@ -2585,6 +2615,13 @@ AS $$
     FROM splitplane.relations AS r
     WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = r.relation)
     UNION ALL
+    SELECT 'warning', r.relation::text,
+           format('It was renamed: its plane name %I was that of the table, which is now %s. The plane name is refused '
+                  'until the table is registered again or taken out of the plane.', r.name, r.relation),
+           format('%s -- or: SELECT splitplane.unprotect(%L);', splitplane._register_again(r.relation), r.relation)
+    FROM splitplane.relations AS r
+    WHERE splitplane._has_lost_name(r.relation, r.name, r.saved)
+    UNION ALL
     SELECT 'warning', p.relation::text,
            format(CASE WHEN w.name = ANY (p.private_columns)
                        THEN 'Private column %I does not exist any more. If it was renamed, name it as private again.'
@@ -2597,7 +2634,7 @@ AS $$
     SELECT 'warning', p.relation::text,
            format('Column %I now has type %s, which the plane does not support.', a.attname,
                   format_type(a.atttypid, a.atttypmod)),
-           splitplane._registration(p.relation, p.scope, array_remove(p.columns, a.attname::text), p.name,
+           splitplane._registration(p.relation, p.scope, array_remove(p.columns, a.attname::text), p.given_name,
                                     array_remove(p.private_columns, a.attname::text))
     FROM plane AS p
     JOIN pg_attribute AS a
@@ -2606,7 +2643,7 @@ AS $$
     UNION ALL
     SELECT 'info', p.relation::text,
            format('Column %I was added after the table was registered and is not in the plane.', a.attname),
-           splitplane._registration(p.relation, p.scope, NULL, p.name, p.private_columns)
+           splitplane._registration(p.relation, p.scope, NULL, p.given_name, p.private_columns)
     FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
     WHERE (p.saved ->> 'all_columns')::boolean AND a.attname <> ALL (p.columns)
       -- It may be a private column that was renamed, which has a finding of its own that comes first.
@@ -2718,7 +2755,7 @@ AS $$
     SELECT 'warning', p.relation::text,
            format('It is shared, that is, the same for every tenant, but it has column %I, which binds other tables to '
                   'a tenant.', a.attname),
-           splitplane._registration(p.relation, jsonb_build_object(a.attname, 'tenant'), p.columns, p.name,
+           splitplane._registration(p.relation, jsonb_build_object(a.attname, 'tenant'), p.columns, p.given_name,
                                     p.private_columns)
     FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
     WHERE p.shared AND a.attname::text IN (SELECT s.column_name FROM scope_columns AS s WHERE s.claim = 'tenant')
@@ -3118,7 +3155,8 @@ RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     SELECT jsonb_build_object(
-        'place', qualified, 'table', quote_ident(r.name), 'qualified', format('%I.%I', schema_name, r.name),
+        'place', qualified, 'qualified', qualified,
+        'table', CASE WHEN splitplane._has_lost_name(r.relation, r.name, r.saved) THEN qualified ELSE quote_ident(r.name) END,
         'columns', string_agg(quote_ident(c.name), ', ' ORDER BY c.place),
         'counts', string_agg(format('count(%I)', c.name), ', ' ORDER BY c.place),
         'sample', sample, 'probe', quote_ident(probe_column),

@@ -69,6 +69,12 @@ BEGIN
 END
 $privileges$;
 
+-- Earlier versions did not keep whether a plane name was given. One that is the table's today was most likely taken from it.
+UPDATE splitplane.relations AS r
+   SET saved = r.saved || '{"named_after_table": true}'
+  FROM pg_catalog.pg_class AS c
+ WHERE c.oid = r.relation AND c.relname = r.name;
+
 CREATE INDEX principals_by_number ON splitplane.principals (splitplane._as_number(tenant));
 CREATE INDEX principals_by_uuid ON splitplane.principals (splitplane._as_uuid(tenant));
 CREATE INDEX ON splitplane.conversations (tenant, business, subject);
