@@ -11,7 +11,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "wire"), str(HERE.parents[1] / "too
 
 from cluster import Cluster  # noqa: E402  (found through the path set above)
 from standin import Standin  # noqa: E402
-from talk import Words  # noqa: E402
+from talk import MODEL, Words  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +27,7 @@ def cluster(model):
 
     Autovacuum is off because tests count scans.
     """
-    settings = {"max_connections": "60", "splitplane.provider": "bedrock", "splitplane.region": model.region}
+    settings = {"max_connections": "60", "splitplane.provider": "bedrock", "splitplane.model": MODEL, "splitplane.region": model.region}
     with Cluster(settings=settings, autovacuum=False, environment=model.environment()) as running:
         yield running
 

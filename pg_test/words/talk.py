@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 import psycopg
 from harness import SALES, Session, Wire, canaries, refusal, wait_until
 
+MODEL = "us.anthropic.claude-sonnet-4-20250514-v1:0"
+"""As any: the stand-in speaks for all of them. Forced tools are preferred with this one."""
 GOOD_SQL = "SELECT count(*) AS sales FROM sales"
 REJECTED = {"clarify": "clarify", "out_of_scope": "out_of_scope", "reject": "refused"}
 """The verdicts that refuse, and the outcome that a document names."""

@@ -6,13 +6,14 @@ Their verdict cache is small, so that it is seen to be bounded.
 import pytest
 from cluster import Cluster
 from harness import settle
-from talk import Words, hanging
+from talk import MODEL, Words, hanging
 
 
 @pytest.fixture(scope="module")
 def primary(model):
     settings = {
         "splitplane.provider": "bedrock",
+        "splitplane.model": MODEL,
         "splitplane.region": model.region,
         "splitplane.verdict_cache_size": "8",
         "splitplane.deadline": "30s",
