@@ -59,7 +59,9 @@ class Server:
 
     def __init__(self, stack: contextlib.ExitStack, standin: Standin, **settings: object):
         named = {f"splitplane.{name}": value for name, value in settings.items()}
-        fixed = {"jit": "off", "shared_buffers": "256MB", "splitplane.provider": "bedrock", "splitplane.ledger_size": 100_000}
+        # Any model's name will do for the stand-in.
+        model = {"splitplane.provider": "bedrock", "splitplane.model": "global.anthropic.claude-sonnet-5-5"}
+        fixed = {"jit": "off", "shared_buffers": "256MB", "splitplane.ledger_size": 100_000, **model}
         cluster = stack.enter_context(Cluster({**fixed, **named}, environment=standin.environment()))
         self.plane = Plane.install(
             cluster,

@@ -23,6 +23,10 @@ WRITTEN = ("question", "earlier-question", "failed-sql", "earlier-sql", "result-
 _WRITTEN_PIECE = re.compile(rf'<({"|".join(WRITTEN)})-([0-9A-Za-z]+)>"(?:[^"\\]|\\.)*"</\1-\2>')
 
 
+# Inference profiles that docs/models.md lists: every commercial region routes to them.
+MODEL = "global.anthropic.claude-sonnet-5-5"
+
+
 class NoCredentials(Exception):
     """BEDROCK=1 without what the real service needs."""
 
@@ -31,6 +35,8 @@ class StandinModel:
     """The stand-in, plainly called so."""
 
     is_scripted = True
+    # A name as any: the stand-in speaks for all of them.
+    model = MODEL
     name = "a local stand-in for Amazon Bedrock; it is no model, it plays demo/questions.json"
 
     def __init__(self, standin: Standin):
@@ -84,7 +90,9 @@ class RealModel:
 
     def __init__(self, environment: Mapping[str, str]):
         self.environment = environment
-        self.name = f"Amazon Bedrock in {environment.get('AWS_REGION') or environment['AWS_DEFAULT_REGION']}"
+        # An account may have access to another one.
+        self.model = os.environ.get("MODEL") or MODEL
+        self.name = f"{self.model} on Amazon Bedrock in {environment.get('AWS_REGION') or environment['AWS_DEFAULT_REGION']}"
 
     def requests(self) -> int:
         return 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
+import json
 import re
 import time
 import uuid
@@ -151,14 +151,15 @@ def running(scale: str, say, answering: StandinModel | RealModel) -> Iterator[Wo
         "max_parallel_workers_per_gather": 0,
         "jit": False,
         "splitplane.provider": "bedrock",
+        "splitplane.model": answering.model,
         "splitplane.narrate": "aggregate",
     }
     if answering.is_scripted:
         # The last attack runs into the deadline, and nobody wants to wait for it.
         settings["splitplane.deadline"] = "5s"
     else:
-        # A model takes seconds; an account may have access to one by an inference profile only.
-        settings |= {"splitplane.deadline": "60s", "splitplane.model": os.environ.get("MODEL", "")}
+        # A model takes seconds.
+        settings["splitplane.deadline"] = "60s"
     with Cluster(settings, environment=answering.environment) as cluster:
         plane = Plane.install(
             cluster,

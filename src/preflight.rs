@@ -142,11 +142,11 @@ fn model_problems() -> Vec<ServerProblem> {
             "-- ALTER SYSTEM SET splitplane.endpoint = 'https://..'; SELECT pg_reload_conf();",
         ));
     }
-    if model.provider == Provider::OpenAi && model.model.is_empty() {
+    if model.provider != Provider::None && !model.names_a_model() {
         found.push(warning(
             "splitplane.model",
-            "The provider is openai and no model is named.",
-            "-- ALTER SYSTEM SET splitplane.model = '..'; SELECT pg_reload_conf();",
+            "splitplane.provider is set and splitplane.model is not: questions that match no verified query are refused.",
+            "-- ALTER SYSTEM SET splitplane.model = '..'; SELECT pg_reload_conf(); -- docs/models.md lists models",
         ));
     }
     if settings::model::narrate() == Narrate::Rows {

@@ -5,7 +5,7 @@ import urllib.request
 import pytest
 from splitplane_test.cluster import Cluster
 from splitplane_test.standin import Standin
-from talk import Words
+from talk import MODEL, Words
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +21,7 @@ def cluster(model):
 
     Autovacuum is off because tests count scans.
     """
-    settings = {"max_connections": "60", "splitplane.provider": "bedrock", "splitplane.region": model.region}
+    settings = {"max_connections": "60", "splitplane.provider": "bedrock", "splitplane.model": MODEL, "splitplane.region": model.region}
     with Cluster(settings=settings, autovacuum=False, environment=model.environment()) as running:
         yield running
 

@@ -15,6 +15,8 @@ from splitplane_test.session import Session, call, canaries, refusal, wait_until
 
 from pg_test.wire.harness import SALES, Wire
 
+MODEL = "us.anthropic.claude-sonnet-4-20250514-v1:0"
+"""As any: the stand-in speaks for all of them. Forced tools are preferred with this one."""
 GOOD_SQL = "SELECT count(*) AS sales FROM sales"
 REJECTED = {"clarify": "clarify", "out_of_scope": "out_of_scope", "reject": "refused"}
 """The verdicts that refuse, and the outcome that a document names."""

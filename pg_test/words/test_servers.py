@@ -5,13 +5,14 @@ Their verdict cache is small, so that it is seen to be bounded.
 
 import pytest
 from splitplane_test.cluster import Cluster
-from talk import Words, hanging
+from talk import MODEL, Words, hanging
 
 
 @pytest.fixture(scope="module")
 def primary(model):
     settings = {
         "splitplane.provider": "bedrock",
+        "splitplane.model": MODEL,
         "splitplane.region": model.region,
         "splitplane.verdict_cache_size": "8",
         "splitplane.deadline": "30s",

@@ -89,6 +89,37 @@ def test_near_ones_are_examples_and_metrics_definitions(own, standin):
     assert "All that was sold" in judged.user and "SELECT sum(amount)" not in judged.user
 
 
+SAID = "Count sales whose amount = 5 or 3.5, by shop"
+OTHERS = (
+    "Count sales whose amount != 5 or 3.5, by shop",
+    "Count sales whose amount ! = 5 or 3.5, by shop",
+    "Count sales whose amount! = 5 or 3.5, by shop",
+    "Count sales whose amount >= 5 or 3.5, by shop",
+    "Count sales whose amount = -5 or 3.5, by shop",
+    "Count sales whose amount = .5 or 3.5, by shop",
+    "Count sales whose amount = 5 or 35, by shop",
+    "Count sales whose amount = 5 or 3 5, by shop",
+    "Count sales whose amount = 5 or 3.5%, by shop",
+    "Count sales whose amount = 5 or 3.5, by-shop",
+    "Count sales whose amount = 5 or not 3.5, by shop",
+    "Count sales whose amount = '' or 3.5, by shop",
+)
+
+
+def test_signs_and_digits_count(own, standin):
+    """What asks for something else is never answered by the SQL of another question, and may be registered beside it."""
+    own.run("SELECT splitplane.verify_query('said', %s, 'SELECT 7 AS said')", SAID)
+    with own.talk() as talk:
+        for question in (SAID, SAID.upper() + "?", SAID.replace(",", ""), f'"{SAID}".'):
+            assert talk.say(question)["source"] == "verified_query", question
+        assert not standin.requests, "the control"
+        for question in OTHERS:
+            talk.declined("out_of_scope", own.rule(question=question, verdict="out_of_scope", message="No."))
+    assert own.tasks().count("validation") == len(OTHERS)
+    for number, question in enumerate(OTHERS):
+        own.run("SELECT splitplane.verify_query(%s, %s, 'SELECT 1')", f"other_{number}", question)
+
+
 def test_one_word_more_is_another_question(own, standin):
     with own.talk() as talk:
         for question in ("best shops please", "worst shops", "best shop", "turn over", "best shops turnover"):

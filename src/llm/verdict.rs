@@ -115,7 +115,7 @@ pub(super) fn texts<'v, const N: usize>(value: &'v Value, names: [&str; N]) -> R
 /// refused once more than it had to be.
 fn dictated(text: &str, question: &str) -> bool {
     let holds = |question: &str, text: &str| text.chars().nth(LEAST_DICTATED - 1).is_some() && question.contains(text);
-    let (text, question) = (matching::normalise(text), matching::normalise(question));
+    let (text, question) = (matching::loosened(text), matching::loosened(question));
     holds(&question, &text) || holds(&letters(&question), &letters(&text))
 }
 

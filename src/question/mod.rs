@@ -171,6 +171,10 @@ impl Asked {
             });
         }
         let model = settings::model::model();
+        if model.provider != Provider::None && !model.names_a_model() {
+            // SQL beside the question does not help: somebody wants questions to be validated, and that cannot be done.
+            return Err(no_model_named());
+        }
         if model.provider == Provider::None {
             // Without a model there is no layer 2: SQL of the caller's own goes to layer 3 as it does without a question.
             return sql.map(|sql| from(sql, Source::Caller)).ok_or_else(no_model);
@@ -210,6 +214,13 @@ fn no_model() -> Refusal {
     Refusal::new(State::Unsafe, "no model is configured to answer a question; give the SQL with sql => ..")
 }
 
+fn no_model_named() -> Refusal {
+    Refusal::new(
+        State::Unsafe,
+        "splitplane.model names no model to answer a question; docs/models.md lists models by purpose",
+    )
+}
+
 fn suspicious(why: &str) -> Understood {
     Understood::Declined(Declined {
         outcome: Outcome::Refused,
@@ -228,15 +239,15 @@ fn from_screen(error: ScreenError) -> Refusal {
 
 impl From<ModelError> for Refusal {
     fn from(error: ModelError) -> Self {
-        let message = error.to_string();
-        match error {
-            ModelError::Unreachable { detail, .. } => {
-                Refusal::new(State::ModelUnreachable, message).with_detail(detail)
-            }
-            ModelError::Refused { .. } | ModelError::Reply(_) | ModelError::Configuration(_) => {
-                Refusal::new(State::ModelRefused, message)
-            }
-            ModelError::Deadline => Refusal::new(State::Cancelled, message),
+        let state = match &error {
+            ModelError::Unreachable { .. } => State::ModelUnreachable,
+            ModelError::Refused { .. } | ModelError::Reply(_) | ModelError::Configuration(_) => State::ModelRefused,
+            ModelError::Deadline => State::Cancelled,
+        };
+        let refusal = Refusal::new(state, error.to_string());
+        match error.detail() {
+            Some(detail) => refusal.with_detail(detail),
+            None => refusal,
         }
     }
 }

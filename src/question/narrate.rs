@@ -5,7 +5,7 @@
 use super::Asked;
 use super::session::{Consultation, fresh_nonce};
 use crate::error::StageResult;
-use crate::llm::{Provider, prompts};
+use crate::llm::prompts;
 use crate::pgx::pg_try;
 use crate::settings;
 use crate::settings::model::Narrate;
@@ -43,7 +43,7 @@ impl Asked {
     pub fn narrate(&mut self, told: &Told<'_>) -> StageResult<Option<String>> {
         let model = settings::model::model();
         let Some(question) = &self.question else { return Ok(None) };
-        if model.provider == Provider::None || !may_be_told(settings::model::narrate(), told) {
+        if !model.names_a_model() || !may_be_told(settings::model::narrate(), told) {
             return Ok(None);
         }
         let prompt = prompts::narration(
@@ -58,7 +58,8 @@ impl Asked {
         match Consultation::open(model, self.deadline)?.tell(&prompt, &mut self.tally)? {
             Ok(text) => Ok(Some(text)),
             Err(error) => {
-                pg_try::log(&format!("the answer could not be put into words: {error}"));
+                let detail = error.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
+                pg_try::log(&format!("the answer could not be put into words: {error}{detail}"));
                 Ok(None)
             }
         }
