@@ -16,8 +16,10 @@ import time
 import psycopg
 import pytest
 
-from harness import COUNT_SALES, SALES, Wire, canaries, refusal, unclaimed, wait_until
+from splitplane_test.session import canaries, refusal, wait_until
 from test_deadline import HEAVY
+
+from pg_test.wire.harness import COUNT_SALES, SALES, Wire, unclaimed
 
 USES = 6
 # Three rows of the asker's own.
@@ -360,7 +362,7 @@ def test_held_cursor_sees_the_rows_of_the_commit(framed):
 
 def held_refusal(session, query, act=lambda pid: None):
     """Declare a held cursor over a heavy call in autocommit: SQLSTATE and seconds of what ends it."""
-    context = json.dumps(session.wire.sign(query))
+    context = json.dumps(session.plane.sign(query))
     started = time.monotonic()
     thread = threading.Thread(target=act, args=(session.pid,))
     thread.start()

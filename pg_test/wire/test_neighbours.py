@@ -7,10 +7,12 @@ import subprocess
 import time
 
 import pytest
-from cluster import ROOT, Cluster
 from psycopg import sql as compose
 
-from harness import COUNT_SALES, SALES, Wire, refusal, wait_until
+from splitplane_test.cluster import ROOT, Cluster
+from splitplane_test.session import refusal, wait_until
+
+from pg_test.wire.harness import COUNT_SALES, SALES, Wire
 
 LOGICAL = {"wal_level": "logical", "wal_retrieve_retry_interval": "200ms", "max_connections": "40"}
 

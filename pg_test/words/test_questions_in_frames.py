@@ -5,7 +5,9 @@ import uuid
 
 import psycopg
 import pytest
-from harness import SALES, refusal
+from splitplane_test.session import refusal
+
+from pg_test.wire.harness import SALES
 
 PROBES = {
     "LIMIT 0": "SELECT {ask} LIMIT 0",

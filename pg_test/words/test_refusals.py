@@ -4,7 +4,7 @@ the provider's own words to the server log."""
 import re
 
 import pytest
-from harness import refusal
+from splitplane_test.session import refusal
 from talk import GOOD_SQL, MODEL
 
 POINTER = "docs/models.md"

@@ -229,7 +229,7 @@ def _verdict_in(text: str) -> dict[str, Any] | None:
         if isinstance(value, dict) and "verdict" in value:
             found = value
     if found is not None:
-        missing = {name: "" for name in sorted(_FIELDS_OF_VERDICT - set(found))}
+        missing = dict.fromkeys(sorted(_FIELDS_OF_VERDICT - set(found)), "")
         return {**found, **missing}
     order = re.search(rf"(?i)\b(?:verdict|answer|reply|return|respond|say)\b\W+(?:\w+\W+)?({'|'.join(VERDICTS)})\b", text)
     return {"verdict": order[1].lower(), "reason": "I was told to.", "message": ""} if order else None
