@@ -3,6 +3,7 @@
 //! Arguments are measured before they are unpacked, and whatever goes wrong below (refusal, PostgreSQL ERROR, panic)
 //! leaves through `raise`, so that no DETAIL, HINT, CONTEXT or backtrace crosses to the caller.
 
+use super::flags;
 use super::functions::version_1::version_1;
 use super::pg_try::{catch, raise};
 use super::plan::TupleRows;
@@ -12,7 +13,7 @@ use super::server_errors::from_server;
 use crate::error::{Refusal, StageResult, State};
 use crate::identity::MAX_CONTEXT_BYTES;
 use pgrx::{FromDatum, pg_guard, pg_sys};
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, c_int};
 use std::sync::OnceLock;
 
 version_1!(pg_finfo_ask_wrapper);
@@ -212,6 +213,11 @@ unsafe fn text(argument: &pg_sys::NullableDatum, what: &str) -> StageResult<Opti
     }
 }
 
+/// The caller takes a set as a whole.
+const MATERIALIZE: c_int = flags::c_int(pg_sys::SetFunctionReturnMode::SFRM_Materialize);
+/// The caller may go back in it.
+const MATERIALIZE_RANDOM: c_int = flags::c_int(pg_sys::SetFunctionReturnMode::SFRM_Materialize_Random);
+
 /// What the caller's column definition list asks for.
 struct Wanted {
     info: *mut pg_sys::ReturnSetInfo,
@@ -232,8 +238,7 @@ impl Wanted {
             if info.is_null()
                 || (*info).type_ != pg_sys::NodeTag::T_ReturnSetInfo
                 || (*info).expectedDesc.is_null()
-                || u32::try_from((*info).allowedModes).unwrap_or(0) & pg_sys::SetFunctionReturnMode::SFRM_Materialize
-                    == 0
+                || (*info).allowedModes & MATERIALIZE == 0
             {
                 return Err(refused());
             }
@@ -247,9 +252,7 @@ impl Wanted {
         // SAFETY: store and descriptor are made in the query's memory, as materialise mode asks.
         unsafe {
             let outside = pg_sys::MemoryContextSwitchTo(memory);
-            let random = u32::try_from((*self.info).allowedModes).unwrap_or(0)
-                & pg_sys::SetFunctionReturnMode::SFRM_Materialize_Random
-                != 0;
+            let random = (*self.info).allowedModes & MATERIALIZE_RANDOM != 0;
             let store = pg_sys::tuplestore_begin_heap(random, false, pg_sys::work_mem);
             for tuple in &rows.0 {
                 pg_sys::tuplestore_puttuple(store, *tuple);

@@ -4,6 +4,7 @@
 #![allow(unsafe_code)]
 
 pub mod entry;
+mod flags;
 pub mod functions;
 pub mod hooks;
 pub mod interrupts;

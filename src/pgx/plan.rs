@@ -3,6 +3,7 @@
 //! There is no cached plan: analysis took the locks, the section holds them to its end, and the plan is used once, so
 //! nothing can be re-planned behind the proof's back and no plan is shared across roles.
 
+use super::flags::c_int;
 use super::functions::extent;
 use super::parse::Rewritten;
 use super::query::QueryView;
@@ -24,7 +25,7 @@ pub fn plan<'c>(rewritten: Rewritten<'c>, parameters: &Parameters) -> StageResul
     let source = rewritten.text().as_pointer();
     let query: QueryView<'c> = rewritten.query();
     let bound = parameters.bound();
-    let options = i32::try_from(pg_sys::CURSOR_OPT_PARALLEL_OK).unwrap_or(0);
+    let options = const { c_int(pg_sys::CURSOR_OPT_PARALLEL_OK) };
     // SAFETY: a rewritten query, its text and its parameters, all of the section.
     let statement = unsafe { pg_sys::pg_plan_query(query.as_pointer(), source, options, bound) };
     if statement.is_null() {
@@ -61,7 +62,7 @@ impl Planned<'_> {
                 std::ptr::null_mut(),
                 0,
             );
-            pg_sys::ExecutorStart(description, i32::try_from(pg_sys::EXEC_FLAG_EXPLAIN_ONLY).unwrap_or(1));
+            pg_sys::ExecutorStart(description, const { c_int(pg_sys::EXEC_FLAG_EXPLAIN_ONLY) });
             pg_sys::ExplainBeginOutput(state);
             pg_sys::ExplainPrintPlan(state, description);
             pg_sys::ExplainEndOutput(state);

@@ -1,5 +1,6 @@
 //! Facts about the server, the database and the session.
 
+use super::flags::c_int;
 use pgrx::pg_sys;
 use std::ffi::{CStr, CString};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -74,7 +75,7 @@ pub fn reset_value(name: &CStr) -> Option<CString> {
 /// Whether the database's encoding is UTF-8: the pure stages read text as UTF-8.
 pub fn is_utf8() -> bool {
     // SAFETY: reads a global of the backend.
-    unsafe { pg_sys::GetDatabaseEncoding() == pg_sys::pg_enc::PG_UTF8 as i32 }
+    unsafe { pg_sys::GetDatabaseEncoding() == const { c_int(pg_sys::pg_enc::PG_UTF8) } }
 }
 
 /// OID of the current database.

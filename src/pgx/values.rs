@@ -1,8 +1,15 @@
 //! Claims as typed parameters, and types and names of the catalog.
 
+use super::flags::c_int;
 use crate::error::{Refusal, StageResult, State};
 use pgrx::pg_sys;
 use std::ffi::{CStr, CString};
+
+/// A parameter whose value the planner may rely on.
+const CONSTANT: u16 = {
+    assert!(pg_sys::PARAM_FLAG_CONST <= u16::MAX as u32);
+    pg_sys::PARAM_FLAG_CONST as u16
+};
 
 struct Parameter {
     type_oid: pg_sys::Oid,
@@ -74,7 +81,7 @@ impl Parameters {
         for (entry, parameter) in entries.iter_mut().zip(&self.values) {
             entry.value = parameter.value.as_ref().map_or(pg_sys::Datum::from(0), |(datum, _)| *datum);
             entry.isnull = parameter.value.is_none();
-            entry.pflags = u16::try_from(pg_sys::PARAM_FLAG_CONST).unwrap_or(1);
+            entry.pflags = CONSTANT;
             entry.ptype = parameter.type_oid;
         }
         list
@@ -173,7 +180,7 @@ pub unsafe fn text_of(value: pg_sys::Datum, type_oid: pg_sys::Oid) -> String {
 
 /// The equality operator that PostgreSQL's own type cache gives for a type.
 pub fn equality_operator(type_oid: pg_sys::Oid) -> Option<pg_sys::Oid> {
-    let flags = i32::try_from(pg_sys::TYPECACHE_EQ_OPR).unwrap_or(1);
+    let flags = const { c_int(pg_sys::TYPECACHE_EQ_OPR) };
     // SAFETY: a type cache look-up; entries are never freed.
     let entry = unsafe { pg_sys::lookup_type_cache(type_oid, flags).as_ref() }?;
     (entry.eq_opr != pg_sys::InvalidOid).then_some(entry.eq_opr)
@@ -181,7 +188,7 @@ pub fn equality_operator(type_oid: pg_sys::Oid) -> Option<pg_sys::Oid> {
 
 /// The function by which values of a type are put in order (GREATEST, LEAST), or `None`.
 pub fn comparison_function(type_oid: pg_sys::Oid) -> Option<pg_sys::Oid> {
-    let flags = i32::try_from(pg_sys::TYPECACHE_CMP_PROC).unwrap_or(8);
+    let flags = const { c_int(pg_sys::TYPECACHE_CMP_PROC) };
     // SAFETY: a type cache look-up; entries are never freed.
     let entry = unsafe { pg_sys::lookup_type_cache(type_oid, flags).as_ref() }?;
     (entry.cmp_proc != pg_sys::InvalidOid).then_some(entry.cmp_proc)
@@ -229,7 +236,7 @@ pub fn is_enum(type_oid: pg_sys::Oid) -> bool {
 
 /// The function `name` of one argument in a schema.
 pub(super) fn function_named(schema: pg_sys::Oid, name: &CStr, argument: pg_sys::Oid) -> Option<pg_sys::Oid> {
-    let cache = i32::try_from(pg_sys::SysCacheIdentifier::PROCNAMEARGSNSP).unwrap_or(-1);
+    let cache = const { c_int(pg_sys::SysCacheIdentifier::PROCNAMEARGSNSP) };
     // SAFETY: a look-up by the three keys of that cache; the vector lives until it is over.
     unsafe {
         let arguments = pg_sys::buildoidvector(&raw const argument, 1);
@@ -268,7 +275,7 @@ pub fn function_name(function: pg_sys::Oid) -> String {
 
 /// Whether a function is SECURITY DEFINER; one that is not there counts as such.
 pub fn runs_as_owner(function: pg_sys::Oid) -> bool {
-    let cache = i32::try_from(pg_sys::SysCacheIdentifier::PROCOID).unwrap_or(-1);
+    let cache = const { c_int(pg_sys::SysCacheIdentifier::PROCOID) };
     // SAFETY: a look-up by the one key of that cache; the row is read before it is let go.
     unsafe {
         let row = pg_sys::SearchSysCache1(cache, pg_sys::Datum::from(function));
@@ -294,7 +301,7 @@ pub fn collation_name(collation: pg_sys::Oid) -> String {
 
 /// Whether there is such a text search configuration.
 pub fn is_search_configuration(configuration: pg_sys::Oid) -> bool {
-    let cache = i32::try_from(pg_sys::SysCacheIdentifier::TSCONFIGOID).unwrap_or(-1);
+    let cache = const { c_int(pg_sys::SysCacheIdentifier::TSCONFIGOID) };
     let none = pg_sys::Datum::from(0);
     // SAFETY: a look-up by the one key of that cache.
     unsafe { pg_sys::SearchSysCacheExists(cache, pg_sys::Datum::from(configuration), none, none, none) }

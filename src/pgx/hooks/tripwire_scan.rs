@@ -284,7 +284,7 @@ unsafe extern "C-unwind" fn look(row: *mut pg_sys::TupleTableSlot, watch: *const
         let watch = &*watch;
         let is_clear = watch.place.is_some_and(|place| {
             if usize::try_from((*row).tts_nvalid).unwrap_or(0) <= place {
-                pg_sys::slot_getsomeattrs_int(row, i32::try_from(place + 1).unwrap_or(0));
+                pg_sys::slot_getsomeattrs_int(row, i32::try_from(place + 1).unwrap_or(i32::from(i16::MAX)));
             }
             let (datum, is_null) = (*(*row).tts_values.add(place), *(*row).tts_isnull.add(place));
             match &watch.value {

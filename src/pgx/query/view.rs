@@ -2,8 +2,16 @@
 
 use super::{QueryNode, QueryShape, Question, Visit, ask_child, nodes, text, visit_child};
 use crate::error::StageResult;
+use crate::pgx::flags;
 use pgrx::pg_sys;
-use std::ffi::c_void;
+use std::ffi::{c_int, c_void};
+
+/// Range table entries before their contents, and sort and group clauses.
+const EVERYTHING: c_int = flags::c_int(pg_sys::QTW_EXAMINE_RTES_BEFORE | pg_sys::QTW_EXAMINE_SORTGROUP);
+/// Without the columns that joins could give.
+const WHAT_IS_NAMED: c_int = flags::c_int(pg_sys::QTW_IGNORE_JOINALIASES);
+/// Without the queries of WITH.
+pub(super) const NO_EXPRESSIONS: c_int = flags::c_int(pg_sys::QTW_IGNORE_CTE_SUBQUERIES);
 
 /// A query or subquery.
 #[derive(Clone, Copy)]
@@ -95,24 +103,16 @@ impl<'t> QueryView<'t> {
         skip_expressions: bool,
         visitor: &mut dyn FnMut(QueryNode<'t>) -> StageResult<()>,
     ) -> StageResult<()> {
-        self.walk(pg_sys::QTW_EXAMINE_RTES_BEFORE | pg_sys::QTW_EXAMINE_SORTGROUP, skip_expressions, visitor)
+        self.walk(EVERYTHING, skip_expressions, visitor)
     }
 
     /// Whether `is_so` says yes of any node directly below this query, as `children` finds them.
     pub fn any_child(self, skip_expressions: bool, is_so: &mut dyn FnMut(QueryNode<'t>) -> bool) -> bool {
-        let mut flags = pg_sys::QTW_EXAMINE_RTES_BEFORE | pg_sys::QTW_EXAMINE_SORTGROUP;
-        if skip_expressions {
-            flags |= pg_sys::QTW_IGNORE_CTE_SUBQUERIES;
-        }
+        let flags = if skip_expressions { EVERYTHING | NO_EXPRESSIONS } else { EVERYTHING };
         let mut question = Question { is_so };
         // SAFETY: the query is whole, and `question` outlives the call.
         unsafe {
-            pg_sys::query_tree_walker(
-                self.as_pointer(),
-                Some(ask_child),
-                (&raw mut question).cast::<c_void>(),
-                i32::try_from(flags).unwrap_or(0),
-            )
+            pg_sys::query_tree_walker(self.as_pointer(), Some(ask_child), (&raw mut question).cast::<c_void>(), flags)
         }
     }
 
@@ -122,27 +122,22 @@ impl<'t> QueryView<'t> {
         skip_expressions: bool,
         visitor: &mut dyn FnMut(QueryNode<'t>) -> StageResult<()>,
     ) -> StageResult<()> {
-        self.walk(pg_sys::QTW_IGNORE_JOINALIASES, skip_expressions, visitor)
+        self.walk(WHAT_IS_NAMED, skip_expressions, visitor)
     }
 
     fn walk(
         self,
-        mut flags: u32,
+        mut flags: c_int,
         skip_expressions: bool,
         visitor: &mut dyn FnMut(QueryNode<'t>) -> StageResult<()>,
     ) -> StageResult<()> {
         if skip_expressions {
-            flags |= pg_sys::QTW_IGNORE_CTE_SUBQUERIES;
+            flags |= NO_EXPRESSIONS;
         }
         let mut visit = Visit { visitor, refusal: None };
         // SAFETY: the query is whole, and `visit` outlives the call.
         unsafe {
-            pg_sys::query_tree_walker(
-                self.as_pointer(),
-                Some(visit_child),
-                (&raw mut visit).cast::<c_void>(),
-                i32::try_from(flags).unwrap_or(0),
-            )
+            pg_sys::query_tree_walker(self.as_pointer(), Some(visit_child), (&raw mut visit).cast::<c_void>(), flags)
         };
         visit.refusal.map_or(Ok(()), Err)
     }

@@ -1,12 +1,10 @@
 //! Puts calls of our own functions around expressions of an analysed tree.
 
+use super::view::NO_EXPRESSIONS;
 use super::{QueryNode, QueryView};
 use crate::pgx::interrupts;
 use pgrx::{pg_guard, pg_sys};
 use std::ffi::{c_int, c_void};
-
-/// Leaves the common table expressions of a query out.
-const QTW_IGNORE_CTE_SUBQUERIES: c_int = pg_sys::QTW_IGNORE_CTE_SUBQUERIES as c_int;
 
 /// A call to be put around an expression: `function(expression)` or `function(expression, most)`.
 #[derive(Clone, Copy)]
@@ -27,9 +25,7 @@ impl<'t> QueryView<'t> {
     pub fn wrapped(self, wrappers: &dyn Fn(QueryNode<'t>) -> Vec<Wrapper>) -> Option<QueryView<'t>> {
         let mut wrapping = Wrapping { wrappers };
         // SAFETY: the query is whole, and `wrapping` outlives the call.
-        QueryView::from_pointer(unsafe {
-            mutated(self.as_pointer(), (&raw mut wrapping).cast(), QTW_IGNORE_CTE_SUBQUERIES)
-        })
+        QueryView::from_pointer(unsafe { mutated(self.as_pointer(), (&raw mut wrapping).cast(), NO_EXPRESSIONS) })
     }
 }
 

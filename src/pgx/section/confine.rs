@@ -13,12 +13,16 @@ use super::stage::{self, Stage};
 use super::{allocator, stack};
 use crate::error::{Refusal, StageResult, State};
 use crate::identity::principal::Principal;
+use crate::pgx::flags;
 use crate::pgx::pg_try::catch;
 use crate::pgx::server_errors::{from_server, looks_up_catalog, speaks_of_others};
 use pgrx::pg_sys;
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, c_int};
 use std::marker::PhantomData;
 use std::rc::Rc;
+
+/// Another role than the session's, which can change neither roles nor what outlives the statement.
+const RESTRICTED: c_int = flags::c_int(pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURITY_RESTRICTED_OPERATION);
 
 /// What the section is set up with.
 pub struct ConfinementPlan {
@@ -139,9 +143,8 @@ fn set_up(plan: &ConfinementPlan, reach_workers: bool) {
     let mut context = 0;
     // SAFETY: two valid places to write to.
     unsafe { pg_sys::GetUserIdAndSecContext(&raw mut user, &raw mut context) };
-    let restricted = pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURITY_RESTRICTED_OPERATION;
     // SAFETY: the reader's OID came from the catalog; the subtransaction's end restores user and context.
-    unsafe { pg_sys::SetUserIdAndSecContext(plan.reader, context | i32::try_from(restricted).unwrap_or(3)) };
+    unsafe { pg_sys::SetUserIdAndSecContext(plan.reader, context | RESTRICTED) };
     // SAFETY: inside a transaction; the subtransaction's end pops it.
     unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
 }

@@ -4,6 +4,7 @@
 //! caller's.
 
 use super::Need;
+use crate::pgx::flags::c_int;
 use crate::pgx::shmem;
 use pgrx::pg_sys;
 use std::ffi::{CStr, c_void};
@@ -156,13 +157,12 @@ unsafe fn attach_one(map: &SharedMap) {
             entries = first_entries;
         }
         let mut control = pg_sys::HASHCTL { keysize: 32, entrysize: size_of::<Entry>(), ..Default::default() };
-        let flags = pg_sys::HASH_ELEM | pg_sys::HASH_BLOBS;
         let table = pg_sys::ShmemInitHash(
             map.table_name.as_ptr(),
             map.capacity(),
             map.capacity(),
             &raw mut control,
-            i32::try_from(flags).unwrap_or(0),
+            const { c_int(pg_sys::HASH_ELEM | pg_sys::HASH_BLOBS) },
         );
         // Nobody else is there yet, so no lock of the map's own is needed.
         for entry in entries {
