@@ -91,8 +91,8 @@ impl World {
             let tree = match broken.unwalked {
                 Some(hostile) => parse::parse_one(confinement, hostile)?,
                 None => {
-                    let tree = parse::parse_one(confinement, sql)?;
-                    attach::refuse_by_name(&self.plane, tree)?;
+                    let mut tree = parse::parse_one(confinement, sql)?;
+                    attach::refuse_by_name(&self.plane, &mut tree)?;
                     tree
                 }
             };

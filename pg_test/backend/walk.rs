@@ -11,7 +11,7 @@ mod tests {
     /// What the walk found, as `name` or `schema.name`: references as written, fences needed.
     fn named(world: &World, sql: &str) -> StageResult<(Vec<String>, Vec<String>)> {
         world.confined(|confinement| {
-            let named = attach::walk_tree(&world.plane, parse::parse_one(confinement, sql)?)?;
+            let named = attach::walk_tree(&world.plane, &mut parse::parse_one(confinement, sql)?)?;
             let references = named.references.iter().map(|reference| match &reference.schema {
                 Some(schema) => format!("{schema}.{}", reference.name),
                 None => reference.name.clone(),
@@ -21,7 +21,7 @@ mod tests {
     }
 
     fn walk(world: &World, sql: &str) -> StageResult<()> {
-        world.confined(|confinement| attach::refuse_by_name(&world.plane, parse::parse_one(confinement, sql)?))
+        world.confined(|confinement| attach::refuse_by_name(&world.plane, &mut parse::parse_one(confinement, sql)?))
     }
 
     /// (SQL, the fences that it needs). A qualified name's fence has a name that no WITH can shadow.

@@ -8,6 +8,7 @@ mod flags;
 pub mod functions;
 pub mod hooks;
 pub mod interrupts;
+mod node;
 pub mod parse;
 pub mod pg_try;
 pub mod plan;

@@ -5,8 +5,9 @@
 
 use super::flags::c_int;
 use super::functions::extent;
+use super::node::{TreeNode, Typed};
 use super::parse::Rewritten;
-use super::query::QueryView;
+use super::query::{QueryNode, QueryView};
 use super::values::{Parameters, column_types};
 use crate::error::{Refusal, StageResult, State};
 use pgrx::{PgMemoryContexts, pg_guard, pg_sys};
@@ -14,7 +15,7 @@ use std::ffi::CStr;
 
 /// A plan that is run at most once.
 pub struct Planned<'c> {
-    statement: *mut pg_sys::PlannedStmt,
+    statement: Typed<QueryNode<'c>, pg_sys::PlannedStmt>,
     source: *const std::ffi::c_char,
     parameters: pg_sys::ParamListInfo,
     section: std::marker::PhantomData<&'c ()>,
@@ -28,21 +29,21 @@ pub fn plan<'c>(rewritten: Rewritten<'c>, parameters: &Parameters) -> StageResul
     let options = const { c_int(pg_sys::CURSOR_OPT_PARALLEL_OK) };
     // SAFETY: a rewritten query, its text and its parameters, all of the section.
     let statement = unsafe { pg_sys::pg_plan_query(query.as_pointer(), source, options, bound) };
-    if statement.is_null() {
-        return Err(Refusal::proof("planning gave no plan"));
-    }
+    // SAFETY: NULL or what the planner just made, in the section's memory.
+    let statement = unsafe { QueryNode::from_pointer(statement.cast()) }.and_then(TreeNode::typed);
+    let statement = statement.ok_or_else(|| Refusal::proof("planning gave no plan"))?;
     Ok(Planned { statement, source, parameters: bound, section: std::marker::PhantomData })
 }
 
-impl Planned<'_> {
-    pub(super) fn statement(&self) -> *mut pg_sys::PlannedStmt {
+impl<'c> Planned<'c> {
+    pub(super) fn statement(&self) -> Typed<QueryNode<'c>, pg_sys::PlannedStmt> {
         self.statement
     }
 
     /// The planner's estimate, in its own units.
     pub fn cost(&self) -> f64 {
         // SAFETY: a plan just made by the planner.
-        unsafe { (*(*self.statement).planTree).total_cost }
+        unsafe { (*self.statement.read().planTree).total_cost }
     }
 
     /// EXPLAIN's text. For administrators only: estimates tell of every tenant's rows.
@@ -53,7 +54,7 @@ impl Planned<'_> {
             (*state).costs = true;
             (*state).verbose = false;
             let description = pg_sys::CreateQueryDesc(
-                self.statement,
+                self.statement.as_pointer(),
                 self.source,
                 pg_sys::GetActiveSnapshot(),
                 std::ptr::null_mut(),
@@ -87,7 +88,7 @@ impl Planned<'_> {
         // SAFETY: a plan, its text and parameters of the section; the receiver outlives the run on this stack.
         unsafe {
             let description = pg_sys::CreateQueryDesc(
-                self.statement,
+                self.statement.as_pointer(),
                 self.source,
                 pg_sys::GetActiveSnapshot(),
                 std::ptr::null_mut(),

@@ -1,5 +1,6 @@
 //! The walk over everything below the top level's fences.
 
+use super::admitted::{self, Admitted};
 use super::{ProofFacts, growth};
 use crate::ablation::{self, Switch};
 use crate::catalog::plane::Plane;
@@ -17,19 +18,19 @@ pub(super) fn prove_tree(query: QueryView<'_>, plane: &Plane) -> StageResult<Pro
     if ablation::is_off(Switch::Proof) {
         return Ok(ProofFacts::default());
     }
-    let mut walk = Walk { plane, facts: ProofFacts::default() };
+    let mut walk = ProofWalk { plane, facts: ProofFacts::default() };
     walk.shape(query)?;
     // The queries of the top level's WITH are the fences, proved by their own check.
     query.children(true, &mut |node| walk.visit(node))?;
     Ok(walk.facts)
 }
 
-struct Walk<'p> {
+struct ProofWalk<'p> {
     plane: &'p Plane,
     facts: ProofFacts,
 }
 
-impl Walk<'_> {
+impl ProofWalk<'_> {
     fn shape(&self, query: QueryView<'_>) -> StageResult<()> {
         if query.shape().is_plain_select { Ok(()) } else { Err(Refusal::construct("anything but a plain SELECT")) }
     }
@@ -98,20 +99,15 @@ impl Walk<'_> {
                     ));
                 }
             }
-            // Nothing else is: a number would do, and PostgreSQL has an internal error for one that does not exist.
-            QueryKind::Expression { .. } if node.is_built_in_search_configuration() => {}
-            QueryKind::Expression { type_oid, functions, call } => {
-                self.check_type(type_oid)?;
-                functions.into_iter().try_for_each(|function| self.check_function(function))?;
-                if let Some(call) = call {
-                    growth::check(&call)?;
-                }
+            QueryKind::MultipleAssignment => return Err(Refusal::construct("a multiple assignment")),
+            QueryKind::Call(call) => {
+                self.check_expression(node)?;
+                growth::check(&call)?;
             }
-            QueryKind::Plain => {}
-            QueryKind::Refused(name) => return Err(Refusal::construct(name)),
-            QueryKind::Unknown(tag) => {
-                return Err(Refusal::construct("a construct of this statement").with_detail(format!("node tag {tag}")));
-            }
+            QueryKind::Other(tag) => match admitted::check(tag)? {
+                Admitted::Expression => self.check_expression(node)?,
+                Admitted::Children => {}
+            },
         }
         self.facts.expressions += 1;
         node.children(&mut |child| self.visit(child))
@@ -125,6 +121,16 @@ impl Walk<'_> {
             }
             RangeTableKind::Other => Err(Refusal::construct("this kind of FROM item")),
         }
+    }
+
+    fn check_expression(&mut self, node: QueryNode<'_>) -> StageResult<()> {
+        // Nothing else of a type that names catalog objects is admitted: a number would do, and PostgreSQL has an internal
+        // error for one that does not exist.
+        if node.is_built_in_search_configuration() {
+            return Ok(());
+        }
+        self.check_type(node.expression_type())?;
+        node.functions().into_iter().try_for_each(|function| self.check_function(function))
     }
 
     fn check_type(&self, type_oid: Oid) -> StageResult<()> {

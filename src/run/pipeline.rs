@@ -78,7 +78,7 @@ pub fn prove<'c>(
 ) -> StageResult<Statement<'c>> {
     let Attached { grafted, fences, parameters, shown } = attach::attach(confinement, gated, plane, claims)?;
     done("attach");
-    let analysed = parse::analyse(grafted, &parameters)?;
+    let mut analysed = parse::analyse(grafted, &parameters)?;
     if let Some(columns) = wanted {
         analysed.coerce_columns(columns)?;
     }
@@ -120,7 +120,7 @@ fn refused_by_gate(sql: &str, subject: Subject<'_>, left: i32, error: GateError)
         return from_gate(error);
     }
     let verdict = confined(subject.plane, subject.principal.cloned(), left, |confinement| {
-        attach::refuse_by_name(subject.plane, parse::parse_one(confinement, sql)?)
+        attach::refuse_by_name(subject.plane, &mut parse::parse_one(confinement, sql)?)
     });
     match verdict {
         Ok(()) => Refusal::new(State::NotAdmitted, format!("SQL that the gate cannot read: {error}"))

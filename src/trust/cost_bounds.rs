@@ -56,7 +56,7 @@ impl<'t> Bounds<'t> {
 
 /// Finds them. Must come after the proof of the fences and before the proof of the tree.
 pub(super) fn find<'t>(query: QueryView<'t>, plane: &Plane) -> StageResult<Bounds<'t>> {
-    let mut walk = Walk {
+    let mut walk = CostWalk {
         functions: plane.policy,
         scopes: vec![query],
         sizes: Sizes::default(),
@@ -73,7 +73,7 @@ pub(super) fn find<'t>(query: QueryView<'t>, plane: &Plane) -> StageResult<Bound
     Ok(walk.bounds)
 }
 
-struct Walk<'t> {
+struct CostWalk<'t> {
     functions: PolicyFunctions,
     /// The queries around the node that is visited, the outermost first.
     scopes: Vec<QueryView<'t>>,
@@ -84,7 +84,7 @@ struct Walk<'t> {
     bounds: Bounds<'t>,
 }
 
-impl<'t> Walk<'t> {
+impl<'t> CostWalk<'t> {
     fn walk_top(&mut self, query: QueryView<'t>) -> StageResult<()> {
         self.bound_keys(query);
         query.children(true, &mut |node| self.visit(node))
@@ -112,8 +112,6 @@ impl<'t> Walk<'t> {
             }
             // Their contents come as children of their query, or they hold no expression.
             QueryKind::RangeTableEntry(_) | QueryKind::SortGroup { .. } => return Ok(()),
-            // Left to the proof, which refuses them.
-            QueryKind::Refused(_) | QueryKind::Unknown(_) => return Ok(()),
             _ => {}
         }
         for operation in node.operations() {

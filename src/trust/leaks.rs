@@ -35,10 +35,8 @@ fn has_hazard(query: QueryView<'_>) -> bool {
 fn holds_hazard(node: QueryNode<'_>) -> bool {
     match node.kind() {
         QueryKind::Query(query) => query.any_child(false, &mut holds_hazard),
-        // Their contents come as children of their query, or they hold no expression; what is refused is left to the proof.
-        QueryKind::RangeTableEntry(_) | QueryKind::SortGroup { .. } | QueryKind::Refused(_) | QueryKind::Unknown(_) => {
-            false
-        }
+        // Their contents come as children of their query, or they hold no expression.
+        QueryKind::RangeTableEntry(_) | QueryKind::SortGroup { .. } => false,
         _ => (is_hazard(node) && reads_columns(node)) || node.any_child(&mut holds_hazard),
     }
 }

@@ -3,6 +3,7 @@
 use super::view::NO_EXPRESSIONS;
 use super::{QueryNode, QueryView};
 use crate::pgx::interrupts;
+use crate::pgx::node::TreeNode;
 use pgrx::{pg_guard, pg_sys};
 use std::ffi::{c_int, c_void};
 
@@ -24,8 +25,8 @@ impl<'t> QueryView<'t> {
     /// innermost. The common table expressions of its top level, which are the fences, are copied as they are.
     pub fn wrapped(self, wrappers: &dyn Fn(QueryNode<'t>) -> Vec<Wrapper>) -> Option<QueryView<'t>> {
         let mut wrapping = Wrapping { wrappers };
-        // SAFETY: the query is whole, and `wrapping` outlives the call.
-        QueryView::from_pointer(unsafe { mutated(self.as_pointer(), (&raw mut wrapping).cast(), NO_EXPRESSIONS) })
+        // SAFETY: the query is whole, and `wrapping` outlives the call; a copy in the section's memory comes back.
+        unsafe { QueryView::from_pointer(mutated(self.as_pointer(), (&raw mut wrapping).cast(), NO_EXPRESSIONS)) }
     }
 }
 
@@ -65,7 +66,8 @@ unsafe fn mutated_children(node: *mut pg_sys::Node, context: *mut c_void) -> *mu
 
 #[pg_guard]
 unsafe extern "C-unwind" fn mutate(node: *mut pg_sys::Node, context: *mut c_void) -> *mut pg_sys::Node {
-    let Some(original) = QueryNode::from_pointer(node) else { return node };
+    // SAFETY: NULL or a node of the tree that `wrapped` began with.
+    let Some(original) = (unsafe { QueryNode::from_pointer(node) }) else { return node };
     interrupts::check();
     // SAFETY: nodes of the tree that `wrapped` began with; the context is its `Wrapping`.
     unsafe {
