@@ -4,7 +4,7 @@
 mod tests {
     use crate::backend_tests::support::{World, unproved_explanation, unproved_rows};
     use crate::error::StageResult;
-    use crate::pgx::values::Parameters;
+    use crate::pgx::parameters::Parameters;
     use pgrx::prelude::*;
 
     const FUNCTIONS: &str = "

@@ -3,7 +3,7 @@
 #[pgrx::pg_schema]
 mod tests {
     use crate::backend_tests::support::{World, assert_accepted, principal, text, unproved_explanation, unproved_rows};
-    use crate::pgx::values::Parameters;
+    use crate::pgx::parameters::Parameters;
     use pgrx::prelude::*;
     use serde_json::{Value, json};
     use std::rc::Rc;

@@ -3,7 +3,7 @@
 #[pgrx::pg_schema]
 mod tests {
     use crate::backend_tests::support::{World, assert_accepted, principal, subject, unproved_rows};
-    use crate::pgx::values::{Parameters, array_literal};
+    use crate::pgx::parameters::{Parameters, array_literal};
     use pgrx::prelude::*;
     use std::rc::Rc;
 

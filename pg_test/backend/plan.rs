@@ -7,7 +7,7 @@ mod tests {
     };
     use crate::catalog::current_plane;
     use crate::error::{StageResult, State};
-    use crate::pgx::values::Parameters;
+    use crate::pgx::parameters::Parameters;
     use crate::prove::prove_plan;
     use pgrx::prelude::*;
 

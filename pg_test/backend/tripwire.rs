@@ -6,7 +6,7 @@ mod tests {
     use crate::backend_tests::support::{World, assert_accepted, assert_refused, unproved_explanation, unproved_rows};
     use crate::catalog::current_plane;
     use crate::error::{SHUT_MESSAGE, StageResult, State};
-    use crate::pgx::values::Parameters;
+    use crate::pgx::parameters::Parameters;
     use crate::tripwire;
     use pgrx::prelude::*;
 

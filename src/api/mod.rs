@@ -14,7 +14,7 @@ use crate::catalog::{current_plane, refuse_if_closed};
 use crate::error::{Refusal, StageResult, State};
 use crate::identity::principal::Principal;
 use crate::pgx::entry::{Entries, Request};
-use crate::pgx::plan::{Caps, JsonRows, Sink, TupleRows};
+use crate::pgx::sink::{Caps, JsonRows, Sink, TupleRows};
 use crate::pgx::{pg_try, server};
 use crate::preflight;
 use crate::prove::ProofFacts;

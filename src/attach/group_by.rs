@@ -7,7 +7,7 @@
 
 use crate::catalog::plane::PlaneRelation;
 use crate::pgx::raw::{Placed, RawColumnRef, RawKind, RawNode, RawRangeVar, RawSelect, RawTree};
-use crate::pgx::{interrupts, values};
+use crate::pgx::{interrupts, types};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
@@ -190,7 +190,7 @@ impl Grouped {
 /// makes them one.
 fn can_be_grouped(relation: &PlaneRelation, column: &str) -> bool {
     let known = relation.columns.iter().find(|known| known.name == column);
-    known.is_some_and(|known| values::equality_operator(known.type_oid).is_some())
+    known.is_some_and(|known| types::equality_operator(known.type_oid).is_some())
 }
 
 fn covers_key(relation: &PlaneRelation, is_grouped: &dyn Fn(&str) -> bool) -> bool {

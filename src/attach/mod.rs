@@ -12,11 +12,11 @@ use crate::catalog::plane::{Plane, PlaneRelation};
 use crate::error::{Refusal, StageResult};
 use crate::gate::Gated;
 use crate::identity::principal::Principal;
+use crate::pgx::parameters::Parameters;
 use crate::pgx::parse::{self, Grafted};
 use crate::pgx::query::BaseScan;
 use crate::pgx::raw::{RawKind, RawTree};
 use crate::pgx::section::confine::Confinement;
-use crate::pgx::values::Parameters;
 use std::rc::Rc;
 
 // What the walk found, for the tests alone.

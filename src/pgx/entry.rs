@@ -6,10 +6,10 @@
 use super::flags;
 use super::functions::version_1::version_1;
 use super::pg_try::{catch, raise};
-use super::plan::TupleRows;
 use super::section::pin::Pinned;
 use super::section::session_growth;
 use super::server_errors::from_server;
+use super::sink::TupleRows;
 use crate::error::{Refusal, StageResult, State};
 use crate::identity::MAX_CONTEXT_BYTES;
 use pgrx::{FromDatum, pg_guard, pg_sys};
@@ -243,7 +243,7 @@ impl Wanted {
                 return Err(refused());
             }
             let descriptor = (*info).expectedDesc;
-            let columns = super::values::column_types(descriptor);
+            let columns = super::types::column_types(descriptor);
             Ok(Wanted { info, columns })
         }
     }

@@ -1,14 +1,13 @@
 //! Parsing, analysing and rewriting with PostgreSQL's own code, inside the confined section.
 
 use super::node::{TreeNode, nodes};
+use super::parameters::Parameters;
 use super::query::{QueryView, drop_presence_conditions};
 use super::raw::{self, RawNode, RawTree};
 use super::section::confine::Confinement;
 use super::section::stage::{self, Stage};
-use super::values::Parameters;
 use crate::error::{Refusal, StageResult, State};
 use pgrx::{PgList, pg_sys};
-use std::ffi::CString;
 
 /// A text that PostgreSQL's C code can read for as long as the section lasts.
 #[derive(Clone, Copy)]
@@ -193,12 +192,4 @@ impl<'c> Rewritten<'c> {
     pub(super) fn text(&self) -> SourceText<'c> {
         self.text
     }
-}
-
-/// Quotes an identifier as PostgreSQL does.
-pub fn quote_identifier(name: &str) -> String {
-    let owned = CString::new(name).unwrap_or_default();
-    // SAFETY: a NUL-terminated name; the result is NUL-terminated and copied at once.
-    let quoted = unsafe { std::ffi::CStr::from_ptr(pg_sys::quote_identifier(owned.as_ptr())) };
-    quoted.to_string_lossy().into_owned()
 }

@@ -127,17 +127,6 @@ pub fn data_directory() -> String {
     unsafe { CStr::from_ptr(directory) }.to_string_lossy().into_owned()
 }
 
-/// A relation's name without its schema; its OID when there is none.
-pub fn relation_name(relation: pg_sys::Oid) -> String {
-    // SAFETY: a catalog look-up that gives NULL or a NUL-terminated string.
-    let name = unsafe { pg_sys::get_rel_name(relation) };
-    if name.is_null() {
-        return relation.to_u32().to_string();
-    }
-    // SAFETY: checked for NULL.
-    unsafe { CStr::from_ptr(name) }.to_string_lossy().into_owned()
-}
-
 /// The OID of a role, or `None`.
 pub fn role(name: &CStr) -> Option<pg_sys::Oid> {
     // SAFETY: a catalog look-up; `true` asks for InvalidOid instead of an error.

@@ -14,9 +14,9 @@ mod proof_walk;
 use crate::attach::Fence;
 use crate::catalog::plane::Plane;
 use crate::error::StageResult;
+use crate::pgx::parameters::Parameters;
 use crate::pgx::parse::Rewritten;
 use crate::pgx::plan::{self as pgx_plan, Planned};
-use crate::pgx::values::Parameters;
 use crate::trust::Trusted;
 use pgrx::pg_sys::Oid;
 

@@ -5,8 +5,10 @@ use super::{ProofFacts, growth};
 use crate::ablation::{self, Switch};
 use crate::catalog::plane::Plane;
 use crate::error::{Refusal, StageResult, State};
+use crate::pgx::names;
 use crate::pgx::query::{QueryKind, QueryNode, QueryView, RangeTableKind};
-use crate::pgx::values;
+use crate::pgx::routines;
+use crate::pgx::types;
 use pgrx::pg_sys;
 use pgrx::pg_sys::Oid;
 
@@ -86,7 +88,7 @@ impl ProofWalk<'_> {
                 self.check_type(type_oid)?;
                 let is_built_in = collation.to_u32() < pg_sys::FirstNormalObjectId;
                 let is_known = COLLATIONS.contains(&collation.to_u32())
-                    || is_built_in && values::collation_name(collation) == "ucs_basic";
+                    || is_built_in && names::collation_name(collation) == "ucs_basic";
                 if !is_known {
                     return Err(Refusal::new(State::OutsidePlane, "this collation is not in the plane"));
                 }
@@ -134,7 +136,7 @@ impl ProofWalk<'_> {
     }
 
     fn check_type(&self, type_oid: Oid) -> StageResult<()> {
-        if values::names_catalog_object(type_oid) {
+        if types::names_catalog_object(type_oid) {
             return Err(Refusal::catalog_object());
         }
         if self.plane.allows_type(type_oid) {
@@ -147,7 +149,7 @@ impl ProofWalk<'_> {
         if operator == pg_sys::InvalidOid {
             return Ok(());
         }
-        self.check_function(values::operator_function(operator))
+        self.check_function(routines::operator_function(operator))
     }
 
     fn check_function(&mut self, function: Oid) -> StageResult<()> {
@@ -160,10 +162,10 @@ impl ProofWalk<'_> {
             return Ok(());
         }
         // One that was marked LEAKPROOF after it was allowed would run before row-level security.
-        let is_trusted_blindly = function.to_u32() >= pg_sys::FirstNormalObjectId && values::is_leakproof(function);
+        let is_trusted_blindly = function.to_u32() >= pg_sys::FirstNormalObjectId && routines::is_leakproof(function);
         if self.plane.allows_function(function) && !is_trusted_blindly {
             return Ok(());
         }
-        Err(Refusal::function(&values::function_name(function)))
+        Err(Refusal::function(&routines::function_name(function)))
     }
 }

@@ -11,7 +11,8 @@ use crate::catalog::plane::{Plane, PolicyFunctions};
 use crate::error::{Refusal, StageResult};
 use crate::pgx::query::operation::Operation;
 use crate::pgx::query::{QueryKind, QueryNode, QueryView, Wrapper};
-use crate::pgx::values;
+use crate::pgx::routines;
+use crate::pgx::types;
 use pgrx::pg_sys::Oid;
 use std::collections::HashMap;
 
@@ -146,7 +147,7 @@ impl<'t> CostWalk<'t> {
             return Ok(());
         }
         let is_built_in = operation.function.to_u32() < FIRST_USER_OID;
-        let name = if is_built_in { values::function_name(operation.function) } else { String::new() };
+        let name = if is_built_in { routines::function_name(operation.function) } else { String::new() };
         let cost = if is_built_in { cost::of(&name, operation.is_list) } else { Cost::Read };
         if let Some(zone) = zones::named_at_run_time(&name, operation)? {
             self.bounds.put(zone, Wrapper { function: functions.zone, most: None });
@@ -215,8 +216,8 @@ impl<'t> CostWalk<'t> {
 }
 
 fn is_sorted_on_input(type_oid: Oid) -> bool {
-    let read = values::element_type(type_oid).unwrap_or(type_oid);
-    values::function_name(values::input_function(read)) == cost::MULTIRANGE_INPUT
+    let read = types::element_type(type_oid).unwrap_or(type_oid);
+    routines::function_name(types::input_function(read)) == cost::MULTIRANGE_INPUT
 }
 
 /// Whether at most one argument of a search or product is more than a tiny value.

@@ -1,7 +1,8 @@
 //! What evaluating a node of an analysed tree comes down to, for the table that says which may raise an error.
 
-use super::{QueryNode, values};
+use super::QueryNode;
 use crate::pgx::node::{Fields, TreeNode};
+use crate::pgx::{routines, types};
 use pgrx::pg_sys;
 
 /// Every node that PostgreSQL takes for leakproof by itself or through the functions that it calls (`contain_leaked_vars`),
@@ -105,15 +106,15 @@ impl<'t> QueryNode<'t> {
             }
             T::T_OpExpr | T::T_DistinctExpr | T::T_NullIfExpr => {
                 let call = self.operator()?;
-                calls(values::operator_function(call.opno), call.inputcollid, call.args())
+                calls(routines::operator_function(call.opno), call.inputcollid, call.args())
             }
             T::T_ScalarArrayOpExpr => {
                 let call = self.downcast::<pg_sys::ScalarArrayOpExpr>()?;
-                calls(values::operator_function(call.opno), call.inputcollid, call.args())
+                calls(routines::operator_function(call.opno), call.inputcollid, call.args())
             }
             T::T_MinMaxExpr => {
                 let call = self.downcast::<pg_sys::MinMaxExpr>()?;
-                let compared = values::comparison_function(call.minmaxtype).unwrap_or(pg_sys::InvalidOid);
+                let compared = types::comparison_function(call.minmaxtype).unwrap_or(pg_sys::InvalidOid);
                 calls(compared, call.inputcollid, call.args())
             }
             T::T_RowCompareExpr => row_comparison(&self.downcast()?),
@@ -141,7 +142,7 @@ fn calls<'t>(function: pg_sys::Oid, collation: pg_sys::Oid, arguments: Vec<Query
 }
 
 fn row_comparison<'t>(comparison: &Fields<QueryNode<'t>, pg_sys::RowCompareExpr>) -> Evaluation<'t> {
-    let functions = comparison.opnos().into_iter().map(values::operator_function).collect();
+    let functions = comparison.opnos().into_iter().map(routines::operator_function).collect();
     let lacks_collation = comparison
         .largs()
         .into_iter()

@@ -3,7 +3,7 @@
 //! `prove` decides over these views. Nodes live in the memory context of the confinement ('t).
 
 use super::node::{Fields, TreeNode};
-use super::values;
+use super::types;
 use crate::error::{Refusal, StageResult};
 use crate::pgx::interrupts;
 use pgrx::{pg_guard, pg_sys};
@@ -225,7 +225,7 @@ impl<'t> QueryNode<'t> {
     pub fn constant_as_text(self) -> Option<String> {
         let constant = self.constant()?;
         // SAFETY: the constant is of the type that it says.
-        Some(unsafe { values::text_of(constant.constvalue, constant.consttype) })
+        Some(unsafe { types::text_of(constant.constvalue, constant.consttype) })
     }
 
     /// The value of a constant of type name.
@@ -260,7 +260,7 @@ impl<'t> QueryNode<'t> {
         constant.consttype == pg_sys::REGCONFIGOID
             && (constant.constisnull
                 || configuration.to_u32() < pg_sys::FirstNormalObjectId
-                    && values::is_search_configuration(configuration))
+                    && types::is_search_configuration(configuration))
     }
 
     fn constant(self) -> Option<Fields<Self, pg_sys::Const>> {

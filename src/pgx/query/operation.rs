@@ -2,7 +2,8 @@
 
 use super::QueryNode;
 use crate::pgx::node::{Fields, TreeNode};
-use crate::pgx::values;
+use crate::pgx::routines;
+use crate::pgx::types;
 use pgrx::pg_sys;
 
 /// A call of a function, operator, comparison, aggregate, window function or type's input function.
@@ -43,15 +44,15 @@ impl<'t> QueryNode<'t> {
             }
             T::T_OpExpr | T::T_DistinctExpr | T::T_NullIfExpr => {
                 let call = self.operator()?;
-                (values::operator_function(call.opno), call.args())
+                (routines::operator_function(call.opno), call.args())
             }
             T::T_ScalarArrayOpExpr => {
                 let call = self.downcast::<pg_sys::ScalarArrayOpExpr>()?;
-                (values::operator_function(call.opno), call.args())
+                (routines::operator_function(call.opno), call.args())
             }
             T::T_MinMaxExpr => {
                 let call = self.downcast::<pg_sys::MinMaxExpr>()?;
-                (values::comparison_function(call.minmaxtype).unwrap_or(pg_sys::InvalidOid), call.args())
+                (types::comparison_function(call.minmaxtype).unwrap_or(pg_sys::InvalidOid), call.args())
             }
             T::T_Aggref => {
                 let call = self.downcast::<pg_sys::Aggref>()?;
@@ -63,9 +64,9 @@ impl<'t> QueryNode<'t> {
             }
             T::T_CoerceViaIO => {
                 let type_oid = self.expression_type();
-                let read = values::element_type(type_oid).unwrap_or(type_oid);
+                let read = types::element_type(type_oid).unwrap_or(type_oid);
                 let argument = self.downcast::<pg_sys::CoerceViaIO>()?.arg();
-                (values::input_function(read), argument.into_iter().collect())
+                (types::input_function(read), argument.into_iter().collect())
             }
             _ => return None,
         })
@@ -98,7 +99,7 @@ impl<'t> QueryNode<'t> {
 /// The comparisons of two rows, field by field.
 fn pairs<'t>(comparison: &Fields<QueryNode<'t>, pg_sys::RowCompareExpr>) -> Vec<Operation<'t>> {
     let sides = comparison.largs().into_iter().zip(comparison.rargs());
-    let operators = comparison.opnos().into_iter().map(values::operator_function);
+    let operators = comparison.opnos().into_iter().map(routines::operator_function);
     operators
         .zip(sides)
         .map(|(function, (left, right))| Operation {

@@ -4,7 +4,7 @@ use super::column_lineage::ColumnReference;
 use super::{QueryNode, QueryView};
 use crate::pgx::functions::extent;
 use crate::pgx::node::TreeNode;
-use crate::pgx::values;
+use crate::pgx::types;
 use pgrx::pg_sys;
 
 /// The form of an expression, as far as the size of its value goes.
@@ -103,7 +103,7 @@ impl<'t> QueryNode<'t> {
 
     /// Whether this is an array of any type.
     pub fn is_array(self) -> bool {
-        values::element_type(self.expression_type()).is_some()
+        types::element_type(self.expression_type()).is_some()
     }
 
     /// The bytes that a column's declared type allows: varchar(n), char(n), numeric(p, s).
