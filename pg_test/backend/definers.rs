@@ -16,7 +16,7 @@ mod tests {
         CREATE AGGREGATE public.sums(bigint) (SFUNC = public.added, STYPE = bigint)";
 
     fn unproved(world: &World, sql: &str) -> StageResult<serde_json::Value> {
-        world.confined(|confinement| unproved_rows(confinement, sql, &Parameters::default()))
+        world.confined(|confinement| unproved_rows(confinement, sql, &Parameters::new(confinement)))
     }
 
     fn assert_refused(world: &World, sql: &str) {

@@ -23,7 +23,7 @@ mod tests {
     fn proves(world: &World, sql: &str, fenced: &str) -> StageResult<()> {
         world.confined(|confinement| {
             let fences = world.attach(confinement, fenced)?.fences;
-            let planned = unproved_plan(confinement, sql, &Parameters::default())?;
+            let planned = unproved_plan(confinement, sql, &Parameters::new(confinement))?;
             prove_plan(&planned, &fences, &[], &world.plane)
         })
     }

@@ -110,7 +110,7 @@ mod tests {
             unproved_rows(
                 confinement,
                 "SELECT count(*) FROM public.orders",
-                &crate::pgx::parameters::Parameters::default(),
+                &crate::pgx::parameters::Parameters::new(confinement),
             )
         });
         assert_eq!(unfenced.unwrap(), serde_json::json!([[0]]));

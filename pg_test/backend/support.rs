@@ -145,7 +145,7 @@ pub fn gated(sql: &str) -> Gated {
 pub fn unproved_rows<'c>(
     confinement: &'c Confinement<'c>,
     sql: &str,
-    parameters: &Parameters,
+    parameters: &Parameters<'c>,
 ) -> StageResult<serde_json::Value> {
     let mut sink = Sink::json(CAPS);
     unproved_plan(confinement, sql, parameters)?.execute(&mut sink)?;
@@ -164,7 +164,8 @@ pub fn explanation(world: &World, sql: &str) -> String {
 
 /// How PostgreSQL would run such a statement, as EXPLAIN tells it.
 pub fn unproved_explanation(world: &World, sql: &str) -> String {
-    let plan = world.confined(|confinement| Ok(unproved_plan(confinement, sql, &Parameters::default())?.explain()));
+    let plan =
+        world.confined(|confinement| Ok(unproved_plan(confinement, sql, &Parameters::new(confinement))?.explain()));
     assert_accepted(sql, plan)
 }
 
@@ -174,7 +175,7 @@ const IN_A_WORKER: &std::ffi::CStr = c"tests.in_a_worker";
 pub fn unproved_plan<'c>(
     confinement: &'c Confinement<'c>,
     sql: &str,
-    parameters: &Parameters,
+    parameters: &Parameters<'c>,
 ) -> StageResult<pgx_plan::Planned<'c>> {
     if server::option(IN_A_WORKER).is_some() {
         // After the section has pinned it.

@@ -27,7 +27,7 @@ mod tests {
 
     /// Runs a statement as the reader with no fence of ours around it.
     fn unfenced(world: &World, sql: &str) -> StageResult<serde_json::Value> {
-        world.confined(|confinement| unproved_rows(confinement, sql, &Parameters::default()))
+        world.confined(|confinement| unproved_rows(confinement, sql, &Parameters::new(confinement)))
     }
 
     fn assert_trips(world: &World, sql: &str) {

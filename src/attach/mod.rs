@@ -49,7 +49,7 @@ pub struct Attached<'c> {
     /// The fences, in the order of the skeleton's WITH.
     pub fences: Vec<Fence>,
     /// The claims that the fences compare with.
-    pub parameters: Parameters,
+    pub parameters: Parameters<'c>,
     /// The plane SQL as text, to show.
     pub shown: String,
 }
@@ -73,7 +73,7 @@ pub fn attach<'c>(
         )
         .with_detail("AUDIT: gate and raw tree name different relations"));
     }
-    let mut parameters = Parameters::default();
+    let mut parameters = Parameters::new(confinement);
     let (fences, skeleton) = skeleton::build(&named.targets, claims, &mut parameters)?;
     let shown = skeleton::show(&skeleton, gated);
     let grafted = parse::graft(confinement, &skeleton, untrusted, &shown)?;

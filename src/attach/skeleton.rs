@@ -21,7 +21,7 @@ const PLACEHOLDER: &str = "SELECT 1";
 pub(super) fn build(
     targets: &BTreeMap<String, Rc<PlaneRelation>>,
     claims: Claims<'_>,
-    parameters: &mut Parameters,
+    parameters: &mut Parameters<'_>,
 ) -> StageResult<(Vec<Fence>, String)> {
     let mut fences = Vec::with_capacity(targets.len());
     let mut expressions = Vec::with_capacity(targets.len());
@@ -55,7 +55,7 @@ pub(super) fn show(skeleton: &str, gated: &Gated) -> String {
 fn scope(
     relation: &PlaneRelation,
     claims: Claims<'_>,
-    parameters: &mut Parameters,
+    parameters: &mut Parameters<'_>,
 ) -> StageResult<(Vec<ScanCondition>, String)> {
     if ablation::is_off(Switch::Filter) {
         return Ok((Vec::new(), String::new()));
@@ -90,7 +90,7 @@ fn scope(
     Ok((conditions, text))
 }
 
-fn bind(binding: &ScopeBinding, claims: Claims<'_>, parameters: &mut Parameters) -> StageResult<usize> {
+fn bind(binding: &ScopeBinding, claims: Claims<'_>, parameters: &mut Parameters<'_>) -> StageResult<usize> {
     let type_oid = if binding.is_list() {
         types::array_type(binding.base_type).ok_or_else(|| Refusal::proof("a scope column's type has no array type"))?
     } else {

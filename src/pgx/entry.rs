@@ -9,7 +9,7 @@ use super::pg_try::{catch, raise};
 use super::section::pin::Pinned;
 use super::section::session_growth;
 use super::server_errors::from_server;
-use super::sink::TupleRows;
+use super::sink::{QueryMemory, TupleRows};
 use crate::error::{Refusal, StageResult, State};
 use crate::identity::MAX_CONTEXT_BYTES;
 use pgrx::{FromDatum, pg_guard, pg_sys};
@@ -39,8 +39,8 @@ pub type WantedColumns<'a> = &'a [(pg_sys::Oid, i32)];
 pub struct Entries {
     /// Answers with a JSON document.
     pub ask: fn(Request) -> StageResult<String>,
-    /// Answers with rows, made in the memory context.
-    pub ask_rows: fn(Request, WantedColumns<'_>, pg_sys::MemoryContext) -> StageResult<TupleRows>,
+    /// Answers with rows, made in the memory of the calling query.
+    pub ask_rows: for<'q> fn(Request, WantedColumns<'_>, QueryMemory<'q>) -> StageResult<TupleRows<'q>>,
     /// Answers with what would be run.
     pub ask_dry_run: fn(Request) -> StageResult<String>,
     /// Longest question or SQL, in bytes.
@@ -93,8 +93,8 @@ pub unsafe extern "C-unwind" fn ask_rows_wrapper(call: pg_sys::FunctionCallInfo)
         let request = unsafe { request(call) }?;
         // SAFETY: a set-returning function is called with a ReturnSetInfo, or with none.
         let wanted = unsafe { Wanted::read(call) }?;
-        // SAFETY: a memory context of the caller's query, which outlives the confined section.
-        let memory = unsafe { (*(*wanted.info).econtext).ecxt_per_query_memory };
+        // SAFETY: a memory context of the caller's query, which outlives this call.
+        let memory = unsafe { QueryMemory::new((*(*wanted.info).econtext).ecxt_per_query_memory) };
         let rows = (entries()?.ask_rows)(request, &wanted.columns, memory)?;
         // SAFETY: the descriptor and memory context are those of the caller's query.
         unsafe { wanted.deliver(&rows, memory) };
@@ -248,13 +248,13 @@ impl Wanted {
         }
     }
 
-    unsafe fn deliver(&self, rows: &TupleRows, memory: pg_sys::MemoryContext) {
+    unsafe fn deliver(&self, rows: &TupleRows<'_>, memory: QueryMemory<'_>) {
         // SAFETY: store and descriptor are made in the query's memory, as materialise mode asks.
         unsafe {
-            let outside = pg_sys::MemoryContextSwitchTo(memory);
+            let outside = pg_sys::MemoryContextSwitchTo(memory.context());
             let random = (*self.info).allowedModes & MATERIALIZE_RANDOM != 0;
             let store = pg_sys::tuplestore_begin_heap(random, false, pg_sys::work_mem);
-            for tuple in &rows.0 {
+            for tuple in &rows.tuples {
                 pg_sys::tuplestore_puttuple(store, *tuple);
                 pg_sys::heap_freetuple(*tuple);
             }

@@ -1,8 +1,10 @@
 //! Claims as typed parameters of a statement.
 
+use super::section::confine::Confinement;
 use super::types::from_text;
 use crate::error::{Refusal, StageResult, State};
 use pgrx::pg_sys;
+use std::marker::PhantomData;
 
 /// A parameter whose value the planner may rely on.
 const CONSTANT: u16 = {
@@ -22,13 +24,18 @@ impl Parameter {
     }
 }
 
-/// The parameters of one statement: types and values in order of their numbers.
-#[derive(Default)]
-pub struct Parameters {
+/// The parameters of one statement: types and values in order of their numbers. The values are in the section's memory.
+pub struct Parameters<'c> {
     values: Vec<Parameter>,
+    section: PhantomData<&'c ()>,
 }
 
-impl Parameters {
+impl<'c> Parameters<'c> {
+    /// None yet.
+    pub fn new(_confinement: &'c Confinement<'c>) -> Self {
+        Parameters { values: Vec::new(), section: PhantomData }
+    }
+
     /// Adds a value of `type_oid` given as text and returns its number, from 1. An equal one is used again.
     ///
     /// A text that the type does not accept is PostgreSQL's own error, of class 22.
@@ -71,8 +78,8 @@ impl Parameters {
     }
 
     /// PostgreSQL's form; every value is a constant for the planner.
-    pub(super) fn bound(&self) -> pg_sys::ParamListInfo {
-        let count = i32::try_from(self.values.len()).unwrap_or(0);
+    pub(super) fn bound(&self) -> StageResult<pg_sys::ParamListInfo> {
+        let count = i32::try_from(self.values.len()).map_err(|_| Refusal::proof("too many parameters"))?;
         // SAFETY: makeParamList allocates `count` entries after the header.
         let list = unsafe { pg_sys::makeParamList(count) };
         // SAFETY: as above.
@@ -83,7 +90,7 @@ impl Parameters {
             entry.pflags = CONSTANT;
             entry.ptype = parameter.type_oid;
         }
-        list
+        Ok(list)
     }
 }
 

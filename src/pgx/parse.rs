@@ -74,7 +74,7 @@ pub struct Analysed<'c> {
 }
 
 /// Analyses the grafted tree. No user code runs here: the raw walk admitted every type, function and operator name.
-pub fn analyse<'c>(grafted: Grafted<'c>, parameters: &Parameters) -> StageResult<Analysed<'c>> {
+pub fn analyse<'c>(grafted: Grafted<'c>, parameters: &Parameters<'c>) -> StageResult<Analysed<'c>> {
     let types = parameters.types();
     let count = i32::try_from(types.len()).map_err(|_| Refusal::proof("too many parameters"))?;
     let mut statement = pg_sys::RawStmt {

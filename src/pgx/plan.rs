@@ -22,10 +22,10 @@ pub struct Planned<'c> {
 }
 
 /// Plans the rewritten query with the parameters as constants.
-pub fn plan<'c>(rewritten: Rewritten<'c>, parameters: &Parameters) -> StageResult<Planned<'c>> {
+pub fn plan<'c>(rewritten: Rewritten<'c>, parameters: &Parameters<'c>) -> StageResult<Planned<'c>> {
     let source = rewritten.text().as_pointer();
     let query: QueryView<'c> = rewritten.query();
-    let bound = parameters.bound();
+    let bound = parameters.bound()?;
     let options = const { c_int(pg_sys::CURSOR_OPT_PARALLEL_OK) };
     // SAFETY: a rewritten query, its text and its parameters, all of the section.
     let statement = unsafe { pg_sys::pg_plan_query(query.as_pointer(), source, options, bound) };
@@ -74,7 +74,7 @@ impl<'c> Planned<'c> {
     }
 
     /// Runs the plan into `sink`, which may stop it early.
-    pub fn execute(self, sink: &mut Sink) -> StageResult<()> {
+    pub fn execute(self, sink: &mut Sink<'_>) -> StageResult<()> {
         let mut receiver = Receiver::new(sink);
         // SAFETY: a plan, its text and parameters of the section; the receiver outlives the run on this stack.
         unsafe {

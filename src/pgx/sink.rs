@@ -4,6 +4,7 @@ use super::functions::extent;
 use super::types::column_types;
 use crate::error::{Refusal, StageResult, State};
 use pgrx::{PgMemoryContexts, pg_guard, pg_sys};
+use std::marker::PhantomData;
 
 /// Caps of one answer.
 #[derive(Debug, Clone, Copy)]
@@ -15,9 +16,9 @@ pub struct Caps {
 }
 
 /// Where rows go.
-pub struct Sink {
+pub struct Sink<'q> {
     caps: Caps,
-    target: Target,
+    target: Target<'q>,
     rows: usize,
     bytes: usize,
     truncated: bool,
@@ -25,9 +26,9 @@ pub struct Sink {
     without_memory: bool,
 }
 
-enum Target {
+enum Target<'q> {
     Json { text: String, encoders: Vec<Encoder>, scratch: pg_sys::MemoryContext },
-    Tuples { tuples: Vec<pg_sys::HeapTuple>, context: pg_sys::MemoryContext },
+    Tuples { tuples: Vec<pg_sys::HeapTuple>, memory: QueryMemory<'q> },
 }
 
 /// `to_json` for one type.
@@ -46,21 +47,43 @@ pub struct JsonRows {
     pub truncated: bool,
 }
 
-/// Rows as tuples in the memory context that `Sink::tuples` was given.
-pub struct TupleRows(pub(super) Vec<pg_sys::HeapTuple>);
+/// The memory of the query that calls `ask_rows`, which outlives the call.
+#[derive(Clone, Copy)]
+pub struct QueryMemory<'q> {
+    context: pg_sys::MemoryContext,
+    query: PhantomData<&'q ()>,
+}
 
-impl Sink {
+impl QueryMemory<'_> {
+    /// # Safety
+    /// The context is there for as long as the type says.
+    pub(super) unsafe fn new(context: pg_sys::MemoryContext) -> Self {
+        QueryMemory { context, query: PhantomData }
+    }
+
+    pub(super) fn context(self) -> pg_sys::MemoryContext {
+        self.context
+    }
+}
+
+/// Rows as tuples in the memory of the calling query.
+pub struct TupleRows<'q> {
+    pub(super) tuples: Vec<pg_sys::HeapTuple>,
+    query: PhantomData<&'q ()>,
+}
+
+impl<'q> Sink<'q> {
     /// Rows as JSON, each value as PostgreSQL's own `to_json` gives it.
     pub fn json(caps: Caps) -> Self {
         let target = Target::Json { text: String::from("["), encoders: Vec::new(), scratch: std::ptr::null_mut() };
         Sink { caps, target, rows: 0, bytes: 0, truncated: false, without_memory: false }
     }
 
-    /// Rows as tuples, copied to a memory context that outlives the section.
-    pub fn tuples(caps: Caps, context: pg_sys::MemoryContext) -> Self {
+    /// Rows as tuples, copied to memory that outlives the section.
+    pub fn tuples(caps: Caps, memory: QueryMemory<'q>) -> Self {
         Sink {
             caps,
-            target: Target::Tuples { tuples: Vec::new(), context },
+            target: Target::Tuples { tuples: Vec::new(), memory },
             rows: 0,
             bytes: 0,
             truncated: false,
@@ -83,7 +106,7 @@ impl Sink {
     }
 
     /// The rows of a tuple sink; refuses when there were more than the caps allow, since a row set cannot say so.
-    pub fn into_tuples(self) -> StageResult<TupleRows> {
+    pub fn into_tuples(self) -> StageResult<TupleRows<'q>> {
         if self.without_memory {
             return Err(Refusal::out_of_memory());
         }
@@ -94,7 +117,7 @@ impl Sink {
             ));
         }
         match self.target {
-            Target::Tuples { tuples, .. } => Ok(TupleRows(tuples)),
+            Target::Tuples { tuples, .. } => Ok(TupleRows { tuples, query: PhantomData }),
             Target::Json { .. } => Err(Refusal::proof("the rows went to another sink")),
         }
     }
@@ -102,14 +125,14 @@ impl Sink {
 
 /// A sink as the executor knows it.
 #[repr(C)]
-pub(super) struct Receiver<'a> {
+pub(super) struct Receiver<'a, 'q> {
     interface: pg_sys::DestReceiver,
-    sink: &'a mut Sink,
+    sink: &'a mut Sink<'q>,
 }
 
-impl<'a> Receiver<'a> {
+impl<'a, 'q> Receiver<'a, 'q> {
     /// To be kept where it is while the executor runs.
-    pub(super) fn new(sink: &'a mut Sink) -> Self {
+    pub(super) fn new(sink: &'a mut Sink<'q>) -> Self {
         let interface = pg_sys::DestReceiver {
             receiveSlot: Some(receive),
             rStartup: Some(start),
@@ -221,7 +244,7 @@ unsafe extern "C-unwind" fn receive(slot: *mut pg_sys::TupleTableSlot, receiver:
     }
 }
 
-impl Sink {
+impl Sink<'_> {
     /// Takes one row, whole or not at all.
     unsafe fn take(&mut self, slot: *mut pg_sys::TupleTableSlot) -> Result<(), Full> {
         match &mut self.target {
@@ -236,10 +259,10 @@ impl Sink {
                     return Err(full);
                 }
             }
-            Target::Tuples { tuples, context } => {
+            Target::Tuples { tuples, memory } => {
                 tuples.try_reserve(1).map_err(|_| Full::Memory)?;
                 // SAFETY: copies the row, with values kept out of line brought in, to the caller's memory.
-                let tuple = unsafe { PgMemoryContexts::For(*context).switch_to(|_| flat_copy(slot)) };
+                let tuple = unsafe { PgMemoryContexts::For(memory.context).switch_to(|_| flat_copy(slot)) };
                 // SAFETY: the copy just made.
                 self.bytes = self.bytes.saturating_add(unsafe { (*tuple).t_len } as usize);
                 if self.bytes > self.caps.bytes {

@@ -54,7 +54,7 @@ impl<'c> Proven<'c> {
     ///
     /// # Errors
     /// 42501 for a plan that is not the proved statement's; 0A000 for one with nodes of another extension.
-    pub fn plan(self, parameters: &Parameters, plane: &Plane) -> StageResult<Planned<'c>> {
+    pub fn plan(self, parameters: &Parameters<'c>, plane: &Plane) -> StageResult<Planned<'c>> {
         let planned = pgx_plan::plan(self.rewritten, parameters)?;
         plan::prove_plan(&planned, &self.fences, &self.policy_relations, plane)?;
         Ok(planned)

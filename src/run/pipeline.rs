@@ -38,7 +38,7 @@ pub struct Subject<'a> {
 pub struct Statement<'c> {
     proven: Proven<'c>,
     /// The claims that the fences compare with.
-    pub parameters: Parameters,
+    pub parameters: Parameters<'c>,
     /// The plane SQL as text, to show.
     pub shown: String,
     /// (name, type) of each result column.
@@ -110,7 +110,7 @@ impl<'c> Statement<'c> {
 }
 
 /// Runs a planned statement into `sink`.
-pub fn run(planned: Planned<'_>, sink: &mut Sink) -> StageResult<()> {
+pub fn run(planned: Planned<'_>, sink: &mut Sink<'_>) -> StageResult<()> {
     planned.execute(sink)
 }
 
