@@ -18,6 +18,7 @@ mod definers;
 mod in_scope;
 mod leaks;
 mod ledger;
+mod numbers;
 mod parameters;
 mod plan;
 mod planted;
