@@ -26,6 +26,7 @@ mod private_columns;
 mod proof;
 mod questions;
 mod row_security;
+mod server_errors;
 mod settings;
 mod sizes;
 mod support;
