@@ -4,6 +4,29 @@ use super::flags::c_int;
 use pgrx::pg_sys;
 use std::ffi::CStr;
 
+/// A row of a catalog cache, held for as long as this lives.
+struct CachedRow(pg_sys::HeapTuple);
+
+impl CachedRow {
+    /// `None` for NULL.
+    ///
+    /// # Safety
+    /// What a look-up in a catalog cache just gave.
+    unsafe fn held(row: pg_sys::HeapTuple) -> Option<Self> {
+        (!row.is_null()).then_some(CachedRow(row))
+    }
+}
+
+impl Drop for CachedRow {
+    fn drop(&mut self) {
+        // While an ERROR unwinds, the transaction's abort lets it go.
+        if !std::thread::panicking() {
+            // SAFETY: the row of a look-up, let go once.
+            unsafe { pg_sys::ReleaseSysCache(self.0) };
+        }
+    }
+}
+
 /// The function behind an operator.
 pub fn operator_function(operator: pg_sys::Oid) -> pg_sys::Oid {
     // SAFETY: a catalog look-up.
@@ -21,13 +44,8 @@ pub fn runs_as_owner(function: pg_sys::Oid) -> bool {
     let cache = const { c_int(pg_sys::SysCacheIdentifier::PROCOID) };
     // SAFETY: a look-up by the one key of that cache; the row is read before it is let go.
     unsafe {
-        let row = pg_sys::SearchSysCache1(cache, pg_sys::Datum::from(function));
-        if row.is_null() {
-            return true;
-        }
-        let is_definer = (*pg_sys::GETSTRUCT(row).cast::<pg_sys::FormData_pg_proc>()).prosecdef;
-        pg_sys::ReleaseSysCache(row);
-        is_definer
+        CachedRow::held(pg_sys::SearchSysCache1(cache, pg_sys::Datum::from(function)))
+            .is_none_or(|row| (*pg_sys::GETSTRUCT(row.0).cast::<pg_sys::FormData_pg_proc>()).prosecdef)
     }
 }
 
@@ -37,18 +55,13 @@ pub(super) fn function_named(schema: pg_sys::Oid, name: &CStr, argument: pg_sys:
     // SAFETY: a look-up by the three keys of that cache; the vector lives until it is over.
     unsafe {
         let arguments = pg_sys::buildoidvector(&raw const argument, 1);
-        let row = pg_sys::SearchSysCache3(
+        let row = CachedRow::held(pg_sys::SearchSysCache3(
             cache,
             pg_sys::Datum::from(name.as_ptr()),
             pg_sys::Datum::from(arguments),
             pg_sys::Datum::from(schema),
-        );
-        if row.is_null() {
-            return None;
-        }
-        let function = (*pg_sys::GETSTRUCT(row).cast::<pg_sys::FormData_pg_proc>()).oid;
-        pg_sys::ReleaseSysCache(row);
-        Some(function)
+        ));
+        row.map(|row| (*pg_sys::GETSTRUCT(row.0).cast::<pg_sys::FormData_pg_proc>()).oid)
     }
 }
 
