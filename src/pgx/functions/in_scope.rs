@@ -68,7 +68,7 @@ impl<T: std::hash::Hash + Eq> Set<T> {
 }
 
 /// Kept between the rows of one execution.
-struct Known {
+struct LearntClaim {
     /// The call whose claims these are.
     generation: u64,
     form: Form,
@@ -88,7 +88,7 @@ pub unsafe extern "C-unwind" fn in_scope_wrapper(call: pg_sys::FunctionCallInfo)
     let is_member = unsafe {
         let arguments = (*call).args.as_ptr();
         let information = (*call).flinfo;
-        let mut known = (*information).fn_extra.cast::<Known>();
+        let mut known = (*information).fn_extra.cast::<LearntClaim>();
         if known.is_null() || (*known).generation != generation {
             known = learn((*arguments.add(1)).value, generation, information);
             // The policies' own calls name a claim by a constant; any other is looked up for each row.
@@ -116,7 +116,7 @@ unsafe fn is_constant_call(information: *mut pg_sys::FmgrInfo) -> bool {
 
 /// Reads the claim, once for each execution and call.
 #[cold]
-unsafe fn learn(name: pg_sys::Datum, generation: u64, information: *mut pg_sys::FmgrInfo) -> *mut Known {
+unsafe fn learn(name: pg_sys::Datum, generation: u64, information: *mut pg_sys::FmgrInfo) -> *mut LearntClaim {
     // SAFETY: the caller's arguments; what is made lives as long as the call information.
     unsafe {
         let name = String::from_datum(name, false).unwrap_or_default();
@@ -131,7 +131,7 @@ unsafe fn learn(name: pg_sys::Datum, generation: u64, information: *mut pg_sys::
         };
         let mut memory = PgMemoryContexts::For((*information).fn_mcxt);
         let members = memory.switch_to(|_| members(form, type_oid, &texts));
-        memory.leak_and_drop_on_delete(Known { generation, form, members })
+        memory.leak_and_drop_on_delete(LearntClaim { generation, form, members })
     }
 }
 
@@ -168,7 +168,7 @@ unsafe fn members(form: Form, type_oid: pg_sys::Oid, texts: &[String]) -> Member
 }
 
 #[inline]
-unsafe fn holds(known: &Known, value: pg_sys::Datum) -> bool {
+unsafe fn holds(known: &LearntClaim, value: pg_sys::Datum) -> bool {
     // SAFETY: the datum is of the type that `form` stands for.
     unsafe {
         match &known.members {
