@@ -2,16 +2,16 @@
 
 use crate::ablation::{self, Switch};
 use crate::error::{Refusal, State};
+use crate::ledger::{self, Capacities};
 use crate::pgx::functions::checked::{self, Checks};
 use crate::pgx::functions::in_scope;
 use crate::pgx::hooks::{configured, index_order, security_definer};
 use crate::pgx::section::process_memory;
 use crate::pgx::shmem::claims_slots;
-use crate::pgx::shmem::map::Capacities;
 use crate::pgx::{entry, pg_try, server};
 use crate::run::FROM_SERVER;
 use crate::texts::{self, Reading};
-use crate::{api, ledger, settings, tripwire};
+use crate::{api, settings, tripwire};
 use pgrx::prelude::*;
 
 /// Checks of texts that a statement makes while it runs.

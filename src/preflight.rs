@@ -74,13 +74,10 @@ fn server_problems() -> Vec<ServerProblem> {
         });
     }
     if tripwire::is_shut() {
-        let mut finding = SHUT_MESSAGE.to_owned();
-        finding.replace_range(..1, "A");
-        finding.push('.');
         found.push(ServerProblem {
             severity: "critical",
             object: "tripwire",
-            finding,
+            finding: sentence(SHUT_MESSAGE),
             fix: "SELECT splitplane.reopen(); -- when the server log (TRIPWIRE) is understood and the fence is mended",
         });
     }
@@ -93,6 +90,12 @@ fn server_problems() -> Vec<ServerProblem> {
         });
     }
     found
+}
+
+/// A message as a sentence: with a capital and a full stop.
+fn sentence(message: &str) -> String {
+    let mut rest = message.chars();
+    rest.next().into_iter().flat_map(char::to_uppercase).chain(rest).chain(['.']).collect()
 }
 
 /// Names that tzdata keeps for old times' sake, which Debian 13 has put into a package of their own.

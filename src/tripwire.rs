@@ -9,9 +9,9 @@ use crate::error::{Refusal, SHUT_MESSAGE, StageResult, State};
 use crate::pgx::hooks::tripwire_scan;
 use crate::pgx::pg_try::{log, raise};
 use crate::pgx::section::claims;
-use crate::pgx::server;
 use crate::pgx::shmem::flag;
 use crate::pgx::shmem::flag::Raised;
+use crate::pgx::{names, server};
 use pgrx::prelude::*;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -38,7 +38,7 @@ pub fn is_shut() -> bool {
 fn touched(relation: pg_sys::Oid) -> Refusal {
     // First of all, and whatever becomes of the rest.
     flag::raise(server::database_oid());
-    let place = format!("{} of database {}", server::relation_name(relation), server::database_name());
+    let place = format!("{} of database {}", names::relation_name(relation), server::database_name());
     let asker = claims::holder().unwrap_or_else(|| "a parallel worker".to_owned());
     log(&format!("TRIPWIRE: a statement of tenant {asker} read a reserved row in {place}; the plane is shut"));
     if let Err(error) = keep(&place) {

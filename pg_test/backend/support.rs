@@ -6,11 +6,12 @@ use crate::catalog::plane::Plane;
 use crate::error::{Refusal, StageResult, State};
 use crate::gate::{self, Gated, Limits};
 use crate::identity::{Key, Policy, Principal, PrincipalRow, SignedContext, SigningRequest, VerifiedIdentity, sign};
+use crate::pgx::parameters::Parameters;
 use crate::pgx::parse::{self, Grafted};
-use crate::pgx::plan::{self as pgx_plan, Caps, Sink};
+use crate::pgx::plan as pgx_plan;
 use crate::pgx::section::confine::Confinement;
 use crate::pgx::server;
-use crate::pgx::values::Parameters;
+use crate::pgx::sink::{Caps, Sink};
 use crate::prove::{self, ProofFacts};
 use crate::run;
 use crate::trust;
@@ -91,8 +92,8 @@ impl World {
             let tree = match broken.unwalked {
                 Some(hostile) => parse::parse_one(confinement, hostile)?,
                 None => {
-                    let tree = parse::parse_one(confinement, sql)?;
-                    attach::refuse_by_name(&self.plane, tree)?;
+                    let mut tree = parse::parse_one(confinement, sql)?;
+                    attach::refuse_by_name(&self.plane, &mut tree)?;
                     tree
                 }
             };
@@ -144,7 +145,7 @@ pub fn gated(sql: &str) -> Gated {
 pub fn unproved_rows<'c>(
     confinement: &'c Confinement<'c>,
     sql: &str,
-    parameters: &Parameters,
+    parameters: &Parameters<'c>,
 ) -> StageResult<serde_json::Value> {
     let mut sink = Sink::json(CAPS);
     unproved_plan(confinement, sql, parameters)?.execute(&mut sink)?;
@@ -163,7 +164,8 @@ pub fn explanation(world: &World, sql: &str) -> String {
 
 /// How PostgreSQL would run such a statement, as EXPLAIN tells it.
 pub fn unproved_explanation(world: &World, sql: &str) -> String {
-    let plan = world.confined(|confinement| Ok(unproved_plan(confinement, sql, &Parameters::default())?.explain()));
+    let plan =
+        world.confined(|confinement| Ok(unproved_plan(confinement, sql, &Parameters::new(confinement))?.explain()));
     assert_accepted(sql, plan)
 }
 
@@ -173,7 +175,7 @@ const IN_A_WORKER: &std::ffi::CStr = c"tests.in_a_worker";
 pub fn unproved_plan<'c>(
     confinement: &'c Confinement<'c>,
     sql: &str,
-    parameters: &Parameters,
+    parameters: &Parameters<'c>,
 ) -> StageResult<pgx_plan::Planned<'c>> {
     if server::option(IN_A_WORKER).is_some() {
         // After the section has pinned it.

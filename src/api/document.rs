@@ -1,7 +1,7 @@
 //! The JSON documents that `ask` and `ask_dry_run` return.
 
 use crate::error::{Refusal, StageResult};
-use crate::pgx::plan::JsonRows;
+use crate::pgx::sink::JsonRows;
 use crate::prove::ProofFacts;
 use crate::question::{Asked, Declined, Source, UntrustedSql};
 use crate::timings::Timings;

@@ -14,7 +14,7 @@ use crate::catalog::{current_plane, refuse_if_closed};
 use crate::error::{Refusal, StageResult, State};
 use crate::identity::principal::Principal;
 use crate::pgx::entry::{Entries, Request};
-use crate::pgx::plan::{Caps, JsonRows, Sink, TupleRows};
+use crate::pgx::sink::{Caps, JsonRows, QueryMemory, Sink, TupleRows};
 use crate::pgx::{pg_try, server};
 use crate::preflight;
 use crate::prove::ProofFacts;
@@ -106,11 +106,11 @@ pub fn ask(request: Request) -> StageResult<String> {
 }
 
 /// Answers with typed rows, converted to the caller's column definition list.
-pub fn ask_rows(
+pub fn ask_rows<'q>(
     request: Request,
     columns: &[(pg_sys::Oid, i32)],
-    memory: pg_sys::MemoryContext,
-) -> StageResult<TupleRows> {
+    memory: QueryMemory<'q>,
+) -> StageResult<TupleRows<'q>> {
     let mut call = verified(request)?;
     let caps = Caps { rows: settings::max_rows(), bytes: settings::max_bytes() };
     let answer = answer(&mut call, Some(columns), |statement, plane, _| {

@@ -7,8 +7,8 @@
 use crate::catalog::{current_plane, key_file};
 use crate::error::{Refusal, StageResult, State};
 use crate::identity::{self, Key, Policy, Principal, SigningRequest};
-use crate::pgx::plan::{Caps, Sink};
 use crate::pgx::server;
+use crate::pgx::sink::{Caps, Sink};
 use crate::run::{self, Subject};
 use crate::timings::Stopwatch;
 use crate::{authenticate, preflight, settings};

@@ -6,8 +6,8 @@
 //! whole call count as given, so that the key (tenant_id, id) is covered by `GROUP BY id`.
 
 use crate::catalog::plane::PlaneRelation;
-use crate::pgx::raw::{RawColumnRef, RawKind, RawNode, RawRangeVar, RawSelect};
-use crate::pgx::{interrupts, values};
+use crate::pgx::raw::{Placed, RawColumnRef, RawKind, RawNode, RawRangeVar, RawSelect, RawTree};
+use crate::pgx::{interrupts, types};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
@@ -15,7 +15,12 @@ use std::rc::Rc;
 pub(super) type Resolve<'r> = &'r dyn Fn(&RawRangeVar<'_>) -> Option<Rc<PlaneRelation>>;
 
 /// Completes GROUP BY of this level, if it groups by a plane relation's key.
-pub(super) fn complete(select: RawSelect<'_>, resolve: Resolve<'_>, aggregates: &HashSet<String>) {
+pub(super) fn complete<'t>(
+    tree: &mut RawTree<'t>,
+    select: RawSelect<'t>,
+    resolve: Resolve<'_>,
+    aggregates: &HashSet<String>,
+) {
     let items = select.group_items();
     if items.is_empty() {
         return;
@@ -41,10 +46,10 @@ pub(super) fn complete(select: RawSelect<'_>, resolve: Resolve<'_>, aggregates: 
         });
         for (column, references) in read {
             if can_be_grouped(relation, &column) {
-                select.add_group_column(alias, &column);
+                tree.add_group_column(select, alias, &column);
             } else {
-                select.name_targets();
-                references.iter().for_each(RawColumnRef::take_any);
+                tree.name_targets(select);
+                references.into_iter().for_each(|(parent, reference)| tree.take_any(parent, reference));
             }
         }
     }
@@ -185,7 +190,7 @@ impl Grouped {
 /// makes them one.
 fn can_be_grouped(relation: &PlaneRelation, column: &str) -> bool {
     let known = relation.columns.iter().find(|known| known.name == column);
-    known.is_some_and(|known| values::equality_operator(known.type_oid).is_some())
+    known.is_some_and(|known| types::equality_operator(known.type_oid).is_some())
 }
 
 fn covers_key(relation: &PlaneRelation, is_grouped: &dyn Fn(&str) -> bool) -> bool {
@@ -205,8 +210,12 @@ struct Reader<'r> {
     is_inner: bool,
 }
 
+/// By column: the references to it, each with the node right above it.
+type Found<'t> = BTreeMap<String, Vec<(RawNode<'t>, RawColumnRef<'t>)>>;
+
 /// Columns that are read outside aggregates, with their references; too many do no harm, the key determines them all.
-fn collect_columns<'t>(node: RawNode<'t>, reader: &Reader<'_>, found: &mut BTreeMap<String, Vec<RawColumnRef<'t>>>) {
+fn collect_columns<'t>(place: Placed<'t>, reader: &Reader<'_>, found: &mut Found<'t>) {
+    let Placed { parent, node } = place;
     match node.kind() {
         RawKind::ColumnRef(reference) => {
             let names = reference.names();
@@ -219,7 +228,7 @@ fn collect_columns<'t>(node: RawNode<'t>, reader: &Reader<'_>, found: &mut BTree
             for name in columns.filter(|known| column.is_none_or(|column| column == *known)) {
                 let references = found.entry(name.clone()).or_default();
                 let is_certain = column.is_some() && !(reader.is_inner && reference.names().len() == 1);
-                references.extend(is_certain.then_some(reference));
+                references.extend(is_certain.then_some((parent, reference)));
             }
             return;
         }
@@ -231,7 +240,7 @@ fn collect_columns<'t>(node: RawNode<'t>, reader: &Reader<'_>, found: &mut BTree
             let inner = Reader { is_inner: true, ..*reader };
             // The visitor never refuses.
             let _ = node.children(&mut |child| {
-                collect_columns(child, &inner, found);
+                collect_columns(Placed { parent: node, node: child }, &inner, found);
                 Ok(())
             });
             return;
@@ -246,7 +255,7 @@ fn collect_columns<'t>(node: RawNode<'t>, reader: &Reader<'_>, found: &mut BTree
     }
     // The visitor never refuses.
     let _ = node.children(&mut |child| {
-        collect_columns(child, reader, found);
+        collect_columns(Placed { parent: node, node: child }, reader, found);
         Ok(())
     });
 }

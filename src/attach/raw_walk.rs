@@ -3,12 +3,12 @@
 //! It refuses everything that is not on its list and points every relation name at a fence, with PostgreSQL's own
 //! scoping of WITH.
 
-use super::group_by;
+use super::{admitted, group_by};
 use crate::ablation::{self, Switch};
 use crate::catalog::plane::{Plane, PlaneRelation};
 use crate::error::{Refusal, StageResult, State};
 use crate::gate::RelationReference;
-use crate::pgx::raw::{RawColumnRef, RawFunction, RawKind, RawNode, RawRangeVar, RawSelect, RawTypeName};
+use crate::pgx::raw::{RawColumnRef, RawFunction, RawKind, RawNode, RawRangeVar, RawSelect, RawTree, RawTypeName};
 use crate::texts::{self, Reading};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -37,9 +37,11 @@ const DATED_TYPES: [&str; 5] = ["date", "time", "timetz", "timestamp", "timestam
 const COLLATIONS: [&str; 4] = ["C", "POSIX", "default", "ucs_basic"];
 
 /// Admits the tree or refuses it by name.
-pub fn admit(plane: &Plane, tree: RawNode<'_>) -> StageResult<Named> {
-    let mut walk = Walk {
+pub fn admit(plane: &Plane, tree: &mut RawTree<'_>) -> StageResult<Named> {
+    let root = tree.root();
+    let mut walk = RawWalk {
         plane,
+        tree,
         scope: Vec::new(),
         weight: 0,
         expressions: 0,
@@ -47,12 +49,13 @@ pub fn admit(plane: &Plane, tree: RawNode<'_>) -> StageResult<Named> {
         resolved_types: 0,
         named: Named { references: BTreeSet::new(), targets: BTreeMap::new() },
     };
-    walk.visit(tree)?;
+    walk.visit(root)?;
     Ok(walk.named)
 }
 
-pub(super) struct Walk<'p> {
+struct RawWalk<'p, 't> {
     plane: &'p Plane,
+    tree: &'p mut RawTree<'t>,
     /// The tree's own common table expressions that are in scope, innermost last, each with its weight.
     scope: Vec<(String, usize)>,
     /// Range table entries so far, as the planner will see them: a common table expression counts at each use.
@@ -66,8 +69,8 @@ pub(super) struct Walk<'p> {
     named: Named,
 }
 
-impl Walk<'_> {
-    fn visit(&mut self, node: RawNode<'_>) -> StageResult<()> {
+impl<'t> RawWalk<'_, 't> {
+    fn visit(&mut self, node: RawNode<'t>) -> StageResult<()> {
         match node.kind() {
             RawKind::Select(select) => return self.visit_select(select),
             RawKind::RangeVar(variable) => self.visit_range_var(variable)?,
@@ -106,7 +109,7 @@ impl Walk<'_> {
                 let (name, before) = (target.default_name(), self.resolved_types);
                 node.children(&mut |child| self.visit(child))?;
                 if let Some(name) = name.filter(|_| self.resolved_types > before) {
-                    target.set_name(&name);
+                    self.tree.set_name(target, &name);
                 }
                 return Ok(());
             }
@@ -118,17 +121,9 @@ impl Walk<'_> {
                 }
                 return Ok(());
             }
-            RawKind::Refused(name) => return Err(Refusal::construct(name)),
-            RawKind::Unknown(tag) => {
-                return Err(Refusal::construct("a construct of this statement").with_detail(format!("node tag {tag}")));
+            RawKind::Other(tag) => admitted::check(tag)?,
+            RawKind::Join(_) | RawKind::With | RawKind::Constant(_) | RawKind::TypedText(..) | RawKind::GroupingSet => {
             }
-            RawKind::RangeSubselect
-            | RawKind::Join(_)
-            | RawKind::With
-            | RawKind::Constant(_)
-            | RawKind::TypedText(..)
-            | RawKind::GroupingSet
-            | RawKind::Plain => {}
         }
         node.children(&mut |child| self.visit(child))
     }
@@ -141,9 +136,12 @@ impl Walk<'_> {
         if self.foreign_times > MOST_FOREIGN_TIMES { texts::check_date(text, Reading::Date) } else { Ok(()) }
     }
 
-    fn visit_select(&mut self, select: RawSelect<'_>) -> StageResult<()> {
-        if let Some(clause) = select.refused_clause() {
-            return Err(Refusal::construct(clause));
+    fn visit_select(&mut self, select: RawSelect<'t>) -> StageResult<()> {
+        if select.has_into() {
+            return Err(Refusal::construct(admitted::INTO));
+        }
+        if select.has_locking() {
+            return Err(Refusal::construct(admitted::LOCKING));
         }
         let outer = self.scope.len();
         let (expressions, is_recursive) = select.with();
@@ -171,8 +169,8 @@ impl Walk<'_> {
                 entry.1 = weight;
             }
         }
-        let resolve = |variable: &RawRangeVar<'_>| self.resolve(variable).ok().flatten();
-        group_by::complete(select, &resolve, &self.plane.builtins.aggregates);
+        let resolve = |variable: &RawRangeVar<'_>| resolve(self.plane, &self.scope, variable).ok().flatten();
+        group_by::complete(self.tree, select, &resolve, &self.plane.builtins.aggregates);
         select.node().children(&mut |child| match child.kind() {
             // Visited above, in PostgreSQL's order of scoping.
             RawKind::With => Ok(()),
@@ -182,23 +180,11 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// The plane relation that a name in FROM means; `None` for a common table expression of the tree's own.
-    fn resolve(&self, variable: &RawRangeVar<'_>) -> StageResult<Option<Rc<PlaneRelation>>> {
-        let name = variable.name();
-        let relation = match (variable.database(), variable.schema()) {
-            (None, None) if self.scope.iter().any(|(known, _)| *known == name) => return Ok(None),
-            (None, None) => self.plane.relation(&name),
-            (None, Some(schema)) => self.plane.qualified(&schema, &name),
-            (Some(_), _) => None,
-        };
-        relation.map(|relation| Some(Rc::clone(relation))).ok_or_else(|| Refusal::relation(&written(variable)))
-    }
-
-    fn visit_range_var(&mut self, variable: RawRangeVar<'_>) -> StageResult<()> {
+    fn visit_range_var(&mut self, variable: RawRangeVar<'t>) -> StageResult<()> {
         if variable.only() {
             return Err(Refusal::construct("FROM ONLY"));
         }
-        let Some(relation) = self.resolve(&variable)? else {
+        let Some(relation) = resolve(self.plane, &self.scope, &variable)? else {
             let name = variable.name();
             let known = self.scope.iter().rev().find(|(known, _)| *known == name);
             return self.weigh(known.map_or(1, |(_, weight)| *weight));
@@ -211,7 +197,7 @@ impl Walk<'_> {
             None => relation.name.clone(),
             Some(schema) => fence_name(&schema, &relation),
         };
-        variable.point_at(&target);
+        self.tree.point_at(variable, &target);
         self.named.targets.insert(target, relation);
         Ok(())
     }
@@ -228,7 +214,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn visit_function(&mut self, function: RawFunction<'_>) -> StageResult<()> {
+    fn visit_function(&mut self, function: RawFunction<'t>) -> StageResult<()> {
         let names = function.names();
         let (schema, name) = match names.as_slice() {
             [name] => (None, name),
@@ -248,12 +234,12 @@ impl Walk<'_> {
             return Err(Refusal::function(&names.join(".")));
         };
         if schema.is_none() {
-            function.qualify(&allowed.schema);
+            self.tree.qualify(function, &allowed.schema);
         }
         Ok(())
     }
 
-    fn visit_type(&mut self, name: &RawTypeName) -> StageResult<()> {
+    fn visit_type(&mut self, name: &RawTypeName<'t>) -> StageResult<()> {
         let written = name.names.join(".");
         if name.exotic {
             return Err(Refusal::type_name(&written));
@@ -268,7 +254,7 @@ impl Walk<'_> {
         }
         match self.plane.types.named(known).filter(|_| name.names.len() == 1) {
             Some(plane_type) => {
-                name.resolve(plane_type.oid);
+                self.tree.resolve(name, plane_type.oid);
                 self.resolved_types = self.resolved_types.saturating_add(1);
                 Ok(())
             }
@@ -276,13 +262,13 @@ impl Walk<'_> {
         }
     }
 
-    fn visit_column(&self, reference: RawColumnRef<'_>) -> StageResult<()> {
+    fn visit_column(&mut self, reference: RawColumnRef<'t>) -> StageResult<()> {
         let names = reference.names();
         let qualification = if reference.is_star() { names.len() } else { names.len().saturating_sub(1) };
         match (qualification, names.as_slice()) {
             (0 | 1, _) => Ok(()),
             (2, [schema, table, ..]) if self.plane.qualified(schema, table).is_some() => {
-                reference.drop_qualifier();
+                self.tree.drop_qualifier(reference);
                 Ok(())
             }
             _ => Err(Refusal::new(
@@ -291,6 +277,22 @@ impl Walk<'_> {
             )),
         }
     }
+}
+
+/// The plane relation that a name in FROM means; `None` for a common table expression of the tree's own, which `scope` holds.
+fn resolve(
+    plane: &Plane,
+    scope: &[(String, usize)],
+    variable: &RawRangeVar<'_>,
+) -> StageResult<Option<Rc<PlaneRelation>>> {
+    let name = variable.name();
+    let relation = match (variable.database(), variable.schema()) {
+        (None, None) if scope.iter().any(|(known, _)| *known == name) => return Ok(None),
+        (None, None) => plane.relation(&name),
+        (None, Some(schema)) => plane.qualified(&schema, &name),
+        (Some(_), _) => None,
+    };
+    relation.map(|relation| Some(Rc::clone(relation))).ok_or_else(|| Refusal::relation(&written(variable)))
 }
 
 /// Plane names hold no dot, so this is none of them; PostgreSQL would cut a longer one.

@@ -8,8 +8,9 @@ use super::{types, version};
 use crate::ablation::{self, Switch};
 use crate::error::{Refusal, StageResult, State};
 use crate::pgx::hooks::invalidation;
+use crate::pgx::server;
 use crate::pgx::spi::read::Lookup;
-use crate::pgx::{server, values};
+use crate::pgx::types::{array_type, element_type};
 use pgrx::pg_sys::Oid;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -101,7 +102,7 @@ fn load() -> StageResult<Rc<Plane>> {
         .flat_map(|relation| relation.columns.iter().map(|column| column.type_oid))
         .filter(|type_oid| !builtins.types.contains(type_oid))
         // array_agg over an enum column gives an array of it.
-        .flat_map(|type_oid| [Some(type_oid), values::array_type(type_oid), values::element_type(type_oid)])
+        .flat_map(|type_oid| [Some(type_oid), array_type(type_oid), element_type(type_oid)])
         .flatten()
         .collect();
     Ok(Rc::new(Plane {

@@ -5,7 +5,7 @@
 
 use crate::error::{Refusal, StageResult, State};
 use crate::pgx::query::{Call, QueryNode};
-use crate::pgx::values;
+use crate::pgx::routines;
 
 /// Longest constant length or count.
 const LARGEST: i32 = 100_000;
@@ -15,7 +15,7 @@ const WIDTH_DIGITS: usize = 4;
 
 /// Refuses a call whose constant arguments ask for too much.
 pub(super) fn check(call: &Call<'_>) -> StageResult<()> {
-    match values::function_name(call.function).as_str() {
+    match routines::function_name(call.function).as_str() {
         name @ ("repeat" | "lpad" | "rpad") => {
             match call.arguments.get(1).map(|argument| argument.constant_integer()) {
                 Some(Some(size)) if size > LARGEST => Err(too_large(name)),

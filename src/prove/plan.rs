@@ -1,5 +1,6 @@
 //! The last look: on the plan that will run, after everything that the planner, its hooks and inlined functions did.
 
+use super::admitted;
 use crate::ablation::{self, Switch};
 use crate::attach::Fence;
 use crate::catalog::plane::Plane;
@@ -21,11 +22,7 @@ pub fn prove_plan(planned: &Planned<'_>, fences: &[Fence], policy_relations: &[O
     planned.visit(&mut |node| match node.kind() {
         PlanKind::Scan(scan) if reads_for_a_policy(scan, fences, policy_relations) => Ok(()),
         PlanKind::Scan(scan) => prove_scan(scan, fences, plane),
-        PlanKind::Computes => Ok(()),
-        PlanKind::Refused(name) => Err(Refusal::construct(name)),
-        PlanKind::Unknown(tag) => {
-            Err(Refusal::construct("a plan of this kind").with_detail(format!("AUDIT: plan node tag {tag}")))
-        }
+        PlanKind::Other(tag) => admitted::check_plan(tag),
     })
 }
 

@@ -17,13 +17,13 @@ pub(super) fn touched(query: QueryView<'_>, fences: &[Fence]) -> StageResult<Vec
     if !fences.iter().any(is_private) {
         return Ok(Vec::new());
     }
-    let mut walk = Walk { fences, scopes: vec![query], seen: HashSet::new(), found: BTreeSet::new() };
+    let mut walk = PrivateWalk { fences, scopes: vec![query], seen: HashSet::new(), found: BTreeSet::new() };
     // The queries of the top level's WITH are the fences, which name all of their columns.
     query.named_children(true, &mut |node| walk.visit(node))?;
     Ok(walk.found.into_iter().collect())
 }
 
-struct Walk<'f, 't> {
+struct PrivateWalk<'f, 't> {
     fences: &'f [Fence],
     /// The queries around the node that is visited, the outermost first.
     scopes: Vec<QueryView<'t>>,
@@ -32,7 +32,7 @@ struct Walk<'f, 't> {
     found: BTreeSet<String>,
 }
 
-impl<'t> Walk<'_, 't> {
+impl<'t> PrivateWalk<'_, 't> {
     fn visit(&mut self, node: QueryNode<'t>) -> StageResult<()> {
         if let QueryKind::Query(query) = node.kind() {
             self.scopes.push(query);

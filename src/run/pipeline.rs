@@ -11,10 +11,11 @@ use crate::catalog::plane::Plane;
 use crate::error::{Refusal, StageResult, State};
 use crate::gate::{self, GateError, GateErrorKind, Gated, Limits};
 use crate::identity::principal::Principal;
+use crate::pgx::parameters::Parameters;
 use crate::pgx::parse;
-use crate::pgx::plan::{Planned, Sink};
+use crate::pgx::plan::Planned;
 use crate::pgx::section::confine::Confinement;
-use crate::pgx::values::Parameters;
+use crate::pgx::sink::Sink;
 use crate::prove::{self, ProofFacts, Proven};
 use crate::settings;
 use crate::timings::Stopwatch;
@@ -37,7 +38,7 @@ pub struct Subject<'a> {
 pub struct Statement<'c> {
     proven: Proven<'c>,
     /// The claims that the fences compare with.
-    pub parameters: Parameters,
+    pub parameters: Parameters<'c>,
     /// The plane SQL as text, to show.
     pub shown: String,
     /// (name, type) of each result column.
@@ -78,7 +79,7 @@ pub fn prove<'c>(
 ) -> StageResult<Statement<'c>> {
     let Attached { grafted, fences, parameters, shown } = attach::attach(confinement, gated, plane, claims)?;
     done("attach");
-    let analysed = parse::analyse(grafted, &parameters)?;
+    let mut analysed = parse::analyse(grafted, &parameters)?;
     if let Some(columns) = wanted {
         analysed.coerce_columns(columns)?;
     }
@@ -109,7 +110,7 @@ impl<'c> Statement<'c> {
 }
 
 /// Runs a planned statement into `sink`.
-pub fn run(planned: Planned<'_>, sink: &mut Sink) -> StageResult<()> {
+pub fn run(planned: Planned<'_>, sink: &mut Sink<'_>) -> StageResult<()> {
     planned.execute(sink)
 }
 
@@ -120,7 +121,7 @@ fn refused_by_gate(sql: &str, subject: Subject<'_>, left: i32, error: GateError)
         return from_gate(error);
     }
     let verdict = confined(subject.plane, subject.principal.cloned(), left, |confinement| {
-        attach::refuse_by_name(subject.plane, parse::parse_one(confinement, sql)?)
+        attach::refuse_by_name(subject.plane, &mut parse::parse_one(confinement, sql)?)
     });
     match verdict {
         Ok(()) => Refusal::new(State::NotAdmitted, format!("SQL that the gate cannot read: {error}"))

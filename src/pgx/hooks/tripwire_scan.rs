@@ -99,7 +99,7 @@ unsafe extern "C-unwind" fn on_start(description: *mut pg_sys::QueryDesc, flags:
             return;
         }
         let wires = parse(&CStr::from_ptr(ARMED).to_string_lossy());
-        let mut visit = Visit { wires, found: Vec::new() };
+        let mut visit = WireVisit { wires, found: Vec::new() };
         visit_node((*description).planstate, (&raw mut visit).cast());
         if visit.found.is_empty() {
             return;
@@ -139,7 +139,7 @@ fn parse(text: &str) -> Vec<Wire> {
         .collect()
 }
 
-struct Visit {
+struct WireVisit {
     wires: Vec<Wire>,
     found: Vec<(usize, Box<Watch>)>,
 }
@@ -159,7 +159,7 @@ unsafe extern "C-unwind" fn visit_node(node: *mut pg_sys::PlanState, context: *m
     }
     // SAFETY: nodes of a state tree that was just made, and the visit that `on_start` began.
     unsafe {
-        let visit = &mut *context.cast::<Visit>();
+        let visit = &mut *context.cast::<WireVisit>();
         if let Some(watch) = watch(node, &visit.wires) {
             visit.found.push((node as usize, Box::new(watch)));
         }
@@ -284,7 +284,7 @@ unsafe extern "C-unwind" fn look(row: *mut pg_sys::TupleTableSlot, watch: *const
         let watch = &*watch;
         let is_clear = watch.place.is_some_and(|place| {
             if usize::try_from((*row).tts_nvalid).unwrap_or(0) <= place {
-                pg_sys::slot_getsomeattrs_int(row, i32::try_from(place + 1).unwrap_or(0));
+                pg_sys::slot_getsomeattrs_int(row, i32::try_from(place + 1).unwrap_or(i32::from(i16::MAX)));
             }
             let (datum, is_null) = (*(*row).tts_values.add(place), *(*row).tts_isnull.add(place));
             match &watch.value {

@@ -1,12 +1,11 @@
 //! Puts calls of our own functions around expressions of an analysed tree.
 
+use super::view::NO_EXPRESSIONS;
 use super::{QueryNode, QueryView};
 use crate::pgx::interrupts;
+use crate::pgx::node::TreeNode;
 use pgrx::{pg_guard, pg_sys};
 use std::ffi::{c_int, c_void};
-
-/// Leaves the common table expressions of a query out.
-const QTW_IGNORE_CTE_SUBQUERIES: c_int = pg_sys::QTW_IGNORE_CTE_SUBQUERIES as c_int;
 
 /// A call to be put around an expression: `function(expression)` or `function(expression, most)`.
 #[derive(Clone, Copy)]
@@ -26,10 +25,8 @@ impl<'t> QueryView<'t> {
     /// innermost. The common table expressions of its top level, which are the fences, are copied as they are.
     pub fn wrapped(self, wrappers: &dyn Fn(QueryNode<'t>) -> Vec<Wrapper>) -> Option<QueryView<'t>> {
         let mut wrapping = Wrapping { wrappers };
-        // SAFETY: the query is whole, and `wrapping` outlives the call.
-        QueryView::from_pointer(unsafe {
-            mutated(self.as_pointer(), (&raw mut wrapping).cast(), QTW_IGNORE_CTE_SUBQUERIES)
-        })
+        // SAFETY: the query is whole, and `wrapping` outlives the call; a copy in the section's memory comes back.
+        unsafe { QueryView::from_pointer(mutated(self.as_pointer(), (&raw mut wrapping).cast(), NO_EXPRESSIONS)) }
     }
 }
 
@@ -69,7 +66,8 @@ unsafe fn mutated_children(node: *mut pg_sys::Node, context: *mut c_void) -> *mu
 
 #[pg_guard]
 unsafe extern "C-unwind" fn mutate(node: *mut pg_sys::Node, context: *mut c_void) -> *mut pg_sys::Node {
-    let Some(original) = QueryNode::from_pointer(node) else { return node };
+    // SAFETY: NULL or a node of the tree that `wrapped` began with.
+    let Some(original) = (unsafe { QueryNode::from_pointer(node) }) else { return node };
     interrupts::check();
     // SAFETY: nodes of the tree that `wrapped` began with; the context is its `Wrapping`.
     unsafe {

@@ -9,11 +9,13 @@ use pgrx::pg_sys;
 use std::ffi::c_int;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 
+/// The first timeout that is an extension's own. Source: `enum TimeoutId` in utils/timeout.h, for which pgrx has no bindings; 17
+/// added TRANSACTION_TIMEOUT before it. pg_test/backend/numbers.rs asks the server.
 #[cfg(any(feature = "pg15", feature = "pg16"))]
-const USER_TIMEOUT: c_int = 12;
-// 17 added TRANSACTION_TIMEOUT before the user's own.
+pub(crate) const USER_TIMEOUT: c_int = 12;
+/// As above.
 #[cfg(any(feature = "pg17", feature = "pg18"))]
-const USER_TIMEOUT: c_int = 13;
+pub(crate) const USER_TIMEOUT: c_int = 13;
 
 /// How often memory is looked at, in milliseconds.
 const WATCH_INTERVAL: c_int = 50;
@@ -90,6 +92,12 @@ fn identifier(slot: &AtomicI32, handler: unsafe extern "C-unwind" fn()) -> c_int
     let fresh = guarded(|| unsafe { RegisterTimeout(USER_TIMEOUT, Some(handler)) });
     slot.store(fresh, Ordering::Relaxed);
     fresh
+}
+
+/// The timeouts that this backend has, -1 for one that it has not asked for yet.
+#[cfg(feature = "pg_test")]
+pub(crate) fn identifiers() -> [c_int; 2] {
+    [&DEADLINE_ID, &WATCH_ID].map(|slot| slot.load(Ordering::Relaxed))
 }
 
 /// The running clock of one call, with its ceiling on memory; ends when dropped.

@@ -14,7 +14,8 @@ const UNCHECKED: usize = 512 * 1_024;
 static MAPPED: AtomicUsize = AtomicUsize::new(0);
 
 unsafe extern "C-unwind" {
-    static max_stack_depth: std::ffi::c_int;
+    // PostgreSQL writes it whenever the setting is set.
+    static mut max_stack_depth: std::ffi::c_int;
 }
 
 /// Sees to it that the stack is mapped as far down as PostgreSQL may use it.
