@@ -52,7 +52,8 @@ REVOKE ALL ON FUNCTION splitplane.create_key(text, text[], integer, interval) FR
 GRANT EXECUTE ON FUNCTION splitplane.create_key(text, text[], integer, interval) TO splitplane_admin;
 COMMENT ON FUNCTION splitplane.create_key(text, text[], integer, interval) IS 'Makes a signing key and returns its secret, this once.';
 
-CREATE FUNCTION splitplane.import_key(key_id text, secret text, tenants text[], max_uses integer, valid_for interval) RETURNS void
+CREATE FUNCTION splitplane.import_key(key_id text, secret text, tenants text[] DEFAULT NULL, max_uses integer DEFAULT 1,
+                                      valid_for interval DEFAULT '90 days') RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE

@@ -119,6 +119,12 @@ REVOKE ALL ON FUNCTION splitplane.behind(anyelement) FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION splitplane.behind(anyelement) TO splitplane_reader;
 
+-- Refuses what cannot be a tenant, business or subject: the rule by which contexts are signed and verified. '*' alone
+-- passes, for any.
+CREATE OR REPLACE FUNCTION splitplane._check_identity(part text, value text) RETURNS void
+LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+AS 'MODULE_PATHNAME', '_check_identity_wrapper';
+
 -- The administrator's own value of a setting that ask takes from the server, whatever the session has.
 CREATE FUNCTION splitplane._configured(name text) RETURNS text
 LANGUAGE c STABLE STRICT PARALLEL UNSAFE
@@ -136,6 +142,21 @@ REVOKE ALL ON FUNCTION splitplane.sign(text, text, text, text, text, text) FROM 
 GRANT EXECUTE ON FUNCTION splitplane.sign(text, text, text, text, text, text) TO splitplane_admin;
 
 COMMENT ON FUNCTION splitplane.sign(text, text, text, text, text, text) IS 'A signed context, for psql, demonstrations and tests; applications sign with an AWS SDK.';
+
+CREATE OR REPLACE FUNCTION splitplane.import_key(key_id text, secret text, tenants text[] DEFAULT NULL, max_uses integer DEFAULT 1,
+                                      valid_for interval DEFAULT '90 days') RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    sealed bytea;
+BEGIN
+    IF secret IS NULL OR length(secret) < 16 THEN
+        RAISE EXCEPTION 'a secret has at least 16 characters' USING ERRCODE = '22023';
+    END IF;
+    sealed := splitplane._seal(key_id, secret);
+    PERFORM splitplane._add_key(key_id, sealed, tenants, max_uses, valid_for);
+END
+$$;
 
 -- Whether two texts are one value of a type; a text that is no value of it is equal to none.
 CREATE OR REPLACE FUNCTION splitplane._is_same_value(type_id oid, one text, other text) RETURNS boolean

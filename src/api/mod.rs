@@ -154,7 +154,9 @@ fn verified(request: Request) -> StageResult<Call> {
     let mut watch = Stopwatch::start(settings::deadline());
     preflight::check()?;
     let Request { context, question, sql, conversation } = request;
-    let context = context.ok_or_else(|| Refusal::new(State::Argument, "the context is NULL"))?;
+    let context = context.ok_or_else(|| {
+        Refusal::new(State::Argument, "the context is NULL: pass it as one JSON text, as $1::text::jsonb")
+    })?;
     let payload = question
         .as_deref()
         .or(sql.as_deref())

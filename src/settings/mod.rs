@@ -165,11 +165,10 @@ fn unsigned(setting: &GucSetting<i32>) -> usize {
     usize::try_from(setting.get()).unwrap_or(0)
 }
 
-/// `splitplane.audience`, or `database` when it is empty; in lower case, as signers write a host.
+/// `splitplane.audience`, or `database` when it is empty; a host is compared with it without case.
 pub fn audience(database: &str) -> String {
     let configured = text(&AUDIENCE);
-    let name = if configured.is_empty() { database } else { &configured };
-    name.to_ascii_lowercase()
+    if configured.is_empty() { database.to_owned() } else { configured }
 }
 
 /// Seconds.
