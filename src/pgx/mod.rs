@@ -18,6 +18,7 @@ pub mod server;
 mod server_errors;
 pub mod shmem;
 pub mod spi;
+mod unpacked;
 pub mod values;
 pub mod wait;
 pub mod zones;

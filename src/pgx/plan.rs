@@ -6,6 +6,7 @@
 use super::functions::extent;
 use super::parse::Rewritten;
 use super::query::QueryView;
+use super::unpacked;
 use super::values::{Parameters, column_types};
 use crate::error::{Refusal, StageResult, State};
 use pgrx::{PgMemoryContexts, pg_guard, pg_sys};
@@ -122,7 +123,7 @@ unsafe fn run_forward(description: *mut pg_sys::QueryDesc) {
 pub struct Caps {
     /// Rows.
     pub rows: usize,
-    /// Bytes of the rows as JSON, or as tuples.
+    /// Bytes of the rows as JSON, or as tuples with compression undone.
     pub bytes: usize,
 }
 
@@ -335,10 +336,17 @@ impl Sink {
             }
             Target::Tuples { tuples, context } => {
                 tuples.try_reserve(1).map_err(|_| Full::Memory)?;
+                // SAFETY: a slot that holds a row.
+                let unpacked = unsafe { unpacked::of_row(slot) };
+                if self.bytes.saturating_add(unpacked.values) > self.caps.bytes {
+                    return Err(Full::Cap);
+                }
                 // SAFETY: copies the row, with values kept out of line brought in, to the caller's memory.
                 let tuple = unsafe { PgMemoryContexts::For(*context).switch_to(|_| flat_copy(slot)) };
                 // SAFETY: the copy just made.
-                self.bytes = self.bytes.saturating_add(unsafe { (*tuple).t_len } as usize);
+                let stored = unsafe { (*tuple).t_len } as usize;
+                // A compressed value is what the caller reads of it.
+                self.bytes = self.bytes.saturating_add(stored).saturating_add(unpacked.surplus);
                 if self.bytes > self.caps.bytes {
                     return Err(Full::Cap);
                 }

@@ -317,13 +317,13 @@ pub(super) unsafe fn column_types(descriptor: pg_sys::TupleDesc) -> Vec<(pg_sys:
 }
 
 #[cfg(any(feature = "pg15", feature = "pg16", feature = "pg17"))]
-unsafe fn attribute<'d>(descriptor: pg_sys::TupleDesc, index: i32) -> &'d pg_sys::FormData_pg_attribute {
+pub(super) unsafe fn attribute<'d>(descriptor: pg_sys::TupleDesc, index: i32) -> &'d pg_sys::FormData_pg_attribute {
     // SAFETY: the caller's promise: valid descriptor, index in range.
     unsafe { &*(*descriptor).attrs.as_ptr().add(usize::try_from(index).unwrap_or(0)) }
 }
 
 #[cfg(feature = "pg18")]
-unsafe fn attribute<'d>(descriptor: pg_sys::TupleDesc, index: i32) -> &'d pg_sys::FormData_pg_attribute {
+pub(super) unsafe fn attribute<'d>(descriptor: pg_sys::TupleDesc, index: i32) -> &'d pg_sys::FormData_pg_attribute {
     // SAFETY: the caller's promise: valid descriptor, index in range.
     unsafe { &*pg_sys::TupleDescAttr(descriptor, index) }
 }
