@@ -7,9 +7,11 @@ use super::functions::extent;
 use super::parse::Rewritten;
 use super::query::QueryView;
 use super::unpacked;
-use super::values::{Parameters, column_types};
+use super::values::{Parameters, column_types, is_wide_number};
 use crate::error::{Refusal, StageResult, State};
+use crate::numbers::{self, Piece, WideNumbers};
 use pgrx::{PgMemoryContexts, pg_guard, pg_sys};
+use std::borrow::Cow;
 use std::ffi::CStr;
 
 /// A plan that is run at most once.
@@ -139,7 +141,7 @@ pub struct Sink {
 }
 
 enum Target {
-    Json { text: String, encoders: Vec<Encoder>, scratch: pg_sys::MemoryContext },
+    Json { text: String, numbers: WideNumbers, encoders: Vec<Encoder>, scratch: pg_sys::MemoryContext },
     Tuples { tuples: Vec<pg_sys::HeapTuple>, context: pg_sys::MemoryContext },
 }
 
@@ -147,6 +149,8 @@ enum Target {
 struct Encoder {
     function: Box<pg_sys::FmgrInfo>,
     type_oid: pg_sys::Oid,
+    /// Whether numbers are put between quotes.
+    quotes: bool,
 }
 
 /// Rows as the text of a JSON array of arrays.
@@ -157,15 +161,29 @@ pub struct JsonRows {
     pub count: usize,
     /// Whether there were more.
     pub truncated: bool,
+    /// The columns whose numbers stand between quotes.
+    quoted: Vec<bool>,
+}
+
+impl JsonRows {
+    /// The text with all numbers as JSON numbers.
+    pub fn with_numbers(&self) -> Cow<'_, str> {
+        if self.quoted.contains(&true) {
+            Cow::Owned(numbers::as_numbers(&self.text, &self.quoted))
+        } else {
+            Cow::Borrowed(&self.text)
+        }
+    }
 }
 
 /// Rows as tuples in the memory context that `Sink::tuples` was given.
 pub struct TupleRows(pub(super) Vec<pg_sys::HeapTuple>);
 
 impl Sink {
-    /// Rows as JSON, each value as PostgreSQL's own `to_json` gives it.
-    pub fn json(caps: Caps) -> Self {
-        let target = Target::Json { text: String::from("["), encoders: Vec::new(), scratch: std::ptr::null_mut() };
+    /// Rows as JSON, each value as PostgreSQL's own `to_json` gives it, but for wide numbers as text.
+    pub fn json(caps: Caps, numbers: WideNumbers) -> Self {
+        let target =
+            Target::Json { text: String::from("["), numbers, encoders: Vec::new(), scratch: std::ptr::null_mut() };
         Sink { caps, target, rows: 0, bytes: 0, truncated: false, without_memory: false }
     }
 
@@ -187,9 +205,10 @@ impl Sink {
             return Err(Refusal::out_of_memory());
         }
         match self.target {
-            Target::Json { mut text, .. } => {
+            Target::Json { mut text, encoders, .. } => {
                 text.push(']');
-                Ok(JsonRows { text, count: self.rows, truncated: self.truncated })
+                let quoted = encoders.iter().map(|encoder| encoder.quotes).collect();
+                Ok(JsonRows { text, count: self.rows, truncated: self.truncated, quoted })
             }
             Target::Tuples { .. } => Err(Refusal::proof("the rows went to another sink")),
         }
@@ -223,7 +242,7 @@ struct Receiver<'a> {
 unsafe extern "C-unwind" fn start(receiver: *mut pg_sys::DestReceiver, _operation: i32, descriptor: pg_sys::TupleDesc) {
     // SAFETY: the executor hands back the receiver that `execute` made.
     let sink = unsafe { &mut *(*receiver.cast::<Receiver>()).sink };
-    if let Target::Json { encoders, scratch, .. } = &mut sink.target {
+    if let Target::Json { numbers, encoders, scratch, .. } = &mut sink.target {
         // SAFETY: a descriptor of the executor; the scratch context is a child of the section's.
         unsafe {
             *scratch = pg_sys::AllocSetContextCreateInternal(
@@ -233,13 +252,14 @@ unsafe extern "C-unwind" fn start(receiver: *mut pg_sys::DestReceiver, _operatio
                 8 * 1_024,
                 8 * 1_024 * 1_024,
             );
-            encoders.extend(column_types(descriptor).into_iter().map(|(type_oid, _)| Encoder::new(type_oid)));
+            let as_text = *numbers == WideNumbers::Text;
+            encoders.extend(column_types(descriptor).into_iter().map(|(type_oid, _)| Encoder::new(type_oid, as_text)));
         }
     }
 }
 
 impl Encoder {
-    fn new(type_oid: pg_sys::Oid) -> Self {
+    fn new(type_oid: pg_sys::Oid, as_text: bool) -> Self {
         const TO_JSON: u32 = 3176;
         let mut information = Box::new(pg_sys::FmgrInfo::default());
         // SAFETY: `to_json` is built in; the call expression only tells it the argument's type.
@@ -257,7 +277,7 @@ impl Encoder {
             );
             information.fn_expr = call.cast();
         }
-        Encoder { function: information, type_oid }
+        Encoder { function: information, type_oid, quotes: as_text && is_wide_number(type_oid) }
     }
 
     /// Appends the value's JSON, unless the text would be longer than `limit`: a large value must not be copied only to
@@ -275,7 +295,8 @@ impl Encoder {
         if text.len().saturating_add(bytes.len()) > limit {
             return Err(Full::Cap);
         }
-        push(text, &String::from_utf8_lossy(bytes))
+        let json = String::from_utf8_lossy(bytes);
+        if self.quotes { push_quoted(text, &json, limit) } else { push(text, &json) }
     }
 }
 
@@ -291,6 +312,20 @@ enum Full {
 fn push(text: &mut String, more: &str) -> Result<(), Full> {
     text.try_reserve(more.len()).map_err(|_| Full::Memory)?;
     text.push_str(more);
+    Ok(())
+}
+
+/// Appends a value's JSON with its numbers between quotes.
+fn push_quoted(text: &mut String, json: &str, limit: usize) -> Result<(), Full> {
+    for piece in numbers::pieces(json) {
+        match piece {
+            Piece::Number(number) => ["\"", number, "\""].into_iter().try_for_each(|part| push(text, part))?,
+            Piece::Other(other) => push(text, other)?,
+        }
+        if text.len() > limit {
+            return Err(Full::Cap);
+        }
+    }
     Ok(())
 }
 
@@ -323,7 +358,7 @@ impl Sink {
     /// Takes one row, whole or not at all.
     unsafe fn take(&mut self, slot: *mut pg_sys::TupleTableSlot) -> Result<(), Full> {
         match &mut self.target {
-            Target::Json { text, encoders, scratch } => {
+            Target::Json { text, encoders, scratch, .. } => {
                 let before = text.len();
                 let opening = if self.rows > 0 { ",[" } else { "[" };
                 // SAFETY: a slot that holds a row; scratch memory is reset per row.

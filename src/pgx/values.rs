@@ -153,6 +153,24 @@ pub fn innermost_type(type_oid: pg_sys::Oid) -> pg_sys::Oid {
     }
 }
 
+/// Whether values of a type are numbers that floating point would round (`int8`, `numeric`), or arrays of them; domains count as
+/// what they are over.
+pub(super) fn is_wide_number(type_oid: pg_sys::Oid) -> bool {
+    let mut known = type_oid;
+    loop {
+        // SAFETY: catalog look-ups.
+        let inner = unsafe {
+            let base = pg_sys::getBaseType(known);
+            let element = pg_sys::get_element_type(base);
+            if element == pg_sys::InvalidOid { base } else { element }
+        };
+        if inner == known {
+            return matches!(known, pg_sys::INT8OID | pg_sys::NUMERICOID);
+        }
+        known = inner;
+    }
+}
+
 /// A value as its type's output function writes it.
 ///
 /// # Safety
