@@ -48,24 +48,35 @@ def test_a_compressed_value_counts_unpacked(packed, column, kind):
     assert len(rows(packed, f"SELECT {column} FROM texts WHERE id < 3", f"v {kind}", "128kB")) == 2
 
 
-def test_values_within_rows_count_unpacked(packed):
-    """A record keeps its columns as they were stored."""
-    for sql, columns in [
-        ("SELECT ROW(id, body) FROM texts WHERE id = {}", "v record"),
-        ("SELECT t FROM texts AS t WHERE id = {}", "v record"),
-        ("SELECT array_agg(ROW(id, body)) FROM texts WHERE id = {}", "v record[]"),
-        ("SELECT ROW(1, ROW(2, body)) FROM texts WHERE id = {}", "v record"),
-    ]:
-        counted = f"SELECT pg_column_size(v) FROM ask_rows(%s::text::jsonb, sql => %s) AS t({columns})"
-        for number, most, answered in ((1, "256kB", True), (2, "64kB", False), (3, "256kB", False)):
-            with packed.session(user=packed.role(splitplane__max_bytes=most)) as session:
-                text = sql.format(number)
-                try:
-                    found = len(session.execute(counted, (json.dumps(packed.sign(text)), text)).fetchall()) == 1
-                except psycopg.Error as error:
-                    assert error.sqlstate == "53400", error
-                    found = False
-                assert found is answered, (text, most)
+# ROW(..) unpacks its columns; the row of a subquery has them as they were stored.
+KEPT = "(SELECT id, body FROM texts WHERE id = {} OFFSET 0) AS x"
+
+
+@pytest.mark.parametrize(
+    ("sql", "kind"),
+    [
+        (f"SELECT x FROM {KEPT}", "record"),
+        (f"SELECT array_agg(x) FROM {KEPT}", "record[]"),
+        (f"SELECT ARRAY[x, NULL, x] FROM {KEPT}", "record[]"),
+        (f"SELECT ROW(1, x) FROM {KEPT}", "record"),
+        (f"SELECT ROW(1, ARRAY[ROW(x)]) FROM {KEPT}", "record"),
+        ("WITH x AS MATERIALIZED (SELECT id, body FROM texts WHERE id = {}) SELECT x FROM x", "record"),
+        ("SELECT (SELECT x FROM (SELECT id, body FROM texts WHERE id = {} LIMIT 1) AS x)", "record"),
+        ("SELECT ROW(id, body) FROM texts WHERE id = {}", "record"),
+        ("SELECT t FROM texts AS t WHERE id = {}", "record"),
+    ],
+)
+def test_values_within_rows_count_unpacked(packed, sql, kind):
+    counted = f"SELECT pg_column_size(v) FROM ask_rows(%s::text::jsonb, sql => %s) AS t(v {kind})"
+    for number, most, answered in ((1, "256kB", True), (2, "64kB", False), (3, "256kB", False)):
+        with packed.session(user=packed.role(splitplane__max_bytes=most)) as session:
+            text = sql.format(number)
+            try:
+                found = len(session.execute(counted, (json.dumps(packed.sign(text)), text)).fetchall()) == 1
+            except psycopg.Error as error:
+                assert error.sqlstate == "53400", error
+                found = False
+            assert found is answered, (text, most)
 
 
 def test_the_count_is_that_of_the_unpacked_row(packed):

@@ -1,6 +1,6 @@
 //! How large a row is once compression is undone: what the caller will read, and not what is stored.
 
-use pgrx::{pg_sys, varlena};
+use pgrx::{PgMemoryContexts, pg_sys, varlena};
 
 /// Deepest rows within rows that are looked into; further ones count as they are stored.
 const DEEPEST: u8 = 16;
@@ -74,7 +74,11 @@ unsafe fn of_value(value: pg_sys::Datum, type_oid: pg_sys::Oid, depth: u8) -> Un
         if is_compressed || depth >= DEEPEST {
             return own;
         }
-        let within = within(value, type_oid, depth + 1);
+        if !matches!(type_oid, pg_sys::RECORDOID | pg_sys::RECORDARRAYOID) {
+            return own;
+        }
+        // Memory of its own: there may be many rows.
+        let within = PgMemoryContexts::new("splitplane sizes").switch_to(|_| within(value, type_oid, depth + 1));
         // What is compressed within is in the stored size of the whole already.
         own.and(Unpacked { values: within.surplus, surplus: within.surplus })
     }
@@ -93,14 +97,13 @@ unsafe fn is_compressed(value: pg_sys::Datum) -> bool {
     }
 }
 
-/// What rows within a value hold: PostgreSQL makes them with their columns as they were stored. Rows are `record` in the plane.
+/// What rows within a record or an array of records hold: PostgreSQL makes many of them with their columns as they were
+/// stored. A row of the plane is of type `record`, whatever it is of.
 unsafe fn within(value: pg_sys::Datum, type_oid: pg_sys::Oid, depth: u8) -> Unpacked {
     // SAFETY: a value of that type, and not NULL; records are of variable length and aligned as float8 ('d').
     unsafe {
-        match type_oid {
-            pg_sys::RECORDOID => return of_record(value, depth),
-            pg_sys::RECORDARRAYOID => {}
-            _ => return Unpacked::default(),
+        if type_oid == pg_sys::RECORDOID {
+            return of_record(value, depth);
         }
         let (mut elements, mut nulls, mut count) = (std::ptr::null_mut(), std::ptr::null_mut(), 0);
         pg_sys::deconstruct_array(
@@ -121,7 +124,7 @@ unsafe fn within(value: pg_sys::Datum, type_oid: pg_sys::Oid, depth: u8) -> Unpa
 }
 
 unsafe fn of_record(value: pg_sys::Datum, depth: u8) -> Unpacked {
-    // SAFETY: a value of type record, which names its row type; what is made here goes with the section.
+    // SAFETY: a value of type record, which names its row type; what is made here goes with the caller's memory.
     unsafe {
         let header: pg_sys::HeapTupleHeader = pg_sys::pg_detoast_datum(value.cast_mut_ptr()).cast();
         let fields = (*header).t_choice.t_datum;
