@@ -65,6 +65,8 @@ def identity() -> list[str]:
     for context in recorded:
         headers = context["headers"]
         found.append(json.dumps(headers))
+        found.append(json.dumps({name: [value] for name, value in headers.items()}))
+        found.append(json.dumps(json.dumps({**headers, **{name.upper(): value for name, value in headers.items()}})))
         own = {name.lower(): value for name, value in headers.items()}
         names = [own.get(f"x-splitplane-{name}", "") for name in ("tenant", "business", "subject", "conversation", "nonce")]
         fields = [*names, context["key_id"], "analytics", context["region"], str(context["seconds"])]

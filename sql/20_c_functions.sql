@@ -124,6 +124,13 @@ LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', '_seal_wrapper';
 REVOKE ALL ON FUNCTION splitplane._seal(text, text) FROM PUBLIC;
 
+-- Refuses what cannot be a tenant, business or subject: the rule by which contexts are signed and verified. '*' alone
+-- passes, for any.
+CREATE FUNCTION splitplane._check_identity(part text, value text) RETURNS void
+LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+AS 'MODULE_PATHNAME', '_check_identity_wrapper';
+REVOKE ALL ON FUNCTION splitplane._check_identity(text, text) FROM PUBLIC;
+
 CREATE FUNCTION splitplane._config_changed() RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', '_config_changed_wrapper';

@@ -61,8 +61,8 @@ GRANT EXECUTE ON FUNCTION splitplane.create_key(text, text[], integer, interval)
 COMMENT ON FUNCTION splitplane.create_key(text, text[], integer, interval) IS
     'Creates a signing key and returns its secret, which is not shown again.';
 
-CREATE FUNCTION splitplane.import_key(key_id text, secret text, tenants text[], max_uses integer, valid_for interval)
-RETURNS void
+CREATE FUNCTION splitplane.import_key(key_id text, secret text, tenants text[] DEFAULT NULL, max_uses integer DEFAULT 1,
+                                      valid_for interval DEFAULT '90 days') RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE

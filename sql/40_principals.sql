@@ -1,28 +1,6 @@
 -- Principals: which combinations of tenant, business and subject may ask, and with which claims.
 -- Look-up: (business, subject) exact, then business exact, then subject exact, then ('*', '*'). The first row decides.
 
--- Signing trims values and folds runs of blanks, so names that differ only in those cannot be distinguished.
-CREATE FUNCTION splitplane._check_identity(part text, value text) RETURNS void
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF value IS NULL THEN
-        RAISE EXCEPTION '% must not be NULL', part USING ERRCODE = '22023';
-    END IF;
-    IF value ~ '^\s|\s$|\s\s|[[:cntrl:]]' THEN
-        RAISE EXCEPTION '% has a leading, trailing or doubled blank, or a control character', part
-            USING ERRCODE = '22023';
-    END IF;
-    IF octet_length(value) > 256 THEN
-        RAISE EXCEPTION '% is longer than 256 bytes', part USING ERRCODE = '22023';
-    END IF;
-    IF value <> '*' AND strpos(value, '*') > 0 THEN
-        RAISE EXCEPTION '% contains ''*'', which stands alone for any and is no pattern', part USING ERRCODE = '22023';
-    END IF;
-END
-$$;
-REVOKE ALL ON FUNCTION splitplane._check_identity(text, text) FROM PUBLIC;
-
 CREATE FUNCTION splitplane._check_principal(tenant text, business text, subject text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$

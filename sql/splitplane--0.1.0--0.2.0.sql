@@ -324,6 +324,12 @@ REVOKE ALL ON FUNCTION splitplane.behind(anyelement) FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION splitplane.behind(anyelement) TO splitplane_reader;
 
+-- Refuses what cannot be a tenant, business or subject: the rule by which contexts are signed and verified. '*' alone
+-- passes, for any.
+CREATE OR REPLACE FUNCTION splitplane._check_identity(part text, value text) RETURNS void
+LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+AS 'MODULE_PATHNAME', '_check_identity_wrapper';
+
 -- The administrator's value of a setting that ask takes from the server, whatever the session has set.
 CREATE FUNCTION splitplane._configured(name text) RETURNS text
 LANGUAGE c STABLE STRICT PARALLEL UNSAFE
@@ -421,8 +427,8 @@ $$;
 COMMENT ON FUNCTION splitplane.create_key(text, text[], integer, interval) IS
     'Creates a signing key and returns its secret, which is not shown again.';
 
-CREATE OR REPLACE FUNCTION splitplane.import_key(key_id text, secret text, tenants text[], max_uses integer, valid_for interval)
-RETURNS void
+CREATE OR REPLACE FUNCTION splitplane.import_key(key_id text, secret text, tenants text[] DEFAULT NULL, max_uses integer DEFAULT 1,
+                                      valid_for interval DEFAULT '90 days') RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -453,30 +459,6 @@ END
 $$;
 
 COMMENT ON FUNCTION splitplane.revoke_key(text) IS 'Revokes a signing key at once. Its row is kept as a record.';
-
--- Principals: which combinations of tenant, business and subject may ask, and with which claims.
--- Look-up: (business, subject) exact, then business exact, then subject exact, then ('*', '*'). The first row decides.
-
--- Signing trims values and folds runs of blanks, so names that differ only in those cannot be distinguished.
-CREATE OR REPLACE FUNCTION splitplane._check_identity(part text, value text) RETURNS void
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF value IS NULL THEN
-        RAISE EXCEPTION '% must not be NULL', part USING ERRCODE = '22023';
-    END IF;
-    IF value ~ '^\s|\s$|\s\s|[[:cntrl:]]' THEN
-        RAISE EXCEPTION '% has a leading, trailing or doubled blank, or a control character', part
-            USING ERRCODE = '22023';
-    END IF;
-    IF octet_length(value) > 256 THEN
-        RAISE EXCEPTION '% is longer than 256 bytes', part USING ERRCODE = '22023';
-    END IF;
-    IF value <> '*' AND strpos(value, '*') > 0 THEN
-        RAISE EXCEPTION '% contains ''*'', which stands alone for any and is no pattern', part USING ERRCODE = '22023';
-    END IF;
-END
-$$;
 
 -- Whether two texts are the same value of a type. A text that is no value of the type equals none.
 CREATE OR REPLACE FUNCTION splitplane._is_same_value(type_id oid, one text, other text) RETURNS boolean

@@ -100,7 +100,10 @@ mod tests {
                 [("integer".to_owned(), "NULL".to_owned()), ("integer[]".to_owned(), "NULL".to_owned())]
             );
             let planned = statement.plan(&world.plane)?;
-            let mut sink = crate::pgx::sink::Sink::json(crate::pgx::sink::Caps { rows: 10, bytes: 1_000 });
+            let mut sink = crate::pgx::sink::Sink::json(
+                crate::pgx::sink::Caps { rows: 10, bytes: 1_000 },
+                crate::numbers::WideNumbers::Number,
+            );
             run::run(planned, &mut sink)?;
             Ok(sink.into_json()?.text)
         });

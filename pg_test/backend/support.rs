@@ -6,6 +6,7 @@ use crate::catalog::plane::Plane;
 use crate::error::{Refusal, StageResult, State};
 use crate::gate::{self, Gated, Limits};
 use crate::identity::{Key, Policy, Principal, PrincipalRow, SignedContext, SigningRequest, VerifiedIdentity, sign};
+use crate::numbers::WideNumbers;
 use crate::pgx::parameters::Parameters;
 use crate::pgx::parse::{self, Grafted};
 use crate::pgx::plan as pgx_plan;
@@ -72,7 +73,7 @@ impl World {
         self.confined(|confinement| {
             let claims = Claims::Of(&self.principal);
             let planned = run::prove(confinement, &gated(sql), &self.plane, claims, None, |_| {})?.plan(&self.plane)?;
-            let mut sink = Sink::json(CAPS);
+            let mut sink = Sink::json(CAPS, WideNumbers::Number);
             run::run(planned, &mut sink)?;
             Ok(serde_json::from_str(&sink.into_json()?.text).unwrap())
         })
@@ -147,7 +148,7 @@ pub fn unproved_rows<'c>(
     sql: &str,
     parameters: &Parameters<'c>,
 ) -> StageResult<serde_json::Value> {
-    let mut sink = Sink::json(CAPS);
+    let mut sink = Sink::json(CAPS, WideNumbers::Number);
     unproved_plan(confinement, sql, parameters)?.execute(&mut sink)?;
     Ok(serde_json::from_str(&sink.into_json()?.text).unwrap())
 }

@@ -6,7 +6,7 @@ so that every test that goes through it also proves that an independent signer a
 
     from splitplane_test.signing import sign
     context = sign("AKSP...", secret, "SELECT count(*) FROM orders", "brand-a", audience="analytics")
-    cursor.execute("SELECT ask(%s, sql => %s)", (json.dumps(context), "SELECT count(*) FROM orders"))
+    cursor.execute("SELECT ask(%s::text::jsonb, sql => %s)", (json.dumps(context), "SELECT count(*) FROM orders"))
 
 On the command line the secret is read from SPLITPLANE_SECRET, never from an argument that `ps` would show:
 

@@ -67,7 +67,7 @@ pub fn ask(request: Request) -> StageResult<String> {
         let (columns, facts) = (statement.named_types(plane), statement.facts.clone());
         let planned = statement.plan(plane)?;
         watch.lap("plan");
-        let mut sink = Sink::json(caps);
+        let mut sink = Sink::json(caps, settings::wide_numbers());
         run::run(planned, &mut sink)?;
         watch.lap("run");
         Ok(Rows { columns, rows: sink.into_json()?, facts })
@@ -89,7 +89,7 @@ pub fn ask(request: Request) -> StageResult<String> {
                 let told = asked.narrate(&Told {
                     sql: sql.text(),
                     columns: columns.iter().map(|(name, _)| name.clone()).collect(),
-                    rows: &rows.text,
+                    rows: &rows,
                     count: rows.count,
                     truncated: rows.truncated,
                     is_aggregate: facts.is_aggregate,
@@ -154,7 +154,9 @@ fn verified(request: Request) -> StageResult<Call> {
     let mut watch = Stopwatch::start(settings::deadline());
     preflight::check()?;
     let Request { context, question, sql, conversation } = request;
-    let context = context.ok_or_else(|| Refusal::new(State::Argument, "the context is NULL"))?;
+    let context = context.ok_or_else(|| {
+        Refusal::new(State::Argument, "the context is NULL: pass it as one JSON text, as $1::text::jsonb")
+    })?;
     let payload = question
         .as_deref()
         .or(sql.as_deref())

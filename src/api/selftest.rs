@@ -7,6 +7,7 @@
 use crate::catalog::{current_plane, key_file};
 use crate::error::{Refusal, StageResult, State};
 use crate::identity::{self, Key, Policy, Principal, SigningRequest};
+use crate::numbers::WideNumbers;
 use crate::pgx::server;
 use crate::pgx::sink::{Caps, Sink};
 use crate::run::{self, Subject};
@@ -54,7 +55,7 @@ fn run(tenant: &str, business: &str, subject: &str, sql: &str) -> StageResult<St
     let subject = Subject { plane: &plane, principal: Some(&principal), columns: None };
     run::with_statement(sql, subject, &mut Stopwatch::start(settings::deadline()), |statement, _| {
         let planned = statement.plan(&plane)?;
-        let mut sink = Sink::json(CAPS);
+        let mut sink = Sink::json(CAPS, WideNumbers::Number);
         run::run(planned, &mut sink)?;
         let rows = sink.into_json()?;
         if rows.truncated {

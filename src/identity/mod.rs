@@ -35,7 +35,7 @@ mod vectors;
 
 pub use context::{MAX_CONTEXT_BYTES, SignedContext};
 pub use error::ContextError;
-pub use header::{check_audience, check_identity_value, is_key_id};
+pub use header::{check_audience, check_identity_value, check_ids, is_key_id};
 pub use principal::{Claim, Principal, PrincipalRow};
 pub use sign::{SigningRequest, sign};
 pub use verify::{Key, Policy, VerifiedIdentity};

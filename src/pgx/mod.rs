@@ -25,5 +25,6 @@ pub mod shmem;
 pub mod sink;
 pub mod spi;
 pub mod types;
+mod unpacked;
 pub mod wait;
 pub mod zones;

@@ -1,9 +1,12 @@
 //! Where the rows of a statement go: to JSON text or to tuples, within the caps of an answer.
 
 use super::functions::extent;
-use super::types::column_types;
+use super::types::{column_types, is_wide_number};
+use super::unpacked;
 use crate::error::{Refusal, StageResult, State};
+use crate::numbers::{self, Piece, WideNumbers};
 use pgrx::{PgMemoryContexts, pg_guard, pg_sys};
+use std::borrow::Cow;
 use std::marker::PhantomData;
 
 /// Caps of one answer.
@@ -11,7 +14,7 @@ use std::marker::PhantomData;
 pub struct Caps {
     /// Rows.
     pub rows: usize,
-    /// Bytes of the rows as JSON, or as tuples.
+    /// Bytes of the rows as JSON, or as tuples with compression undone.
     pub bytes: usize,
 }
 
@@ -27,7 +30,7 @@ pub struct Sink<'q> {
 }
 
 enum Target<'q> {
-    Json { text: String, encoders: Vec<Encoder>, scratch: pg_sys::MemoryContext },
+    Json { text: String, numbers: WideNumbers, encoders: Vec<Encoder>, scratch: pg_sys::MemoryContext },
     Tuples { tuples: Vec<pg_sys::HeapTuple>, memory: QueryMemory<'q> },
 }
 
@@ -35,6 +38,8 @@ enum Target<'q> {
 struct Encoder {
     function: Box<pg_sys::FmgrInfo>,
     type_oid: pg_sys::Oid,
+    /// Whether numbers are put between quotes.
+    quotes: bool,
 }
 
 /// Rows as the text of a JSON array of arrays.
@@ -45,6 +50,19 @@ pub struct JsonRows {
     pub count: usize,
     /// Whether there were more.
     pub truncated: bool,
+    /// The columns whose numbers stand between quotes.
+    quoted: Vec<bool>,
+}
+
+impl JsonRows {
+    /// The text with all numbers as JSON numbers.
+    pub fn with_numbers(&self) -> Cow<'_, str> {
+        if self.quoted.contains(&true) {
+            Cow::Owned(numbers::as_numbers(&self.text, &self.quoted))
+        } else {
+            Cow::Borrowed(&self.text)
+        }
+    }
 }
 
 /// The memory of the query that calls `ask_rows`, which outlives the call.
@@ -73,9 +91,10 @@ pub struct TupleRows<'q> {
 }
 
 impl<'q> Sink<'q> {
-    /// Rows as JSON, each value as PostgreSQL's own `to_json` gives it.
-    pub fn json(caps: Caps) -> Self {
-        let target = Target::Json { text: String::from("["), encoders: Vec::new(), scratch: std::ptr::null_mut() };
+    /// Rows as JSON, each value as PostgreSQL's own `to_json` gives it, but for wide numbers as text.
+    pub fn json(caps: Caps, numbers: WideNumbers) -> Self {
+        let target =
+            Target::Json { text: String::from("["), numbers, encoders: Vec::new(), scratch: std::ptr::null_mut() };
         Sink { caps, target, rows: 0, bytes: 0, truncated: false, without_memory: false }
     }
 
@@ -97,9 +116,10 @@ impl<'q> Sink<'q> {
             return Err(Refusal::out_of_memory());
         }
         match self.target {
-            Target::Json { mut text, .. } => {
+            Target::Json { mut text, encoders, .. } => {
                 text.push(']');
-                Ok(JsonRows { text, count: self.rows, truncated: self.truncated })
+                let quoted = encoders.iter().map(|encoder| encoder.quotes).collect();
+                Ok(JsonRows { text, count: self.rows, truncated: self.truncated, quoted })
             }
             Target::Tuples { .. } => Err(Refusal::proof("the rows went to another sink")),
         }
@@ -148,7 +168,7 @@ impl<'a, 'q> Receiver<'a, 'q> {
 unsafe extern "C-unwind" fn start(receiver: *mut pg_sys::DestReceiver, _operation: i32, descriptor: pg_sys::TupleDesc) {
     // SAFETY: the executor hands back the receiver that it was given.
     let sink = unsafe { &mut *(*receiver.cast::<Receiver>()).sink };
-    if let Target::Json { encoders, scratch, .. } = &mut sink.target {
+    if let Target::Json { numbers, encoders, scratch, .. } = &mut sink.target {
         // SAFETY: a descriptor of the executor; the scratch context is a child of the section's.
         unsafe {
             *scratch = pg_sys::AllocSetContextCreateInternal(
@@ -158,13 +178,14 @@ unsafe extern "C-unwind" fn start(receiver: *mut pg_sys::DestReceiver, _operatio
                 8 * 1_024,
                 8 * 1_024 * 1_024,
             );
-            encoders.extend(column_types(descriptor).into_iter().map(|(type_oid, _)| Encoder::new(type_oid)));
+            let as_text = *numbers == WideNumbers::Text;
+            encoders.extend(column_types(descriptor).into_iter().map(|(type_oid, _)| Encoder::new(type_oid, as_text)));
         }
     }
 }
 
 impl Encoder {
-    fn new(type_oid: pg_sys::Oid) -> Self {
+    fn new(type_oid: pg_sys::Oid, as_text: bool) -> Self {
         const TO_JSON: u32 = 3176;
         let mut information = Box::new(pg_sys::FmgrInfo::default());
         // SAFETY: `to_json` is built in; the call expression only tells it the argument's type.
@@ -182,7 +203,7 @@ impl Encoder {
             );
             information.fn_expr = call.cast();
         }
-        Encoder { function: information, type_oid }
+        Encoder { function: information, type_oid, quotes: as_text && is_wide_number(type_oid) }
     }
 
     /// Appends the value's JSON, unless the text would be longer than `limit`: a large value must not be copied only to
@@ -200,7 +221,8 @@ impl Encoder {
         if text.len().saturating_add(bytes.len()) > limit {
             return Err(Full::Cap);
         }
-        push(text, &String::from_utf8_lossy(bytes))
+        let json = String::from_utf8_lossy(bytes);
+        if self.quotes { push_quoted(text, &json, limit) } else { push(text, &json) }
     }
 }
 
@@ -216,6 +238,20 @@ enum Full {
 fn push(text: &mut String, more: &str) -> Result<(), Full> {
     text.try_reserve(more.len()).map_err(|_| Full::Memory)?;
     text.push_str(more);
+    Ok(())
+}
+
+/// Appends a value's JSON with its numbers between quotes.
+fn push_quoted(text: &mut String, json: &str, limit: usize) -> Result<(), Full> {
+    for piece in numbers::pieces(json) {
+        match piece {
+            Piece::Number(number) => ["\"", number, "\""].into_iter().try_for_each(|part| push(text, part))?,
+            Piece::Other(other) => push(text, other)?,
+        }
+        if text.len() > limit {
+            return Err(Full::Cap);
+        }
+    }
     Ok(())
 }
 
@@ -248,7 +284,7 @@ impl Sink<'_> {
     /// Takes one row, whole or not at all.
     unsafe fn take(&mut self, slot: *mut pg_sys::TupleTableSlot) -> Result<(), Full> {
         match &mut self.target {
-            Target::Json { text, encoders, scratch } => {
+            Target::Json { text, encoders, scratch, .. } => {
                 let before = text.len();
                 let opening = if self.rows > 0 { ",[" } else { "[" };
                 // SAFETY: a slot that holds a row; scratch memory is reset per row.
@@ -261,10 +297,17 @@ impl Sink<'_> {
             }
             Target::Tuples { tuples, memory } => {
                 tuples.try_reserve(1).map_err(|_| Full::Memory)?;
+                // SAFETY: a slot that holds a row.
+                let unpacked = unsafe { unpacked::of_row(slot) };
+                if self.bytes.saturating_add(unpacked.values) > self.caps.bytes {
+                    return Err(Full::Cap);
+                }
                 // SAFETY: copies the row, with values kept out of line brought in, to the caller's memory.
                 let tuple = unsafe { PgMemoryContexts::For(memory.context).switch_to(|_| flat_copy(slot)) };
                 // SAFETY: the copy just made.
-                self.bytes = self.bytes.saturating_add(unsafe { (*tuple).t_len } as usize);
+                let stored = unsafe { (*tuple).t_len } as usize;
+                // A compressed value is what the caller reads of it.
+                self.bytes = self.bytes.saturating_add(stored).saturating_add(unpacked.surplus);
                 if self.bytes > self.caps.bytes {
                     return Err(Full::Cap);
                 }

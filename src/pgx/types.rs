@@ -56,6 +56,24 @@ pub fn innermost_type(type_oid: pg_sys::Oid) -> pg_sys::Oid {
     }
 }
 
+/// Whether values of a type are numbers that floating point would round (`int8`, `numeric`), or arrays of them; domains count as
+/// what they are over.
+pub(super) fn is_wide_number(type_oid: pg_sys::Oid) -> bool {
+    let mut known = type_oid;
+    loop {
+        // SAFETY: catalog look-ups.
+        let inner = unsafe {
+            let base = pg_sys::getBaseType(known);
+            let element = pg_sys::get_element_type(base);
+            if element == pg_sys::InvalidOid { base } else { element }
+        };
+        if inner == known {
+            return matches!(known, pg_sys::INT8OID | pg_sys::NUMERICOID);
+        }
+        known = inner;
+    }
+}
+
 /// A value as its type's output function writes it.
 ///
 /// # Safety
@@ -143,13 +161,13 @@ pub(super) unsafe fn column_types(descriptor: pg_sys::TupleDesc) -> Vec<(pg_sys:
 }
 
 #[cfg(any(feature = "pg15", feature = "pg16", feature = "pg17"))]
-unsafe fn attribute<'d>(descriptor: pg_sys::TupleDesc, index: i32) -> &'d pg_sys::FormData_pg_attribute {
+pub(super) unsafe fn attribute<'d>(descriptor: pg_sys::TupleDesc, index: i32) -> &'d pg_sys::FormData_pg_attribute {
     // SAFETY: the caller's promise: valid descriptor, index in range.
     unsafe { &*(*descriptor).attrs.as_ptr().add(usize::try_from(index).unwrap_or(0)) }
 }
 
 #[cfg(feature = "pg18")]
-unsafe fn attribute<'d>(descriptor: pg_sys::TupleDesc, index: i32) -> &'d pg_sys::FormData_pg_attribute {
+pub(super) unsafe fn attribute<'d>(descriptor: pg_sys::TupleDesc, index: i32) -> &'d pg_sys::FormData_pg_attribute {
     // SAFETY: the caller's promise: valid descriptor, index in range.
     unsafe { &*pg_sys::TupleDescAttr(descriptor, index) }
 }

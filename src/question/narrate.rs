@@ -7,6 +7,7 @@ use super::session::{Consultation, fresh_nonce};
 use crate::error::StageResult;
 use crate::llm::prompts;
 use crate::pgx::pg_try;
+use crate::pgx::sink::JsonRows;
 use crate::settings;
 use crate::settings::model::Narrate;
 
@@ -23,8 +24,8 @@ pub struct Told<'a> {
     pub sql: &'a str,
     /// Column names.
     pub columns: Vec<String>,
-    /// `[[..],..]`.
-    pub rows: &'a str,
+    /// The rows. The model is shown numbers as numbers, however the document has them.
+    pub rows: &'a JsonRows,
     /// How many.
     pub count: usize,
     /// Whether there were more.
@@ -43,14 +44,19 @@ impl Asked {
     pub fn narrate(&mut self, told: &Told<'_>) -> StageResult<Option<String>> {
         let model = settings::model::model();
         let Some(question) = &self.question else { return Ok(None) };
-        if !model.names_a_model() || !may_be_told(settings::model::narrate(), told) {
+        // Quotes round numbers at most double a text, and the brackets around it are two.
+        if !model.names_a_model() || told.rows.text.len() > 2 * BYTES + 2 {
+            return Ok(None);
+        }
+        let rows = told.rows.with_numbers();
+        if !may_be_told(settings::model::narrate(), told, rows.len()) {
             return Ok(None);
         }
         let prompt = prompts::narration(
             question,
             told.sql,
             &told.columns,
-            told.rows,
+            &rows,
             told.truncated,
             &settings::time_zone(),
             &fresh_nonce()?,
@@ -66,13 +72,13 @@ impl Asked {
     }
 }
 
-fn may_be_told(narrate: Narrate, told: &Told<'_>) -> bool {
+fn may_be_told(narrate: Narrate, told: &Told<'_>, bytes: usize) -> bool {
     match narrate {
         _ if told.is_private => false,
         Narrate::Off => false,
         Narrate::Aggregate => {
-            told.is_aggregate && !told.truncated && told.count <= AGGREGATE_ROWS && told.rows.len() <= AGGREGATE_BYTES
+            told.is_aggregate && !told.truncated && told.count <= AGGREGATE_ROWS && bytes <= AGGREGATE_BYTES
         }
-        Narrate::Rows => told.count <= ROWS && told.rows.len() <= BYTES,
+        Narrate::Rows => told.count <= ROWS && bytes <= BYTES,
     }
 }

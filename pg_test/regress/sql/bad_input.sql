@@ -18,13 +18,13 @@ SELECT ask('"signed"', sql => 'SELECT 1');
 \echo :SQLSTATE
 SELECT ask('null', sql => 'SELECT 1');
 \echo :SQLSTATE
-SELECT ask('{"authorization": 1}', sql => 'SELECT 1');
+SELECT ask('{"authorization": 1.5}', sql => 'SELECT 1');
 \echo :SQLSTATE
 SELECT ask('{"authorization": {"a": []}}', sql => 'SELECT 1');
 \echo :SQLSTATE
 SELECT ask(test.ctx('SELECT 1') || '{"x-splitplane-nonce": null}', sql => 'SELECT 1');
 \echo :SQLSTATE
-SELECT ask(test.ctx('SELECT 1') || '{"X-Splitplane-Tenant": "42"}', sql => 'SELECT 1');
+SELECT ask(test.ctx('SELECT 1') || '{"X-Splitplane-Tenant": "43"}', sql => 'SELECT 1');
 \echo :SQLSTATE
 SELECT ask(jsonb_build_object('authorization', repeat('x', 1000000)), sql => 'SELECT 1');
 \echo :SQLSTATE
