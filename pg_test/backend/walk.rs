@@ -370,7 +370,7 @@ mod tests {
             ("ARRAY[s.details]", serde_json::json!([{"s": 0}])),
             ("(ARRAY[s.details])[1]", serde_json::json!({"s": 0})),
             ("json_build_array(s.details, s.details)", serde_json::json!([{"s": 0}, {"s": 0}])),
-            ("make_interval(days => (s.details->>'s')::int)", serde_json::json!("PT0S")),
+            ("make_interval(days => (s.details->>'s')::int)", serde_json::json!("00:00:00")),
             ("s.details->>'s' IN ('0', s.details->>'t')", serde_json::json!(true)),
             ("s.details->>'s' BETWEEN '0' AND s.details->>'s'", serde_json::json!(true)),
             ("s.details->>'s' = ANY (ARRAY['1', s.details->>'s'])", serde_json::json!(true)),

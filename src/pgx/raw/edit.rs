@@ -152,7 +152,11 @@ fn places(parent: RawNode<'_>) -> Vec<*mut *mut pg_sys::Node> {
             T::T_A_Indices => fields!(A_Indices: lidx, uidx),
             T::T_A_Indirection => fields!(A_Indirection: arg),
             T::T_BooleanTest => fields!(BooleanTest: arg),
-            T::T_CaseExpr => fields!(CaseExpr: arg, defresult),
+            // PostgreSQL's walker passes by the WHENs themselves.
+            T::T_CaseExpr => {
+                let whens = parent.downcast::<pg_sys::CaseExpr>().map(|case| case.args()).unwrap_or_default();
+                fields!(CaseExpr: arg, defresult).into_iter().chain(whens.into_iter().flat_map(places)).collect()
+            }
             T::T_CaseWhen => fields!(CaseWhen: expr, result),
             T::T_CollateClause => fields!(CollateClause: arg),
             T::T_FuncCall => fields!(FuncCall: agg_filter),
