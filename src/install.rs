@@ -26,7 +26,7 @@ const CAPACITIES: Capacities = Capacities {
     ledger: settings::ledger_size,
     // Far more keys than sign at the same time.
     holders: || settings::ledger_size().min(16_384),
-    // A switched-off cache keeps the smallest table that dynahash likes, and is never asked.
+    // A switched-off cache keeps the smallest table that dynahash allows, and is never read.
     verdicts: || settings::model::verdict_cache_size().max(16),
 };
 

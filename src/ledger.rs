@@ -186,7 +186,7 @@ impl Ledger {
 
     /// A context from a clock that runs ahead is dated after a restart that follows its use, and shared memory will have
     /// forgotten it. So the latest such date of its key is kept on disk before the use counts, and the next life of the
-    /// server refuses that key's contexts up to there, and nobody else's.
+    /// server refuses that key's contexts up to there, and no other key's.
     fn keep_durably(&mut self, holder: &[u8; 32], dated: i64, now: i64) -> StageResult<()> {
         let known = self.holders.get(holder).map_or(i64::MIN, |known| known.keep_until);
         if known >= dated {
@@ -231,14 +231,14 @@ fn leave(holders: &mut LockedMap, holder: &[u8; 32], now: i64) -> bool {
 
 /// What an earlier life of the server left on disk.
 struct Kept {
-    /// Contexts dated up to here are refused, whoever signed them; `i64::MAX` when what is there cannot be read.
+    /// Contexts dated up to here are refused, with any key; `i64::MAX` when what is there cannot be read.
     horizon: i64,
     /// Entries of the map of keys.
     holders: Vec<Entry>,
 }
 
 /// Reads it. A file that cannot be read is as bad as a wrong clock: every context
-/// is refused until an administrator looks.
+/// is refused until an administrator intervenes.
 fn kept() -> Kept {
     let unreadable = || Kept { horizon: i64::MAX, holders: Vec::new() };
     match fs::read_to_string(kept_file()) {

@@ -1,4 +1,4 @@
-//! Contexts, claims and sealed secrets. The first byte says what the rest is; README.md beside this folder has the forms.
+//! Contexts, claims and sealed secrets. The first byte says what the rest is; ../README.md has the forms.
 //!
 //! Besides not panicking: a context that was not signed with the key is refused, one that was is verified exactly if
 //! each of its parts is admissible, and no change to it survives.

@@ -163,7 +163,7 @@ mod tests {
         assert_eq!(refusal.message, "division by zero");
     }
 
-    /// Only the classes that speak of the caller's own text and rows are told.
+    /// Only the classes that are about the caller's own text and rows are reported.
     #[pg_test]
     fn tells_no_message_of_another_class() {
         for (raise, is_told) in [

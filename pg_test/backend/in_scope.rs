@@ -33,7 +33,7 @@ mod tests {
         format!("'{}'", text.replace('\'', "''"))
     }
 
-    /// The rows of a statement while `claims` are held, by nobody's proof.
+    /// The rows of a statement while `claims` are held, without a proof.
     fn seen(claims: &Value, sql: &str) -> Value {
         let mut world = World::bare();
         world.principal = principal("42", &claims.to_string());

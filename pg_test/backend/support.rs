@@ -153,7 +153,7 @@ pub fn unproved_rows<'c>(
     Ok(serde_json::from_str(&sink.into_json()?.text).unwrap())
 }
 
-/// The plan of a proved statement, as EXPLAIN tells it.
+/// The plan of a proved statement, as EXPLAIN shows it.
 pub fn explanation(world: &World, sql: &str) -> String {
     let plan = world.confined(|confinement| {
         let claims = Claims::Of(&world.principal);
@@ -163,7 +163,7 @@ pub fn explanation(world: &World, sql: &str) -> String {
     assert_accepted(sql, plan)
 }
 
-/// How PostgreSQL would run such a statement, as EXPLAIN tells it.
+/// How PostgreSQL would run such a statement, as EXPLAIN shows it.
 pub fn unproved_explanation(world: &World, sql: &str) -> String {
     let plan =
         world.confined(|confinement| Ok(unproved_plan(confinement, sql, &Parameters::new(confinement))?.explain()));
@@ -190,7 +190,7 @@ pub fn unproved_plan<'c>(
 
 const SECRET: &str = "backend/tests+secret";
 
-/// A context of tenant `tenant`, signed and verified. `nonce` tells contexts of one second apart.
+/// A context of tenant `tenant`, signed and verified. `nonce` distinguishes contexts of one second.
 pub fn identity(tenant: &str, nonce: usize, dated: i64, max_uses: u32) -> VerifiedIdentity {
     identity_of(tenant, "", nonce, dated, max_uses)
 }

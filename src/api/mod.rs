@@ -76,7 +76,7 @@ pub fn ask(request: Request) -> StageResult<String> {
     let Call { mut asked, mut watch, .. } = call;
     match answer {
         Answer::Declined(declined) => {
-            // A question that was asked back belongs to the conversation; one that was turned away does not.
+            // A question that needs clarification belongs to the conversation; one that was refused does not.
             if declined.outcome == Outcome::Clarify {
                 asked.keep(None)?;
             }
@@ -131,7 +131,7 @@ pub fn ask_rows<'q>(
 /// Does everything but run, and shows what would have been run.
 pub fn ask_dry_run(request: Request) -> StageResult<String> {
     let mut call = verified(request)?;
-    // Estimates and plans tell of every tenant's rows: they are for administrators.
+    // Estimates and plans depend on every tenant's rows, so only administrators see them.
     let is_administrator = server::role(c"splitplane_admin").is_some_and(server::session_is_member);
     let answer = answer(&mut call, None, |statement, plane, watch| {
         let parameters = statement.parameters.shown(|type_oid| plane.types.shown(type_oid));
@@ -162,7 +162,7 @@ fn verified(request: Request) -> StageResult<Call> {
         .or(sql.as_deref())
         .ok_or_else(|| Refusal::new(State::Argument, "give a question, or the SQL that a model wrote (sql => ..)"))?;
     let principal = Rc::new(authenticate::verify(&context, payload)?);
-    // An earlier question changes what this one means, so which questions those are is part of what was asked.
+    // Earlier questions change what this one means, so the conversation is part of the signed request.
     if question.is_some() && conversation.is_some() && conversation.as_deref() != principal.identity().conversation() {
         return Err(Refusal::identity("the conversation is not the one that the context is signed for"));
     }

@@ -2,7 +2,7 @@
 //!
 //! Requires: a call by the extension's owner. The principal comes about as every principal does, by a context that is
 //! signed and verified; its key is made here at random, is registered nowhere and is gone with the call, so nothing that
-//! anybody else signs is admitted by it, and no use is entered in the ledger. From there on the stages are those of `ask`.
+//! others sign is admitted by it, and no use is entered in the ledger. From there on the stages are those of `ask`.
 
 use crate::catalog::{current_plane, key_file};
 use crate::error::{Refusal, StageResult, State};

@@ -71,7 +71,7 @@ pub fn attach<'c>(
             crate::error::State::NotAdmitted,
             "SQL that two parsers read differently is not admitted in the plane",
         )
-        .with_detail("AUDIT: gate and raw tree name different relations"));
+        .with_detail("gate and raw tree name different relations"));
     }
     let mut parameters = Parameters::new(confinement);
     let (fences, skeleton) = skeleton::build(&named.targets, claims, &mut parameters)?;

@@ -25,7 +25,7 @@ pub struct Named {
 const HEAVIEST: usize = 1_000;
 
 /// Most common table expressions of one statement: a chain of them is unfolded into expressions as high as it is long,
-/// and the planner's work on those heeds no cancel.
+/// and the planner does not check for interrupts while it works on those.
 const MOST_EXPRESSIONS: usize = 100;
 
 /// Most literals such as `Model-X5 2024`, each of which names a time zone of its own if it is read as a time.

@@ -1,4 +1,4 @@
-//! Loads the plane cache and keeps it honest: it is read again whenever anything it was built from changed, and a
+//! Loads the plane cache and keeps it current: it is read again whenever anything it was built from changed, and a
 //! critical finding of `doctor()` closes it.
 
 use super::allowlist;

@@ -118,7 +118,7 @@ pub struct Plane {
     pub relations: HashMap<String, Rc<PlaneRelation>>,
     /// Functions that a DBA allowed.
     pub allowed: Vec<AllowedFunction>,
-    /// Types of plane columns beside the built-in ones (enums, domains, their arrays).
+    /// Types of plane columns besides the built-in ones (enums, domains, their arrays).
     pub column_types: HashSet<Oid>,
     /// The enums and domains among them, by name.
     pub types: PlaneTypes,

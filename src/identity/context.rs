@@ -115,7 +115,7 @@ fn read_value(json: &str) -> Option<String> {
 
 /// Counts the members of a flat JSON object as they are written, by the colons outside strings.
 ///
-/// The JSON reader keeps the last of two members with one name and says nothing. `jsonb` has done the same before, but
+/// The JSON reader keeps the last of two members with one name and says nothing. `jsonb` does the same before this, but
 /// not within a string that holds the context, whose signer may have seen the first.
 fn count_members(json: &str) -> usize {
     let (mut members, mut in_string, mut escaped) = (0, false, false);

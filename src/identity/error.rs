@@ -1,4 +1,4 @@
-//! Why a context was refused: for the server log and the audit, never for the caller.
+//! Why a context was refused: for the server log, never for the caller.
 //!
 //! Every reason is a constant, the name of a header (letters, digits, `-`, `_` and `.`), or what this server expects. No
 //! variant carries a header's value, a secret or a signature, so a `ContextError` may be printed anywhere on the server's
@@ -58,7 +58,7 @@ pub enum ContextError {
     /// Further from the server's clock than the clock skew allows.
     #[error("x-amz-date is outside the clock skew")]
     ClockSkew,
-    /// So old that the replay ledger cannot tell whether it was used.
+    /// So old that the replay ledger no longer knows whether it was used.
     #[error("x-amz-date is not after the replay horizon")]
     ReplayHorizon,
     /// The payload is declared unsigned, streamed or different from the one at hand.

@@ -72,7 +72,7 @@ pub fn check_ids(tenant: &str, business: &str, subject: &str) -> Result<(), Cont
     })
 }
 
-/// Checks one tenant, business or subject: the rule for signing, verifying and registering one alike.
+/// Checks one tenant, business or subject: one rule for signing, verifying and registering.
 ///
 /// The error is the reason. An empty value passes; whether it may be empty is the caller's question. Refused:
 /// `*` (which means "any" in the register), control characters, blanks at either end or two in a row, blanks other than

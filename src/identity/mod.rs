@@ -9,7 +9,7 @@
 //! JSON text --parse--> SignedContext --verify--> VerifiedIdentity --resolve--> Principal
 //! ```
 //!
-//! A [`SignedContext`] tells nothing but the key id it claims; tenant, business and subject can be read only from a
+//! A [`SignedContext`] reveals only the key id it claims; tenant, business and subject can be read only from a
 //! [`VerifiedIdentity`], after the signature over them has been checked. The caller then has three duties that need the
 //! server: cap the payload's size before calling, count the use of the signature in the replay ledger (see [`replay`])
 //! and fetch the candidate rows for [`Principal::resolve`].

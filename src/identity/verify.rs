@@ -157,8 +157,8 @@ impl SignedContext {
     /// been capped before. Whether the signature was used before is the replay ledger's question, to be asked next.
     ///
     /// # Errors
-    /// Any rule of layer 1 that does not hold. What depends on the key is told only after its signature was checked, so
-    /// neither the answer nor its time tells a stranger which keys exist.
+    /// Any rule of layer 1 that does not hold. What depends on the key is reported only after the signature check, so
+    /// neither the error nor its time shows a stranger which keys exist.
     pub fn verify(
         self,
         key: Option<&Key>,

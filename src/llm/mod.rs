@@ -77,7 +77,7 @@ pub struct Usage {
     pub output_tokens: u64,
 }
 
-/// What a model replied, in the shape asked for as far as the wire format can tell.
+/// What a model replied, in the requested shape as far as the wire format can check it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reply {
     /// The object. Its fields are not checked yet: `verdict::read` and `writing::read` do that.

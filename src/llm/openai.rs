@@ -175,7 +175,7 @@ fn check_finish_reason(form: Form, reason: Option<&str>) -> Result<(), ModelErro
     }))
 }
 
-/// The arguments of the one call of the one function. Content beside it is never read.
+/// The arguments of the one call of the one function. Content besides it is never read.
 fn arguments(name: &str, message: &Map<String, Value>) -> Result<Value, ModelError> {
     let Some(Value::Array(calls)) = strict::present(message, "tool_calls") else {
         return Err(ModelError::Reply("it called no tool"));

@@ -55,7 +55,7 @@ pub struct Grafted<'c> {
 
 /// Parses our own skeleton and grafts the untrusted tree onto it.
 ///
-/// `shown` is the text of the whole, for whoever looks at the statement while it runs.
+/// `shown` is the text of the whole statement, as views of running statements show it.
 pub fn graft<'c>(
     confinement: &'c Confinement<'c>,
     skeleton: &str,
@@ -96,7 +96,8 @@ pub fn analyse<'c>(grafted: Grafted<'c>, parameters: &Parameters<'c>) -> StageRe
     };
     stage::set(Stage::Beyond);
     // SAFETY: what analysis just made, in the section's memory.
-    let query = unsafe { QueryView::from_pointer(query) }.ok_or_else(|| Refusal::proof("analysis gave no query"))?;
+    let query =
+        unsafe { QueryView::from_pointer(query) }.ok_or_else(|| Refusal::proof("analysis produced no query"))?;
     Ok(Analysed { query, text: grafted.text })
 }
 
@@ -163,7 +164,7 @@ impl<'c> Analysed<'c> {
         }
         match (queries.next(), queries.next()) {
             (Some(query), None) => Ok(Rewritten { query, text: self.text }),
-            _ => Err(Refusal::proof("rewriting gave not exactly one query")),
+            _ => Err(Refusal::proof("rewriting did not produce exactly one query")),
         }
     }
 }

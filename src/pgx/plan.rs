@@ -1,7 +1,7 @@
 //! Planning and running the proved tree, once, in the confined section.
 //!
 //! There is no cached plan: analysis took the locks, the section holds them to its end, and the plan is used once, so
-//! nothing can be re-planned behind the proof's back and no plan is shared across roles.
+//! nothing can be re-planned after the proof and no plan is shared across roles.
 
 use super::flags::c_int;
 use super::node::{TreeNode, Typed};
@@ -31,7 +31,7 @@ pub fn plan<'c>(rewritten: Rewritten<'c>, parameters: &Parameters<'c>) -> StageR
     let statement = unsafe { pg_sys::pg_plan_query(query.as_pointer(), source, options, bound) };
     // SAFETY: NULL or what the planner just made, in the section's memory.
     let statement = unsafe { QueryNode::from_pointer(statement.cast()) }.and_then(TreeNode::typed);
-    let statement = statement.ok_or_else(|| Refusal::proof("planning gave no plan"))?;
+    let statement = statement.ok_or_else(|| Refusal::proof("planning produced no plan"))?;
     Ok(Planned { statement, source, parameters: bound, section: std::marker::PhantomData })
 }
 
@@ -46,7 +46,7 @@ impl<'c> Planned<'c> {
         unsafe { (*self.statement.read().planTree).total_cost }
     }
 
-    /// EXPLAIN's text. For administrators only: estimates tell of every tenant's rows.
+    /// EXPLAIN's text. For administrators only: estimates depend on every tenant's rows.
     pub fn explain(&self) -> String {
         // SAFETY: EXPLAIN_ONLY starts the executor without running anything; all of it is freed with the section.
         unsafe {

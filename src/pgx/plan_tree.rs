@@ -1,4 +1,4 @@
-//! A plan of PostgreSQL's planner as safe, typed views, for the last look before it runs.
+//! A plan of PostgreSQL's planner as safe, typed views, for the last proof before it runs.
 
 use super::interrupts;
 use super::node::{Fields, TreeNode, Typed, nodes, text};

@@ -8,7 +8,7 @@ use super::pg_try::ServerError;
 use crate::error::{Refusal, State, class_of, packed_class};
 use pgrx::PgSqlErrorCode;
 
-/// The look-up of a name that stood in an untyped literal. Which error it is tells what the catalog holds, and what not.
+/// The look-up of a name that stood in an untyped literal. Which error it is shows what the catalog holds, and what not.
 pub(in crate::pgx) fn looks_up_catalog(error: &ServerError) -> bool {
     use PgSqlErrorCode as Code;
     match error.code {

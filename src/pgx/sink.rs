@@ -188,7 +188,7 @@ impl Encoder {
     fn new(type_oid: pg_sys::Oid, as_text: bool) -> Self {
         const TO_JSON: u32 = 3176;
         let mut information = Box::new(pg_sys::FmgrInfo::default());
-        // SAFETY: `to_json` is built in; the call expression only tells it the argument's type.
+        // SAFETY: `to_json` is built in; the call expression only gives it the argument's type.
         unsafe {
             pg_sys::fmgr_info_cxt(pg_sys::Oid::from(TO_JSON), &raw mut *information, pg_sys::CurrentMemoryContext);
             let argument = pg_sys::makeNullConst(type_oid, -1, pg_sys::InvalidOid);

@@ -90,7 +90,7 @@ pub fn pieces(text: &str) -> Option<Vec<Piece>> {
     let mut fields = [std::ptr::null_mut::<c_char>(); FIELDS];
     let mut kinds = [0 as c_int; FIELDS];
     let mut count = 0;
-    // SAFETY: buffers of the sizes that are told; the reader raises nothing and allocates nothing.
+    // SAFETY: buffers of the sizes that are passed; the reader raises nothing and allocates nothing.
     let status = unsafe {
         pg_sys::ParseDateTime(
             text.as_ptr(),

@@ -113,7 +113,7 @@ pub(super) fn check_plan(tag: NodeTag) -> StageResult<()> {
         T::T_CustomScan => "a plan node of another extension",
         other => {
             return Err(Refusal::construct("a plan of this kind")
-                .with_detail(format!("AUDIT: plan node tag {}", other as u32)));
+                .with_detail(format!("unknown plan node: tag {}", other as u32)));
         }
     };
     Err(Refusal::construct(name))

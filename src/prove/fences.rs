@@ -33,7 +33,7 @@ pub(super) fn prove_row_security(query: QueryView<'_>, fences: &[Fence], plane: 
         return Ok(());
     }
     if !query.shape().is_plain_select {
-        return Err(Refusal::proof("rewriting made something else than a SELECT"));
+        return Err(Refusal::proof("rewriting did not produce a SELECT"));
     }
     let protected = fences.iter().any(|fence| !fence.relation.is_shared);
     if protected && !query.has_row_security() {

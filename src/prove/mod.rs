@@ -69,7 +69,7 @@ impl<'c> Proven<'c> {
 /// Proves the analysed tree, lets PostgreSQL apply row-level security as the reader, and proves that it did.
 ///
 /// # Errors
-/// 42501 or 0A000 by name; a fence that is not ours is a refusal that the audit sees.
+/// 42501 or 0A000 by name; the server log has the reason when a fence is not ours.
 pub fn prove<'c>(trusted: Trusted<'c>, fences: Vec<Fence>, plane: &Plane) -> StageResult<Proven<'c>> {
     let analysed = trusted.into_analysed();
     fences::prove_fences(analysed.query(), &fences)?;

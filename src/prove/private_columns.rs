@@ -47,7 +47,7 @@ impl<'t> PrivateWalk<'_, 't> {
     }
 
     fn trace(&mut self, column: ColumnReference) -> StageResult<()> {
-        let unknown = || Refusal::proof("a column of no range table entry");
+        let unknown = || Refusal::proof("a column without a range table entry");
         let depth = self.scopes.len().checked_sub(column.level).filter(|depth| *depth > 0).ok_or_else(unknown)?;
         let query = depth.checked_sub(1).and_then(|index| self.scopes.get(index)).copied().ok_or_else(unknown)?;
         // Whole rows of joins of joins, named again and again, would make this as slow as the text is long, squared.
@@ -79,7 +79,7 @@ impl<'t> PrivateWalk<'_, 't> {
     /// One column of a fence; a whole row is all of them.
     fn note(&mut self, name: &str, attribute: i16) -> StageResult<()> {
         let fence = self.fences.iter().find(|fence| fence.name == name);
-        let fence = fence.ok_or_else(|| Refusal::proof("a top level expression that is no fence"))?;
+        let fence = fence.ok_or_else(|| Refusal::proof("a top-level expression that is not a fence"))?;
         let relation = &fence.relation;
         let index = usize::try_from(attribute).ok().and_then(|number| number.checked_sub(1));
         for (position, column) in relation.columns.iter().enumerate() {

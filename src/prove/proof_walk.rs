@@ -119,7 +119,7 @@ impl ProofWalk<'_> {
         match kind {
             RangeTableKind::Derived => Ok(()),
             RangeTableKind::Relation(relation) => {
-                Err(Refusal::proof(format!("AUDIT: relation {} outside the fences", relation.to_u32())))
+                Err(Refusal::proof(format!("relation {} outside the fences", relation.to_u32())))
             }
             RangeTableKind::Other => Err(Refusal::construct("this kind of FROM item")),
         }

@@ -1,4 +1,4 @@
-//! `splitplane.validate(questions)`: many verdicts at once, for whoever tunes comments and models. Nothing is run.
+//! `splitplane.validate(questions)`: many verdicts at once, for tuning comments and models. Nothing is run.
 
 use super::context::Brief;
 use super::session::{Consultation, fresh_nonce};
@@ -38,7 +38,7 @@ enum Prepared {
 /// neither read nor filled.
 ///
 /// # Errors
-/// 22023 for too many questions, 55000 without a model. What goes wrong for one question is told in its row.
+/// 22023 for too many questions, 55000 without a model. An error of one question is reported in its row.
 pub fn validate(questions: Vec<String>) -> StageResult<Vec<Validated>> {
     if questions.len() > MOST {
         return Err(Refusal::new(State::Argument, format!("more than {MOST} questions at once")));

@@ -1,6 +1,6 @@
 //! The answer in words: which results may be shown to a model, and what becomes of its text.
 //!
-//! The rows are an answer already, so a narrator that fails costs the words and nothing else.
+//! The rows are an answer already, so if the narration fails, only the words are missing.
 
 use super::Asked;
 use super::session::{Consultation, fresh_nonce};
@@ -11,14 +11,14 @@ use crate::pgx::sink::JsonRows;
 use crate::settings;
 use crate::settings::model::Narrate;
 
-/// Most rows of a result that is told, for aggregates and for any query.
+/// Most rows of a result that is narrated, for aggregates and for any query.
 const AGGREGATE_ROWS: usize = 20;
 const ROWS: usize = 100;
 /// Most bytes of rows that enter a prompt: few for aggregates, since array_agg and the like gather what was not summed up.
 const AGGREGATE_BYTES: usize = 2 * 1_024;
 const BYTES: usize = 16 * 1_024;
 
-/// A result, as far as telling it goes.
+/// What the narration needs of a result.
 pub struct Told<'a> {
     /// The SQL that gave it.
     pub sql: &'a str,
@@ -65,7 +65,7 @@ impl Asked {
             Ok(text) => Ok(Some(text)),
             Err(error) => {
                 let detail = error.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
-                pg_try::log(&format!("the answer could not be put into words: {error}{detail}"));
+                pg_try::log(&format!("could not put the answer into words: {error}{detail}"));
                 Ok(None)
             }
         }

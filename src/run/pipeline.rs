@@ -68,7 +68,7 @@ pub fn with_statement<T>(
 }
 
 /// Attaches the fences to a gated text, has PostgreSQL analyse it, and proves the tree. `wanted` are the (type, modifier)
-/// pairs that the result columns are converted to first; `done` is told of each stage.
+/// pairs that the result columns are converted to first; `done` is called after each stage.
 pub fn prove<'c>(
     confinement: &'c Confinement<'c>,
     gated: &Gated,
@@ -114,8 +114,8 @@ pub fn run(planned: Planned<'_>, sink: &mut Sink<'_>) -> StageResult<()> {
     planned.execute(sink)
 }
 
-/// What the gate could not read: PostgreSQL's parser, which nothing else follows here, tells wrong SQL (its own 42601)
-/// from SQL that only the gate does not know (0A000).
+/// What the gate could not read: PostgreSQL's parser, and nothing after it, separates wrong SQL (its own 42601)
+/// from SQL that only the gate cannot read (0A000).
 fn refused_by_gate(sql: &str, subject: Subject<'_>, left: i32, error: GateError) -> Refusal {
     if error.kind() != GateErrorKind::Syntax {
         return from_gate(error);

@@ -173,7 +173,7 @@ pub fn init() {
     );
     model::define();
     address_space_limit::define_worker_setting();
-    // A misspelt setting is an error, not a placeholder that anybody may make.
+    // A misspelt setting is an error, not a placeholder that any role may create.
     server::reserve_prefix(c"splitplane");
 }
 

@@ -1,7 +1,7 @@
-//! Calls that would run long without heeding a cancel: `splitplane.bounded` is put around their arguments.
+//! Calls that would run long without checking for interrupts: `splitplane.bounded` wraps their arguments.
 //!
 //! Where such a call reads a value that the statement itself builds, the value is measured before the call runs (53400),
-//! and a cancel is heeded there. A call over stored columns and short constants is left as it is: those are what indexes
+//! and interrupts are checked. A call over stored columns and short constants is left as it is: those are what indexes
 //! and estimates are for.
 
 use super::cost::{self, Cost};
@@ -205,7 +205,7 @@ impl<'t> CostWalk<'t> {
     }
 
     fn bound_argument(&mut self, operation: &Operation<'t>, argument: QueryNode<'t>, size: u64, most: i32, free: u64) {
-        // Between the rows of an aggregate a cancel is heeded.
+        // Between the rows of an aggregate PostgreSQL checks for interrupts.
         let is_constant = argument.constant_size().is_some();
         if size > free || self.measures_all && size > 0 && !is_constant && !operation.is_over_rows {
             self.bounds.put(argument, Wrapper { function: self.functions.bounded, most: Some(most) });
@@ -235,5 +235,5 @@ fn second(sizes: &[u64]) -> u64 {
     sorted.iter().rev().nth(1).copied().unwrap_or(0)
 }
 
-// A statement's own values are never taken for stored ones.
+// A statement's own values never count as stored ones.
 const _: () = assert!(ANY > UNMEASURED);

@@ -1,8 +1,8 @@
-//! Expressions that PostgreSQL takes for leakproof although evaluating them may raise an error.
+//! Expressions that PostgreSQL considers leakproof although evaluating them may raise an error.
 //!
-//! PostgreSQL evaluates a condition that it takes for leakproof before row-level security: over rows of every tenant.
-//! Whether that fails then tells of those rows. Each expression of the kind is put behind `splitplane.behind`, which
-//! PostgreSQL does not take for leakproof, so that the planner itself puts its condition behind the fence.
+//! PostgreSQL evaluates a condition that it considers leakproof before row-level security, over all tenants' rows.
+//! Whether that fails then depends on those rows. Each expression of the kind is put behind `splitplane.behind`, which
+//! PostgreSQL does not consider leakproof, so that the planner itself puts its condition behind the fence.
 //!
 //! The two tables here (nodes below, functions in leakproof.rs) were made by reading the executor and the functions'
 //! sources in PostgreSQL 15 to 19. "May raise" includes what only a value of more than a gigabyte brings about.
@@ -46,7 +46,7 @@ fn reads_columns(node: QueryNode<'_>) -> bool {
     matches!(node.kind(), QueryKind::Column { .. }) || node.any_child(&mut reads_columns)
 }
 
-/// Whether PostgreSQL may take the node itself for leakproof and evaluating it over some row may raise an error.
+/// Whether PostgreSQL may consider the node itself leakproof and evaluating it over some row may raise an error.
 fn is_hazard(node: QueryNode<'_>) -> bool {
     match node.evaluation() {
         // Sub-arrays must have the same dimensions; an array of values that vary in length may be too large.
@@ -82,12 +82,12 @@ fn is_hazard(node: QueryNode<'_>) -> bool {
         Evaluation::ConversionByText => false,
         // The proof refuses them.
         Evaluation::FieldStore | Evaluation::NextValue | Evaluation::Returning => true,
-        // PostgreSQL takes them for leaky.
+        // PostgreSQL considers them leaky.
         Evaluation::Other => false,
     }
 }
 
-/// Whether anything in a test of a CASE operand may raise, whoever calls it leaky.
+/// Whether anything in a test of a CASE operand may raise, leaky to PostgreSQL or not.
 fn may_raise_over_placeholder(test: QueryNode<'_>) -> bool {
     if !holds_placeholder(test) {
         return false;

@@ -1,4 +1,4 @@
-//! Tells the plane cache when something it was built from may have changed.
+//! Invalidates the plane cache when something it was built from may have changed.
 
 use crate::pgx::flags::c_int;
 use pgrx::{pg_guard, pg_sys};
@@ -37,7 +37,7 @@ pub fn register() {
     }
 }
 
-/// Takes in what other backends have committed, then tells whether the cache must be read again.
+/// Processes invalidations of other backends, then returns whether the cache must be read again.
 pub fn is_stale() -> bool {
     // SAFETY: inside a transaction.
     unsafe { pg_sys::AcceptInvalidationMessages() };

@@ -2,7 +2,7 @@
 //!
 //! Such a function obeys neither the fences nor row-level security. PostgreSQL asks before it initialises any function
 //! call: while `SETTING` names the reader, one that it comes to execute as the reader must be a function that a DBA allowed.
-//! What an allowed one calls as its owner is that owner's business. Leader and parallel
+//! What an allowed one calls as its owner is not checked here. Leader and parallel
 //! workers are alike (worker_settings.rs).
 
 use super::worker_settings;

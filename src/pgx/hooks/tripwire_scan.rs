@@ -1,9 +1,9 @@
 //! Looks at the rows that leave the scans of armed relations, in the executor, below everything else.
 //!
-//! While `SETTING` names armed relations, each scan node of one of them gets a second look at every row that passed its
+//! While `SETTING` names armed relations, each scan node of one of them checks again every row that passed its
 //! conditions: a row whose scope column holds the reserved value is reported. The plan is not changed in any way, rows
 //! that the scan's own conditions drop are not looked at, and nothing happens at all while the setting is empty. Leader
-//! and parallel workers are alike (worker_settings.rs).
+//! and parallel workers do the same (worker_settings.rs).
 
 use super::worker_settings;
 use crate::error::Refusal;
@@ -219,7 +219,7 @@ unsafe fn place_in_index(plan: *mut pg_sys::IndexOnlyScan, attribute: i16) -> Op
     }
 }
 
-/// The node's own function, and then the look.
+/// The node's own function, and then the check.
 ///
 /// Between the executor's C functions, so that an ERROR of the node's may jump across it: nothing here has a destructor,
 /// and nothing here raises but the two guarded functions below.
@@ -254,7 +254,7 @@ unsafe extern "C-unwind" fn find(node: *mut pg_sys::PlanState) -> *const Watch {
     watch
 }
 
-/// Whether a value at hand is another than the reserved one. `false` also where the server is needed to tell.
+/// Whether a value at hand is another than the reserved one. `false` also where only the server's functions can decide.
 unsafe fn is_other(datum: pg_sys::Datum, is_null: bool, value: &Value) -> bool {
     if is_null {
         return true;
@@ -276,7 +276,7 @@ unsafe fn is_other(datum: pg_sys::Datum, is_null: bool, value: &Value) -> bool {
     }
 }
 
-/// The look at leisure; raises when the row is a reserved one.
+/// The full check; raises when the row is a reserved one.
 #[pg_guard]
 unsafe extern "C-unwind" fn look(row: *mut pg_sys::TupleTableSlot, watch: *const Watch) {
     // SAFETY: the slot and the watch of the scan that returned the row; the column exists and is of the value's type.

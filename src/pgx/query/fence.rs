@@ -4,7 +4,7 @@ use super::{QueryNode, QueryView};
 use crate::pgx::node::{TreeNode, Typed};
 use pgrx::pg_sys;
 
-/// What a common table expression of ours must come down to; anything beside it makes `scan` answer `None`.
+/// What a common table expression of ours must reduce to; for anything else `scan` returns `None`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct BaseScan {
     /// The relation.
@@ -40,7 +40,7 @@ pub struct ScopeCall {
 }
 
 impl<'t> QueryView<'t> {
-    /// A plain SELECT without any clause beside its select list, FROM and WHERE.
+    /// A plain SELECT without any clause besides its select list, FROM and WHERE.
     fn does_nothing_else(self) -> bool {
         let query = self.query();
         self.shape().is_plain_select
@@ -154,7 +154,7 @@ fn collect_relations(node: QueryNode<'_>, found: &mut Vec<pg_sys::Oid>) {
     }
 }
 
-/// `EXISTS (SELECT FROM pg_policy WHERE polrelid = 'relation'::regclass AND polname = 'policy')`, word for word.
+/// Exactly `EXISTS (SELECT FROM pg_policy WHERE polrelid = 'relation'::regclass AND polname = 'policy')`.
 fn is_presence(node: QueryNode<'_>, relation: pg_sys::Oid, policy: &str) -> bool {
     const OF_RELATION: i16 = 3;
     const NAME: i16 = 2;

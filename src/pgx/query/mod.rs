@@ -87,7 +87,7 @@ pub enum RangeTableKind {
     Other,
 }
 
-/// The shape of a query beside its expressions.
+/// The shape of a query without its expressions.
 pub struct QueryShape {
     /// SELECT and nothing else: no utility statement, target relation, row marks, modifying WITH.
     pub is_plain_select: bool,

@@ -14,7 +14,7 @@ pub struct Operation<'t> {
     pub arguments: Vec<QueryNode<'t>>,
     /// `operator ANY (array)` or `ALL`: one call for each element.
     pub is_list: bool,
-    /// An aggregate or window function, between whose rows a cancel is heeded.
+    /// An aggregate or window function, which checks for interrupts between its rows.
     pub is_over_rows: bool,
 }
 

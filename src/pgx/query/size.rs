@@ -138,7 +138,7 @@ impl<'t> QueryNode<'t> {
         })
     }
 
-    /// Tells nodes of one tree apart.
+    /// Identifies a node within one tree.
     pub fn address(self) -> usize {
         self.as_pointer().addr()
     }

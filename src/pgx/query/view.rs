@@ -41,12 +41,12 @@ impl<'t> QueryView<'t> {
         self.0.read()
     }
 
-    /// Tells queries of one tree apart.
+    /// Identifies a query within one tree.
     pub fn address(self) -> usize {
         self.as_pointer().addr()
     }
 
-    /// The shape beside the expressions.
+    /// The shape without the expressions.
     pub fn shape(self) -> QueryShape {
         let query = self.query();
         QueryShape {

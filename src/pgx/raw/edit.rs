@@ -118,10 +118,10 @@ impl<'t> RawTree<'t> {
         let outer = RawSelect::of(self.root).ok_or_else(|| Refusal::proof("the skeleton is not a SELECT"))?;
         let items = outer.sources();
         let [item] = items.as_slice() else {
-            return Err(Refusal::proof("the skeleton has not exactly one FROM item"));
+            return Err(Refusal::proof("the skeleton does not have exactly one FROM item"));
         };
         let Some(table) = item.typed::<pg_sys::RangeSubselect>() else {
-            return Err(Refusal::proof("the skeleton's FROM item is no derived table"));
+            return Err(Refusal::proof("the skeleton's FROM item is not a derived table"));
         };
         // SAFETY: a RangeSubselect; both trees live in the same memory context, and nothing else looks at them now.
         unsafe { (*table.as_pointer()).subquery = untrusted.root.as_pointer() };

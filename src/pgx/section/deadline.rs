@@ -74,7 +74,7 @@ unsafe extern "C-unwind" fn on_watch() {
     }
 }
 
-/// Ends the running call, if one is, at PostgreSQL's next look for interrupts. Called while memory is being allocated.
+/// Ends the running call, if one is, at PostgreSQL's next check for interrupts. Called while memory is being allocated.
 pub(in crate::pgx) fn end_for_want_of_memory() {
     if RUNNING.load(Ordering::Relaxed) {
         WITHOUT_MEMORY.store(true, Ordering::Relaxed);
@@ -105,7 +105,7 @@ pub struct Deadline {
     _ceiling: Ceiling,
 }
 
-/// The ceiling is this many times the growth that the watch allows, so that the watch speaks first when it can.
+/// The ceiling is this many times the growth that the watch allows, so that the timer acts first when it can.
 const CEILING_FACTOR: usize = 2;
 
 impl Deadline {
@@ -134,7 +134,7 @@ impl Deadline {
         Deadline { _ceiling: Ceiling::lower(ceiling) }
     }
 
-    /// Stops the clock and tells whether it fired. A cancel of ours that nobody has seen yet is taken back, so that
+    /// Stops the clock and returns whether it fired. A cancel of ours that was not yet processed is taken back, so that
     /// it cannot hit the caller's next statement.
     pub fn stop(self) -> Option<Expired> {
         halt();

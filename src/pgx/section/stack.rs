@@ -2,7 +2,7 @@
 //!
 //! The kernel maps a stack as it grows, and when there is no room for the next page it kills the process: under the
 //! ceiling, and also where the machine has a limit on address space or does not overcommit. PostgreSQL's own check
-//! knows only `max_stack_depth`. So the kernel is asked for all of it beforehand, in a way that can be answered with no.
+//! knows only `max_stack_depth`. So the kernel is asked for all of it beforehand, in a way that can fail.
 
 use crate::error::{Refusal, StageResult};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,7 +18,7 @@ unsafe extern "C-unwind" {
     static mut max_stack_depth: std::ffi::c_int;
 }
 
-/// Sees to it that the stack is mapped as far down as PostgreSQL may use it.
+/// Ensures that the stack is mapped as far down as PostgreSQL may use it.
 pub(in crate::pgx) fn map() -> StageResult<()> {
     // SAFETY: a setting of the backend.
     let kilobytes = unsafe { max_stack_depth };

@@ -27,7 +27,7 @@ pub struct Entry {
     pub holder: [u8; 32],
 }
 
-/// What is kept beside the entries.
+/// What is kept besides the entries.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Header {
@@ -201,7 +201,7 @@ impl Drop for LockedMap {
 }
 
 impl LockedMap {
-    /// What is kept beside the entries.
+    /// What is kept besides the entries.
     pub fn header(&mut self) -> &mut Header {
         // SAFETY: the header lives in shared memory for good; the lock is held exclusively.
         unsafe { &mut *self.header }
