@@ -170,8 +170,8 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._private_columns(regclass, text[], text[]) FROM PUBLIC;
 
--- Whether a plane name was that of the table, and the table has another one now. Such a name goes with the table's: it is
--- refused, since a table of the same name may have taken the place of this one. A name that was given stays.
+-- Whether a plane name was that of the table, and the table has another one now. Such a name goes with the table's: it
+-- is refused, because another table may have taken the name. A name that was given stays.
 CREATE FUNCTION splitplane._has_lost_name(relation regclass, name text, saved jsonb) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$

@@ -4,7 +4,8 @@ CREATE FUNCTION splitplane._relation_findings() RETURNS TABLE (severity text, ob
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     WITH plane AS (
-        SELECT r.relation, CASE WHEN r.saved ? 'named_after_table' THEN NULL ELSE r.name END AS given_name, r.shared, r.scope, r.columns, r.private_columns, r.had_row_security, r.saved,
+        SELECT r.relation, CASE WHEN r.saved ? 'named_after_table' THEN NULL ELSE r.name END AS given_name,
+               r.shared, r.scope, r.columns, r.private_columns, r.had_row_security, r.saved,
                c.relkind, c.relpages, c.relnamespace, c.relrowsecurity, c.relispartition, c.relacl
         FROM splitplane.relations AS r JOIN pg_class AS c ON c.oid = r.relation
     ),
@@ -96,7 +97,7 @@ AS $$
       AND NOT EXISTS (SELECT FROM pg_policy AS y
                       WHERE y.polrelid = p.relation AND y.polname = 'splitplane_closed' AND NOT y.polpermissive
                         AND y.polroles = ARRAY[to_regrole('splitplane_reader')::oid]
-                        AND pg_get_expr(y.polqual, y.polrelid) = p.saved ->> 'closed')
+                        AND splitplane._policy_texts(y.polrelid) ->> 'closed' = p.saved ->> 'closed')
     UNION ALL
     SELECT 'warning', p.relation::text,
            format('Its own restrictive policy %I is evaluated before splitplane''s, so queries on the relation are '

@@ -281,7 +281,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifi
 AS $$
     SELECT jsonb_build_object(
         'place', qualified, 'qualified', qualified,
-        'table', CASE WHEN splitplane._has_lost_name(r.relation, r.name, r.saved) THEN qualified ELSE quote_ident(r.name) END,
+        'table', CASE WHEN splitplane._has_lost_name(r.relation, r.name, r.saved)
+                      THEN qualified ELSE quote_ident(r.name) END,
         'columns', string_agg(quote_ident(c.name), ', ' ORDER BY c.place),
         'counts', string_agg(format('count(%I)', c.name), ', ' ORDER BY c.place),
         'sample', sample, 'probe', quote_ident(probe_column),

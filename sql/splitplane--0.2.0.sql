@@ -971,8 +971,8 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._private_columns(regclass, text[], text[]) FROM PUBLIC;
 
--- Whether a plane name was that of the table, and the table has another one now. Such a name goes with the table's: it is
--- refused, since a table of the same name may have taken the place of this one. A name that was given stays.
+-- Whether a plane name was that of the table, and the table has another one now. Such a name goes with the table's: it
+-- is refused, because another table may have taken the name. A name that was given stays.
 CREATE FUNCTION splitplane._has_lost_name(relation regclass, name text, saved jsonb) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -1314,7 +1314,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifi
 AS $$
     SELECT jsonb_build_object(
         'policy', max(pg_get_expr(p.polqual, p.polrelid)) FILTER (WHERE p.polname = '!splitplane_scope'),
-        'closed', max(pg_get_expr(p.polqual, p.polrelid)) FILTER (WHERE p.polname = 'splitplane_closed'))
+        -- Without the name of the table, which may be renamed.
+        'closed', max(replace(pg_get_expr(p.polqual, p.polrelid), quote_literal(p.polrelid::regclass), 'itself'))
+                  FILTER (WHERE p.polname = 'splitplane_closed'))
     FROM pg_policy AS p WHERE p.polrelid = relation
 $$;
 REVOKE ALL ON FUNCTION splitplane._policy_texts(regclass) FROM PUBLIC;
@@ -2583,7 +2585,8 @@ CREATE FUNCTION splitplane._relation_findings() RETURNS TABLE (severity text, ob
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     WITH plane AS (
-        SELECT r.relation, CASE WHEN r.saved ? 'named_after_table' THEN NULL ELSE r.name END AS given_name, r.shared, r.scope, r.columns, r.private_columns, r.had_row_security, r.saved,
+        SELECT r.relation, CASE WHEN r.saved ? 'named_after_table' THEN NULL ELSE r.name END AS given_name,
+               r.shared, r.scope, r.columns, r.private_columns, r.had_row_security, r.saved,
                c.relkind, c.relpages, c.relnamespace, c.relrowsecurity, c.relispartition, c.relacl
         FROM splitplane.relations AS r JOIN pg_class AS c ON c.oid = r.relation
     ),
@@ -2675,7 +2678,7 @@ AS $$
       AND NOT EXISTS (SELECT FROM pg_policy AS y
                       WHERE y.polrelid = p.relation AND y.polname = 'splitplane_closed' AND NOT y.polpermissive
                         AND y.polroles = ARRAY[to_regrole('splitplane_reader')::oid]
-                        AND pg_get_expr(y.polqual, y.polrelid) = p.saved ->> 'closed')
+                        AND splitplane._policy_texts(y.polrelid) ->> 'closed' = p.saved ->> 'closed')
     UNION ALL
     SELECT 'warning', p.relation::text,
            format('Its own restrictive policy %I is evaluated before splitplane''s, so queries on the relation are '
@@ -3141,7 +3144,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifi
 AS $$
     SELECT jsonb_build_object(
         'place', qualified, 'qualified', qualified,
-        'table', CASE WHEN splitplane._has_lost_name(r.relation, r.name, r.saved) THEN qualified ELSE quote_ident(r.name) END,
+        'table', CASE WHEN splitplane._has_lost_name(r.relation, r.name, r.saved)
+                      THEN qualified ELSE quote_ident(r.name) END,
         'columns', string_agg(quote_ident(c.name), ', ' ORDER BY c.place),
         'counts', string_agg(format('count(%I)', c.name), ', ' ORDER BY c.place),
         'sample', sample, 'probe', quote_ident(probe_column),

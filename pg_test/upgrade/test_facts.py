@@ -78,7 +78,7 @@ def test_form_of_a_key_id(facts):
 def test_types_of_scope_columns(facts):
     """Those that in_scope compares. Enums have no OID of their own, and an arm of their own there."""
     sql = {row[0] for row in facts.execute("SELECT t.typname FROM splitplane._scope_type_facts() AS f JOIN pg_type AS t ON t.oid = f.type")}
-    (arms,) = found(r"((?:\s*pg_sys::\w+OID(?: \| pg_sys::\w+OID)* => Form::\w+,)+\s*_ if values::is_enum\(type_oid\) => Form::Label,)")
+    (arms,) = found(r"((?:\s*pg_sys::\w+OID(?: \| pg_sys::\w+OID)* => Form::\w+,)+\s*_ if types::is_enum\(type_oid\) => Form::Label,)")
     assert sql == type_names(arms) | {"anyenum"}
 
 

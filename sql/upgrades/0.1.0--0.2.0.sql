@@ -69,7 +69,8 @@ BEGIN
 END
 $privileges$;
 
--- Earlier versions did not keep whether a plane name was given. One that is the table's today was most likely taken from it.
+-- Earlier versions did not keep whether a plane name was given. One that is the table's today was most likely taken
+-- from it.
 UPDATE splitplane.relations AS r
    SET saved = r.saved || '{"named_after_table": true}'
   FROM pg_catalog.pg_class AS c
