@@ -113,7 +113,8 @@ AS 'MODULE_PATHNAME', 'behind_wrapper';
 REVOKE ALL ON FUNCTION splitplane.behind(anyelement) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.behind(anyelement) TO splitplane_reader;
 
--- Functions whose names start with an underscore are for the extension alone: no role is granted EXECUTE on them.
+-- Functions whose names start with an underscore are for the extension alone: no role is granted EXECUTE on them,
+-- except on _procedure, which a view calls.
 CREATE FUNCTION splitplane._new_secret() RETURNS text
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', '_new_secret_wrapper';
