@@ -8,7 +8,9 @@ import re
 
 import psycopg
 import pytest
-from harness import COUNT_SALES, SALES, Wire, lowered, refusal
+from splitplane_test.session import lowered, refusal
+
+from pg_test.wire.harness import COUNT_SALES, SALES, Wire
 
 OWN = [[SALES["brand-a"]]]
 
@@ -160,7 +162,7 @@ def test_the_log_names_the_header(wire, session):
 @pytest.mark.parametrize(("attribute", "value"), [("PATH", "/"), ("PATH", "/ask/"), ("SERVICE", None)])
 def test_the_log_names_the_request_that_was_expected(wire, session, monkeypatch, attribute, value):
     if value:
-        monkeypatch.setattr(f"signing.{attribute}", value)
+        monkeypatch.setattr(f"splitplane_test.signing.{attribute}", value)
     context = wire.sign(COUNT_SALES) if value else wire.sign("SELECT 2")
     reason = log_of(wire, lambda: session.refused("28000", context, COUNT_SALES))
     assert f"the signature does not match POST https://{wire.audience}/ask" in reason

@@ -4,8 +4,8 @@ import json
 from decimal import Decimal
 
 import pytest
-from harness import refusal
 from psycopg.types.json import set_json_loads
+from splitplane_test.session import refusal
 
 # (SQL of one value, its JSON as number, its JSON as text)
 WIDE = [
@@ -42,7 +42,7 @@ def rows_text(session, sql: str, **more) -> str:
     statement = "SELECT ask(%s::text::jsonb, sql => %s) -> 'rows'"
     set_json_loads(lambda text: text.decode() if isinstance(text, bytes) else text, session.connection)
     try:
-        return session.execute(statement, (json.dumps(session.wire.sign(sql, **more)), sql)).fetchone()[0]
+        return session.execute(statement, (json.dumps(session.plane.sign(sql, **more)), sql)).fetchone()[0]
     finally:
         set_json_loads(json.loads, session.connection)
 

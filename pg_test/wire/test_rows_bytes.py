@@ -4,7 +4,8 @@ import json
 
 import psycopg
 import pytest
-from harness import Wire
+
+from pg_test.wire.harness import Wire
 
 LIMIT = 64 * 1024
 MANY = "CREATE TABLE texts (tenant_id text NOT NULL, id int, body text, docs text[], doc jsonb, raw bytea)"
