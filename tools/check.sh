@@ -106,9 +106,13 @@ sys.exit(bool(wrong))
 PYTHON
 }
 
-# Tracked or new, by ending or by first line.
+# Tracked or new, by ending or by first line; where git does not answer for this folder, by ending alone.
 shell_scripts() {
-    { git ls-files --cached --others --exclude-standard '*.sh' && git grep --untracked -lIE '^#!/.*[/ ](ba)?sh$'; } | sort -u
+    if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then
+        { git ls-files --cached --others --exclude-standard '*.sh' && git grep --untracked -lIE '^#!/.*[/ ](ba)?sh$'; } | sort -u
+    else
+        find . \( -name .tools -o -name target \) -prune -o -name '*.sh' -print | sort
+    fi
 }
 
 lint_shell() {
