@@ -1,20 +1,22 @@
 #!/usr/bin/env bash
 # Data frame readers that run the query that they are given more than once.
 #
-# Versions: connectorx 0.4.6 with pandas 3.1.1, dask 2026.8.0 with SQLAlchemy 2.1.9 and psycopg2 2.9.13; PostgreSQL 15 of
-# Debian 12. Neither says so where the query is passed; one whose function has an effect, or that is good for one execution,
-# has it twice or fails. Each count is of executions of one volatile function in one call of the reader.
+# Version: connectorx 0.4.6 with pandas 3.1.1 and pyarrow 26.0.1, dask 2026.8.0 with SQLAlchemy 2.1.9 and psycopg2 2.9.13, on
+# Python 3.11; PostgreSQL 15 of Debian 12.
 #
-# Output:
+# Behaviour: a reader that is given one query executes it several times. connectorx counts the rows first when it reads for pandas,
+# but not for arrow; with partition_on it asks for least and greatest value, counts, and runs each partition. dask reads a head for
+# the types, least and greatest value, and each partition. So a query whose function has an effect has it several times, and one
+# that is good for a single execution fails. pandas by itself, the control, executes it once.
+#
+# Output seen (executions of one volatile function in one call of the reader):
 #   connectorx, pandas 2
 #   connectorx, arrow 1
 #   connectorx, pandas, 2 partitions 4
 #   dask, 2 partitions 4
 #   pandas 1
-# connectorx counts the rows first for pandas; with partition_on it asks for least and greatest value, counts, and runs each
-# partition. dask reads a head for the types, least and greatest value, and each partition.
-# shellcheck source=findings/server.sh
-source "$(dirname "${BASH_SOURCE[0]}")/server.sh"
+# shellcheck source=tools/finding-server.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../tools/finding-server.sh"
 
 start_server
 count_calls

@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
 # pgaudit writes no line of a table that is read with another role's rights.
 #
-# Version: pgaudit 1.7.0-2 of Debian 12, with pgaudit.log = 'all' and an auditing role (pgaudit.role) that has SELECT on the
-# table. A SECURITY DEFINER function reads table t. Called by a role that is no superuser and no member of the function's owner
-# there is no READ line of t in the session's log and no OBJECT line; a superuser's call of the same function has both.
+# Version: pgaudit 1.7.0-2 (package postgresql-15-pgaudit) with PostgreSQL 15, both of Debian 12.
 #
-# Output (AUDIT lines that name public.t):
+# Behaviour: with pgaudit.log = 'all', and an auditing role (pgaudit.role) that has SELECT on table t, a SECURITY DEFINER function
+# reads t. When a role calls it that is no superuser and no member of the function's owner, neither the session's READ line of t nor
+# the OBJECT line is written. When a member of the owner or a superuser calls the same function, both are.
+#
+# Output seen (AUDIT lines that name public.t):
 #   caller: 0
 #   member of the owner: 2
 #   superuser: 2
-# shellcheck source=findings/server.sh
-source "$(dirname "${BASH_SOURCE[0]}")/server.sh"
+# shellcheck source=tools/finding-server.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../tools/finding-server.sh"
 
 unpack postgresql-15-pgaudit
 [ "$(find "$FOLDER/tree/usr/share/doc/postgresql-15-pgaudit" -name 'changelog.Debian.gz' -exec zcat {} + | head -1 | cut -d' ' -f2)" = "(1.7.0-2)" ] ||

@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
 # psycopg: after Cursor.stream() the first statement of a pipeline is executed, and its answer cannot be read.
 #
-# Version: psycopg 3.3.9 (binary). The statement runs and is committed; the program sees an error. Whoever tries again runs it
-# twice. A statement between the two avoids it.
+# Version: psycopg 3.3.9 (binary) on Python 3.11; PostgreSQL 15 of Debian 12.
 #
-# Output:
+# Behaviour: the first statement of a pipeline that follows Cursor.stream() on the same connection is executed and committed, but
+# the program sees an InternalError in place of its answer. A program that tries again runs it twice. Any statement between the
+# two, the control, avoids it.
+#
+# Output seen:
 #   stream, pipeline: InternalError, executed 1
 #   stream, statement, pipeline: read [1], executed 1
-# shellcheck source=findings/server.sh
-source "$(dirname "${BASH_SOURCE[0]}")/server.sh"
+# shellcheck source=tools/finding-server.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../tools/finding-server.sh"
 
 start_server
 count_calls
