@@ -5,6 +5,7 @@
 
 pub mod gate;
 pub mod identity;
+mod json;
 pub mod llm;
 pub mod numbers;
 

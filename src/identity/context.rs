@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use super::ContextError;
 use super::authorization::Authorization;
 use super::header::{self, AUTHORIZATION};
+use crate::json::members_written;
 
 /// Longest context, in bytes of its JSON text.
 pub const MAX_CONTEXT_BYTES: usize = 32 * 1024;
@@ -66,7 +67,8 @@ impl SignedContext {
                 None => drop(headers.insert(name, value)),
             }
         }
-        if count_members(&json) != members {
+        // `jsonb` has kept one of two members with one name before this, but not within a string that holds the context.
+        if members_written(json.as_bytes()) != members {
             return Err(ContextError::RepeatedName);
         }
         let authorization = headers.remove(AUTHORIZATION).ok_or(ContextError::MissingHeader(AUTHORIZATION))?;
@@ -111,24 +113,6 @@ fn read_value(json: &str) -> Option<String> {
         }
         _ => None,
     }
-}
-
-/// Counts the members of a flat JSON object as they are written, by the colons outside strings.
-///
-/// The JSON reader keeps the last of two members with one name and says nothing. `jsonb` does the same before this, but
-/// not within a string that holds the context, whose signer may have seen the first.
-fn count_members(json: &str) -> usize {
-    let (mut members, mut in_string, mut escaped) = (0, false, false);
-    for byte in json.bytes() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            b':' if !in_string => members += 1,
-            _ => {}
-        }
-    }
-    members
 }
 
 /// Shows the key id alone: values are unverified and the signature is a bearer's token.
@@ -297,7 +281,7 @@ mod tests {
         for (json, members) in
             [("{}", 0), (r#"{"a":"b"}"#, 1), (r#"{"a:":"\":\\","b":":"}"#, 2), (r#"{"a" : "\\" , "b":""}"#, 2)]
         {
-            assert_eq!(count_members(json), members, "{json}");
+            assert_eq!(members_written(json.as_bytes()), members, "{json}");
         }
     }
 }

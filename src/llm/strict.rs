@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{ModelError, Usage};
+use crate::json::members_written;
 
 /// Reads a text that is exactly one JSON object; `None` for everything else.
 ///
@@ -18,21 +19,6 @@ pub(super) fn object(text: &[u8]) -> Option<Map<String, Value>> {
         Value::Object(object) => Some(object),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => None,
     }
-}
-
-/// The members of all objects of a well-formed JSON text as they are written, by the colons outside strings.
-fn members_written(text: &[u8]) -> usize {
-    let (mut members, mut in_string, mut escaped) = (0, false, false);
-    for byte in text {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            b':' if !in_string => members += 1,
-            _ => {}
-        }
-    }
-    members
 }
 
 /// The members of all objects that were kept. As deep as the reader's recursion limit.
