@@ -48,7 +48,7 @@ for version in $versions; do
     fi
     grep '^E:' "$scratch/said" | sed 's/ [^ ]*:\/\/[^ ]*\// /' >&2 || true
 done
-[ -n "$source" ] || die "the package archive gives no source of PostgreSQL $PG_MAJOR"
+[ -n "$source" ] || { printf 'error: the package archive gives no source of PostgreSQL %s\n' "$PG_MAJOR" >&2; exit "$UNREACHABLE"; }
 
 tar -xf "$source" -C "$scratch"
 cd "$scratch/postgresql-$PG_MAJOR".*/

@@ -19,7 +19,7 @@ say "unpacking PgBouncer into .tools"
 scratch="$(mktemp -d "$TOOLS/extras.XXXXXX")"
 trap 'rm -rf "$scratch"' EXIT
 (cd "$scratch" && apt-get -qq -o APT::Sandbox::User="$(id -un)" download "${packages[@]}") ||
-    die "apt-get download failed; refresh the package lists with apt-get update"
+    { printf 'error: apt-get download failed; refresh the package lists with apt-get update\n' >&2; exit "$UNREACHABLE"; }
 for deb in "$scratch"/*.deb; do
     dpkg-deb -x "$deb" "$scratch/tree"
 done
