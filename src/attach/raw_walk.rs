@@ -229,6 +229,9 @@ impl Walk<'_> {
     }
 
     fn visit_function(&mut self, function: RawFunction<'_>) -> StageResult<()> {
+        if function.is_ours() {
+            return Ok(());
+        }
         let names = function.names();
         let (schema, name) = match names.as_slice() {
             [name] => (None, name),

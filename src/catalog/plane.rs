@@ -100,12 +100,14 @@ pub struct PolicyFunctions {
     pub zone: Oid,
     /// `splitplane.dated`, likewise.
     pub dated: Oid,
+    /// `splitplane.kept`, an aggregate: it stands for columns that GROUP BY's key determines.
+    pub kept: Oid,
 }
 
 impl PolicyFunctions {
     /// Whether a function is one of those that the guard itself puts around expressions. No text can name them.
     pub fn is_wrapper(&self, function: Oid) -> bool {
-        [self.bounded, self.counted, self.behind, self.pattern, self.zone, self.dated].contains(&function)
+        [self.bounded, self.counted, self.behind, self.pattern, self.zone, self.dated, self.kept].contains(&function)
     }
 }
 

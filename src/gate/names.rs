@@ -36,8 +36,8 @@ pub(super) fn fold(identifier: &Ident) -> String {
 pub(super) fn label(identifier: &Ident) -> GateResult<()> {
     match identifier.quote_style {
         None | Some('"') => Ok(()),
-        // `type 'literal'` is a cast for PostgreSQL and an alias for sqlparser.
-        Some(_) => Err(GateError::unsupported_near(&identifier.value)),
+        // sqlparser takes a constant for an alias; where PostgreSQL has a type before it, `words` left the constant alone.
+        Some(_) => Err(GateError::syntax("syntax error at a string constant")),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::gate::{self, GateError, GateErrorKind, Gated, Limits};
 use crate::identity::principal::Principal;
 use crate::pgx::parse;
 use crate::pgx::plan::{Planned, Sink};
+use crate::pgx::server;
 use crate::pgx::section::confine::Confinement;
 use crate::pgx::values::Parameters;
 use crate::prove::{self, ProofFacts, Proven};
@@ -56,7 +57,7 @@ pub fn with_statement<T>(
     watch: &mut Stopwatch,
     body: impl for<'c> FnOnce(Statement<'c>, &mut Stopwatch) -> StageResult<T>,
 ) -> StageResult<T> {
-    let limits = Limits { max_bytes: settings::max_sql_bytes(), ..Limits::default() };
+    let limits = Limits { max_bytes: settings::max_sql_bytes(), major: server::version_number() / 10_000, ..Limits::default() };
     let gated = gate::admit(sql, &limits).map_err(|error| refused_by_gate(sql, subject, watch.left(), error))?;
     watch.lap("gate");
     confined(subject.plane, subject.principal.cloned(), watch.left(), |confinement| {
@@ -116,13 +117,14 @@ pub fn run(planned: Planned<'_>, sink: &mut Sink) -> StageResult<()> {
 /// What the gate could not read: PostgreSQL's parser, which nothing else follows here, tells wrong SQL (its own 42601)
 /// from SQL that only the gate does not know (0A000).
 fn refused_by_gate(sql: &str, subject: Subject<'_>, left: i32, error: GateError) -> Refusal {
-    if error.kind() != GateErrorKind::Syntax {
+    if !matches!(error.kind(), GateErrorKind::Syntax | GateErrorKind::UnsupportedByGate) {
         return from_gate(error);
     }
     let verdict = confined(subject.plane, subject.principal.cloned(), left, |confinement| {
         attach::refuse_by_name(subject.plane, parse::parse_one(confinement, sql)?)
     });
     match verdict {
+        Ok(()) if error.kind() == GateErrorKind::UnsupportedByGate => from_gate(error),
         Ok(()) => Refusal::new(State::NotAdmitted, format!("SQL that the gate cannot read: {error}"))
             .with_detail(error.detail().unwrap_or_default()),
         Err(refusal) => refusal,

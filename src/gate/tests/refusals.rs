@@ -124,7 +124,7 @@ fn rejects_other_dialects() {
     ] {
         // Some of these are PostgreSQL with another meaning, and then must not lose a relation.
         if let Ok(gated) = admitted(sql) {
-            assert!(sql.contains("@variable"), "{sql} names {:?}", gated.relations());
+            assert!(sql.contains("@variable") || sql.contains("OPENJSON"), "{sql} names {:?}", gated.relations());
         }
     }
 }
@@ -158,6 +158,9 @@ fn rejects_syntax_errors() {
         "hello, which stores had the highest void rate?",
         "(",
         "SELECT a b c FROM t",
+        "SELECT 1 \\g x",
+        "\\dt",
+        "SELECT a \\ FROM t",
     ] {
         assert_eq!(refused(sql), Some(GateErrorKind::Syntax), "{sql}");
     }
@@ -168,7 +171,7 @@ fn rejects_characters_and_parameters() {
     for sql in ["SELECT 'a\0'", "SELECT \u{1}1", "SELECT E'\\0'", "SELECT E'\\x00'", "SELECT E'a\\u0000'"] {
         assert_eq!(refused(sql), Some(GateErrorKind::Character), "{sql:?}");
     }
-    for sql in ["SELECT E'\\U00000000'", "SELECT E'\\000'", "SELECT E'\\400'", "SELECT 1 \\g x", "\\dt"] {
+    for sql in ["SELECT E'\\U00000000'", "SELECT E'\\000'", "SELECT E'\\400'"] {
         assert_eq!(refused(sql), Some(GateErrorKind::Character), "{sql:?}");
     }
     for sql in ["SELECT $1", "SELECT * FROM t WHERE a=$12", "SELECT f($1)"] {
@@ -182,7 +185,7 @@ fn messages_repeat_only_what_the_caller_wrote_and_little_of_it() {
     for sql in [
         format!("SELECT * FROM t WHERE {long} {long} = 1"),
         format!("SELECT 1 1 '{long}'"),
-        format!("SELECT a 'secret\nline{long}' FROM t"),
+        format!("SELECT 1 'secret\nline{long}' FROM t"),
         format!("{long} FROM t"),
         "SELECT \"a\u{7}b\" \"c\u{8}\nd\" e f".to_owned(),
     ] {

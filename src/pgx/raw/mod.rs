@@ -10,9 +10,11 @@ use std::ffi::{CStr, CString, c_char, c_void};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
+mod kept;
 mod names;
 mod select;
 
+pub use kept::RowColumn;
 pub use names::{RawColumnRef, RawFunction, RawJoin, RawRangeVar};
 pub use select::RawSelect;
 pub(in crate::pgx) use select::graft;
@@ -110,7 +112,11 @@ unsafe extern "C" {
 #[derive(Clone, Copy)]
 pub struct RawResultTarget<'t>(RawNode<'t>);
 
-impl RawResultTarget<'_> {
+impl<'t> RawResultTarget<'t> {
+    pub(super) fn new(target: RawNode<'t>) -> Self {
+        RawResultTarget(target)
+    }
+
     /// The name that PostgreSQL gives to the column, where the statement gives none; `None` as well where it finds none, or
     /// would take it from a subquery, whose own columns have theirs by then.
     pub fn default_name(self) -> Option<String> {

@@ -1,7 +1,7 @@
 //! The places of a raw tree where a name stands: FROM, function calls, column references.
 
-use super::{RawNode, nodes, optional_text, palloc_text, strings, text};
-use pgrx::{PgList, pg_sys};
+use super::{RawNode, kept, nodes, optional_text, palloc_text, strings, text};
+use pgrx::pg_sys;
 
 /// A name in FROM.
 #[derive(Clone, Copy)]
@@ -60,6 +60,7 @@ impl<'t> RawRangeVar<'t> {
             if (*var).alias.is_null() {
                 (*var).alias = pg_sys::makeAlias(palloc_text(&alias).cast_const(), std::ptr::null_mut());
             }
+            (*var).catalogname = std::ptr::null_mut();
             (*var).schemaname = std::ptr::null_mut();
             (*var).relname = palloc_text(name);
         }
@@ -124,6 +125,11 @@ impl<'t> RawFunction<'t> {
         !self.0.cast::<pg_sys::FuncCall>().over.is_null()
     }
 
+    /// Whether the call is one that we put there; no text can make one.
+    pub fn is_ours(&self) -> bool {
+        kept::is_ours(self.0.cast())
+    }
+
     /// Qualifies an unqualified name with `schema`.
     pub fn qualify(&self, schema: &str) {
         let call = self.0.as_pointer().cast::<pg_sys::FuncCall>();
@@ -144,6 +150,10 @@ impl<'t> RawColumnRef<'t> {
         RawColumnRef(node)
     }
 
+    pub(super) fn node(&self) -> RawNode<'t> {
+        self.0
+    }
+
     fn reference(&self) -> &pg_sys::ColumnRef {
         self.0.cast()
     }
@@ -158,50 +168,10 @@ impl<'t> RawColumnRef<'t> {
         nodes(self.reference().fields).last().is_some_and(|node| node.tag() == pg_sys::NodeTag::T_A_Star)
     }
 
-    /// Becomes `(array_agg(column))[1]`.
-    pub fn take_any(&self) {
-        const { assert!(size_of::<pg_sys::ColumnRef>() == size_of::<pg_sys::A_Indirection>()) };
-        // SAFETY: both node types have one size, so the reference can be overwritten where its parents point; its copy
-        // lives on as the argument. The tree is this backend's alone.
-        unsafe {
-            let copy = pgrx::PgBox::<pg_sys::ColumnRef>::alloc_node(pg_sys::NodeTag::T_ColumnRef).into_pg();
-            copy.write(*self.0.as_pointer().cast::<pg_sys::ColumnRef>());
-            if let Some(copy) = RawNode::from_pointer(copy.cast()) {
-                self.0.as_pointer().cast::<pg_sys::A_Indirection>().write(first_of_group(copy));
-            }
-        }
-    }
-
     /// Drops the first name: `public.orders.total` becomes `orders.total`.
     pub fn drop_qualifier(&self) {
         let reference = self.0.as_pointer().cast::<pg_sys::ColumnRef>();
         // SAFETY: the list holds the names just read; list_delete_first keeps the rest.
         unsafe { (*reference).fields = pg_sys::list_delete_first((*reference).fields) };
-    }
-}
-
-/// `(pg_catalog.array_agg(value))[1]`.
-unsafe fn first_of_group(value: RawNode<'_>) -> pg_sys::A_Indirection {
-    // SAFETY: node constructors of PostgreSQL and pgrx, in the current memory context.
-    unsafe {
-        let mut name = PgList::<pg_sys::Node>::new();
-        name.push(pg_sys::makeString(palloc_text("pg_catalog")).cast());
-        name.push(pg_sys::makeString(palloc_text("array_agg")).cast());
-        let mut arguments = PgList::<pg_sys::Node>::new();
-        arguments.push(value.as_pointer());
-        let form = pg_sys::CoercionForm::COERCE_EXPLICIT_CALL;
-        let call = pg_sys::makeFuncCall(name.into_pg(), arguments.into_pg(), form, -1);
-        let one = pgrx::PgBox::<pg_sys::A_Const>::alloc_node(pg_sys::NodeTag::T_A_Const).into_pg();
-        (*one).val.ival = pg_sys::Integer { type_: pg_sys::NodeTag::T_Integer, ival: 1 };
-        (*one).location = -1;
-        let index = pgrx::PgBox::<pg_sys::A_Indices>::alloc_node(pg_sys::NodeTag::T_A_Indices).into_pg();
-        (*index).uidx = one.cast();
-        let mut indirection = PgList::<pg_sys::Node>::new();
-        indirection.push(index.cast());
-        pg_sys::A_Indirection {
-            type_: pg_sys::NodeTag::T_A_Indirection,
-            arg: call.cast(),
-            indirection: indirection.into_pg(),
-        }
     }
 }

@@ -1,8 +1,8 @@
 //! The SELECT statement of a raw tree, and the graft of an untrusted one onto our skeleton.
 
-use super::{RawKind, RawNode, nodes, optional_text, palloc_text, text};
+use super::{RawKind, RawNode, RawResultTarget, kept, nodes, optional_text, text};
 use crate::error::{Refusal, StageResult};
-use pgrx::{PgList, pg_sys};
+use pgrx::pg_sys;
 use std::collections::HashSet;
 
 /// A SELECT, VALUES or set operation.
@@ -92,32 +92,39 @@ impl<'t> RawSelect<'t> {
         places
     }
 
-    /// Names the select list's bare columns, so that they keep their names when the references are replaced.
+    /// Gives the items of the select list the names that PostgreSQL would find for them, to be kept when they are replaced.
     pub fn name_targets(self) {
         for target in nodes(self.stmt().targetList) {
-            let entry = target.cast::<pg_sys::ResTarget>();
-            let Some(value) = RawNode::from_pointer(entry.val) else { continue };
-            let RawKind::ColumnRef(reference) = value.kind() else { continue };
-            let names = reference.names();
-            let (true, Some(name), false) = (entry.name.is_null(), names.last(), reference.is_star()) else { continue };
-            let entry = target.as_pointer().cast::<pg_sys::ResTarget>();
-            // SAFETY: the target is a ResTarget of a tree that this backend alone holds.
-            unsafe { (*entry).name = palloc_text(name) };
+            let target = RawResultTarget::new(target);
+            if let Some(name) = target.default_name() {
+                target.set_name(&name);
+            }
         }
+    }
+
+    /// Replaces items of the select list that are all columns of `alias`, as `is_all` says of an item's value, by the columns.
+    pub fn expand(self, is_all: &dyn Fn(RawNode<'t>) -> bool, alias: &str, columns: &[&str]) {
+        let items = nodes(self.stmt().targetList);
+        let is_star = |item: &RawNode<'t>| {
+            RawNode::from_pointer(item.cast::<pg_sys::ResTarget>().val).is_some_and(is_all)
+        };
+        if !items.iter().any(is_star) {
+            return;
+        }
+        let column = |name: &&str| kept::target(kept::column_ref(&[alias, name]), Some(name));
+        let expanded = items.into_iter().flat_map(|item| {
+            if is_star(&item) { columns.iter().map(column).collect() } else { vec![item.as_pointer()] }
+        });
+        let expanded = kept::list(expanded);
+        // SAFETY: the node is a SelectStmt of a tree that this backend alone holds.
+        unsafe { (*self.0.as_pointer().cast::<pg_sys::SelectStmt>()).targetList = expanded };
     }
 
     /// Adds the column `alias.column` to GROUP BY.
     pub fn add_group_column(self, alias: &str, column: &str) {
-        let fields = [alias, column];
-        // SAFETY: makeNode-like allocation in the current context; the lists are NIL or lists of nodes of this tree.
+        let reference = kept::column_ref(&[alias, column]);
+        // SAFETY: the list is NIL or a list of nodes of this tree, which this backend alone holds.
         unsafe {
-            let reference = pgrx::PgBox::<pg_sys::ColumnRef>::alloc_node(pg_sys::NodeTag::T_ColumnRef).into_pg();
-            let mut list = PgList::<pg_sys::Node>::new();
-            for field in fields {
-                list.push(pg_sys::makeString(palloc_text(field)).cast());
-            }
-            (*reference).fields = list.into_pg();
-            (*reference).location = -1;
             let stmt = self.0.as_pointer().cast::<pg_sys::SelectStmt>();
             (*stmt).groupClause = pg_sys::lappend((*stmt).groupClause, reference.cast());
         }
