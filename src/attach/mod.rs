@@ -6,6 +6,7 @@
 mod group_by;
 mod raw_walk;
 mod skeleton;
+mod uses;
 
 use crate::catalog::plane::{Plane, PlaneRelation};
 use crate::error::{Refusal, StageResult};

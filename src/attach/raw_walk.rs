@@ -3,12 +3,15 @@
 //! It refuses everything that is not on its list and points every relation name at a fence, with PostgreSQL's own
 //! scoping of WITH.
 
-use super::group_by;
+use super::{group_by, uses};
 use crate::ablation::{self, Switch};
-use crate::catalog::plane::{Plane, PlaneRelation};
+use crate::catalog::plane::{Plane, PlaneColumn, PlaneRelation};
 use crate::error::{Refusal, StageResult, State};
 use crate::gate::RelationReference;
-use crate::pgx::raw::{RawColumnRef, RawFunction, RawKind, RawNode, RawRangeVar, RawSelect, RawTypeName};
+use crate::pgx::raw::{
+    RawColumnRef, RawFunction, RawKind, RawNode, RawPopulate, RawRangeVar, RawSelect, RawTypeName, RowField,
+};
+use crate::pgx::{server, values};
 use crate::texts::{self, Reading};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -34,29 +37,35 @@ const MOST_FOREIGN_TIMES: usize = 16;
 /// Types of dates and times, as the parser names them.
 const DATED_TYPES: [&str; 5] = ["date", "time", "timetz", "timestamp", "timestamptz"];
 
-const COLLATIONS: [&str; 4] = ["C", "POSIX", "default", "ucs_basic"];
-
 /// Admits the tree or refuses it by name.
 pub fn admit(plane: &Plane, tree: RawNode<'_>) -> StageResult<Named> {
     let mut walk = Walk {
         plane,
         scope: Vec::new(),
         weight: 0,
+        uses: uses::count(tree),
         expressions: 0,
         foreign_times: 0,
         resolved_types: 0,
         named: Named { references: BTreeSet::new(), targets: BTreeMap::new() },
     };
+    tree.name_types();
+    if let RawKind::Select(select) = tree.kind() {
+        select.name_output_types();
+    }
     walk.visit(tree)?;
     Ok(walk.named)
 }
 
 pub(super) struct Walk<'p> {
     plane: &'p Plane,
-    /// The tree's own common table expressions that are in scope, innermost last, each with its weight.
+    /// The tree's own common table expressions that are in scope, innermost last, each with the weight of a reference.
     scope: Vec<(String, usize)>,
-    /// Range table entries so far, as the planner will see them: a common table expression counts at each use.
+    /// Range table entries so far, as the planner will see them: a common table expression that it puts in the place of its
+    /// references counts at each, any other once.
     weight: usize,
+    /// How often each common table expression is referred to, in the order in which they are seen.
+    uses: Vec<usize>,
     /// Common table expressions so far.
     expressions: usize,
     /// Literals so far that are something else, but would be times with a zone that is none.
@@ -68,6 +77,13 @@ pub(super) struct Walk<'p> {
 
 impl Walk<'_> {
     fn visit(&mut self, node: RawNode<'_>) -> StageResult<()> {
+        // The name of an expression's type, which the proof looks at.
+        if let Some(argument) = node.type_named() {
+            return self.visit(argument);
+        }
+        if let Some(call) = node.populates() {
+            self.populate(&call)?;
+        }
         match node.kind() {
             RawKind::Select(select) => return self.visit_select(select),
             RawKind::RangeVar(variable) => self.visit_range_var(variable)?,
@@ -82,7 +98,7 @@ impl Walk<'_> {
                     return Err(Refusal::type_name(name));
                 }
             }
-            RawKind::Collate(names) => visit_collation(&names)?,
+            RawKind::Collate(names) => self.visit_collation(&names)?,
             RawKind::SqlValue { is_time } => {
                 if !is_time {
                     return Err(Refusal::new(
@@ -147,6 +163,7 @@ impl Walk<'_> {
         }
         let outer = self.scope.len();
         let (expressions, is_recursive) = select.with();
+        let first = self.expressions;
         self.expressions = self.expressions.saturating_add(expressions.len());
         if self.expressions > MOST_EXPRESSIONS {
             return Err(Refusal::new(
@@ -155,18 +172,23 @@ impl Walk<'_> {
             ));
         }
         // Fences of qualified names are called `schema.table`, which nothing of the tree's own may shadow.
-        if expressions.iter().any(|(name, _)| name.contains('.')) {
+        if expressions.iter().any(|expression| expression.name.contains('.')) {
             return Err(Refusal::construct("a name with a dot in WITH"));
         }
         if is_recursive {
-            self.scope.extend(expressions.iter().map(|(name, _)| (name.clone(), 1)));
+            self.scope.extend(expressions.iter().map(|expression| (expression.name.clone(), 1)));
         }
-        for (position, (name, expression)) in expressions.into_iter().enumerate() {
+        for (position, expression) in expressions.into_iter().enumerate() {
             let before = self.weight;
-            self.visit(expression)?;
-            let weight = self.weight.saturating_sub(before);
+            self.visit(expression.node)?;
+            let uses = self.uses.get(first.saturating_add(position)).copied().unwrap_or(0);
+            let weight = if expression.is_inlined(uses) {
+                std::mem::replace(&mut self.weight, before).saturating_sub(before)
+            } else {
+                1
+            };
             if !is_recursive {
-                self.scope.push((name, weight));
+                self.scope.push((expression.name, weight));
             } else if let Some(entry) = self.scope.get_mut(outer.saturating_add(position)) {
                 entry.1 = weight;
             }
@@ -189,6 +211,9 @@ impl Walk<'_> {
             (None, None) if self.scope.iter().any(|(known, _)| *known == name) => return Ok(None),
             (None, None) => self.plane.relation(&name),
             (None, Some(schema)) => self.plane.qualified(&schema, &name),
+            (Some(database), Some(schema)) if server::database_name() == database => {
+                self.plane.qualified(&schema, &name)
+            }
             (Some(_), _) => None,
         };
         relation.map(|relation| Some(Rc::clone(relation))).ok_or_else(|| Refusal::relation(&written(variable)))
@@ -204,8 +229,8 @@ impl Walk<'_> {
             return self.weigh(known.map_or(1, |(_, weight)| *weight));
         };
         self.weigh(1)?;
-        let schema = variable.schema();
-        self.named.references.insert(RelationReference { schema: schema.clone(), name: variable.name() });
+        let (database, schema) = (variable.database(), variable.schema());
+        self.named.references.insert(RelationReference { database, schema: schema.clone(), name: variable.name() });
         // A qualified name skips the tree's own WITH in PostgreSQL, so its fence gets a name that WITH does not shadow.
         let target = match schema {
             None => relation.name.clone(),
@@ -256,7 +281,31 @@ impl Walk<'_> {
         Ok(())
     }
 
+    /// Rows of a relation's columns, made of JSON. The relation is not read.
+    fn populate(&self, call: &RawPopulate<'_>) -> StageResult<()> {
+        let relation = match call.relation.as_slice() {
+            [name] => self.plane.relation(name),
+            [schema, name] => self.plane.qualified(schema, name),
+            _ => None,
+        };
+        let relation = relation.ok_or_else(|| Refusal::type_name(&call.relation.join(".")))?;
+        let field = |column: &PlaneColumn| -> StageResult<RowField> {
+            let element = values::element_type(column.type_oid).unwrap_or(column.type_oid);
+            let is_written = self.plane.builtins.types.contains(&element) || self.plane.types.is_writable(element);
+            if !is_written {
+                return Err(Refusal::type_name(&self.plane.types.shown(column.type_oid)));
+            }
+            let modifier = values::type_modifier(relation.oid, column.attribute);
+            Ok((column.name.clone(), column.type_oid, modifier))
+        };
+        call.read_as(&relation.columns.iter().map(field).collect::<StageResult<Vec<_>>>()?);
+        Ok(())
+    }
+
     fn visit_type(&mut self, name: &RawTypeName) -> StageResult<()> {
+        if name.is_ours() {
+            return Ok(());
+        }
         let written = name.names.join(".");
         if name.exotic {
             return Err(Refusal::type_name(&written));
@@ -266,7 +315,8 @@ impl Walk<'_> {
             [schema, name] if schema == "pg_catalog" => name,
             _ => return Err(Refusal::type_name(&written)),
         };
-        if self.plane.builtins.type_names.contains(known) {
+        // What a constant of it means is looked up by analysis; the proof refuses all but PostgreSQL's own, and all but constants.
+        if self.plane.builtins.type_names.contains(known) || known == "regconfig" && !name.is_array() {
             return Ok(());
         }
         match self.plane.types.named(known).filter(|_| name.names.len() == 1) {
@@ -279,12 +329,34 @@ impl Walk<'_> {
         }
     }
 
+    fn visit_collation(&self, names: &[String]) -> StageResult<()> {
+        let known = match names {
+            [name] => self.plane.builtins.collation_names.contains(name),
+            [schema, name] => schema == "pg_catalog" && self.plane.builtins.collation_names.contains(name),
+            _ => false,
+        };
+        if known {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            State::OutsidePlane,
+            format!("collation \"{}\" is not in the plane", crate::error::clip(&names.join("."))),
+        ))
+    }
+
     fn visit_column(&self, reference: RawColumnRef<'_>) -> StageResult<()> {
         let names = reference.names();
         let qualification = if reference.is_star() { names.len() } else { names.len().saturating_sub(1) };
         match (qualification, names.as_slice()) {
             (0 | 1, _) => Ok(()),
             (2, [schema, table, ..]) if self.plane.qualified(schema, table).is_some() => {
+                reference.drop_qualifier();
+                Ok(())
+            }
+            (3, [database, schema, table, ..])
+                if server::database_name() == *database && self.plane.qualified(schema, table).is_some() =>
+            {
+                reference.drop_qualifier();
                 reference.drop_qualifier();
                 Ok(())
             }
@@ -318,17 +390,3 @@ fn visit_operator(names: &[String]) -> StageResult<()> {
     }
 }
 
-fn visit_collation(names: &[String]) -> StageResult<()> {
-    let known = match names {
-        [name] => COLLATIONS.contains(&name.as_str()),
-        [schema, name] => schema == "pg_catalog" && COLLATIONS.contains(&name.as_str()),
-        _ => false,
-    };
-    if known {
-        return Ok(());
-    }
-    Err(Refusal::new(
-        State::OutsidePlane,
-        format!("collation \"{}\" is not in the plane", crate::error::clip(&names.join("."))),
-    ))
-}

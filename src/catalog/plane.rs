@@ -81,6 +81,10 @@ pub struct Builtins {
     pub types: HashSet<Oid>,
     /// Types by name that may be written.
     pub type_names: HashSet<String>,
+    /// Collations by OID.
+    pub collations: HashSet<Oid>,
+    /// Collations by name.
+    pub collation_names: HashSet<String>,
 }
 
 /// The extension's own functions that the proof looks for.

@@ -11,6 +11,8 @@ const LONGEST_NAME: usize = 63;
 /// A relation that a statement names, folded as PostgreSQL folds it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RelationReference {
+    /// The database, if the statement gives one.
+    pub database: Option<String>,
     /// The qualification, if the statement gives one.
     pub schema: Option<String>,
     pub name: String,
@@ -83,8 +85,11 @@ pub(super) fn relation(name: &ObjectName) -> GateResult<RelationReference> {
         column(first)?;
     }
     match parts.as_slice() {
-        [name] => Ok(RelationReference { schema: None, name: fold(name) }),
-        [schema, name] => Ok(RelationReference { schema: Some(fold(schema)), name: fold(name) }),
-        _ => Err(GateError::construct("a relation name with more than two parts")),
+        [name] => Ok(RelationReference { database: None, schema: None, name: fold(name) }),
+        [schema, name] => Ok(RelationReference { database: None, schema: Some(fold(schema)), name: fold(name) }),
+        [database, schema, name] => {
+            Ok(RelationReference { database: Some(fold(database)), schema: Some(fold(schema)), name: fold(name) })
+        }
+        _ => Err(GateError::construct("a relation name with more than three parts")),
     }
 }

@@ -281,15 +281,14 @@ pub fn runs_as_owner(function: pg_sys::Oid) -> bool {
     }
 }
 
-/// The name of a collation; empty for an unknown one.
-pub fn collation_name(collation: pg_sys::Oid) -> String {
-    // SAFETY: a catalog look-up that gives NULL or a NUL-terminated string.
-    let name = unsafe { pg_sys::get_collation_name(collation) };
-    if name.is_null() {
-        return String::new();
+/// The type modifier of a table's column; -1 where there is none.
+pub fn type_modifier(relation: pg_sys::Oid, attribute: i16) -> i32 {
+    let (mut type_oid, mut modifier, mut collation) = (pg_sys::InvalidOid, -1, pg_sys::InvalidOid);
+    // SAFETY: a catalog look-up of a column of a table of the plane.
+    unsafe {
+        pg_sys::get_atttypetypmodcoll(relation, attribute, &raw mut type_oid, &raw mut modifier, &raw mut collation);
     }
-    // SAFETY: checked for NULL.
-    unsafe { CStr::from_ptr(name) }.to_string_lossy().into_owned()
+    modifier
 }
 
 /// Whether there is such a text search configuration.

@@ -9,9 +9,6 @@ use crate::pgx::values;
 use pgrx::pg_sys;
 use pgrx::pg_sys::Oid;
 
-/// Collations by OID that PostgreSQL gives every database: default, C, POSIX.
-const COLLATIONS: [u32; 3] = [100, 950, 951];
-
 /// Proves the tree: one SELECT, no relation but the fences', and nothing that is on no allowlist.
 pub(super) fn prove_tree(query: QueryView<'_>, plane: &Plane) -> StageResult<ProofFacts> {
     if ablation::is_off(Switch::Proof) {
@@ -22,6 +19,11 @@ pub(super) fn prove_tree(query: QueryView<'_>, plane: &Plane) -> StageResult<Pro
     // The queries of the top level's WITH are the fences, proved by their own check.
     query.children(true, &mut |node| walk.visit(node))?;
     Ok(walk.facts)
+}
+
+/// `pg_typeof(..)::text` of a type of PostgreSQL's own, or of the rows of a subquery: no other has its name written by PostgreSQL.
+fn is_name_of_type(node: QueryNode<'_>) -> bool {
+    node.type_named().is_some_and(|argument| argument.type_oid().to_u32() < pg_sys::FirstNormalObjectId)
 }
 
 struct Walk<'p> {
@@ -68,6 +70,10 @@ impl Walk<'_> {
                 }
                 self.check_type(type_oid)?;
             }
+            QueryKind::CoerceViaIo { to, .. } if is_name_of_type(node) => {
+                self.check_type(to)?;
+                return node.type_named().map_or(Ok(()), |argument| self.visit(argument));
+            }
             QueryKind::CoerceViaIo { from, to } => {
                 self.check_type(from)?;
                 self.check_type(to)?;
@@ -83,10 +89,7 @@ impl Walk<'_> {
             }
             QueryKind::Collate { collation, type_oid } => {
                 self.check_type(type_oid)?;
-                let is_built_in = collation.to_u32() < pg_sys::FirstNormalObjectId;
-                let is_known = COLLATIONS.contains(&collation.to_u32())
-                    || is_built_in && values::collation_name(collation) == "ucs_basic";
-                if !is_known {
+                if !self.plane.builtins.collations.contains(&collation) {
                     return Err(Refusal::new(State::OutsidePlane, "this collation is not in the plane"));
                 }
             }

@@ -5,7 +5,7 @@
 //! Only a `Statement` can be planned, and only `prove` makes one: SQL that was not proved cannot be run because the value does
 //! not exist.
 
-use super::confined;
+use super::{confined, spelling};
 use crate::attach::{self, Attached, Claims};
 use crate::catalog::plane::Plane;
 use crate::error::{Refusal, StageResult, State};
@@ -65,6 +65,7 @@ pub fn with_statement<T>(
         let statement = prove(confinement, &gated, subject.plane, claims, subject.columns, |stage| watch.lap(stage))?;
         body(statement, watch)
     })
+    .map_err(|refusal| spelling::hinted(subject.plane, &gated, refusal))
 }
 
 /// Attaches the fences to a gated text, has PostgreSQL analyse it, and proves the tree. `wanted` are the (type, modifier)

@@ -94,6 +94,9 @@ pub struct QueryShape {
     pub is_plain_select: bool,
 }
 
+/// `pg_typeof("any")`.
+const PG_TYPEOF: pg_sys::Oid = pg_sys::Oid::from_u32(1619);
+
 struct Visit<'a, 't> {
     visitor: &'a mut dyn FnMut(QueryNode<'t>) -> StageResult<()>,
     refusal: Option<Refusal>,
@@ -242,6 +245,52 @@ impl<'t> QueryNode<'t> {
         (constant.consttype == pg_sys::INT4OID)
             .then(|| unsafe { <i32 as pgrx::FromDatum>::from_datum(constant.constvalue, false) })
             .flatten()
+    }
+
+    /// The argument of `pg_typeof(argument)` where this is a conversion of that.
+    pub fn type_named(self) -> Option<Self> {
+        if self.tag() != pg_sys::NodeTag::T_CoerceViaIO {
+            return None;
+        }
+        let call = QueryNode::from_pointer(self.cast::<pg_sys::CoerceViaIO>().arg.cast())?;
+        if call.tag() != pg_sys::NodeTag::T_FuncExpr || call.cast::<pg_sys::FuncExpr>().funcid != PG_TYPEOF {
+            return None;
+        }
+        nodes(call.cast::<pg_sys::FuncExpr>().args).first().copied()
+    }
+
+    /// Converts a name in the place of `pg_typeof(..)`: `type_named` says that this is one.
+    pub fn name_type(self, name: &str) {
+        let conversion = self.as_pointer().cast::<pg_sys::CoerceViaIO>();
+        // SAFETY: `type_named` looked at the tag; the tree is this backend's alone, and the constant lies in its memory context.
+        unsafe {
+            let text = pgrx::IntoDatum::into_datum(name).unwrap_or(pg_sys::Datum::from(0));
+            let collation = pg_sys::DEFAULT_COLLATION_OID;
+            (*conversion).arg = pg_sys::makeConst(pg_sys::TEXTOID, -1, collation, -1, text, false, false).cast();
+        }
+    }
+
+    /// Whether it gives more than one row.
+    pub fn is_set(self) -> bool {
+        // SAFETY: an expression node.
+        unsafe { pg_sys::expression_returns_set(self.as_pointer()) }
+    }
+
+    /// The type of its value.
+    pub fn type_oid(self) -> pg_sys::Oid {
+        self.expression_type()
+    }
+
+    /// The values of an array of integer constants, none of them NULL: `ARRAY[2, 3]` or `'{2,3}'`.
+    pub fn constant_integers(self) -> Option<Vec<i32>> {
+        if self.tag() == pg_sys::NodeTag::T_ArrayExpr {
+            let array = self.cast::<pg_sys::ArrayExpr>();
+            return nodes(array.elements).into_iter().map(QueryNode::constant_integer).collect();
+        }
+        let constant = self.constant().filter(|constant| constant.consttype == pg_sys::INT4ARRAYOID)?;
+        // SAFETY: the type says that the datum is an array of int4.
+        let values = unsafe { <Vec<Option<i32>> as pgrx::FromDatum>::from_datum(constant.constvalue, false) }?;
+        values.into_iter().collect()
     }
 
     /// A field of a row without a named type: the row, and the number of the field, from 1.

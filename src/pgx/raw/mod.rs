@@ -12,10 +12,13 @@ use std::ptr::NonNull;
 
 mod kept;
 mod names;
+mod populate;
 mod select;
+mod type_names;
 
 pub use kept::RowColumn;
 pub use names::{RawColumnRef, RawFunction, RawJoin, RawRangeVar};
+pub use populate::{RawPopulate, RowField};
 pub use select::RawSelect;
 pub(in crate::pgx) use select::graft;
 
@@ -89,6 +92,16 @@ pub struct RawTypeName<'t> {
 }
 
 impl RawTypeName<'_> {
+    /// Whether it is one that we put there: no text makes a type name without a name.
+    pub fn is_ours(&self) -> bool {
+        self.names.is_empty() && self.node.cast::<pg_sys::TypeName>().typeOid != pg_sys::InvalidOid
+    }
+
+    /// Whether an array of it is written.
+    pub fn is_array(&self) -> bool {
+        !self.node.cast::<pg_sys::TypeName>().arrayBounds.is_null()
+    }
+
     /// Makes the name mean a type, or an array of it if that is what is written, whatever its schema: the reader need have no
     /// privilege on that. PostgreSQL can then no more name a column after the cast: see `RawResultTarget`.
     pub fn resolve(&self, type_oid: pg_sys::Oid) {

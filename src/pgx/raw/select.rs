@@ -9,12 +9,29 @@ use std::collections::HashSet;
 #[derive(Clone, Copy)]
 pub struct RawSelect<'t>(RawNode<'t>);
 
+/// A common table expression.
+pub struct RawExpression<'t> {
+    /// Its name.
+    pub name: String,
+    /// The whole of it.
+    pub node: RawNode<'t>,
+    materialized: pg_sys::CTEMaterialize::Type,
+}
+
+impl RawExpression<'_> {
+    /// Whether the planner puts its query in the place of each reference, of which there are so many.
+    pub fn is_inlined(&self, references: usize) -> bool {
+        use pg_sys::CTEMaterialize as M;
+        self.materialized == M::CTEMaterializeNever || self.materialized == M::CTEMaterializeDefault && references < 2
+    }
+}
+
 impl<'t> RawSelect<'t> {
     pub(super) fn new(node: RawNode<'t>) -> Self {
         RawSelect(node)
     }
 
-    fn stmt(self) -> &'t pg_sys::SelectStmt {
+    pub(super) fn stmt(self) -> &'t pg_sys::SelectStmt {
         self.0.cast()
     }
 
@@ -23,15 +40,18 @@ impl<'t> RawSelect<'t> {
         self.0
     }
 
-    /// The common table expressions, as (name, query), and whether WITH is RECURSIVE.
-    pub fn with(self) -> (Vec<(String, RawNode<'t>)>, bool) {
+    /// The common table expressions and whether WITH is RECURSIVE.
+    pub fn with(self) -> (Vec<RawExpression<'t>>, bool) {
         let Some(clause) = RawNode::from_pointer(self.stmt().withClause.cast()) else {
             return (Vec::new(), false);
         };
         let clause = clause.cast::<pg_sys::WithClause>();
         let expressions = nodes(clause.ctes)
             .into_iter()
-            .map(|cte| (text(cte.cast::<pg_sys::CommonTableExpr>().ctename), cte))
+            .map(|node| {
+                let cte = node.cast::<pg_sys::CommonTableExpr>();
+                RawExpression { name: text(cte.ctename), node, materialized: cte.ctematerialized }
+            })
             .collect();
         (expressions, clause.recursive)
     }
