@@ -38,7 +38,8 @@ pub(super) fn complete(select: RawSelect<'_>, resolve: Resolve<'_>, aggregates: 
         }
         let mut read = Found::default();
         let has_rest = relation.columns.iter().any(|column| !can_be_grouped(relation, &column.name));
-        let reader = Reader { alias, relation, aggregates, resolve, has_rest, is_argument: false, within: &level.within() };
+        let reader =
+            Reader { alias, relation, aggregates, resolve, has_rest, is_argument: false, within: &level.within() };
         if has_rest {
             let columns: Vec<&str> = relation.columns.iter().map(|column| column.name.as_str()).collect();
             select.expand(&|item| reader.is_all(item, is_only), alias, &columns);
@@ -408,7 +409,11 @@ fn note_levels(node: RawNode<'_>, reader: &Reader<'_>, reads_own: &mut bool, rea
             [.., qualifier] => qualifier == reader.alias,
             [] => false,
         };
-        if is_outer { *reads_outer = true } else { *reads_own = true }
+        if is_outer {
+            *reads_outer = true
+        } else {
+            *reads_own = true
+        }
         return;
     }
     let _ = node.children(&mut |child| {

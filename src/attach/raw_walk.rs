@@ -61,8 +61,8 @@ pub(super) struct Walk<'p> {
     plane: &'p Plane,
     /// The tree's own common table expressions that are in scope, innermost last, each with the weight of a reference.
     scope: Vec<(String, usize)>,
-    /// Range table entries so far, as the planner will see them: a common table expression that it puts in the place of its
-    /// references counts at each, any other once.
+    /// Range table entries so far, as the planner will see them: a common table expression that it copies to its references
+    /// counts at each, any other once.
     weight: usize,
     /// How often each common table expression is referred to, in the order in which they are seen.
     uses: Vec<usize>,
@@ -182,8 +182,12 @@ impl Walk<'_> {
             let before = self.weight;
             self.visit(expression.node)?;
             let uses = self.uses.get(first.saturating_add(position)).copied().unwrap_or(0);
-            let weight = if expression.is_inlined(uses) {
-                std::mem::replace(&mut self.weight, before).saturating_sub(before)
+            let own = self.weight.saturating_sub(before);
+            let weight = if expression.moves(uses) {
+                self.weight = before;
+                own
+            } else if expression.is_copied() {
+                own
             } else {
                 1
             };
@@ -389,4 +393,3 @@ fn visit_operator(names: &[String]) -> StageResult<()> {
         )),
     }
 }
-

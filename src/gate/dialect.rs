@@ -48,7 +48,9 @@ pub(super) fn respell(sql: &str, before: &[Lexeme], rest: &[Lexeme]) -> Option<R
         place.table_command()
     } else if is("DISTINCT") || is("ALL") {
         // GROUP BY DISTINCT, GROUP BY ALL and SELECT ALL; the latter two are the default.
-        (place.follows(&["GROUP", "BY"]) || is("ALL") && place.follows(&["SELECT"])).then(|| Respelt::dropped(1)).flatten()
+        (place.follows(&["GROUP", "BY"]) || is("ALL") && place.follows(&["SELECT"]))
+            .then(|| Respelt::dropped(1))
+            .flatten()
     } else if is("SELECT") {
         place.empty_list()
     } else if is("SYMMETRIC") || is("ASYMMETRIC") {

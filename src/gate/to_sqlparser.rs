@@ -4,9 +4,9 @@ use sqlparser::ast::DollarQuotedString;
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan};
 
-use super::{dialect, keywords};
 use super::error::{GateError, GateResult, printable};
 use super::lexeme::{Lexeme, LexemeKind, StringForm};
+use super::{dialect, keywords};
 
 /// The tokens of the one statement, without the semicolons around it.
 pub(super) fn one_statement<'a>(sql: &str, lexemes: &'a [Lexeme]) -> GateResult<&'a [Lexeme]> {

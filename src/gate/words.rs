@@ -15,8 +15,7 @@ const INFIX: &str = "\
     and or is in like ilike similar between not collate at operator escape isnull notnull overlaps filter over within";
 
 /// What ends an item of a select list. None of these may be a label without AS.
-const AFTER_ITEM: &str =
-    "from into where group having window union intersect except order limit offset fetch for";
+const AFTER_ITEM: &str = "from into where group having window union intersect except order limit offset fetch for";
 
 /// Types whose names no function shares.
 const TYPE_WORDS: &str = "\
@@ -218,7 +217,8 @@ impl<'a> Reader<'a> {
     }
 
     fn open(&mut self, at: usize) {
-        let clause = if self.follows(at, &["OVER"]) || self.clause() == Clause::WindowNames && self.follows(at, &["AS"]) {
+        let clause = if self.follows(at, &["OVER"]) || self.clause() == Clause::WindowNames && self.follows(at, &["AS"])
+        {
             Clause::Window
         } else if self.follows(at, &["CAST"]) && !self.follows(at, &["AS", "CAST"]) {
             Clause::Cast
@@ -268,7 +268,9 @@ impl<'a> Reader<'a> {
         if self.word(at, "OPERATOR") && self.symbol(next, b'(') {
             return self.operator(at);
         }
-        if self.follows(at, &["EXTRACT"]) || self.symbol(at.saturating_sub(1), b'(') && self.follows(at.saturating_sub(1), &["EXTRACT"]) {
+        if self.follows(at, &["EXTRACT"])
+            || self.symbol(at.saturating_sub(1), b'(') && self.follows(at.saturating_sub(1), &["EXTRACT"])
+        {
             return self.keep(at, 1, true);
         }
         if !matches!(self.clause(), Clause::From | Clause::With)
@@ -586,7 +588,10 @@ impl<'a> Reader<'a> {
             }
         }
         end = self.after_modifiers(end);
-        if self.one_of(at, "time timestamp") && self.one_of(end, "with without") && self.words(end.saturating_add(1), &["TIME", "ZONE"]) {
+        if self.one_of(at, "time timestamp")
+            && self.one_of(end, "with without")
+            && self.words(end.saturating_add(1), &["TIME", "ZONE"])
+        {
             end = end.saturating_add(3);
         }
         self.after_brackets(end)
@@ -596,7 +601,9 @@ impl<'a> Reader<'a> {
     fn after_brackets(&self, from: usize) -> usize {
         let mut at = from.saturating_add(usize::from(self.word(from, "ARRAY")));
         while self.symbol(at, b'[') {
-            let closing = at.saturating_add(1).saturating_add(usize::from(self.kind(at.saturating_add(1)) == Some(LexemeKind::Number)));
+            let closing = at
+                .saturating_add(1)
+                .saturating_add(usize::from(self.kind(at.saturating_add(1)) == Some(LexemeKind::Number)));
             if !self.symbol(closing, b']') {
                 break;
             }

@@ -21,9 +21,14 @@ pub(super) fn prove_tree(query: QueryView<'_>, plane: &Plane) -> StageResult<Pro
     Ok(walk.facts)
 }
 
-/// `pg_typeof(..)::text` of a type of PostgreSQL's own, or of the rows of a subquery: no other has its name written by PostgreSQL.
+/// `pg_typeof(..)::text` of a type of PostgreSQL's own: no other has its name written by PostgreSQL. A row of a table has that of the
+/// table there, and none in the plane.
 fn is_name_of_type(node: QueryNode<'_>) -> bool {
-    node.type_named().is_some_and(|argument| argument.type_oid().to_u32() < pg_sys::FirstNormalObjectId)
+    let is_named = |type_oid: Oid| {
+        type_oid.to_u32() < pg_sys::FirstNormalObjectId
+            && ![pg_sys::RECORDOID, pg_sys::RECORDARRAYOID].contains(&type_oid)
+    };
+    node.type_named().is_some_and(|argument| is_named(argument.type_oid()))
 }
 
 struct Walk<'p> {

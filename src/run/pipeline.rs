@@ -13,8 +13,8 @@ use crate::gate::{self, GateError, GateErrorKind, Gated, Limits};
 use crate::identity::principal::Principal;
 use crate::pgx::parse;
 use crate::pgx::plan::{Planned, Sink};
-use crate::pgx::server;
 use crate::pgx::section::confine::Confinement;
+use crate::pgx::server;
 use crate::pgx::values::Parameters;
 use crate::prove::{self, ProofFacts, Proven};
 use crate::settings;
@@ -57,7 +57,8 @@ pub fn with_statement<T>(
     watch: &mut Stopwatch,
     body: impl for<'c> FnOnce(Statement<'c>, &mut Stopwatch) -> StageResult<T>,
 ) -> StageResult<T> {
-    let limits = Limits { max_bytes: settings::max_sql_bytes(), major: server::version_number() / 10_000, ..Limits::default() };
+    let limits =
+        Limits { max_bytes: settings::max_sql_bytes(), major: server::version_number() / 10_000, ..Limits::default() };
     let gated = gate::admit(sql, &limits).map_err(|error| refused_by_gate(sql, subject, watch.left(), error))?;
     watch.lap("gate");
     confined(subject.plane, subject.principal.cloned(), watch.left(), |confinement| {

@@ -26,8 +26,7 @@ pub(super) fn hinted(plane: &Plane, gated: &Gated, mut refusal: Refusal) -> Refu
     };
     let (Missing::Relation(sought) | Missing::Column(sought)) = &name;
     let is_meant = |name: &&str| *name != sought && name.to_lowercase() == sought.to_lowercase();
-    let meant: Vec<String> =
-        names.into_iter().filter(is_meant).take(MOST_NAMES).map(quote_identifier).collect();
+    let meant: Vec<String> = names.into_iter().filter(is_meant).take(MOST_NAMES).map(quote_identifier).collect();
     if !meant.is_empty() {
         refusal.message = format!("{}; the plane has {}", refusal.message, meant.join(" and "));
     }

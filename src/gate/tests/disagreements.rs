@@ -60,7 +60,11 @@ fn table_commands_are_seen() {
 #[test]
 fn typed_literals_are_no_aliases() {
     // A type and its constant: which types there are, the walk over PostgreSQL's tree says.
-    check(&[("SELECT mydom 'x'", ""), ("SELECT public.mydom 'x' FROM secrets", "secrets"), ("SELECT a 'x' FROM orders", "orders")]);
+    check(&[
+        ("SELECT mydom 'x'", ""),
+        ("SELECT public.mydom 'x' FROM secrets", "secrets"),
+        ("SELECT a 'x' FROM orders", "orders"),
+    ]);
     assert!(refused("SELECT 1 'x' FROM orders").is_some());
     assert!(refused("SELECT a b 'x' FROM orders").is_some());
     assert!(refused("SELECT exists 'x' FROM orders").is_some());

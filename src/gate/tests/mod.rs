@@ -10,6 +10,7 @@ mod random;
 mod refusals;
 mod scoping;
 mod unreadable;
+mod words;
 
 use super::{GateError, GateErrorKind, Gated, Limits, admit};
 

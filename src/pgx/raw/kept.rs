@@ -30,8 +30,7 @@ impl RawColumnRef<'_> {
     /// an outer join has none.
     pub fn keep_row(&self, alias: &str, columns: &[RowColumn<'_>], key: &str) {
         let targets = columns.iter().map(|column| {
-            let value =
-                if column.is_grouped { column_ref(&[alias, column.name]) } else { kept(alias, column.name) };
+            let value = if column.is_grouped { column_ref(&[alias, column.name]) } else { kept(alias, column.name) };
             target(value, Some(column.name))
         });
         // SAFETY: nodes of PostgreSQL's constructors and pgrx, in the current memory context; alloc_node zeroes them.
@@ -62,7 +61,9 @@ impl RawColumnRef<'_> {
     pub(super) fn become_field(&self, column: &str) {
         let reference = self.node().as_pointer().cast::<pg_sys::ColumnRef>();
         // SAFETY: a ColumnRef of a tree that this backend alone holds; its list of names gets one more.
-        unsafe { (*reference).fields = pg_sys::lappend((*reference).fields, pg_sys::makeString(palloc_text(column)).cast()) };
+        unsafe {
+            (*reference).fields = pg_sys::lappend((*reference).fields, pg_sys::makeString(palloc_text(column)).cast())
+        };
     }
 
     /// Puts another expression where the reference stands: an indirection without steps, which is its argument, until `settle`
@@ -136,7 +137,8 @@ impl<'t> RawNode<'t> {
         let indirection = self.cast::<pg_sys::A_Indirection>();
         let steps = nodes(indirection.indirection);
         let is_star = matches!(steps.as_slice(), [step] if step.tag() == pg_sys::NodeTag::T_A_Star);
-        let reference = RawNode::from_pointer(indirection.arg).filter(|node| node.tag() == pg_sys::NodeTag::T_ColumnRef);
+        let reference =
+            RawNode::from_pointer(indirection.arg).filter(|node| node.tag() == pg_sys::NodeTag::T_ColumnRef);
         is_star && reference.is_some_and(|reference| is_row(&RawColumnRef::new(reference)))
     }
 
@@ -151,7 +153,9 @@ impl<'t> RawNode<'t> {
         let (argument, steps) = unsafe { ((*indirection).arg, (*indirection).indirection) };
         let Some(argument) = RawNode::from_pointer(argument) else { return false };
         let first = nodes(steps).first().copied();
-        let Some(first) = first.filter(|step: &RawNode<'_>| step.tag() == pg_sys::NodeTag::T_String) else { return false };
+        let Some(first) = first.filter(|step: &RawNode<'_>| step.tag() == pg_sys::NodeTag::T_String) else {
+            return false;
+        };
         if argument.tag() != pg_sys::NodeTag::T_ColumnRef {
             return false;
         }

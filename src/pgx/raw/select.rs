@@ -19,10 +19,14 @@ pub struct RawExpression<'t> {
 }
 
 impl RawExpression<'_> {
-    /// Whether the planner puts its query in the place of each reference, of which there are so many.
-    pub fn is_inlined(&self, references: usize) -> bool {
-        use pg_sys::CTEMaterialize as M;
-        self.materialized == M::CTEMaterializeNever || self.materialized == M::CTEMaterializeDefault && references < 2
+    /// Whether the planner puts its query in the place of its one reference, if there are no more.
+    pub fn moves(&self, references: usize) -> bool {
+        self.materialized == pg_sys::CTEMaterialize::CTEMaterializeDefault && references < 2
+    }
+
+    /// Whether the planner puts its query in the place of each reference: NOT MATERIALIZED.
+    pub fn is_copied(&self) -> bool {
+        self.materialized == pg_sys::CTEMaterialize::CTEMaterializeNever
     }
 }
 
@@ -125,9 +129,8 @@ impl<'t> RawSelect<'t> {
     /// Replaces items of the select list that are all columns of `alias`, as `is_all` says of an item's value, by the columns.
     pub fn expand(self, is_all: &dyn Fn(RawNode<'t>) -> bool, alias: &str, columns: &[&str]) {
         let items = nodes(self.stmt().targetList);
-        let is_star = |item: &RawNode<'t>| {
-            RawNode::from_pointer(item.cast::<pg_sys::ResTarget>().val).is_some_and(is_all)
-        };
+        let is_star =
+            |item: &RawNode<'t>| RawNode::from_pointer(item.cast::<pg_sys::ResTarget>().val).is_some_and(is_all);
         if !items.iter().any(is_star) {
             return;
         }
