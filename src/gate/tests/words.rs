@@ -158,8 +158,7 @@ fn types_before_constants_are_passed_by() {
         ("SELECT a FROM t WHERE b > interval '1 day' AND c = mood 'calm'", "t"),
         ("SELECT a::mode, a::class[], CAST(a AS level), a::\"Order\" FROM t", "t"),
     ]);
-    for sql in ["SELECT 1 FROM t 'x'", "SELECT user 'x'", "SELECT exists 'x'", "SELECT int B'1'"]
-    {
+    for sql in ["SELECT 1 FROM t 'x'", "SELECT user 'x'", "SELECT exists 'x'", "SELECT int B'1'"] {
         assert!(refused(sql).is_some(), "{sql}");
     }
 }
