@@ -2,7 +2,7 @@
 # and each target starts throwaway servers of its own on unix sockets. Root or sudo is needed once, for compilers.
 
 PYTHON := .tools/venv/bin/python
-SUITES := unit pg regress analytics attacks standin words wire upgrade sidechannels endurance fuzz purefuzz ablation docs
+SUITES := unit pg regress grammar analytics attacks standin words wire upgrade sidechannels endurance fuzz purefuzz ablation docs
 # Not in `make test`: a server of our own build with assertions, Valgrind, Miri. Half an hour and more together.
 MORE_SUITES := assertions memory pure
 
@@ -44,7 +44,7 @@ test-standin: setup
 test-purefuzz: setup
 	@tools/run-suites.sh purefuzz
 
-test-regress test-analytics test-attacks test-words test-wire test-upgrade test-sidechannels test-endurance test-assertions test-memory test-fuzz test-ablation test-docs: test-%: build
+test-regress test-grammar test-analytics test-attacks test-words test-wire test-upgrade test-sidechannels test-endurance test-assertions test-memory test-fuzz test-ablation test-docs: test-%: build
 	@tools/run-suites.sh $*
 
 demo: build

@@ -17,6 +17,7 @@ suite() {
         unit) exec cargo test --no-default-features --features http --quiet ;;
         pg) exec "$python" tools/run_pg_tests.py ;;
         regress) exec "$python" pg_test/run_regress.py ;;
+        grammar) exec "$python" pg_test/grammar/run.py ;;
         analytics) exec "$python" pg_test/analytics/run.py ;;
         attacks) exec "$python" pg_test/attacks/run.py ;;
         standin) exec "$python" -m pytest -q -p no:cacheprovider pg_test/standin ;;

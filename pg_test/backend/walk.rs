@@ -144,7 +144,8 @@ mod tests {
             ("SELECT * FROM splitplane.keys", "splitplane.keys"),
             ("SELECT * FROM pg_temp.orders", "pg_temp.orders"),
             ("SELECT * FROM pg_catalog.orders", "pg_catalog.orders"),
-            ("SELECT * FROM pg_tests.hidden.orders", "pg_tests.public.orders"),
+            ("SELECT * FROM pg_tests.hidden.orders", "pg_tests.hidden.orders"),
+            ("SELECT * FROM elsewhere.public.orders", "elsewhere.public.orders"),
             ("SELECT * FROM \"Orders\"", "Orders"),
             ("SELECT * FROM \"public.orders\"", "public.orders"),
             ("TABLE hidden", "hidden"),
@@ -297,7 +298,8 @@ mod tests {
             ("SELECT pg_catalog.pg_class.oid FROM orders", "pg_catalog.pg_class.oid"),
             ("SELECT public.hidden.word FROM orders", "public.hidden.word"),
             ("SELECT public.hidden.* FROM orders", "public.hidden"),
-            ("SELECT pg_tests.hidden.orders.total FROM orders", "pg_tests.public.orders.total"),
+            ("SELECT pg_tests.hidden.orders.total FROM orders", "pg_tests.hidden.orders.total"),
+            ("SELECT elsewhere.public.orders.total FROM public.orders", "elsewhere.public.orders.total"),
         ] {
             let words = format!("missing FROM-clause entry for \"{name}\"");
             assert_refused(sql, walk(&world, sql), State::UnknownRelation, &words);
