@@ -2,50 +2,55 @@
 # and each target starts throwaway servers of its own on unix sockets. Root or sudo is needed once, for compilers.
 
 PYTHON := .tools/venv/bin/python
-SUITES := unit pg regress grammar analytics attacks standin words wire upgrade sidechannels endurance fuzz purefuzz ablation docs
+SUITES := check unit pg regress grammar analytics attacks standin words wire upgrade sidechannels endurance fuzz purefuzz ablation docs
 # Not in `make test`: a server of our own build with assertions, Valgrind, Miri. Half an hour and more together.
 MORE_SUITES := assertions memory pure
 
-.PHONY: help setup build test $(SUITES:%=test-%) $(MORE_SUITES:%=test-%) demo demo-shell bench fuzz endurance interrupts site lint format clean
+.PHONY: help setup check-tools build check test $(SUITES:%=test-%) $(MORE_SUITES:%=test-%) demo demo-shell bench fuzz endurance interrupts site format clean
 
 help:
 	@echo 'make test        every suite; `make test-<suite>` for one of: $(SUITES) $(MORE_SUITES)'
+	@echo 'make check       formatting, lints, unit tests, dependencies, other majors: no server, some minutes the first time'
+	@echo '                 `make test-<suite> TEST=NAME` for one test of it (pg_test/README.md); SKIP=SUITE,.. leaves suites out'
 	@echo 'make demo        the restaurant group, step by step (BEDROCK=1 asks the real Amazon Bedrock); `make demo-shell` for a psql prompt on it'
 	@echo 'make bench       tables of measurements, some sixteen minutes'
 	@echo 'make fuzz        generated SQL, then the pure code under libFuzzer, for MINUTES=10; `make endurance` for 64 clients'
-	@echo 'make interrupts  how long each admitted call runs before it heeds a cancel, some forty minutes'
-	@echo 'make build       the extension, installed into .tools/pg15'
+	@echo 'make interrupts  how long each admitted call runs until it checks for interrupts, some forty minutes'
+	@echo 'make build       the extension as it ships, installed into .tools/pg15; QUICK=1, here and for tests, builds it faster'
 	@echo 'make site        the manual as a site in target/site/html, its links checked'
-	@echo 'make lint        formatting and clippy, warnings are errors'
+	@echo 'make format      the Rust sources, as `make check` wants them'
 	@echo 'make clean       build results; `rm -rf .tools` for the rest'
 
 setup:
 	@tools/setup.sh
 
 build: setup
-	@tools/install-extension.sh
+	@tools/install-extension.sh $(if $(QUICK),--quick)
 
-# All suites run even when one fails; the summary at the end says which did.
-test: build
-	@tools/run-suites.sh $(SUITES)
+# What only the check needs, and a demo does not.
+check-tools: setup
+	@tools/check-tools.sh
 
-test-unit: setup
-	@tools/run-suites.sh unit
+check: check-tools
+	@tools/check.sh
 
-test-pg: setup
-	@tools/run-suites.sh pg
+# One test by name: TEST=NAME on the command line, and not from the environment, where it may mean anything.
+ONE_TEST = $(if $(filter command,$(firstword $(origin TEST))),--test '$(TEST)')
 
-test-pure: setup
-	@tools/run-suites.sh pure
+# All suites run even when one fails; the summary at the end says which did. Exit status 2: one could not run.
+test: build check-tools
+	@tools/run-suites.sh $(ONE_TEST) $(SUITES)
 
-test-standin: setup
-	@tools/run-suites.sh standin
+test-check: check-tools
+	@tools/run-suites.sh $(ONE_TEST) check
 
-test-purefuzz: setup
-	@tools/run-suites.sh purefuzz
+# These build what they need, or need no server.
+UNINSTALLED := unit pg pure standin purefuzz
+$(UNINSTALLED:%=test-%): test-%: setup
+	@tools/run-suites.sh $(ONE_TEST) $*
 
-test-regress test-grammar test-analytics test-attacks test-words test-wire test-upgrade test-sidechannels test-endurance test-assertions test-memory test-fuzz test-ablation test-docs: test-%: build
-	@tools/run-suites.sh $*
+$(filter-out test-check $(UNINSTALLED:%=test-%),$(SUITES:%=test-%) $(MORE_SUITES:%=test-%)): test-%: build
+	@tools/run-suites.sh $(ONE_TEST) $*
 
 demo: build
 	@$(PYTHON) demo/run.py
@@ -72,14 +77,6 @@ bench: build
 # The manual as a site in target/site/html, with its links checked; mdBook is built into .tools once.
 site: setup
 	@$(PYTHON) docs/make_site.py
-
-lint: setup
-	cargo fmt --check
-	cargo clippy --all-targets --no-default-features --features http -- -D warnings
-	cargo clippy --lib --features pg_test -- -D warnings
-	cargo clippy --lib --features ablation -- -D warnings
-	cargo fmt --check --manifest-path fuzz/Cargo.toml
-	RUSTFLAGS='--cfg fuzzing' cargo clippy --release --locked --manifest-path fuzz/Cargo.toml --target-dir target/fuzz -- -D warnings
 
 format:
 	cargo fmt

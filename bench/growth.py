@@ -21,7 +21,7 @@ def database(cluster, name: str, tenants: int, relations: int) -> None:
     """A database with `relations` protected tables and `tenants` admitted tenants."""
     cluster.createdb(name)
     with connect(cluster, name) as admin:
-        install(admin, CALLER)
+        install(cluster, name, CALLER)
         for number in range(1, relations + 1):
             # Only the first is read: the others are there to be registered.
             rows = tenants if number == 1 else 1

@@ -2,7 +2,7 @@
 
     python bench/run.py [--quick] [--rounds N] [--orders N] [--tenants N] [--calls N]
 
-It starts its own throwaway cluster (tools/cluster.py), needs the extension installed there (tools/install-extension.sh)
+It starts its own throwaway cluster (pg_test/lib/cluster.py), needs the extension installed there (tools/install-extension.sh)
 and takes some sixteen minutes; --quick takes about four. OVER beside a target is a result, not an error: the exit status
 is 0 unless something is wrong (an answer that differs, a call that fails).
 """
@@ -10,21 +10,20 @@ is 0 unless something is wrong (an answer that differs, a call that fails).
 import argparse
 import os
 import platform
-import sys
 import time
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "tools")]
+import compare
+import growth
+import memory
+import overhead
+import words
+from session import connect, install
+from splitplane_test.cluster import Cluster
+from table import Table, progress
 
-import compare  # noqa: E402
-import growth  # noqa: E402
-import memory  # noqa: E402
-import overhead  # noqa: E402
-import words  # noqa: E402
-from cluster import Cluster  # noqa: E402
-from session import connect, install  # noqa: E402
-from table import Table, progress  # noqa: E402
+HERE = Path(__file__).resolve().parent
+
 
 DATABASE = "bench"
 BIG_TENANT = 1
@@ -59,9 +58,9 @@ def load(cluster, options: argparse.Namespace) -> None:
         for name in ("orders", "tenants", "big_share"):
             admin.execute("SELECT set_config(%s, %s, false)", (f"bench.{name}", str(getattr(options, name))))
         admin.execute((HERE / "schema.sql").read_text())
-        install(admin, "bench_app")
+        plane = install(cluster, DATABASE, "bench_app")
         for relation in ("stores", "customers", "orders", "order_items"):
-            admin.execute("SELECT splitplane.protect(%s::regclass, '{\"tenant_id\": \"tenant\"}')", (relation,))
+            plane.protect(relation, {"tenant_id": "tenant"})
         admin.execute("SELECT splitplane.admit(n::text) FROM generate_series(1, %s) n", (options.tenants,))
         admin.execute("VACUUM ANALYZE")
         admin.execute("CHECKPOINT")
@@ -75,8 +74,6 @@ def main() -> None:
     settings = {"shared_buffers": "1GB", "work_mem": "64MB", "maintenance_work_mem": "256MB", "max_wal_size": "4GB",
                 "jit": "off", "fsync": "off", "timezone": "UTC"}
     with Cluster(settings=settings) as cluster:
-        # A context dated before the server's start is refused, and its date has whole seconds.
-        time.sleep(1.1)
         load(cluster, options)
         order = (options.orders // 2) // options.big_share * options.big_share
         with connect(cluster, DATABASE) as admin:

@@ -3,6 +3,7 @@
 import json
 
 import psycopg
+from splitplane_test.plane import Plane
 
 KEY_ID = "AKSPBENCH"
 # A context may be used this often, so that measuring one call does not measure signing it.
@@ -17,13 +18,9 @@ def connect(cluster, dbname: str, user: str | None = None) -> psycopg.Connection
     return connection
 
 
-def install(admin: psycopg.Connection, caller: str) -> None:
-    """The extension, one key and the caller's role in the database of `admin`."""
-    admin.execute("CREATE EXTENSION splitplane")
-    admin.execute("SELECT splitplane.create_key(%s, max_uses => %s)", (KEY_ID, MAX_USES))
-    if not admin.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (caller,)).fetchone():
-        admin.execute(f"CREATE ROLE {caller} LOGIN")
-    admin.execute(f"GRANT splitplane_caller TO {caller}")
+def install(cluster, database: str, caller: str) -> Plane:
+    """The extension, one key and the caller's role in that database."""
+    return Plane.install(cluster, database, key_id=KEY_ID, caller=caller, max_uses=MAX_USES)
 
 
 def context(admin: psycopg.Connection, tenant: int, sql: str) -> str:

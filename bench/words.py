@@ -2,7 +2,7 @@
 
     python bench/words.py [--quick]
 
-The model is tools/standin, which waits as long as it is told to; the plane is the demo's, 17 tables with comments, of some
+The model is pg_test/lib/standin, which waits as long as it is told to; the plane is the demo's, 17 tables with comments, of some
 3,000 tokens. Two servers stand side by side, one with validation and one without, both without a verdict cache; a third has
 the cache. `make bench` prints the same rows as a part of its table.
 """
@@ -10,27 +10,22 @@ the cache. `make bench` prints the same rows as a part of its table.
 import argparse
 import contextlib
 import json
-import sys
 import threading
 import time
-from pathlib import Path
 from random import Random
 from statistics import median
 from time import perf_counter
 
 import psycopg
+from memory import PRIVATE, TARGET_KB, resident
+from session import connect
+from splitplane_test.cluster import Cluster
+from splitplane_test.plane import Plane
+from splitplane_test.standin import Standin
+from table import Table, percentile, progress, verdict
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "tools")]
+from pg_test.worlds import restaurant
 
-from cluster import Cluster  # noqa: E402
-from memory import PRIVATE, TARGET_KB, resident  # noqa: E402
-from session import connect  # noqa: E402
-from signing import sign  # noqa: E402
-from standin import Standin  # noqa: E402
-from table import Table, percentile, progress, verdict  # noqa: E402
-
-DEMO = HERE.parent / "demo"
 DATABASE = "words"
 CALLER = "words_app"
 KEY_ID = "AKSPWORDS"
@@ -64,15 +59,20 @@ class Server:
 
     def __init__(self, stack: contextlib.ExitStack, standin: Standin, **settings: object):
         named = {f"splitplane.{name}": value for name, value in settings.items()}
-        fixed = {"jit": "off", "shared_buffers": "256MB", "splitplane.provider": "bedrock", "splitplane.ledger_size": 100_000}
+        # Any model's name will do for the stand-in.
+        model = {"splitplane.provider": "bedrock", "splitplane.model": "global.anthropic.claude-sonnet-5-5"}
+        fixed = {"jit": "off", "shared_buffers": "256MB", "splitplane.ledger_size": 100_000, **model}
         cluster = stack.enter_context(Cluster({**fixed, **named}, environment=standin.environment()))
-        cluster.createdb(DATABASE)
-        cluster.psql(DATABASE, DEMO / "schema.sql")
-        cluster.psql(DATABASE, DEMO / "generate.sql", variables={"scale": 0.05})
-        cluster.psql(DATABASE, "CREATE EXTENSION splitplane")
-        cluster.psql(DATABASE, DEMO / "register.sql")
-        cluster.psql(DATABASE, f"CREATE ROLE {CALLER} LOGIN; GRANT splitplane_caller TO {CALLER}; VACUUM (ANALYZE)")
-        self.secret = cluster.psql(DATABASE, f"SELECT splitplane.create_key('{KEY_ID}', max_uses => 1000000)").strip()
+        self.plane = Plane.install(
+            cluster,
+            DATABASE,
+            key_id=KEY_ID,
+            before=restaurant.TABLES,
+            after=[restaurant.REGISTER, "VACUUM (ANALYZE)"],
+            caller=CALLER,
+            variables={"scale": 0.05},
+            max_uses=1_000_000,
+        )
         self.cluster = cluster
         self.admin, self.app = connect(cluster, DATABASE), connect(cluster, DATABASE, CALLER)
         self._signed: dict[str, tuple[float, str]] = {}
@@ -86,7 +86,7 @@ class Server:
         return signed
 
     def fresh_context(self, question: str) -> str:
-        return json.dumps(sign(KEY_ID, self.secret, question, "brand-a", "headquarters", "u-1", audience=DATABASE))
+        return json.dumps(self.plane.sign(question, "brand-a", "headquarters", "u-1"))
 
     def ask(self, question: str, sql: str | None = None, signed: str | None = None) -> dict:
         document = self.app.execute("SELECT ask(%s::jsonb, %s, sql => %s)", (signed or self.context(question), question, sql)).fetchone()[0]
@@ -103,8 +103,6 @@ def measure(table: Table, quick: bool) -> None:
         validated = Server(stack, standin, validation="required", verdict_cache_size=0)
         plain = Server(stack, standin, validation="off", verdict_cache_size=0)
         cached = Server(stack, standin)
-        # A context dated before the server's start is refused, and its date has whole seconds.
-        time.sleep(1.1)
         table.heading(f"Questions in words against a stand-in, milliseconds (validation takes it {LATENCY_MS['validation']}, generation {LATENCY_MS['generation']})")
         added_by_validation(table, standin, validated, plain, 15 if quick else 50)
         deterministic_paths(table, cached, 300 if quick else 2_000)

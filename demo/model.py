@@ -9,19 +9,22 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "tools"))
+from splitplane_test.standin import Script, Standin
+from splitplane_test.standin.asked import GENERATION, strings
 
-from standin import Script, Standin  # noqa: E402
-from standin.asked import GENERATION, strings  # noqa: E402
+HERE = Path(__file__).resolve().parent
+
 
 # Pieces of a prompt that the asker or the model itself wrote: whatever they name, nobody learns it from them.
 WRITTEN = ("question", "earlier-question", "failed-sql", "earlier-sql", "result-sql")
 _WRITTEN_PIECE = re.compile(rf'<({"|".join(WRITTEN)})-([0-9A-Za-z]+)>"(?:[^"\\]|\\.)*"</\1-\2>')
+
+
+# Inference profiles that docs/models.md lists: every commercial region routes to them.
+MODEL = "global.anthropic.claude-sonnet-5-5"
 
 
 class NoCredentials(Exception):
@@ -32,6 +35,8 @@ class StandinModel:
     """The stand-in, plainly called so."""
 
     is_scripted = True
+    # A name as any: the stand-in speaks for all of them.
+    model = MODEL
     name = "a local stand-in for Amazon Bedrock; it is no model, it plays demo/questions.json"
 
     def __init__(self, standin: Standin):
@@ -70,7 +75,7 @@ class StandinModel:
 
     @contextlib.contextmanager
     def playing(self, **how: object) -> Iterator[None]:
-        """The stand-in misbehaves as told; see tools/standin/stage.py and script.py."""
+        """The stand-in misbehaves as told; see pg_test/lib/standin/stage.py and script.py."""
         self._standin.play(**how)
         try:
             yield
@@ -85,7 +90,9 @@ class RealModel:
 
     def __init__(self, environment: Mapping[str, str]):
         self.environment = environment
-        self.name = f"Amazon Bedrock in {environment.get('AWS_REGION') or environment['AWS_DEFAULT_REGION']}"
+        # An account may have access to another one.
+        self.model = os.environ.get("MODEL") or MODEL
+        self.name = f"{self.model} on Amazon Bedrock in {environment.get('AWS_REGION') or environment['AWS_DEFAULT_REGION']}"
 
     def requests(self) -> int:
         return 0

@@ -24,10 +24,11 @@ import textwrap
 from pathlib import Path
 
 import words
-from model import NoCredentials, at_hand
 from stage import WIDTH, Stage
 from tries import TRIES, Try
 from world import DATABASE, FRANCHISEE, MANAGER, Person, Refusal, World, running
+
+from model import NoCredentials, at_hand
 
 TOTALS = """SELECT count(DISTINCT store_id) AS stores, count(*) AS orders, sum(total) AS revenue
   FROM orders WHERE status = 'completed'"""

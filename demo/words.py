@@ -25,7 +25,7 @@ VOID_RATE_BY_HAND = """SELECT s.name, round(100.0 * count(v.void_id) / count(*),
  GROUP BY s.name ORDER BY rate DESC, s.name LIMIT 3"""
 FOLLOW_UP = "And in May?"
 PRIVATE = "What do my people earn an hour, by job?"
-VERIFIED = "BEST SELLING DISHES?"
+VERIFIED = "BEST-SELLING DISHES?"
 METRIC = "Turnover?"
 UNCLEAR = "How are we doing?"
 OUT_OF_SCOPE = "What will the weather be like on Saturday?"

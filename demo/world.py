@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import re
-import sys
 import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import psycopg
+from splitplane_test.cluster import Cluster
+from splitplane_test.plane import Plane
+from splitplane_test.session import call
 
 from model import RealModel, StandinModel
-
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "tools"))
-
-from cluster import Cluster  # noqa: E402
-from signing import sign  # noqa: E402
+from pg_test.worlds import restaurant
 
 DATABASE = "demo"
 APP = "analytics_app"
@@ -72,24 +66,23 @@ class Refusal:
 class World:
     """Connections and calls on the loaded demo."""
 
-    def __init__(self, cluster: Cluster, secret: str, answering: StandinModel | RealModel):
-        self.cluster = cluster
-        self.secret = secret
-        self.app = cluster.connect(DATABASE, APP)
-        self.superuser = cluster.connect(DATABASE)
+    def __init__(self, plane: Plane, answering: StandinModel | RealModel):
+        self.plane, self.cluster = plane, plane.cluster
+        self.app = plane.connect(APP)
+        self.superuser = plane.connect()
         self.model = answering
         self._never: list[str] | None = None
 
     def sign(self, sql: str, person: Person, **more) -> dict[str, str]:
-        return sign(KEY_ID, self.secret, sql, person.tenant, person.business, person.subject, audience=DATABASE, **more)
+        return self.plane.sign(sql, person.tenant, person.business, person.subject, **more)
 
     def call(self, context: dict, sql: str, function: str = "ask") -> dict | Refusal:
         """One call as the application's role."""
-        return self._called(f"SELECT {function}(%s, sql => %s)", (json.dumps(context), sql))
+        return self._called(context, sql, function=function)
 
-    def _called(self, statement: str, arguments: tuple) -> dict | Refusal:
+    def _called(self, context: dict, *arguments, **more) -> dict | Refusal:
         try:
-            return self.app.execute(statement, arguments).fetchone()[0]
+            return call(self.app, context, *arguments, **more)
         except psycopg.Error as error:
             diag = error.diag
             more = " ".join(text for text in (diag.message_detail, diag.message_hint, diag.context) if text)
@@ -99,8 +92,8 @@ class World:
         return self.call(self.sign(sql, person), sql)
 
     def ask_in_words(self, question: str, person: Person, conversation: uuid.UUID | None = None) -> dict | Refusal:
-        context = json.dumps(self.sign(question, person, conversation=str(conversation) if conversation else None))
-        return self._called("SELECT ask(%s, %s, conversation => %s)", (context, question, conversation))
+        context = self.sign(question, person, conversation=str(conversation) if conversation else None)
+        return self._called(context, question=question, conversation=conversation)
 
     def by_hand(self, sql: str) -> list[list]:
         """What the superuser's own query gives, in the form in which `ask` gives rows."""
@@ -157,27 +150,28 @@ def running(scale: str, say, answering: StandinModel | RealModel) -> Iterator[Wo
         "max_parallel_workers_per_gather": 0,
         "jit": False,
         "splitplane.provider": "bedrock",
+        "splitplane.model": answering.model,
         "splitplane.narrate": "aggregate",
     }
     if answering.is_scripted:
         # The last attack runs into the deadline, and nobody wants to wait for it.
         settings["splitplane.deadline"] = "5s"
     else:
-        # A model takes seconds; an account may have access to one by an inference profile only.
-        settings |= {"splitplane.deadline": "60s", "splitplane.model": os.environ.get("MODEL", "")}
+        # A model takes seconds.
+        settings["splitplane.deadline"] = "60s"
     with Cluster(settings, environment=answering.environment) as cluster:
-        cluster.createdb(DATABASE)
-        cluster.psql(DATABASE, HERE / "schema.sql")
-        cluster.psql(DATABASE, HERE / "generate.sql", variables={"scale": scale})
-        cluster.psql(DATABASE, "VACUUM (ANALYZE)")
+        plane = Plane.install(
+            cluster,
+            DATABASE,
+            key_id=KEY_ID,
+            before=[*restaurant.TABLES, "VACUUM (ANALYZE)"],
+            after=[restaurant.REGISTER],
+            caller=APP,
+            variables={"scale": scale},
+            tenants=["brand-a", "brand-b", "brand-c"],
+        )
         say(f"loaded in {time.monotonic() - began:.0f} s")
-        cluster.psql(DATABASE, "CREATE EXTENSION splitplane")
-        cluster.psql(DATABASE, HERE / "register.sql")
-        cluster.psql(DATABASE, f"CREATE ROLE {APP} LOGIN; GRANT splitplane_caller TO {APP}")
-        cluster.psql(DATABASE, f"CREATE ROLE {GATEWAY} LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO {GATEWAY}")
-        secret = cluster.psql(DATABASE, f"SELECT splitplane.create_key('{KEY_ID}', tenants => ARRAY['brand-a', 'brand-b', 'brand-c'])").strip()
+        plane.run(f"CREATE ROLE {GATEWAY} LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO {GATEWAY}")
         # Many uses, so that the shell may repeat a statement within one second.
-        cluster.psql(DATABASE, "SELECT splitplane.create_key('AKSHELL', max_uses => 1000)")
-        # A context's date has whole seconds and must not lie before the server's start.
-        time.sleep(1.1)
-        yield World(cluster, secret, answering)
+        plane.create_key("AKSHELL", max_uses=1000)
+        yield World(plane, answering)

@@ -1,7 +1,7 @@
 """Runs every example of README.md and docs/*.md on a throwaway cluster, in the order in which a reader meets them, which is
 that of docs/SUMMARY.md. Then it checks the pages themselves: links, paths, tables, the picture, the reference (checks.py).
 
-    python docs/run_examples.py [--verbose]
+    python docs/run_examples.py [--verbose] [PAGE]...     README.md and these pages; by default all
 
 A fenced block whose info string is `sql run` or `python run` is run; a `sql` or `python` block without `run` is a
 failure, so that no example goes unchecked. The pages share one cluster: a page may go on from what the README set up.
@@ -24,18 +24,16 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import checks
 import psycopg
+from splitplane_test.cluster import Cluster
+from splitplane_test.standin import Script, Standin
+from splitplane_test.tally import Tally
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tools"))
-
-import checks  # noqa: E402
-from cluster import Cluster  # noqa: E402
-from standin import Script, Standin  # noqa: E402
 
 DATABASE = "shop"
 # What the stand-in for a model answers: it stands where Amazon Bedrock would.
@@ -132,21 +130,12 @@ class Run:
 
     def __init__(self, cluster, verbose: bool):
         self.cluster = cluster
-        self.verbose = verbose
         self.saved: dict[str, str] = {}
-        self.passed = 0
-        self.failed = 0
+        self.tally = Tally(verbose)
 
     def check(self, name: str, problems: list[str]) -> None:
-        """A check of the pages: one point, and a line for each problem."""
-        if problems:
-            self.failed += 1
-        else:
-            self.passed += 1
-            if self.verbose:
-                print(f"ok      {name}")
-        for problem in problems:
-            print(f"FAILED  {name}: {problem}")
+        """A check of the pages: one point, with all its problems."""
+        self.tally.add(name, "\n        ".join(problems) or None)
 
     def reference(self) -> None:
         """The reference against the server, while the examples' tables are in the plane, and a planted defect for each check."""
@@ -161,13 +150,7 @@ class Run:
                 self.check(name, problems)
 
     def score(self, block: Block, line: int, problem: str | None) -> None:
-        if problem is None:
-            self.passed += 1
-            if self.verbose:
-                print(f"ok      {block.page}:{line}")
-        else:
-            self.failed += 1
-            print(f"FAILED  {block.page}:{line}: {problem}")
+        self.tally.add(f"{block.page}:{line}", problem)
 
     def block(self, block: Block) -> None:
         if "run" not in block.words:
@@ -244,23 +227,30 @@ class Run:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--verbose", action="store_true", help="name the examples that pass, too")
+    parser.add_argument("page", nargs="*", help="pages, by path or by name without the ending; README.md is run before them")
     options = parser.parse_args()
+    in_order = checks.pages_in_order()
+    pages = [page for page in in_order if not options.page or {page, Path(page).name, Path(page).stem} & set(options.page)]
+    known = {name for page in in_order for name in (page, Path(page).name, Path(page).stem)}
+    if unknown := sorted(set(options.page) - known):
+        parser.error(f"no such page: {', '.join(unknown)}; there are {', '.join(in_order)}")
+    # Every page goes on from what the README has set up.
+    pages = list(dict.fromkeys([in_order[0], *pages]))
     with Standin(**Script.load(SCRIPT)) as standin, Cluster(settings={}, environment=standin.environment()) as cluster:
-        # A context dated before the server's start is refused, and its date has whole seconds.
-        time.sleep(1.1)
         run = Run(cluster, options.verbose)
         for name, problems in checks.of_pages():
             run.check(name, problems)
-        found = [block for page in checks.pages_in_order() for block in blocks(page)]
+        found = [block for page in pages for block in blocks(page)]
         for block in found:
             if "last" not in block.words:
                 run.block(block)
-        run.reference()
+        # The reference is checked while the tables of all pages are in the plane.
+        if not options.page:
+            run.reference()
         for block in found:
             if "last" in block.words:
                 run.block(block)
-    print(f"{run.passed} passed, {run.failed} failed")
-    return 1 if run.failed else 0
+    return run.tally.finish()
 
 
 if __name__ == "__main__":

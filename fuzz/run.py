@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import seeds
+from splitplane_test.tally import Tally
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -77,15 +78,6 @@ CONTROLS = {
 }
 
 
-class Checks:
-    def __init__(self):
-        self.passed = self.failed = 0
-
-    def add(self, name: str, wrong: str) -> None:
-        self.passed, self.failed = (self.passed, self.failed + 1) if wrong else (self.passed + 1, self.failed)
-        print(f"{'FAIL' if wrong else 'ok  '} {name}" + (f"\n     {wrong}" if wrong else ""))
-
-
 class Fuzzer:
     """The built targets, and one run of one of them."""
 
@@ -130,7 +122,7 @@ def figure(output: str, pattern: str) -> int:
     return int(found[-1]) if found else 0
 
 
-def fuzz(fuzzer: Fuzzer, checks: Checks, target: Target, seconds: int, seed: int, folder: Path, kept: Path | None) -> None:
+def fuzz(fuzzer: Fuzzer, checks: Tally, target: Target, seconds: int, seed: int, folder: Path, kept: Path | None) -> None:
     artifacts = HERE / "artifacts" / target.name
     artifacts.mkdir(parents=True, exist_ok=True)
     learned = kept / target.name if kept else folder / "learned" / target.name
@@ -149,7 +141,7 @@ def fuzz(fuzzer: Fuzzer, checks: Checks, target: Target, seconds: int, seed: int
         telling = [line for line in done.stdout.splitlines() if re.search(r"panicked|SUMMARY|ERROR|bytes of|processor time|did not end", line)]
         around = done.stdout.splitlines()
         after = [around[index + 1] for index, line in enumerate(around[:-1]) if "panicked at" in line]
-        wrong = "\n     ".join([f"FINDING, again with: {again}", *telling[:6], *after[:2]])
+        wrong = "\n       ".join([f"FINDING, again with: {again}", *telling[:6], *after[:2]])
     elif places < target.fewest_places:
         wrong = f"fewer than {target.fewest_places:,} places: the seeds do not get in"
     elif not runs:
@@ -157,7 +149,7 @@ def fuzz(fuzzer: Fuzzer, checks: Checks, target: Target, seconds: int, seed: int
     checks.add(f"{told}, {1 if done.returncode else 0} findings", wrong)
 
 
-def controls(fuzzer: Fuzzer, checks: Checks, folder: Path) -> None:
+def controls(fuzzer: Fuzzer, checks: Tally, folder: Path) -> None:
     """What is planted must be found: misbehaviour behind a word that only traced comparisons lead to, and a broken answer in each target."""
     trash = f"-artifact_prefix={folder}/"
     half = folder / "half"
@@ -194,17 +186,17 @@ def main() -> int:
     arguments.add_argument("--asan", action="store_true")
     arguments.add_argument("--only", nargs=2, metavar=("TARGET", "FILE"))
     options = arguments.parse_args()
-    fuzzer, checks = Fuzzer(options.asan), Checks()
+    names = options.targets.split(",") if options.targets else [target.name for target in TARGETS]
+    chosen = [target for target in TARGETS if target.name in names]
+    if len(chosen) != len(names):
+        arguments.error(f"the targets are {', '.join(target.name for target in TARGETS)}")
+    fuzzer, checks = Fuzzer(options.asan), Tally()
     fuzzer.build()
     if options.only:
         target, file = options.only
         done = fuzzer.run(target, [file])
         print(done.stdout)
         return 1 if done.returncode else 0
-    names = options.targets.split(",") if options.targets else [target.name for target in TARGETS]
-    chosen = [target for target in TARGETS if target.name in names]
-    if len(chosen) != len(names):
-        arguments.error(f"the targets are {', '.join(target.name for target in TARGETS)}")
     bounded = options.seconds is None and options.minutes is None
     seconds = options.seconds or (max(1, round(options.minutes * 60 / len(chosen))) if options.minutes else SECONDS)
     folder = Path(tempfile.mkdtemp(prefix="splitplane-fuzz-"))
@@ -216,8 +208,7 @@ def main() -> int:
         controls(fuzzer, checks, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    print(f"{checks.passed} passed, {checks.failed} failed")
-    return 1 if checks.failed else 0
+    return checks.finish()
 
 
 if __name__ == "__main__":

@@ -11,10 +11,10 @@ import re
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "pg_test" / "analytics"))
+from pg_test.analytics import corpus
 
-import corpus  # noqa: E402  (pg_test/analytics)
+ROOT = Path(__file__).resolve().parents[1]
+
 
 QUESTION = "Which of my stores had the highest void rate last week?"
 _LITERAL = re.compile(r'(?<![\w\'])b?"((?:[^"\\]|\\.)*)"', re.DOTALL)
@@ -65,6 +65,8 @@ def identity() -> list[str]:
     for context in recorded:
         headers = context["headers"]
         found.append(json.dumps(headers))
+        found.append(json.dumps({name: [value] for name, value in headers.items()}))
+        found.append(json.dumps(json.dumps({**headers, **{name.upper(): value for name, value in headers.items()}})))
         own = {name.lower(): value for name, value in headers.items()}
         names = [own.get(f"x-splitplane-{name}", "") for name in ("tenant", "business", "subject", "conversation", "nonce")]
         fields = [*names, context["key_id"], "analytics", context["region"], str(context["seconds"])]

@@ -1,30 +1,40 @@
--- Functions whose bodies are in the library. The privileges stand beside each function, so that none is ever left open.
+-- Functions whose bodies are in the library. The privileges follow each function, so that none is left open to PUBLIC.
 
 -- The three entry points. SECURITY DEFINER: they read keys and principals that no caller may read. Not STRICT: a NULL
--- context is a refusal, not a NULL answer. client_min_messages: what the server says of our own look-ups (trees, plans) is for its log.
-CREATE FUNCTION @extschema@.ask(context jsonb, question text DEFAULT NULL, sql text DEFAULT NULL, conversation uuid DEFAULT NULL) RETURNS jsonb
-LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = error COST 10000
+-- context is a refusal, not a NULL answer. client_min_messages: what the server reports about our own look-ups (trees,
+-- plans) is for its log only.
+CREATE FUNCTION @extschema@.ask(
+    context jsonb, question text DEFAULT NULL, sql text DEFAULT NULL, conversation uuid DEFAULT NULL)
+RETURNS jsonb
+LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET client_min_messages = error COST 10000
 AS 'MODULE_PATHNAME', 'ask_wrapper';
 REVOKE ALL ON FUNCTION @extschema@.ask(jsonb, text, text, uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.ask(jsonb, text, text, uuid) TO splitplane_caller;
-COMMENT ON FUNCTION @extschema@.ask(jsonb, text, text, uuid) IS 'Answers a question or an LLM''s SQL from the rows of the signed tenant context, as one JSON document.';
+COMMENT ON FUNCTION @extschema@.ask(jsonb, text, text, uuid) IS
+    'Answers a question or an LLM''s SQL from the rows of the signed tenant context, as one JSON document.';
 
-CREATE FUNCTION @extschema@.ask_rows(context jsonb, question text DEFAULT NULL, sql text DEFAULT NULL) RETURNS SETOF record
-LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = error COST 10000
+CREATE FUNCTION @extschema@.ask_rows(context jsonb, question text DEFAULT NULL, sql text DEFAULT NULL)
+RETURNS SETOF record
+LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET client_min_messages = error COST 10000
 AS 'MODULE_PATHNAME', 'ask_rows_wrapper';
 REVOKE ALL ON FUNCTION @extschema@.ask_rows(jsonb, text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.ask_rows(jsonb, text, text) TO splitplane_caller;
-COMMENT ON FUNCTION @extschema@.ask_rows(jsonb, text, text) IS 'Like ask, as typed rows: SELECT * FROM ask_rows(...) AS t(city text, revenue numeric).';
+COMMENT ON FUNCTION @extschema@.ask_rows(jsonb, text, text) IS
+    'Like ask, as typed rows: SELECT * FROM ask_rows(...) AS t(city text, revenue numeric).';
 
 CREATE FUNCTION @extschema@.ask_dry_run(context jsonb, question text DEFAULT NULL, sql text DEFAULT NULL) RETURNS jsonb
-LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = error COST 10000
+LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET client_min_messages = error COST 10000
 AS 'MODULE_PATHNAME', 'ask_dry_run_wrapper';
 REVOKE ALL ON FUNCTION @extschema@.ask_dry_run(jsonb, text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.ask_dry_run(jsonb, text, text) TO splitplane_caller;
-COMMENT ON FUNCTION @extschema@.ask_dry_run(jsonb, text, text) IS 'Every stage of ask but execution: the plane SQL, its parameters and what was proved.';
+COMMENT ON FUNCTION @extschema@.ask_dry_run(jsonb, text, text) IS
+    'Every stage of ask except execution: the plane SQL, its parameters and what was proved.';
 
--- The claims of the running call, for policies and for the index condition below; NULL outside one. A parallel worker reads
--- its leader's.
+-- The claims of the running call, for policies and for the index condition below; NULL outside one. A parallel worker
+-- reads its leader's.
 CREATE FUNCTION splitplane.claim(name text) RETURNS text
 LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1
 AS 'MODULE_PATHNAME', 'claim_wrapper';
@@ -37,64 +47,66 @@ AS 'MODULE_PATHNAME', 'claim_list_wrapper';
 REVOKE ALL ON FUNCTION splitplane.claim_list(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.claim_list(text) TO splitplane_reader;
 
--- The planner's view of in_scope: it costs nothing and keeps every row, since the plane's own condition on the same column
--- has counted both already. For a type whose equality is not leakproof it gives the index condition.
+-- For the planner: in_scope costs nothing and keeps every row, since the plane's own condition on the same column has
+-- been counted for both. For a type whose equality is not leakproof it gives the index condition.
 CREATE FUNCTION splitplane.in_scope_support(request internal) RETURNS internal
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'in_scope_support_wrapper';
 REVOKE ALL ON FUNCTION splitplane.in_scope_support(internal) FROM PUBLIC;
 
--- The row-level security condition of a plane relation: whether the value is of the claim's. LEAKPROOF: whether it fails
--- does not depend on the row, and PostgreSQL may put it before every other condition.
+-- The row-level security condition of a plane relation: whether the value is one of the claim's. LEAKPROOF: whether it
+-- fails does not depend on the row, so PostgreSQL may evaluate it before every other condition. The types that it
+-- compares are those of _scope_type_facts.
 CREATE FUNCTION splitplane.in_scope(value anyelement, claim text) RETURNS boolean
 LANGUAGE c STABLE LEAKPROOF STRICT PARALLEL SAFE COST 1 SUPPORT splitplane.in_scope_support
 AS 'MODULE_PATHNAME', 'in_scope_wrapper';
 REVOKE ALL ON FUNCTION splitplane.in_scope(anyelement, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.in_scope(anyelement, text) TO splitplane_reader;
 
--- The same for a shared table that had row-level security: whether a call is running.
+-- The condition of a shared table that had row-level security: whether a call is running.
 CREATE FUNCTION splitplane.in_call() RETURNS boolean
 LANGUAGE c STABLE LEAKPROOF STRICT PARALLEL SAFE COST 1 SUPPORT splitplane.in_scope_support
 AS 'MODULE_PATHNAME', 'in_call_wrapper';
 REVOKE ALL ON FUNCTION splitplane.in_call() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.in_call() TO splitplane_reader;
 
--- Put by the guard around arguments of functions whose cost is the product of their arguments' sizes.
+-- The guard puts it around arguments of functions whose cost is the product of their arguments' sizes.
 CREATE FUNCTION splitplane.bounded(value anyelement, most integer) RETURNS anyelement
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
 AS 'MODULE_PATHNAME', 'bounded_wrapper';
 REVOKE ALL ON FUNCTION splitplane.bounded(anyelement, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.bounded(anyelement, integer) TO splitplane_reader;
 
--- Put by the guard into aggregates that sort at their end. Not immutable: the calls of a constant count too.
+-- The guard puts it into aggregates that sort at their end. Not immutable: calls with a constant count too.
 CREATE FUNCTION splitplane.counted(value anyelement, most integer) RETURNS anyelement
 LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1
 AS 'MODULE_PATHNAME', 'counted_wrapper';
 REVOKE ALL ON FUNCTION splitplane.counted(anyelement, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.counted(anyelement, integer) TO splitplane_reader;
 
--- Put by the guard around regular expressions and JSON paths that are made while the statement runs.
+-- The guard puts it around regular expressions and JSON paths that are computed while the statement runs.
 CREATE FUNCTION splitplane.pattern(value anyelement) RETURNS anyelement
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
 AS 'MODULE_PATHNAME', 'pattern_wrapper';
 REVOKE ALL ON FUNCTION splitplane.pattern(anyelement) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.pattern(anyelement) TO splitplane_reader;
 
--- Put by the guard around texts that name a time zone: PostgreSQL keeps every other spelling until the session ends.
+-- The guard puts it around texts that name a time zone: PostgreSQL caches every other spelling for the whole session.
 CREATE FUNCTION splitplane.zone(name text) RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
 AS 'MODULE_PATHNAME', 'zone_wrapper';
 REVOKE ALL ON FUNCTION splitplane.zone(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.zone(text) TO splitplane_reader;
 
--- Put by the guard around values that are read as dates or times: they may hold the name of a time zone.
+-- The guard puts it around values that are parsed as dates or times: they may contain the name of a time zone.
 CREATE FUNCTION splitplane.dated(value anyelement) RETURNS anyelement
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
 AS 'MODULE_PATHNAME', 'dated_wrapper';
 REVOKE ALL ON FUNCTION splitplane.dated(anyelement) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.dated(anyelement) TO splitplane_reader;
 
--- Put around expressions that PostgreSQL takes for leakproof and that may raise an error. It must never be marked LEAKPROOF.
+-- Put around expressions that PostgreSQL considers leakproof although they may raise an error. It must never be marked
+-- LEAKPROOF.
 CREATE FUNCTION splitplane.behind(value anyelement) RETURNS anyelement
 LANGUAGE c IMMUTABLE PARALLEL SAFE COST 1
 AS 'MODULE_PATHNAME', 'behind_wrapper';
@@ -112,7 +124,7 @@ CREATE AGGREGATE splitplane.kept(anyelement)
 REVOKE ALL ON FUNCTION splitplane.kept(anyelement) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.kept(anyelement) TO splitplane_reader;
 
--- Names with an underscore are for the extension's own functions only: nobody is granted them.
+-- Functions whose names start with an underscore are for the extension alone: no role is granted EXECUTE on them.
 CREATE FUNCTION splitplane._new_secret() RETURNS text
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', '_new_secret_wrapper';
@@ -123,46 +135,60 @@ LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', '_seal_wrapper';
 REVOKE ALL ON FUNCTION splitplane._seal(text, text) FROM PUBLIC;
 
+-- Refuses what cannot be a tenant, business or subject: the rule by which contexts are signed and verified. '*' alone
+-- passes, for any.
+CREATE FUNCTION splitplane._check_identity(part text, value text) RETURNS void
+LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+AS 'MODULE_PATHNAME', '_check_identity_wrapper';
+REVOKE ALL ON FUNCTION splitplane._check_identity(text, text) FROM PUBLIC;
+
 CREATE FUNCTION splitplane._config_changed() RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', '_config_changed_wrapper';
 REVOKE ALL ON FUNCTION splitplane._config_changed() FROM PUBLIC;
 
--- Refuses SQL that ask would refuse, and runs none of it.
+-- Refuses SQL that ask would refuse, and runs nothing.
 CREATE FUNCTION splitplane._prove(sql text) RETURNS void
 LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE COST 10000
 AS 'MODULE_PATHNAME', '_prove_wrapper';
 REVOKE ALL ON FUNCTION splitplane._prove(text) FROM PUBLIC;
 
--- The one spelling by which questions are matched.
+-- The normalised form by which questions are matched.
 CREATE FUNCTION splitplane._normalise_question(text) RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', '_normalise_question_wrapper';
 REVOKE ALL ON FUNCTION splitplane._normalise_question(text) FROM PUBLIC;
 
--- The administrator's own value of a setting that ask takes from the server, whatever the session has.
+-- The administrator's value of a setting that ask takes from the server, whatever the session has set.
 CREATE FUNCTION splitplane._configured(name text) RETURNS text
 LANGUAGE c STABLE STRICT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', '_configured_wrapper';
 REVOKE ALL ON FUNCTION splitplane._configured(text) FROM PUBLIC;
 
-CREATE FUNCTION splitplane._server_problems(OUT severity text, OUT object text, OUT finding text, OUT fix text) RETURNS SETOF record
+CREATE FUNCTION splitplane._server_problems(OUT severity text, OUT object text, OUT finding text, OUT fix text)
+RETURNS SETOF record
 LANGUAGE c STABLE PARALLEL UNSAFE ROWS 4
 AS 'MODULE_PATHNAME', '_server_problems_wrapper';
 REVOKE ALL ON FUNCTION splitplane._server_problems() FROM PUBLIC;
 
 -- SECURITY DEFINER: it reads the plane's configuration and calls the model as `ask` does.
-CREATE FUNCTION splitplane.validate(questions text[], OUT question text, OUT verdict text, OUT reason text, OUT message text) RETURNS SETOF record
+CREATE FUNCTION splitplane.validate(
+    questions text[], OUT question text, OUT verdict text, OUT reason text, OUT message text)
+RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT SECURITY DEFINER SET search_path = pg_catalog, pg_temp ROWS 10
 AS 'MODULE_PATHNAME', 'validate_wrapper';
 REVOKE ALL ON FUNCTION splitplane.validate(text[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.validate(text[]) TO splitplane_admin;
-COMMENT ON FUNCTION splitplane.validate(text[]) IS 'What layer 2 says of each question; nothing is run.';
+COMMENT ON FUNCTION splitplane.validate(text[]) IS 'The verdict of layer 2 on each question. Nothing is run.';
 
--- SECURITY DEFINER: it opens the sealed secret of the key, which not even an administrator may read.
-CREATE FUNCTION splitplane.sign(key_id text, tenant text, business text DEFAULT '', subject text DEFAULT '', payload text DEFAULT '', conversation text DEFAULT '') RETURNS jsonb
+-- SECURITY DEFINER: it unseals the secret of the key, which not even an administrator may read.
+CREATE FUNCTION splitplane.sign(
+    key_id text, tenant text, business text DEFAULT '', subject text DEFAULT '', payload text DEFAULT '',
+    conversation text DEFAULT '')
+RETURNS jsonb
 LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', '_sign_wrapper';
 REVOKE ALL ON FUNCTION splitplane.sign(text, text, text, text, text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.sign(text, text, text, text, text, text) TO splitplane_admin;
-COMMENT ON FUNCTION splitplane.sign(text, text, text, text, text, text) IS 'A signed context, for psql, demonstrations and tests; applications sign with an AWS SDK.';
+COMMENT ON FUNCTION splitplane.sign(text, text, text, text, text, text) IS
+    'A signed context, for psql, demonstrations and tests; applications sign with an AWS SDK.';

@@ -1,26 +1,5 @@
 -- Principals: which combinations of tenant, business and subject may ask, and with which claims.
--- Look-up: (business, subject) exact, then business exact, then subject exact, then ('*', '*'); the first row found decides.
-
--- Signing trims values and folds inner runs of blanks, so names that differ only there cannot be told apart.
-CREATE FUNCTION splitplane._check_identity(part text, value text) RETURNS void
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF value IS NULL THEN
-        RAISE EXCEPTION '% must not be NULL', part USING ERRCODE = '22023';
-    END IF;
-    IF value ~ '^\s|\s$|\s\s|[[:cntrl:]]' THEN
-        RAISE EXCEPTION '% has a leading, trailing or doubled blank, or a control character', part USING ERRCODE = '22023';
-    END IF;
-    IF octet_length(value) > 256 THEN
-        RAISE EXCEPTION '% is longer than 256 bytes', part USING ERRCODE = '22023';
-    END IF;
-    IF value <> '*' AND strpos(value, '*') > 0 THEN
-        RAISE EXCEPTION '% contains ''*'', which stands alone for any and is no pattern', part USING ERRCODE = '22023';
-    END IF;
-END
-$$;
-REVOKE ALL ON FUNCTION splitplane._check_identity(text, text) FROM PUBLIC;
+-- Look-up: (business, subject) exact, then business exact, then subject exact, then ('*', '*'). The first row decides.
 
 CREATE FUNCTION splitplane._check_principal(tenant text, business text, subject text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
@@ -36,7 +15,7 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._check_principal(text, text, text) FROM PUBLIC;
 
--- Domains down to their base type. PL/pgSQL keeps its plan, and this runs once for each column of the plane.
+-- The base type of a domain. PL/pgSQL caches its plan, and this runs once for each column of the plane.
 CREATE FUNCTION splitplane._base_type(type_id oid) RETURNS oid
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -54,7 +33,7 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._base_type(oid) FROM PUBLIC;
 
--- Whether two texts are one value of a type; a text that is no value of it is equal to none.
+-- Whether two texts are the same value of a type. A text that is no value of the type equals none.
 CREATE FUNCTION splitplane._is_same_value(type_id oid, one text, other text) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
@@ -69,18 +48,19 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._is_same_value(oid, text, text) FROM PUBLIC;
 
--- Columns of the plane that are bound to the tenant, with the type that their values are compared in.
+-- Columns of the plane that are bound to the tenant, with the type in which their values are compared.
 CREATE FUNCTION splitplane._tenant_columns() RETURNS TABLE (relation regclass, column_name text, base oid)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT r.relation, a.attname::text, splitplane._base_type(a.atttypid)
     FROM splitplane.relations AS r
-    JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped AND r.scope ->> a.attname::text = 'tenant'
+    JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped
+         AND r.scope ->> a.attname::text = 'tenant'
 $$;
 REVOKE ALL ON FUNCTION splitplane._tenant_columns() FROM PUBLIC;
 
--- A scope column's type may read two ids as one value: 2 and 02 as numbers, two spellings of a uuid. These forms, which are
--- indexed, find the ids that could be meant; the column's own type then decides. NULL where a text is none of the kind.
+-- The type of a scope column may read two ids as the same value: 2 and 02 as numbers, two spellings of a uuid. These
+-- indexed forms find the candidates; the column's own type then decides. NULL for a text that is no value of the type.
 CREATE FUNCTION splitplane._as_number(id text) RETURNS numeric
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -106,14 +86,16 @@ REVOKE ALL ON FUNCTION splitplane._as_uuid(text) FROM PUBLIC;
 CREATE INDEX principals_by_number ON splitplane.principals (splitplane._as_number(tenant));
 CREATE INDEX principals_by_uuid ON splitplane.principals (splitplane._as_uuid(tenant));
 
--- Other admitted tenants that the tenant column of some plane relation cannot tell from this one, one for each.
+-- Other admitted tenants that the tenant column of some plane relation cannot distinguish from this one, one row each.
 CREATE FUNCTION splitplane._same_tenants(id text) RETURNS TABLE (other text, relation regclass, column_name text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     WITH candidates AS (
-        SELECT p.tenant FROM splitplane.principals AS p WHERE splitplane._as_number(p.tenant) = splitplane._as_number(id) AND p.enabled
+        SELECT p.tenant FROM splitplane.principals AS p
+        WHERE splitplane._as_number(p.tenant) = splitplane._as_number(id) AND p.enabled
         UNION
-        SELECT p.tenant FROM splitplane.principals AS p WHERE splitplane._as_uuid(p.tenant) = splitplane._as_uuid(id) AND p.enabled
+        SELECT p.tenant FROM splitplane.principals AS p
+        WHERE splitplane._as_uuid(p.tenant) = splitplane._as_uuid(id) AND p.enabled
         UNION
         -- A date has too many spellings for an index; few databases have tenants that are dates.
         SELECT p.tenant FROM splitplane.principals AS p
@@ -126,7 +108,9 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._same_tenants(text) FROM PUBLIC;
 
-CREATE FUNCTION splitplane.admit(tenant text, business text DEFAULT '*', subject text DEFAULT '*', claims jsonb DEFAULT '{}') RETURNS void
+CREATE FUNCTION splitplane.admit(
+    tenant text, business text DEFAULT '*', subject text DEFAULT '*', claims jsonb DEFAULT '{}')
+RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -135,30 +119,33 @@ DECLARE
     same record;
 BEGIN
     PERFORM splitplane._check_principal(tenant, business, subject);
-    IF EXISTS (SELECT FROM splitplane._tenant_columns() AS c WHERE c.base NOT IN ('text'::regtype, 'varchar'::regtype)) THEN
-        -- Another spelling that is admitted at the same time must not be missed.
+    IF EXISTS (SELECT FROM splitplane._tenant_columns() AS c
+               WHERE c.base NOT IN ('text'::regtype, 'varchar'::regtype)) THEN
+        -- Another spelling that is admitted concurrently must not be missed.
         LOCK TABLE splitplane.principals IN SHARE ROW EXCLUSIVE MODE;
         SELECT s.other, s.relation, s.column_name INTO same FROM splitplane._same_tenants(admit.tenant) AS s LIMIT 1;
         IF FOUND THEN
-            RAISE EXCEPTION 'tenant "%" is the same value as tenant "%" in column "%" of %', tenant, same.other, same.column_name, same.relation
-                USING ERRCODE = '22023', HINT = 'Each would see the rows of the other. Admit a tenant under one spelling only.';
+            RAISE EXCEPTION 'tenant "%" is the same value as tenant "%" in column "%" of %', tenant, same.other,
+                same.column_name, same.relation
+                USING ERRCODE = '22023',
+                      HINT = 'Each would see the rows of the other. Admit a tenant under one spelling only.';
         END IF;
     END IF;
     IF claims IS NULL OR jsonb_typeof(claims) <> 'object' THEN
         RAISE EXCEPTION 'claims must be a JSON object such as {"stores": [1, 2]}' USING ERRCODE = '22023';
     END IF;
     FOR claim_name, claim_value IN SELECT c.key, c.value FROM jsonb_each(claims) AS c LOOP
-        IF claim_name IN ('tenant', 'business', 'subject') THEN
-            RAISE EXCEPTION 'claim "%" comes from the signed context and cannot be set', claim_name USING ERRCODE = '22023';
+        IF claim_name = ANY (splitplane._identity_claims()) THEN
+            RAISE EXCEPTION 'claim "%" comes from the signed context and cannot be set', claim_name
+                USING ERRCODE = '22023';
         END IF;
-        IF claim_name !~ '^[a-z_][a-z0-9_]{0,62}$' THEN
-            RAISE EXCEPTION 'claim name "%" is not a lower-case identifier', claim_name USING ERRCODE = '22023';
-        END IF;
+        PERFORM splitplane._check_claim_name(claim_name);
         IF jsonb_typeof(claim_value) NOT IN ('string', 'number', 'boolean', 'array')
            OR (jsonb_typeof(claim_value) = 'array'
                AND EXISTS (SELECT FROM jsonb_array_elements(claim_value) AS e(item)
                            WHERE jsonb_typeof(e.item) NOT IN ('string', 'number', 'boolean'))) THEN
-            RAISE EXCEPTION 'claim "%" must be a string, a number, a boolean, or an array of those', claim_name USING ERRCODE = '22023';
+            RAISE EXCEPTION 'claim "%" must be a string, a number, a boolean, or an array of those', claim_name
+                USING ERRCODE = '22023';
         END IF;
     END LOOP;
     INSERT INTO splitplane.principals AS p (tenant, business, subject, claims, enabled)
@@ -168,10 +155,11 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane.admit(text, text, text, jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.admit(text, text, text, jsonb) TO splitplane_admin;
-COMMENT ON FUNCTION splitplane.admit(text, text, text, jsonb) IS 'Registers who may ask; ''*'' admits any business or subject. Admitting again replaces the claims.';
+COMMENT ON FUNCTION splitplane.admit(text, text, text, jsonb) IS
+    'Registers a principal that may ask; ''*'' admits any business or subject. Admitting again replaces the claims.';
 
--- '*' expels everyone it covers, also those who were admitted by a narrower row: expel('brand-a') leaves nobody of it.
--- Whom a wider row would still admit is refused by a disabled row of the same width.
+-- '*' expels every principal that it covers, including those admitted by a narrower row: expel('brand-a') leaves none
+-- of that tenant. A principal that a wider row would still admit is refused by a disabled row of the same width.
 CREATE FUNCTION splitplane.expel(tenant text, business text DEFAULT '*', subject text DEFAULT '*') RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -180,27 +168,30 @@ DECLARE
     refused bigint;
 BEGIN
     PERFORM splitplane._check_principal(tenant, business, subject);
-    -- An admit that runs at the same time must not be missed.
+    -- A concurrent admit must not be missed.
     LOCK TABLE splitplane.principals IN SHARE ROW EXCLUSIVE MODE;
     DELETE FROM splitplane.principals AS p
     WHERE p.tenant = expel.tenant
       AND (expel.business = '*' OR p.business = expel.business)
       AND (expel.subject = '*' OR p.subject = expel.subject);
     GET DIAGNOSTICS removed = ROW_COUNT;
-    -- What is left and overlaps is wider in one direction at least. For one subject of any business the row must stand
-    -- beside each wider row, since a row that names the business is looked up before one that names the subject alone.
+    -- Rows that remain and overlap are wider in at least one direction. For one subject of any business, each wider row
+    -- needs a disabled one, since a row that names the business is looked up before one that names the subject alone.
     INSERT INTO splitplane.principals (tenant, business, subject, claims, enabled)
-    SELECT DISTINCT expel.tenant, CASE WHEN expel.business = '*' THEN p.business ELSE expel.business END, expel.subject, '{}'::jsonb, false
+    SELECT DISTINCT expel.tenant, CASE WHEN expel.business = '*' THEN p.business ELSE expel.business END, expel.subject,
+           '{}'::jsonb, false
     FROM splitplane.principals AS p
     WHERE p.tenant = expel.tenant AND p.enabled
       AND (expel.business = '*' OR p.business IN ('*', expel.business))
       AND (expel.subject = '*' OR p.subject IN ('*', expel.subject));
     GET DIAGNOSTICS refused = ROW_COUNT;
     IF removed + refused = 0 THEN
-        RAISE EXCEPTION 'no principal covers tenant "%", business "%", subject "%"', tenant, business, subject USING ERRCODE = '42704';
+        RAISE EXCEPTION 'no principal covers tenant "%", business "%", subject "%"', tenant, business, subject
+            USING ERRCODE = '42704';
     END IF;
 END
 $$;
 REVOKE ALL ON FUNCTION splitplane.expel(text, text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.expel(text, text, text) TO splitplane_admin;
-COMMENT ON FUNCTION splitplane.expel(text, text, text) IS 'Refuses from now on whom it names; ''*'' expels everyone it covers.';
+COMMENT ON FUNCTION splitplane.expel(text, text, text) IS
+    'Withdraws an admission; ''*'' expels every principal that it covers.';

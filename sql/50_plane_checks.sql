@@ -1,8 +1,8 @@
--- What a relation, a column, a scope and a name must be like to enter the plane. Internal: called by protect and share.
+-- What a relation, a column, a scope and a name must be like to enter the plane. Internal: for protect and share.
 
--- Locks the relation for the rest of the transaction, so that what is checked is what gets fenced, and gives its
--- qualified name. Whose table it is does not matter: splitplane_admin is the right to say what the plane is, over every
--- table of the customer's. That role can show any column to the analysts, so it is one to be granted like ownership.
+-- Locks the relation until the end of the transaction, so that what is checked is what gets fenced, and returns its
+-- qualified name. Who owns the table does not matter: splitplane_admin is the right to define the plane, over every
+-- table of the database. That role can show any column to the analysts, so grant it as carefully as ownership.
 -- With must_fit false (for unprotect) a table that no longer qualifies can still be taken out.
 CREATE FUNCTION splitplane._lock_relation(relation regclass, must_fit boolean) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -16,9 +16,7 @@ BEGIN
         RAISE EXCEPTION 'relation must not be NULL' USING ERRCODE = '22023';
     END IF;
     SELECT c.relname, n.nspname, c.relkind, c.relpersistence, c.relispartition, c.relowner,
-           EXISTS (SELECT FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid
-                   WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.refclassid = 'pg_extension'::regclass
-                     AND d.deptype = 'e' AND e.extname = 'splitplane') AS ours
+           splitplane._is_ours('pg_class', c.oid) AS ours
       INTO catalog_row
       FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
      WHERE c.oid = relation;
@@ -28,7 +26,8 @@ BEGIN
     qualified := format('%I.%I', catalog_row.nspname, catalog_row.relname);
     kind := CASE
         WHEN NOT must_fit THEN NULL
-        WHEN relation::oid < 16384 OR catalog_row.nspname IN ('pg_catalog', 'information_schema', 'pg_toast') THEN 'a system catalog'
+        WHEN relation::oid < 16384 THEN 'a system catalog'
+        WHEN catalog_row.nspname IN ('pg_catalog', 'information_schema', 'pg_toast') THEN 'a system catalog'
         WHEN catalog_row.ours OR catalog_row.nspname = 'splitplane' THEN 'one of splitplane''s own relations'
         WHEN catalog_row.relkind = 'v' THEN 'a view'
         WHEN catalog_row.relkind = 'm' THEN 'a materialized view'
@@ -41,7 +40,8 @@ BEGIN
         WHEN catalog_row.relpersistence = 't' THEN 'a temporary table'
     END;
     IF kind IS NOT NULL THEN
-        RAISE EXCEPTION '% is %: only ordinary and partitioned tables can be in the plane', qualified, kind USING ERRCODE = '42809';
+        RAISE EXCEPTION '% is %: only ordinary and partitioned tables can be in the plane', qualified, kind
+            USING ERRCODE = '42809';
     END IF;
     IF must_fit AND catalog_row.relispartition THEN
         RAISE EXCEPTION '% is a partition: register the partitioned table % instead', qualified,
@@ -52,7 +52,8 @@ BEGIN
             USING ERRCODE = '42809';
     END IF;
     IF must_fit AND catalog_row.relowner = 'splitplane_reader'::regrole THEN
-        RAISE EXCEPTION '% is owned by splitplane_reader, and an owner is not bound by row-level security', qualified USING ERRCODE = '42501';
+        RAISE EXCEPTION '% is owned by splitplane_reader, and an owner is not bound by row-level security', qualified
+            USING ERRCODE = '42501';
     END IF;
     EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', qualified);
     IF to_regclass(qualified) IS DISTINCT FROM relation THEN
@@ -63,8 +64,9 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._lock_relation(regclass, boolean) FROM PUBLIC;
 
--- True for types whose values can be compared, printed and turned to JSON by built-in code alone: the allowlist of base
--- types, enums, domains and arrays over them, none of them with a cast to JSON of somebody's own.
+-- True for types whose values can be compared, printed and converted to JSON by built-in code alone: the allowlist of
+-- base types, enums, domains and arrays over them, none of them with a user-defined cast to JSON. In the library: the
+-- types of the allowlist of built-in functions (functions.sql), which has pseudo-types and regconfig besides.
 CREATE FUNCTION splitplane._type_is_safe(type_id oid) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -73,7 +75,8 @@ DECLARE
     catalog_row record;
 BEGIN
     LOOP
-        SELECT t.oid, t.typtype, t.typbasetype, t.typelem, t.typname, n.nspname, t.typsubscript = 'array_subscript_handler'::regproc AS is_array
+        SELECT t.oid, t.typtype, t.typbasetype, t.typelem, t.typname, n.nspname,
+               t.typsubscript = 'array_subscript_handler'::regproc AS is_array
           INTO catalog_row
           FROM pg_type AS t JOIN pg_namespace AS n ON n.oid = t.typnamespace
          WHERE t.oid = current;
@@ -81,7 +84,8 @@ BEGIN
             RETURN false;
         END IF;
         IF catalog_row.oid >= 16384
-           AND EXISTS (SELECT FROM pg_cast AS c WHERE c.castsource = catalog_row.oid AND c.casttarget IN ('json'::regtype, 'jsonb'::regtype)) THEN
+           AND EXISTS (SELECT FROM pg_cast AS c WHERE c.castsource = catalog_row.oid
+                       AND c.casttarget IN ('json'::regtype, 'jsonb'::regtype)) THEN
             RETURN false;
         END IF;
         IF catalog_row.typtype = 'd' THEN
@@ -91,20 +95,22 @@ BEGIN
         ELSE
             RETURN catalog_row.typtype = 'e'
                 OR (catalog_row.nspname = 'pg_catalog' AND catalog_row.typname = ANY (ARRAY[
-                    'bool', 'char', 'name', 'text', 'varchar', 'bpchar', 'bytea', 'int2', 'int4', 'int8', 'float4', 'float8',
-                    'numeric', 'money', 'date', 'time', 'timetz', 'timestamp', 'timestamptz', 'interval', 'bit', 'varbit', 'uuid',
-                    'json', 'jsonb', 'jsonpath', 'inet', 'cidr', 'macaddr', 'macaddr8', 'point', 'lseg', 'line', 'box', 'path',
-                    'polygon', 'circle', 'tsvector', 'tsquery',
+                    'bool', 'char', 'name', 'text', 'varchar', 'bpchar', 'bytea', 'int2', 'int4', 'int8',
+                    'float4', 'float8', 'numeric', 'money',
+                    'date', 'time', 'timetz', 'timestamp', 'timestamptz', 'interval',
+                    'bit', 'varbit', 'uuid', 'json', 'jsonb', 'jsonpath', 'inet', 'cidr', 'macaddr', 'macaddr8',
+                    'point', 'lseg', 'line', 'box', 'path', 'polygon', 'circle', 'tsvector', 'tsquery',
                     'int4range', 'int8range', 'numrange', 'tsrange', 'tstzrange', 'daterange',
-                    'int4multirange', 'int8multirange', 'nummultirange', 'tsmultirange', 'tstzmultirange', 'datemultirange']::name[]));
+                    'int4multirange', 'int8multirange', 'nummultirange',
+                    'tsmultirange', 'tstzmultirange', 'datemultirange']::name[]));
         END IF;
     END LOOP;
 END
 $$;
 REVOKE ALL ON FUNCTION splitplane._type_is_safe(oid) FROM PUBLIC;
 
--- The plane's columns of a relation: those named, or all. A column that cannot be carried is refused by name rather than
--- left out in silence.
+-- The plane's columns of a relation: those named, or all. A column of an unsupported type is refused by name rather
+-- than omitted silently.
 CREATE FUNCTION splitplane._plane_columns(relation regclass, columns text[]) RETURNS text[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
@@ -131,7 +137,8 @@ BEGIN
             RAISE EXCEPTION 'column "%" of % does not exist', column_name, relation USING ERRCODE = '42703';
         END IF;
         IF NOT splitplane._type_is_safe(column_type) THEN
-            RAISE EXCEPTION 'column "%" of % has type %, which the plane does not carry', column_name, relation, format_type(column_type, NULL)
+            RAISE EXCEPTION 'column "%" of % has type %, which the plane does not carry',
+                column_name, relation, format_type(column_type, NULL)
                 USING ERRCODE = '0A000', HINT = 'Give the list of columns without it.';
         END IF;
     END LOOP;
@@ -140,25 +147,38 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._plane_columns(regclass, text[]) FROM PUBLIC;
 
--- Those among the plane's columns whose values are never to be shown to a model.
-CREATE FUNCTION splitplane._private_columns(relation regclass, plane_columns text[], private_columns text[]) RETURNS text[]
+-- The plane's columns whose values must never be sent to a model.
+CREATE FUNCTION splitplane._private_columns(relation regclass, plane_columns text[], private_columns text[])
+RETURNS text[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     column_name text;
 BEGIN
     IF (SELECT count(*) <> count(DISTINCT w.name) FROM unnest(private_columns) AS w(name)) THEN
-        RAISE EXCEPTION 'the list of private columns of % holds a NULL or one name twice', relation USING ERRCODE = '22023';
+        RAISE EXCEPTION 'the list of private columns of % holds a NULL or one name twice', relation
+            USING ERRCODE = '22023';
     END IF;
     FOREACH column_name IN ARRAY coalesce(private_columns, '{}') LOOP
         IF column_name <> ALL (plane_columns) THEN
-            RAISE EXCEPTION 'private column "%" is no column of % in the plane', column_name, relation USING ERRCODE = '42703';
+            RAISE EXCEPTION 'private column "%" is no column of % in the plane', column_name, relation
+                USING ERRCODE = '42703';
         END IF;
     END LOOP;
     RETURN coalesce(private_columns, '{}');
 END
 $$;
 REVOKE ALL ON FUNCTION splitplane._private_columns(regclass, text[], text[]) FROM PUBLIC;
+
+-- Whether a plane name was that of the table, and the table has another one now. Such a name goes with the table's: it
+-- is refused, because another table may have taken the name. A name that was given stays.
+CREATE FUNCTION splitplane._has_lost_name(relation regclass, name text, saved jsonb) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT saved ? 'named_after_table'
+       AND EXISTS (SELECT FROM pg_class AS c WHERE c.oid = relation AND c.relname <> _has_lost_name.name)
+$$;
+REVOKE ALL ON FUNCTION splitplane._has_lost_name(regclass, text, jsonb) FROM PUBLIC;
 
 CREATE FUNCTION splitplane._plane_name(relation regclass, name text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -167,27 +187,37 @@ DECLARE
     chosen text := coalesce(_plane_name.name, (SELECT c.relname FROM pg_class AS c WHERE c.oid = relation));
     holder regclass;
 BEGIN
-    IF chosen = '' OR octet_length(chosen) > 63 OR strpos(chosen, '.') > 0 OR chosen ~ '[[:cntrl:]]' OR lower(chosen) LIKE 'pg\_%' THEN
-        RAISE EXCEPTION 'plane name "%" must have 1 to 63 bytes, no dot, no control character, and not start with "pg_"', chosen USING ERRCODE = '42602';
+    IF chosen = '' OR octet_length(chosen) > 63 OR strpos(chosen, '.') > 0 OR chosen ~ '[[:cntrl:]]'
+       OR lower(chosen) LIKE 'pg\_%' THEN
+        RAISE EXCEPTION 'plane name "%" must have 1 to 63 bytes, no dot, no control character, '
+                        'and not start with "pg_"', chosen
+            USING ERRCODE = '42602';
     END IF;
-    SELECT r.relation INTO holder FROM splitplane.relations AS r WHERE r.name = chosen AND r.relation <> _plane_name.relation;
-    IF FOUND THEN
-        RAISE EXCEPTION 'plane name "%" is taken by %', chosen, holder USING ERRCODE = '42710', HINT = 'Give another one as argument "name".';
+    SELECT r.relation INTO holder
+      FROM splitplane.relations AS r WHERE r.name = chosen AND r.relation <> _plane_name.relation;
+    IF FOUND AND (SELECT splitplane._has_lost_name(r.relation, r.name, r.saved)
+                  FROM splitplane.relations AS r WHERE r.relation = holder) THEN
+        RAISE EXCEPTION 'plane name "%" is that of %, which was renamed', chosen, holder
+            USING ERRCODE = '42710',
+                  HINT = format('Register it under its name of today, or take it out of the plane, first: '
+                                'SELECT splitplane.unprotect(%L);', holder);
+    ELSIF FOUND THEN
+        RAISE EXCEPTION 'plane name "%" is taken by %', chosen, holder
+            USING ERRCODE = '42710', HINT = 'Give another one as argument "name".';
     END IF;
     RETURN chosen;
 END
 $$;
 REVOKE ALL ON FUNCTION splitplane._plane_name(regclass, text) FROM PUBLIC;
 
--- A claim that nobody carries is most likely misspelt, and its relation would refuse everyone.
+-- A claim that no principal carries is most likely misspelt, and its relation would refuse every principal.
 CREATE FUNCTION splitplane._check_claim(claim_name text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF claim_name IS NULL OR claim_name !~ '^[a-z_][a-z0-9_]{0,62}$' THEN
-        RAISE EXCEPTION 'claim name "%" is not a lower-case identifier', claim_name USING ERRCODE = '22023';
-    END IF;
-    IF claim_name IN ('tenant', 'business', 'subject') OR EXISTS (SELECT FROM splitplane.principals AS p WHERE p.claims ? claim_name) THEN
+    PERFORM splitplane._check_claim_name(claim_name);
+    IF claim_name = ANY (splitplane._identity_claims())
+       OR EXISTS (SELECT FROM splitplane.principals AS p WHERE p.claims ? claim_name) THEN
         RETURN;
     END IF;
     IF EXISTS (SELECT FROM splitplane.principals) THEN
@@ -199,14 +229,17 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._check_claim(text) FROM PUBLIC;
 
--- The row-level security condition of a scope that is known to be sound: every column is of its claim's values. Domains
--- are read as their base type; with -1, since a bare "character" would mean character(1). NULL when a column is gone.
+-- The row-level security condition of a scope that has been checked: every column has one of its claim's values.
+-- Domains are cast to their base type; the modifier is -1, since a bare "character" would mean character(1). NULL if a
+-- column does not exist any more.
 CREATE FUNCTION splitplane._scope_expression(relation regclass, scope jsonb) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     SELECT CASE WHEN count(*) = count(a.attname) THEN
         string_agg(format('splitplane.in_scope(%s, %L::text)',
-                          CASE WHEN b.base = a.atttypid THEN quote_ident(s.key) ELSE format('%I::%s', s.key, format_type(b.base, -1)) END, s.value),
+                          CASE WHEN b.base = a.atttypid THEN quote_ident(s.key)
+                               ELSE format('%I::%s', s.key, format_type(b.base, -1)) END,
+                          s.value),
                    ' AND ' ORDER BY s.value <> 'tenant', s.key) END
     FROM jsonb_each_text(scope) AS s
     LEFT JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = s.key AND a.attnum > 0 AND NOT a.attisdropped
@@ -214,8 +247,7 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._scope_expression(regclass, jsonb) FROM PUBLIC;
 
--- The same for a scope that is to be looked at first. tenant, business and subject are single values; any other claim is
--- a list.
+-- The same for a scope that has not been checked.
 CREATE FUNCTION splitplane._scope_condition(relation regclass, scope jsonb) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
@@ -225,11 +257,13 @@ DECLARE
     catalog_row record;
     base oid;
     base_name text;
+    takes_list boolean;
     binds_tenant boolean := false;
 BEGIN
     IF scope IS NULL OR jsonb_typeof(scope) <> 'object' OR scope = '{}'
        OR EXISTS (SELECT FROM jsonb_each(scope) AS s WHERE jsonb_typeof(s.value) <> 'string') THEN
-        RAISE EXCEPTION 'scope must be a JSON object of column names and claim names, such as {"tenant_id": "tenant"}' USING ERRCODE = '22023';
+        RAISE EXCEPTION 'scope must be a JSON object of column names and claim names, such as {"tenant_id": "tenant"}'
+            USING ERRCODE = '22023';
     END IF;
     FOR column_name, claim_name IN
         SELECT s.key, s.value FROM jsonb_each_text(scope) AS s ORDER BY s.value <> 'tenant', s.key
@@ -240,40 +274,44 @@ BEGIN
         IF NOT FOUND THEN
             RAISE EXCEPTION 'column "%" of % does not exist', column_name, relation USING ERRCODE = '42703';
         END IF;
-        -- Its expression would be evaluated for the rows of every tenant, and ALTER COLUMN .. SET EXPRESSION changes whose a
-        -- row is without a trace in the table or its policies.
+        -- Its expression would be evaluated for the rows of every tenant, and ALTER COLUMN .. SET EXPRESSION changes
+        -- the tenant of a row without a trace in the table or its policies.
         IF catalog_row.attgenerated = 'v' THEN
-            RAISE EXCEPTION 'column "%" of % is a virtual generated column, which cannot carry a scope', column_name, relation
+            RAISE EXCEPTION 'column "%" of % is a virtual generated column, which cannot carry a scope',
+                column_name, relation
                 USING ERRCODE = '0A000', HINT = 'Store it: GENERATED ALWAYS AS (..) STORED.';
         END IF;
         PERFORM splitplane._check_claim(claim_name);
         base := splitplane._base_type(catalog_row.atttypid);
         base_name := format_type(base, -1);
         -- Under such a collation 'brand-a' equals 'BRAND-A'.
-        IF EXISTS (SELECT FROM pg_collation AS c WHERE c.oid = catalog_row.attcollation AND NOT c.collisdeterministic) THEN
-            RAISE EXCEPTION 'column "%" of % has a nondeterministic collation, under which different tenants may compare equal', column_name, relation
+        IF EXISTS (SELECT FROM pg_collation AS c
+                   WHERE c.oid = catalog_row.attcollation AND NOT c.collisdeterministic) THEN
+            RAISE EXCEPTION 'column "%" of % has a nondeterministic collation, '
+                            'under which different tenants may compare equal', column_name, relation
                 USING ERRCODE = '0A000';
         END IF;
-        IF base NOT IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'text'::regtype, 'varchar'::regtype, 'uuid'::regtype) THEN
-            IF claim_name NOT IN ('tenant', 'business', 'subject') THEN
-                RAISE EXCEPTION 'column "%" of % has type %: a list claim needs smallint, integer, bigint, text, character varying or uuid',
-                    column_name, relation, base_name USING ERRCODE = '0A000';
-            END IF;
-            -- Only types in which no two claims become one value: name cuts at 63 bytes, real and money round, "char" keeps one byte.
-            IF base NOT IN ('numeric'::regtype, 'bpchar'::regtype, 'date'::regtype)
-               AND NOT EXISTS (SELECT FROM pg_type AS t WHERE t.oid = base AND t.typtype = 'e') THEN
-                RAISE EXCEPTION 'column "%" of % has type %, which cannot carry a scope', column_name, relation, base_name
-                    USING ERRCODE = '0A000', HINT = 'Scope columns are smallint, integer, bigint, text, character varying, character(n), date or uuid; numeric and enums work, but are estimated worse.';
-            END IF;
-            IF base NOT IN ('bpchar'::regtype, 'date'::regtype) THEN
-                RAISE WARNING 'column "%" of % has type %, whose equality is not leakproof: estimates do not see which tenants have many rows',
-                    column_name, relation, base_name;
-            END IF;
+        SELECT t.takes_list INTO takes_list FROM splitplane._scope_type(base) AS t;
+        IF takes_list IS NOT TRUE AND claim_name <> ALL (splitplane._identity_claims()) THEN
+            RAISE EXCEPTION 'column "%" of % has type %: a list claim needs %',
+                column_name, relation, base_name, splitplane._list_types()
+                USING ERRCODE = '0A000';
+        END IF;
+        IF takes_list IS NULL THEN
+            RAISE EXCEPTION 'column "%" of % has type %, which cannot carry a scope', column_name, relation, base_name
+                USING ERRCODE = '0A000',
+                      HINT = 'Scope columns are smallint, integer, bigint, text, character varying, character(n), date '
+                             'or uuid; numeric and enums work, but are estimated worse.';
+        END IF;
+        IF NOT splitplane._equality_is_leakproof(base) THEN
+            RAISE WARNING 'column "%" of % has type %, whose equality is not leakproof: '
+                          'estimates do not see which tenants have many rows', column_name, relation, base_name;
         END IF;
         IF claim_name = 'tenant' THEN
             binds_tenant := true;
             IF NOT catalog_row.attnotnull THEN
-                RAISE WARNING 'tenant column "%" of % may be NULL: such rows belong to no tenant and are never seen', column_name, relation;
+                RAISE WARNING 'tenant column "%" of % may be NULL: such rows belong to no tenant and are never seen',
+                    column_name, relation;
             END IF;
         END IF;
     END LOOP;

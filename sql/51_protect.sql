@@ -1,57 +1,65 @@
 -- protect, share and unprotect: the fences around the plane's relations.
 
--- The policies that splitplane makes. PostgreSQL evaluates restrictive policies in the order of their names, so that of the
--- scope has one that stands before ordinary names. The last is that of versions before 0.2.0.
+-- The policies that splitplane creates. PostgreSQL evaluates restrictive policies in the order of their names, so the
+-- name of the scope's policy sorts before ordinary ones. The last is that of versions before 0.2.0.
 CREATE FUNCTION splitplane._policy_names() RETURNS name[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT ARRAY['!splitplane_scope', 'splitplane_closed', 'splitplane_read', 'splitplane_others', 'splitplane_scope']::name[]
+    SELECT ARRAY['!splitplane_scope', 'splitplane_closed', 'splitplane_read', 'splitplane_others',
+                 'splitplane_scope']::name[]
 $$;
 REVOKE ALL ON FUNCTION splitplane._policy_names() FROM PUBLIC;
 
--- One number for everything that fences a relation: owner, row-level security, grants, scope policy, and the names, types
--- and grants of its columns. As long as it is what it was when the relation was registered, nothing needs to be looked at
--- more closely, which keeps the check of every new backend cheap. It also changes for harmless reasons, and after a restore.
+-- One number for everything that fences a relation: owner, row-level security, grants, scope policy, and the names,
+-- types and grants of its columns. While it is what it was when the relation was registered, nothing else needs to be
+-- checked, which keeps the check of every new backend cheap. It also changes for harmless reasons, and after a restore.
 CREATE VIEW splitplane._fences AS
     SELECT r.relation, r.saved,
-           pg_catalog.hash_record_extended(ROW(c.relowner, c.relrowsecurity, c.relacl, r.shared, r.scope, r.columns, a.columns_hash,
-               p.polpermissive, p.polcmd, p.polroles, pg_catalog.hashtextextended(p.polqual::text, 0), p.polwithcheck IS NULL), 0)::text AS fingerprint
+           pg_catalog.hash_record_extended(
+               ROW(c.relowner, c.relrowsecurity, c.relacl, r.shared, r.scope, r.columns, a.columns_hash,
+                   p.polpermissive, p.polcmd, p.polroles, pg_catalog.hashtextextended(p.polqual::text, 0),
+                   p.polwithcheck IS NULL), 0)::text AS fingerprint
     FROM splitplane.relations AS r
     JOIN pg_catalog.pg_class AS c ON c.oid = r.relation
     LEFT JOIN pg_catalog.pg_policy AS p ON p.polrelid = r.relation AND p.polname = '!splitplane_scope'
     CROSS JOIN LATERAL (
-        SELECT pg_catalog.sum(pg_catalog.hash_record_extended(ROW(a.attname, a.attnum, a.atttypid, a.atttypmod, a.attcollation, a.attisdropped, a.attacl),
-                                                                -- As seed, so that columns that swap names do not add up to the same.
-                                                                a.attnum)) AS columns_hash
+        -- The number of the column is the seed, so that columns that swap names do not add up to the same sum.
+        SELECT pg_catalog.sum(pg_catalog.hash_record_extended(
+                   ROW(a.attname, a.attnum, a.atttypid, a.atttypmod, a.attcollation, a.attisdropped, a.attacl),
+                   a.attnum)) AS columns_hash
         FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = r.relation
     ) AS a;
 REVOKE ALL ON splitplane._fences FROM PUBLIC;
 
--- The scope columns' types in words, which outlive a dump and restore where OIDs and column numbers do not.
+-- The types of the scope columns as text, which survives a dump and restore where OIDs and column numbers do not.
 CREATE FUNCTION splitplane._scope_types(relation regclass, scope jsonb) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     SELECT jsonb_object_agg(a.attname, concat_ws(' ', format_type(a.atttypid, a.atttypmod),
-               (SELECT 'nondeterministic' FROM pg_collation AS c WHERE c.oid = a.attcollation AND NOT c.collisdeterministic)))
+               (SELECT 'nondeterministic' FROM pg_collation AS c
+                WHERE c.oid = a.attcollation AND NOT c.collisdeterministic)))
     FROM pg_attribute AS a
     WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND scope ? a.attname::text
 $$;
 REVOKE ALL ON FUNCTION splitplane._scope_types(regclass, jsonb) FROM PUBLIC;
 
--- Gives the reader USAGE of a schema. True when it had that before the plane came.
+-- Grants the reader USAGE on a schema. True if it had that before the plane used the schema.
 CREATE FUNCTION splitplane._use_schema(schema_name text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     had boolean;
 BEGIN
-    -- A neighbour in the same schema has granted it already, and knows.
+    -- Another entry in the same schema has granted it already, and has saved the answer.
     SELECT (u.saved ->> 'schema_usage')::boolean INTO had
-      FROM (SELECT r.saved FROM splitplane.relations AS r UNION ALL SELECT f.saved FROM splitplane.allowed_functions AS f) AS u
+      FROM (SELECT r.saved FROM splitplane.relations AS r
+            UNION ALL
+            SELECT f.saved FROM splitplane.allowed_functions AS f) AS u
      WHERE u.saved ->> 'schema' = schema_name
      LIMIT 1;
     IF NOT FOUND THEN
-        SELECT EXISTS (SELECT FROM aclexplode(n.nspacl) AS g WHERE g.grantee = 'splitplane_reader'::regrole AND g.privilege_type = 'USAGE')
+        SELECT EXISTS (SELECT FROM aclexplode(n.nspacl) AS g
+                       WHERE g.grantee = 'splitplane_reader'::regrole AND g.privilege_type = 'USAGE')
           INTO had FROM pg_namespace AS n WHERE n.nspname = schema_name;
     END IF;
     IF schema_name <> 'pg_catalog' THEN
@@ -62,7 +70,8 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._use_schema(text) FROM PUBLIC;
 
--- Takes it back when nothing of the plane is left there, unless the reader had it before. Call after the row is gone.
+-- Revokes it when no entry of the plane is left in the schema, unless the reader had it before. Call it after the row
+-- has been deleted.
 CREATE FUNCTION splitplane._leave_schema(schema_name text, had_usage boolean) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -78,7 +87,7 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._leave_schema(text, boolean) FROM PUBLIC;
 
--- The reader's own grants on a relation, as the statements that would make them again.
+-- The reader's own grants on a relation, as the statements that grant them again.
 CREATE FUNCTION splitplane._reader_grants(relation regclass, qualified text) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -95,7 +104,7 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._reader_grants(regclass, text) FROM PUBLIC;
 
--- Restrictive policies that are not ours: they bind everybody as soon as row-level security is on.
+-- Restrictive policies that are not ours. They bind every role as soon as row-level security is on.
 CREATE FUNCTION splitplane._other_restrictions(relation regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -105,6 +114,18 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._other_restrictions(regclass) FROM PUBLIC;
 
+-- Those that PostgreSQL evaluates before the scope when the reader reads the relation. ask refuses to read it then.
+CREATE FUNCTION splitplane._earlier_restrictions(relation regclass) RETURNS SETOF name
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT p.polname
+    FROM pg_policy AS p
+    WHERE p.polrelid = relation AND NOT p.polpermissive AND p.polname < '!splitplane_scope'
+      AND p.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid] AND p.polcmd IN ('r', '*')
+    ORDER BY p.polname
+$$;
+REVOKE ALL ON FUNCTION splitplane._earlier_restrictions(regclass) FROM PUBLIC;
+
 CREATE FUNCTION splitplane._drop_policies(relation regclass, qualified text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -112,7 +133,8 @@ DECLARE
     policy_name name;
 BEGIN
     FOR policy_name IN
-        SELECT p.polname FROM pg_policy AS p WHERE p.polrelid = relation AND p.polname = ANY (splitplane._policy_names())
+        SELECT p.polname FROM pg_policy AS p
+        WHERE p.polrelid = relation AND p.polname = ANY (splitplane._policy_names())
     LOOP
         EXECUTE format('DROP POLICY %I ON %s', policy_name, qualified);
     END LOOP;
@@ -120,27 +142,33 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._drop_policies(regclass, text) FROM PUBLIC;
 
--- The policies of a relation that is registered, none of them there yet. Whatever lets the reader see rows of a
--- protected table calls a function of the extension, and goes with it.
---   !splitplane_scope   what the reader may see; restrictive, so it holds beside every permissive policy
---   splitplane_read     without a permissive policy nothing would be seen
---   splitplane_closed   lets the reader see nothing while !splitplane_scope is not there: after DROP EXTENSION .. CASCADE, or
---                       in a dump that was restored without the extension. It calls nothing of the extension's.
+-- Creates the policies of a registered relation that has none of them. Every policy that lets the reader see rows of a
+-- protected table calls a function of the extension, and is dropped with it.
+--   !splitplane_scope   what the reader may see; restrictive, so it holds besides every permissive policy
+--   splitplane_read     without a permissive policy no row would be seen
+--   splitplane_closed   lets the reader see no row while !splitplane_scope does not exist: after DROP EXTENSION ..
+--                       CASCADE, or in a dump that was restored without the extension. It depends on nothing of ours.
 --   splitplane_others   every other role goes on working as before
-CREATE FUNCTION splitplane._make_policies(relation regclass, qualified text, shared boolean, condition text, had_row_security boolean) RETURNS void
+CREATE FUNCTION splitplane._make_policies(
+    relation regclass, qualified text, shared boolean, condition text, had_row_security boolean)
+RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF NOT shared OR had_row_security THEN
-        EXECUTE format('CREATE POLICY splitplane_read ON %s AS PERMISSIVE FOR SELECT TO splitplane_reader USING (%s)', qualified,
-                       CASE WHEN shared THEN 'splitplane.in_call()' ELSE condition END);
+        EXECUTE format('CREATE POLICY splitplane_read ON %s AS PERMISSIVE FOR SELECT TO splitplane_reader USING (%s)',
+                       qualified, CASE WHEN shared THEN 'splitplane.in_call()' ELSE condition END);
     END IF;
     IF NOT shared THEN
-        EXECUTE format('CREATE POLICY "!splitplane_scope" ON %s AS RESTRICTIVE FOR SELECT TO splitplane_reader USING (%s)', qualified, condition);
-        EXECUTE format('CREATE POLICY splitplane_closed ON %s AS RESTRICTIVE FOR ALL TO splitplane_reader USING (EXISTS (SELECT FROM pg_catalog.pg_policy AS p '
-                       'WHERE p.polrelid OPERATOR(pg_catalog.=) %L::pg_catalog.regclass AND p.polname OPERATOR(pg_catalog.=) ''!splitplane_scope''))', qualified, qualified);
+        EXECUTE format('CREATE POLICY "!splitplane_scope" ON %s AS RESTRICTIVE FOR SELECT TO splitplane_reader '
+                       'USING (%s)', qualified, condition);
+        EXECUTE format('CREATE POLICY splitplane_closed ON %s AS RESTRICTIVE FOR ALL TO splitplane_reader '
+                       'USING (EXISTS (SELECT FROM pg_catalog.pg_policy AS p '
+                       'WHERE p.polrelid OPERATOR(pg_catalog.=) %L::pg_catalog.regclass '
+                       'AND p.polname OPERATOR(pg_catalog.=) ''!splitplane_scope''))', qualified, qualified);
         IF NOT had_row_security THEN
-            EXECUTE format('CREATE POLICY splitplane_others ON %s AS PERMISSIVE FOR ALL TO PUBLIC USING (true) WITH CHECK (true)', qualified);
+            EXECUTE format('CREATE POLICY splitplane_others ON %s AS PERMISSIVE FOR ALL TO PUBLIC '
+                           'USING (true) WITH CHECK (true)', qualified);
         END IF;
         EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', qualified);
     END IF;
@@ -148,17 +176,20 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._make_policies(regclass, text, boolean, text, boolean) FROM PUBLIC;
 
--- The policies' conditions in words, which doctor() compares with: those words outlive a dump and restore.
+-- The policies' conditions as text, for doctor() to compare with: text survives a dump and restore.
 CREATE FUNCTION splitplane._policy_texts(relation regclass) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
-    SELECT jsonb_build_object('policy', max(pg_get_expr(p.polqual, p.polrelid)) FILTER (WHERE p.polname = '!splitplane_scope'),
-                              'closed', max(pg_get_expr(p.polqual, p.polrelid)) FILTER (WHERE p.polname = 'splitplane_closed'))
+    SELECT jsonb_build_object(
+        'policy', max(pg_get_expr(p.polqual, p.polrelid)) FILTER (WHERE p.polname = '!splitplane_scope'),
+        -- Without the name of the table, which may be renamed.
+        'closed', max(replace(pg_get_expr(p.polqual, p.polrelid), quote_literal(p.polrelid::regclass), 'itself'))
+                  FILTER (WHERE p.polname = 'splitplane_closed'))
     FROM pg_policy AS p WHERE p.polrelid = relation
 $$;
 REVOKE ALL ON FUNCTION splitplane._policy_texts(regclass) FROM PUBLIC;
 
--- Puts a registered relation back as it was and forgets it.
+-- Restores a registered relation to what it was and deletes its registration.
 CREATE FUNCTION splitplane._withdraw(relation regclass, qualified text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -166,21 +197,27 @@ DECLARE
     registered record;
     statement text;
 BEGIN
-    SELECT r.shared, r.had_row_security, r.saved INTO STRICT registered FROM splitplane.relations AS r WHERE r.relation = _withdraw.relation;
-    -- Who took splitplane_others away has policies of his own in its place: row-level security must stay on.
+    SELECT r.shared, r.had_row_security, r.saved INTO STRICT registered
+      FROM splitplane.relations AS r WHERE r.relation = _withdraw.relation;
+    -- Where splitplane_others was dropped by hand, other policies decide in its place: row-level security must stay on.
     IF NOT registered.had_row_security AND NOT registered.shared
        AND EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = relation AND p.polname = 'splitplane_others') THEN
-        -- Switching row-level security off would lift them; leaving it on without splitplane_others would shut everybody out.
+        -- Without row-level security these policies would have no effect; with it and without splitplane_others they
+        -- would let no role see a row.
         IF splitplane._other_restrictions(relation) IS NOT NULL THEN
-            RAISE EXCEPTION '% has got restrictive policies of its own since it was protected: %', qualified, splitplane._other_restrictions(relation)
-                USING ERRCODE = '55000', HINT = 'Drop them first, and make them again afterwards if they are meant to stay.';
+            RAISE EXCEPTION '% has got restrictive policies of its own since it was protected: %',
+                qualified, splitplane._other_restrictions(relation)
+                USING ERRCODE = '55000',
+                      HINT = 'Drop them first, and make them again afterwards if they are meant to stay.';
         END IF;
         EXECUTE format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY', qualified);
     END IF;
     PERFORM splitplane._drop_policies(relation, qualified);
     EXECUTE format('REVOKE ALL ON TABLE %s FROM splitplane_reader', qualified);
     FOR statement IN
-        SELECT g.statement FROM jsonb_array_elements_text(registered.saved -> 'grants') WITH ORDINALITY AS g(statement, position) ORDER BY g.position
+        SELECT g.statement
+        FROM jsonb_array_elements_text(registered.saved -> 'grants') WITH ORDINALITY AS g(statement, position)
+        ORDER BY g.position
     LOOP
         EXECUTE statement;
     END LOOP;
@@ -190,9 +227,11 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._withdraw(regclass, text) FROM PUBLIC;
 
--- Registering again starts from the table as it was: nothing of an earlier registration survives, and `saved` stays true.
--- All in one transaction under an exclusive lock, so that nobody sees the table unfenced in between.
-CREATE FUNCTION splitplane._register(relation regclass, shared boolean, scope jsonb, columns text[], name text, private_columns text[]) RETURNS void
+-- Registering again starts from the table as it was: nothing of an earlier registration remains, and `saved` stays
+-- true. All of it is one transaction under an exclusive lock, so that no session sees the table unfenced in between.
+CREATE FUNCTION splitplane._register(
+    relation regclass, shared boolean, scope jsonb, columns text[], name text, private_columns text[])
+RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -208,9 +247,9 @@ DECLARE
     left_behind boolean;
     earlier text;
 BEGIN
-    -- One registration at a time: neighbours in a schema share its grant.
+    -- One registration at a time: entries of one schema share its grant.
     LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
-    -- A dropped table has left its registration behind; its plane name is free.
+    -- A dropped table has left its registration behind. Its plane name is free.
     DELETE FROM splitplane.relations AS r WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = r.relation);
     qualified := splitplane._lock_relation(relation, true);
     plane_columns := splitplane._plane_columns(relation, columns);
@@ -219,7 +258,7 @@ BEGIN
     IF NOT shared THEN
         condition := splitplane._scope_condition(relation, scope);
     END IF;
-    -- Said rather than kept: what is registered is what this call names, as with columns.
+    -- Reported rather than kept: this call defines what is registered, as with columns.
     SELECT string_agg(quote_ident(p.name), ', ' ORDER BY p.name) INTO no_longer
       FROM splitplane.relations AS r CROSS JOIN LATERAL unnest(r.private_columns) AS p(name)
      WHERE r.relation = _register.relation AND p.name = ANY (plane_columns) AND p.name <> ALL (hidden_from_models);
@@ -234,57 +273,72 @@ BEGIN
     SELECT c.relrowsecurity, n.nspname INTO had_row_security, schema_name
       FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = relation;
     -- DROP EXTENSION CASCADE without unprotect leaves policies and grants behind: they are ours, not the table's own.
-    left_behind := EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = relation AND p.polname = ANY (splitplane._policy_names()));
+    left_behind := EXISTS (SELECT FROM pg_policy AS p
+                           WHERE p.polrelid = relation AND p.polname = ANY (splitplane._policy_names()));
     IF EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = relation AND p.polname = 'splitplane_others') THEN
         had_row_security := false;
         EXECUTE format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY', qualified);
     END IF;
     IF NOT shared AND NOT had_row_security THEN
         IF splitplane._other_restrictions(relation) IS NOT NULL THEN
-            RAISE EXCEPTION '% has restrictive policies that are not in force: %', qualified, splitplane._other_restrictions(relation)
+            RAISE EXCEPTION '% has restrictive policies that are not in force: %',
+                qualified, splitplane._other_restrictions(relation)
                 USING ERRCODE = '55000',
-                      HINT = 'protect switches row-level security on, and they would begin to bind other roles. Drop them, or enable row-level security yourself first.';
+                      HINT = 'protect switches row-level security on, and they would begin to bind other roles. '
+                             'Drop them, or enable row-level security yourself first.';
         END IF;
         IF EXISTS (SELECT FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
                    WHERE c.oid = relation AND g.privilege_type = 'INSERT' AND g.grantee <> c.relowner) THEN
-            RAISE NOTICE 'row-level security is switched on for %: COPY FROM works for its owner and superusers only, and pg_dump needs one of them or BYPASSRLS', qualified;
+            RAISE NOTICE 'row-level security is now enabled on %: only its owner and superusers can use COPY FROM, and '
+                         'pg_dump must be run by one of them or by a role with BYPASSRLS', qualified;
         END IF;
     END IF;
     IF EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhparent = relation) THEN
-        RAISE NOTICE '% has partitions or children: its own policies and grants apply when it is read, theirs do not', qualified;
+        RAISE NOTICE '% has partitions or children: queries on it use its own policies and grants, not theirs',
+            qualified;
     END IF;
 
-    saved := jsonb_build_object('schema', schema_name, 'grants', CASE WHEN left_behind THEN '[]' ELSE splitplane._reader_grants(relation, qualified) END,
-                                'all_columns', columns IS NULL, 'schema_usage', splitplane._use_schema(schema_name));
+    saved := jsonb_build_object(
+        'schema', schema_name, 'schema_usage', splitplane._use_schema(schema_name),
+        'grants', CASE WHEN left_behind THEN '[]' ELSE splitplane._reader_grants(relation, qualified) END,
+        'all_columns', columns IS NULL)
+        -- A name that was not given goes with the table's.
+        || CASE WHEN name IS NULL THEN '{"named_after_table": true}'::jsonb ELSE '{}' END;
     PERFORM splitplane._drop_policies(relation, qualified);
     EXECUTE format('REVOKE ALL ON TABLE %s FROM splitplane_reader', qualified);
-    EXECUTE (SELECT format('GRANT SELECT (%s) ON TABLE %s TO splitplane_reader', string_agg(DISTINCT quote_ident(w.name), ', '), qualified)
-             FROM (SELECT unnest(plane_columns) UNION ALL SELECT jsonb_object_keys(CASE WHEN shared THEN '{}'::jsonb ELSE scope END)) AS w(name));
+    EXECUTE (SELECT format('GRANT SELECT (%s) ON TABLE %s TO splitplane_reader',
+                           string_agg(DISTINCT quote_ident(w.name), ', '), qualified)
+             FROM (SELECT unnest(plane_columns)
+                   UNION ALL
+                   SELECT jsonb_object_keys(CASE WHEN shared THEN '{}'::jsonb ELSE scope END)) AS w(name));
     PERFORM splitplane._make_policies(relation, qualified, shared, condition, had_row_security);
     IF NOT shared THEN
-        SELECT string_agg(quote_ident(p.polname), ', ' ORDER BY p.polname) INTO earlier
-          FROM pg_policy AS p
-         WHERE p.polrelid = relation AND NOT p.polpermissive AND p.polname < '!splitplane_scope'
-           AND p.polroles && ARRAY[0, 'splitplane_reader'::regrole::oid] AND p.polcmd IN ('r', '*');
+        SELECT string_agg(quote_ident(e.name), ', ') INTO earlier
+          FROM splitplane._earlier_restrictions(relation) AS e(name);
         IF earlier IS NOT NULL THEN
-            RAISE WARNING '% has restrictive policies whose names sort before splitplane''s, so ask refuses to read it: %', qualified, earlier
-                USING HINT = 'PostgreSQL evaluates policies in the order of their names. Rename them: ALTER POLICY .. RENAME TO ..; splitplane.doctor() gives the statements.';
+            RAISE WARNING '% has restrictive policies whose names sort before splitplane''s, '
+                          'so ask refuses to read it: %', qualified, earlier
+                USING HINT = 'PostgreSQL evaluates policies in the order of their names. Rename them: ALTER POLICY .. '
+                             'RENAME TO ..; splitplane.doctor() gives the statements.';
         END IF;
     END IF;
 
     INSERT INTO splitplane.relations (relation, name, shared, scope, columns, private_columns, had_row_security, saved)
-    VALUES (_register.relation, plane_name, _register.shared, CASE WHEN shared THEN '{}' ELSE _register.scope END, plane_columns, hidden_from_models,
-            had_row_security, saved);
+    VALUES (_register.relation, plane_name, _register.shared, CASE WHEN shared THEN '{}' ELSE _register.scope END,
+            plane_columns, hidden_from_models, had_row_security, saved);
     UPDATE splitplane.relations AS r
        SET saved = r.saved || splitplane._policy_texts(r.relation)
-                           || jsonb_build_object('fingerprint', f.fingerprint, 'types', splitplane._scope_types(r.relation, r.scope))
+                   || jsonb_build_object('fingerprint', f.fingerprint,
+                                         'types', splitplane._scope_types(r.relation, r.scope))
       FROM splitplane._fences AS f
      WHERE r.relation = _register.relation AND f.relation = r.relation;
 END
 $$;
 REVOKE ALL ON FUNCTION splitplane._register(regclass, boolean, jsonb, text[], text, text[]) FROM PUBLIC;
 
-CREATE FUNCTION splitplane.protect(relation regclass, scope jsonb, columns text[] DEFAULT NULL, name text DEFAULT NULL, private_columns text[] DEFAULT NULL)
+CREATE FUNCTION splitplane.protect(
+    relation regclass, scope jsonb, columns text[] DEFAULT NULL, name text DEFAULT NULL,
+    private_columns text[] DEFAULT NULL)
 RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -295,9 +349,11 @@ $$;
 REVOKE ALL ON FUNCTION splitplane.protect(regclass, jsonb, text[], text, text[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.protect(regclass, jsonb, text[], text, text[]) TO splitplane_admin;
 COMMENT ON FUNCTION splitplane.protect(regclass, jsonb, text[], text, text[]) IS
-    'Puts a table into the plane, its rows bound to claims: protect(''orders'', ''{"tenant_id": "tenant"}''). Again to change it.';
+    'Adds a table to the plane and binds its rows to claims: protect(''orders'', ''{"tenant_id": "tenant"}''). '
+    'Call it again to change the registration.';
 
-CREATE FUNCTION splitplane.share(relation regclass, columns text[] DEFAULT NULL, name text DEFAULT NULL, private_columns text[] DEFAULT NULL)
+CREATE FUNCTION splitplane.share(
+    relation regclass, columns text[] DEFAULT NULL, name text DEFAULT NULL, private_columns text[] DEFAULT NULL)
 RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -307,7 +363,8 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane.share(regclass, text[], text, text[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.share(regclass, text[], text, text[]) TO splitplane_admin;
-COMMENT ON FUNCTION splitplane.share(regclass, text[], text, text[]) IS 'Puts a table into the plane that is the same for every tenant.';
+COMMENT ON FUNCTION splitplane.share(regclass, text[], text, text[]) IS
+    'Adds a table to the plane that is the same for every tenant.';
 
 CREATE FUNCTION splitplane.unprotect(relation regclass) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -331,4 +388,5 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane.unprotect(regclass) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.unprotect(regclass) TO splitplane_admin;
-COMMENT ON FUNCTION splitplane.unprotect(regclass) IS 'Takes a table out of the plane and puts its row-level security and grants back as they were.';
+COMMENT ON FUNCTION splitplane.unprotect(regclass) IS
+    'Removes a table from the plane and restores its row-level security and grants.';

@@ -1,11 +1,12 @@
--- allow_function and disallow_function: functions beyond the built-in allowlist.
+-- allow_function and disallow_function: functions besides those of the built-in allowlist.
 
--- Always schema-qualified, so that no search_path can make the text mean another function.
+-- Always schema-qualified, so that the text means the same function under every search_path.
 CREATE FUNCTION splitplane._signature(function regprocedure) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     SELECT format('%I.%I(%s)', n.nspname, p.proname,
-                  (SELECT string_agg(format_type(t.id, NULL), ', ' ORDER BY t.position) FROM unnest(p.proargtypes) WITH ORDINALITY AS t(id, position)))
+                  (SELECT string_agg(format_type(t.id, NULL), ', ' ORDER BY t.position)
+                   FROM unnest(p.proargtypes) WITH ORDINALITY AS t(id, position)))
     FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
     WHERE p.oid = function
 $$;
@@ -23,11 +24,9 @@ BEGIN
     IF wanted IS NULL THEN
         RAISE EXCEPTION 'function does not exist' USING ERRCODE = '42883';
     END IF;
-    SELECT p.oid, p.proname, n.nspname, p.prokind, p.prosecdef, p.proleakproof, p.provolatile, pg_get_userbyid(p.proowner) AS owner,
-           array_append(p.proargtypes::oid[], p.prorettype) AS types,
-           EXISTS (SELECT FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid
-                   WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.refclassid = 'pg_extension'::regclass
-                     AND d.deptype = 'e' AND e.extname = 'splitplane') AS ours
+    SELECT p.oid, p.proname, n.nspname, p.prokind, p.prosecdef, p.proleakproof, p.provolatile,
+           pg_get_userbyid(p.proowner) AS owner, array_append(p.proargtypes::oid[], p.prorettype) AS types,
+           splitplane._is_ours('pg_proc', p.oid) AS ours
       INTO catalog_row
       FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
      WHERE p.oid = allow_function.function;
@@ -35,19 +34,23 @@ BEGIN
         WHEN catalog_row.ours OR catalog_row.nspname = 'splitplane' THEN 'it belongs to splitplane'
         WHEN catalog_row.nspname = 'information_schema' OR catalog_row.nspname LIKE 'pg\_temp%' THEN 'of its schema'
         WHEN catalog_row.prokind = 'p' THEN 'it is a procedure'
-        -- Polymorphic and record types are pseudo-types too, and are fine; these hand over pointers or make no sense in a query.
+        -- Polymorphic and record types are pseudo-types too, and are allowed; the others pass pointers or make no sense
+        -- in a query.
         WHEN EXISTS (SELECT FROM unnest(catalog_row.types) AS u(id) JOIN pg_type AS t ON t.oid = u.id
-                     WHERE t.typtype = 'p' AND t.typname NOT IN ('record', 'void', 'any') AND t.typname NOT LIKE 'any%') THEN
+                     WHERE t.typtype = 'p' AND t.typname NOT IN ('record', 'void', 'any')
+                       AND t.typname NOT LIKE 'any%') THEN
             'it takes or returns an internal type'
-        -- PostgreSQL evaluates it before row-level security, over every tenant's rows, and believes the mark.
+        -- PostgreSQL trusts the mark and evaluates it before row-level security, over the rows of every tenant.
         WHEN catalog_row.proleakproof AND catalog_row.oid >= 16384 THEN 'it is marked LEAKPROOF'
-        -- Built-in functions with effects, or that read settings, files, catalogs, or run SQL given as text, step round
-        -- every check of the plane. Those left are clocks and dice.
+        -- Built-in functions that have effects, read settings, files or catalogs, or run SQL given as text bypass
+        -- every check of the plane. The exceptions are clocks and random values.
         WHEN catalog_row.nspname = 'pg_catalog' AND catalog_row.provolatile = 'v'
-             AND catalog_row.proname NOT IN ('random', 'random_normal', 'clock_timestamp', 'timeofday', 'gen_random_uuid', 'uuidv4', 'uuidv7') THEN
+             AND catalog_row.proname NOT IN ('random', 'random_normal', 'clock_timestamp', 'timeofday',
+                                             'gen_random_uuid', 'uuidv4', 'uuidv7') THEN
             'it has effects or reads more than the plane'
         WHEN catalog_row.nspname = 'pg_catalog' AND catalog_row.provolatile = 's'
-             AND (catalog_row.proname ~ '^(pg_|has_|to_reg|txid_|inet_(client|server)_|current_(setting|schema)|row_security_|format_type|version$)'
+             AND (catalog_row.proname ~ '^(pg_|has_|to_reg|txid_|inet_(client|server)_|current_(setting|schema))'
+                  OR catalog_row.proname ~ '^(row_security_|format_type|version$)'
                   OR catalog_row.proname ~ '^((table|schema|database)_to_xml|(obj|col|shobj)_description)') THEN
             'it reads more than the plane'
     END;
@@ -59,16 +62,18 @@ BEGIN
     IF EXISTS (SELECT FROM splitplane.functions AS f WHERE f.function = allow_function.function) THEN
         RETURN;
     END IF;
-    -- A row of another owner's function of the same name is no permission for this one.
+    -- A row for another owner's function of the same signature does not allow this one.
     DELETE FROM splitplane.allowed_functions AS f WHERE f.signature = wanted;
     IF catalog_row.prosecdef THEN
-        RAISE WARNING 'function % runs with the rights of %, not of splitplane_reader: row-level security holds in it only as far as it holds for that role',
+        RAISE WARNING 'function % runs with the rights of %, not of splitplane_reader: '
+                      'row-level security holds in it only as far as it holds for that role',
             wanted, catalog_row.owner;
     END IF;
     had_execute := has_function_privilege('splitplane_reader', catalog_row.oid, 'EXECUTE');
     INSERT INTO splitplane.allowed_functions (signature, saved)
-    VALUES (wanted, jsonb_build_object('owner', catalog_row.owner, 'security_definer', catalog_row.prosecdef, 'schema', catalog_row.nspname,
-            'schema_usage', splitplane._use_schema(catalog_row.nspname), 'execute', had_execute));
+    VALUES (wanted, jsonb_build_object(
+        'owner', catalog_row.owner, 'security_definer', catalog_row.prosecdef, 'execute', had_execute,
+        'schema', catalog_row.nspname, 'schema_usage', splitplane._use_schema(catalog_row.nspname)));
     IF NOT had_execute THEN
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO splitplane_reader', wanted);
     END IF;
@@ -76,7 +81,8 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane.allow_function(regprocedure) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.allow_function(regprocedure) TO splitplane_admin;
-COMMENT ON FUNCTION splitplane.allow_function(regprocedure) IS 'Lets untrusted SQL call a function beyond the built-in allowlist.';
+COMMENT ON FUNCTION splitplane.allow_function(regprocedure) IS
+    'Allows untrusted SQL to call a function that is not in the built-in allowlist.';
 
 CREATE FUNCTION splitplane.disallow_function(function regprocedure) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -98,4 +104,4 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane.disallow_function(regprocedure) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.disallow_function(regprocedure) TO splitplane_admin;
-COMMENT ON FUNCTION splitplane.disallow_function(regprocedure) IS 'Takes back what allow_function gave.';
+COMMENT ON FUNCTION splitplane.disallow_function(regprocedure) IS 'Reverts allow_function.';

@@ -1,9 +1,10 @@
--- describe: the plane as a model is shown it. Plane names only: no schema, no hidden column, no scope, no row.
+-- describe: the plane as it is shown to a model. Plane names only: no schema, no hidden column, no scope, no row.
 
--- Enums and domains of the plane's columns. Each is known by its bare name, whatever its schema; two of one name, and one named
--- as a type of PostgreSQL's own, are shown as the type of their column and cannot be written. Nor can a domain whose checks
--- call functions that are not PostgreSQL's: a cast would run them over whatever the statement likes.
-CREATE FUNCTION splitplane._plane_types() RETURNS TABLE (type oid, array_type oid, schema text, name text, shown text, is_writable boolean)
+-- Enums and domains of the plane's columns. Each goes by its bare name, whatever its schema. Two with one name, and one
+-- with the name of a built-in type, are shown as the type of their column, and a query cannot name them. Nor can it
+-- name a domain whose checks call user-defined functions: a cast would run them over any value.
+CREATE FUNCTION splitplane._plane_types()
+RETURNS TABLE (type oid, array_type oid, schema text, name text, shown text, is_writable boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     WITH uses AS (
@@ -17,7 +18,9 @@ AS $$
     types AS (
         SELECT t.oid, t.typarray, t.typname, t.typtype, t.typnamespace, min(u.place) AS place,
                count(*) OVER (PARTITION BY t.typname) = 1
-               AND NOT EXISTS (SELECT FROM pg_type AS own WHERE own.typname = t.typname AND own.typnamespace = 'pg_catalog'::regnamespace) AS is_unique
+               AND NOT EXISTS (SELECT FROM pg_type AS own
+                               WHERE own.typname = t.typname
+                                 AND own.typnamespace = 'pg_catalog'::regnamespace) AS is_unique
         FROM uses AS u JOIN pg_type AS t ON t.oid = u.type
         WHERE t.typtype IN ('d', 'e') AND t.typnamespace <> 'pg_catalog'::regnamespace
         GROUP BY t.oid
@@ -33,27 +36,31 @@ AS $$
                SELECT FROM bases
                JOIN pg_constraint AS c ON c.contypid = bases.base
                JOIN pg_depend AS d ON d.classid = 'pg_constraint'::regclass AND d.objid = c.oid
-               -- Nothing depends on what is PostgreSQL's own.
+               -- There are no dependencies on built-in objects.
                WHERE d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass)))
     FROM types AS t JOIN pg_namespace AS n ON n.oid = t.typnamespace
 $$;
 REVOKE ALL ON FUNCTION splitplane._plane_types() FROM PUBLIC;
 
--- A type as one would write it in a query, with the labels of an enum and what a domain is made of; no name from outside the
--- plane is shown. PL/pgSQL, which keeps its plans, here and below: a question in words reads all this each time.
+-- A type as a query would write it, with the labels of an enum and the base type of a domain. No name from outside the
+-- plane is shown. Here and below PL/pgSQL, which caches its plans: every question in words reads all of this.
 CREATE FUNCTION splitplane._describe_type(type_id oid, type_modifier integer) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 BEGIN
     RETURN (SELECT CASE
         WHEN t.typtype = 'd' THEN
-            coalesce((SELECT p.shown || ' domain of ' FROM splitplane._plane_types() AS p WHERE p.type = t.oid AND p.is_writable), '')
+            coalesce((SELECT p.shown || ' domain of '
+                      FROM splitplane._plane_types() AS p WHERE p.type = t.oid AND p.is_writable), '')
             || splitplane._describe_type(t.typbasetype, t.typtypmod)
         WHEN t.typtype = 'e' THEN
-            (SELECT coalesce((SELECT p.shown || ' ' FROM splitplane._plane_types() AS p WHERE p.type = t.oid AND p.is_writable), '')
-                    || 'enum (' || string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder) || ')' FROM pg_enum AS e WHERE e.enumtypid = t.oid)
+            coalesce((SELECT p.shown || ' '
+                      FROM splitplane._plane_types() AS p WHERE p.type = t.oid AND p.is_writable), '')
+            || (SELECT 'enum (' || string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder) || ')'
+                FROM pg_enum AS e WHERE e.enumtypid = t.oid)
         WHEN t.typsubscript = 'array_subscript_handler'::regproc THEN
-            coalesce((SELECT overlay(splitplane._describe_type(t.typelem, type_modifier) PLACING p.shown || '[]' FROM 1 FOR length(p.shown))
+            coalesce((SELECT overlay(splitplane._describe_type(t.typelem, type_modifier)
+                                     PLACING p.shown || '[]' FROM 1 FOR length(p.shown))
                       FROM splitplane._plane_types() AS p WHERE p.type = t.typelem AND p.is_writable),
                      splitplane._describe_type(t.typelem, type_modifier) || '[]')
         ELSE format_type(t.oid, type_modifier)
@@ -63,7 +70,7 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._describe_type(oid, integer) FROM PUBLIC;
 
--- One line, whatever the comment holds: a line break would let a comment pose as a line of the description.
+-- One line, whatever the comment contains: with a line break a comment could pass for a line of the description.
 CREATE FUNCTION splitplane._describe_comment(comment text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -73,39 +80,55 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._describe_comment(text) FROM PUBLIC;
 
--- One row for each table and function of the plane, in the order of describe(); refers_to names the tables that a table's
--- foreign keys lead to.
+-- One row for each table and function of the plane, in the order of describe(). refers_to holds the tables that a
+-- table's foreign keys reference.
 CREATE FUNCTION splitplane._describe_parts() RETURNS TABLE (kind text, name text, text text, refers_to text[])
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
-    WITH plane_columns AS (
-        SELECT r.relation, r.name, a.attnum, a.attname, a.attname = ANY (r.columns) AS visible
+    WITH types AS MATERIALIZED (
+        SELECT t.oid, splitplane._type_is_safe(t.oid) AS is_safe
+        FROM (SELECT DISTINCT a.atttypid AS oid
+              FROM splitplane.relations AS r JOIN pg_attribute AS a ON a.attrelid = r.relation
+              WHERE a.attnum > 0 AND NOT a.attisdropped) AS t
+    ),
+    plane_columns AS (
+        SELECT r.relation, r.name, a.attnum, a.attname,
+               a.attname = ANY (r.columns) AND s.is_safe AS visible
         FROM splitplane.relations AS r
         JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped
              AND (a.attname = ANY (r.columns) OR r.scope ? a.attname::text)
+        JOIN types AS s ON s.oid = a.atttypid
     ),
     column_lines AS (
         SELECT a.attrelid AS relation,
-               string_agg(format(E'\n  %I %s%s%s', a.attname,
-                                 -- The two functions are for those that need them; most columns do not.
-                                 CASE WHEN t.typtype = 'b' AND t.typsubscript <> 'array_subscript_handler'::regproc THEN format_type(a.atttypid, a.atttypmod)
-                                      ELSE splitplane._describe_type(a.atttypid, a.atttypmod) END,
-                                 CASE WHEN a.attnotnull THEN ' not null' ELSE '' END,
-                                 CASE WHEN d.description IS NOT NULL THEN splitplane._describe_comment(d.description) END), '' ORDER BY a.attnum) AS lines
+               string_agg(format(
+                   E'\n  %I %s%s%s', a.attname,
+                   -- The two functions are called only where they are needed; most columns do not need them.
+                   CASE WHEN t.typtype = 'b' AND t.typsubscript <> 'array_subscript_handler'::regproc
+                        THEN format_type(a.atttypid, a.atttypmod)
+                        ELSE splitplane._describe_type(a.atttypid, a.atttypmod) END,
+                   CASE WHEN a.attnotnull THEN ' not null' ELSE '' END,
+                   CASE WHEN d.description IS NOT NULL THEN splitplane._describe_comment(d.description) END
+               ), '' ORDER BY a.attnum) AS lines
         FROM plane_columns AS p
         JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum = p.attnum
         JOIN pg_type AS t ON t.oid = a.atttypid
-        LEFT JOIN pg_description AS d ON d.objoid = a.attrelid AND d.classoid = 'pg_class'::regclass AND d.objsubid = a.attnum
+        LEFT JOIN pg_description AS d
+            ON d.objoid = a.attrelid AND d.classoid = 'pg_class'::regclass AND d.objsubid = a.attnum
         WHERE p.visible
         GROUP BY a.attrelid
     ),
-    -- A key is shown without the scope columns that the plane hides, since within one tenant it is unique and complete
-    -- without them, and not at all when another part of it is hidden.
+    -- A key is shown without the scope columns that the plane hides, since it is unique without them within one tenant.
+    -- It is not shown if another column of it is hidden.
     primary_keys AS (
-        SELECT c.conrelid AS relation, E'\n  primary key (' || string_agg(quote_ident(p.attname), ', ' ORDER BY k.position) FILTER (WHERE p.visible) || ')' AS line
+        SELECT c.conrelid AS relation,
+               -- NULL, and not shown, if every column of it is hidden.
+               E'\n  primary key ('
+               || string_agg(quote_ident(p.attname), ', ' ORDER BY k.position) FILTER (WHERE p.visible)
+               || ')' AS line
         FROM pg_constraint AS c
         CROSS JOIN LATERAL unnest(c.conkey) WITH ORDINALITY AS k(attnum, position)
         JOIN splitplane.relations AS r ON r.relation = c.conrelid
@@ -117,12 +140,16 @@ BEGIN
     foreign_keys AS (
         SELECT c.oid, c.conrelid AS relation, c.confrelid AS target_relation, target.name AS target,
                format(E'\n  foreign key (%s) references %I (%s)',
-                      string_agg(quote_ident(f.attname), ', ' ORDER BY k.position) FILTER (WHERE f.visible AND t.visible), target.name,
-                      string_agg(quote_ident(t.attname), ', ' ORDER BY k.position) FILTER (WHERE f.visible AND t.visible)) AS line
+                      string_agg(quote_ident(f.attname), ', ' ORDER BY k.position)
+                          FILTER (WHERE f.visible AND t.visible),
+                      target.name,
+                      string_agg(quote_ident(t.attname), ', ' ORDER BY k.position)
+                          FILTER (WHERE f.visible AND t.visible)) AS line
         FROM pg_constraint AS c
         CROSS JOIN LATERAL unnest(c.conkey, c.confkey) WITH ORDINALITY AS k(from_attnum, to_attnum, position)
         JOIN splitplane.relations AS source ON source.relation = c.conrelid
         JOIN splitplane.relations AS target ON target.relation = c.confrelid
+             AND NOT splitplane._has_lost_name(target.relation, target.name, target.saved)
         LEFT JOIN plane_columns AS f ON f.relation = c.conrelid AND f.attnum = k.from_attnum
         LEFT JOIN plane_columns AS t ON t.relation = c.confrelid AND t.attnum = k.to_attnum
         WHERE c.contype = 'f' AND c.conparentid = 0
@@ -131,16 +158,22 @@ BEGIN
     ),
     relation_texts AS (
         SELECT r.name,
-               'table ' || quote_ident(r.name) || splitplane._describe_comment(obj_description(r.relation, 'pg_class')) || l.lines
+               'table ' || quote_ident(r.name)
+               || splitplane._describe_comment(obj_description(r.relation, 'pg_class')) || l.lines
                || coalesce((SELECT p.line FROM primary_keys AS p WHERE p.relation = r.relation), '')
-               || coalesce((SELECT string_agg(f.line, '' ORDER BY f.line) FROM foreign_keys AS f WHERE f.relation = r.relation), '') AS text,
-               ARRAY(SELECT DISTINCT f.target FROM foreign_keys AS f WHERE f.relation = r.relation AND f.target_relation <> r.relation ORDER BY f.target) AS refers_to
+               || coalesce((SELECT string_agg(f.line, '' ORDER BY f.line)
+                            FROM foreign_keys AS f WHERE f.relation = r.relation), '') AS text,
+               ARRAY(SELECT DISTINCT f.target
+                     FROM foreign_keys AS f WHERE f.relation = r.relation AND f.target_relation <> r.relation
+                     ORDER BY f.target) AS refers_to
         FROM splitplane.relations AS r JOIN column_lines AS l ON l.relation = r.relation
+        WHERE NOT splitplane._has_lost_name(r.relation, r.name, r.saved)
     ),
     function_texts AS (
         SELECT p.proname::text AS name,
                format('function %I(%s) returns %s%s', p.proname,
-                      (SELECT string_agg(splitplane._describe_type(t.id, -1), ', ' ORDER BY t.position) FROM unnest(p.proargtypes) WITH ORDINALITY AS t(id, position)),
+                      (SELECT string_agg(splitplane._describe_type(t.id, -1), ', ' ORDER BY t.position)
+                       FROM unnest(p.proargtypes) WITH ORDINALITY AS t(id, position)),
                       CASE WHEN p.proretset THEN 'setof ' ELSE '' END || splitplane._describe_type(p.prorettype, -1),
                       splitplane._describe_comment(obj_description(p.oid, 'pg_proc'))) AS text
         FROM splitplane.functions AS f JOIN pg_proc AS p ON p.oid = f.function
@@ -161,4 +194,4 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane.describe() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.describe() TO splitplane_admin;
-COMMENT ON FUNCTION splitplane.describe() IS 'The plane as the model is shown it.';
+COMMENT ON FUNCTION splitplane.describe() IS 'The plane as it is shown to the model.';

@@ -1,5 +1,5 @@
--- Verified queries and metrics: questions that are answered without a model, by SQL that somebody has vouched for and that
--- was proved to stay in the plane when it was registered. It is proved again each time it is run.
+-- Verified queries and metrics: questions that are answered without a model, by SQL that an administrator has approved
+-- and that was proved to stay in the plane when it was registered. It is proved again each time it is run.
 
 CREATE TABLE splitplane.verified_queries (
     name text PRIMARY KEY,
@@ -32,7 +32,7 @@ CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON sp
 CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON splitplane.metrics
     FOR EACH STATEMENT EXECUTE FUNCTION splitplane._on_config_change();
 
--- Every text by which an entry is found. The name of a query is for administrators only.
+-- Every text that finds an entry. The name of a query is for administrators only.
 CREATE VIEW splitplane._asked AS
     SELECT 'query' AS kind, q.name, a.text
     FROM splitplane.verified_queries AS q CROSS JOIN LATERAL pg_catalog.unnest(q.synonyms || q.question) AS a(text)
@@ -41,7 +41,7 @@ CREATE VIEW splitplane._asked AS
     FROM splitplane.metrics AS m CROSS JOIN LATERAL pg_catalog.unnest(m.synonyms || m.name) AS a(text);
 REVOKE ALL ON splitplane._asked FROM PUBLIC;
 
--- A text in words: something must be left of it when it is matched, unless it is only read.
+-- A text in words. If questions are matched with it, it must still contain a word after normalisation.
 CREATE FUNCTION splitplane._check_words(what text, words text, is_matched boolean) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -59,8 +59,8 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._check_words(text, text, boolean) FROM PUBLIC;
 
--- What verify_query and define_metric have in common: checks everything, and that no other entry is asked for in the same
--- words, since then neither could be answered. `asked` is the question, or the name of a metric.
+-- The checks of verify_query and define_metric. No other entry may be asked for in the same words, since then neither
+-- could be answered. `asked` is the question, or the name of a metric.
 CREATE FUNCTION splitplane._check_entry(kind text, name text, asked text, sql text, synonyms text[]) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -69,7 +69,8 @@ DECLARE
     taken record;
 BEGIN
     IF name IS NULL OR octet_length(name) > 63 OR name !~ '^[A-Za-z0-9_]([A-Za-z0-9_ .-]*[A-Za-z0-9_])?$' THEN
-        RAISE EXCEPTION 'a name has 1 to 63 letters, digits or underscores, and within it also blanks, dots or hyphens' USING ERRCODE = '22023';
+        RAISE EXCEPTION 'a name has 1 to 63 letters, digits or underscores, and within it also blanks, dots or hyphens'
+            USING ERRCODE = '22023';
     END IF;
     PERFORM splitplane._check_words(CASE kind WHEN 'query' THEN 'the question' ELSE 'the name' END, asked, true);
     IF sql IS NULL OR sql !~ '[^[:space:]]' THEN
@@ -85,16 +86,18 @@ BEGIN
         PERFORM splitplane._check_words('a synonym', synonym, true);
     END LOOP;
 
-    -- One registration at a time, or two could take the same words.
+    -- One registration at a time: two concurrent ones could take the same words.
     LOCK TABLE splitplane.verified_queries, splitplane.metrics IN SHARE ROW EXCLUSIVE MODE;
     SELECT a.kind, a.name, w.text INTO taken
       FROM splitplane._asked AS a
-      JOIN unnest(synonyms || asked) AS w(text) ON splitplane._normalise_question(a.text) = splitplane._normalise_question(w.text)
+      JOIN unnest(synonyms || asked) AS w(text)
+          ON splitplane._normalise_question(a.text) = splitplane._normalise_question(w.text)
      WHERE (a.kind, a.name) <> (_check_entry.kind, _check_entry.name)
      ORDER BY a.kind, a.name, w.text
      LIMIT 1;
     IF FOUND THEN
-        RAISE EXCEPTION '"%" asks for % "%" already', taken.text, CASE taken.kind WHEN 'query' THEN 'verified query' ELSE 'metric' END, taken.name
+        RAISE EXCEPTION '"%" asks for % "%" already',
+            taken.text, CASE taken.kind WHEN 'query' THEN 'verified query' ELSE 'metric' END, taken.name
             USING ERRCODE = '42710', HINT = 'Word it differently, or change the other entry.';
     END IF;
     PERFORM splitplane._prove(sql);
@@ -108,15 +111,19 @@ AS $$
 BEGIN
     PERFORM splitplane._check_entry('query', name, question, sql, synonyms);
     INSERT INTO splitplane.verified_queries AS q (name, question, sql, synonyms)
-    VALUES (verify_query.name, verify_query.question, verify_query.sql, ARRAY(SELECT s.word FROM unnest(verify_query.synonyms) WITH ORDINALITY AS s(word, position) ORDER BY s.position))
+    VALUES (verify_query.name, verify_query.question, verify_query.sql,
+            ARRAY(SELECT s.word FROM unnest(verify_query.synonyms) WITH ORDINALITY AS s(word, position)
+                  ORDER BY s.position))
     ON CONFLICT ON CONSTRAINT verified_queries_pkey DO UPDATE
-        SET question = excluded.question, sql = excluded.sql, synonyms = excluded.synonyms, changed_at = excluded.changed_at, changed_by = excluded.changed_by;
+        SET question = excluded.question, sql = excluded.sql, synonyms = excluded.synonyms,
+            changed_at = excluded.changed_at, changed_by = excluded.changed_by;
 END
 $$;
 REVOKE ALL ON FUNCTION splitplane.verify_query(text, text, text, text[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.verify_query(text, text, text, text[]) TO splitplane_admin;
 COMMENT ON FUNCTION splitplane.verify_query(text, text, text, text[]) IS
-    'Registers the SQL that answers a question, so that no model is needed for it; the SQL is proved first. Again to change it.';
+    'Registers the SQL that answers a question, so that no model is needed for it. The SQL is proved first. '
+    'Call it again to change the entry.';
 
 CREATE FUNCTION splitplane.unverify_query(name text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -130,24 +137,29 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane.unverify_query(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.unverify_query(text) TO splitplane_admin;
-COMMENT ON FUNCTION splitplane.unverify_query(text) IS 'Forgets what verify_query registered.';
+COMMENT ON FUNCTION splitplane.unverify_query(text) IS 'Deletes a verified query.';
 
-CREATE FUNCTION splitplane.define_metric(name text, sql text, description text, synonyms text[] DEFAULT '{}') RETURNS void
+CREATE FUNCTION splitplane.define_metric(name text, sql text, description text, synonyms text[] DEFAULT '{}')
+RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     PERFORM splitplane._check_words('the description', description, false);
     PERFORM splitplane._check_entry('metric', name, name, sql, synonyms);
     INSERT INTO splitplane.metrics AS m (name, sql, description, synonyms)
-    VALUES (define_metric.name, define_metric.sql, define_metric.description, ARRAY(SELECT s.word FROM unnest(define_metric.synonyms) WITH ORDINALITY AS s(word, position) ORDER BY s.position))
+    VALUES (define_metric.name, define_metric.sql, define_metric.description,
+            ARRAY(SELECT s.word FROM unnest(define_metric.synonyms) WITH ORDINALITY AS s(word, position)
+                  ORDER BY s.position))
     ON CONFLICT ON CONSTRAINT metrics_pkey DO UPDATE
-        SET sql = excluded.sql, description = excluded.description, synonyms = excluded.synonyms, changed_at = excluded.changed_at, changed_by = excluded.changed_by;
+        SET sql = excluded.sql, description = excluded.description, synonyms = excluded.synonyms,
+            changed_at = excluded.changed_at, changed_by = excluded.changed_by;
 END
 $$;
 REVOKE ALL ON FUNCTION splitplane.define_metric(text, text, text, text[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.define_metric(text, text, text, text[]) TO splitplane_admin;
 COMMENT ON FUNCTION splitplane.define_metric(text, text, text, text[]) IS
-    'Registers a metric with the SQL that computes it, for questions that name it; the SQL is proved first. Again to change it.';
+    'Registers a metric with the SQL that computes it, for questions that name it. The SQL is proved first. '
+    'Call it again to change the entry.';
 
 CREATE FUNCTION splitplane.undefine_metric(name text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -161,4 +173,4 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane.undefine_metric(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.undefine_metric(text) TO splitplane_admin;
-COMMENT ON FUNCTION splitplane.undefine_metric(text) IS 'Forgets what define_metric registered.';
+COMMENT ON FUNCTION splitplane.undefine_metric(text) IS 'Deletes a metric.';

@@ -1,5 +1,5 @@
--- Conversations: the earlier questions of one principal and the SQL that answered them. Never a row of an answer.
--- Not marked for pg_dump: questions are personal data with a short life, and a restored database starts without them.
+-- Conversations: the earlier questions of one principal and the SQL that answered them, never a row of an answer.
+-- They are not dumped: questions are personal data with a short life, and a restored database starts without them.
 
 CREATE TABLE splitplane.conversations (
     conversation uuid PRIMARY KEY,
@@ -19,13 +19,14 @@ CREATE TABLE splitplane.conversation_turns (
     question text NOT NULL,
     sql text
 );
-COMMENT ON TABLE splitplane.conversation_turns IS 'Questions of a conversation and the SQL that answered them; sql is NULL where a clarification was asked for.';
+COMMENT ON TABLE splitplane.conversation_turns IS
+    'Questions of a conversation and the SQL that answered them; sql is NULL where a clarification was asked for.';
 CREATE INDEX ON splitplane.conversation_turns (conversation, turn);
 
 REVOKE ALL ON splitplane.conversations, splitplane.conversation_turns FROM PUBLIC;
 
--- The latest turns, oldest first, after a check that the conversation is the principal's own or nobody's. The refusal is
--- the same whoever it belongs to.
+-- The latest turns, oldest first, after a check that the conversation does not belong to another principal. The refusal
+-- does not depend on which one.
 CREATE FUNCTION splitplane._conversation_turns(id text, tenant text, business text, subject text, retention text)
 RETURNS TABLE (question text, sql text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -33,7 +34,8 @@ AS $$
 BEGIN
     IF EXISTS (SELECT FROM splitplane.conversations AS c
                WHERE c.conversation = id::uuid
-                 AND (c.tenant, c.business, c.subject) IS DISTINCT FROM (_conversation_turns.tenant, _conversation_turns.business, _conversation_turns.subject)) THEN
+                 AND (c.tenant, c.business, c.subject) IS DISTINCT FROM
+                     (_conversation_turns.tenant, _conversation_turns.business, _conversation_turns.subject)) THEN
         RAISE EXCEPTION 'the conversation belongs to another principal' USING ERRCODE = '42501';
     END IF;
     RETURN QUERY
@@ -46,10 +48,12 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._conversation_turns(text, text, text, text, text) FROM PUBLIC;
 
--- Keeps one turn, and of one principal no more than `most`: whoever asks without end forgets his oldest questions.
--- Conversations that nobody has used for the retention are removed here, a few at each call, so that no
--- job is needed; `forget_conversations` removes them all at once.
-CREATE FUNCTION splitplane._keep_turn(id text, tenant text, business text, subject text, retention text, most text, question text, sql text) RETURNS void
+-- Keeps one turn, and no more than `most` of one principal: the oldest are deleted. Conversations that have not been
+-- used for the retention period are deleted here too, a few at each call, so that no job is needed;
+-- `forget_conversations` deletes all of them at once.
+CREATE FUNCTION splitplane._keep_turn(
+    id text, tenant text, business text, subject text, retention text, most text, question text, sql text)
+RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -58,7 +62,7 @@ BEGIN
     INSERT INTO splitplane.conversations AS c (conversation, tenant, business, subject, last_used_at)
     VALUES (id::uuid, _keep_turn.tenant, _keep_turn.business, _keep_turn.subject, moment)
     ON CONFLICT (conversation) DO UPDATE SET last_used_at = moment
-        -- Somebody else may have begun it under the same id since it was looked at.
+        -- Another principal may have begun one under the same id since the check.
         WHERE (c.tenant, c.business, c.subject) = (_keep_turn.tenant, _keep_turn.business, _keep_turn.subject);
     IF NOT FOUND THEN
         RAISE EXCEPTION 'the conversation belongs to another principal' USING ERRCODE = '42501';
@@ -85,7 +89,8 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._keep_turn(text, text, text, text, text, text, text, text) FROM PUBLIC;
 
-CREATE FUNCTION splitplane.forget_conversations(tenant text DEFAULT NULL, older_than interval DEFAULT '0') RETURNS bigint
+CREATE FUNCTION splitplane.forget_conversations(tenant text DEFAULT NULL, older_than interval DEFAULT '0')
+RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -104,4 +109,5 @@ $$;
 REVOKE ALL ON FUNCTION splitplane.forget_conversations(text, interval) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.forget_conversations(text, interval) TO splitplane_admin;
 COMMENT ON FUNCTION splitplane.forget_conversations(text, interval) IS
-    'Deletes the conversations of a tenant, or of all for NULL, that were last used longer ago than the interval; returns how many.';
+    'Deletes the conversations of a tenant, or of all tenants if NULL, that have not been used for the interval. '
+    'Returns their number.';

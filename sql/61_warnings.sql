@@ -1,33 +1,37 @@
--- Findings that do not break isolation by themselves: the plane is slower, emptier or less well fenced than it should be.
--- One function per subject; doctor() puts them together.
+-- Findings that do not break isolation by themselves: the plane is slower, shows fewer rows or is less well fenced than
+-- it should be. One function per subject; doctor() puts them together.
 
--- The reader, the callers and whatever else a role may reach.
+-- The reader, the callers and what else a role may access.
 CREATE FUNCTION splitplane._role_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT 'warning', 'role splitplane_reader', format('It %s, which it never needs.', p.power), format('ALTER ROLE splitplane_reader %s;', p.remedy)
-    FROM pg_roles AS a
-    CROSS JOIN LATERAL (VALUES (a.rolcanlogin, 'may log in', 'NOLOGIN'), (a.rolcreatedb, 'may create databases', 'NOCREATEDB')) AS p(held, power, remedy)
-    WHERE a.rolname = 'splitplane_reader' AND p.held
+    SELECT 'warning', 'role splitplane_reader', format('It %s, which it does not need.', p.power),
+           format('ALTER ROLE splitplane_reader %s;', p.remedy)
+    FROM splitplane._role_powers('splitplane_reader') AS p
+    WHERE p.held AND NOT p.is_critical
     UNION ALL
     SELECT 'warning', format('role %I', pg_get_userbyid(m.member)),
-           'It is a member of splitplane_reader, so its own reading of protected tables is bound by the plane''s policies.',
+           'It is a member of splitplane_reader, so the plane''s policies apply to its own queries on protected '
+           'tables.',
            format('REVOKE splitplane_reader FROM %I;', pg_get_userbyid(m.member))
     FROM pg_auth_members AS m
     JOIN pg_roles AS a ON a.oid = m.member
     WHERE m.roleid = to_regrole('splitplane_reader') AND NOT a.rolsuper
     UNION ALL
     SELECT 'warning', pg_describe_object(d.classid, d.objid, d.objsubid),
-           'It is owned by splitplane_reader, which is to own nothing.', 'REASSIGN OWNED BY splitplane_reader TO CURRENT_USER;'
-    FROM pg_shdepend AS d
-    WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = to_regrole('splitplane_reader') AND d.deptype = 'o'
-      AND d.dbid = (SELECT b.oid FROM pg_database AS b WHERE b.datname = current_database())
-      AND NOT EXISTS (SELECT FROM splitplane.relations AS r WHERE d.classid = 'pg_class'::regclass AND r.relation = d.objid)
+           'It is owned by splitplane_reader, which should own nothing.',
+           'REASSIGN OWNED BY splitplane_reader TO CURRENT_USER;'
+    FROM splitplane._reader_possessions() AS d
+    WHERE d.dbid = (SELECT b.oid FROM pg_database AS b WHERE b.datname = current_database())
+      AND NOT EXISTS (SELECT FROM splitplane.relations AS r
+                      WHERE d.classid = 'pg_class'::regclass AND r.relation = d.objid)
     UNION ALL
-    -- By its own grants or by PUBLIC's: the proof refuses such relations, but then it stands alone.
+    -- By its own grants or by PUBLIC's. The proof refuses such relations, but it is then the only fence.
     SELECT 'warning', c.oid::regclass::text,
-           format('%s holds %s on it, and it is not in the plane.', h.holder, string_agg(DISTINCT g.privilege_type, ', ')),
-           format('REVOKE ALL ON %s%s FROM %s;', CASE WHEN c.relkind = 'S' THEN 'SEQUENCE ' ELSE '' END, c.oid::regclass, h.holder)
+           format('%s has %s on it, and it is not in the plane.', splitplane._grantee(g.grantee),
+                  string_agg(DISTINCT g.privilege_type, ', ')),
+           format('REVOKE ALL ON %s%s FROM %s;', CASE WHEN c.relkind = 'S' THEN 'SEQUENCE ' END, c.oid::regclass,
+                  splitplane._grantee(g.grantee))
     FROM pg_class AS c
     JOIN pg_namespace AS n ON n.oid = c.relnamespace
     CROSS JOIN LATERAL (
@@ -36,58 +40,72 @@ AS $$
         SELECT a.grantee, a.privilege_type FROM pg_attribute AS t CROSS JOIN aclexplode(t.attacl) AS a
         WHERE t.attrelid = c.oid AND t.attacl IS NOT NULL AND NOT t.attisdropped
     ) AS g
-    CROSS JOIN LATERAL (SELECT CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE 'splitplane_reader' END) AS h(holder)
-    WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\_toast%' AND n.nspname NOT LIKE 'pg\_temp%'
+    WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
+      AND n.nspname NOT LIKE 'pg\_toast%' AND n.nspname NOT LIKE 'pg\_temp%'
       AND (g.grantee = to_regrole('splitplane_reader')
-           OR (g.grantee = 0 AND c.relkind IN ('r', 'p', 'f', 'v', 'm') AND g.privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE')
+           OR (g.grantee = 0 AND c.relkind IN ('r', 'p', 'f', 'v', 'm')
+               AND g.privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE')
                AND has_schema_privilege('splitplane_reader', n.oid, 'USAGE')
-               -- Views of other extensions (pg_stat_statements and the like) are PUBLIC on purpose.
-               AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')))
+               -- Views of other extensions (pg_stat_statements, for example) are granted to PUBLIC on purpose.
+               AND NOT EXISTS (SELECT FROM pg_depend AS d
+                               WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')))
       AND NOT EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = c.oid)
-      AND NOT (g.grantee <> 0 AND EXISTS (SELECT FROM splitplane._left_behind() AS l WHERE l.relation = c.oid AND l.is_open))
-    GROUP BY c.oid, c.relkind, h.holder
+      AND NOT (g.grantee <> 0
+               AND EXISTS (SELECT FROM splitplane._left_behind() AS l WHERE l.relation = c.oid AND l.is_open))
+    GROUP BY c.oid, c.relkind, g.grantee
     UNION ALL
     SELECT 'warning', format('schema %I', n.nspname), 'splitplane_reader may create objects in it.',
            format('REVOKE CREATE ON SCHEMA %I FROM PUBLIC, splitplane_reader;', n.nspname)
     FROM pg_namespace AS n
-    WHERE has_schema_privilege('splitplane_reader', n.oid, 'CREATE') AND n.nspname NOT LIKE 'pg\_temp%' AND n.nspname NOT LIKE 'pg\_toast%'
+    WHERE has_schema_privilege('splitplane_reader', n.oid, 'CREATE')
+      AND n.nspname NOT LIKE 'pg\_temp%' AND n.nspname NOT LIKE 'pg\_toast%'
     UNION ALL
     SELECT 'warning', p.oid::regprocedure::text,
-           'splitplane_reader may execute it, and it runs with its owner''s rights (SECURITY DEFINER) outside the plane''s row-level security.',
+           'splitplane_reader may execute it, and it runs with its owner''s rights (SECURITY DEFINER), to which the '
+           'plane''s row-level security does not apply.',
            format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC, splitplane_reader;', splitplane._signature(p.oid))
     FROM pg_proc AS p
     WHERE p.prosecdef AND p.prokind <> 'p'
-      AND has_function_privilege('splitplane_reader', p.oid, 'EXECUTE') AND has_schema_privilege('splitplane_reader', p.pronamespace, 'USAGE')
+      AND has_function_privilege('splitplane_reader', p.oid, 'EXECUTE')
+      AND has_schema_privilege('splitplane_reader', p.pronamespace, 'USAGE')
     UNION ALL
-    -- They have no policies: the lists of functions and of types are all that keeps a query away from them.
-    SELECT 'warning', 'large objects', format('%s may read or write %s of them, to which no row-level security applies.', g.holder, count(*)),
-           format('REVOKE ALL ON LARGE OBJECT %s FROM %s;', array_to_string((array_agg(g.oid ORDER BY g.oid))[:100], ', '), g.holder)
+    -- They have no policies: only the allowlists of functions and types keep a query away from them.
+    SELECT 'warning', 'large objects',
+           format('%s may read or write %s of them, and row-level security does not apply to large objects.',
+                  g.holder, count(*)),
+           format('REVOKE ALL ON LARGE OBJECT %s FROM %s;',
+                  array_to_string((array_agg(g.oid ORDER BY g.oid))[:100], ', '), g.holder)
     FROM (
-        SELECT DISTINCT l.oid, CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE 'splitplane_reader' END AS holder
+        SELECT DISTINCT l.oid, splitplane._grantee(a.grantee) AS holder
         FROM pg_largeobject_metadata AS l CROSS JOIN aclexplode(l.lomacl) AS a
         WHERE a.grantee IN (0, to_regrole('splitplane_reader'))
     ) AS g
     GROUP BY g.holder
     UNION ALL
-    SELECT 'warning', 'large objects', 'lo_compat_privileges is on: every role may read and write all of them.', 'ALTER SYSTEM SET lo_compat_privileges = off; SELECT pg_reload_conf();'
+    SELECT 'warning', 'large objects', 'lo_compat_privileges is on: every role may read and write all of them.',
+           'ALTER SYSTEM SET lo_compat_privileges = off; SELECT pg_reload_conf();'
     WHERE current_setting('lo_compat_privileges')::boolean
     UNION ALL
-    SELECT 'warning', p.oid::regprocedure::text, 'PUBLIC may execute it: every role of the database can present a context.',
+    SELECT 'warning', p.oid::regprocedure::text,
+           'PUBLIC may execute it: every role of the database can present a context.',
            format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC;', splitplane._signature(p.oid))
     FROM pg_extension AS e
     JOIN pg_proc AS p ON p.pronamespace = e.extnamespace AND p.proname IN ('ask', 'ask_rows', 'ask_dry_run')
     CROSS JOIN aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS g
     WHERE e.extname = 'splitplane' AND g.grantee = 0
     UNION ALL
-    SELECT 'warning', c.oid::regclass::text, format('%s holds %s on a table of the extension''s own configuration.',
-               CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END, g.privilege_type),
-           format('REVOKE %s ON %s FROM %s;', g.privilege_type, c.oid::regclass, CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END)
+    SELECT 'warning', c.oid::regclass::text,
+           format('%s has %s on a configuration table of the extension.', splitplane._grantee(g.grantee),
+                  g.privilege_type),
+           format('REVOKE %s ON %s FROM %s;', g.privilege_type, c.oid::regclass, splitplane._grantee(g.grantee))
     FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
     WHERE c.relnamespace = 'splitplane'::regnamespace AND c.relkind IN ('r', 'v')
-      AND g.grantee NOT IN (c.relowner, to_regrole('splitplane_reader')) AND NOT (g.grantee = to_regrole('splitplane_admin') AND g.privilege_type = 'SELECT')
+      AND g.grantee NOT IN (c.relowner, to_regrole('splitplane_reader'))
+      AND NOT (g.grantee = to_regrole('splitplane_admin') AND g.privilege_type = 'SELECT')
     UNION ALL
     SELECT 'warning', 'extension splitplane',
-           format('Its owner %I is no superuser, so it cannot fence tables or read its own configuration reliably.', pg_get_userbyid(e.extowner)),
+           format('Its owner %I is not a superuser, so it cannot reliably fence tables or read its own configuration.',
+                  pg_get_userbyid(e.extowner)),
            format('ALTER ROLE %I SUPERUSER;', pg_get_userbyid(e.extowner))
     FROM pg_extension AS e JOIN pg_roles AS a ON a.oid = e.extowner
     WHERE e.extname = 'splitplane' AND NOT a.rolsuper
@@ -98,21 +116,25 @@ REVOKE ALL ON FUNCTION splitplane._role_findings() FROM PUBLIC;
 CREATE FUNCTION splitplane._function_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT 'warning', f.signature, 'This allowed function does not exist any more, or belongs to another owner now; it is not in the plane.',
+    SELECT 'warning', f.signature,
+           'This allowed function does not exist any more, or has another owner now. It is not in the plane.',
            format('DELETE FROM splitplane.allowed_functions WHERE signature = %L;', f.signature)
     FROM splitplane.allowed_functions AS f
     WHERE NOT EXISTS (SELECT FROM splitplane.functions AS p WHERE p.function = to_regprocedure(f.signature))
     UNION ALL
     SELECT 'warning', splitplane._signature(f.function),
-           'This allowed function has become SECURITY DEFINER since it was allowed: it runs with its owner''s rights.',
+           'This function has become SECURITY DEFINER since it was allowed: it runs with its owner''s rights.',
            format('SELECT splitplane.disallow_function(%L);', splitplane._signature(f.function))
     FROM splitplane.functions AS f JOIN pg_proc AS p ON p.oid = f.function
     WHERE p.prosecdef AND NOT (f.saved ->> 'security_definer')::boolean
     UNION ALL
-    SELECT 'warning', splitplane._signature(f.function), 'splitplane_reader may not execute this allowed function, so queries that call it fail.',
-           format('SELECT splitplane.disallow_function(%1$L); SELECT splitplane.allow_function(%1$L);', splitplane._signature(f.function))
+    SELECT 'warning', splitplane._signature(f.function),
+           'splitplane_reader may not execute this allowed function, so queries that call it fail.',
+           format('SELECT splitplane.disallow_function(%1$L); SELECT splitplane.allow_function(%1$L);',
+                  splitplane._signature(f.function))
     FROM splitplane.functions AS f JOIN pg_proc AS p ON p.oid = f.function
-    WHERE NOT (has_function_privilege('splitplane_reader', p.oid, 'EXECUTE') AND has_schema_privilege('splitplane_reader', p.pronamespace, 'USAGE'))
+    WHERE NOT (has_function_privilege('splitplane_reader', p.oid, 'EXECUTE')
+               AND has_schema_privilege('splitplane_reader', p.pronamespace, 'USAGE'))
 $$;
 REVOKE ALL ON FUNCTION splitplane._function_findings() FROM PUBLIC;
 
@@ -120,39 +142,47 @@ REVOKE ALL ON FUNCTION splitplane._function_findings() FROM PUBLIC;
 CREATE FUNCTION splitplane._identity_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT 'warning', format('key %s', k.key_id), format('It ends at %s.', to_char(k.not_after AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"')),
-           format('SELECT splitplane.create_key(%L, %L, %s);', left(k.key_id, 55) || to_char(k.not_after, '-YYYYMM'), k.tenants, k.max_uses)
+    SELECT 'warning', format('key %s', k.key_id),
+           format('It expires at %s.', to_char(k.not_after AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"')),
+           format('SELECT splitplane.create_key(%L, %L, %s);', left(k.key_id, 55) || to_char(k.not_after, '-YYYYMM'),
+                  k.tenants, k.max_uses)
     FROM splitplane.keys AS k
     WHERE k.revoked_at IS NULL AND k.not_after > now() AND k.not_after <= now() + interval '14 days'
     UNION ALL
-    -- One line for each claim, with one principal as an example: a forgotten claim is mostly forgotten for all.
+    -- One line for each claim, with one principal as an example: a claim is usually forgotten for all of them.
     SELECT 'warning', format('claim %s', n.claim),
-           format('%s principals lack it, first tenant %L, business %L, subject %L: they are refused on %s.', count(*),
-                  (array_agg(p.tenant ORDER BY p.tenant, p.business, p.subject))[1], (array_agg(p.business ORDER BY p.tenant, p.business, p.subject))[1],
+           format('%s principals lack it, first tenant %L, business %L, subject %L: they are refused on %s.',
+                  count(*), (array_agg(p.tenant ORDER BY p.tenant, p.business, p.subject))[1],
+                  (array_agg(p.business ORDER BY p.tenant, p.business, p.subject))[1],
                   (array_agg(p.subject ORDER BY p.tenant, p.business, p.subject))[1], n.names),
-           (array_agg(format('SELECT splitplane.admit(%L, %L, %L, %L);', p.tenant, p.business, p.subject, p.claims || jsonb_build_object(n.claim, '[]'::jsonb))
+           (array_agg(format('SELECT splitplane.admit(%L, %L, %L, %L);', p.tenant, p.business, p.subject,
+                             p.claims || jsonb_build_object(n.claim, '[]'::jsonb))
                       ORDER BY p.tenant, p.business, p.subject))[1]
     FROM splitplane.principals AS p
     JOIN (
         SELECT s.value AS claim, string_agg(DISTINCT r.name, ', ') AS names
         FROM splitplane.relations AS r CROSS JOIN LATERAL jsonb_each_text(r.scope) AS s
-        WHERE s.value NOT IN ('tenant', 'business', 'subject')
+        WHERE s.value <> ALL (splitplane._identity_claims())
         GROUP BY s.value
     ) AS n ON NOT p.claims ? n.claim
     WHERE p.enabled
     GROUP BY n.claim, n.names
     UNION ALL
-    SELECT 'warning', format('tenant %s', t.tenant), format('It is the same value as tenant %L in column %I of %s: each sees the rows of the other.', t.other, t.column_name, t.relation),
+    SELECT 'warning', format('tenant %s', t.tenant),
+           format('It is the same value as tenant %L in column %I of %s: each sees the rows of the other.',
+                  t.other, t.column_name, t.relation),
            format('SELECT splitplane.expel(%L); -- or the other one', t.tenant)
     FROM (
         -- One line for each pair.
         SELECT DISTINCT ON (k.tenant, k.other) k.tenant, k.other, c.relation, c.column_name
         FROM (
             SELECT a.tenant, b.tenant AS other FROM splitplane.principals AS a JOIN splitplane.principals AS b
-                ON splitplane._as_number(a.tenant) = splitplane._as_number(b.tenant) AND a.tenant < b.tenant AND a.enabled AND b.enabled
+                ON splitplane._as_number(a.tenant) = splitplane._as_number(b.tenant)
+            WHERE a.tenant < b.tenant AND a.enabled AND b.enabled
             UNION
             SELECT a.tenant, b.tenant FROM splitplane.principals AS a JOIN splitplane.principals AS b
-                ON splitplane._as_uuid(a.tenant) = splitplane._as_uuid(b.tenant) AND a.tenant < b.tenant AND a.enabled AND b.enabled
+                ON splitplane._as_uuid(a.tenant) = splitplane._as_uuid(b.tenant)
+            WHERE a.tenant < b.tenant AND a.enabled AND b.enabled
         ) AS k
         JOIN splitplane._tenant_columns() AS c ON splitplane._is_same_value(c.base, k.tenant, k.other)
         ORDER BY k.tenant, k.other, c.relation::text
@@ -160,7 +190,7 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._identity_findings() FROM PUBLIC;
 
--- Verified queries and metrics whose SQL would be refused now. Not while the plane is closed: then all of it is.
+-- Verified queries and metrics whose SQL would be refused now. Not while the plane is closed: then all of them are.
 CREATE FUNCTION splitplane._question_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$

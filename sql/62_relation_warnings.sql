@@ -4,103 +4,145 @@ CREATE FUNCTION splitplane._relation_findings() RETURNS TABLE (severity text, ob
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     WITH plane AS (
-        SELECT r.relation, r.name, r.shared, r.scope, r.columns, r.private_columns, r.had_row_security, r.saved,
+        SELECT r.relation, CASE WHEN r.saved ? 'named_after_table' THEN NULL ELSE r.name END AS given_name,
+               r.shared, r.scope, r.columns, r.private_columns, r.had_row_security, r.saved,
                c.relkind, c.relpages, c.relnamespace, c.relrowsecurity, c.relispartition, c.relacl
         FROM splitplane.relations AS r JOIN pg_class AS c ON c.oid = r.relation
     ),
     scope_columns AS (
-        SELECT p.relation, p.relkind, p.relpages, s.key AS column_name, s.value AS claim, a.attnum, a.attnotnull, splitplane._base_type(a.atttypid) AS base
+        SELECT p.relation, p.relkind, p.relpages, s.key AS column_name, s.value AS claim, a.attnum, a.attnotnull,
+               splitplane._base_type(a.atttypid) AS base
         FROM plane AS p
         CROSS JOIN LATERAL jsonb_each_text(p.scope) AS s
         JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attname = s.key AND a.attnum > 0 AND NOT a.attisdropped
     )
-    SELECT 'warning', r.name, 'Its table was dropped.', format('SELECT splitplane.unprotect(%s::pg_catalog.regclass);', r.relation::oid)
+    -- The table and its columns.
+    SELECT 'warning', r.name, 'Its table was dropped.',
+           format('SELECT splitplane.unprotect(%s::pg_catalog.regclass);', r.relation::oid)
     FROM splitplane.relations AS r
     WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = r.relation)
     UNION ALL
-    SELECT 'warning', p.relation::text, format(CASE WHEN w.name = ANY (p.private_columns) THEN 'Private column %I does not exist any more; if it was renamed, it must be named anew.'
-                                                      ELSE 'Column %I of the plane does not exist any more.' END, w.name),
-           splitplane._register_again(p.relation)
-    FROM plane AS p CROSS JOIN LATERAL unnest(p.columns) AS w(name)
-    WHERE NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = p.relation AND a.attname = w.name AND a.attnum > 0 AND NOT a.attisdropped)
+    SELECT 'warning', r.relation::text,
+           format('It was renamed: its plane name %I was that of the table, which is now %s. The plane name is refused '
+                  'until the table is registered again or taken out of the plane.', r.name, r.relation),
+           format('%s -- or: SELECT splitplane.unprotect(%L);', splitplane._register_again(r.relation), r.relation)
+    FROM splitplane.relations AS r
+    WHERE splitplane._has_lost_name(r.relation, r.name, r.saved)
     UNION ALL
     SELECT 'warning', p.relation::text,
-           format('Column %I has got type %s, which the plane does not carry.', a.attname, format_type(a.atttypid, a.atttypmod)),
-           CASE WHEN p.shared
-               THEN format('SELECT splitplane.share(%L, %L, %L%s);', p.relation, array_remove(p.columns, a.attname::text), p.name,
-                           splitplane._private_argument(array_remove(p.private_columns, a.attname::text)))
-               ELSE format('SELECT splitplane.protect(%L, %L, %L, %L%s);', p.relation, p.scope, array_remove(p.columns, a.attname::text), p.name,
-                           splitplane._private_argument(array_remove(p.private_columns, a.attname::text))) END
-    FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attname = ANY (p.columns) AND a.attnum > 0 AND NOT a.attisdropped
+           format(CASE WHEN w.name = ANY (p.private_columns)
+                       THEN 'Private column %I does not exist any more. If it was renamed, name it as private again.'
+                       ELSE 'Column %I of the plane does not exist any more.' END, w.name),
+           splitplane._register_again(p.relation)
+    FROM plane AS p CROSS JOIN LATERAL unnest(p.columns) AS w(name)
+    WHERE NOT EXISTS (SELECT FROM pg_attribute AS a
+                      WHERE a.attrelid = p.relation AND a.attname = w.name AND a.attnum > 0 AND NOT a.attisdropped)
+    UNION ALL
+    SELECT 'warning', p.relation::text,
+           format('Column %I now has type %s, which the plane does not support.', a.attname,
+                  format_type(a.atttypid, a.atttypmod)),
+           splitplane._registration(p.relation, p.scope, array_remove(p.columns, a.attname::text), p.given_name,
+                                    array_remove(p.private_columns, a.attname::text))
+    FROM plane AS p
+    JOIN pg_attribute AS a
+        ON a.attrelid = p.relation AND a.attname = ANY (p.columns) AND a.attnum > 0 AND NOT a.attisdropped
     WHERE NOT splitplane._type_is_safe(a.atttypid)
     UNION ALL
-    SELECT 'info', p.relation::text, format('Column %I was added after the table was registered and is not in the plane.', a.attname),
-           format(CASE WHEN p.shared THEN 'SELECT splitplane.share(%1$L, name => %3$L%4$s);' ELSE 'SELECT splitplane.protect(%1$L, %2$L, name => %3$L%4$s);' END,
-                  p.relation, p.scope, p.name, splitplane._private_argument(p.private_columns))
+    SELECT 'info', p.relation::text,
+           format('Column %I was added after the table was registered and is not in the plane.', a.attname),
+           splitplane._registration(p.relation, p.scope, NULL, p.given_name, p.private_columns)
     FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
     WHERE (p.saved ->> 'all_columns')::boolean AND a.attname <> ALL (p.columns)
-      -- It may be a private column that was renamed, which its own finding takes out first.
+      -- It may be a private column that was renamed, which has a finding of its own that comes first.
       AND NOT EXISTS (SELECT FROM unnest(p.private_columns) AS w(name)
-                      WHERE NOT EXISTS (SELECT FROM pg_attribute AS b WHERE b.attrelid = p.relation AND b.attname = w.name AND b.attnum > 0 AND NOT b.attisdropped))
+                      WHERE NOT EXISTS (SELECT FROM pg_attribute AS b
+                                        WHERE b.attrelid = p.relation AND b.attname = w.name
+                                          AND b.attnum > 0 AND NOT b.attisdropped))
     UNION ALL
     SELECT 'info', p.relation::text,
-           'It was altered since it was registered, or restored from a dump: its fences hold, but every new session checks them the long way.', splitplane._register_again(p.relation)
+           'It was altered since it was registered, or restored from a dump. Its fences hold, but every new session '
+           'checks them in detail, which is slower.',
+           splitplane._register_again(p.relation)
     FROM plane AS p JOIN splitplane._fences AS f ON f.relation = p.relation
     WHERE f.fingerprint IS DISTINCT FROM p.saved ->> 'fingerprint'
       AND NOT EXISTS (SELECT FROM splitplane._critical_findings(ARRAY[p.relation]))
     UNION ALL
     SELECT 'warning', p.relation::text,
-           format('splitplane_reader may not read %s, so queries on the relation fail.', string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)),
+           format('splitplane_reader may not read %s, so queries on the relation fail.',
+                  string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)),
            splitplane._register_again(p.relation)
     FROM plane AS p
-    JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped AND (a.attname = ANY (p.columns) OR p.scope ? a.attname::text)
-    WHERE NOT has_column_privilege('splitplane_reader', p.relation, a.attnum, 'SELECT') OR NOT has_schema_privilege('splitplane_reader', p.relnamespace, 'USAGE')
+    JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
+         AND (a.attname = ANY (p.columns) OR p.scope ? a.attname::text)
+    WHERE NOT has_column_privilege('splitplane_reader', p.relation, a.attnum, 'SELECT')
+       OR NOT has_schema_privilege('splitplane_reader', p.relnamespace, 'USAGE')
     GROUP BY p.relation
     UNION ALL
+    -- Its policies.
     SELECT 'warning', p.relation::text,
-           'Row-level security is on and its policy splitplane_read is missing: its rows may not be seen.', splitplane._register_again(p.relation)
+           'Row-level security is enabled and its policy splitplane_read is missing, so queries may see no rows of it.',
+           splitplane._register_again(p.relation)
     FROM plane AS p
     WHERE p.relrowsecurity
-      AND NOT EXISTS (SELECT FROM pg_policy AS y WHERE y.polrelid = p.relation AND y.polname = 'splitplane_read' AND y.polpermissive
-                      AND y.polroles = ARRAY[to_regrole('splitplane_reader')::oid])
+      AND NOT EXISTS (SELECT FROM pg_policy AS y
+                      WHERE y.polrelid = p.relation AND y.polname = 'splitplane_read' AND y.polpermissive
+                        AND y.polroles = ARRAY[to_regrole('splitplane_reader')::oid])
     UNION ALL
     SELECT 'warning', p.relation::text,
-           'Its policy splitplane_closed is missing: if the extension were dropped, splitplane_reader would see the rows of every tenant.', splitplane._register_again(p.relation)
+           'Its policy splitplane_closed is missing: if the extension were dropped, splitplane_reader would see the '
+           'rows of every tenant.',
+           splitplane._register_again(p.relation)
     FROM plane AS p
     WHERE NOT p.shared
-      AND NOT EXISTS (SELECT FROM pg_policy AS y WHERE y.polrelid = p.relation AND y.polname = 'splitplane_closed' AND NOT y.polpermissive
-                      AND y.polroles = ARRAY[to_regrole('splitplane_reader')::oid] AND pg_get_expr(y.polqual, y.polrelid) = p.saved ->> 'closed')
+      AND NOT EXISTS (SELECT FROM pg_policy AS y
+                      WHERE y.polrelid = p.relation AND y.polname = 'splitplane_closed' AND NOT y.polpermissive
+                        AND y.polroles = ARRAY[to_regrole('splitplane_reader')::oid]
+                        AND splitplane._policy_texts(y.polrelid) ->> 'closed' = p.saved ->> 'closed')
     UNION ALL
     SELECT 'warning', p.relation::text,
-           format('Its own restrictive policy %I is evaluated before splitplane''s, so queries on the relation are refused: policies run in the order of their names.', y.polname),
-           format('ALTER POLICY %I ON %s RENAME TO %I;', y.polname, p.relation, 'own_' || ltrim(y.polname, E' !"\t'))
-    FROM plane AS p JOIN pg_policy AS y ON y.polrelid = p.relation AND NOT y.polpermissive AND y.polname < '!splitplane_scope'
-    WHERE NOT p.shared AND y.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid] AND y.polcmd IN ('r', '*')
+           format('Its own restrictive policy %I is evaluated before splitplane''s, so queries on the relation are '
+                  'refused. PostgreSQL evaluates policies in the order of their names.', y.name),
+           format('ALTER POLICY %I ON %s RENAME TO %I;', y.name, p.relation, 'own_' || ltrim(y.name, E' !"\t'))
+    FROM plane AS p CROSS JOIN LATERAL splitplane._earlier_restrictions(p.relation) AS y(name)
+    WHERE NOT p.shared
     UNION ALL
     SELECT 'warning', p.relation::text,
-           'Its policy splitplane_others is missing: other roles than its owner see no rows or fewer than before it was protected.',
-           CASE WHEN EXISTS (SELECT FROM pg_policy AS y WHERE y.polrelid = p.relation AND y.polpermissive AND y.polname <> 'splitplane_read')
-                THEN format('UPDATE splitplane.relations SET had_row_security = true WHERE relation = %L::pg_catalog.regclass;', p.relation)
-                ELSE format('CREATE POLICY splitplane_others ON %s AS PERMISSIVE FOR ALL TO PUBLIC USING (true) WITH CHECK (true);', p.relation) END
+           'Its policy splitplane_others is missing: roles other than its owner see no rows, or fewer than before it '
+           'was protected.',
+           CASE WHEN EXISTS (SELECT FROM pg_policy AS y WHERE y.polrelid = p.relation AND y.polpermissive
+                             AND y.polname <> 'splitplane_read')
+                THEN format('UPDATE splitplane.relations SET had_row_security = true '
+                            'WHERE relation = %L::pg_catalog.regclass;', p.relation)
+                ELSE format('CREATE POLICY splitplane_others ON %s AS PERMISSIVE FOR ALL TO PUBLIC '
+                            'USING (true) WITH CHECK (true);', p.relation) END
     FROM plane AS p
     WHERE NOT p.shared AND NOT p.had_row_security AND p.relrowsecurity
       AND NOT EXISTS (SELECT FROM pg_policy AS y WHERE y.polrelid = p.relation AND y.polname = 'splitplane_others')
     UNION ALL
     SELECT 'warning', p.relation::text,
-           format('Its own permissive policy %I has no effect, since splitplane_others lets every role work as before the table was protected.', y.polname),
-           format('UPDATE splitplane.relations SET had_row_security = true WHERE relation = %L::pg_catalog.regclass; DROP POLICY splitplane_others ON %s;', p.relation, p.relation)
-    FROM plane AS p JOIN pg_policy AS y ON y.polrelid = p.relation AND y.polpermissive AND y.polname <> ALL (splitplane._policy_names())
+           format('Its own permissive policy %I has no effect, since splitplane_others lets every role work as before '
+                  'the table was protected.', y.polname),
+           format('UPDATE splitplane.relations SET had_row_security = true WHERE relation = %L::pg_catalog.regclass; '
+                  'DROP POLICY splitplane_others ON %s;', p.relation, p.relation)
+    FROM plane AS p
+    JOIN pg_policy AS y
+        ON y.polrelid = p.relation AND y.polpermissive AND y.polname <> ALL (splitplane._policy_names())
     WHERE NOT p.shared AND NOT p.had_row_security AND y.polroles <> ARRAY[to_regrole('splitplane_reader')::oid]
       AND EXISTS (SELECT FROM pg_policy AS o WHERE o.polrelid = p.relation AND o.polname = 'splitplane_others')
     UNION ALL
     SELECT 'info', p.relation::text,
-           format('Its own restrictive policy %I binds splitplane_reader too: answers may hold fewer rows, and queries fail if it needs what the reader lacks.', y.polname),
+           format('Its own restrictive policy %I applies to splitplane_reader too: answers may have fewer rows, and '
+                  'queries fail if the policy needs privileges that the reader lacks.', y.polname),
            format('ALTER POLICY %I ON %s TO %s;', y.polname, p.relation, 'application_role')
-    FROM plane AS p JOIN pg_policy AS y ON y.polrelid = p.relation AND NOT y.polpermissive AND y.polname <> ALL (splitplane._policy_names())
+    FROM plane AS p
+    JOIN pg_policy AS y
+        ON y.polrelid = p.relation AND NOT y.polpermissive AND y.polname <> ALL (splitplane._policy_names())
     WHERE y.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid]
     UNION ALL
+    -- What PUBLIC may read.
     SELECT 'warning', p.relation::text,
-           'PUBLIC may read all its columns, so splitplane_reader''s column grants hide none of them.', format('REVOKE SELECT ON %s FROM PUBLIC;', p.relation)
+           'PUBLIC may read all its columns, so splitplane_reader''s column grants hide none of them.',
+           format('REVOKE SELECT ON %s FROM PUBLIC;', p.relation)
     FROM plane AS p CROSS JOIN aclexplode(p.relacl) AS g
     WHERE g.grantee = 0 AND g.privilege_type = 'SELECT'
       AND EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
@@ -110,55 +152,58 @@ AS $$
            format('PUBLIC may read column %I, which the plane hides from splitplane_reader.', a.attname),
            format('REVOKE SELECT (%I) ON %s FROM PUBLIC;', a.attname, p.relation)
     FROM plane AS p
-    JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attacl IS NOT NULL
+    JOIN pg_attribute AS a
+        ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attacl IS NOT NULL
     CROSS JOIN aclexplode(a.attacl) AS g
-    WHERE g.grantee = 0 AND g.privilege_type = 'SELECT' AND a.attname <> ALL (p.columns) AND NOT p.scope ? a.attname::text
+    WHERE g.grantee = 0 AND g.privilege_type = 'SELECT'
+      AND a.attname <> ALL (p.columns) AND NOT p.scope ? a.attname::text
     UNION ALL
+    -- Its scope.
     SELECT 'warning', p.relation::text,
-           format('It is shared, the same for everyone, but has column %I, which binds other tables to a tenant.', a.attname),
-           format('SELECT splitplane.protect(%L, %L, %L, %L%s);', p.relation, jsonb_build_object(a.attname, 'tenant'), p.columns, p.name,
-                  splitplane._private_argument(p.private_columns))
+           format('It is shared, that is, the same for every tenant, but it has column %I, which binds other tables to '
+                  'a tenant.', a.attname),
+           splitplane._registration(p.relation, jsonb_build_object(a.attname, 'tenant'), p.columns, p.given_name,
+                                    p.private_columns)
     FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
     WHERE p.shared AND a.attname::text IN (SELECT s.column_name FROM scope_columns AS s WHERE s.claim = 'tenant')
     UNION ALL
-    -- Under row-level security a condition that may leak cannot use its own index before the tenant's, so this one matters.
+    -- Under row-level security a condition that is not leakproof cannot use its own index before the tenant's.
     SELECT CASE WHEN s.relpages > 100 OR s.relkind = 'p' THEN 'warning' ELSE 'info' END, s.relation::text,
            format('No index starts with tenant column %I.', s.column_name),
-           format('CREATE INDEX %sON %s (%I);', CASE WHEN s.relkind = 'p' THEN '' ELSE 'CONCURRENTLY ' END, s.relation, s.column_name)
+           format('CREATE INDEX %sON %s (%I);', CASE WHEN s.relkind = 'p' THEN '' ELSE 'CONCURRENTLY ' END,
+                  s.relation, s.column_name)
     FROM scope_columns AS s
     WHERE s.claim = 'tenant'
-      AND NOT EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = s.relation AND i.indisvalid AND i.indpred IS NULL AND i.indkey[0] = s.attnum)
-      -- Partitions by the tenant itself are what the index would be.
-      AND NOT EXISTS (SELECT FROM pg_partitioned_table AS t WHERE t.partrelid = s.relation AND t.partstrat = 'l' AND t.partattrs[0] = s.attnum)
+      AND NOT EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = s.relation AND i.indisvalid AND i.indpred IS NULL
+                      AND i.indkey[0] = s.attnum)
+      -- Partitioning by the tenant itself serves as well as an index.
+      AND NOT EXISTS (SELECT FROM pg_partitioned_table AS t
+                      WHERE t.partrelid = s.relation AND t.partstrat = 'l' AND t.partattrs[0] = s.attnum)
     UNION ALL
-    SELECT 'warning', s.relation::text, format('Tenant column %I may be NULL; such rows belong to no tenant and are never seen.', s.column_name),
+    SELECT 'warning', s.relation::text,
+           format('Tenant column %I may be NULL. Such rows belong to no tenant and are never seen.', s.column_name),
            format('ALTER TABLE %s ALTER COLUMN %I SET NOT NULL;', s.relation, s.column_name)
     FROM scope_columns AS s
     WHERE s.claim = 'tenant' AND NOT s.attnotnull
     UNION ALL
-    -- The equality of the type itself, or of what it stands in for: text for varchar, anyenum for enums.
     SELECT 'warning', s.relation::text,
-           format('Scope column %I has type %s, whose equality is not leakproof: estimates do not see which tenants have many rows.', s.column_name, format_type(s.base, -1)),
-           format('SELECT splitplane.unprotect(%1$L); ALTER TABLE %1$s ALTER COLUMN %2$I TYPE %3$s; %4$s', s.relation, s.column_name,
-                  CASE WHEN s.base = 'numeric'::regtype THEN 'bigint' ELSE 'text' END, splitplane._register_again(s.relation))
+           format('Scope column %I has type %s, whose equality is not leakproof: estimates do not see which tenants '
+                  'have many rows.', s.column_name, format_type(s.base, -1)),
+           format('SELECT splitplane.unprotect(%1$L); ALTER TABLE %1$s ALTER COLUMN %2$I TYPE %3$s; %4$s',
+                  s.relation, s.column_name, CASE WHEN s.base = 'numeric'::regtype THEN 'bigint' ELSE 'text' END,
+                  splitplane._register_again(s.relation))
     FROM scope_columns AS s
-    JOIN pg_type AS t ON t.oid = s.base
-    LEFT JOIN LATERAL (
-        SELECT f.proleakproof AS leakproof
-        FROM pg_operator AS o JOIN pg_proc AS f ON f.oid = o.oprcode
-        WHERE o.oprname = '=' AND o.oprnamespace = 'pg_catalog'::regnamespace AND o.oprleft = o.oprright
-          AND o.oprleft = CASE WHEN s.base = 'varchar'::regtype THEN 'text'::regtype WHEN t.typtype = 'e' THEN 'anyenum'::regtype ELSE s.base END
-    ) AS q ON true
-    WHERE q.leakproof IS NOT TRUE
+    WHERE NOT splitplane._equality_is_leakproof(s.base)
     UNION ALL
     SELECT 'warning', p.relation::text,
-           'It has become a partition: reading the partitioned table above it passes by its policies.', format('SELECT splitplane.unprotect(%L);', p.relation)
+           'It has become a partition: a query on its partitioned table does not use its policies.',
+           format('SELECT splitplane.unprotect(%L);', p.relation)
     FROM plane AS p
     WHERE p.relispartition
 $$;
 REVOKE ALL ON FUNCTION splitplane._relation_findings() FROM PUBLIC;
 
--- Ways round a protected relation: views and materialized views over it, and its partitions and children.
+-- Ways around a protected relation: views and materialized views over it, and its partitions and children.
 CREATE FUNCTION splitplane._bypass_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -172,36 +217,38 @@ AS $$
         UNION
         SELECT w.ev_class, s.ancestor
         FROM dependants AS s
-        JOIN pg_depend AS d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = s.relation AND d.classid = 'pg_rewrite'::regclass
+        JOIN pg_depend AS d
+            ON d.refclassid = 'pg_class'::regclass AND d.refobjid = s.relation AND d.classid = 'pg_rewrite'::regclass
         JOIN pg_rewrite AS w ON w.oid = d.objid
         WHERE w.ev_class <> s.relation
     ),
-    -- Who may read it that ought not to: the reader by any way, or everybody.
+    -- Relations that the reader may read, by its own grants or by PUBLIC's.
     readable AS (
-        SELECT c.oid, c.relkind, c.reloptions,
-               has_any_column_privilege('splitplane_reader', c.oid, 'SELECT') AS by_reader
+        SELECT c.oid, c.relkind, c.reloptions
         FROM pg_class AS c
-        WHERE c.relkind IN ('v', 'm', 'r', 'p', 'f')
+        WHERE c.relkind IN ('v', 'm', 'r', 'p', 'f') AND has_any_column_privilege('splitplane_reader', c.oid, 'SELECT')
     )
     SELECT 'warning', c.oid::regclass::text,
-           format('%s over %s shows every tenant''s rows and splitplane_reader%s may read it.',
+           format('%s over %s shows the rows of every tenant, and splitplane_reader (by itself or by PUBLIC) may read '
+                  'it.',
                   CASE WHEN c.relkind = 'm' THEN 'This materialized view' ELSE 'This view without security_invoker' END,
-                  string_agg(s.ancestor::text, ', ' ORDER BY s.ancestor::text), ' (by itself or by PUBLIC)'),
+                  string_agg(s.ancestor::text, ', ' ORDER BY s.ancestor::text)),
            CASE WHEN c.relkind = 'v' THEN format('ALTER VIEW %s SET (security_invoker = true);', c.oid::regclass)
                 ELSE format('REVOKE ALL ON %s FROM PUBLIC, splitplane_reader;', c.oid::regclass) END
     FROM dependants AS s JOIN readable AS c ON c.oid = s.relation
-    WHERE c.by_reader
-      AND (c.relkind = 'm' OR (c.relkind = 'v' AND NOT coalesce((SELECT lower(o.option_value) IN ('true', 'on', 'yes', '1')
-                                                             FROM pg_options_to_table(c.reloptions) AS o
-                                                             WHERE o.option_name = 'security_invoker'), false)))
+    WHERE c.relkind = 'm'
+       OR (c.relkind = 'v'
+           AND NOT coalesce((SELECT lower(o.option_value) IN ('true', 'on', 'yes', '1')
+                             FROM pg_options_to_table(c.reloptions) AS o
+                             WHERE o.option_name = 'security_invoker'), false))
     GROUP BY c.oid, c.relkind
     UNION ALL
     SELECT 'warning', c.oid::regclass::text,
-           format('It is a partition or child of %s, whose policies do not apply when it is read itself, and splitplane_reader (by itself or by PUBLIC) may read it.', f.ancestor),
+           format('It is a partition or child of %s, whose policies do not apply when it is read directly, and '
+                  'splitplane_reader (by itself or by PUBLIC) may read it.', f.ancestor),
            format('REVOKE ALL ON %s FROM PUBLIC, splitplane_reader;', c.oid::regclass)
     FROM family AS f JOIN readable AS c ON c.oid = f.relation
-    WHERE f.is_child AND c.by_reader
-      AND NOT EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = c.oid)
+    WHERE f.is_child AND NOT EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = c.oid)
 $$;
 REVOKE ALL ON FUNCTION splitplane._bypass_findings() FROM PUBLIC;
 
@@ -211,7 +258,9 @@ AS $$
     SELECT f.severity, f.object, f.finding, f.fix
     FROM (
         SELECT 'critical' AS severity, c.object, c.finding, c.fix FROM splitplane._critical_findings() AS c
-        UNION ALL SELECT p.severity, p.object, p.finding, p.fix FROM splitplane._server_problems() AS p WHERE p.severity <> 'critical'
+        UNION ALL
+        SELECT p.severity, p.object, p.finding, p.fix
+        FROM splitplane._server_problems() AS p WHERE p.severity <> 'critical'
         UNION ALL SELECT r.* FROM splitplane._relation_findings() AS r
         UNION ALL SELECT b.* FROM splitplane._bypass_findings() AS b
         UNION ALL SELECT r.* FROM splitplane._role_findings() AS r
@@ -223,4 +272,5 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane.doctor() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.doctor() TO splitplane_admin;
-COMMENT ON FUNCTION splitplane.doctor() IS 'What is wrong with the plane, each finding with the SQL that mends it. ask refuses while a critical one is open.';
+COMMENT ON FUNCTION splitplane.doctor() IS
+    'What is wrong with the plane; each finding has the SQL that fixes it. ask refuses while there is a critical one.';

@@ -1,53 +1,256 @@
 -- Written by tools/upgrade_script.py from sql/upgrades/0.1.0--0.2.0.sql and the install fragments; edit those.
--- In the schema that the extension was installed into others may have made operators, which must not be taken for PostgreSQL's.
+-- The schema that the extension was installed into may hold operators of other owners, which must not be taken for
+-- PostgreSQL's.
 SET LOCAL search_path = pg_catalog, pg_temp;
 SET LOCAL quote_all_identifiers = off;
 
--- What is made here belongs to whom the rest belongs, whichever superuser updates.
+-- New objects belong to the owner of the extension, whichever superuser runs the update.
 SELECT pg_catalog.set_config('role', r.rolname, true)
   FROM pg_catalog.pg_extension AS e JOIN pg_catalog.pg_roles AS r ON r.oid = e.extowner
  WHERE e.extname = 'splitplane' AND r.rolsuper AND r.rolname <> CURRENT_USER;
 
--- A function that gets an argument is a new function: the old one steps aside, and hands over who may call it below. Where
--- objects depend on it the update stops before anything is changed; CASCADE would take them along.
+-- A function that gets an argument is a new function: the old one is renamed here, and its privileges are transferred
+-- below. If objects depend on it, the update stops before anything is changed; CASCADE would drop them.
 DO $dependents$
 DECLARE
     changed regprocedure;
     dependents text;
 BEGIN
     FOREACH changed IN ARRAY ARRAY['splitplane.sign(text,text,text,text,text)']::pg_catalog.regprocedure[] LOOP
-        SELECT pg_catalog.string_agg(DISTINCT pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid), ', ') INTO dependents
+        SELECT pg_catalog.string_agg(DISTINCT pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid), ', ')
+          INTO dependents
           FROM pg_catalog.pg_depend AS d
          WHERE d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.refobjid = changed AND d.deptype <> 'e';
         IF dependents IS NOT NULL THEN
             RAISE EXCEPTION 'function % gets an argument, and objects depend on it: %', changed, dependents
-                USING ERRCODE = '2BP01', HINT = 'Drop them, run ALTER EXTENSION splitplane UPDATE again, and create them anew.';
+                USING ERRCODE = '2BP01',
+                      HINT = 'Drop them, run ALTER EXTENSION splitplane UPDATE again, and create them anew.';
         END IF;
     END LOOP;
 END
 $dependents$;
 ALTER FUNCTION splitplane.sign(text, text, text, text, text) RENAME TO _sign_before;
 
--- Whether a table's fences are as they were built, and its policy as it was made, must be asked before anything is changed: see
--- the end.
+-- Whether the fences of a table are as they were built, and its policy as it was created, must be determined before
+-- anything is changed: see the end.
 UPDATE splitplane.relations AS r
    SET saved = r.saved || pg_catalog.jsonb_build_object(
            'unchanged', f.fingerprint IS NOT DISTINCT FROM r.saved ->> 'fingerprint',
-           'tampered', NOT r.shared AND (p.oid IS NULL OR p.polpermissive OR p.polcmd <> 'r' OR p.polwithcheck IS NOT NULL
-                                         OR p.polroles IS DISTINCT FROM ARRAY[pg_catalog.to_regrole('splitplane_reader')::oid]
-                                         OR pg_catalog.pg_get_expr(p.polqual, p.polrelid) IS DISTINCT FROM r.saved ->> 'policy'))
-  FROM splitplane._fences AS f LEFT JOIN pg_catalog.pg_policy AS p ON p.polrelid = f.relation AND p.polname = 'splitplane_scope'
+           'tampered', NOT r.shared AND (
+               p.oid IS NULL OR p.polpermissive OR p.polcmd <> 'r' OR p.polwithcheck IS NOT NULL
+               OR p.polroles IS DISTINCT FROM ARRAY[pg_catalog.to_regrole('splitplane_reader')::oid]
+               OR pg_catalog.pg_get_expr(p.polqual, p.polrelid) IS DISTINCT FROM r.saved ->> 'policy'))
+  FROM splitplane._fences AS f
+  LEFT JOIN pg_catalog.pg_policy AS p ON p.polrelid = f.relation AND p.polname = 'splitplane_scope'
  WHERE f.relation = r.relation;
 
--- A function that was dropped and made anew under the same signature by another owner is not the one that was allowed.
+-- Functions of 0.1.0 that this version does not have, or has with other arguments. No other object can depend on them:
+-- no role is granted EXECUTE on a function whose name starts with an underscore.
+DROP FUNCTION splitplane._private_argument(text[]);
+DROP FUNCTION splitplane._selftest_expected(text, text, text, text, text, text, integer);
+DROP FUNCTION splitplane._selftest_shape(jsonb, text, text, text, text, text, text, integer, text);
+DROP FUNCTION splitplane._selftest_is_empty(text, text, text, text);
+
+-- Facts that more than one function needs. Each stands here once. Where the library holds the same list, the comment
+-- names its place there, and pg_test/upgrade/test_facts.py compares the two.
+
+-- The roles that the extension creates and grants privileges to.
+CREATE FUNCTION splitplane._own_roles() RETURNS name[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT ARRAY['splitplane_reader', 'splitplane_caller', 'splitplane_admin']::name[]
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._own_roles() FROM PUBLIC;
+
+-- Attributes that the extension's roles do not have. `is_critical`: with it, the role that untrusted SQL runs as is not
+-- confined, and ask refuses. `stops_install`: CREATE EXTENSION does not accept an existing role with it. The remedies
+-- together are also the options of CREATE ROLE. `held` is NULL when there is no such role.
+CREATE FUNCTION splitplane._role_powers(role_name name)
+RETURNS TABLE (remedy text, power text, is_critical boolean, stops_install boolean, held boolean)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT p.remedy, p.power, p.is_critical, p.stops_install, p.held
+    FROM (VALUES (role_name)) AS wanted(name)
+    LEFT JOIN pg_roles AS r ON r.rolname = wanted.name
+    CROSS JOIN LATERAL (VALUES
+        ('NOLOGIN',       'can log in',                        false, true,  r.rolcanlogin),
+        ('NOSUPERUSER',   'is a superuser',                    true,  true,  r.rolsuper),
+        ('NOCREATEDB',    'can create databases',              false, false, r.rolcreatedb),
+        ('NOCREATEROLE',  'can grant itself other roles',      true,  true,  r.rolcreaterole),
+        ('NOREPLICATION', 'can start replication',             true,  true,  r.rolreplication),
+        ('NOBYPASSRLS',   'is exempt from row-level security', true,  true,  r.rolbypassrls)
+    ) AS p(remedy, power, is_critical, stops_install, held)
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._role_powers(name) FROM PUBLIC;
+
+-- The roles that the reader is a member of. It must be a member of none.
+CREATE FUNCTION splitplane._reader_memberships() RETURNS SETOF name
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT pg_get_userbyid(m.roleid) FROM pg_auth_members AS m WHERE m.member = to_regrole('splitplane_reader')
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._reader_memberships() FROM PUBLIC;
+
+-- What the reader owns, in any database. It must own nothing: row-level security does not apply to owners.
+CREATE FUNCTION splitplane._reader_possessions() RETURNS SETOF pg_catalog.pg_shdepend
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT d.* FROM pg_shdepend AS d
+    WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = to_regrole('splitplane_reader') AND d.deptype = 'o'
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._reader_possessions() FROM PUBLIC;
+
+-- Whether an object is a member of the extension.
+CREATE FUNCTION splitplane._is_ours(catalog regclass, object_id oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (SELECT FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid
+                   WHERE d.classid = catalog AND d.objid = object_id AND d.deptype = 'e'
+                     AND d.refclassid = 'pg_extension'::regclass AND e.extname = 'splitplane')
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._is_ours(regclass, oid) FROM PUBLIC;
+
+-- A grantee of an access control list as GRANT and REVOKE write it.
+CREATE FUNCTION splitplane._grantee(role_id oid) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN role_id = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(role_id)) END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._grantee(oid) FROM PUBLIC;
+
+-- The claims that come from the signed context. Each is a single value; any other claim is a list, and is set by admit.
+-- In the library: ScopeBinding::is_list, and the claims that a call begins with.
+CREATE FUNCTION splitplane._identity_claims() RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT ARRAY['tenant', 'business', 'subject']
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._identity_claims() FROM PUBLIC;
+
+-- The form of a claim's name.
+CREATE FUNCTION splitplane._check_claim_name(claim_name text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF claim_name IS NULL OR claim_name !~ '^[a-z_][a-z0-9_]{0,62}$' THEN
+        RAISE EXCEPTION 'claim name "%" is not a lower-case identifier', claim_name USING ERRCODE = '22023';
+    END IF;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._check_claim_name(text) FROM PUBLIC;
+
+-- Base types that a scope column can have; anyenum stands for every enum. No two claims become one value of any of
+-- them: name would cut at 63 bytes, real and money would round, "char" would keep one byte.
+-- `takes_list`: the claim may be a list, the self-test writes values as literals, and a tripwire can be armed on it.
+-- `reserved` is then the tripwire's value. In the library: in_scope compares values of all these types, and the
+-- executor hook of the tripwire those of types with a reserved value.
+CREATE FUNCTION splitplane._scope_type_facts() RETURNS TABLE (type oid, takes_list boolean, reserved text)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 10 SET search_path = pg_catalog, pg_temp
+AS $$
+    VALUES
+    ('int2'::regtype::oid, true,  '-32768'),
+    ('int4'::regtype,      true,  '-2147483648'),
+    ('int8'::regtype,      true,  '-9223372036854775808'),
+    ('text'::regtype,      true,  'splitplane-tripwire'),
+    ('varchar'::regtype,   true,  'splitplane-tripwire'),
+    ('uuid'::regtype,      true,  '00000000-0000-0000-7472-697077697265'),
+    ('bpchar'::regtype,    false, NULL),
+    ('date'::regtype,      false, NULL),
+    ('numeric'::regtype,   false, NULL),
+    ('anyenum'::regtype,   false, NULL)
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._scope_type_facts() FROM PUBLIC;
+
+-- Of one base type; no row for a type that cannot carry a scope.
+CREATE FUNCTION splitplane._scope_type(base oid) RETURNS TABLE (takes_list boolean, reserved text)
+LANGUAGE sql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT f.takes_list, f.reserved
+    FROM splitplane._scope_type_facts() AS f
+    WHERE f.type = CASE WHEN EXISTS (SELECT FROM pg_type AS t WHERE t.oid = base AND t.typtype = 'e')
+                        THEN 'anyenum'::regtype ELSE base END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._scope_type(oid) FROM PUBLIC;
+
+-- Those that take a list, in words, for messages.
+CREATE FUNCTION splitplane._list_types() RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+    SELECT regexp_replace(string_agg(format_type(f.type, NULL), ', ' ORDER BY f.place), ', ([^,]*)$', ' or \1')
+    FROM splitplane._scope_type_facts() WITH ORDINALITY AS f(type, takes_list, reserved, place)
+    WHERE f.takes_list
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._list_types() FROM PUBLIC;
+
+-- Whether equality of a base type is leakproof, so that the planner uses statistics of the column under row-level
+-- security. The operator is that of the type itself or of what stands for it: text for varchar, anyenum for enums.
+CREATE FUNCTION splitplane._equality_is_leakproof(base oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(bool_or(f.proleakproof), false)
+    FROM pg_type AS t
+    JOIN pg_operator AS o ON o.oprname = '=' AND o.oprnamespace = 'pg_catalog'::regnamespace
+         AND o.oprleft = o.oprright
+         AND o.oprleft = CASE WHEN t.oid = 'varchar'::regtype THEN 'text'::regtype
+                              WHEN t.typtype = 'e' THEN 'anyenum'::regtype ELSE t.oid END
+    JOIN pg_proc AS f ON f.oid = o.oprcode
+    WHERE t.oid = base
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._equality_is_leakproof(oid) FROM PUBLIC;
+
+-- A function that was dropped and created again with the same signature by another owner is not the allowed one.
 CREATE OR REPLACE VIEW splitplane.functions AS
     SELECT p.oid::pg_catalog.regprocedure AS function, f.saved
     FROM splitplane.allowed_functions AS f
     JOIN pg_catalog.pg_proc AS p ON p.oid = pg_catalog.to_regprocedure(f.signature)
     WHERE pg_catalog.pg_get_userbyid(p.proowner) = f.saved ->> 'owner';
 
--- The claims of the running call, for policies and for the index condition below; NULL outside one. A parallel worker reads
--- its leader's.
+-- Functions whose bodies are in the library. The privileges follow each function, so that none is left open to PUBLIC.
+
+-- The three entry points. SECURITY DEFINER: they read keys and principals that no caller may read. Not STRICT: a NULL
+-- context is a refusal, not a NULL answer. client_min_messages: what the server reports about our own look-ups (trees,
+-- plans) is for its log only.
+CREATE OR REPLACE FUNCTION @extschema@.ask(
+    context jsonb, question text DEFAULT NULL, sql text DEFAULT NULL, conversation uuid DEFAULT NULL)
+RETURNS jsonb
+LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET client_min_messages = error COST 10000
+AS 'MODULE_PATHNAME', 'ask_wrapper';
+
+COMMENT ON FUNCTION @extschema@.ask(jsonb, text, text, uuid) IS
+    'Answers a question or an LLM''s SQL from the rows of the signed tenant context, as one JSON document.';
+
+CREATE OR REPLACE FUNCTION @extschema@.ask_rows(context jsonb, question text DEFAULT NULL, sql text DEFAULT NULL)
+RETURNS SETOF record
+LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET client_min_messages = error COST 10000
+AS 'MODULE_PATHNAME', 'ask_rows_wrapper';
+
+COMMENT ON FUNCTION @extschema@.ask_rows(jsonb, text, text) IS
+    'Like ask, as typed rows: SELECT * FROM ask_rows(...) AS t(city text, revenue numeric).';
+
+CREATE OR REPLACE FUNCTION @extschema@.ask_dry_run(context jsonb, question text DEFAULT NULL, sql text DEFAULT NULL) RETURNS jsonb
+LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET client_min_messages = error COST 10000
+AS 'MODULE_PATHNAME', 'ask_dry_run_wrapper';
+
+COMMENT ON FUNCTION @extschema@.ask_dry_run(jsonb, text, text) IS
+    'Every stage of ask except execution: the plane SQL, its parameters and what was proved.';
+
+-- The claims of the running call, for policies and for the index condition below; NULL outside one. A parallel worker
+-- reads its leader's.
 CREATE OR REPLACE FUNCTION splitplane.claim(name text) RETURNS text
 LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1
 AS 'MODULE_PATHNAME', 'claim_wrapper';
@@ -56,16 +259,17 @@ CREATE OR REPLACE FUNCTION splitplane.claim_list(name text) RETURNS text[]
 LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1
 AS 'MODULE_PATHNAME', 'claim_list_wrapper';
 
--- The planner's view of in_scope: it costs nothing and keeps every row, since the plane's own condition on the same column
--- has counted both already. For a type whose equality is not leakproof it gives the index condition.
+-- For the planner: in_scope costs nothing and keeps every row, since the plane's own condition on the same column has
+-- been counted for both. For a type whose equality is not leakproof it gives the index condition.
 CREATE FUNCTION splitplane.in_scope_support(request internal) RETURNS internal
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'in_scope_support_wrapper';
 
 REVOKE ALL ON FUNCTION splitplane.in_scope_support(internal) FROM PUBLIC;
 
--- The row-level security condition of a plane relation: whether the value is of the claim's. LEAKPROOF: whether it fails
--- does not depend on the row, and PostgreSQL may put it before every other condition.
+-- The row-level security condition of a plane relation: whether the value is one of the claim's. LEAKPROOF: whether it
+-- fails does not depend on the row, so PostgreSQL may evaluate it before every other condition. The types that it
+-- compares are those of _scope_type_facts.
 CREATE FUNCTION splitplane.in_scope(value anyelement, claim text) RETURNS boolean
 LANGUAGE c STABLE LEAKPROOF STRICT PARALLEL SAFE COST 1 SUPPORT splitplane.in_scope_support
 AS 'MODULE_PATHNAME', 'in_scope_wrapper';
@@ -74,7 +278,7 @@ REVOKE ALL ON FUNCTION splitplane.in_scope(anyelement, text) FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION splitplane.in_scope(anyelement, text) TO splitplane_reader;
 
--- The same for a shared table that had row-level security: whether a call is running.
+-- The condition of a shared table that had row-level security: whether a call is running.
 CREATE FUNCTION splitplane.in_call() RETURNS boolean
 LANGUAGE c STABLE LEAKPROOF STRICT PARALLEL SAFE COST 1 SUPPORT splitplane.in_scope_support
 AS 'MODULE_PATHNAME', 'in_call_wrapper';
@@ -83,7 +287,7 @@ REVOKE ALL ON FUNCTION splitplane.in_call() FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION splitplane.in_call() TO splitplane_reader;
 
--- Put by the guard around regular expressions and JSON paths that are made while the statement runs.
+-- The guard puts it around regular expressions and JSON paths that are computed while the statement runs.
 CREATE FUNCTION splitplane.pattern(value anyelement) RETURNS anyelement
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
 AS 'MODULE_PATHNAME', 'pattern_wrapper';
@@ -92,7 +296,7 @@ REVOKE ALL ON FUNCTION splitplane.pattern(anyelement) FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION splitplane.pattern(anyelement) TO splitplane_reader;
 
--- Put by the guard around texts that name a time zone: PostgreSQL keeps every other spelling until the session ends.
+-- The guard puts it around texts that name a time zone: PostgreSQL caches every other spelling for the whole session.
 CREATE FUNCTION splitplane.zone(name text) RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
 AS 'MODULE_PATHNAME', 'zone_wrapper';
@@ -101,7 +305,7 @@ REVOKE ALL ON FUNCTION splitplane.zone(text) FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION splitplane.zone(text) TO splitplane_reader;
 
--- Put by the guard around values that are read as dates or times: they may hold the name of a time zone.
+-- The guard puts it around values that are parsed as dates or times: they may contain the name of a time zone.
 CREATE FUNCTION splitplane.dated(value anyelement) RETURNS anyelement
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
 AS 'MODULE_PATHNAME', 'dated_wrapper';
@@ -110,7 +314,8 @@ REVOKE ALL ON FUNCTION splitplane.dated(anyelement) FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION splitplane.dated(anyelement) TO splitplane_reader;
 
--- Put around expressions that PostgreSQL takes for leakproof and that may raise an error. It must never be marked LEAKPROOF.
+-- Put around expressions that PostgreSQL considers leakproof although they may raise an error. It must never be marked
+-- LEAKPROOF.
 CREATE FUNCTION splitplane.behind(value anyelement) RETURNS anyelement
 LANGUAGE c IMMUTABLE PARALLEL SAFE COST 1
 AS 'MODULE_PATHNAME', 'behind_wrapper';
@@ -134,15 +339,38 @@ REVOKE ALL ON FUNCTION splitplane.kept(anyelement) FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION splitplane.kept(anyelement) TO splitplane_reader;
 
--- The administrator's own value of a setting that ask takes from the server, whatever the session has.
+-- Refuses what cannot be a tenant, business or subject: the rule by which contexts are signed and verified. '*' alone
+-- passes, for any.
+CREATE OR REPLACE FUNCTION splitplane._check_identity(part text, value text) RETURNS void
+LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+AS 'MODULE_PATHNAME', '_check_identity_wrapper';
+
+-- The administrator's value of a setting that ask takes from the server, whatever the session has set.
 CREATE FUNCTION splitplane._configured(name text) RETURNS text
 LANGUAGE c STABLE STRICT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', '_configured_wrapper';
 
 REVOKE ALL ON FUNCTION splitplane._configured(text) FROM PUBLIC;
 
--- SECURITY DEFINER: it opens the sealed secret of the key, which not even an administrator may read.
-CREATE FUNCTION splitplane.sign(key_id text, tenant text, business text DEFAULT '', subject text DEFAULT '', payload text DEFAULT '', conversation text DEFAULT '') RETURNS jsonb
+CREATE OR REPLACE FUNCTION splitplane._server_problems(OUT severity text, OUT object text, OUT finding text, OUT fix text)
+RETURNS SETOF record
+LANGUAGE c STABLE PARALLEL UNSAFE ROWS 4
+AS 'MODULE_PATHNAME', '_server_problems_wrapper';
+
+-- SECURITY DEFINER: it reads the plane's configuration and calls the model as `ask` does.
+CREATE OR REPLACE FUNCTION splitplane.validate(
+    questions text[], OUT question text, OUT verdict text, OUT reason text, OUT message text)
+RETURNS SETOF record
+LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT SECURITY DEFINER SET search_path = pg_catalog, pg_temp ROWS 10
+AS 'MODULE_PATHNAME', 'validate_wrapper';
+
+COMMENT ON FUNCTION splitplane.validate(text[]) IS 'The verdict of layer 2 on each question. Nothing is run.';
+
+-- SECURITY DEFINER: it unseals the secret of the key, which not even an administrator may read.
+CREATE FUNCTION splitplane.sign(
+    key_id text, tenant text, business text DEFAULT '', subject text DEFAULT '', payload text DEFAULT '',
+    conversation text DEFAULT '')
+RETURNS jsonb
 LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', '_sign_wrapper';
 
@@ -150,9 +378,104 @@ REVOKE ALL ON FUNCTION splitplane.sign(text, text, text, text, text, text) FROM 
 
 GRANT EXECUTE ON FUNCTION splitplane.sign(text, text, text, text, text, text) TO splitplane_admin;
 
-COMMENT ON FUNCTION splitplane.sign(text, text, text, text, text, text) IS 'A signed context, for psql, demonstrations and tests; applications sign with an AWS SDK.';
+COMMENT ON FUNCTION splitplane.sign(text, text, text, text, text, text) IS
+    'A signed context, for psql, demonstrations and tests; applications sign with an AWS SDK.';
 
--- Whether two texts are one value of a type; a text that is no value of it is equal to none.
+-- Signing keys. No message contains a secret.
+
+-- It takes the sealed secret only: a plain one as an argument would appear wherever nested statements are logged with
+-- their parameters. The form of a key's id is also a constraint of the table.
+CREATE OR REPLACE FUNCTION splitplane._add_key(key_id text, sealed bytea, tenants text[], max_uses integer, valid_for interval)
+RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    -- Whole seconds: a context's date has no fraction, and one that is signed at once must not predate its key.
+    starts timestamptz := date_trunc('second', now());
+BEGIN
+    IF key_id IS NULL OR key_id !~ '^[A-Za-z0-9_-]{4,64}$' THEN
+        RAISE EXCEPTION 'a key id has 4 to 64 letters, digits, hyphens or underscores' USING ERRCODE = '22023';
+    END IF;
+    IF tenants IS NOT NULL THEN
+        IF cardinality(tenants) = 0 THEN
+            RAISE EXCEPTION 'the list of tenants is empty: '
+                            'name at least one, or give NULL for a key that may speak for any'
+                USING ERRCODE = '22023';
+        END IF;
+        IF EXISTS (SELECT FROM unnest(tenants) AS t(id) WHERE t.id IS NULL OR t.id IN ('', '*')) THEN
+            RAISE EXCEPTION 'a tenant of a key is a plain name: neither NULL nor empty nor ''*'''
+                USING ERRCODE = '22023';
+        END IF;
+        PERFORM splitplane._check_identity('tenant', t.id) FROM unnest(tenants) AS t(id);
+    END IF;
+    IF max_uses IS NULL OR max_uses < 1 THEN
+        RAISE EXCEPTION 'max_uses must be at least 1' USING ERRCODE = '22023';
+    END IF;
+    IF valid_for IS NULL OR valid_for <= interval '0' OR valid_for > interval '10 years' THEN
+        RAISE EXCEPTION 'valid_for must be more than nothing and at most 10 years' USING ERRCODE = '22023';
+    END IF;
+    IF EXISTS (SELECT FROM splitplane.keys AS k WHERE k.key_id = _add_key.key_id) THEN
+        RAISE EXCEPTION 'key "%" exists already', key_id
+            USING ERRCODE = '42710',
+                  HINT = 'Rotate by creating a key under another id and revoking this one when no caller signs with it '
+                         'any more.';
+    END IF;
+    INSERT INTO splitplane.keys (key_id, sealed, tenants, max_uses, not_before, not_after)
+    VALUES (_add_key.key_id, _add_key.sealed, _add_key.tenants, _add_key.max_uses, starts, starts + valid_for);
+END
+$$;
+
+CREATE OR REPLACE FUNCTION splitplane.create_key(
+    key_id text, tenants text[] DEFAULT NULL, max_uses integer DEFAULT 1, valid_for interval DEFAULT '90 days')
+RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    secret text := splitplane._new_secret();
+    sealed bytea := splitplane._seal(key_id, secret);
+BEGIN
+    PERFORM splitplane._add_key(key_id, sealed, tenants, max_uses, valid_for);
+    RETURN secret;
+END
+$$;
+
+COMMENT ON FUNCTION splitplane.create_key(text, text[], integer, interval) IS
+    'Creates a signing key and returns its secret, which is not shown again.';
+
+CREATE OR REPLACE FUNCTION splitplane.import_key(key_id text, secret text, tenants text[] DEFAULT NULL, max_uses integer DEFAULT 1,
+                                      valid_for interval DEFAULT '90 days') RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    sealed bytea;
+BEGIN
+    IF secret IS NULL OR length(secret) < 16 THEN
+        RAISE EXCEPTION 'a secret has at least 16 characters' USING ERRCODE = '22023';
+    END IF;
+    sealed := splitplane._seal(key_id, secret);
+    PERFORM splitplane._add_key(key_id, sealed, tenants, max_uses, valid_for);
+END
+$$;
+
+COMMENT ON FUNCTION splitplane.import_key(text, text, text[], integer, interval) IS
+    'Registers a signing key whose secret was created elsewhere. The statement contains the secret: see log_statement.';
+
+-- The time of the first revocation is kept: that is the one an auditor asks for.
+CREATE OR REPLACE FUNCTION splitplane.revoke_key(key_id text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    UPDATE splitplane.keys AS k SET revoked_at = coalesce(k.revoked_at, clock_timestamp())
+     WHERE k.key_id = revoke_key.key_id;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no key "%"', key_id USING ERRCODE = '42704';
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION splitplane.revoke_key(text) IS 'Revokes a signing key at once. Its row is kept as a record.';
+
+-- Whether two texts are the same value of a type. A text that is no value of the type equals none.
 CREATE OR REPLACE FUNCTION splitplane._is_same_value(type_id oid, one text, other text) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
@@ -166,19 +489,20 @@ EXCEPTION WHEN data_exception THEN
 END
 $$;
 
--- Columns of the plane that are bound to the tenant, with the type that their values are compared in.
+-- Columns of the plane that are bound to the tenant, with the type in which their values are compared.
 CREATE FUNCTION splitplane._tenant_columns() RETURNS TABLE (relation regclass, column_name text, base oid)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT r.relation, a.attname::text, splitplane._base_type(a.atttypid)
     FROM splitplane.relations AS r
-    JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped AND r.scope ->> a.attname::text = 'tenant'
+    JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped
+         AND r.scope ->> a.attname::text = 'tenant'
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._tenant_columns() FROM PUBLIC;
 
--- A scope column's type may read two ids as one value: 2 and 02 as numbers, two spellings of a uuid. These forms, which are
--- indexed, find the ids that could be meant; the column's own type then decides. NULL where a text is none of the kind.
+-- The type of a scope column may read two ids as the same value: 2 and 02 as numbers, two spellings of a uuid. These
+-- indexed forms find the candidates; the column's own type then decides. NULL for a text that is no value of the type.
 CREATE FUNCTION splitplane._as_number(id text) RETURNS numeric
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -203,14 +527,16 @@ $$;
 
 REVOKE ALL ON FUNCTION splitplane._as_uuid(text) FROM PUBLIC;
 
--- Other admitted tenants that the tenant column of some plane relation cannot tell from this one, one for each.
+-- Other admitted tenants that the tenant column of some plane relation cannot distinguish from this one, one row each.
 CREATE FUNCTION splitplane._same_tenants(id text) RETURNS TABLE (other text, relation regclass, column_name text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     WITH candidates AS (
-        SELECT p.tenant FROM splitplane.principals AS p WHERE splitplane._as_number(p.tenant) = splitplane._as_number(id) AND p.enabled
+        SELECT p.tenant FROM splitplane.principals AS p
+        WHERE splitplane._as_number(p.tenant) = splitplane._as_number(id) AND p.enabled
         UNION
-        SELECT p.tenant FROM splitplane.principals AS p WHERE splitplane._as_uuid(p.tenant) = splitplane._as_uuid(id) AND p.enabled
+        SELECT p.tenant FROM splitplane.principals AS p
+        WHERE splitplane._as_uuid(p.tenant) = splitplane._as_uuid(id) AND p.enabled
         UNION
         -- A date has too many spellings for an index; few databases have tenants that are dates.
         SELECT p.tenant FROM splitplane.principals AS p
@@ -224,7 +550,9 @@ $$;
 
 REVOKE ALL ON FUNCTION splitplane._same_tenants(text) FROM PUBLIC;
 
-CREATE OR REPLACE FUNCTION splitplane.admit(tenant text, business text DEFAULT '*', subject text DEFAULT '*', claims jsonb DEFAULT '{}') RETURNS void
+CREATE OR REPLACE FUNCTION splitplane.admit(
+    tenant text, business text DEFAULT '*', subject text DEFAULT '*', claims jsonb DEFAULT '{}')
+RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -233,30 +561,33 @@ DECLARE
     same record;
 BEGIN
     PERFORM splitplane._check_principal(tenant, business, subject);
-    IF EXISTS (SELECT FROM splitplane._tenant_columns() AS c WHERE c.base NOT IN ('text'::regtype, 'varchar'::regtype)) THEN
-        -- Another spelling that is admitted at the same time must not be missed.
+    IF EXISTS (SELECT FROM splitplane._tenant_columns() AS c
+               WHERE c.base NOT IN ('text'::regtype, 'varchar'::regtype)) THEN
+        -- Another spelling that is admitted concurrently must not be missed.
         LOCK TABLE splitplane.principals IN SHARE ROW EXCLUSIVE MODE;
         SELECT s.other, s.relation, s.column_name INTO same FROM splitplane._same_tenants(admit.tenant) AS s LIMIT 1;
         IF FOUND THEN
-            RAISE EXCEPTION 'tenant "%" is the same value as tenant "%" in column "%" of %', tenant, same.other, same.column_name, same.relation
-                USING ERRCODE = '22023', HINT = 'Each would see the rows of the other. Admit a tenant under one spelling only.';
+            RAISE EXCEPTION 'tenant "%" is the same value as tenant "%" in column "%" of %', tenant, same.other,
+                same.column_name, same.relation
+                USING ERRCODE = '22023',
+                      HINT = 'Each would see the rows of the other. Admit a tenant under one spelling only.';
         END IF;
     END IF;
     IF claims IS NULL OR jsonb_typeof(claims) <> 'object' THEN
         RAISE EXCEPTION 'claims must be a JSON object such as {"stores": [1, 2]}' USING ERRCODE = '22023';
     END IF;
     FOR claim_name, claim_value IN SELECT c.key, c.value FROM jsonb_each(claims) AS c LOOP
-        IF claim_name IN ('tenant', 'business', 'subject') THEN
-            RAISE EXCEPTION 'claim "%" comes from the signed context and cannot be set', claim_name USING ERRCODE = '22023';
+        IF claim_name = ANY (splitplane._identity_claims()) THEN
+            RAISE EXCEPTION 'claim "%" comes from the signed context and cannot be set', claim_name
+                USING ERRCODE = '22023';
         END IF;
-        IF claim_name !~ '^[a-z_][a-z0-9_]{0,62}$' THEN
-            RAISE EXCEPTION 'claim name "%" is not a lower-case identifier', claim_name USING ERRCODE = '22023';
-        END IF;
+        PERFORM splitplane._check_claim_name(claim_name);
         IF jsonb_typeof(claim_value) NOT IN ('string', 'number', 'boolean', 'array')
            OR (jsonb_typeof(claim_value) = 'array'
                AND EXISTS (SELECT FROM jsonb_array_elements(claim_value) AS e(item)
                            WHERE jsonb_typeof(e.item) NOT IN ('string', 'number', 'boolean'))) THEN
-            RAISE EXCEPTION 'claim "%" must be a string, a number, a boolean, or an array of those', claim_name USING ERRCODE = '22023';
+            RAISE EXCEPTION 'claim "%" must be a string, a number, a boolean, or an array of those', claim_name
+                USING ERRCODE = '22023';
         END IF;
     END LOOP;
     INSERT INTO splitplane.principals AS p (tenant, business, subject, claims, enabled)
@@ -265,8 +596,157 @@ BEGIN
 END
 $$;
 
--- The plane's columns of a relation: those named, or all. A column that cannot be carried is refused by name rather than
--- left out in silence.
+COMMENT ON FUNCTION splitplane.admit(text, text, text, jsonb) IS
+    'Registers a principal that may ask; ''*'' admits any business or subject. Admitting again replaces the claims.';
+
+-- '*' expels every principal that it covers, including those admitted by a narrower row: expel('brand-a') leaves none
+-- of that tenant. A principal that a wider row would still admit is refused by a disabled row of the same width.
+CREATE OR REPLACE FUNCTION splitplane.expel(tenant text, business text DEFAULT '*', subject text DEFAULT '*') RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    removed bigint;
+    refused bigint;
+BEGIN
+    PERFORM splitplane._check_principal(tenant, business, subject);
+    -- A concurrent admit must not be missed.
+    LOCK TABLE splitplane.principals IN SHARE ROW EXCLUSIVE MODE;
+    DELETE FROM splitplane.principals AS p
+    WHERE p.tenant = expel.tenant
+      AND (expel.business = '*' OR p.business = expel.business)
+      AND (expel.subject = '*' OR p.subject = expel.subject);
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    -- Rows that remain and overlap are wider in at least one direction. For one subject of any business, each wider row
+    -- needs a disabled one, since a row that names the business is looked up before one that names the subject alone.
+    INSERT INTO splitplane.principals (tenant, business, subject, claims, enabled)
+    SELECT DISTINCT expel.tenant, CASE WHEN expel.business = '*' THEN p.business ELSE expel.business END, expel.subject,
+           '{}'::jsonb, false
+    FROM splitplane.principals AS p
+    WHERE p.tenant = expel.tenant AND p.enabled
+      AND (expel.business = '*' OR p.business IN ('*', expel.business))
+      AND (expel.subject = '*' OR p.subject IN ('*', expel.subject));
+    GET DIAGNOSTICS refused = ROW_COUNT;
+    IF removed + refused = 0 THEN
+        RAISE EXCEPTION 'no principal covers tenant "%", business "%", subject "%"', tenant, business, subject
+            USING ERRCODE = '42704';
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION splitplane.expel(text, text, text) IS
+    'Withdraws an admission; ''*'' expels every principal that it covers.';
+
+-- What a relation, a column, a scope and a name must be like to enter the plane. Internal: for protect and share.
+
+-- Locks the relation until the end of the transaction, so that what is checked is what gets fenced, and returns its
+-- qualified name. Who owns the table does not matter: splitplane_admin is the right to define the plane, over every
+-- table of the database. That role can show any column to the analysts, so grant it as carefully as ownership.
+-- With must_fit false (for unprotect) a table that no longer qualifies can still be taken out.
+CREATE OR REPLACE FUNCTION splitplane._lock_relation(relation regclass, must_fit boolean) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    catalog_row record;
+    qualified text;
+    kind text;
+BEGIN
+    IF relation IS NULL THEN
+        RAISE EXCEPTION 'relation must not be NULL' USING ERRCODE = '22023';
+    END IF;
+    SELECT c.relname, n.nspname, c.relkind, c.relpersistence, c.relispartition, c.relowner,
+           splitplane._is_ours('pg_class', c.oid) AS ours
+      INTO catalog_row
+      FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+     WHERE c.oid = relation;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'relation with OID % does not exist', relation::oid USING ERRCODE = '42P01';
+    END IF;
+    qualified := format('%I.%I', catalog_row.nspname, catalog_row.relname);
+    kind := CASE
+        WHEN NOT must_fit THEN NULL
+        WHEN relation::oid < 16384 THEN 'a system catalog'
+        WHEN catalog_row.nspname IN ('pg_catalog', 'information_schema', 'pg_toast') THEN 'a system catalog'
+        WHEN catalog_row.ours OR catalog_row.nspname = 'splitplane' THEN 'one of splitplane''s own relations'
+        WHEN catalog_row.relkind = 'v' THEN 'a view'
+        WHEN catalog_row.relkind = 'm' THEN 'a materialized view'
+        WHEN catalog_row.relkind = 'f' THEN 'a foreign table'
+        WHEN catalog_row.relkind = 'S' THEN 'a sequence'
+        WHEN catalog_row.relkind IN ('i', 'I') THEN 'an index'
+        WHEN catalog_row.relkind = 't' THEN 'a TOAST table'
+        WHEN catalog_row.relkind = 'c' THEN 'a composite type'
+        WHEN catalog_row.relkind NOT IN ('r', 'p') THEN 'of an unknown kind'
+        WHEN catalog_row.relpersistence = 't' THEN 'a temporary table'
+    END;
+    IF kind IS NOT NULL THEN
+        RAISE EXCEPTION '% is %: only ordinary and partitioned tables can be in the plane', qualified, kind
+            USING ERRCODE = '42809';
+    END IF;
+    IF must_fit AND catalog_row.relispartition THEN
+        RAISE EXCEPTION '% is a partition: register the partitioned table % instead', qualified,
+            (SELECT format('%I.%I', n.nspname, c.relname)
+             FROM pg_partition_ancestors(relation) AS a(relid)
+             JOIN pg_class AS c ON c.oid = a.relid JOIN pg_namespace AS n ON n.oid = c.relnamespace
+             WHERE c.relkind = 'p' AND NOT c.relispartition)
+            USING ERRCODE = '42809';
+    END IF;
+    IF must_fit AND catalog_row.relowner = 'splitplane_reader'::regrole THEN
+        RAISE EXCEPTION '% is owned by splitplane_reader, and an owner is not bound by row-level security', qualified
+            USING ERRCODE = '42501';
+    END IF;
+    EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', qualified);
+    IF to_regclass(qualified) IS DISTINCT FROM relation THEN
+        RAISE EXCEPTION '% was renamed or replaced meanwhile: try again', qualified USING ERRCODE = '40001';
+    END IF;
+    RETURN qualified;
+END
+$$;
+
+-- True for types whose values can be compared, printed and converted to JSON by built-in code alone: the allowlist of
+-- base types, enums, domains and arrays over them, none of them with a user-defined cast to JSON. In the library: the
+-- types of the allowlist of built-in functions (functions.sql), which has pseudo-types and regconfig besides.
+CREATE OR REPLACE FUNCTION splitplane._type_is_safe(type_id oid) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    current oid := type_id;
+    catalog_row record;
+BEGIN
+    LOOP
+        SELECT t.oid, t.typtype, t.typbasetype, t.typelem, t.typname, n.nspname,
+               t.typsubscript = 'array_subscript_handler'::regproc AS is_array
+          INTO catalog_row
+          FROM pg_type AS t JOIN pg_namespace AS n ON n.oid = t.typnamespace
+         WHERE t.oid = current;
+        IF NOT FOUND THEN
+            RETURN false;
+        END IF;
+        IF catalog_row.oid >= 16384
+           AND EXISTS (SELECT FROM pg_cast AS c WHERE c.castsource = catalog_row.oid
+                       AND c.casttarget IN ('json'::regtype, 'jsonb'::regtype)) THEN
+            RETURN false;
+        END IF;
+        IF catalog_row.typtype = 'd' THEN
+            current := catalog_row.typbasetype;
+        ELSIF catalog_row.is_array THEN
+            current := catalog_row.typelem;
+        ELSE
+            RETURN catalog_row.typtype = 'e'
+                OR (catalog_row.nspname = 'pg_catalog' AND catalog_row.typname = ANY (ARRAY[
+                    'bool', 'char', 'name', 'text', 'varchar', 'bpchar', 'bytea', 'int2', 'int4', 'int8',
+                    'float4', 'float8', 'numeric', 'money',
+                    'date', 'time', 'timetz', 'timestamp', 'timestamptz', 'interval',
+                    'bit', 'varbit', 'uuid', 'json', 'jsonb', 'jsonpath', 'inet', 'cidr', 'macaddr', 'macaddr8',
+                    'point', 'lseg', 'line', 'box', 'path', 'polygon', 'circle', 'tsvector', 'tsquery',
+                    'int4range', 'int8range', 'numrange', 'tsrange', 'tstzrange', 'daterange',
+                    'int4multirange', 'int8multirange', 'nummultirange',
+                    'tsmultirange', 'tstzmultirange', 'datemultirange']::name[]));
+        END IF;
+    END LOOP;
+END
+$$;
+
+-- The plane's columns of a relation: those named, or all. A column of an unsupported type is refused by name rather
+-- than omitted silently.
 CREATE OR REPLACE FUNCTION splitplane._plane_columns(relation regclass, columns text[]) RETURNS text[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
@@ -293,7 +773,8 @@ BEGIN
             RAISE EXCEPTION 'column "%" of % does not exist', column_name, relation USING ERRCODE = '42703';
         END IF;
         IF NOT splitplane._type_is_safe(column_type) THEN
-            RAISE EXCEPTION 'column "%" of % has type %, which the plane does not carry', column_name, relation, format_type(column_type, NULL)
+            RAISE EXCEPTION 'column "%" of % has type %, which the plane does not carry',
+                column_name, relation, format_type(column_type, NULL)
                 USING ERRCODE = '0A000', HINT = 'Give the list of columns without it.';
         END IF;
     END LOOP;
@@ -301,14 +782,97 @@ BEGIN
 END
 $$;
 
--- The row-level security condition of a scope that is known to be sound: every column is of its claim's values. Domains
--- are read as their base type; with -1, since a bare "character" would mean character(1). NULL when a column is gone.
+-- The plane's columns whose values must never be sent to a model.
+CREATE OR REPLACE FUNCTION splitplane._private_columns(relation regclass, plane_columns text[], private_columns text[])
+RETURNS text[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    column_name text;
+BEGIN
+    IF (SELECT count(*) <> count(DISTINCT w.name) FROM unnest(private_columns) AS w(name)) THEN
+        RAISE EXCEPTION 'the list of private columns of % holds a NULL or one name twice', relation
+            USING ERRCODE = '22023';
+    END IF;
+    FOREACH column_name IN ARRAY coalesce(private_columns, '{}') LOOP
+        IF column_name <> ALL (plane_columns) THEN
+            RAISE EXCEPTION 'private column "%" is no column of % in the plane', column_name, relation
+                USING ERRCODE = '42703';
+        END IF;
+    END LOOP;
+    RETURN coalesce(private_columns, '{}');
+END
+$$;
+
+-- Whether a plane name was that of the table, and the table has another one now. Such a name goes with the table's: it
+-- is refused, because another table may have taken the name. A name that was given stays.
+CREATE FUNCTION splitplane._has_lost_name(relation regclass, name text, saved jsonb) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT saved ? 'named_after_table'
+       AND EXISTS (SELECT FROM pg_class AS c WHERE c.oid = relation AND c.relname <> _has_lost_name.name)
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._has_lost_name(regclass, text, jsonb) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION splitplane._plane_name(relation regclass, name text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    chosen text := coalesce(_plane_name.name, (SELECT c.relname FROM pg_class AS c WHERE c.oid = relation));
+    holder regclass;
+BEGIN
+    IF chosen = '' OR octet_length(chosen) > 63 OR strpos(chosen, '.') > 0 OR chosen ~ '[[:cntrl:]]'
+       OR lower(chosen) LIKE 'pg\_%' THEN
+        RAISE EXCEPTION 'plane name "%" must have 1 to 63 bytes, no dot, no control character, '
+                        'and not start with "pg_"', chosen
+            USING ERRCODE = '42602';
+    END IF;
+    SELECT r.relation INTO holder
+      FROM splitplane.relations AS r WHERE r.name = chosen AND r.relation <> _plane_name.relation;
+    IF FOUND AND (SELECT splitplane._has_lost_name(r.relation, r.name, r.saved)
+                  FROM splitplane.relations AS r WHERE r.relation = holder) THEN
+        RAISE EXCEPTION 'plane name "%" is that of %, which was renamed', chosen, holder
+            USING ERRCODE = '42710',
+                  HINT = format('Register it under its name of today, or take it out of the plane, first: '
+                                'SELECT splitplane.unprotect(%L);', holder);
+    ELSIF FOUND THEN
+        RAISE EXCEPTION 'plane name "%" is taken by %', chosen, holder
+            USING ERRCODE = '42710', HINT = 'Give another one as argument "name".';
+    END IF;
+    RETURN chosen;
+END
+$$;
+
+-- A claim that no principal carries is most likely misspelt, and its relation would refuse every principal.
+CREATE OR REPLACE FUNCTION splitplane._check_claim(claim_name text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM splitplane._check_claim_name(claim_name);
+    IF claim_name = ANY (splitplane._identity_claims())
+       OR EXISTS (SELECT FROM splitplane.principals AS p WHERE p.claims ? claim_name) THEN
+        RETURN;
+    END IF;
+    IF EXISTS (SELECT FROM splitplane.principals) THEN
+        RAISE EXCEPTION 'unknown claim "%": no principal carries it', claim_name
+            USING ERRCODE = '22023', HINT = 'Admit the principals that carry it first.';
+    END IF;
+    RAISE WARNING 'claim "%" is not carried by any principal yet', claim_name;
+END
+$$;
+
+-- The row-level security condition of a scope that has been checked: every column has one of its claim's values.
+-- Domains are cast to their base type; the modifier is -1, since a bare "character" would mean character(1). NULL if a
+-- column does not exist any more.
 CREATE FUNCTION splitplane._scope_expression(relation regclass, scope jsonb) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     SELECT CASE WHEN count(*) = count(a.attname) THEN
         string_agg(format('splitplane.in_scope(%s, %L::text)',
-                          CASE WHEN b.base = a.atttypid THEN quote_ident(s.key) ELSE format('%I::%s', s.key, format_type(b.base, -1)) END, s.value),
+                          CASE WHEN b.base = a.atttypid THEN quote_ident(s.key)
+                               ELSE format('%I::%s', s.key, format_type(b.base, -1)) END,
+                          s.value),
                    ' AND ' ORDER BY s.value <> 'tenant', s.key) END
     FROM jsonb_each_text(scope) AS s
     LEFT JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = s.key AND a.attnum > 0 AND NOT a.attisdropped
@@ -317,8 +881,7 @@ $$;
 
 REVOKE ALL ON FUNCTION splitplane._scope_expression(regclass, jsonb) FROM PUBLIC;
 
--- The same for a scope that is to be looked at first. tenant, business and subject are single values; any other claim is
--- a list.
+-- The same for a scope that has not been checked.
 CREATE OR REPLACE FUNCTION splitplane._scope_condition(relation regclass, scope jsonb) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
@@ -328,11 +891,13 @@ DECLARE
     catalog_row record;
     base oid;
     base_name text;
+    takes_list boolean;
     binds_tenant boolean := false;
 BEGIN
     IF scope IS NULL OR jsonb_typeof(scope) <> 'object' OR scope = '{}'
        OR EXISTS (SELECT FROM jsonb_each(scope) AS s WHERE jsonb_typeof(s.value) <> 'string') THEN
-        RAISE EXCEPTION 'scope must be a JSON object of column names and claim names, such as {"tenant_id": "tenant"}' USING ERRCODE = '22023';
+        RAISE EXCEPTION 'scope must be a JSON object of column names and claim names, such as {"tenant_id": "tenant"}'
+            USING ERRCODE = '22023';
     END IF;
     FOR column_name, claim_name IN
         SELECT s.key, s.value FROM jsonb_each_text(scope) AS s ORDER BY s.value <> 'tenant', s.key
@@ -343,40 +908,44 @@ BEGIN
         IF NOT FOUND THEN
             RAISE EXCEPTION 'column "%" of % does not exist', column_name, relation USING ERRCODE = '42703';
         END IF;
-        -- Its expression would be evaluated for the rows of every tenant, and ALTER COLUMN .. SET EXPRESSION changes whose a
-        -- row is without a trace in the table or its policies.
+        -- Its expression would be evaluated for the rows of every tenant, and ALTER COLUMN .. SET EXPRESSION changes
+        -- the tenant of a row without a trace in the table or its policies.
         IF catalog_row.attgenerated = 'v' THEN
-            RAISE EXCEPTION 'column "%" of % is a virtual generated column, which cannot carry a scope', column_name, relation
+            RAISE EXCEPTION 'column "%" of % is a virtual generated column, which cannot carry a scope',
+                column_name, relation
                 USING ERRCODE = '0A000', HINT = 'Store it: GENERATED ALWAYS AS (..) STORED.';
         END IF;
         PERFORM splitplane._check_claim(claim_name);
         base := splitplane._base_type(catalog_row.atttypid);
         base_name := format_type(base, -1);
         -- Under such a collation 'brand-a' equals 'BRAND-A'.
-        IF EXISTS (SELECT FROM pg_collation AS c WHERE c.oid = catalog_row.attcollation AND NOT c.collisdeterministic) THEN
-            RAISE EXCEPTION 'column "%" of % has a nondeterministic collation, under which different tenants may compare equal', column_name, relation
+        IF EXISTS (SELECT FROM pg_collation AS c
+                   WHERE c.oid = catalog_row.attcollation AND NOT c.collisdeterministic) THEN
+            RAISE EXCEPTION 'column "%" of % has a nondeterministic collation, '
+                            'under which different tenants may compare equal', column_name, relation
                 USING ERRCODE = '0A000';
         END IF;
-        IF base NOT IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'text'::regtype, 'varchar'::regtype, 'uuid'::regtype) THEN
-            IF claim_name NOT IN ('tenant', 'business', 'subject') THEN
-                RAISE EXCEPTION 'column "%" of % has type %: a list claim needs smallint, integer, bigint, text, character varying or uuid',
-                    column_name, relation, base_name USING ERRCODE = '0A000';
-            END IF;
-            -- Only types in which no two claims become one value: name cuts at 63 bytes, real and money round, "char" keeps one byte.
-            IF base NOT IN ('numeric'::regtype, 'bpchar'::regtype, 'date'::regtype)
-               AND NOT EXISTS (SELECT FROM pg_type AS t WHERE t.oid = base AND t.typtype = 'e') THEN
-                RAISE EXCEPTION 'column "%" of % has type %, which cannot carry a scope', column_name, relation, base_name
-                    USING ERRCODE = '0A000', HINT = 'Scope columns are smallint, integer, bigint, text, character varying, character(n), date or uuid; numeric and enums work, but are estimated worse.';
-            END IF;
-            IF base NOT IN ('bpchar'::regtype, 'date'::regtype) THEN
-                RAISE WARNING 'column "%" of % has type %, whose equality is not leakproof: estimates do not see which tenants have many rows',
-                    column_name, relation, base_name;
-            END IF;
+        SELECT t.takes_list INTO takes_list FROM splitplane._scope_type(base) AS t;
+        IF takes_list IS NOT TRUE AND claim_name <> ALL (splitplane._identity_claims()) THEN
+            RAISE EXCEPTION 'column "%" of % has type %: a list claim needs %',
+                column_name, relation, base_name, splitplane._list_types()
+                USING ERRCODE = '0A000';
+        END IF;
+        IF takes_list IS NULL THEN
+            RAISE EXCEPTION 'column "%" of % has type %, which cannot carry a scope', column_name, relation, base_name
+                USING ERRCODE = '0A000',
+                      HINT = 'Scope columns are smallint, integer, bigint, text, character varying, character(n), date '
+                             'or uuid; numeric and enums work, but are estimated worse.';
+        END IF;
+        IF NOT splitplane._equality_is_leakproof(base) THEN
+            RAISE WARNING 'column "%" of % has type %, whose equality is not leakproof: '
+                          'estimates do not see which tenants have many rows', column_name, relation, base_name;
         END IF;
         IF claim_name = 'tenant' THEN
             binds_tenant := true;
             IF NOT catalog_row.attnotnull THEN
-                RAISE WARNING 'tenant column "%" of % may be NULL: such rows belong to no tenant and are never seen', column_name, relation;
+                RAISE WARNING 'tenant column "%" of % may be NULL: such rows belong to no tenant and are never seen',
+                    column_name, relation;
             END IF;
         END IF;
     END LOOP;
@@ -390,44 +959,75 @@ $$;
 
 -- protect, share and unprotect: the fences around the plane's relations.
 
--- The policies that splitplane makes. PostgreSQL evaluates restrictive policies in the order of their names, so that of the
--- scope has one that stands before ordinary names. The last is that of versions before 0.2.0.
+-- The policies that splitplane creates. PostgreSQL evaluates restrictive policies in the order of their names, so the
+-- name of the scope's policy sorts before ordinary ones. The last is that of versions before 0.2.0.
 CREATE FUNCTION splitplane._policy_names() RETURNS name[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT ARRAY['!splitplane_scope', 'splitplane_closed', 'splitplane_read', 'splitplane_others', 'splitplane_scope']::name[]
+    SELECT ARRAY['!splitplane_scope', 'splitplane_closed', 'splitplane_read', 'splitplane_others',
+                 'splitplane_scope']::name[]
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._policy_names() FROM PUBLIC;
 
--- One number for everything that fences a relation: owner, row-level security, grants, scope policy, and the names, types
--- and grants of its columns. As long as it is what it was when the relation was registered, nothing needs to be looked at
--- more closely, which keeps the check of every new backend cheap. It also changes for harmless reasons, and after a restore.
+-- One number for everything that fences a relation: owner, row-level security, grants, scope policy, and the names,
+-- types and grants of its columns. While it is what it was when the relation was registered, nothing else needs to be
+-- checked, which keeps the check of every new backend cheap. It also changes for harmless reasons, and after a restore.
 CREATE OR REPLACE VIEW splitplane._fences AS
     SELECT r.relation, r.saved,
-           pg_catalog.hash_record_extended(ROW(c.relowner, c.relrowsecurity, c.relacl, r.shared, r.scope, r.columns, a.columns_hash,
-               p.polpermissive, p.polcmd, p.polroles, pg_catalog.hashtextextended(p.polqual::text, 0), p.polwithcheck IS NULL), 0)::text AS fingerprint
+           pg_catalog.hash_record_extended(
+               ROW(c.relowner, c.relrowsecurity, c.relacl, r.shared, r.scope, r.columns, a.columns_hash,
+                   p.polpermissive, p.polcmd, p.polroles, pg_catalog.hashtextextended(p.polqual::text, 0),
+                   p.polwithcheck IS NULL), 0)::text AS fingerprint
     FROM splitplane.relations AS r
     JOIN pg_catalog.pg_class AS c ON c.oid = r.relation
     LEFT JOIN pg_catalog.pg_policy AS p ON p.polrelid = r.relation AND p.polname = '!splitplane_scope'
     CROSS JOIN LATERAL (
-        SELECT pg_catalog.sum(pg_catalog.hash_record_extended(ROW(a.attname, a.attnum, a.atttypid, a.atttypmod, a.attcollation, a.attisdropped, a.attacl),
-                                                                -- As seed, so that columns that swap names do not add up to the same.
-                                                                a.attnum)) AS columns_hash
+        -- The number of the column is the seed, so that columns that swap names do not add up to the same sum.
+        SELECT pg_catalog.sum(pg_catalog.hash_record_extended(
+                   ROW(a.attname, a.attnum, a.atttypid, a.atttypmod, a.attcollation, a.attisdropped, a.attacl),
+                   a.attnum)) AS columns_hash
         FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = r.relation
     ) AS a;
 
--- The scope columns' types in words, which outlive a dump and restore where OIDs and column numbers do not.
+-- The types of the scope columns as text, which survives a dump and restore where OIDs and column numbers do not.
 CREATE OR REPLACE FUNCTION splitplane._scope_types(relation regclass, scope jsonb) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     SELECT jsonb_object_agg(a.attname, concat_ws(' ', format_type(a.atttypid, a.atttypmod),
-               (SELECT 'nondeterministic' FROM pg_collation AS c WHERE c.oid = a.attcollation AND NOT c.collisdeterministic)))
+               (SELECT 'nondeterministic' FROM pg_collation AS c
+                WHERE c.oid = a.attcollation AND NOT c.collisdeterministic)))
     FROM pg_attribute AS a
     WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND scope ? a.attname::text
 $$;
 
--- Restrictive policies that are not ours: they bind everybody as soon as row-level security is on.
+-- Grants the reader USAGE on a schema. True if it had that before the plane used the schema.
+CREATE OR REPLACE FUNCTION splitplane._use_schema(schema_name text) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    had boolean;
+BEGIN
+    -- Another entry in the same schema has granted it already, and has saved the answer.
+    SELECT (u.saved ->> 'schema_usage')::boolean INTO had
+      FROM (SELECT r.saved FROM splitplane.relations AS r
+            UNION ALL
+            SELECT f.saved FROM splitplane.allowed_functions AS f) AS u
+     WHERE u.saved ->> 'schema' = schema_name
+     LIMIT 1;
+    IF NOT FOUND THEN
+        SELECT EXISTS (SELECT FROM aclexplode(n.nspacl) AS g
+                       WHERE g.grantee = 'splitplane_reader'::regrole AND g.privilege_type = 'USAGE')
+          INTO had FROM pg_namespace AS n WHERE n.nspname = schema_name;
+    END IF;
+    IF schema_name <> 'pg_catalog' THEN
+        EXECUTE format('GRANT USAGE ON SCHEMA %I TO splitplane_reader', schema_name);
+    END IF;
+    RETURN had;
+END
+$$;
+
+-- Restrictive policies that are not ours. They bind every role as soon as row-level security is on.
 CREATE OR REPLACE FUNCTION splitplane._other_restrictions(relation regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -436,6 +1036,19 @@ AS $$
     WHERE p.polrelid = relation AND NOT p.polpermissive AND p.polname <> ALL (splitplane._policy_names())
 $$;
 
+-- Those that PostgreSQL evaluates before the scope when the reader reads the relation. ask refuses to read it then.
+CREATE FUNCTION splitplane._earlier_restrictions(relation regclass) RETURNS SETOF name
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT p.polname
+    FROM pg_policy AS p
+    WHERE p.polrelid = relation AND NOT p.polpermissive AND p.polname < '!splitplane_scope'
+      AND p.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid] AND p.polcmd IN ('r', '*')
+    ORDER BY p.polname
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._earlier_restrictions(regclass) FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION splitplane._drop_policies(relation regclass, qualified text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -443,34 +1056,41 @@ DECLARE
     policy_name name;
 BEGIN
     FOR policy_name IN
-        SELECT p.polname FROM pg_policy AS p WHERE p.polrelid = relation AND p.polname = ANY (splitplane._policy_names())
+        SELECT p.polname FROM pg_policy AS p
+        WHERE p.polrelid = relation AND p.polname = ANY (splitplane._policy_names())
     LOOP
         EXECUTE format('DROP POLICY %I ON %s', policy_name, qualified);
     END LOOP;
 END
 $$;
 
--- The policies of a relation that is registered, none of them there yet. Whatever lets the reader see rows of a
--- protected table calls a function of the extension, and goes with it.
---   !splitplane_scope   what the reader may see; restrictive, so it holds beside every permissive policy
---   splitplane_read     without a permissive policy nothing would be seen
---   splitplane_closed   lets the reader see nothing while !splitplane_scope is not there: after DROP EXTENSION .. CASCADE, or
---                       in a dump that was restored without the extension. It calls nothing of the extension's.
+-- Creates the policies of a registered relation that has none of them. Every policy that lets the reader see rows of a
+-- protected table calls a function of the extension, and is dropped with it.
+--   !splitplane_scope   what the reader may see; restrictive, so it holds besides every permissive policy
+--   splitplane_read     without a permissive policy no row would be seen
+--   splitplane_closed   lets the reader see no row while !splitplane_scope does not exist: after DROP EXTENSION ..
+--                       CASCADE, or in a dump that was restored without the extension. It depends on nothing of ours.
 --   splitplane_others   every other role goes on working as before
-CREATE FUNCTION splitplane._make_policies(relation regclass, qualified text, shared boolean, condition text, had_row_security boolean) RETURNS void
+CREATE FUNCTION splitplane._make_policies(
+    relation regclass, qualified text, shared boolean, condition text, had_row_security boolean)
+RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF NOT shared OR had_row_security THEN
-        EXECUTE format('CREATE POLICY splitplane_read ON %s AS PERMISSIVE FOR SELECT TO splitplane_reader USING (%s)', qualified,
-                       CASE WHEN shared THEN 'splitplane.in_call()' ELSE condition END);
+        EXECUTE format('CREATE POLICY splitplane_read ON %s AS PERMISSIVE FOR SELECT TO splitplane_reader USING (%s)',
+                       qualified, CASE WHEN shared THEN 'splitplane.in_call()' ELSE condition END);
     END IF;
     IF NOT shared THEN
-        EXECUTE format('CREATE POLICY "!splitplane_scope" ON %s AS RESTRICTIVE FOR SELECT TO splitplane_reader USING (%s)', qualified, condition);
-        EXECUTE format('CREATE POLICY splitplane_closed ON %s AS RESTRICTIVE FOR ALL TO splitplane_reader USING (EXISTS (SELECT FROM pg_catalog.pg_policy AS p '
-                       'WHERE p.polrelid OPERATOR(pg_catalog.=) %L::pg_catalog.regclass AND p.polname OPERATOR(pg_catalog.=) ''!splitplane_scope''))', qualified, qualified);
+        EXECUTE format('CREATE POLICY "!splitplane_scope" ON %s AS RESTRICTIVE FOR SELECT TO splitplane_reader '
+                       'USING (%s)', qualified, condition);
+        EXECUTE format('CREATE POLICY splitplane_closed ON %s AS RESTRICTIVE FOR ALL TO splitplane_reader '
+                       'USING (EXISTS (SELECT FROM pg_catalog.pg_policy AS p '
+                       'WHERE p.polrelid OPERATOR(pg_catalog.=) %L::pg_catalog.regclass '
+                       'AND p.polname OPERATOR(pg_catalog.=) ''!splitplane_scope''))', qualified, qualified);
         IF NOT had_row_security THEN
-            EXECUTE format('CREATE POLICY splitplane_others ON %s AS PERMISSIVE FOR ALL TO PUBLIC USING (true) WITH CHECK (true)', qualified);
+            EXECUTE format('CREATE POLICY splitplane_others ON %s AS PERMISSIVE FOR ALL TO PUBLIC '
+                           'USING (true) WITH CHECK (true)', qualified);
         END IF;
         EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', qualified);
     END IF;
@@ -479,20 +1099,62 @@ $$;
 
 REVOKE ALL ON FUNCTION splitplane._make_policies(regclass, text, boolean, text, boolean) FROM PUBLIC;
 
--- The policies' conditions in words, which doctor() compares with: those words outlive a dump and restore.
+-- The policies' conditions as text, for doctor() to compare with: text survives a dump and restore.
 CREATE FUNCTION splitplane._policy_texts(relation regclass) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
-    SELECT jsonb_build_object('policy', max(pg_get_expr(p.polqual, p.polrelid)) FILTER (WHERE p.polname = '!splitplane_scope'),
-                              'closed', max(pg_get_expr(p.polqual, p.polrelid)) FILTER (WHERE p.polname = 'splitplane_closed'))
+    SELECT jsonb_build_object(
+        'policy', max(pg_get_expr(p.polqual, p.polrelid)) FILTER (WHERE p.polname = '!splitplane_scope'),
+        -- Without the name of the table, which may be renamed.
+        'closed', max(replace(pg_get_expr(p.polqual, p.polrelid), quote_literal(p.polrelid::regclass), 'itself'))
+                  FILTER (WHERE p.polname = 'splitplane_closed'))
     FROM pg_policy AS p WHERE p.polrelid = relation
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._policy_texts(regclass) FROM PUBLIC;
 
--- Registering again starts from the table as it was: nothing of an earlier registration survives, and `saved` stays true.
--- All in one transaction under an exclusive lock, so that nobody sees the table unfenced in between.
-CREATE OR REPLACE FUNCTION splitplane._register(relation regclass, shared boolean, scope jsonb, columns text[], name text, private_columns text[]) RETURNS void
+-- Restores a registered relation to what it was and deletes its registration.
+CREATE OR REPLACE FUNCTION splitplane._withdraw(relation regclass, qualified text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    registered record;
+    statement text;
+BEGIN
+    SELECT r.shared, r.had_row_security, r.saved INTO STRICT registered
+      FROM splitplane.relations AS r WHERE r.relation = _withdraw.relation;
+    -- Where splitplane_others was dropped by hand, other policies decide in its place: row-level security must stay on.
+    IF NOT registered.had_row_security AND NOT registered.shared
+       AND EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = relation AND p.polname = 'splitplane_others') THEN
+        -- Without row-level security these policies would have no effect; with it and without splitplane_others they
+        -- would let no role see a row.
+        IF splitplane._other_restrictions(relation) IS NOT NULL THEN
+            RAISE EXCEPTION '% has got restrictive policies of its own since it was protected: %',
+                qualified, splitplane._other_restrictions(relation)
+                USING ERRCODE = '55000',
+                      HINT = 'Drop them first, and make them again afterwards if they are meant to stay.';
+        END IF;
+        EXECUTE format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY', qualified);
+    END IF;
+    PERFORM splitplane._drop_policies(relation, qualified);
+    EXECUTE format('REVOKE ALL ON TABLE %s FROM splitplane_reader', qualified);
+    FOR statement IN
+        SELECT g.statement
+        FROM jsonb_array_elements_text(registered.saved -> 'grants') WITH ORDINALITY AS g(statement, position)
+        ORDER BY g.position
+    LOOP
+        EXECUTE statement;
+    END LOOP;
+    DELETE FROM splitplane.relations AS r WHERE r.relation = _withdraw.relation;
+    PERFORM splitplane._leave_schema(registered.saved ->> 'schema', (registered.saved ->> 'schema_usage')::boolean);
+END
+$$;
+
+-- Registering again starts from the table as it was: nothing of an earlier registration remains, and `saved` stays
+-- true. All of it is one transaction under an exclusive lock, so that no session sees the table unfenced in between.
+CREATE OR REPLACE FUNCTION splitplane._register(
+    relation regclass, shared boolean, scope jsonb, columns text[], name text, private_columns text[])
+RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -508,9 +1170,9 @@ DECLARE
     left_behind boolean;
     earlier text;
 BEGIN
-    -- One registration at a time: neighbours in a schema share its grant.
+    -- One registration at a time: entries of one schema share its grant.
     LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
-    -- A dropped table has left its registration behind; its plane name is free.
+    -- A dropped table has left its registration behind. Its plane name is free.
     DELETE FROM splitplane.relations AS r WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = r.relation);
     qualified := splitplane._lock_relation(relation, true);
     plane_columns := splitplane._plane_columns(relation, columns);
@@ -519,7 +1181,7 @@ BEGIN
     IF NOT shared THEN
         condition := splitplane._scope_condition(relation, scope);
     END IF;
-    -- Said rather than kept: what is registered is what this call names, as with columns.
+    -- Reported rather than kept: this call defines what is registered, as with columns.
     SELECT string_agg(quote_ident(p.name), ', ' ORDER BY p.name) INTO no_longer
       FROM splitplane.relations AS r CROSS JOIN LATERAL unnest(r.private_columns) AS p(name)
      WHERE r.relation = _register.relation AND p.name = ANY (plane_columns) AND p.name <> ALL (hidden_from_models);
@@ -534,63 +1196,108 @@ BEGIN
     SELECT c.relrowsecurity, n.nspname INTO had_row_security, schema_name
       FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = relation;
     -- DROP EXTENSION CASCADE without unprotect leaves policies and grants behind: they are ours, not the table's own.
-    left_behind := EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = relation AND p.polname = ANY (splitplane._policy_names()));
+    left_behind := EXISTS (SELECT FROM pg_policy AS p
+                           WHERE p.polrelid = relation AND p.polname = ANY (splitplane._policy_names()));
     IF EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = relation AND p.polname = 'splitplane_others') THEN
         had_row_security := false;
         EXECUTE format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY', qualified);
     END IF;
     IF NOT shared AND NOT had_row_security THEN
         IF splitplane._other_restrictions(relation) IS NOT NULL THEN
-            RAISE EXCEPTION '% has restrictive policies that are not in force: %', qualified, splitplane._other_restrictions(relation)
+            RAISE EXCEPTION '% has restrictive policies that are not in force: %',
+                qualified, splitplane._other_restrictions(relation)
                 USING ERRCODE = '55000',
-                      HINT = 'protect switches row-level security on, and they would begin to bind other roles. Drop them, or enable row-level security yourself first.';
+                      HINT = 'protect switches row-level security on, and they would begin to bind other roles. '
+                             'Drop them, or enable row-level security yourself first.';
         END IF;
         IF EXISTS (SELECT FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
                    WHERE c.oid = relation AND g.privilege_type = 'INSERT' AND g.grantee <> c.relowner) THEN
-            RAISE NOTICE 'row-level security is switched on for %: COPY FROM works for its owner and superusers only, and pg_dump needs one of them or BYPASSRLS', qualified;
+            RAISE NOTICE 'row-level security is now enabled on %: only its owner and superusers can use COPY FROM, and '
+                         'pg_dump must be run by one of them or by a role with BYPASSRLS', qualified;
         END IF;
     END IF;
     IF EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhparent = relation) THEN
-        RAISE NOTICE '% has partitions or children: its own policies and grants apply when it is read, theirs do not', qualified;
+        RAISE NOTICE '% has partitions or children: queries on it use its own policies and grants, not theirs',
+            qualified;
     END IF;
 
-    saved := jsonb_build_object('schema', schema_name, 'grants', CASE WHEN left_behind THEN '[]' ELSE splitplane._reader_grants(relation, qualified) END,
-                                'all_columns', columns IS NULL, 'schema_usage', splitplane._use_schema(schema_name));
+    saved := jsonb_build_object(
+        'schema', schema_name, 'schema_usage', splitplane._use_schema(schema_name),
+        'grants', CASE WHEN left_behind THEN '[]' ELSE splitplane._reader_grants(relation, qualified) END,
+        'all_columns', columns IS NULL)
+        -- A name that was not given goes with the table's.
+        || CASE WHEN name IS NULL THEN '{"named_after_table": true}'::jsonb ELSE '{}' END;
     PERFORM splitplane._drop_policies(relation, qualified);
     EXECUTE format('REVOKE ALL ON TABLE %s FROM splitplane_reader', qualified);
-    EXECUTE (SELECT format('GRANT SELECT (%s) ON TABLE %s TO splitplane_reader', string_agg(DISTINCT quote_ident(w.name), ', '), qualified)
-             FROM (SELECT unnest(plane_columns) UNION ALL SELECT jsonb_object_keys(CASE WHEN shared THEN '{}'::jsonb ELSE scope END)) AS w(name));
+    EXECUTE (SELECT format('GRANT SELECT (%s) ON TABLE %s TO splitplane_reader',
+                           string_agg(DISTINCT quote_ident(w.name), ', '), qualified)
+             FROM (SELECT unnest(plane_columns)
+                   UNION ALL
+                   SELECT jsonb_object_keys(CASE WHEN shared THEN '{}'::jsonb ELSE scope END)) AS w(name));
     PERFORM splitplane._make_policies(relation, qualified, shared, condition, had_row_security);
     IF NOT shared THEN
-        SELECT string_agg(quote_ident(p.polname), ', ' ORDER BY p.polname) INTO earlier
-          FROM pg_policy AS p
-         WHERE p.polrelid = relation AND NOT p.polpermissive AND p.polname < '!splitplane_scope'
-           AND p.polroles && ARRAY[0, 'splitplane_reader'::regrole::oid] AND p.polcmd IN ('r', '*');
+        SELECT string_agg(quote_ident(e.name), ', ') INTO earlier
+          FROM splitplane._earlier_restrictions(relation) AS e(name);
         IF earlier IS NOT NULL THEN
-            RAISE WARNING '% has restrictive policies whose names sort before splitplane''s, so ask refuses to read it: %', qualified, earlier
-                USING HINT = 'PostgreSQL evaluates policies in the order of their names. Rename them: ALTER POLICY .. RENAME TO ..; splitplane.doctor() gives the statements.';
+            RAISE WARNING '% has restrictive policies whose names sort before splitplane''s, '
+                          'so ask refuses to read it: %', qualified, earlier
+                USING HINT = 'PostgreSQL evaluates policies in the order of their names. Rename them: ALTER POLICY .. '
+                             'RENAME TO ..; splitplane.doctor() gives the statements.';
         END IF;
     END IF;
 
     INSERT INTO splitplane.relations (relation, name, shared, scope, columns, private_columns, had_row_security, saved)
-    VALUES (_register.relation, plane_name, _register.shared, CASE WHEN shared THEN '{}' ELSE _register.scope END, plane_columns, hidden_from_models,
-            had_row_security, saved);
+    VALUES (_register.relation, plane_name, _register.shared, CASE WHEN shared THEN '{}' ELSE _register.scope END,
+            plane_columns, hidden_from_models, had_row_security, saved);
     UPDATE splitplane.relations AS r
        SET saved = r.saved || splitplane._policy_texts(r.relation)
-                           || jsonb_build_object('fingerprint', f.fingerprint, 'types', splitplane._scope_types(r.relation, r.scope))
+                   || jsonb_build_object('fingerprint', f.fingerprint,
+                                         'types', splitplane._scope_types(r.relation, r.scope))
       FROM splitplane._fences AS f
      WHERE r.relation = _register.relation AND f.relation = r.relation;
 END
 $$;
 
--- allow_function and disallow_function: functions beyond the built-in allowlist.
+CREATE OR REPLACE FUNCTION splitplane.protect(
+    relation regclass, scope jsonb, columns text[] DEFAULT NULL, name text DEFAULT NULL,
+    private_columns text[] DEFAULT NULL)
+RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM splitplane._register(relation, false, scope, columns, name, private_columns);
+END
+$$;
 
--- Always schema-qualified, so that no search_path can make the text mean another function.
+COMMENT ON FUNCTION splitplane.protect(regclass, jsonb, text[], text, text[]) IS
+    'Adds a table to the plane and binds its rows to claims: protect(''orders'', ''{"tenant_id": "tenant"}''). '
+    'Call it again to change the registration.';
+
+CREATE OR REPLACE FUNCTION splitplane.share(
+    relation regclass, columns text[] DEFAULT NULL, name text DEFAULT NULL, private_columns text[] DEFAULT NULL)
+RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM splitplane._register(relation, true, NULL, columns, name, private_columns);
+END
+$$;
+
+COMMENT ON FUNCTION splitplane.share(regclass, text[], text, text[]) IS
+    'Adds a table to the plane that is the same for every tenant.';
+
+COMMENT ON FUNCTION splitplane.unprotect(regclass) IS
+    'Removes a table from the plane and restores its row-level security and grants.';
+
+-- allow_function and disallow_function: functions besides those of the built-in allowlist.
+
+-- Always schema-qualified, so that the text means the same function under every search_path.
 CREATE OR REPLACE FUNCTION splitplane._signature(function regprocedure) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     SELECT format('%I.%I(%s)', n.nspname, p.proname,
-                  (SELECT string_agg(format_type(t.id, NULL), ', ' ORDER BY t.position) FROM unnest(p.proargtypes) WITH ORDINALITY AS t(id, position)))
+                  (SELECT string_agg(format_type(t.id, NULL), ', ' ORDER BY t.position)
+                   FROM unnest(p.proargtypes) WITH ORDINALITY AS t(id, position)))
     FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
     WHERE p.oid = function
 $$;
@@ -607,11 +1314,9 @@ BEGIN
     IF wanted IS NULL THEN
         RAISE EXCEPTION 'function does not exist' USING ERRCODE = '42883';
     END IF;
-    SELECT p.oid, p.proname, n.nspname, p.prokind, p.prosecdef, p.proleakproof, p.provolatile, pg_get_userbyid(p.proowner) AS owner,
-           array_append(p.proargtypes::oid[], p.prorettype) AS types,
-           EXISTS (SELECT FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid
-                   WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.refclassid = 'pg_extension'::regclass
-                     AND d.deptype = 'e' AND e.extname = 'splitplane') AS ours
+    SELECT p.oid, p.proname, n.nspname, p.prokind, p.prosecdef, p.proleakproof, p.provolatile,
+           pg_get_userbyid(p.proowner) AS owner, array_append(p.proargtypes::oid[], p.prorettype) AS types,
+           splitplane._is_ours('pg_proc', p.oid) AS ours
       INTO catalog_row
       FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
      WHERE p.oid = allow_function.function;
@@ -619,19 +1324,23 @@ BEGIN
         WHEN catalog_row.ours OR catalog_row.nspname = 'splitplane' THEN 'it belongs to splitplane'
         WHEN catalog_row.nspname = 'information_schema' OR catalog_row.nspname LIKE 'pg\_temp%' THEN 'of its schema'
         WHEN catalog_row.prokind = 'p' THEN 'it is a procedure'
-        -- Polymorphic and record types are pseudo-types too, and are fine; these hand over pointers or make no sense in a query.
+        -- Polymorphic and record types are pseudo-types too, and are allowed; the others pass pointers or make no sense
+        -- in a query.
         WHEN EXISTS (SELECT FROM unnest(catalog_row.types) AS u(id) JOIN pg_type AS t ON t.oid = u.id
-                     WHERE t.typtype = 'p' AND t.typname NOT IN ('record', 'void', 'any') AND t.typname NOT LIKE 'any%') THEN
+                     WHERE t.typtype = 'p' AND t.typname NOT IN ('record', 'void', 'any')
+                       AND t.typname NOT LIKE 'any%') THEN
             'it takes or returns an internal type'
-        -- PostgreSQL evaluates it before row-level security, over every tenant's rows, and believes the mark.
+        -- PostgreSQL trusts the mark and evaluates it before row-level security, over the rows of every tenant.
         WHEN catalog_row.proleakproof AND catalog_row.oid >= 16384 THEN 'it is marked LEAKPROOF'
-        -- Built-in functions with effects, or that read settings, files, catalogs, or run SQL given as text, step round
-        -- every check of the plane. Those left are clocks and dice.
+        -- Built-in functions that have effects, read settings, files or catalogs, or run SQL given as text bypass
+        -- every check of the plane. The exceptions are clocks and random values.
         WHEN catalog_row.nspname = 'pg_catalog' AND catalog_row.provolatile = 'v'
-             AND catalog_row.proname NOT IN ('random', 'random_normal', 'clock_timestamp', 'timeofday', 'gen_random_uuid', 'uuidv4', 'uuidv7') THEN
+             AND catalog_row.proname NOT IN ('random', 'random_normal', 'clock_timestamp', 'timeofday',
+                                             'gen_random_uuid', 'uuidv4', 'uuidv7') THEN
             'it has effects or reads more than the plane'
         WHEN catalog_row.nspname = 'pg_catalog' AND catalog_row.provolatile = 's'
-             AND (catalog_row.proname ~ '^(pg_|has_|to_reg|txid_|inet_(client|server)_|current_(setting|schema)|row_security_|format_type|version$)'
+             AND (catalog_row.proname ~ '^(pg_|has_|to_reg|txid_|inet_(client|server)_|current_(setting|schema))'
+                  OR catalog_row.proname ~ '^(row_security_|format_type|version$)'
                   OR catalog_row.proname ~ '^((table|schema|database)_to_xml|(obj|col|shobj)_description)') THEN
             'it reads more than the plane'
     END;
@@ -643,28 +1352,36 @@ BEGIN
     IF EXISTS (SELECT FROM splitplane.functions AS f WHERE f.function = allow_function.function) THEN
         RETURN;
     END IF;
-    -- A row of another owner's function of the same name is no permission for this one.
+    -- A row for another owner's function of the same signature does not allow this one.
     DELETE FROM splitplane.allowed_functions AS f WHERE f.signature = wanted;
     IF catalog_row.prosecdef THEN
-        RAISE WARNING 'function % runs with the rights of %, not of splitplane_reader: row-level security holds in it only as far as it holds for that role',
+        RAISE WARNING 'function % runs with the rights of %, not of splitplane_reader: '
+                      'row-level security holds in it only as far as it holds for that role',
             wanted, catalog_row.owner;
     END IF;
     had_execute := has_function_privilege('splitplane_reader', catalog_row.oid, 'EXECUTE');
     INSERT INTO splitplane.allowed_functions (signature, saved)
-    VALUES (wanted, jsonb_build_object('owner', catalog_row.owner, 'security_definer', catalog_row.prosecdef, 'schema', catalog_row.nspname,
-            'schema_usage', splitplane._use_schema(catalog_row.nspname), 'execute', had_execute));
+    VALUES (wanted, jsonb_build_object(
+        'owner', catalog_row.owner, 'security_definer', catalog_row.prosecdef, 'execute', had_execute,
+        'schema', catalog_row.nspname, 'schema_usage', splitplane._use_schema(catalog_row.nspname)));
     IF NOT had_execute THEN
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO splitplane_reader', wanted);
     END IF;
 END
 $$;
 
--- describe: the plane as a model is shown it. Plane names only: no schema, no hidden column, no scope, no row.
+COMMENT ON FUNCTION splitplane.allow_function(regprocedure) IS
+    'Allows untrusted SQL to call a function that is not in the built-in allowlist.';
 
--- Enums and domains of the plane's columns. Each is known by its bare name, whatever its schema; two of one name, and one named
--- as a type of PostgreSQL's own, are shown as the type of their column and cannot be written. Nor can a domain whose checks
--- call functions that are not PostgreSQL's: a cast would run them over whatever the statement likes.
-CREATE FUNCTION splitplane._plane_types() RETURNS TABLE (type oid, array_type oid, schema text, name text, shown text, is_writable boolean)
+COMMENT ON FUNCTION splitplane.disallow_function(regprocedure) IS 'Reverts allow_function.';
+
+-- describe: the plane as it is shown to a model. Plane names only: no schema, no hidden column, no scope, no row.
+
+-- Enums and domains of the plane's columns. Each goes by its bare name, whatever its schema. Two with one name, and one
+-- with the name of a built-in type, are shown as the type of their column, and a query cannot name them. Nor can it
+-- name a domain whose checks call user-defined functions: a cast would run them over any value.
+CREATE FUNCTION splitplane._plane_types()
+RETURNS TABLE (type oid, array_type oid, schema text, name text, shown text, is_writable boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     WITH uses AS (
@@ -678,7 +1395,9 @@ AS $$
     types AS (
         SELECT t.oid, t.typarray, t.typname, t.typtype, t.typnamespace, min(u.place) AS place,
                count(*) OVER (PARTITION BY t.typname) = 1
-               AND NOT EXISTS (SELECT FROM pg_type AS own WHERE own.typname = t.typname AND own.typnamespace = 'pg_catalog'::regnamespace) AS is_unique
+               AND NOT EXISTS (SELECT FROM pg_type AS own
+                               WHERE own.typname = t.typname
+                                 AND own.typnamespace = 'pg_catalog'::regnamespace) AS is_unique
         FROM uses AS u JOIN pg_type AS t ON t.oid = u.type
         WHERE t.typtype IN ('d', 'e') AND t.typnamespace <> 'pg_catalog'::regnamespace
         GROUP BY t.oid
@@ -694,28 +1413,32 @@ AS $$
                SELECT FROM bases
                JOIN pg_constraint AS c ON c.contypid = bases.base
                JOIN pg_depend AS d ON d.classid = 'pg_constraint'::regclass AND d.objid = c.oid
-               -- Nothing depends on what is PostgreSQL's own.
+               -- There are no dependencies on built-in objects.
                WHERE d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass)))
     FROM types AS t JOIN pg_namespace AS n ON n.oid = t.typnamespace
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._plane_types() FROM PUBLIC;
 
--- A type as one would write it in a query, with the labels of an enum and what a domain is made of; no name from outside the
--- plane is shown. PL/pgSQL, which keeps its plans, here and below: a question in words reads all this each time.
+-- A type as a query would write it, with the labels of an enum and the base type of a domain. No name from outside the
+-- plane is shown. Here and below PL/pgSQL, which caches its plans: every question in words reads all of this.
 CREATE OR REPLACE FUNCTION splitplane._describe_type(type_id oid, type_modifier integer) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 BEGIN
     RETURN (SELECT CASE
         WHEN t.typtype = 'd' THEN
-            coalesce((SELECT p.shown || ' domain of ' FROM splitplane._plane_types() AS p WHERE p.type = t.oid AND p.is_writable), '')
+            coalesce((SELECT p.shown || ' domain of '
+                      FROM splitplane._plane_types() AS p WHERE p.type = t.oid AND p.is_writable), '')
             || splitplane._describe_type(t.typbasetype, t.typtypmod)
         WHEN t.typtype = 'e' THEN
-            (SELECT coalesce((SELECT p.shown || ' ' FROM splitplane._plane_types() AS p WHERE p.type = t.oid AND p.is_writable), '')
-                    || 'enum (' || string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder) || ')' FROM pg_enum AS e WHERE e.enumtypid = t.oid)
+            coalesce((SELECT p.shown || ' '
+                      FROM splitplane._plane_types() AS p WHERE p.type = t.oid AND p.is_writable), '')
+            || (SELECT 'enum (' || string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder) || ')'
+                FROM pg_enum AS e WHERE e.enumtypid = t.oid)
         WHEN t.typsubscript = 'array_subscript_handler'::regproc THEN
-            coalesce((SELECT overlay(splitplane._describe_type(t.typelem, type_modifier) PLACING p.shown || '[]' FROM 1 FOR length(p.shown))
+            coalesce((SELECT overlay(splitplane._describe_type(t.typelem, type_modifier)
+                                     PLACING p.shown || '[]' FROM 1 FOR length(p.shown))
                       FROM splitplane._plane_types() AS p WHERE p.type = t.typelem AND p.is_writable),
                      splitplane._describe_type(t.typelem, type_modifier) || '[]')
         ELSE format_type(t.oid, type_modifier)
@@ -724,39 +1447,55 @@ BEGIN
 END
 $$;
 
--- One row for each table and function of the plane, in the order of describe(); refers_to names the tables that a table's
--- foreign keys lead to.
+-- One row for each table and function of the plane, in the order of describe(). refers_to holds the tables that a
+-- table's foreign keys reference.
 CREATE OR REPLACE FUNCTION splitplane._describe_parts() RETURNS TABLE (kind text, name text, text text, refers_to text[])
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
-    WITH plane_columns AS (
-        SELECT r.relation, r.name, a.attnum, a.attname, a.attname = ANY (r.columns) AS visible
+    WITH types AS MATERIALIZED (
+        SELECT t.oid, splitplane._type_is_safe(t.oid) AS is_safe
+        FROM (SELECT DISTINCT a.atttypid AS oid
+              FROM splitplane.relations AS r JOIN pg_attribute AS a ON a.attrelid = r.relation
+              WHERE a.attnum > 0 AND NOT a.attisdropped) AS t
+    ),
+    plane_columns AS (
+        SELECT r.relation, r.name, a.attnum, a.attname,
+               a.attname = ANY (r.columns) AND s.is_safe AS visible
         FROM splitplane.relations AS r
         JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped
              AND (a.attname = ANY (r.columns) OR r.scope ? a.attname::text)
+        JOIN types AS s ON s.oid = a.atttypid
     ),
     column_lines AS (
         SELECT a.attrelid AS relation,
-               string_agg(format(E'\n  %I %s%s%s', a.attname,
-                                 -- The two functions are for those that need them; most columns do not.
-                                 CASE WHEN t.typtype = 'b' AND t.typsubscript <> 'array_subscript_handler'::regproc THEN format_type(a.atttypid, a.atttypmod)
-                                      ELSE splitplane._describe_type(a.atttypid, a.atttypmod) END,
-                                 CASE WHEN a.attnotnull THEN ' not null' ELSE '' END,
-                                 CASE WHEN d.description IS NOT NULL THEN splitplane._describe_comment(d.description) END), '' ORDER BY a.attnum) AS lines
+               string_agg(format(
+                   E'\n  %I %s%s%s', a.attname,
+                   -- The two functions are called only where they are needed; most columns do not need them.
+                   CASE WHEN t.typtype = 'b' AND t.typsubscript <> 'array_subscript_handler'::regproc
+                        THEN format_type(a.atttypid, a.atttypmod)
+                        ELSE splitplane._describe_type(a.atttypid, a.atttypmod) END,
+                   CASE WHEN a.attnotnull THEN ' not null' ELSE '' END,
+                   CASE WHEN d.description IS NOT NULL THEN splitplane._describe_comment(d.description) END
+               ), '' ORDER BY a.attnum) AS lines
         FROM plane_columns AS p
         JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum = p.attnum
         JOIN pg_type AS t ON t.oid = a.atttypid
-        LEFT JOIN pg_description AS d ON d.objoid = a.attrelid AND d.classoid = 'pg_class'::regclass AND d.objsubid = a.attnum
+        LEFT JOIN pg_description AS d
+            ON d.objoid = a.attrelid AND d.classoid = 'pg_class'::regclass AND d.objsubid = a.attnum
         WHERE p.visible
         GROUP BY a.attrelid
     ),
-    -- A key is shown without the scope columns that the plane hides, since within one tenant it is unique and complete
-    -- without them, and not at all when another part of it is hidden.
+    -- A key is shown without the scope columns that the plane hides, since it is unique without them within one tenant.
+    -- It is not shown if another column of it is hidden.
     primary_keys AS (
-        SELECT c.conrelid AS relation, E'\n  primary key (' || string_agg(quote_ident(p.attname), ', ' ORDER BY k.position) FILTER (WHERE p.visible) || ')' AS line
+        SELECT c.conrelid AS relation,
+               -- NULL, and not shown, if every column of it is hidden.
+               E'\n  primary key ('
+               || string_agg(quote_ident(p.attname), ', ' ORDER BY k.position) FILTER (WHERE p.visible)
+               || ')' AS line
         FROM pg_constraint AS c
         CROSS JOIN LATERAL unnest(c.conkey) WITH ORDINALITY AS k(attnum, position)
         JOIN splitplane.relations AS r ON r.relation = c.conrelid
@@ -768,12 +1507,16 @@ BEGIN
     foreign_keys AS (
         SELECT c.oid, c.conrelid AS relation, c.confrelid AS target_relation, target.name AS target,
                format(E'\n  foreign key (%s) references %I (%s)',
-                      string_agg(quote_ident(f.attname), ', ' ORDER BY k.position) FILTER (WHERE f.visible AND t.visible), target.name,
-                      string_agg(quote_ident(t.attname), ', ' ORDER BY k.position) FILTER (WHERE f.visible AND t.visible)) AS line
+                      string_agg(quote_ident(f.attname), ', ' ORDER BY k.position)
+                          FILTER (WHERE f.visible AND t.visible),
+                      target.name,
+                      string_agg(quote_ident(t.attname), ', ' ORDER BY k.position)
+                          FILTER (WHERE f.visible AND t.visible)) AS line
         FROM pg_constraint AS c
         CROSS JOIN LATERAL unnest(c.conkey, c.confkey) WITH ORDINALITY AS k(from_attnum, to_attnum, position)
         JOIN splitplane.relations AS source ON source.relation = c.conrelid
         JOIN splitplane.relations AS target ON target.relation = c.confrelid
+             AND NOT splitplane._has_lost_name(target.relation, target.name, target.saved)
         LEFT JOIN plane_columns AS f ON f.relation = c.conrelid AND f.attnum = k.from_attnum
         LEFT JOIN plane_columns AS t ON t.relation = c.confrelid AND t.attnum = k.to_attnum
         WHERE c.contype = 'f' AND c.conparentid = 0
@@ -782,16 +1525,22 @@ BEGIN
     ),
     relation_texts AS (
         SELECT r.name,
-               'table ' || quote_ident(r.name) || splitplane._describe_comment(obj_description(r.relation, 'pg_class')) || l.lines
+               'table ' || quote_ident(r.name)
+               || splitplane._describe_comment(obj_description(r.relation, 'pg_class')) || l.lines
                || coalesce((SELECT p.line FROM primary_keys AS p WHERE p.relation = r.relation), '')
-               || coalesce((SELECT string_agg(f.line, '' ORDER BY f.line) FROM foreign_keys AS f WHERE f.relation = r.relation), '') AS text,
-               ARRAY(SELECT DISTINCT f.target FROM foreign_keys AS f WHERE f.relation = r.relation AND f.target_relation <> r.relation ORDER BY f.target) AS refers_to
+               || coalesce((SELECT string_agg(f.line, '' ORDER BY f.line)
+                            FROM foreign_keys AS f WHERE f.relation = r.relation), '') AS text,
+               ARRAY(SELECT DISTINCT f.target
+                     FROM foreign_keys AS f WHERE f.relation = r.relation AND f.target_relation <> r.relation
+                     ORDER BY f.target) AS refers_to
         FROM splitplane.relations AS r JOIN column_lines AS l ON l.relation = r.relation
+        WHERE NOT splitplane._has_lost_name(r.relation, r.name, r.saved)
     ),
     function_texts AS (
         SELECT p.proname::text AS name,
                format('function %I(%s) returns %s%s', p.proname,
-                      (SELECT string_agg(splitplane._describe_type(t.id, -1), ', ' ORDER BY t.position) FROM unnest(p.proargtypes) WITH ORDINALITY AS t(id, position)),
+                      (SELECT string_agg(splitplane._describe_type(t.id, -1), ', ' ORDER BY t.position)
+                       FROM unnest(p.proargtypes) WITH ORDINALITY AS t(id, position)),
                       CASE WHEN p.proretset THEN 'setof ' ELSE '' END || splitplane._describe_type(p.prorettype, -1),
                       splitplane._describe_comment(obj_description(p.oid, 'pg_proc'))) AS text
         FROM splitplane.functions AS f JOIN pg_proc AS p ON p.oid = f.function
@@ -803,7 +1552,9 @@ BEGIN
 END
 $$;
 
--- Every text by which an entry is found. The name of a query is for administrators only.
+COMMENT ON FUNCTION splitplane.describe() IS 'The plane as it is shown to the model.';
+
+-- Every text that finds an entry. The name of a query is for administrators only.
 CREATE OR REPLACE VIEW splitplane._asked AS
     SELECT 'query' AS kind, q.name, a.text
     FROM splitplane.verified_queries AS q CROSS JOIN LATERAL pg_catalog.unnest(q.synonyms || q.question) AS a(text)
@@ -811,10 +1562,123 @@ CREATE OR REPLACE VIEW splitplane._asked AS
     SELECT 'metric', m.name, a.text
     FROM splitplane.metrics AS m CROSS JOIN LATERAL pg_catalog.unnest(m.synonyms || m.name) AS a(text);
 
--- Keeps one turn, and of one principal no more than `most`: whoever asks without end forgets his oldest questions.
--- Conversations that nobody has used for the retention are removed here, a few at each call, so that no
--- job is needed; `forget_conversations` removes them all at once.
-CREATE FUNCTION splitplane._keep_turn(id text, tenant text, business text, subject text, retention text, most text, question text, sql text) RETURNS void
+-- The checks of verify_query and define_metric. No other entry may be asked for in the same words, since then neither
+-- could be answered. `asked` is the question, or the name of a metric.
+CREATE OR REPLACE FUNCTION splitplane._check_entry(kind text, name text, asked text, sql text, synonyms text[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    synonym text;
+    taken record;
+BEGIN
+    IF name IS NULL OR octet_length(name) > 63 OR name !~ '^[A-Za-z0-9_]([A-Za-z0-9_ .-]*[A-Za-z0-9_])?$' THEN
+        RAISE EXCEPTION 'a name has 1 to 63 letters, digits or underscores, and within it also blanks, dots or hyphens'
+            USING ERRCODE = '22023';
+    END IF;
+    PERFORM splitplane._check_words(CASE kind WHEN 'query' THEN 'the question' ELSE 'the name' END, asked, true);
+    IF sql IS NULL OR sql !~ '[^[:space:]]' THEN
+        RAISE EXCEPTION 'the SQL is NULL or blank' USING ERRCODE = '22023';
+    END IF;
+    IF synonyms IS NULL OR array_ndims(synonyms) > 1 THEN
+        RAISE EXCEPTION 'synonyms is NULL or no plain list: for none, leave it out' USING ERRCODE = '22023';
+    END IF;
+    IF cardinality(synonyms) > 50 THEN
+        RAISE EXCEPTION 'there are more than 50 synonyms' USING ERRCODE = '22023';
+    END IF;
+    FOREACH synonym IN ARRAY synonyms LOOP
+        PERFORM splitplane._check_words('a synonym', synonym, true);
+    END LOOP;
+
+    -- One registration at a time: two concurrent ones could take the same words.
+    LOCK TABLE splitplane.verified_queries, splitplane.metrics IN SHARE ROW EXCLUSIVE MODE;
+    SELECT a.kind, a.name, w.text INTO taken
+      FROM splitplane._asked AS a
+      JOIN unnest(synonyms || asked) AS w(text)
+          ON splitplane._normalise_question(a.text) = splitplane._normalise_question(w.text)
+     WHERE (a.kind, a.name) <> (_check_entry.kind, _check_entry.name)
+     ORDER BY a.kind, a.name, w.text
+     LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION '"%" asks for % "%" already',
+            taken.text, CASE taken.kind WHEN 'query' THEN 'verified query' ELSE 'metric' END, taken.name
+            USING ERRCODE = '42710', HINT = 'Word it differently, or change the other entry.';
+    END IF;
+    PERFORM splitplane._prove(sql);
+END
+$$;
+
+CREATE OR REPLACE FUNCTION splitplane.verify_query(name text, question text, sql text, synonyms text[] DEFAULT '{}') RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM splitplane._check_entry('query', name, question, sql, synonyms);
+    INSERT INTO splitplane.verified_queries AS q (name, question, sql, synonyms)
+    VALUES (verify_query.name, verify_query.question, verify_query.sql,
+            ARRAY(SELECT s.word FROM unnest(verify_query.synonyms) WITH ORDINALITY AS s(word, position)
+                  ORDER BY s.position))
+    ON CONFLICT ON CONSTRAINT verified_queries_pkey DO UPDATE
+        SET question = excluded.question, sql = excluded.sql, synonyms = excluded.synonyms,
+            changed_at = excluded.changed_at, changed_by = excluded.changed_by;
+END
+$$;
+
+COMMENT ON FUNCTION splitplane.verify_query(text, text, text, text[]) IS
+    'Registers the SQL that answers a question, so that no model is needed for it. The SQL is proved first. '
+    'Call it again to change the entry.';
+
+COMMENT ON FUNCTION splitplane.unverify_query(text) IS 'Deletes a verified query.';
+
+CREATE OR REPLACE FUNCTION splitplane.define_metric(name text, sql text, description text, synonyms text[] DEFAULT '{}')
+RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM splitplane._check_words('the description', description, false);
+    PERFORM splitplane._check_entry('metric', name, name, sql, synonyms);
+    INSERT INTO splitplane.metrics AS m (name, sql, description, synonyms)
+    VALUES (define_metric.name, define_metric.sql, define_metric.description,
+            ARRAY(SELECT s.word FROM unnest(define_metric.synonyms) WITH ORDINALITY AS s(word, position)
+                  ORDER BY s.position))
+    ON CONFLICT ON CONSTRAINT metrics_pkey DO UPDATE
+        SET sql = excluded.sql, description = excluded.description, synonyms = excluded.synonyms,
+            changed_at = excluded.changed_at, changed_by = excluded.changed_by;
+END
+$$;
+
+COMMENT ON FUNCTION splitplane.define_metric(text, text, text, text[]) IS
+    'Registers a metric with the SQL that computes it, for questions that name it. The SQL is proved first. '
+    'Call it again to change the entry.';
+
+COMMENT ON FUNCTION splitplane.undefine_metric(text) IS 'Deletes a metric.';
+
+-- The latest turns, oldest first, after a check that the conversation does not belong to another principal. The refusal
+-- does not depend on which one.
+CREATE OR REPLACE FUNCTION splitplane._conversation_turns(id text, tenant text, business text, subject text, retention text)
+RETURNS TABLE (question text, sql text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF EXISTS (SELECT FROM splitplane.conversations AS c
+               WHERE c.conversation = id::uuid
+                 AND (c.tenant, c.business, c.subject) IS DISTINCT FROM
+                     (_conversation_turns.tenant, _conversation_turns.business, _conversation_turns.subject)) THEN
+        RAISE EXCEPTION 'the conversation belongs to another principal' USING ERRCODE = '42501';
+    END IF;
+    RETURN QUERY
+        SELECT latest.question, latest.sql
+        FROM (SELECT t.turn, t.question, t.sql FROM splitplane.conversation_turns AS t
+              WHERE t.conversation = id::uuid AND t.asked_at > clock_timestamp() - make_interval(secs => retention::int)
+              ORDER BY t.turn DESC LIMIT 8) AS latest
+        ORDER BY latest.turn;
+END
+$$;
+
+-- Keeps one turn, and no more than `most` of one principal: the oldest are deleted. Conversations that have not been
+-- used for the retention period are deleted here too, a few at each call, so that no job is needed;
+-- `forget_conversations` deletes all of them at once.
+CREATE FUNCTION splitplane._keep_turn(
+    id text, tenant text, business text, subject text, retention text, most text, question text, sql text)
+RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -823,7 +1687,7 @@ BEGIN
     INSERT INTO splitplane.conversations AS c (conversation, tenant, business, subject, last_used_at)
     VALUES (id::uuid, _keep_turn.tenant, _keep_turn.business, _keep_turn.subject, moment)
     ON CONFLICT (conversation) DO UPDATE SET last_used_at = moment
-        -- Somebody else may have begun it under the same id since it was looked at.
+        -- Another principal may have begun one under the same id since the check.
         WHERE (c.tenant, c.business, c.subject) = (_keep_turn.tenant, _keep_turn.business, _keep_turn.subject);
     IF NOT FOUND THEN
         RAISE EXCEPTION 'the conversation belongs to another principal' USING ERRCODE = '42501';
@@ -851,15 +1715,75 @@ $$;
 
 REVOKE ALL ON FUNCTION splitplane._keep_turn(text, text, text, text, text, text, text, text) FROM PUBLIC;
 
--- What an earlier installation left behind: tables outside the plane that splitplane_reader was granted, with the statement
--- that takes it back. `is_open` when policies of ours are on it and none of them closes it: DROP EXTENSION .. CASCADE of a
--- version before 0.2.0 took the fence and left the rest.
+CREATE OR REPLACE FUNCTION splitplane.forget_conversations(tenant text DEFAULT NULL, older_than interval DEFAULT '0')
+RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    removed bigint;
+BEGIN
+    IF older_than IS NULL THEN
+        RAISE EXCEPTION 'older_than must not be NULL' USING ERRCODE = '22023';
+    END IF;
+    DELETE FROM splitplane.conversations AS c
+     WHERE (forget_conversations.tenant IS NULL OR c.tenant = forget_conversations.tenant)
+       AND c.last_used_at <= clock_timestamp() - older_than;
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    RETURN removed;
+END
+$$;
+
+COMMENT ON FUNCTION splitplane.forget_conversations(text, interval) IS
+    'Deletes the conversations of a tenant, or of all tenants if NULL, that have not been used for the interval. '
+    'Returns their number.';
+
+-- Findings that break isolation. While there is one, ask refuses.
+
+-- The statement that registers a relation: with a scope by protect, without one by share; all columns if `columns` is
+-- NULL.
+CREATE FUNCTION splitplane._registration(
+    relation regclass, scope jsonb, columns text[], name text, private_columns text[])
+RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('SELECT splitplane.%s;', CASE WHEN scope = '{}' THEN 'share(' ELSE 'protect(' END
+        || concat_ws(', ', quote_literal(relation), quote_literal(nullif(scope, '{}')),
+                     quote_literal(columns), 'name => ' || quote_literal(name),
+                     CASE WHEN cardinality(private_columns) > 0
+                          THEN 'private_columns => ' || quote_literal(private_columns) END) || ')')
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._registration(regclass, jsonb, text[], text, text[]) FROM PUBLIC;
+
+-- The statement that registers a relation again as it is registered now, and so rebuilds its fences.
+CREATE OR REPLACE FUNCTION splitplane._register_again(relation regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT splitplane._registration(r.relation, r.scope, kept.columns,
+                                    CASE WHEN r.saved ? 'named_after_table' THEN NULL ELSE r.name END,
+                                    kept.private_columns)
+    FROM splitplane.relations AS r
+    CROSS JOIN LATERAL (
+        -- Columns that do not exist any more would be refused; NULL (all) if none is left.
+        SELECT array_agg(w.name ORDER BY w.position) AS columns,
+               array_agg(w.name ORDER BY w.position) FILTER (WHERE w.name = ANY (r.private_columns)) AS private_columns
+        FROM unnest(r.columns) WITH ORDINALITY AS w(name, position)
+        JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attname = w.name AND a.attnum > 0 AND NOT a.attisdropped
+    ) AS kept
+    WHERE r.relation = _register_again.relation
+$$;
+
+-- What an earlier installation left behind: tables outside the plane on which splitplane_reader has privileges, with
+-- the statement that revokes them. `is_open` if policies of ours are on the table and none of them closes it: DROP
+-- EXTENSION .. CASCADE of a version before 0.2.0 dropped the fence and left the rest.
 CREATE FUNCTION splitplane._left_behind() RETURNS TABLE (relation regclass, is_open boolean, remedy text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT c.oid::regclass,
            EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = c.oid AND p.polname = ANY (splitplane._policy_names()))
-               AND NOT (c.relrowsecurity AND EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = c.oid AND p.polname = 'splitplane_closed' AND NOT p.polpermissive)),
+           AND NOT (c.relrowsecurity
+                    AND EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = c.oid
+                                AND p.polname = 'splitplane_closed' AND NOT p.polpermissive)),
            format('REVOKE ALL ON TABLE %I.%I FROM splitplane_reader;', n.nspname, c.relname)
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p') AND NOT EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = c.oid)
@@ -867,38 +1791,58 @@ AS $$
           SELECT FROM aclexplode(c.relacl) AS g WHERE g.grantee = to_regrole('splitplane_reader')
           UNION ALL
           SELECT FROM pg_attribute AS a CROSS JOIN aclexplode(a.attacl) AS g
-          WHERE a.attrelid = c.oid AND a.attacl IS NOT NULL AND NOT a.attisdropped AND g.grantee = to_regrole('splitplane_reader'))
+          WHERE a.attrelid = c.oid AND a.attacl IS NOT NULL AND NOT a.attisdropped
+            AND g.grantee = to_regrole('splitplane_reader'))
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._left_behind() FROM PUBLIC;
 
--- Of the relations named, or of all for NULL.
-CREATE OR REPLACE FUNCTION splitplane._critical_findings(suspects regclass[] DEFAULT NULL) RETURNS TABLE (object text, finding text, fix text)
+-- What is wrong with the role that untrusted SQL runs as.
+CREATE FUNCTION splitplane._reader_findings() RETURNS TABLE (finding text, fix text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT 'The role that untrusted SQL runs as does not exist.',
+           'Take every relation out with splitplane.unprotect, then drop and create the extension again.'
+    WHERE to_regrole('splitplane_reader') IS NULL
+    UNION ALL
+    SELECT format('The role that untrusted SQL runs as %s.', p.power),
+           format('ALTER ROLE splitplane_reader %s;', p.remedy)
+    FROM splitplane._role_powers('splitplane_reader') AS p
+    WHERE p.is_critical AND p.held
+    UNION ALL
+    SELECT format('The role that untrusted SQL runs as is a member of %I.', m.role_name),
+           format('REVOKE %I FROM splitplane_reader;', m.role_name)
+    FROM splitplane._reader_memberships() AS m(role_name)
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._reader_findings() FROM PUBLIC;
+
+-- Allowed functions that were marked LEAKPROOF afterwards.
+CREATE FUNCTION splitplane._leakproof_functions() RETURNS SETOF regprocedure
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT f.function
+    FROM splitplane.functions AS f JOIN pg_proc AS p ON p.oid = f.function
+    WHERE p.proleakproof AND p.oid >= 16384
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._leakproof_functions() FROM PUBLIC;
+
+-- Of the named relations, or of all if NULL.
+CREATE OR REPLACE FUNCTION splitplane._critical_findings(suspects regclass[] DEFAULT NULL)
+RETURNS TABLE (object text, finding text, fix text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 DECLARE
-    -- NULL when the role is gone; every comparison with it must then still find something wrong.
-    reader oid := (SELECT a.oid FROM pg_authid AS a WHERE a.rolname = 'splitplane_reader');
+    reader oid := to_regrole('splitplane_reader');
 BEGIN
+    RETURN QUERY SELECT 'role splitplane_reader', r.finding, r.fix FROM splitplane._reader_findings() AS r;
+    -- Every comparison below would be with NULL.
     IF reader IS NULL THEN
-        RETURN QUERY SELECT 'role splitplane_reader', 'The role that untrusted SQL runs as does not exist.',
-                            'Take every relation out with splitplane.unprotect, then drop and create the extension again.';
         RETURN;
     END IF;
 
-    RETURN QUERY
-        SELECT 'role splitplane_reader', format('The role that untrusted SQL runs as is %s.', p.power), format('ALTER ROLE splitplane_reader %s;', p.remedy)
-        FROM pg_authid AS a
-        CROSS JOIN LATERAL (VALUES (a.rolsuper, 'a superuser', 'NOSUPERUSER'), (a.rolbypassrls, 'exempt from row-level security', 'NOBYPASSRLS'),
-                                   (a.rolcreaterole, 'able to grant itself roles', 'NOCREATEROLE'), (a.rolreplication, 'able to replicate', 'NOREPLICATION')) AS p(held, power, remedy)
-        WHERE a.oid = reader AND p.held
-        UNION ALL
-        SELECT 'role splitplane_reader', format('The role that untrusted SQL runs as is a member of %I.', pg_get_userbyid(m.roleid)),
-               format('REVOKE %I FROM splitplane_reader;', pg_get_userbyid(m.roleid))
-        FROM pg_auth_members AS m
-        WHERE m.member = reader;
-
-    -- A dropped relation has no row in pg_class and is no danger; doctor() lists it elsewhere.
+    -- A dropped relation has no row in pg_class and is harmless; another finding of doctor() reports it.
     RETURN QUERY
         WITH state AS (
             SELECT r.relation, r.shared, r.scope, r.columns, r.saved, c.relowner, c.relrowsecurity, c.relacl,
@@ -909,107 +1853,127 @@ BEGIN
             WHERE suspects IS NULL OR r.relation = ANY (suspects)
         ),
         found AS (
-            SELECT s.relation, 'It is owned by splitplane_reader, which row-level security does not bind as an owner.' AS finding,
-                   format('ALTER TABLE %s OWNER TO CURRENT_USER;', s.relation) AS fix
+            SELECT s.relation, 'It is owned by splitplane_reader, and row-level security does not apply to owners.',
+                   format('ALTER TABLE %s OWNER TO CURRENT_USER;', s.relation)
             FROM state AS s WHERE s.relowner = reader
             UNION ALL
-            SELECT s.relation, 'Row-level security is switched off.', format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY;', s.relation)
+            SELECT s.relation, 'Row-level security is switched off.',
+                   format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY;', s.relation)
             FROM state AS s WHERE NOT s.shared AND NOT s.relrowsecurity
             UNION ALL
             SELECT s.relation, 'Its policy !splitplane_scope is missing.', NULL
             FROM state AS s WHERE NOT s.shared AND s.unfenced
             UNION ALL
-            SELECT s.relation, 'Its policy !splitplane_scope is not a restrictive one for SELECT by splitplane_reader alone.', NULL
-            FROM state AS s WHERE NOT s.shared AND NOT s.unfenced
-                              AND (s.polpermissive OR s.polcmd <> 'r' OR s.polroles <> ARRAY[reader] OR s.polwithcheck IS NOT NULL)
+            SELECT s.relation,
+                   'Its policy !splitplane_scope is not a restrictive policy FOR SELECT TO splitplane_reader alone.',
+                   NULL
+            FROM state AS s
+            WHERE NOT s.shared AND NOT s.unfenced
+              AND (s.polpermissive OR s.polcmd <> 'r' OR s.polroles <> ARRAY[reader] OR s.polwithcheck IS NOT NULL)
             UNION ALL
-            SELECT s.relation, 'The condition of its policy !splitplane_scope, or the name or type of a scope column, is not what it was when the relation was protected.', NULL
+            SELECT s.relation,
+                   'The condition of its policy !splitplane_scope, or the name or type of a scope column, '
+                   'has changed since the relation was protected.', NULL
             FROM state AS s
             WHERE NOT s.shared AND NOT s.unfenced
               AND (pg_get_expr(s.polqual, s.relation) IS DISTINCT FROM s.saved ->> 'policy'
                    OR splitplane._scope_types(s.relation, s.scope) IS DISTINCT FROM nullif(s.saved -> 'types', 'null'))
             UNION ALL
-            SELECT s.relation, format('splitplane_reader holds %s on the whole table.', string_agg(g.privilege_type, ', ')), NULL
+            SELECT s.relation,
+                   format('splitplane_reader has %s on the whole table.', string_agg(g.privilege_type, ', ')), NULL
             FROM state AS s CROSS JOIN aclexplode(s.relacl) AS g
             WHERE g.grantee = reader
             GROUP BY s.relation
             UNION ALL
-            SELECT s.relation, format('splitplane_reader holds %s on column %I, which the plane does not give it.', g.privilege_type, a.attname), NULL
+            SELECT s.relation,
+                   format('splitplane_reader has %s on column %I, which the plane does not grant.',
+                          g.privilege_type, a.attname), NULL
             FROM state AS s
             JOIN pg_attribute AS a ON a.attrelid = s.relation
             CROSS JOIN aclexplode(a.attacl) AS g
             WHERE a.attacl IS NOT NULL AND NOT a.attisdropped AND g.grantee = reader
-              AND NOT (g.privilege_type = 'SELECT' AND a.attnum > 0 AND (a.attname = ANY (s.columns) OR s.scope ? a.attname::text))
+              AND NOT (g.privilege_type = 'SELECT' AND a.attnum > 0
+                       AND (a.attname = ANY (s.columns) OR s.scope ? a.attname::text))
         )
-        SELECT f.relation::text, f.finding, coalesce(f.fix, splitplane._register_again(f.relation)) FROM found AS f;
+        SELECT f.relation::text, f.finding, coalesce(f.fix, splitplane._register_again(f.relation))
+        FROM found AS f(relation, finding, fix);
 
     RETURN QUERY
-        SELECT splitplane._signature(f.function), 'This allowed function has been marked LEAKPROOF since: PostgreSQL would evaluate it over the rows of every tenant. It is not called any more.',
+        SELECT splitplane._signature(f.function),
+               'This allowed function has since been marked LEAKPROOF. PostgreSQL would evaluate it over the rows of '
+               'every tenant, so ask does not call it any more.',
                format('ALTER FUNCTION %s NOT LEAKPROOF;', splitplane._signature(f.function))
-        FROM splitplane.functions AS f JOIN pg_proc AS p ON p.oid = f.function
-        WHERE p.proleakproof AND p.oid >= 16384;
+        FROM splitplane._leakproof_functions() AS f(function);
 
     RETURN QUERY
-        SELECT l.relation::text, 'It is not in the plane, and splitplane_reader sees every tenant''s rows of it: an earlier installation was dropped with CASCADE.', l.remedy
+        SELECT l.relation::text,
+               'It is not in the plane, and splitplane_reader sees the rows of every tenant in it: '
+               'an earlier installation was dropped with CASCADE.', l.remedy
         FROM splitplane._left_behind() AS l WHERE l.is_open;
 
-    RETURN QUERY SELECT p.object, p.finding, p.fix FROM splitplane._server_problems() AS p WHERE p.severity = 'critical';
+    RETURN QUERY
+        SELECT p.object, p.finding, p.fix FROM splitplane._server_problems() AS p WHERE p.severity = 'critical';
 END
 $$;
 
--- For ask: the first finding in words, or NULL when isolation stands. Every backend asks when it loads the plane, so this
--- looks closely only where a fingerprint differs.
+-- For ask: the first finding as text, or NULL if there is none. Every backend calls it when it loads the plane, so only
+-- relations whose fingerprint differs are checked in detail.
 CREATE OR REPLACE FUNCTION splitplane._critical_finding() RETURNS text
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    suspects regclass[] := (SELECT array_agg(f.relation) FROM splitplane._fences AS f WHERE f.fingerprint IS DISTINCT FROM f.saved ->> 'fingerprint');
-    reader_is_sound boolean := EXISTS (
-        SELECT FROM pg_authid AS a
-        WHERE a.rolname = 'splitplane_reader' AND NOT (a.rolsuper OR a.rolbypassrls OR a.rolcreaterole OR a.rolreplication)
-          AND NOT EXISTS (SELECT FROM pg_auth_members AS m WHERE m.member = a.oid));
+    suspects regclass[] := (SELECT array_agg(f.relation) FROM splitplane._fences AS f
+                            WHERE f.fingerprint IS DISTINCT FROM f.saved ->> 'fingerprint');
 BEGIN
-    IF suspects IS NULL AND reader_is_sound
-       -- Few tables have policies of ours without being in the plane, and each of those is looked at more closely.
-       AND NOT EXISTS (SELECT FROM pg_policy AS p WHERE p.polname = ANY (splitplane._policy_names()) AND NOT EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = p.polrelid))
-       AND NOT EXISTS (SELECT FROM splitplane.functions AS f JOIN pg_proc AS p ON p.oid = f.function WHERE p.proleakproof AND p.oid >= 16384)
+    IF suspects IS NULL
+       AND NOT EXISTS (SELECT FROM splitplane._reader_findings())
+       -- Few tables outside the plane have policies of ours, and each of them is checked in detail.
+       AND NOT EXISTS (SELECT FROM pg_policy AS p
+                       WHERE p.polname = ANY (splitplane._policy_names())
+                         AND NOT EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = p.polrelid))
+       AND NOT EXISTS (SELECT FROM splitplane._leakproof_functions())
        AND NOT EXISTS (SELECT FROM splitplane._server_problems() AS p WHERE p.severity = 'critical') THEN
         RETURN NULL;
     END IF;
-    RETURN (SELECT f.object || ': ' || f.finding FROM splitplane._critical_findings(coalesce(suspects, '{}')) AS f LIMIT 1);
+    RETURN (SELECT f.object || ': ' || f.finding
+            FROM splitplane._critical_findings(coalesce(suspects, '{}')) AS f LIMIT 1);
 END
 $$;
 
--- Findings that do not break isolation by themselves: the plane is slower, emptier or less well fenced than it should be.
--- One function per subject; doctor() puts them together.
+-- Findings that do not break isolation by themselves: the plane is slower, shows fewer rows or is less well fenced than
+-- it should be. One function per subject; doctor() puts them together.
 
--- The reader, the callers and whatever else a role may reach.
+-- The reader, the callers and what else a role may access.
 CREATE OR REPLACE FUNCTION splitplane._role_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT 'warning', 'role splitplane_reader', format('It %s, which it never needs.', p.power), format('ALTER ROLE splitplane_reader %s;', p.remedy)
-    FROM pg_roles AS a
-    CROSS JOIN LATERAL (VALUES (a.rolcanlogin, 'may log in', 'NOLOGIN'), (a.rolcreatedb, 'may create databases', 'NOCREATEDB')) AS p(held, power, remedy)
-    WHERE a.rolname = 'splitplane_reader' AND p.held
+    SELECT 'warning', 'role splitplane_reader', format('It %s, which it does not need.', p.power),
+           format('ALTER ROLE splitplane_reader %s;', p.remedy)
+    FROM splitplane._role_powers('splitplane_reader') AS p
+    WHERE p.held AND NOT p.is_critical
     UNION ALL
     SELECT 'warning', format('role %I', pg_get_userbyid(m.member)),
-           'It is a member of splitplane_reader, so its own reading of protected tables is bound by the plane''s policies.',
+           'It is a member of splitplane_reader, so the plane''s policies apply to its own queries on protected '
+           'tables.',
            format('REVOKE splitplane_reader FROM %I;', pg_get_userbyid(m.member))
     FROM pg_auth_members AS m
     JOIN pg_roles AS a ON a.oid = m.member
     WHERE m.roleid = to_regrole('splitplane_reader') AND NOT a.rolsuper
     UNION ALL
     SELECT 'warning', pg_describe_object(d.classid, d.objid, d.objsubid),
-           'It is owned by splitplane_reader, which is to own nothing.', 'REASSIGN OWNED BY splitplane_reader TO CURRENT_USER;'
-    FROM pg_shdepend AS d
-    WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = to_regrole('splitplane_reader') AND d.deptype = 'o'
-      AND d.dbid = (SELECT b.oid FROM pg_database AS b WHERE b.datname = current_database())
-      AND NOT EXISTS (SELECT FROM splitplane.relations AS r WHERE d.classid = 'pg_class'::regclass AND r.relation = d.objid)
+           'It is owned by splitplane_reader, which should own nothing.',
+           'REASSIGN OWNED BY splitplane_reader TO CURRENT_USER;'
+    FROM splitplane._reader_possessions() AS d
+    WHERE d.dbid = (SELECT b.oid FROM pg_database AS b WHERE b.datname = current_database())
+      AND NOT EXISTS (SELECT FROM splitplane.relations AS r
+                      WHERE d.classid = 'pg_class'::regclass AND r.relation = d.objid)
     UNION ALL
-    -- By its own grants or by PUBLIC's: the proof refuses such relations, but then it stands alone.
+    -- By its own grants or by PUBLIC's. The proof refuses such relations, but it is then the only fence.
     SELECT 'warning', c.oid::regclass::text,
-           format('%s holds %s on it, and it is not in the plane.', h.holder, string_agg(DISTINCT g.privilege_type, ', ')),
-           format('REVOKE ALL ON %s%s FROM %s;', CASE WHEN c.relkind = 'S' THEN 'SEQUENCE ' ELSE '' END, c.oid::regclass, h.holder)
+           format('%s has %s on it, and it is not in the plane.', splitplane._grantee(g.grantee),
+                  string_agg(DISTINCT g.privilege_type, ', ')),
+           format('REVOKE ALL ON %s%s FROM %s;', CASE WHEN c.relkind = 'S' THEN 'SEQUENCE ' END, c.oid::regclass,
+                  splitplane._grantee(g.grantee))
     FROM pg_class AS c
     JOIN pg_namespace AS n ON n.oid = c.relnamespace
     CROSS JOIN LATERAL (
@@ -1018,100 +1982,147 @@ AS $$
         SELECT a.grantee, a.privilege_type FROM pg_attribute AS t CROSS JOIN aclexplode(t.attacl) AS a
         WHERE t.attrelid = c.oid AND t.attacl IS NOT NULL AND NOT t.attisdropped
     ) AS g
-    CROSS JOIN LATERAL (SELECT CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE 'splitplane_reader' END) AS h(holder)
-    WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\_toast%' AND n.nspname NOT LIKE 'pg\_temp%'
+    WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
+      AND n.nspname NOT LIKE 'pg\_toast%' AND n.nspname NOT LIKE 'pg\_temp%'
       AND (g.grantee = to_regrole('splitplane_reader')
-           OR (g.grantee = 0 AND c.relkind IN ('r', 'p', 'f', 'v', 'm') AND g.privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE')
+           OR (g.grantee = 0 AND c.relkind IN ('r', 'p', 'f', 'v', 'm')
+               AND g.privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE')
                AND has_schema_privilege('splitplane_reader', n.oid, 'USAGE')
-               -- Views of other extensions (pg_stat_statements and the like) are PUBLIC on purpose.
-               AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')))
+               -- Views of other extensions (pg_stat_statements, for example) are granted to PUBLIC on purpose.
+               AND NOT EXISTS (SELECT FROM pg_depend AS d
+                               WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')))
       AND NOT EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = c.oid)
-      AND NOT (g.grantee <> 0 AND EXISTS (SELECT FROM splitplane._left_behind() AS l WHERE l.relation = c.oid AND l.is_open))
-    GROUP BY c.oid, c.relkind, h.holder
+      AND NOT (g.grantee <> 0
+               AND EXISTS (SELECT FROM splitplane._left_behind() AS l WHERE l.relation = c.oid AND l.is_open))
+    GROUP BY c.oid, c.relkind, g.grantee
     UNION ALL
     SELECT 'warning', format('schema %I', n.nspname), 'splitplane_reader may create objects in it.',
            format('REVOKE CREATE ON SCHEMA %I FROM PUBLIC, splitplane_reader;', n.nspname)
     FROM pg_namespace AS n
-    WHERE has_schema_privilege('splitplane_reader', n.oid, 'CREATE') AND n.nspname NOT LIKE 'pg\_temp%' AND n.nspname NOT LIKE 'pg\_toast%'
+    WHERE has_schema_privilege('splitplane_reader', n.oid, 'CREATE')
+      AND n.nspname NOT LIKE 'pg\_temp%' AND n.nspname NOT LIKE 'pg\_toast%'
     UNION ALL
     SELECT 'warning', p.oid::regprocedure::text,
-           'splitplane_reader may execute it, and it runs with its owner''s rights (SECURITY DEFINER) outside the plane''s row-level security.',
+           'splitplane_reader may execute it, and it runs with its owner''s rights (SECURITY DEFINER), to which the '
+           'plane''s row-level security does not apply.',
            format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC, splitplane_reader;', splitplane._signature(p.oid))
     FROM pg_proc AS p
     WHERE p.prosecdef AND p.prokind <> 'p'
-      AND has_function_privilege('splitplane_reader', p.oid, 'EXECUTE') AND has_schema_privilege('splitplane_reader', p.pronamespace, 'USAGE')
+      AND has_function_privilege('splitplane_reader', p.oid, 'EXECUTE')
+      AND has_schema_privilege('splitplane_reader', p.pronamespace, 'USAGE')
     UNION ALL
-    -- They have no policies: the lists of functions and of types are all that keeps a query away from them.
-    SELECT 'warning', 'large objects', format('%s may read or write %s of them, to which no row-level security applies.', g.holder, count(*)),
-           format('REVOKE ALL ON LARGE OBJECT %s FROM %s;', array_to_string((array_agg(g.oid ORDER BY g.oid))[:100], ', '), g.holder)
+    -- They have no policies: only the allowlists of functions and types keep a query away from them.
+    SELECT 'warning', 'large objects',
+           format('%s may read or write %s of them, and row-level security does not apply to large objects.',
+                  g.holder, count(*)),
+           format('REVOKE ALL ON LARGE OBJECT %s FROM %s;',
+                  array_to_string((array_agg(g.oid ORDER BY g.oid))[:100], ', '), g.holder)
     FROM (
-        SELECT DISTINCT l.oid, CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE 'splitplane_reader' END AS holder
+        SELECT DISTINCT l.oid, splitplane._grantee(a.grantee) AS holder
         FROM pg_largeobject_metadata AS l CROSS JOIN aclexplode(l.lomacl) AS a
         WHERE a.grantee IN (0, to_regrole('splitplane_reader'))
     ) AS g
     GROUP BY g.holder
     UNION ALL
-    SELECT 'warning', 'large objects', 'lo_compat_privileges is on: every role may read and write all of them.', 'ALTER SYSTEM SET lo_compat_privileges = off; SELECT pg_reload_conf();'
+    SELECT 'warning', 'large objects', 'lo_compat_privileges is on: every role may read and write all of them.',
+           'ALTER SYSTEM SET lo_compat_privileges = off; SELECT pg_reload_conf();'
     WHERE current_setting('lo_compat_privileges')::boolean
     UNION ALL
-    SELECT 'warning', p.oid::regprocedure::text, 'PUBLIC may execute it: every role of the database can present a context.',
+    SELECT 'warning', p.oid::regprocedure::text,
+           'PUBLIC may execute it: every role of the database can present a context.',
            format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC;', splitplane._signature(p.oid))
     FROM pg_extension AS e
     JOIN pg_proc AS p ON p.pronamespace = e.extnamespace AND p.proname IN ('ask', 'ask_rows', 'ask_dry_run')
     CROSS JOIN aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS g
     WHERE e.extname = 'splitplane' AND g.grantee = 0
     UNION ALL
-    SELECT 'warning', c.oid::regclass::text, format('%s holds %s on a table of the extension''s own configuration.',
-               CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END, g.privilege_type),
-           format('REVOKE %s ON %s FROM %s;', g.privilege_type, c.oid::regclass, CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END)
+    SELECT 'warning', c.oid::regclass::text,
+           format('%s has %s on a configuration table of the extension.', splitplane._grantee(g.grantee),
+                  g.privilege_type),
+           format('REVOKE %s ON %s FROM %s;', g.privilege_type, c.oid::regclass, splitplane._grantee(g.grantee))
     FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
     WHERE c.relnamespace = 'splitplane'::regnamespace AND c.relkind IN ('r', 'v')
-      AND g.grantee NOT IN (c.relowner, to_regrole('splitplane_reader')) AND NOT (g.grantee = to_regrole('splitplane_admin') AND g.privilege_type = 'SELECT')
+      AND g.grantee NOT IN (c.relowner, to_regrole('splitplane_reader'))
+      AND NOT (g.grantee = to_regrole('splitplane_admin') AND g.privilege_type = 'SELECT')
     UNION ALL
     SELECT 'warning', 'extension splitplane',
-           format('Its owner %I is no superuser, so it cannot fence tables or read its own configuration reliably.', pg_get_userbyid(e.extowner)),
+           format('Its owner %I is not a superuser, so it cannot reliably fence tables or read its own configuration.',
+                  pg_get_userbyid(e.extowner)),
            format('ALTER ROLE %I SUPERUSER;', pg_get_userbyid(e.extowner))
     FROM pg_extension AS e JOIN pg_roles AS a ON a.oid = e.extowner
     WHERE e.extname = 'splitplane' AND NOT a.rolsuper
+$$;
+
+-- Allowed functions.
+CREATE OR REPLACE FUNCTION splitplane._function_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT 'warning', f.signature,
+           'This allowed function does not exist any more, or has another owner now. It is not in the plane.',
+           format('DELETE FROM splitplane.allowed_functions WHERE signature = %L;', f.signature)
+    FROM splitplane.allowed_functions AS f
+    WHERE NOT EXISTS (SELECT FROM splitplane.functions AS p WHERE p.function = to_regprocedure(f.signature))
+    UNION ALL
+    SELECT 'warning', splitplane._signature(f.function),
+           'This function has become SECURITY DEFINER since it was allowed: it runs with its owner''s rights.',
+           format('SELECT splitplane.disallow_function(%L);', splitplane._signature(f.function))
+    FROM splitplane.functions AS f JOIN pg_proc AS p ON p.oid = f.function
+    WHERE p.prosecdef AND NOT (f.saved ->> 'security_definer')::boolean
+    UNION ALL
+    SELECT 'warning', splitplane._signature(f.function),
+           'splitplane_reader may not execute this allowed function, so queries that call it fail.',
+           format('SELECT splitplane.disallow_function(%1$L); SELECT splitplane.allow_function(%1$L);',
+                  splitplane._signature(f.function))
+    FROM splitplane.functions AS f JOIN pg_proc AS p ON p.oid = f.function
+    WHERE NOT (has_function_privilege('splitplane_reader', p.oid, 'EXECUTE')
+               AND has_schema_privilege('splitplane_reader', p.pronamespace, 'USAGE'))
 $$;
 
 -- Keys and principals.
 CREATE OR REPLACE FUNCTION splitplane._identity_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT 'warning', format('key %s', k.key_id), format('It ends at %s.', to_char(k.not_after AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"')),
-           format('SELECT splitplane.create_key(%L, %L, %s);', left(k.key_id, 55) || to_char(k.not_after, '-YYYYMM'), k.tenants, k.max_uses)
+    SELECT 'warning', format('key %s', k.key_id),
+           format('It expires at %s.', to_char(k.not_after AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"')),
+           format('SELECT splitplane.create_key(%L, %L, %s);', left(k.key_id, 55) || to_char(k.not_after, '-YYYYMM'),
+                  k.tenants, k.max_uses)
     FROM splitplane.keys AS k
     WHERE k.revoked_at IS NULL AND k.not_after > now() AND k.not_after <= now() + interval '14 days'
     UNION ALL
-    -- One line for each claim, with one principal as an example: a forgotten claim is mostly forgotten for all.
+    -- One line for each claim, with one principal as an example: a claim is usually forgotten for all of them.
     SELECT 'warning', format('claim %s', n.claim),
-           format('%s principals lack it, first tenant %L, business %L, subject %L: they are refused on %s.', count(*),
-                  (array_agg(p.tenant ORDER BY p.tenant, p.business, p.subject))[1], (array_agg(p.business ORDER BY p.tenant, p.business, p.subject))[1],
+           format('%s principals lack it, first tenant %L, business %L, subject %L: they are refused on %s.',
+                  count(*), (array_agg(p.tenant ORDER BY p.tenant, p.business, p.subject))[1],
+                  (array_agg(p.business ORDER BY p.tenant, p.business, p.subject))[1],
                   (array_agg(p.subject ORDER BY p.tenant, p.business, p.subject))[1], n.names),
-           (array_agg(format('SELECT splitplane.admit(%L, %L, %L, %L);', p.tenant, p.business, p.subject, p.claims || jsonb_build_object(n.claim, '[]'::jsonb))
+           (array_agg(format('SELECT splitplane.admit(%L, %L, %L, %L);', p.tenant, p.business, p.subject,
+                             p.claims || jsonb_build_object(n.claim, '[]'::jsonb))
                       ORDER BY p.tenant, p.business, p.subject))[1]
     FROM splitplane.principals AS p
     JOIN (
         SELECT s.value AS claim, string_agg(DISTINCT r.name, ', ') AS names
         FROM splitplane.relations AS r CROSS JOIN LATERAL jsonb_each_text(r.scope) AS s
-        WHERE s.value NOT IN ('tenant', 'business', 'subject')
+        WHERE s.value <> ALL (splitplane._identity_claims())
         GROUP BY s.value
     ) AS n ON NOT p.claims ? n.claim
     WHERE p.enabled
     GROUP BY n.claim, n.names
     UNION ALL
-    SELECT 'warning', format('tenant %s', t.tenant), format('It is the same value as tenant %L in column %I of %s: each sees the rows of the other.', t.other, t.column_name, t.relation),
+    SELECT 'warning', format('tenant %s', t.tenant),
+           format('It is the same value as tenant %L in column %I of %s: each sees the rows of the other.',
+                  t.other, t.column_name, t.relation),
            format('SELECT splitplane.expel(%L); -- or the other one', t.tenant)
     FROM (
         -- One line for each pair.
         SELECT DISTINCT ON (k.tenant, k.other) k.tenant, k.other, c.relation, c.column_name
         FROM (
             SELECT a.tenant, b.tenant AS other FROM splitplane.principals AS a JOIN splitplane.principals AS b
-                ON splitplane._as_number(a.tenant) = splitplane._as_number(b.tenant) AND a.tenant < b.tenant AND a.enabled AND b.enabled
+                ON splitplane._as_number(a.tenant) = splitplane._as_number(b.tenant)
+            WHERE a.tenant < b.tenant AND a.enabled AND b.enabled
             UNION
             SELECT a.tenant, b.tenant FROM splitplane.principals AS a JOIN splitplane.principals AS b
-                ON splitplane._as_uuid(a.tenant) = splitplane._as_uuid(b.tenant) AND a.tenant < b.tenant AND a.enabled AND b.enabled
+                ON splitplane._as_uuid(a.tenant) = splitplane._as_uuid(b.tenant)
+            WHERE a.tenant < b.tenant AND a.enabled AND b.enabled
         ) AS k
         JOIN splitplane._tenant_columns() AS c ON splitplane._is_same_value(c.base, k.tenant, k.other)
         ORDER BY k.tenant, k.other, c.relation::text
@@ -1123,103 +2134,145 @@ CREATE OR REPLACE FUNCTION splitplane._relation_findings() RETURNS TABLE (severi
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     WITH plane AS (
-        SELECT r.relation, r.name, r.shared, r.scope, r.columns, r.private_columns, r.had_row_security, r.saved,
+        SELECT r.relation, CASE WHEN r.saved ? 'named_after_table' THEN NULL ELSE r.name END AS given_name,
+               r.shared, r.scope, r.columns, r.private_columns, r.had_row_security, r.saved,
                c.relkind, c.relpages, c.relnamespace, c.relrowsecurity, c.relispartition, c.relacl
         FROM splitplane.relations AS r JOIN pg_class AS c ON c.oid = r.relation
     ),
     scope_columns AS (
-        SELECT p.relation, p.relkind, p.relpages, s.key AS column_name, s.value AS claim, a.attnum, a.attnotnull, splitplane._base_type(a.atttypid) AS base
+        SELECT p.relation, p.relkind, p.relpages, s.key AS column_name, s.value AS claim, a.attnum, a.attnotnull,
+               splitplane._base_type(a.atttypid) AS base
         FROM plane AS p
         CROSS JOIN LATERAL jsonb_each_text(p.scope) AS s
         JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attname = s.key AND a.attnum > 0 AND NOT a.attisdropped
     )
-    SELECT 'warning', r.name, 'Its table was dropped.', format('SELECT splitplane.unprotect(%s::pg_catalog.regclass);', r.relation::oid)
+    -- The table and its columns.
+    SELECT 'warning', r.name, 'Its table was dropped.',
+           format('SELECT splitplane.unprotect(%s::pg_catalog.regclass);', r.relation::oid)
     FROM splitplane.relations AS r
     WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = r.relation)
     UNION ALL
-    SELECT 'warning', p.relation::text, format(CASE WHEN w.name = ANY (p.private_columns) THEN 'Private column %I does not exist any more; if it was renamed, it must be named anew.'
-                                                      ELSE 'Column %I of the plane does not exist any more.' END, w.name),
-           splitplane._register_again(p.relation)
-    FROM plane AS p CROSS JOIN LATERAL unnest(p.columns) AS w(name)
-    WHERE NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = p.relation AND a.attname = w.name AND a.attnum > 0 AND NOT a.attisdropped)
+    SELECT 'warning', r.relation::text,
+           format('It was renamed: its plane name %I was that of the table, which is now %s. The plane name is refused '
+                  'until the table is registered again or taken out of the plane.', r.name, r.relation),
+           format('%s -- or: SELECT splitplane.unprotect(%L);', splitplane._register_again(r.relation), r.relation)
+    FROM splitplane.relations AS r
+    WHERE splitplane._has_lost_name(r.relation, r.name, r.saved)
     UNION ALL
     SELECT 'warning', p.relation::text,
-           format('Column %I has got type %s, which the plane does not carry.', a.attname, format_type(a.atttypid, a.atttypmod)),
-           CASE WHEN p.shared
-               THEN format('SELECT splitplane.share(%L, %L, %L%s);', p.relation, array_remove(p.columns, a.attname::text), p.name,
-                           splitplane._private_argument(array_remove(p.private_columns, a.attname::text)))
-               ELSE format('SELECT splitplane.protect(%L, %L, %L, %L%s);', p.relation, p.scope, array_remove(p.columns, a.attname::text), p.name,
-                           splitplane._private_argument(array_remove(p.private_columns, a.attname::text))) END
-    FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attname = ANY (p.columns) AND a.attnum > 0 AND NOT a.attisdropped
+           format(CASE WHEN w.name = ANY (p.private_columns)
+                       THEN 'Private column %I does not exist any more. If it was renamed, name it as private again.'
+                       ELSE 'Column %I of the plane does not exist any more.' END, w.name),
+           splitplane._register_again(p.relation)
+    FROM plane AS p CROSS JOIN LATERAL unnest(p.columns) AS w(name)
+    WHERE NOT EXISTS (SELECT FROM pg_attribute AS a
+                      WHERE a.attrelid = p.relation AND a.attname = w.name AND a.attnum > 0 AND NOT a.attisdropped)
+    UNION ALL
+    SELECT 'warning', p.relation::text,
+           format('Column %I now has type %s, which the plane does not support.', a.attname,
+                  format_type(a.atttypid, a.atttypmod)),
+           splitplane._registration(p.relation, p.scope, array_remove(p.columns, a.attname::text), p.given_name,
+                                    array_remove(p.private_columns, a.attname::text))
+    FROM plane AS p
+    JOIN pg_attribute AS a
+        ON a.attrelid = p.relation AND a.attname = ANY (p.columns) AND a.attnum > 0 AND NOT a.attisdropped
     WHERE NOT splitplane._type_is_safe(a.atttypid)
     UNION ALL
-    SELECT 'info', p.relation::text, format('Column %I was added after the table was registered and is not in the plane.', a.attname),
-           format(CASE WHEN p.shared THEN 'SELECT splitplane.share(%1$L, name => %3$L%4$s);' ELSE 'SELECT splitplane.protect(%1$L, %2$L, name => %3$L%4$s);' END,
-                  p.relation, p.scope, p.name, splitplane._private_argument(p.private_columns))
+    SELECT 'info', p.relation::text,
+           format('Column %I was added after the table was registered and is not in the plane.', a.attname),
+           splitplane._registration(p.relation, p.scope, NULL, p.given_name, p.private_columns)
     FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
     WHERE (p.saved ->> 'all_columns')::boolean AND a.attname <> ALL (p.columns)
-      -- It may be a private column that was renamed, which its own finding takes out first.
+      -- It may be a private column that was renamed, which has a finding of its own that comes first.
       AND NOT EXISTS (SELECT FROM unnest(p.private_columns) AS w(name)
-                      WHERE NOT EXISTS (SELECT FROM pg_attribute AS b WHERE b.attrelid = p.relation AND b.attname = w.name AND b.attnum > 0 AND NOT b.attisdropped))
+                      WHERE NOT EXISTS (SELECT FROM pg_attribute AS b
+                                        WHERE b.attrelid = p.relation AND b.attname = w.name
+                                          AND b.attnum > 0 AND NOT b.attisdropped))
     UNION ALL
     SELECT 'info', p.relation::text,
-           'It was altered since it was registered, or restored from a dump: its fences hold, but every new session checks them the long way.', splitplane._register_again(p.relation)
+           'It was altered since it was registered, or restored from a dump. Its fences hold, but every new session '
+           'checks them in detail, which is slower.',
+           splitplane._register_again(p.relation)
     FROM plane AS p JOIN splitplane._fences AS f ON f.relation = p.relation
     WHERE f.fingerprint IS DISTINCT FROM p.saved ->> 'fingerprint'
       AND NOT EXISTS (SELECT FROM splitplane._critical_findings(ARRAY[p.relation]))
     UNION ALL
     SELECT 'warning', p.relation::text,
-           format('splitplane_reader may not read %s, so queries on the relation fail.', string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)),
+           format('splitplane_reader may not read %s, so queries on the relation fail.',
+                  string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)),
            splitplane._register_again(p.relation)
     FROM plane AS p
-    JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped AND (a.attname = ANY (p.columns) OR p.scope ? a.attname::text)
-    WHERE NOT has_column_privilege('splitplane_reader', p.relation, a.attnum, 'SELECT') OR NOT has_schema_privilege('splitplane_reader', p.relnamespace, 'USAGE')
+    JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
+         AND (a.attname = ANY (p.columns) OR p.scope ? a.attname::text)
+    WHERE NOT has_column_privilege('splitplane_reader', p.relation, a.attnum, 'SELECT')
+       OR NOT has_schema_privilege('splitplane_reader', p.relnamespace, 'USAGE')
     GROUP BY p.relation
     UNION ALL
+    -- Its policies.
     SELECT 'warning', p.relation::text,
-           'Row-level security is on and its policy splitplane_read is missing: its rows may not be seen.', splitplane._register_again(p.relation)
+           'Row-level security is enabled and its policy splitplane_read is missing, so queries may see no rows of it.',
+           splitplane._register_again(p.relation)
     FROM plane AS p
     WHERE p.relrowsecurity
-      AND NOT EXISTS (SELECT FROM pg_policy AS y WHERE y.polrelid = p.relation AND y.polname = 'splitplane_read' AND y.polpermissive
-                      AND y.polroles = ARRAY[to_regrole('splitplane_reader')::oid])
+      AND NOT EXISTS (SELECT FROM pg_policy AS y
+                      WHERE y.polrelid = p.relation AND y.polname = 'splitplane_read' AND y.polpermissive
+                        AND y.polroles = ARRAY[to_regrole('splitplane_reader')::oid])
     UNION ALL
     SELECT 'warning', p.relation::text,
-           'Its policy splitplane_closed is missing: if the extension were dropped, splitplane_reader would see the rows of every tenant.', splitplane._register_again(p.relation)
+           'Its policy splitplane_closed is missing: if the extension were dropped, splitplane_reader would see the '
+           'rows of every tenant.',
+           splitplane._register_again(p.relation)
     FROM plane AS p
     WHERE NOT p.shared
-      AND NOT EXISTS (SELECT FROM pg_policy AS y WHERE y.polrelid = p.relation AND y.polname = 'splitplane_closed' AND NOT y.polpermissive
-                      AND y.polroles = ARRAY[to_regrole('splitplane_reader')::oid] AND pg_get_expr(y.polqual, y.polrelid) = p.saved ->> 'closed')
+      AND NOT EXISTS (SELECT FROM pg_policy AS y
+                      WHERE y.polrelid = p.relation AND y.polname = 'splitplane_closed' AND NOT y.polpermissive
+                        AND y.polroles = ARRAY[to_regrole('splitplane_reader')::oid]
+                        AND splitplane._policy_texts(y.polrelid) ->> 'closed' = p.saved ->> 'closed')
     UNION ALL
     SELECT 'warning', p.relation::text,
-           format('Its own restrictive policy %I is evaluated before splitplane''s, so queries on the relation are refused: policies run in the order of their names.', y.polname),
-           format('ALTER POLICY %I ON %s RENAME TO %I;', y.polname, p.relation, 'own_' || ltrim(y.polname, E' !"\t'))
-    FROM plane AS p JOIN pg_policy AS y ON y.polrelid = p.relation AND NOT y.polpermissive AND y.polname < '!splitplane_scope'
-    WHERE NOT p.shared AND y.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid] AND y.polcmd IN ('r', '*')
+           format('Its own restrictive policy %I is evaluated before splitplane''s, so queries on the relation are '
+                  'refused. PostgreSQL evaluates policies in the order of their names.', y.name),
+           format('ALTER POLICY %I ON %s RENAME TO %I;', y.name, p.relation, 'own_' || ltrim(y.name, E' !"\t'))
+    FROM plane AS p CROSS JOIN LATERAL splitplane._earlier_restrictions(p.relation) AS y(name)
+    WHERE NOT p.shared
     UNION ALL
     SELECT 'warning', p.relation::text,
-           'Its policy splitplane_others is missing: other roles than its owner see no rows or fewer than before it was protected.',
-           CASE WHEN EXISTS (SELECT FROM pg_policy AS y WHERE y.polrelid = p.relation AND y.polpermissive AND y.polname <> 'splitplane_read')
-                THEN format('UPDATE splitplane.relations SET had_row_security = true WHERE relation = %L::pg_catalog.regclass;', p.relation)
-                ELSE format('CREATE POLICY splitplane_others ON %s AS PERMISSIVE FOR ALL TO PUBLIC USING (true) WITH CHECK (true);', p.relation) END
+           'Its policy splitplane_others is missing: roles other than its owner see no rows, or fewer than before it '
+           'was protected.',
+           CASE WHEN EXISTS (SELECT FROM pg_policy AS y WHERE y.polrelid = p.relation AND y.polpermissive
+                             AND y.polname <> 'splitplane_read')
+                THEN format('UPDATE splitplane.relations SET had_row_security = true '
+                            'WHERE relation = %L::pg_catalog.regclass;', p.relation)
+                ELSE format('CREATE POLICY splitplane_others ON %s AS PERMISSIVE FOR ALL TO PUBLIC '
+                            'USING (true) WITH CHECK (true);', p.relation) END
     FROM plane AS p
     WHERE NOT p.shared AND NOT p.had_row_security AND p.relrowsecurity
       AND NOT EXISTS (SELECT FROM pg_policy AS y WHERE y.polrelid = p.relation AND y.polname = 'splitplane_others')
     UNION ALL
     SELECT 'warning', p.relation::text,
-           format('Its own permissive policy %I has no effect, since splitplane_others lets every role work as before the table was protected.', y.polname),
-           format('UPDATE splitplane.relations SET had_row_security = true WHERE relation = %L::pg_catalog.regclass; DROP POLICY splitplane_others ON %s;', p.relation, p.relation)
-    FROM plane AS p JOIN pg_policy AS y ON y.polrelid = p.relation AND y.polpermissive AND y.polname <> ALL (splitplane._policy_names())
+           format('Its own permissive policy %I has no effect, since splitplane_others lets every role work as before '
+                  'the table was protected.', y.polname),
+           format('UPDATE splitplane.relations SET had_row_security = true WHERE relation = %L::pg_catalog.regclass; '
+                  'DROP POLICY splitplane_others ON %s;', p.relation, p.relation)
+    FROM plane AS p
+    JOIN pg_policy AS y
+        ON y.polrelid = p.relation AND y.polpermissive AND y.polname <> ALL (splitplane._policy_names())
     WHERE NOT p.shared AND NOT p.had_row_security AND y.polroles <> ARRAY[to_regrole('splitplane_reader')::oid]
       AND EXISTS (SELECT FROM pg_policy AS o WHERE o.polrelid = p.relation AND o.polname = 'splitplane_others')
     UNION ALL
     SELECT 'info', p.relation::text,
-           format('Its own restrictive policy %I binds splitplane_reader too: answers may hold fewer rows, and queries fail if it needs what the reader lacks.', y.polname),
+           format('Its own restrictive policy %I applies to splitplane_reader too: answers may have fewer rows, and '
+                  'queries fail if the policy needs privileges that the reader lacks.', y.polname),
            format('ALTER POLICY %I ON %s TO %s;', y.polname, p.relation, 'application_role')
-    FROM plane AS p JOIN pg_policy AS y ON y.polrelid = p.relation AND NOT y.polpermissive AND y.polname <> ALL (splitplane._policy_names())
+    FROM plane AS p
+    JOIN pg_policy AS y
+        ON y.polrelid = p.relation AND NOT y.polpermissive AND y.polname <> ALL (splitplane._policy_names())
     WHERE y.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid]
     UNION ALL
+    -- What PUBLIC may read.
     SELECT 'warning', p.relation::text,
-           'PUBLIC may read all its columns, so splitplane_reader''s column grants hide none of them.', format('REVOKE SELECT ON %s FROM PUBLIC;', p.relation)
+           'PUBLIC may read all its columns, so splitplane_reader''s column grants hide none of them.',
+           format('REVOKE SELECT ON %s FROM PUBLIC;', p.relation)
     FROM plane AS p CROSS JOIN aclexplode(p.relacl) AS g
     WHERE g.grantee = 0 AND g.privilege_type = 'SELECT'
       AND EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
@@ -1229,80 +2282,689 @@ AS $$
            format('PUBLIC may read column %I, which the plane hides from splitplane_reader.', a.attname),
            format('REVOKE SELECT (%I) ON %s FROM PUBLIC;', a.attname, p.relation)
     FROM plane AS p
-    JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attacl IS NOT NULL
+    JOIN pg_attribute AS a
+        ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attacl IS NOT NULL
     CROSS JOIN aclexplode(a.attacl) AS g
-    WHERE g.grantee = 0 AND g.privilege_type = 'SELECT' AND a.attname <> ALL (p.columns) AND NOT p.scope ? a.attname::text
+    WHERE g.grantee = 0 AND g.privilege_type = 'SELECT'
+      AND a.attname <> ALL (p.columns) AND NOT p.scope ? a.attname::text
     UNION ALL
+    -- Its scope.
     SELECT 'warning', p.relation::text,
-           format('It is shared, the same for everyone, but has column %I, which binds other tables to a tenant.', a.attname),
-           format('SELECT splitplane.protect(%L, %L, %L, %L%s);', p.relation, jsonb_build_object(a.attname, 'tenant'), p.columns, p.name,
-                  splitplane._private_argument(p.private_columns))
+           format('It is shared, that is, the same for every tenant, but it has column %I, which binds other tables to '
+                  'a tenant.', a.attname),
+           splitplane._registration(p.relation, jsonb_build_object(a.attname, 'tenant'), p.columns, p.given_name,
+                                    p.private_columns)
     FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
     WHERE p.shared AND a.attname::text IN (SELECT s.column_name FROM scope_columns AS s WHERE s.claim = 'tenant')
     UNION ALL
-    -- Under row-level security a condition that may leak cannot use its own index before the tenant's, so this one matters.
+    -- Under row-level security a condition that is not leakproof cannot use its own index before the tenant's.
     SELECT CASE WHEN s.relpages > 100 OR s.relkind = 'p' THEN 'warning' ELSE 'info' END, s.relation::text,
            format('No index starts with tenant column %I.', s.column_name),
-           format('CREATE INDEX %sON %s (%I);', CASE WHEN s.relkind = 'p' THEN '' ELSE 'CONCURRENTLY ' END, s.relation, s.column_name)
+           format('CREATE INDEX %sON %s (%I);', CASE WHEN s.relkind = 'p' THEN '' ELSE 'CONCURRENTLY ' END,
+                  s.relation, s.column_name)
     FROM scope_columns AS s
     WHERE s.claim = 'tenant'
-      AND NOT EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = s.relation AND i.indisvalid AND i.indpred IS NULL AND i.indkey[0] = s.attnum)
-      -- Partitions by the tenant itself are what the index would be.
-      AND NOT EXISTS (SELECT FROM pg_partitioned_table AS t WHERE t.partrelid = s.relation AND t.partstrat = 'l' AND t.partattrs[0] = s.attnum)
+      AND NOT EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = s.relation AND i.indisvalid AND i.indpred IS NULL
+                      AND i.indkey[0] = s.attnum)
+      -- Partitioning by the tenant itself serves as well as an index.
+      AND NOT EXISTS (SELECT FROM pg_partitioned_table AS t
+                      WHERE t.partrelid = s.relation AND t.partstrat = 'l' AND t.partattrs[0] = s.attnum)
     UNION ALL
-    SELECT 'warning', s.relation::text, format('Tenant column %I may be NULL; such rows belong to no tenant and are never seen.', s.column_name),
+    SELECT 'warning', s.relation::text,
+           format('Tenant column %I may be NULL. Such rows belong to no tenant and are never seen.', s.column_name),
            format('ALTER TABLE %s ALTER COLUMN %I SET NOT NULL;', s.relation, s.column_name)
     FROM scope_columns AS s
     WHERE s.claim = 'tenant' AND NOT s.attnotnull
     UNION ALL
-    -- The equality of the type itself, or of what it stands in for: text for varchar, anyenum for enums.
     SELECT 'warning', s.relation::text,
-           format('Scope column %I has type %s, whose equality is not leakproof: estimates do not see which tenants have many rows.', s.column_name, format_type(s.base, -1)),
-           format('SELECT splitplane.unprotect(%1$L); ALTER TABLE %1$s ALTER COLUMN %2$I TYPE %3$s; %4$s', s.relation, s.column_name,
-                  CASE WHEN s.base = 'numeric'::regtype THEN 'bigint' ELSE 'text' END, splitplane._register_again(s.relation))
+           format('Scope column %I has type %s, whose equality is not leakproof: estimates do not see which tenants '
+                  'have many rows.', s.column_name, format_type(s.base, -1)),
+           format('SELECT splitplane.unprotect(%1$L); ALTER TABLE %1$s ALTER COLUMN %2$I TYPE %3$s; %4$s',
+                  s.relation, s.column_name, CASE WHEN s.base = 'numeric'::regtype THEN 'bigint' ELSE 'text' END,
+                  splitplane._register_again(s.relation))
     FROM scope_columns AS s
-    JOIN pg_type AS t ON t.oid = s.base
-    LEFT JOIN LATERAL (
-        SELECT f.proleakproof AS leakproof
-        FROM pg_operator AS o JOIN pg_proc AS f ON f.oid = o.oprcode
-        WHERE o.oprname = '=' AND o.oprnamespace = 'pg_catalog'::regnamespace AND o.oprleft = o.oprright
-          AND o.oprleft = CASE WHEN s.base = 'varchar'::regtype THEN 'text'::regtype WHEN t.typtype = 'e' THEN 'anyenum'::regtype ELSE s.base END
-    ) AS q ON true
-    WHERE q.leakproof IS NOT TRUE
+    WHERE NOT splitplane._equality_is_leakproof(s.base)
     UNION ALL
     SELECT 'warning', p.relation::text,
-           'It has become a partition: reading the partitioned table above it passes by its policies.', format('SELECT splitplane.unprotect(%L);', p.relation)
+           'It has become a partition: a query on its partitioned table does not use its policies.',
+           format('SELECT splitplane.unprotect(%L);', p.relation)
     FROM plane AS p
     WHERE p.relispartition
 $$;
 
--- Which rows of a relation belong to these claims, as a condition; NULL when a claim is missing. Written apart from the
--- policies and the fences on purpose: it is what they are compared with.
+-- Ways around a protected relation: views and materialized views over it, and its partitions and children.
+CREATE OR REPLACE FUNCTION splitplane._bypass_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH RECURSIVE family(relation, ancestor, is_child) AS (
+        SELECT r.relation::oid, r.relation, false FROM splitplane.relations AS r WHERE NOT r.shared
+        UNION
+        SELECT i.inhrelid, f.ancestor, true FROM family AS f JOIN pg_inherits AS i ON i.inhparent = f.relation
+    ),
+    dependants(relation, ancestor) AS (
+        SELECT f.relation, f.ancestor FROM family AS f
+        UNION
+        SELECT w.ev_class, s.ancestor
+        FROM dependants AS s
+        JOIN pg_depend AS d
+            ON d.refclassid = 'pg_class'::regclass AND d.refobjid = s.relation AND d.classid = 'pg_rewrite'::regclass
+        JOIN pg_rewrite AS w ON w.oid = d.objid
+        WHERE w.ev_class <> s.relation
+    ),
+    -- Relations that the reader may read, by its own grants or by PUBLIC's.
+    readable AS (
+        SELECT c.oid, c.relkind, c.reloptions
+        FROM pg_class AS c
+        WHERE c.relkind IN ('v', 'm', 'r', 'p', 'f') AND has_any_column_privilege('splitplane_reader', c.oid, 'SELECT')
+    )
+    SELECT 'warning', c.oid::regclass::text,
+           format('%s over %s shows the rows of every tenant, and splitplane_reader (by itself or by PUBLIC) may read '
+                  'it.',
+                  CASE WHEN c.relkind = 'm' THEN 'This materialized view' ELSE 'This view without security_invoker' END,
+                  string_agg(s.ancestor::text, ', ' ORDER BY s.ancestor::text)),
+           CASE WHEN c.relkind = 'v' THEN format('ALTER VIEW %s SET (security_invoker = true);', c.oid::regclass)
+                ELSE format('REVOKE ALL ON %s FROM PUBLIC, splitplane_reader;', c.oid::regclass) END
+    FROM dependants AS s JOIN readable AS c ON c.oid = s.relation
+    WHERE c.relkind = 'm'
+       OR (c.relkind = 'v'
+           AND NOT coalesce((SELECT lower(o.option_value) IN ('true', 'on', 'yes', '1')
+                             FROM pg_options_to_table(c.reloptions) AS o
+                             WHERE o.option_name = 'security_invoker'), false))
+    GROUP BY c.oid, c.relkind
+    UNION ALL
+    SELECT 'warning', c.oid::regclass::text,
+           format('It is a partition or child of %s, whose policies do not apply when it is read directly, and '
+                  'splitplane_reader (by itself or by PUBLIC) may read it.', f.ancestor),
+           format('REVOKE ALL ON %s FROM PUBLIC, splitplane_reader;', c.oid::regclass)
+    FROM family AS f JOIN readable AS c ON c.oid = f.relation
+    WHERE f.is_child AND NOT EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = c.oid)
+$$;
+
+CREATE OR REPLACE FUNCTION splitplane.doctor() RETURNS TABLE (severity text, object text, finding text, fix text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT f.severity, f.object, f.finding, f.fix
+    FROM (
+        SELECT 'critical' AS severity, c.object, c.finding, c.fix FROM splitplane._critical_findings() AS c
+        UNION ALL
+        SELECT p.severity, p.object, p.finding, p.fix
+        FROM splitplane._server_problems() AS p WHERE p.severity <> 'critical'
+        UNION ALL SELECT r.* FROM splitplane._relation_findings() AS r
+        UNION ALL SELECT b.* FROM splitplane._bypass_findings() AS b
+        UNION ALL SELECT r.* FROM splitplane._role_findings() AS r
+        UNION ALL SELECT f.* FROM splitplane._function_findings() AS f
+        UNION ALL SELECT i.* FROM splitplane._identity_findings() AS i
+        UNION ALL SELECT q.* FROM splitplane._question_findings() AS q
+    ) AS f
+    ORDER BY CASE f.severity WHEN 'critical' THEN 1 WHEN 'warning' THEN 2 ELSE 3 END, f.object, f.finding
+$$;
+
+COMMENT ON FUNCTION splitplane.doctor() IS
+    'What is wrong with the plane; each finding has the SQL that fixes it. ask refuses while there is a critical one.';
+
+-- The oracle of selftest: what it asks (shapes), as whom (principals), of which rows (samples and probes), and what
+-- each statement should return, computed by the owner outside the plane from scope and claims.
+
+-- The statements. Between braces stands a name of _selftest_names(), for which _selftest_fill() writes its text:
+--   {table}      the relation by its plane name; {qualified} the same with its schema
+--   {columns}    its plane columns; {counts} a count of each
+--   {sample}     a condition on the rows that are compared
+--   {probe}      a column that tells whose a row is; {values} some of its values, as rows of VALUES
+-- `has_columns`: the answer has the plane columns, and `more` columns besides; else it has `more` columns.
+CREATE OR REPLACE FUNCTION splitplane._selftest_shapes(
+    OUT shape text, OUT has_columns boolean, OUT more integer, OUT template text)
+RETURNS SETOF record
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    VALUES
+    ('direct',          true,  0, 'SELECT {columns} FROM {table} WHERE {sample}'),
+    ('qualified',       true,  0, 'SELECT {columns} FROM {qualified} WHERE {sample}'),
+    ('CTE',             true,  0, 'WITH {table} AS (SELECT * FROM {table}) '
+                                  'SELECT {columns} FROM {table} WHERE {sample}'),
+    ('UNION',           true,  0, 'SELECT {columns} FROM {table} WHERE {sample} '
+                                  'UNION ALL SELECT {columns} FROM {table} WHERE {sample}'),
+    ('IN',              false, 1, 'SELECT selftest.value FROM (VALUES {values}) AS selftest(value) '
+                                  'WHERE selftest.value IN (SELECT {probe}::text FROM {table} WHERE {sample})'),
+    ('scalar subquery', false, 2, 'SELECT selftest.value, (SELECT count(*) FROM {table} '
+                                  'WHERE {sample} AND {probe}::text = selftest.value) '
+                                  'FROM (VALUES {values}) AS selftest(value)'),
+    ('LATERAL',         true,  1, 'SELECT selftest.value, selftest_found.* '
+                                  'FROM (VALUES {values}) AS selftest(value) CROSS JOIN LATERAL '
+                                  '(SELECT {columns} FROM {table} WHERE {sample} AND {probe}::text = selftest.value) '
+                                  'AS selftest_found'),
+    ('window',          true,  1, 'SELECT {columns}, count(*) OVER () FROM {table} WHERE {sample}'),
+    ('aggregate',       false, 1, 'SELECT concat_ws('','', count(*), {counts}) FROM {table} WHERE {sample}'),
+    ('set-returning',   true,  1, 'SELECT {columns}, generate_series(1, 2) FROM {table} WHERE {sample}'),
+    ('EXISTS',          false, 1, 'SELECT selftest.value FROM (VALUES {values}) AS selftest(value) '
+                                  'WHERE EXISTS (SELECT 1 FROM {table} '
+                                  'WHERE {sample} AND {probe}::text = selftest.value)')
+$$;
+
+-- A template with its names filled in, in one pass: braces within a filled-in text stay as they are.
+CREATE FUNCTION splitplane._selftest_fill(template text, names jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT string_agg(part.match[1] || coalesce(names ->> part.match[2], ''), '' ORDER BY part.place)
+    FROM regexp_matches(template, '([^{]*)(?:\{([a-z]+)\})?', 'g') WITH ORDINALITY AS part(match, place)
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._selftest_fill(text, jsonb) FROM PUBLIC;
+
+-- Runs one statement as one principal, through the stages of ask and without anyone's signature. For selftest alone.
+CREATE OR REPLACE FUNCTION splitplane._selftest_run(
+    tenant text, business text, subject text, sql text, OUT state text, OUT message text, OUT answer text)
+RETURNS SETOF record
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000 ROWS 1
+AS 'MODULE_PATHNAME', '_selftest_run_wrapper';
+
+-- The claims of the enabled row that decides about an identity, by the look-up of ask; NULL if there is none.
+CREATE OR REPLACE FUNCTION splitplane._selftest_claims(tenant text, business text, subject text) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN p.enabled THEN
+        p.claims || jsonb_build_object('tenant', p.tenant, 'business', _selftest_claims.business,
+                                       'subject', _selftest_claims.subject) END
+    FROM splitplane.principals AS p
+    WHERE p.tenant = _selftest_claims.tenant
+      AND p.business IN (_selftest_claims.business, '*') AND p.subject IN (_selftest_claims.subject, '*')
+    ORDER BY p.business = '*', p.subject = '*'
+    LIMIT 1
+$$;
+
+-- Which rows of a relation belong to these claims, as a condition; NULL if a claim is missing. It is written
+-- independently of the policies and the fences, since it is what they are compared with.
 CREATE OR REPLACE FUNCTION splitplane._selftest_own(relation regclass, scope jsonb, claims jsonb) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
-    SELECT CASE WHEN bool_and(w.value IS NOT NULL)
-                THEN string_agg(CASE WHEN s.value IN ('tenant', 'business', 'subject')
-                                     THEN format('%I OPERATOR(pg_catalog.=) %L::%s', s.key, claims ->> s.value, t.name)
-                                     ELSE format('%I OPERATOR(pg_catalog.=) ANY (%L::%s[])', s.key, w.value, t.name) END, ' AND ') END
+    SELECT CASE WHEN bool_and(w.value IS NOT NULL) THEN
+        string_agg(CASE WHEN s.value = ANY (splitplane._identity_claims())
+                        THEN format('%I OPERATOR(pg_catalog.=) %L::%s', s.key, claims ->> s.value, t.name)
+                        ELSE format('%I OPERATOR(pg_catalog.=) ANY (%L::%s[])', s.key, w.value, t.name) END,
+                   ' AND ') END
     FROM jsonb_each_text(scope) AS s
     JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = s.key AND a.attnum > 0 AND NOT a.attisdropped
     CROSS JOIN LATERAL (SELECT format_type(splitplane._base_type(a.atttypid), -1)) AS t(name)
     CROSS JOIN LATERAL (
-        SELECT CASE jsonb_typeof(claims -> s.value) WHEN 'array' THEN ARRAY(SELECT jsonb_array_elements_text(claims -> s.value))
-                                                    ELSE ARRAY[claims ->> s.value] END
+        SELECT CASE jsonb_typeof(claims -> s.value)
+               WHEN 'array' THEN ARRAY(SELECT jsonb_array_elements_text(claims -> s.value))
+               ELSE ARRAY[claims ->> s.value] END
         WHERE claims ? s.value
     ) AS w(value)
-    -- A scope column that is gone leaves no row here, and a scope without any is none.
+    -- No condition, so that nothing can pass, if a scope column does not exist any more or there is none.
     HAVING count(*) = (SELECT count(*) FROM jsonb_object_keys(scope)) AND count(*) > 0
 $$;
 
--- Settings in which values are printed are those of the confined section. Rows are read past row-level security or not at
--- all: under row_security = off PostgreSQL refuses rather than filters.
-CREATE OR REPLACE FUNCTION splitplane.selftest(tenants text[] DEFAULT NULL) RETURNS TABLE (relation text, shape text, verdict text, detail text)
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp SET row_security = off SET "DateStyle" = 'ISO, MDY' SET "IntervalStyle" = postgres SET extra_float_digits = 1
-SET bytea_output = hex SET "TimeZone" = 'UTC' SET lc_monetary = 'C' SET lc_numeric = 'C' SET standard_conforming_strings = on
+-- Who asks: for each tenant the enabled principal that may see most, as {"tenant", "business", "subject"}, with '*' for
+-- any.
+CREATE OR REPLACE FUNCTION splitplane._selftest_principals(tenants text[]) RETURNS jsonb[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT ARRAY(
+        SELECT jsonb_build_object('tenant', w.tenant, 'business', w.business, 'subject', w.subject)
+        FROM (SELECT DISTINCT ON (p.tenant) p.tenant, p.business, p.subject
+              FROM splitplane.principals AS p
+              WHERE p.enabled AND (tenants IS NULL OR p.tenant = ANY (tenants))
+              ORDER BY p.tenant, (SELECT count(*) FROM jsonb_object_keys(p.claims)) DESC,
+                       octet_length(p.claims::text) DESC,
+                       p.business = '*' DESC, p.subject = '*' DESC, p.business, p.subject) AS w
+        ORDER BY w.tenant
+        LIMIT CASE WHEN tenants IS NULL THEN 2 END)
+$$;
+
+-- The same principals with ids in place of '*': a business or subject from the relation's own rows if it is scoped by
+-- one, else a made-up one. `own` is added: the condition of _selftest_own, NULL if the principal cannot ask here.
+CREATE OR REPLACE FUNCTION splitplane._selftest_identities(r splitplane.relations, qualified text, people jsonb[]) RETURNS jsonb[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    person jsonb;
+    part text;
+    scope_column text;
+    of_tenant text;
+    value text;
+    claims jsonb;
+    whole jsonb[] := '{}';
+BEGIN
+    FOREACH person IN ARRAY people LOOP
+        FOREACH part IN ARRAY ARRAY['business', 'subject'] LOOP
+            CONTINUE WHEN person ->> part <> '*';
+            value := NULL;
+            SELECT s.key INTO scope_column FROM jsonb_each_text(r.scope) AS s WHERE s.value = part LIMIT 1;
+            IF FOUND THEN
+                SELECT splitplane._selftest_own(r.relation, jsonb_object_agg(s.key, s.value), person) INTO of_tenant
+                  FROM jsonb_each_text(r.scope) AS s WHERE s.value = 'tenant';
+                EXECUTE format('SELECT %I::text FROM %s WHERE %s AND %1$I IS NOT NULL LIMIT 1',
+                               scope_column, qualified, of_tenant)
+                   INTO value;
+            END IF;
+            person := person || jsonb_build_object(part, coalesce(value, 'splitplane-selftest'));
+        END LOOP;
+        claims := splitplane._selftest_claims(person ->> 'tenant', person ->> 'business', person ->> 'subject');
+        whole := whole || (person || jsonb_build_object('own',
+            CASE WHEN claims IS NULL THEN NULL
+                 WHEN r.shared THEN 'true'
+                 ELSE splitplane._selftest_own(r.relation, r.scope, claims) END));
+    END LOOP;
+    RETURN whole;
+END
+$$;
+
+-- Columns of the plane whose values can be written as literals and compared. With `indexed`, those that an index leads
+-- to through scope columns alone, unique indexes first; else all of them, the tenant column first. Base types only: a
+-- user-defined cast must not run with the owner's rights.
+CREATE OR REPLACE FUNCTION splitplane._selftest_columns(relation regclass, columns text[], scope jsonb, indexed boolean)
+RETURNS SETOF text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT a.attname::text
+    FROM pg_attribute AS a
+    CROSS JOIN LATERAL (SELECT splitplane._base_type(a.atttypid)) AS b(base)
+    LEFT JOIN LATERAL (
+        SELECT max(i.indisunique::int) AS is_unique
+        FROM pg_index AS i
+        CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k(attnum, place)
+        WHERE i.indrelid = relation AND i.indisvalid AND i.indpred IS NULL AND k.attnum = a.attnum
+          AND NOT EXISTS (SELECT FROM unnest(i.indkey) WITH ORDINALITY AS earlier(attnum, place)
+                          LEFT JOIN pg_attribute AS e ON e.attrelid = relation AND e.attnum = earlier.attnum
+                          WHERE earlier.place < k.place AND (e.attnum IS NULL OR NOT scope ? e.attname::text))
+    ) AS i ON true
+    WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attname = ANY (columns)
+      AND (EXISTS (SELECT FROM splitplane._scope_type(b.base) AS t WHERE t.takes_list)
+           OR (indexed AND b.base = ANY ('{numeric,date,timestamp,timestamptz}'::regtype[])))
+      AND (NOT indexed OR (i.is_unique IS NOT NULL AND scope ->> a.attname::text IS DISTINCT FROM 'tenant'))
+    ORDER BY CASE WHEN indexed THEN i.is_unique WHEN scope ->> a.attname::text = 'tenant' THEN 1 ELSE 0 END DESC,
+             a.attnum
+$$;
+
+-- Up to `most` of the values that a query returns, all if NULL: those that a statement of ask can have as literals.
+CREATE FUNCTION splitplane._selftest_values(query text, most integer, OUT picked text[])
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format('SELECT ARRAY(SELECT s.v FROM (%s) AS s(v) WHERE s.v !~ %L AND length(s.v) < 200 '
+                   'ORDER BY s.v COLLATE "C" LIMIT %L)', query, '[\\[:cntrl:]]', most) INTO picked;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._selftest_values(text, integer) FROM PUBLIC;
+
+-- A condition that leaves at most `most` rows of a relation, some of each owner's among them: `true` for a small table,
+-- else a list of values of an indexed column; NULL if there is no such column. `others` is the condition on the rows
+-- among which those of the owners are then sought: all rows, or those of all owners, so that the cost depends on the
+-- sample and not on the table.
+CREATE OR REPLACE FUNCTION splitplane._selftest_sample(
+    r splitplane.relations, qualified text, owners text[], most integer, OUT condition text, OUT others text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    rows_seen bigint;
+    column_name text;
+    values_each integer;
+    owner_condition text;
+    chosen text[];
+BEGIN
+    condition := 'true';
+    others := 'true';
+    EXECUTE format('SELECT count(*) FROM (SELECT FROM %s LIMIT %s) AS s', qualified, most + 1) INTO rows_seen;
+    IF rows_seen <= most THEN
+        RETURN;
+    END IF;
+    others := (SELECT string_agg(format('(%s)', o.condition), ' OR ') FROM unnest(owners) AS o(condition));
+    FOR column_name, values_each IN
+        SELECT c.name, n.values_each
+        FROM splitplane._selftest_columns(r.relation, r.columns, r.scope, true) WITH ORDINALITY AS c(name, place)
+        CROSS JOIN (VALUES (20), (4), (1)) AS n(values_each)
+        ORDER BY c.place, n.values_each DESC
+    LOOP
+        chosen := '{}';
+        FOREACH owner_condition IN ARRAY owners LOOP
+            chosen := chosen || splitplane._selftest_values(
+                format('SELECT DISTINCT l.v FROM (SELECT %1$I::text FROM %2$s WHERE (%3$s) AND %1$I IS NOT NULL '
+                       'LIMIT %4$s) AS l(v)', column_name, qualified, owner_condition, values_each), NULL);
+        END LOOP;
+        CONTINUE WHEN chosen = '{}';
+        condition := format('%I IN (%s)', column_name,
+                            (SELECT string_agg(DISTINCT quote_literal(c.v), ', ') FROM unnest(chosen) AS c(v)));
+        EXECUTE format('SELECT count(*) FROM (SELECT FROM %s WHERE (%s) AND (%s) LIMIT %s) AS s',
+                       qualified, condition, others, most + 1) INTO rows_seen;
+        IF rows_seen <= most THEN
+            RETURN;
+        END IF;
+    END LOOP;
+    condition := NULL;
+END
+$$;
+
+-- A column, and values of it that occur in the sample among the rows of one owner alone.
+CREATE OR REPLACE FUNCTION splitplane._selftest_probes(
+    r splitplane.relations, qualified text, owners text[], sample text, OUT column_name text, OUT probed text[])
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    position integer;
+    found text[];
+    others text;
+BEGIN
+    FOR column_name IN SELECT splitplane._selftest_columns(r.relation, r.columns, r.scope, false) LOOP
+        probed := '{}';
+        FOR position IN 1 .. cardinality(owners) LOOP
+            -- The rows of the other owners; with one owner, all rows that are not its own. Of a shared table, none.
+            others := CASE WHEN r.shared THEN 'false' ELSE coalesce(
+                (SELECT string_agg(format('(%s)', o.condition), ' OR ')
+                 FROM unnest(owners) WITH ORDINALITY AS o(condition, place) WHERE o.place <> position),
+                format('(%s) IS NOT TRUE', owners[position])) END;
+            found := splitplane._selftest_values(
+                format('SELECT %1$I::text FROM %2$s WHERE (%3$s) AND (%4$s) AND %1$I IS NOT NULL '
+                       'EXCEPT SELECT %1$I::text FROM %2$s WHERE (%3$s) AND (%5$s)',
+                       column_name, qualified, sample, owners[position], others), 5);
+            probed := probed || found;
+            EXIT WHEN found = '{}';
+        END LOOP;
+        IF found <> '{}' THEN
+            RETURN;
+        END IF;
+    END LOOP;
+    column_name := NULL;
+    probed := '{}';
+END
+$$;
+
+-- What the placeholders of a shape stand for, for one relation, its sample and its probe; `place` besides: the table
+-- itself, outside the plane.
+CREATE FUNCTION splitplane._selftest_names(
+    r splitplane.relations, schema_name text, qualified text, sample text, probe_column text, probed text[])
+RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+    SELECT jsonb_build_object(
+        'place', qualified, 'qualified', qualified,
+        'table', CASE WHEN splitplane._has_lost_name(r.relation, r.name, r.saved)
+                      THEN qualified ELSE quote_ident(r.name) END,
+        'columns', string_agg(quote_ident(c.name), ', ' ORDER BY c.place),
+        'counts', string_agg(format('count(%I)', c.name), ', ' ORDER BY c.place),
+        'sample', sample, 'probe', quote_ident(probe_column),
+        'values', (SELECT string_agg(format('(%L)', p.value), ', ' ORDER BY p.place)
+                   FROM unnest(probed) WITH ORDINALITY AS p(value, place)))
+    FROM unnest(r.columns) WITH ORDINALITY AS c(name, place)
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._selftest_names(splitplane.relations, text, text, text, text, text[]) FROM PUBLIC;
+
+-- The number of rows and a digest of what a shape should return: outside the plane, a CTE with the plane's name holds
+-- the rows that `own` admits. Rows are written as in an answer of ask; their order does not matter.
+CREATE FUNCTION splitplane._selftest_expected(
+    names jsonb, own text, template text, width integer, OUT rows bigint, OUT digest numeric)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    answer_columns text := (SELECT string_agg('a' || n, ', ' ORDER BY n) FROM generate_series(1, width) AS n);
+    as_json text := (SELECT string_agg(format('coalesce(to_json(a%s)::text, ''null'')', n), ', ' ORDER BY n)
+                     FROM generate_series(1, width) AS n);
+BEGIN
+    EXECUTE format('WITH %s AS MATERIALIZED (SELECT %s FROM %s WHERE (%s) AND (%s)) '
+                   'SELECT count(*), '
+                   'coalesce(sum(hashtextextended(''['' || array_to_string(ARRAY[%s], '','') || '']'', 0)), 0) '
+                   'FROM (%s) AS answer(%s)',
+                   names ->> 'table', names ->> 'columns', names ->> 'place', own, names ->> 'sample', as_json,
+                   -- The CTE has no schema.
+                   splitplane._selftest_fill(template, names || jsonb_build_object('qualified', names -> 'table')),
+                   answer_columns)
+       INTO rows, digest;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._selftest_expected(jsonb, text, text, integer) FROM PUBLIC;
+
+-- The runner of selftest: what the fences let through now, measured from outside. Each statement takes the confined
+-- path as a registered principal, and its answer is compared with that of the oracle (70_selftest_truth.sql).
+
+-- One shape as one principal. The table may change during the test: a difference counts only if the rows that the
+-- answer is compared with are the same before and after. `counter` is the condition on the rows that would be seen
+-- without the fence: the right answer proves something only if these rows give another one.
+CREATE FUNCTION splitplane._selftest_shape(
+    person jsonb, names jsonb, template text, width integer, counter text, OUT verdict text, OUT detail text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    tenant text := person ->> 'tenant';
+    own text := person ->> 'own';
+    expected record;
+    again record;
+    unfenced record;
+    seen record;
+    ran record;
+BEGIN
+    verdict := 'inconclusive';
+    IF own IS NULL THEN
+        detail := format('%s may not ask this: it lacks a claim, or its row is disabled', tenant);
+        RETURN;
+    END IF;
+    FOR attempt IN 1 .. 3 LOOP
+        expected := splitplane._selftest_expected(names, own, template, width);
+        SELECT * INTO STRICT ran
+          FROM splitplane._selftest_run(tenant, person ->> 'business', person ->> 'subject',
+                                        splitplane._selftest_fill(template, names));
+        IF ran.state <> '00000' THEN
+            -- The proof refused, or the plane is closed: nothing was returned, but a fence is missing.
+            verdict := CASE WHEN ran.state = '55000'
+                              OR (ran.state = '42501' AND ran.message LIKE '%could not be proved%') THEN 'FAIL'
+                            ELSE 'error' END;
+            detail := format('%s was refused: %s %s', tenant, ran.state, ran.message);
+            RETURN;
+        END IF;
+        SELECT count(*) AS rows, coalesce(sum(hashtextextended(e.line::text, 0)), 0) AS digest INTO seen
+          FROM json_array_elements(ran.answer::json) AS e(line);
+        IF seen = expected THEN
+            unfenced := splitplane._selftest_expected(names, counter, template, width);
+            IF expected = unfenced THEN
+                detail := format('%s: no row of another tenant in the sample would show a difference', tenant);
+            ELSIF own <> 'true' AND splitplane._selftest_is_empty(names, own) THEN
+                detail := format('%s has no row of its own', tenant);
+            ELSE
+                verdict := 'pass';
+                detail := format('%s sees its %s of %s', tenant, expected.rows, greatest(unfenced.rows, expected.rows));
+            END IF;
+            RETURN;
+        END IF;
+        again := splitplane._selftest_expected(names, own, template, width);
+        IF again = expected THEN
+            verdict := 'FAIL';
+            detail := format('%s sees %s rows that are not its own %s', tenant, seen.rows, expected.rows);
+            RETURN;
+        END IF;
+    END LOOP;
+    detail := format('%s: the rows change too fast to be compared', tenant);
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._selftest_shape(jsonb, jsonb, text, integer, text) FROM PUBLIC;
+
+CREATE FUNCTION splitplane._selftest_is_empty(names jsonb, own text) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    is_empty boolean;
+BEGIN
+    EXECUTE format('SELECT NOT EXISTS (SELECT FROM %s WHERE (%s) AND (%s))', names ->> 'place', own, names ->> 'sample')
+       INTO is_empty;
+    RETURN is_empty;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._selftest_is_empty(jsonb, text) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION splitplane._selftest_worst(verdicts text[]) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT v.verdict FROM unnest(verdicts) AS v(verdict)
+    ORDER BY array_position(ARRAY['FAIL', 'error', 'inconclusive', 'pass'], v.verdict) LIMIT 1
+$$;
+
+-- Whether every hidden column, and every system column, is refused as one that does not exist.
+CREATE OR REPLACE FUNCTION splitplane._selftest_hidden(
+    r splitplane.relations, tenant text, business text, subject text, OUT verdict text, OUT detail text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    column_name text;
+    ran record;
+    tried integer := 0;
+BEGIN
+    FOR column_name IN
+        SELECT a.attname FROM pg_attribute AS a
+        WHERE a.attrelid = r.relation AND NOT a.attisdropped AND a.attname <> ALL (r.columns)
+          AND (a.attnum > 0 OR a.attname IN ('ctid', 'tableoid', 'xmin'))
+        ORDER BY a.attnum < 0, a.attnum
+    LOOP
+        SELECT * INTO STRICT ran
+          FROM splitplane._selftest_run(tenant, business, subject,
+                                        format('SELECT s.%I FROM %I AS s', column_name, r.name));
+        tried := tried + 1;
+        IF ran.state = '00000' THEN
+            verdict := 'FAIL';
+            detail := concat_ws(' ', detail,
+                                format('Column %I, which is not in the plane, was answered.', column_name));
+        ELSIF ran.state <> '42703' THEN
+            verdict := coalesce(verdict, 'error');
+            detail := concat_ws(' ', detail, format('Column %I: %s %s', column_name, ran.state, ran.message));
+        END IF;
+    END LOOP;
+    verdict := coalesce(verdict, 'pass');
+    detail := coalesce(detail, format('%s hidden and system columns are refused as unknown', tried));
+END
+$$;
+
+-- Rows whose scope is NULL belong to no principal: none sees them, and no test can decide whose they should be.
+CREATE OR REPLACE FUNCTION splitplane._selftest_scope(
+    r splitplane.relations, qualified text, OUT verdict text, OUT detail text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    column_name text;
+    found boolean;
+BEGIN
+    FOR column_name IN
+        SELECT a.attname FROM pg_attribute AS a
+        WHERE a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped
+          AND r.scope ? a.attname::text AND NOT a.attnotnull
+        ORDER BY a.attnum
+    LOOP
+        EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE %I IS NULL)', qualified, column_name) INTO found;
+        IF found THEN
+            verdict := 'FAIL';
+            detail := concat_ws(' ', detail,
+                                format('There are rows with NULL in %I, which belong to no principal.', column_name));
+        ELSE
+            verdict := coalesce(verdict, 'inconclusive');
+            detail := concat_ws(' ', detail,
+                                format('No row has NULL in %I now, but nothing prevents it.', column_name));
+        END IF;
+    END LOOP;
+    verdict := coalesce(verdict, 'pass');
+    detail := coalesce(detail, 'every row has an owner');
+END
+$$;
+
+-- Everything about one relation: scope, hidden columns, tripwire, then every shape as every principal.
+CREATE OR REPLACE FUNCTION splitplane._selftest_relation(r splitplane.relations, people jsonb[])
+RETURNS TABLE (shape text, verdict text, detail text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    most CONSTANT integer := 500;
+    began CONSTANT timestamptz := clock_timestamp();
+    longest CONSTANT interval := '10 s';
+    schema_name text;
+    qualified text;
+    unsafe text;
+    identities jsonb[];
+    owners text[];
+    sample record;
+    probe record;
+    names jsonb;
+    form record;
+    person jsonb;
+    one record;
+    verdicts text[];
+    details text[];
+BEGIN
+    SELECT n.nspname, format('%I.%I', n.nspname, c.relname) INTO schema_name, qualified
+      FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = r.relation;
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT 'all', 'inconclusive', 'the table was dropped';
+        RETURN;
+    END IF;
+    -- Below, values are printed with the owner's rights, and the owner of an enum can give it a cast to JSON.
+    SELECT string_agg(quote_ident(c.name), ', ') INTO unsafe
+      FROM (SELECT unnest(r.columns) UNION SELECT jsonb_object_keys(r.scope)) AS c(name)
+      LEFT JOIN pg_attribute AS a
+          ON a.attrelid = r.relation AND a.attname = c.name AND a.attnum > 0 AND NOT a.attisdropped
+     WHERE a.attnum IS NULL OR NOT splitplane._type_is_safe(a.atttypid);
+    IF unsafe IS NOT NULL THEN
+        RETURN QUERY
+            SELECT 'all', 'FAIL',
+                   format('These columns do not exist or have a type that the plane does not support: %s.', unsafe);
+        RETURN;
+    END IF;
+
+    identities := splitplane._selftest_identities(r, qualified, people);
+    IF NOT r.shared THEN
+        RETURN QUERY SELECT 'scope columns', s.verdict, s.detail FROM splitplane._selftest_scope(r, qualified) AS s;
+    END IF;
+    person := identities[1];
+    RETURN QUERY
+        SELECT 'hidden columns', h.verdict, h.detail
+        FROM splitplane._selftest_hidden(r, person ->> 'tenant', person ->> 'business', person ->> 'subject') AS h;
+    RETURN QUERY
+        SELECT 'tripwire', s.verdict, s.detail
+        FROM splitplane.tripwires AS t, splitplane._tripwire_state(t.relation) AS s WHERE t.relation = r.relation;
+
+    owners := ARRAY(SELECT DISTINCT i.person ->> 'own' FROM unnest(identities) AS i(person)
+                    WHERE i.person ->> 'own' IS NOT NULL);
+    sample := splitplane._selftest_sample(r, qualified, owners, most);
+    IF sample.condition IS NULL THEN
+        RETURN QUERY SELECT 'all', 'inconclusive',
+                            format('more than %s rows, and no index of the plane leads to fewer', most);
+        RETURN;
+    END IF;
+    probe := splitplane._selftest_probes(r, qualified, owners, sample.condition);
+    names := splitplane._selftest_names(r, schema_name, qualified, sample.condition, probe.column_name, probe.probed);
+
+    FOR form IN SELECT * FROM splitplane._selftest_shapes() LOOP
+        verdicts := '{}';
+        details := '{}';
+        IF probe.column_name IS NULL AND strpos(form.template, '{probe}') > 0 THEN
+            verdicts := '{inconclusive}';
+            details := ARRAY['no column of the plane distinguishes the rows of one from those of the other'];
+        ELSIF clock_timestamp() > began + longest THEN
+            verdicts := '{inconclusive}';
+            details := ARRAY[format('not run: the %s for one table are used up', longest)];
+        ELSE
+            FOREACH person IN ARRAY identities LOOP
+                one := splitplane._selftest_shape(
+                    person, names, form.template,
+                    form.more + CASE WHEN form.has_columns THEN cardinality(r.columns) ELSE 0 END,
+                    CASE WHEN r.shared THEN 'false' ELSE sample.others END);
+                verdicts := verdicts || one.verdict;
+                details := details || one.detail;
+            END LOOP;
+            IF cardinality(identities) < 2 THEN
+                verdicts := verdicts || 'inconclusive'::text;
+                details := details || 'one principal alone cannot be compared'::text;
+            END IF;
+        END IF;
+        RETURN QUERY SELECT form.shape, splitplane._selftest_worst(verdicts), array_to_string(details, '; ');
+    END LOOP;
+END
+$$;
+
+-- The settings that decide how values are printed have the values of the confined section. Rows are read without
+-- row-level security or not at all: with row_security = off PostgreSQL raises an error rather than filter rows.
+CREATE OR REPLACE FUNCTION splitplane.selftest(tenants text[] DEFAULT NULL)
+RETURNS TABLE (relation text, shape text, verdict text, detail text)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = off
+SET "DateStyle" = 'ISO, MDY' SET "IntervalStyle" = postgres SET extra_float_digits = 1 SET bytea_output = hex
+SET "TimeZone" = 'UTC' SET lc_monetary = 'C' SET lc_numeric = 'C' SET standard_conforming_strings = on
 AS $$
 DECLARE
     people jsonb[] := splitplane._selftest_principals(tenants);
@@ -1312,13 +2974,14 @@ DECLARE
     ran record;
 BEGIN
     SELECT string_agg(DISTINCT quote_literal(t.tenant), ', ') INTO missing
-      FROM unnest(tenants) AS t(tenant) WHERE NOT EXISTS (SELECT FROM unnest(people) AS p(person) WHERE p.person ->> 'tenant' = t.tenant);
+      FROM unnest(tenants) AS t(tenant)
+     WHERE NOT EXISTS (SELECT FROM unnest(people) AS p(person) WHERE p.person ->> 'tenant' = t.tenant);
     IF missing IS NOT NULL OR tenants = '{}' OR array_position(tenants, NULL) IS NOT NULL THEN
         RAISE EXCEPTION 'no principal is admitted for tenant %', coalesce(missing, 'NULL') USING ERRCODE = '42704';
     END IF;
     PERFORM set_config('TimeZone', current_setting('splitplane.time_zone'), true);
 
-    -- ask is closed by these, and so would be every statement below.
+    -- With one of these ask refuses, and so would every statement below.
     RETURN QUERY SELECT f.object, 'doctor', 'FAIL', f.finding FROM splitplane._critical_findings() AS f;
     closed := FOUND;
     IF NOT closed THEN
@@ -1326,9 +2989,13 @@ BEGIN
         RETURN QUERY SELECT NULL::text, 'doctor', 'pass', 'no finding that breaks isolation';
     END IF;
     IF NOT closed AND cardinality(people) > 0 THEN
-        SELECT * INTO STRICT ran FROM splitplane._selftest_run(people[1] ->> 'tenant', replace(people[1] ->> 'business', '*', 'splitplane-selftest'),
-                                                               replace(people[1] ->> 'subject', '*', 'splitplane-selftest'), 'SELECT key_id FROM splitplane.keys');
-        RETURN QUERY SELECT NULL::text, 'outside', CASE ran.state WHEN '42P01' THEN 'pass' WHEN '00000' THEN 'FAIL' ELSE 'error' END,
+        SELECT * INTO STRICT ran
+          FROM splitplane._selftest_run(people[1] ->> 'tenant',
+                                        replace(people[1] ->> 'business', '*', 'splitplane-selftest'),
+                                        replace(people[1] ->> 'subject', '*', 'splitplane-selftest'),
+                                        'SELECT key_id FROM splitplane.keys');
+        RETURN QUERY SELECT NULL::text, 'outside',
+                            CASE ran.state WHEN '42P01' THEN 'pass' WHEN '00000' THEN 'FAIL' ELSE 'error' END,
                             concat_ws(' ', 'a table outside the plane:', ran.state, ran.message);
     END IF;
 
@@ -1339,7 +3006,8 @@ BEGIN
             RETURN QUERY SELECT registered.relation::text, 'all', 'inconclusive', 'not run: no principal is admitted';
         ELSE
             BEGIN
-                RETURN QUERY SELECT registered.relation::text, s.shape, s.verdict, s.detail FROM splitplane._selftest_relation(registered, people) AS s;
+                RETURN QUERY SELECT registered.relation::text, s.shape, s.verdict, s.detail
+                             FROM splitplane._selftest_relation(registered, people) AS s;
             EXCEPTION WHEN OTHERS THEN
                 RETURN QUERY SELECT registered.relation::text, 'all', 'error', format('%s %s', SQLSTATE, SQLERRM);
             END;
@@ -1348,88 +3016,192 @@ BEGIN
 END
 $$;
 
--- What a tripwire on a relation would stand on: its tenant column and a value that no tenant has.
-CREATE OR REPLACE FUNCTION splitplane._tripwire_place(relation regclass, value text, OUT qualified text, OUT column_name text, OUT type_id oid, OUT reserved text)
+COMMENT ON FUNCTION splitplane.selftest(text[]) IS
+    'Queries every table of the plane in every shape as two tenants and compares what each sees with its own rows. '
+    'Changes nothing.';
+
+-- Armed relations with all their partitions and children, in the form that the executor hook reads; NULL if there is
+-- none.
+CREATE OR REPLACE FUNCTION splitplane._tripwires() RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH RECURSIVE family AS (
+        SELECT t.relation::oid AS member, t.column_name, t.value
+        FROM splitplane.tripwires AS t JOIN splitplane.relations AS r ON r.relation = t.relation
+        UNION
+        SELECT i.inhrelid, f.column_name, f.value FROM family AS f JOIN pg_inherits AS i ON i.inhparent = f.member
+    )
+    SELECT string_agg(format('%s:%s:%s:%s', f.member, a.attnum, splitplane._base_type(a.atttypid)::text,
+                             encode(convert_to(f.value, 'UTF8'), 'hex')), ',')
+    FROM family AS f
+    JOIN pg_attribute AS a
+        ON a.attrelid = f.member AND a.attname = f.column_name AND a.attnum > 0 AND NOT a.attisdropped
+$$;
+
+-- The reserved tenant can never be admitted, in no spelling, not even by a direct INSERT.
+CREATE OR REPLACE FUNCTION splitplane._refuse_reserved() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF EXISTS (SELECT FROM splitplane.tripwires AS t
+               JOIN pg_attribute AS a
+                   ON a.attrelid = t.relation AND a.attname = t.column_name AND a.attnum > 0 AND NOT a.attisdropped
+               WHERE splitplane._is_same_value(splitplane._base_type(a.atttypid), t.value, NEW.tenant)) THEN
+        RAISE EXCEPTION 'tenant "%" is reserved: a tripwire stands on it', NEW.tenant USING ERRCODE = '22023';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+-- Where a tripwire on a relation would stand: on its tenant column, and on a value that no tenant has.
+CREATE OR REPLACE FUNCTION splitplane._tripwire_place(
+    relation regclass, value text, OUT qualified text, OUT column_name text, OUT type_id oid, OUT reserved text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 BEGIN
-    SELECT format('%I.%I', n.nspname, c.relname), a.attname, splitplane._base_type(a.atttypid) INTO qualified, column_name, type_id
+    SELECT format('%I.%I', n.nspname, c.relname), a.attname, splitplane._base_type(a.atttypid)
+      INTO qualified, column_name, type_id
       FROM splitplane.relations AS r
       JOIN pg_class AS c ON c.oid = r.relation
       JOIN pg_namespace AS n ON n.oid = c.relnamespace
-      JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped AND r.scope ->> a.attname::text = 'tenant'
+      JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped
+           AND r.scope ->> a.attname::text = 'tenant'
      WHERE r.relation = _tripwire_place.relation
      ORDER BY a.attnum
      LIMIT 1;
     IF NOT FOUND THEN
-        RAISE EXCEPTION '% is not protected: a tripwire stands on the tenant column of a protected table', coalesce(relation::text, 'NULL') USING ERRCODE = '42704';
+        RAISE EXCEPTION '% is not protected: a tripwire stands on the tenant column of a protected table',
+            coalesce(relation::text, 'NULL')
+            USING ERRCODE = '42704';
     END IF;
-    reserved := CASE type_id
-        WHEN 'int2'::regtype THEN '-32768' WHEN 'int4'::regtype THEN '-2147483648' WHEN 'int8'::regtype THEN '-9223372036854775808'
-        WHEN 'uuid'::regtype THEN '00000000-0000-0000-7472-697077697265'
-        WHEN 'text'::regtype THEN 'splitplane-tripwire' WHEN 'varchar'::regtype THEN 'splitplane-tripwire' END;
+    SELECT t.reserved INTO reserved FROM splitplane._scope_type(type_id) AS t;
     IF reserved IS NULL THEN
-        RAISE EXCEPTION 'column "%" of % has type %: a tripwire needs smallint, integer, bigint, text, character varying or uuid',
-            column_name, qualified, format_type(type_id, -1) USING ERRCODE = '0A000';
+        RAISE EXCEPTION 'column "%" of % has type %: a tripwire needs %',
+            column_name, qualified, format_type(type_id, -1), splitplane._list_types()
+            USING ERRCODE = '0A000';
     END IF;
     IF value IS NOT NULL THEN
-        -- As the type itself writes it, since that is what is compared.
+        -- As the type itself writes it, since that text is compared.
         EXECUTE format('SELECT %L::%s::text', value, format_type(type_id, -1)) INTO reserved;
     END IF;
 END
 $$;
 
-CREATE OR REPLACE FUNCTION splitplane.arm_tripwire(relation regclass, value text DEFAULT NULL) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off SET row_security = off
+-- Whether the planted row is there.
+CREATE FUNCTION splitplane._is_planted(qualified text, column_name text, type_id oid, reserved text) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+DECLARE
+    is_planted boolean;
+BEGIN
+    EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE %I OPERATOR(pg_catalog.=) %L::%s)',
+                   qualified, column_name, reserved, format_type(type_id, -1))
+       INTO is_planted;
+    RETURN is_planted;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._is_planted(text, text, oid, text) FROM PUBLIC;
+
+-- A statement that plants a row: a copy of an existing row, with the reserved tenant. A column of a unique index
+-- without the tenant column gets its default or a new value. The statement is to be run by a role that may insert
+-- there: triggers and constraints of the table must not run with the rights of the extension's owner.
+CREATE OR REPLACE FUNCTION splitplane.tripwire_row(relation regclass, value text DEFAULT NULL) RETURNS text
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     place record := splitplane._tripwire_place(relation, value);
-    is_planted boolean;
+    names text;
+    sources text;
 BEGIN
-    -- An admit that runs at the same time must not be missed.
+    SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum),
+           string_agg(CASE
+               WHEN a.attname = place.column_name THEN quote_literal(place.reserved)
+               WHEN NOT u.is_unique THEN quote_ident(a.attname)
+               WHEN b.type_id = 'uuid'::regtype THEN 'gen_random_uuid()'
+               WHEN b.type_id IN ('text'::regtype, 'varchar'::regtype) THEN quote_literal(place.reserved)
+               WHEN b.type_id IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'numeric'::regtype)
+                   THEN format('(SELECT least(min(%I), 0) - 1 FROM %s)', a.attname, place.qualified)
+               ELSE quote_ident(a.attname) END, ', ' ORDER BY a.attnum)
+      INTO names, sources
+      FROM pg_attribute AS a
+      CROSS JOIN LATERAL (SELECT splitplane._base_type(a.atttypid)) AS b(type_id)
+      CROSS JOIN LATERAL (
+          SELECT EXISTS (SELECT FROM pg_index AS i
+                         WHERE i.indrelid = a.attrelid AND i.indisunique AND a.attnum = ANY (i.indkey)
+                           AND NOT EXISTS (SELECT FROM pg_attribute AS t
+                                           WHERE t.attrelid = a.attrelid AND t.attname = place.column_name
+                                             AND t.attnum = ANY (i.indkey)))
+      ) AS u(is_unique)
+     WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+       AND (a.attname = place.column_name OR a.attidentity = '' AND NOT (u.is_unique AND a.atthasdef));
+    RETURN format('INSERT INTO %s (%s) SELECT %s FROM %1$s LIMIT 1;', place.qualified, names, sources);
+END
+$$;
+
+COMMENT ON FUNCTION splitplane.tripwire_row(regclass, text) IS
+    'An INSERT that plants a row for arm_tripwire: a copy of an existing row. Read it before you run it.';
+
+CREATE OR REPLACE FUNCTION splitplane.arm_tripwire(relation regclass, value text DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+SET row_security = off
+AS $$
+DECLARE
+    place record := splitplane._tripwire_place(relation, value);
+BEGIN
+    -- A concurrent admit must not be missed.
     LOCK TABLE splitplane.principals IN SHARE ROW EXCLUSIVE MODE;
-    IF EXISTS (SELECT FROM splitplane.principals AS p WHERE splitplane._is_same_value(place.type_id, place.reserved, p.tenant)) THEN
-        RAISE EXCEPTION 'tenant "%" is admitted, and a tripwire must stand on a value that no tenant has', place.reserved
+    IF EXISTS (SELECT FROM splitplane.principals AS p
+               WHERE splitplane._is_same_value(place.type_id, place.reserved, p.tenant)) THEN
+        RAISE EXCEPTION 'tenant "%" is admitted, and a tripwire must stand on a value that no tenant has',
+            place.reserved
             USING ERRCODE = '22023', HINT = 'Give another one as argument "value".';
     END IF;
-    EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE %I OPERATOR(pg_catalog.=) %L::%s)', place.qualified, place.column_name, place.reserved, format_type(place.type_id, -1))
-       INTO is_planted;
-    IF NOT is_planted THEN
-        RAISE EXCEPTION 'no row with % = % is in %: plant one first', quote_ident(place.column_name), quote_literal(place.reserved), place.qualified
+    IF NOT splitplane._is_planted(place.qualified, place.column_name, place.type_id, place.reserved) THEN
+        RAISE EXCEPTION 'no row with % = % is in %: plant one first',
+            quote_ident(place.column_name), quote_literal(place.reserved), place.qualified
             USING ERRCODE = '55000', HINT = splitplane.tripwire_row(relation, value);
     END IF;
     INSERT INTO splitplane.tripwires AS t (relation, column_name, value, armed_by)
     VALUES (arm_tripwire.relation, place.column_name, place.reserved, session_user)
-    ON CONFLICT ON CONSTRAINT tripwires_pkey DO UPDATE SET column_name = excluded.column_name, value = excluded.value, armed_at = excluded.armed_at, armed_by = excluded.armed_by;
+    ON CONFLICT ON CONSTRAINT tripwires_pkey DO UPDATE
+        SET column_name = excluded.column_name, value = excluded.value,
+            armed_at = excluded.armed_at, armed_by = excluded.armed_by;
 END
 $$;
 
--- For selftest: whether a tripwire still has something to catch with.
+COMMENT ON FUNCTION splitplane.arm_tripwire(regclass, text) IS
+    'Shuts the plane as soon as a confined statement reads a planted row of the reserved tenant. Plant one first: see '
+    'tripwire_row.';
+
+COMMENT ON FUNCTION splitplane.disarm_tripwire(regclass) IS
+    'Removes the tripwire from a table. The planted rows are kept; you can delete them now.';
+
+-- For selftest: whether a tripwire can still catch anything.
 CREATE OR REPLACE FUNCTION splitplane._tripwire_state(relation regclass, OUT verdict text, OUT detail text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 DECLARE
     place record;
-    is_planted boolean;
 BEGIN
-    SELECT p.*, t.column_name AS armed_column INTO place FROM splitplane.tripwires AS t, splitplane._tripwire_place(t.relation, t.value) AS p WHERE t.relation = _tripwire_state.relation;
-    EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE %I OPERATOR(pg_catalog.=) %L::%s)', place.qualified, place.column_name, place.reserved, format_type(place.type_id, -1))
-       INTO is_planted;
+    SELECT p.*, t.column_name AS armed_column INTO place
+      FROM splitplane.tripwires AS t, splitplane._tripwire_place(t.relation, t.value) AS p
+     WHERE t.relation = _tripwire_state.relation;
     IF place.armed_column <> place.column_name THEN
         verdict := 'FAIL';
-        detail := 'The tripwire stands on a column that the tenant is not bound to any more: arm it again.';
-    ELSIF is_planted THEN
+        detail := 'The tripwire stands on a column that is not bound to the tenant any more: arm it again.';
+    ELSIF splitplane._is_planted(place.qualified, place.column_name, place.type_id, place.reserved) THEN
         verdict := 'pass';
         detail := 'armed, and its rows are there';
     ELSE
         verdict := 'FAIL';
-        detail := 'It is armed, and its rows are gone: nothing would be caught.';
+        detail := 'It is armed, but its rows are gone: it would catch nothing.';
     END IF;
 END
 $$;
 
--- New functions are nobody's to whom ALTER DEFAULT PRIVILEGES would give them, as in 90_privileges.sql. What this database granted
--- by itself is not among the initial privileges of the extension, and stays.
+-- What ALTER DEFAULT PRIVILEGES has granted on new functions is revoked, as in 90_privileges.sql. Grants that this
+-- database made itself are not among the initial privileges of the extension, and are kept.
 DO $privileges$
 DECLARE
     given record;
@@ -1437,88 +3209,108 @@ BEGIN
     FOR given IN
         SELECT p.oid::regprocedure AS function, g.grantee
         FROM pg_init_privs AS i JOIN pg_proc AS p ON p.oid = i.objoid CROSS JOIN aclexplode(i.initprivs) AS g
-        WHERE i.classoid = 'pg_proc'::regclass AND p.pronamespace = 'splitplane'::regnamespace AND g.grantee <> p.proowner
-          AND g.grantee <> ALL (ARRAY['splitplane_reader', 'splitplane_caller', 'splitplane_admin']::regrole[]::oid[])
+        WHERE i.classoid = 'pg_proc'::regclass AND p.pronamespace = 'splitplane'::regnamespace
+          AND g.grantee <> p.proowner AND pg_get_userbyid(g.grantee) <> ALL (splitplane._own_roles())
     LOOP
-        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %s', given.function,
-                       CASE given.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(given.grantee)) END);
+        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %s', given.function, splitplane._grantee(given.grantee));
     END LOOP;
 END
 $privileges$;
+
+-- Earlier versions did not keep whether a plane name was given. One that is the table's today was most likely taken
+-- from it.
+UPDATE splitplane.relations AS r
+   SET saved = r.saved || '{"named_after_table": true}'
+  FROM pg_catalog.pg_class AS c
+ WHERE c.oid = r.relation AND c.relname = r.name;
 
 CREATE INDEX principals_by_number ON splitplane.principals (splitplane._as_number(tenant));
 CREATE INDEX principals_by_uuid ON splitplane.principals (splitplane._as_uuid(tenant));
 CREATE INDEX ON splitplane.conversations (tenant, business, subject);
 DROP FUNCTION splitplane._keep_turn(text, text, text, text, text, text, text);
 
--- The policies of every registered table anew: they call in_scope, bear the names of this version, and whatever lets the
--- reader see rows goes with the extension. A table whose fences were as they had been built counts as unchanged afterwards.
--- What had been changed by hand is not blessed: where the policy had been, the text that it was made with stays, and doctor()
--- goes on finding that the policy has another, until the table is protected again. What had been taken away, so that policies
--- of the table's own decide, does not come back.
+-- The policies of every registered table are replaced: the new ones call in_scope, have the names of this version, and
+-- are dropped with the extension if they let the reader see rows. A table whose fences were as they had been built
+-- counts as unchanged afterwards.
+-- Changes made by hand are not accepted: if the policy had been changed, the text that it was created with is kept, so
+-- that doctor() goes on reporting the difference until the table is protected again. A policy that had been dropped, so
+-- that policies of the table's own decide, is not created again.
 DO $policies$
 DECLARE
     entry record;
     condition text;
 BEGIN
     FOR entry IN
-        SELECT r.relation, r.shared, r.scope, r.had_row_security, r.saved, pg_catalog.format('%I.%I', n.nspname, c.relname) AS qualified, c.relrowsecurity,
-               EXISTS (SELECT FROM pg_catalog.pg_policy AS p WHERE p.polrelid = r.relation AND p.polname = 'splitplane_read') AS had_read,
-               EXISTS (SELECT FROM pg_catalog.pg_policy AS p WHERE p.polrelid = r.relation AND p.polname = 'splitplane_others') AS had_others
+        SELECT r.relation, r.shared, r.scope, r.had_row_security, r.saved, c.relrowsecurity,
+               pg_catalog.format('%I.%I', n.nspname, c.relname) AS qualified,
+               EXISTS (SELECT FROM pg_catalog.pg_policy AS p
+                       WHERE p.polrelid = r.relation AND p.polname = 'splitplane_read') AS had_read,
+               EXISTS (SELECT FROM pg_catalog.pg_policy AS p
+                       WHERE p.polrelid = r.relation AND p.polname = 'splitplane_others') AS had_others
         FROM splitplane.relations AS r
         JOIN pg_catalog.pg_class AS c ON c.oid = r.relation
         JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
     LOOP
         EXECUTE pg_catalog.format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', entry.qualified);
         PERFORM splitplane._drop_policies(entry.relation, entry.qualified);
-        -- A scope column that is gone leaves a table that shows the reader nothing.
-        condition := CASE WHEN entry.shared THEN NULL ELSE coalesce(splitplane._scope_expression(entry.relation, entry.scope), 'false') END;
+        -- If a scope column does not exist any more, the table shows the reader no rows.
+        condition := CASE WHEN entry.shared THEN NULL
+                          ELSE coalesce(splitplane._scope_expression(entry.relation, entry.scope), 'false') END;
         PERFORM splitplane._make_policies(entry.relation, entry.qualified, entry.shared, condition,
                                           CASE WHEN entry.shared THEN entry.had_read ELSE NOT entry.had_others END);
         IF NOT entry.shared AND NOT entry.had_read THEN
             EXECUTE pg_catalog.format('DROP POLICY splitplane_read ON %s', entry.qualified);
         END IF;
-        -- Row-level security that was switched off by hand stays so, and a critical finding.
+        -- Row-level security that was disabled by hand stays disabled, and a critical finding.
         IF NOT entry.shared AND NOT entry.relrowsecurity THEN
             EXECUTE pg_catalog.format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY', entry.qualified);
         END IF;
         UPDATE splitplane.relations AS r
            SET saved = entry.saved - ARRAY['unchanged', 'tampered'] || splitplane._policy_texts(r.relation)
-                       || CASE WHEN (entry.saved ->> 'tampered')::boolean THEN pg_catalog.jsonb_build_object('policy', entry.saved -> 'policy') ELSE '{}' END
-                       || CASE WHEN (entry.saved ->> 'unchanged')::boolean THEN pg_catalog.jsonb_build_object('fingerprint', f.fingerprint) ELSE '{}' END
+                       || CASE WHEN (entry.saved ->> 'tampered')::boolean
+                               THEN pg_catalog.jsonb_build_object('policy', entry.saved -> 'policy') ELSE '{}' END
+                       || CASE WHEN (entry.saved ->> 'unchanged')::boolean
+                               THEN pg_catalog.jsonb_build_object('fingerprint', f.fingerprint) ELSE '{}' END
           FROM splitplane._fences AS f
          WHERE r.relation = entry.relation AND f.relation = r.relation;
     END LOOP;
 END
 $policies$;
 
--- Who may call a function that took the place of another. What an extension's script grants counts as granted by the
--- extension and is left out of every later dump, so what this database had granted is put back, and what counts as the
--- extension's own is set to what the new function was created with.
+-- Transfers the privileges of a function to the one that replaces it. What the script of an extension grants counts as
+-- granted by the extension and is left out of later dumps. So the grants of this database are made again, and the
+-- initial privileges are set to those that the new function was created with.
 CREATE FUNCTION splitplane._hand_over(before regprocedure, after regprocedure) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    own aclitem[] := (SELECT i.initprivs FROM pg_init_privs AS i WHERE i.classoid = 'pg_proc'::regclass AND i.objoid = after AND i.objsubid = 0);
-    old_acl aclitem[] := (SELECT coalesce(p.proacl, acldefault('f', p.proowner)) FROM pg_proc AS p WHERE p.oid = before);
-    new_acl aclitem[] := (SELECT coalesce(p.proacl, acldefault('f', p.proowner)) FROM pg_proc AS p WHERE p.oid = after);
+    own aclitem[] := (SELECT i.initprivs FROM pg_init_privs AS i
+                      WHERE i.classoid = 'pg_proc'::regclass AND i.objoid = after AND i.objsubid = 0);
+    old_acl aclitem[] := (SELECT coalesce(p.proacl, acldefault('f', p.proowner))
+                          FROM pg_proc AS p WHERE p.oid = before);
+    new_acl aclitem[] := (SELECT coalesce(p.proacl, acldefault('f', p.proowner))
+                          FROM pg_proc AS p WHERE p.oid = after);
     entry record;
 BEGIN
     FOR entry IN
-        (SELECT 'REVOKE' AS verb, g.grantee, g.is_grantable FROM aclexplode(new_acl) AS g EXCEPT SELECT 'REVOKE', g.grantee, g.is_grantable FROM aclexplode(old_acl) AS g)
+        (SELECT 'REVOKE' AS verb, 'FROM' AS preposition, g.grantee, g.is_grantable FROM aclexplode(new_acl) AS g
+         EXCEPT SELECT 'REVOKE', 'FROM', g.grantee, g.is_grantable FROM aclexplode(old_acl) AS g)
         UNION ALL
-        (SELECT 'GRANT', g.grantee, g.is_grantable FROM aclexplode(old_acl) AS g EXCEPT SELECT 'GRANT', g.grantee, g.is_grantable FROM aclexplode(new_acl) AS g)
+        (SELECT 'GRANT', 'TO', g.grantee, g.is_grantable FROM aclexplode(old_acl) AS g
+         EXCEPT SELECT 'GRANT', 'TO', g.grantee, g.is_grantable FROM aclexplode(new_acl) AS g)
     LOOP
-        EXECUTE format('%s EXECUTE ON FUNCTION %s %s %s%s', entry.verb, after, CASE entry.verb WHEN 'GRANT' THEN 'TO' ELSE 'FROM' END,
-                       CASE entry.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(entry.grantee)) END,
-                       CASE WHEN entry.verb = 'GRANT' AND entry.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END);
+        EXECUTE format('%s EXECUTE ON FUNCTION %s %s %s%s', entry.verb, after, entry.preposition,
+                       splitplane._grantee(entry.grantee),
+                       CASE WHEN entry.verb = 'GRANT' AND entry.is_grantable THEN ' WITH GRANT OPTION' END);
     END LOOP;
     PERFORM set_config('allow_system_table_mods', 'on', true);
-    UPDATE pg_init_privs AS i SET initprivs = own WHERE i.classoid = 'pg_proc'::regclass AND i.objoid = after AND i.objsubid = 0;
+    UPDATE pg_init_privs AS i SET initprivs = own
+     WHERE i.classoid = 'pg_proc'::regclass AND i.objoid = after AND i.objsubid = 0;
     PERFORM set_config('allow_system_table_mods', 'off', true);
 END
 $$;
-SELECT splitplane._hand_over('splitplane._sign_before(text,text,text,text,text)', 'splitplane.sign(text,text,text,text,text,text)');
+SELECT splitplane._hand_over('splitplane._sign_before(text,text,text,text,text)',
+                             'splitplane.sign(text,text,text,text,text,text)');
 DROP FUNCTION splitplane._sign_before(text, text, text, text, text);
 DROP FUNCTION splitplane._hand_over(regprocedure, regprocedure);
 

@@ -1,7 +1,7 @@
-//! Switches that take a fence away, so that tests can show the others holding without it.
+//! Switches that take a fence away, so that tests can show that the others hold without it.
 //!
-//! They are in no build but one with the feature `ablation`: without it `is_off` is the constant `false`. A build with
-//! it is for `pg_test/ablation` alone. It cannot be made in a release profile, and its server does not start unless
+//! Only a build with the feature `ablation` has them: without it `is_off` is the constant `false`. A build with
+//! it is for `pg_test/ablation` only. It does not compile in a release profile, and its server does not start unless
 //! the cluster is marked as a test's own and listens on no network.
 
 #[cfg(all(feature = "ablation", not(debug_assertions)))]
@@ -10,7 +10,7 @@ compile_error!("a build with the feature `ablation` is for tests: it cannot be o
 /// What can be taken away. Each name says what is gone while it is off.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Switch {
-    /// All of layer 1 but the register: a context is taken at its word. What does that is in no other build either.
+    /// All of layer 1 except the register: a context is accepted without proof. No other build has that code.
     #[cfg(feature = "ablation")]
     Signature,
     /// Layer 2: the screen and the model's verdict.
@@ -31,7 +31,7 @@ pub enum Switch {
     Functions,
     /// The refusal of functions that run as their owner, behind the allowlist.
     Definers,
-    /// What PostgreSQL takes for leakproof and may raise an error, put behind the fence.
+    /// What puts behind the fence the expressions that PostgreSQL considers leakproof and that may raise an error.
     Leaks,
     /// The fence's claim to be free, by which PostgreSQL evaluates it before anything else.
     Free,

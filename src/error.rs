@@ -34,7 +34,7 @@ pub enum State {
     ModelUnreachable,
     /// 38000: the model endpoint refused, or its reply cannot be used.
     ModelRefused,
-    /// XX000: a defect of ours or of the server; the log has it.
+    /// XX000: a defect of ours or of the server; the server log has the details.
     Internal,
     /// An error of PostgreSQL over the caller's own text or rows, by its packed SQLSTATE.
     Server(i32),
@@ -110,7 +110,7 @@ pub type StageResult<T> = Result<T, Refusal>;
 /// The one message of layer 1: it must not say which check failed.
 pub const IDENTITY_MESSAGE: &str = "the signed context was refused";
 
-/// What a caller is told while the plane is shut, first of all by the statement that touched a reserved row.
+/// The caller's message while the plane is shut, first raised by the statement that touched a reserved row.
 pub const SHUT_MESSAGE: &str = "a tripwire was touched, and the plane is shut until an administrator reopens it";
 
 impl Refusal {
@@ -126,7 +126,7 @@ impl Refusal {
         self
     }
 
-    /// Any failure of layer 1: one constant message, the reason to the log.
+    /// Any failure of layer 1: one constant message; the reason goes to the server log.
     pub fn identity(reason: impl Into<String>) -> Self {
         Refusal::new(State::Identity, IDENTITY_MESSAGE).with_detail(reason)
     }
@@ -179,7 +179,7 @@ impl Refusal {
         Refusal::new(State::Limit, "the server has no memory left for this call")
     }
 
-    /// A check that can only fail when our own code is wrong, or a second parser was deceived.
+    /// A check that can only fail when our own code is wrong, or when the gate's parser was deceived.
     pub fn proof(reason: impl Into<String>) -> Self {
         Refusal::new(State::OutsidePlane, "the statement could not be proved to stay in the plane").with_detail(reason)
     }

@@ -2,16 +2,16 @@
 
 use crate::ablation::{self, Switch};
 use crate::error::{Refusal, State};
+use crate::ledger::{self, Capacities};
 use crate::pgx::functions::checked::{self, Checks};
 use crate::pgx::functions::in_scope;
 use crate::pgx::hooks::{configured, index_order, security_definer};
 use crate::pgx::section::process_memory;
 use crate::pgx::shmem::claims_slots;
-use crate::pgx::shmem::map::Capacities;
 use crate::pgx::{entry, pg_try, server};
 use crate::run::FROM_SERVER;
 use crate::texts::{self, Reading};
-use crate::{api, ledger, settings, tripwire};
+use crate::{api, settings, tripwire};
 use pgrx::prelude::*;
 
 /// Checks of texts that a statement makes while it runs.
@@ -26,7 +26,7 @@ const CAPACITIES: Capacities = Capacities {
     ledger: settings::ledger_size,
     // Far more keys than sign at the same time.
     holders: || settings::ledger_size().min(16_384),
-    // A switched-off cache keeps the smallest table that dynahash likes, and is never asked.
+    // A switched-off cache keeps the smallest table that dynahash allows, and is never read.
     verdicts: || settings::model::verdict_cache_size().max(16),
 };
 
@@ -56,20 +56,40 @@ pub extern "C-unwind" fn _PG_init() {
     claims_slots::init();
 }
 
-extension_sql_file!("../sql/10_schema.sql", name = "schema", bootstrap);
-extension_sql_file!("../sql/20_c_functions.sql", name = "c_functions", requires = ["schema"]);
-extension_sql_file!("../sql/30_keys.sql", name = "keys", requires = ["c_functions"]);
-extension_sql_file!("../sql/40_principals.sql", name = "principals", requires = ["keys"]);
-extension_sql_file!("../sql/50_plane_checks.sql", name = "plane_checks", requires = ["principals"]);
-extension_sql_file!("../sql/51_protect.sql", name = "protect", requires = ["plane_checks"]);
-extension_sql_file!("../sql/52_functions.sql", name = "functions", requires = ["protect"]);
-extension_sql_file!("../sql/53_describe.sql", name = "describe", requires = ["functions"]);
-extension_sql_file!("../sql/54_questions.sql", name = "questions", requires = ["describe"]);
-extension_sql_file!("../sql/55_conversations.sql", name = "conversations", requires = ["questions"]);
-extension_sql_file!("../sql/60_critical.sql", name = "critical", requires = ["conversations"]);
-extension_sql_file!("../sql/61_warnings.sql", name = "warnings", requires = ["critical"]);
-extension_sql_file!("../sql/62_relation_warnings.sql", name = "relation_warnings", requires = ["warnings"]);
-extension_sql_file!("../sql/70_selftest_truth.sql", name = "selftest_truth", requires = ["relation_warnings"]);
-extension_sql_file!("../sql/71_selftest.sql", name = "selftest", requires = ["selftest_truth"]);
-extension_sql_file!("../sql/72_tripwire.sql", name = "tripwire", requires = ["selftest"]);
-extension_sql_file!("../sql/90_privileges.sql", name = "privileges", requires = ["tripwire"], finalize);
+/// One fragment after the other: each requires the one before it, so that the list below alone decides the order.
+macro_rules! install_script {
+    ($path:tt as $name:tt, $($rest:tt)+) => {
+        extension_sql_file!($path, name = $name, bootstrap);
+        install_script!(after $name: $($rest)+);
+    };
+    (after $before:tt: $path:tt as $name:tt,) => {
+        extension_sql_file!($path, name = $name, requires = [$before], finalize);
+    };
+    (after $before:tt: $path:tt as $name:tt, $($rest:tt)+) => {
+        extension_sql_file!($path, name = $name, requires = [$before]);
+        install_script!(after $name: $($rest)+);
+    };
+}
+
+// A test holds the numbers of the files against this list; tools/upgrade_script.py reads it.
+install_script! {
+    "../sql/10_schema.sql" as "schema",
+    "../sql/11_facts.sql" as "facts",
+    "../sql/12_tables.sql" as "tables",
+    "../sql/20_c_functions.sql" as "c_functions",
+    "../sql/30_keys.sql" as "keys",
+    "../sql/40_principals.sql" as "principals",
+    "../sql/50_plane_checks.sql" as "plane_checks",
+    "../sql/51_protect.sql" as "protect",
+    "../sql/52_functions.sql" as "functions",
+    "../sql/53_describe.sql" as "describe",
+    "../sql/54_questions.sql" as "questions",
+    "../sql/55_conversations.sql" as "conversations",
+    "../sql/60_critical.sql" as "critical",
+    "../sql/61_warnings.sql" as "warnings",
+    "../sql/62_relation_warnings.sql" as "relation_warnings",
+    "../sql/70_selftest_truth.sql" as "selftest_truth",
+    "../sql/71_selftest.sql" as "selftest",
+    "../sql/72_tripwire.sql" as "tripwire",
+    "../sql/90_privileges.sql" as "privileges",
+}

@@ -9,7 +9,7 @@
 use crate::error::{Refusal, StageResult, State};
 use crate::identity::{VerifiedIdentity, replay};
 use crate::pgx::server;
-use crate::pgx::shmem::map::{self, Entry, Kept, LockedMap};
+use crate::pgx::shmem::map::{self, Content, Entry, Header, LockedMap};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
@@ -20,9 +20,40 @@ use std::path::{Path, PathBuf};
 /// Seconds by which a date ahead of the clock is written ahead, so that a fast clock does not cost a write for every call.
 const AHEAD: i64 = 5;
 
+/// How many entries each map holds at most; looked at when the server starts.
+pub struct Capacities {
+    /// Contexts that were used.
+    pub ledger: fn() -> usize,
+    /// Keys that they are of.
+    pub holders: fn() -> usize,
+    /// Questions that were found clear and in scope.
+    pub verdicts: fn() -> usize,
+}
+
 /// Asks for the shared memory; called once from `_PG_init` in the postmaster.
-pub fn init(capacities: &map::Capacities) {
-    map::init(capacities, kept);
+pub fn init(capacities: &Capacities) {
+    let (ledger, holders, verdicts) = (capacities.ledger, capacities.holders, capacities.verdicts);
+    map::init(
+        Content { capacity: ledger, first: first_uses, on_lost: refuse_everyone },
+        Content { capacity: holders, first: || (Header::EMPTY, kept().holders), on_lost: refuse_everyone },
+        Content { capacity: verdicts, first: || (Header::EMPTY, Vec::new()), on_lost: || {} },
+    );
+}
+
+/// No context is known to have been used; also after a crash: the memory is new and has forgotten, so what is dated up to now
+/// is refused. Dates have whole seconds: the second that is running is waited out, so that a context signed as soon as the
+/// server answers is dated after the horizon.
+fn first_uses() -> (Header, Vec<Entry>) {
+    let horizon = server::now();
+    server::wait_for_next_second();
+    (Header { horizon: horizon.max(kept().horizon), ..Header::EMPTY }, Vec::new())
+}
+
+/// The dates of keys that cannot be kept apart are refused to every key.
+fn refuse_everyone() {
+    if let Some(mut map) = map::LEDGER.lock() {
+        map.header().horizon = i64::MAX;
+    }
 }
 
 fn not_preloaded() -> Refusal {
@@ -155,7 +186,7 @@ impl Ledger {
 
     /// A context from a clock that runs ahead is dated after a restart that follows its use, and shared memory will have
     /// forgotten it. So the latest such date of its key is kept on disk before the use counts, and the next life of the
-    /// server refuses that key's contexts up to there, and nobody else's.
+    /// server refuses that key's contexts up to there, and no other key's.
     fn keep_durably(&mut self, holder: &[u8; 32], dated: i64, now: i64) -> StageResult<()> {
         let known = self.holders.get(holder).map_or(i64::MIN, |known| known.keep_until);
         if known >= dated {
@@ -198,8 +229,16 @@ fn leave(holders: &mut LockedMap, holder: &[u8; 32], now: i64) -> bool {
     is_out
 }
 
-/// What an earlier life of the server left on disk. A file that cannot be read is as bad as a wrong clock: every context
-/// is refused until an administrator looks.
+/// What an earlier life of the server left on disk.
+struct Kept {
+    /// Contexts dated up to here are refused, with any key; `i64::MAX` when what is there cannot be read.
+    horizon: i64,
+    /// Entries of the map of keys.
+    holders: Vec<Entry>,
+}
+
+/// Reads it. A file that cannot be read is as bad as a wrong clock: every context
+/// is refused until an administrator intervenes.
 fn kept() -> Kept {
     let unreadable = || Kept { horizon: i64::MAX, holders: Vec::new() };
     match fs::read_to_string(kept_file()) {

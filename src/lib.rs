@@ -1,11 +1,12 @@
 //! splitplane: ask a shared multi-tenant PostgreSQL database, and never see another tenant's row.
 //!
-//! `identity`, `gate` and `llm` build without a server; everything else is the server side.
+//! `identity`, `gate`, `llm` and `numbers` build without a server; everything else is the server side.
 #![deny(unsafe_code)]
 
 pub mod gate;
 pub mod identity;
 pub mod llm;
+pub mod numbers;
 
 #[cfg(feature = "server")]
 mod ablation;

@@ -22,7 +22,7 @@ pub struct ServerProblem {
     pub object: &'static str,
     /// One sentence.
     pub finding: String,
-    /// What mends it.
+    /// SQL that fixes it.
     pub fix: &'static str,
 }
 
@@ -49,7 +49,7 @@ fn server_problems() -> Vec<ServerProblem> {
             severity: "critical",
             object: "shared_preload_libraries",
             finding: "splitplane is not in shared_preload_libraries.".to_owned(),
-            fix: "ALTER SYSTEM SET shared_preload_libraries = 'splitplane'; -- beside what is there, then restart",
+            fix: "ALTER SYSTEM SET shared_preload_libraries = 'splitplane'; -- added to what is there; then restart",
         });
     }
     let version = server::version_number();
@@ -74,14 +74,11 @@ fn server_problems() -> Vec<ServerProblem> {
         });
     }
     if tripwire::is_shut() {
-        let mut finding = SHUT_MESSAGE.to_owned();
-        finding.replace_range(..1, "A");
-        finding.push('.');
         found.push(ServerProblem {
             severity: "critical",
             object: "tripwire",
-            finding,
-            fix: "SELECT splitplane.reopen(); -- when the server log (TRIPWIRE) is understood and the fence is mended",
+            finding: sentence(SHUT_MESSAGE),
+            fix: "SELECT splitplane.reopen(); -- once the server log (TRIPWIRE) is understood and the fence is fixed",
         });
     }
     if server::had_backtrace() {
@@ -95,7 +92,13 @@ fn server_problems() -> Vec<ServerProblem> {
     found
 }
 
-/// Names that tzdata keeps for old times' sake, which Debian 13 has put into a package of their own.
+/// A message as a sentence: with a capital and a full stop.
+fn sentence(message: &str) -> String {
+    let mut rest = message.chars();
+    rest.next().into_iter().flat_map(char::to_uppercase).chain(rest).chain(['.']).collect()
+}
+
+/// Names that tzdata keeps for compatibility, and that Debian 13 has moved to a separate package.
 pub(crate) fn zone_problem(is_zone: impl Fn(&str) -> bool) -> Option<ServerProblem> {
     let has_old_names = is_zone("US/Pacific") && is_zone("Japan");
     (!has_old_names).then(|| ServerProblem {
@@ -118,7 +121,7 @@ fn version_problem() -> Option<ServerProblem> {
     }
 }
 
-/// What is configured about models and deserves a second look. None of it breaks isolation: layer 3 confines whatever a
+/// Settings of models that an administrator should review. None of it breaks isolation: layer 3 confines whatever a
 /// model writes.
 fn model_problems() -> Vec<ServerProblem> {
     let warning =
@@ -142,11 +145,11 @@ fn model_problems() -> Vec<ServerProblem> {
             "-- ALTER SYSTEM SET splitplane.endpoint = 'https://..'; SELECT pg_reload_conf();",
         ));
     }
-    if model.provider == Provider::OpenAi && model.model.is_empty() {
+    if model.provider != Provider::None && !model.names_a_model() {
         found.push(warning(
             "splitplane.model",
-            "The provider is openai and no model is named.",
-            "-- ALTER SYSTEM SET splitplane.model = '..'; SELECT pg_reload_conf();",
+            "splitplane.provider is set and splitplane.model is not: questions that match no verified query are refused.",
+            "-- ALTER SYSTEM SET splitplane.model = '..'; SELECT pg_reload_conf(); -- docs/models.md lists models",
         ));
     }
     if settings::model::narrate() == Narrate::Rows {
@@ -162,7 +165,7 @@ fn model_problems() -> Vec<ServerProblem> {
 
 /// Refuses (55000) on a server that cannot hold the fences.
 pub fn check() -> StageResult<()> {
-    // In the very words of the statement that touched it.
+    // The same message as the statement that touched it got.
     tripwire::check()?;
     match server_problems().into_iter().find(|problem| problem.severity == "critical") {
         None => Ok(()),

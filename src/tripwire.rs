@@ -3,15 +3,15 @@
 //! The first touch raises a flag that every backend of the database sees and keeps it in a file of the data directory, so
 //! that neither an abort nor a restart takes it back. While it is up every confined section there refuses (55000); only an
 //! administrator's `splitplane.reopen()` in that database lowers it. Nothing here writes to the database: a standby is shut
-//! alike, for itself.
+//! separately.
 
 use crate::error::{Refusal, SHUT_MESSAGE, StageResult, State};
 use crate::pgx::hooks::tripwire_scan;
 use crate::pgx::pg_try::{log, raise};
 use crate::pgx::section::claims;
-use crate::pgx::server;
 use crate::pgx::shmem::flag;
 use crate::pgx::shmem::flag::Raised;
+use crate::pgx::{names, server};
 use pgrx::prelude::*;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -36,18 +36,18 @@ pub fn is_shut() -> bool {
 
 /// A reserved row left the scan of a relation.
 fn touched(relation: pg_sys::Oid) -> Refusal {
-    // First of all, and whatever becomes of the rest.
+    // First of all, so that it holds even if the rest fails.
     flag::raise(server::database_oid());
-    let place = format!("{} of database {}", server::relation_name(relation), server::database_name());
+    let place = format!("{} of database {}", names::relation_name(relation), server::database_name());
     let asker = claims::holder().unwrap_or_else(|| "a parallel worker".to_owned());
     log(&format!("TRIPWIRE: a statement of tenant {asker} read a reserved row in {place}; the plane is shut"));
     if let Err(error) = keep(&place) {
-        log(&format!("TRIPWIRE: the file that keeps the plane shut over a restart cannot be written: {error}"));
+        log(&format!("TRIPWIRE: could not write the file that keeps the plane shut after a restart: {error}"));
     }
     Refusal::new(State::Unsafe, SHUT_MESSAGE)
 }
 
-/// Which planes an earlier life of the server left shut, by their files. What cannot be looked at shuts all of them, and so
+/// Which planes an earlier life of the server left shut, by their files. What cannot be read shuts all of them, and so
 /// does the file of versions up to 0.1.0, which named no database.
 fn was_shut() -> Raised {
     let mut raised = Raised { all: false, databases: Vec::new() };

@@ -10,18 +10,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// (module, the other modules that it may name)
-const MAY_NAME: [(&str, &[&str]); 21] = [
+const MAY_NAME: [(&str, &[&str]); 22] = [
     ("error", &[]),
     ("identity", &[]),
     ("gate", &[]),
     ("llm", &[]),
+    ("numbers", &[]),
     ("timings", &[]),
-    ("pgx", &["error", "identity"]),
+    ("pgx", &["error", "identity", "numbers"]),
     ("ablation", &["error", "pgx"]),
     ("texts", &["error", "pgx"]),
     ("tripwire", &["error", "pgx"]),
     ("ledger", &["error", "identity", "pgx"]),
-    ("settings", &["llm", "pgx"]),
+    ("settings", &["llm", "numbers", "pgx"]),
     ("catalog", &["ablation", "error", "identity", "pgx", "settings"]),
     ("preflight", &["ablation", "catalog", "error", "llm", "pgx", "settings", "texts", "tripwire"]),
     ("authenticate", &["ablation", "catalog", "error", "identity", "ledger", "pgx", "settings"]),
@@ -44,6 +45,7 @@ const MAY_NAME: [(&str, &[&str]); 21] = [
             "error",
             "identity",
             "llm",
+            "numbers",
             "pgx",
             "preflight",
             "prove",

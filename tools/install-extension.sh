@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # Builds the extension and installs it into the project's own PostgreSQL tree, never into the machine's.
 #
-#   tools/install-extension.sh [--debug] [--test | --ablation] [--checked] [--features "a b"]
+#   tools/install-extension.sh [--release | --quick | --debug] [--test | --ablation] [--checked] [--features "a b"]
 #
+# --release, the default, is the library that ships: what is tested and measured is what is installed elsewhere.
+# --quick takes the profile `testing` instead, which is built anew in a fraction of the time, for trying things out.
 # --test builds the #[pg_test] functions in and installs into a second tree, so that the first never holds test code.
 # --checked is for the server with assertions (tools/checked-server.sh), in trees of its own.
 # --ablation builds the switches of src/ablation.rs in, in a debug build and for a third tree, where nothing else looks.
@@ -18,6 +20,8 @@ base="$PG_TREE"
 suffix=
 while [ $# -gt 0 ]; do
     case "$1" in
+        --release) profile=(--release) ;;
+        --quick) profile=(--profile testing) ;;
         --debug) profile=() ;;
         --features) features="${2:?--features needs a value}"; shift ;;
         --test)

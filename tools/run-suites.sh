@@ -1,6 +1,13 @@
 #!/usr/bin/env bash
 # Runs the named test suites one after the other, whatever becomes of each, and ends with one line per suite.
-# The exit status is 0 only when all passed. Each suite's output is kept in .tools/log/<suite>.log.
+#
+#   tools/run-suites.sh [--test NAME] SUITE...
+#
+# --test runs one test of one suite by its name; pg_test/README.md says what a name is in each. A name that matches nothing
+# is a failure. SKIP=SUITE[,SUITE] leaves suites out. A suite that cannot run here ends with status 77 and the reason as its
+# last line; it is printed as NOT RUN. The last line names every suite that failed, did not run or was left out.
+# Exit status: 0 when all passed or were left out, 1 when one failed, 2 when one did not run. The output of each suite is kept
+# in .tools/log/SUITE.log.
 set -uo pipefail
 # shellcheck source=tools/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -11,42 +18,82 @@ logs="$TOOLS/log"
 # A suite that hangs must fail, not stop the others from being run. Some are slow by nature.
 limit=1200
 slow=7200
+NOT_RUN=77
 
+not_run() { printf '%s\n' "$*"; exit "$NOT_RUN"; }
+
+need_cargo() { command -v cargo >/dev/null || not_run "there is no cargo in PATH"; }
+need_python() { "$python" -c 'import splitplane_test' 2>/dev/null || not_run "the Python environment is not there: run tools/setup.sh"; }
+
+# The server, and the extension in it.
+need_server() {
+    local tree="${SPLITPLANE_PG_TREE:-$PG_TREE}"
+    need_python
+    [ -f "$tree/complete" ] || not_run "the project's PostgreSQL is not there: run tools/setup.sh"
+    [ -f "$tree/usr/lib/postgresql/$PG_MAJOR/lib/splitplane.so" ] ||
+        not_run "splitplane is not installed there: run tools/install-extension.sh"
+}
+
+need_extras() { tools/extras.sh || not_run "PgBouncer could not be fetched (tools/extras.sh)"; }
+
+# suite NAME [TEST]
 suite() {
-    case "$1" in
-        unit) exec cargo test --no-default-features --features http --quiet ;;
-        pg) exec "$python" tools/run_pg_tests.py ;;
-        regress) exec "$python" pg_test/run_regress.py ;;
-        grammar) exec "$python" pg_test/grammar/run.py ;;
-        analytics) exec "$python" pg_test/analytics/run.py ;;
-        attacks) exec "$python" pg_test/attacks/run.py ;;
-        standin) exec "$python" -m pytest -q -p no:cacheprovider pg_test/standin ;;
-        words) exec "$python" -m pytest -q -p no:cacheprovider pg_test/words ;;
-        wire) exec "$python" -m pytest -q -p no:cacheprovider pg_test/wire ;;
-        upgrade) exec "$python" -m pytest -q -p no:cacheprovider pg_test/upgrade ;;
-        sidechannels)
-            tools/extras.sh || exit 1
-            exec "$python" -m pytest -q -p no:cacheprovider pg_test/sidechannels
-            ;;
-        endurance) exec "$python" -m pytest -q -p no:cacheprovider pg_test/endurance ;;
-        assertions)
-            tools/extras.sh || exit 1
-            exec "$python" pg_test/memory/assertions.py
-            ;;
-        memory) exec "$python" pg_test/memory/run.py ;;
-        pure) exec pg_test/memory/pure.sh ;;
-        fuzz) exec "$python" pg_test/fuzz/run.py ;;
-        purefuzz) exec "$python" fuzz/run.py ;;
-        ablation) exec "$python" pg_test/ablation/run.py ;;
-        docs) exec "$python" docs/run_examples.py ;;
-        *) die "no suite is called $1" ;;
+    local name="$1" test="${2:-}"
+    case "$name" in
+        check) need_cargo; need_python; [ -x "$TOOLS/cargo/bin/cargo-deny" ] || not_run "cargo-deny is not there: run tools/check-tools.sh" ;;
+        unit | purefuzz | pure) need_cargo ;;
+        pg | assertions | memory) need_cargo; need_python ;;
+        fuzz | ablation) need_cargo; need_server ;;
+        standin) need_python ;;
+        *) need_server ;;
     esac
+    case "$name" in
+        check) exec tools/check.sh ${test:+"$test"} ;;
+        unit) exec cargo test --no-default-features --features http --quiet ${test:+"$test"} ;;
+        pg) exec "$python" tools/run_pg_tests.py ${test:+"$test"} ;;
+        regress) exec "$python" pg_test/regress/run.py ${test:+"$test"} ;;
+        grammar) exec "$python" pg_test/grammar/run.py ${test:+--only "$test"} ;;
+        analytics) exec "$python" pg_test/analytics/run.py ${test:+--only "$test"} ;;
+        attacks) exec "$python" pg_test/attacks/run.py ${test:+--only "$test"} ;;
+        standin | words | wire | upgrade | endurance) exec "$python" -m pytest ${test:+-k "$test"} "pg_test/$name" ;;
+        sidechannels)
+            need_extras
+            exec "$python" -m pytest ${test:+-k "$test"} pg_test/sidechannels
+            ;;
+        assertions)
+            need_extras
+            exec "$python" pg_test/memory/assertions.py ${test:+"$test"}
+            ;;
+        memory) exec "$python" pg_test/memory/run.py ${test:+--only "$test"} ;;
+        pure)
+            [ -z "$test" ] || exec env MIRI_TESTS="$test" pg_test/memory/pure.sh miri
+            exec pg_test/memory/pure.sh
+            ;;
+        fuzz) exec "$python" pg_test/fuzz/run.py ${test:+--only "$test"} ;;
+        purefuzz) exec "$python" fuzz/run.py ${test:+--targets "$test"} ;;
+        ablation) exec "$python" pg_test/ablation/run.py ${test:+--only "$test"} ;;
+        docs) exec "$python" docs/run_examples.py ${test:+"$test"} ;;
+    esac
+    die "no suite is called $name"
 }
 
 # Entered again under `timeout`, which runs programs and not shell functions.
 if [ "${1:-}" = --one ]; then
-    suite "$2"
+    suite "$2" "${3:-}"
 fi
+
+chosen_test=
+if [ "${1:-}" = --test ]; then
+    chosen_test="${2:?--test needs a name}"
+    shift 2
+    [ $# = 1 ] || die "--test runs one test of one suite: name the suite"
+fi
+
+IFS=, read -ra left_out <<<"${SKIP:-}"
+for name in "${left_out[@]}"; do
+    [[ " $* " == *" $name "* ]] || die "SKIP names a suite that is not to be run: $name"
+done
+is_left_out() { [[ ",${SKIP:-}," == *",$1,"* ]]; }
 
 child=
 # A suite owns a server: it is told to go and waited for, so that nothing is left running.
@@ -58,36 +105,50 @@ leave() {
 trap leave INT TERM HUP
 
 mkdir -p "$logs"
-summary=()
-failed=0
+summary=() passed=() failed=() missing=() skipped=()
 for name in "$@"; do
     printf '\n======== %s\n' "$name"
+    if is_left_out "$name"; then
+        skipped+=("$name")
+        summary+=("$(printf '%-12s SKIPPED' "$name")")
+        continue
+    fi
     began=$SECONDS
     case "$name" in assertions | memory | pure) patience=$slow ;; *) patience=$limit ;; esac
     exec {out}> >(tee "$logs/$name.log")
     tee=$!
-    timeout --foreground --kill-after=60 "$patience" "$0" --one "$name" >&"$out" 2>&1 &
+    timeout --foreground --kill-after=60 "$patience" "$0" --one "$name" "$chosen_test" >&"$out" 2>&1 &
     child=$!
     exec {out}>&-
     wait "$child"
     status=$?
     child=
     wait "$tee"
-    case "$status" in
-        0) verdict=passed ;;
-        124 | 137) verdict="FAILED (not done after $patience s)" ;;
-        *) verdict=FAILED ;;
-    esac
-    [ "$status" = 0 ] || failed=1
     last="$(grep -v '^[[:space:]]*$' "$logs/$name.log" | tail -n 1 | tr -d '=' | sed 's/^ *//; s/ *$//')"
-    # Rust prints one result for each test binary; the last one alone would hide the others.
-    if [ "$name" = unit ]; then
+    # Rust prints one result for each test binary; the last one alone would hide the others. A name that is in none passes there.
+    if [ "$name" = unit ] && [ "$status" != "$NOT_RUN" ]; then
         last="$(sed -n 's/^test result: [a-zA-Z]*\. \([0-9]*\) passed; \([0-9]*\) failed.*/\1 \2/p' "$logs/$name.log" |
             awk '{ passed += $1; failed += $2 } END { printf "%d passed, %d failed", passed, failed }')"
+        [ "$last" != "0 passed, 0 failed" ] || status=1
     fi
-    summary+=("$(printf '%-10s %-8s %5d s   %s' "$name" "$verdict" $((SECONDS - began)) "$last")")
+    case "$status" in
+        0) verdict=passed passed+=("$name") ;;
+        "$NOT_RUN") verdict="NOT RUN" missing+=("$name ($last)") ;;
+        124 | 137) verdict="FAILED (not done after $patience s)" failed+=("$name") ;;
+        *) verdict=FAILED failed+=("$name") ;;
+    esac
+    summary+=("$(printf '%-12s %-8s %5d s   %s' "$name" "$verdict" $((SECONDS - began)) "$last")")
 done
+
+# listed TITLE SUITE...: nothing when there is none.
+listed() {
+    local title="$1" joined
+    shift
+    [ $# = 0 ] || { joined="$(printf ', %s' "$@")"; printf '; %s: %s' "$title" "${joined#, }"; }
+}
 
 printf '\n======== summary\n'
 printf '%s\n' "${summary[@]}"
-exit "$failed"
+printf '%d passed%s%s%s\n' "${#passed[@]}" "$(listed FAILED "${failed[@]}")" "$(listed 'NOT RUN' "${missing[@]}")" "$(listed SKIPPED "${skipped[@]}")"
+[ "${#failed[@]}" = 0 ] || exit 1
+[ "${#missing[@]}" = 0 ] || exit 2

@@ -58,11 +58,27 @@ compilers() {
     # pgrx reads PostgreSQL's headers with libclang (clang brings its own headers) and cargo-pgrx links OpenSSL.
     # sqlsmith is the second generator of the fuzz suite.
     need_packages build-essential pkg-config libssl-dev clang libclang-dev ca-certificates sqlsmith
-    command -v cargo >/dev/null || die "no cargo in PATH: install a Rust toolchain first (https://rustup.rs)"
-    # pgrx formats the bindings it makes and stops when it cannot.
-    if ! command -v rustfmt >/dev/null || ! rustfmt --version >/dev/null 2>&1; then
-        rustup component add rustfmt
+}
+
+# The version and the components that rust-toolchain.toml names. cargo fetches them by itself only where rustup may.
+toolchain() {
+    local channel version
+    channel="$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)"
+    if command -v rustup >/dev/null; then
+        if [ "$(rustup component list --toolchain "$channel" --installed 2>/dev/null | grep -cE '^(rustfmt|clippy)-')" != 2 ]; then
+            say "fetching Rust $channel"
+            rustup toolchain install "$channel" --profile minimal --component rustfmt,clippy --no-self-update >/dev/null ||
+                die "rustup cannot fetch Rust $channel, which rust-toolchain.toml names"
+        fi
+        return
     fi
+    command -v cargo >/dev/null || die "no cargo in PATH: install a Rust toolchain first (https://rustup.rs)"
+    version="$(rustc --version | cut -d ' ' -f 2)"
+    at_least "$version" "$channel" || die "the Rust in PATH is $version; Rust $channel is needed, and there is no rustup to fetch it"
+    [[ "$version" = "$channel".* ]] ||
+        say "the Rust in PATH is $version and there is no rustup to fetch $channel: warnings may be other ones than \`make check\` expects"
+    # pgrx formats the bindings it makes and stops when it cannot.
+    rustfmt --version >/dev/null 2>&1 || die "no rustfmt in PATH, and no rustup to fetch it"
 }
 
 tree_version() {
@@ -113,7 +129,7 @@ unpack_server_packages() {
             sed -E '/^ *(postgresql|libpq-dev|ssl-cert|locales|debconf|llvm-|clang-)/d' | paste -sd, -)"
         [ -z "$needs" ] || apt satisfy "$needs"
     done
-    rm -rf "$debs" "$scratch"/{etc,var,usr/bin,usr/share/{doc,locale,man}}
+    rm -rf "$debs" "${scratch:?}"/{etc,var,usr/bin,usr/share/{doc,locale,man}}
 }
 
 server() {
@@ -154,10 +170,21 @@ usable_python() {
     "$1" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 }
 
+# The library of the tests, from this checkout. It has no dependencies to fetch, so that it needs no network.
+test_library() {
+    local wanted="$VENV/library.installed"
+    if ! cmp -s pg_test/pyproject.toml "$wanted"; then
+        "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --no-index \
+            --editable pg_test
+        cp pg_test/pyproject.toml "$wanted"
+    fi
+}
+
 python() {
     local wanted="$VENV/requirements.installed" candidate chosen=
     if cmp -s tools/requirements.txt "$wanted" &&
         "$VENV/bin/python" -c 'import sys; sys.exit(sys.prefix != sys.argv[1])' "$VENV" 2>/dev/null; then
+        test_library
         return
     fi
     for candidate in python3 /usr/bin/python3; do
@@ -176,9 +203,11 @@ python() {
     "$chosen" -m venv "$VENV"
     "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check -r tools/requirements.txt
     cp tools/requirements.txt "$wanted"
+    test_library
 }
 
 compilers
+toolchain
 server
 pgrx
 python

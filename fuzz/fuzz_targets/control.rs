@@ -6,7 +6,7 @@ use std::hint::black_box;
 use libfuzzer_sys::fuzz_target;
 use splitplane_fuzz::{planted, watch};
 
-// `plane it`: two words of four bytes. A seed has the first, and the traced comparisons tell the second; by chance it
+// `plane it`: two words of four bytes. A seed has the first, and the traced comparisons give the second; by chance it
 // takes 2^32 tries.
 fuzz_target!(init: watch::begin(), |data: &[u8]| watch::unit(data.len(), || {
     let Some((first, rest)) = data.split_first_chunk::<4>() else { return };

@@ -1,6 +1,6 @@
 //! What models and guardrails answer: bodies of every wire format and form, and what is believed of them.
 //!
-//! The first byte chooses the reader, the second what was asked for; README.md beside this folder has the letters.
+//! The first byte chooses the reader, the second what was asked for; ../README.md has the letters.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

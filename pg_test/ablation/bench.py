@@ -9,27 +9,26 @@ from __future__ import annotations
 import collections
 import json
 import re
-import sys
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psycopg
+from splitplane_test.cluster import Cluster
+from splitplane_test.session import call
+
+from pg_test.ablation import corpus
+from pg_test.ablation.combinations import Combination
+from pg_test.attacks import forging
+from pg_test.attacks.alone import Alone
+from pg_test.attacks.contexts import twists_of
+from pg_test.attacks.entries import PLANE, text_of
+from pg_test.attacks.verdict import canary_in
+from pg_test.attacks.world import DATABASE, SETTINGS, World, ask
+
 FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parents[1]
-sys.path[:0] = [str(ROOT / "pg_test/attacks"), str(ROOT / "tools")]
 
-import psycopg
-
-import forging
-from alone import Alone
-from cluster import Cluster
-from combinations import Combination
-from contexts import twists_of
-from entries import PLANE, text_of
-from verdict import canary_in
-from world import DATABASE, SETTINGS, World, ask
-
-import corpus
 
 MARKER = "splitplane.ablation-test-cluster"
 TREE = ROOT / ".tools/pg15-ablation"
@@ -159,14 +158,7 @@ class Bench:
         watchdog = threading.Timer(WATCHDOG_S, connection.cancel)
         watchdog.start()
         try:
-            row = connection.execute(
-                "SELECT (public.ask(%s::pg_catalog.jsonb, %s, %s))::pg_catalog.text", [json.dumps(context), question, sql]
-            ).fetchone()
-            text = row[0].decode("utf-8", "replace") if isinstance(row[0], bytes) else row[0]
-            try:
-                return json.loads(text), None
-            except RecursionError:
-                return {"outcome": "answered", "rows": [], "text": text}, None
+            return call(connection, context, sql, question), None
         except psycopg.Error as error:
             if connection.closed or connection.broken:
                 raise
@@ -198,7 +190,7 @@ class Bench:
         count["answered"] += 1
         if _RELATIONS.search(sql):
             tally.over_relations.append(entry["id"])
-        shown = json.dumps([document.get("rows"), document.get("columns"), document.get("text")], ensure_ascii=False, default=str)
+        shown = json.dumps([document.get("rows"), document.get("columns"), document.get("too deep to decode")], ensure_ascii=False, default=str)
         read = shown.replace(corpus.SAID_BY_ITSELF, "")
         if read != shown and not canary_in(read):
             tally.said.append(entry["id"])

@@ -5,12 +5,12 @@ from __future__ import annotations
 import psycopg
 from psycopg.types.json import Jsonb
 
-import corpus
-from bench import DATABASE, DEAD_ENDPOINT, HOSTILE_QUESTION, Bench, Tally
-from combinations import FENCES, Combination
-from entries import text_of
-from forging import forge
-from verdict import canary_in
+from pg_test.ablation import corpus
+from pg_test.ablation.bench import DATABASE, DEAD_ENDPOINT, HOSTILE_QUESTION, Bench, Tally
+from pg_test.ablation.combinations import FENCES, Combination
+from pg_test.attacks.entries import text_of
+from pg_test.attacks.forging import forge
+from pg_test.attacks.verdict import canary_in
 
 
 def of_combination(combination: Combination, tally: Tally, texts: dict[str, str]):

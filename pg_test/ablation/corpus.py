@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from entries import load, text_of
+from pg_test.attacks.entries import load, text_of
 
 # Entries that only burn time say nothing of rows; pg_test/attacks runs them.
 BURNING = "dos"

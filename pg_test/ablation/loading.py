@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import subprocess
 
-from bench import MARKER, ROOT, TREE, TestCluster
-from cluster import MAJOR, ClusterError, private_tree
+from splitplane_test.cluster import MAJOR, ClusterError, private_tree
+
+from pg_test.ablation.bench import MARKER, ROOT, TREE, TestCluster
 
 _REFUSED = "it loads in test clusters only"
 _UNPACKAGED = "it cannot be optimised or packaged"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
-from combinations import FENCES, Combination
+from pg_test.ablation.combinations import FENCES, Combination
 
 BEGIN, END = "<!-- matrix: pg_test/ablation/run.py --markdown -->", "<!-- end of matrix -->"
 # Order of the columns; those that hold nothing are left out.

@@ -14,19 +14,18 @@ unless it is marked `same`; and the two principals' results have to differ for m
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from decimal import Decimal
-from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
-sys.path[:0] = [str(ROOT / "tools"), str(HERE)]
+import psycopg
+from splitplane_test.cluster import Cluster
+from splitplane_test.plane import Plane
+from splitplane_test.session import decode as as_document
+from splitplane_test.tally import Tally
 
-import psycopg  # noqa: E402
-from cluster import Cluster  # noqa: E402
-from corpus import Query, Result, difference, load, type_name  # noqa: E402
+from pg_test.analytics.corpus import Query, Result, difference, load, type_name
+from pg_test.worlds import restaurant
 
 TENANT = "brand-a"
 STORES = (17, 42)
@@ -85,7 +84,7 @@ class Session:
 
 
 def decode(text: str) -> object:
-    return json.loads(text, parse_float=Decimal)
+    return as_document(text, parse_float=Decimal)
 
 
 def run_plain(session: Session, sql: str) -> Result:
@@ -98,7 +97,7 @@ def run_plain(session: Session, sql: str) -> Result:
     return Result([c.name for c in description], types, [decode(row[0]) for row in rows])
 
 
-class Plane:
+class Asker:
     """The shared database, seen through the extension as one application role."""
 
     def __init__(self, cluster: Cluster):
@@ -125,24 +124,6 @@ class Plane:
         return Result(shape.names, shape.types, [decode(row[0]) for row in rows])
 
 
-class Tally:
-    def __init__(self) -> None:
-        self.passed = 0
-        self.failures: list[str] = []
-
-    def check(self, name: str, problem: str | None) -> None:
-        if problem is None:
-            self.passed += 1
-        else:
-            self.failures.append(f"FAILED {name}: {problem}")
-
-    def finish(self) -> int:
-        for failure in self.failures:
-            print(failure)
-        print(f"{self.passed} passed, {len(self.failures)} failed")
-        return 1 if self.failures else 0
-
-
 def one_line(problem: Exception) -> str:
     if isinstance(problem, psycopg.Error):
         message = problem.diag.message_primary or str(problem).strip()
@@ -152,16 +133,13 @@ def one_line(problem: Exception) -> str:
 
 def build(cluster: Cluster, scale: float, with_plane: bool) -> None:
     cluster.createdb("shared")
-    cluster.psql("shared", ROOT / "demo" / "schema.sql")
-    cluster.psql("shared", ROOT / "demo" / "generate.sql", variables={"scale": scale})
+    for script in restaurant.TABLES:
+        cluster.psql("shared", script, variables={"scale": scale})
     for name, stores in (("alone", "NULL"), ("alone_two", f"'{{{','.join(map(str, STORES))}}}'")):
         cluster.createdb(name, template="shared")
         cluster.psql(name, KEEP_ONE_TENANT.replace("{tenant}", f"'{TENANT}'").replace("{stores}", stores))
     if with_plane:
-        cluster.psql("shared", "CREATE EXTENSION splitplane")
-        cluster.psql("shared", ROOT / "demo" / "register.sql")
-        cluster.psql("shared", f"SELECT splitplane.create_key('{KEY_ID}', ARRAY['{TENANT}'])")
-        cluster.psql("shared", "CREATE ROLE analyst LOGIN; GRANT splitplane_caller TO analyst")
+        Plane.install(cluster, "shared", key_id=KEY_ID, after=[restaurant.REGISTER], caller="analyst", tenants=[TENANT])
 
 
 def check_corpus(cluster: Cluster, queries: list[Query], tally: Tally, whole: bool) -> dict[tuple[str, str], Result]:
@@ -176,7 +154,7 @@ def check_corpus(cluster: Cluster, queries: list[Query], tally: Tally, whole: bo
             for database, session in alone.items():
                 expected[query.id, database] = run_plain(session, query.plain)
         except psycopg.Error as problem:
-            tally.check(f"{query.id}, plain", one_line(problem))
+            tally.add(f"{query.id}, plain", one_line(problem))
             continue
         own = expected[query.id, "alone"]
         problem = None
@@ -193,17 +171,17 @@ def check_corpus(cluster: Cluster, queries: list[Query], tally: Tally, whole: bo
             scoped += difference(own, expected[query.id, "alone_two"], ordered) is not None
             if not leaked and problem is None:
                 problem = "every tenant's rows give the same result, so it cannot show a leak"
-        tally.check(f"{query.id}, plain", problem)
+        tally.add(f"{query.id}, plain", problem)
     print(f"{len(queries)} queries; {controls} give another result over all tenants, {scoped} another one for the two stores")
     if whole:
-        tally.check("controls", None if controls >= LEAST_CONTROLS else f"only {controls} queries could show a leak, {LEAST_CONTROLS} are wanted")
+        tally.add("controls", None if controls >= LEAST_CONTROLS else f"only {controls} queries could show a leak, {LEAST_CONTROLS} are wanted")
         enough = scoped >= LEAST_SCOPED_DIFFERENCES
-        tally.check("scope controls", None if enough else f"only {scoped} queries tell the two principals apart, {LEAST_SCOPED_DIFFERENCES} are wanted")
+        tally.add("scope controls", None if enough else f"only {scoped} queries tell the two principals apart, {LEAST_SCOPED_DIFFERENCES} are wanted")
     return expected
 
 
 def check_plane(cluster: Cluster, queries: list[Query], expected: dict[tuple[str, str], Result], tally: Tally) -> None:
-    plane = Plane(cluster)
+    plane = Asker(cluster)
     for query in queries:
         for principal, (business, database) in PRINCIPALS.items():
             wanted = expected.get((query.id, database))
@@ -218,7 +196,7 @@ def check_plane(cluster: Cluster, queries: list[Query], expected: dict[tuple[str
                     problem = problem and f"through ask_rows: {problem}"
             except (psycopg.Error, AssertionError, KeyError, TypeError) as failure:
                 problem = one_line(failure)
-            tally.check(f"{query.id}, {principal}", problem)
+            tally.add(f"{query.id}, {principal}", problem)
 
 
 def main() -> int:
@@ -229,7 +207,9 @@ def main() -> int:
     chosen = parser.parse_args()
     everything = load()
     queries = [query for query in everything if chosen.only in query.id or chosen.only in query.category]
-    tally = Tally()
+    if not queries:
+        parser.error(f"no query has {chosen.only!r} in its id or category")
+    tally = Tally(verbose=False)
     settings = {"shared_preload_libraries": ""} if chosen.corpus_only else {}
     with Cluster(settings) as cluster:
         build(cluster, chosen.scale, with_plane=not chosen.corpus_only)

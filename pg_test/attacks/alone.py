@@ -14,7 +14,7 @@ import json
 import psycopg
 from psycopg.types.string import TextLoader
 
-from world import ALONE
+from pg_test.attacks.world import ALONE
 
 # Entries whose answer hangs on something else than rows: the moment, the role, the order that nothing asked for.
 _NOT_COMPARED: frozenset[str] = frozenset()

@@ -6,10 +6,10 @@ import json
 
 import psycopg
 
-import forging
-from forging import SQL
-from verdict import canary_in
-from world import DATABASE, ask
+from pg_test.attacks import forging
+from pg_test.attacks.forging import SQL
+from pg_test.attacks.verdict import canary_in
+from pg_test.attacks.world import DATABASE, ask
 
 OWN = [[50]]
 

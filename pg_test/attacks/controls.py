@@ -6,12 +6,12 @@ import json
 
 import psycopg
 
-import fingerprint
-from contexts import answered
-from entries import load, text_of
-from naive import LEAKS, wrap
-from verdict import canary_in
-from world import NAIVE, ask
+from pg_test.attacks import fingerprint
+from pg_test.attacks.contexts import answered
+from pg_test.attacks.entries import load, text_of
+from pg_test.attacks.naive import LEAKS, wrap
+from pg_test.attacks.verdict import canary_in
+from pg_test.attacks.world import NAIVE, ask
 
 # It names every relation that a breach below is about.
 HONEST = "SELECT count(*) FROM orders LEFT JOIN customers USING (customer_id)"
@@ -159,7 +159,7 @@ def breach_refuses(suite, breach: str, mend: str) -> list[str]:
         finally:
             if mend:
                 dba.execute(mend)
-            suite.world.protect(dba, "orders")
+            suite.world.protect("orders")
         wrong += answered(suite, suite.world.context(HONEST), HONEST, connection=warm)
         with suite.world.caller() as connection:
             wrong += answered(suite, suite.world.context(HONEST), HONEST, connection=connection)

@@ -9,11 +9,12 @@ import time
 
 import psycopg
 from psycopg.types.json import Jsonb
+from splitplane_test.cluster import Cluster
 
-import forging
-from contexts import OWN, answered, refused
-from verdict import canary_in
-from world import DATABASE, Cluster, World, ask
+from pg_test.attacks import forging
+from pg_test.attacks.contexts import OWN, answered, refused
+from pg_test.attacks.verdict import canary_in
+from pg_test.attacks.world import DATABASE, World, ask
 
 SQL = forging.SQL
 
@@ -58,7 +59,6 @@ def ledger_flood(suite) -> list[str]:
             # A flood of contexts that fail the signature must not fill anything.
         # A restart empties shared memory; what was used before it must stay used.
         cluster.restart()
-        time.sleep(1.1)
         wrong += refused(suite_of_small, first, SQL)
         wrong += answered(suite_of_small, small.context(SQL))
         with small.caller() as connection:

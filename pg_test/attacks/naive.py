@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from entries import PLANE
+from pg_test.attacks.entries import PLANE
 
 _CTES = ", ".join(
     f"{table} AS (SELECT {', '.join(columns)} FROM public.{table} WHERE tenant_id = 'acme')" for table, columns in PLANE.items()

@@ -18,22 +18,15 @@ import signal
 import sys
 import threading
 import time
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import psycopg
+from splitplane_test.cluster import Cluster
 
-import alone
-import contexts
-import controls
-import fingerprint
-import forging
-import handwritten
-from entries import load, may_answer_own_rows, text_of
-from naive import wrap
-from verdict import canary_in, judge_error
-from world import DATABASE, DEADLINE_MS, NAIVE, SETTINGS, Cluster, World, ask
+from pg_test.attacks import alone, contexts, controls, fingerprint, forging, handwritten
+from pg_test.attacks.entries import load, may_answer_own_rows, text_of
+from pg_test.attacks.naive import wrap
+from pg_test.attacks.verdict import canary_in, judge_error
+from pg_test.attacks.world import DATABASE, DEADLINE_MS, NAIVE, SETTINGS, World, ask
 
 # Beside the deadline: what a call may take to be refused, and what a slow machine adds.
 GRACE_S = 3.0

@@ -8,21 +8,15 @@
 
 from __future__ import annotations
 
-import json
 import secrets
-import sys
-import time
-from pathlib import Path
 
 import psycopg
-from psycopg.types.json import Jsonb
+from splitplane_test.cluster import Cluster
+from splitplane_test.plane import Plane
+from splitplane_test.session import call, wait_until
+from splitplane_test.signing import sign
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
-
-from cluster import Cluster
-from signing import sign
-
-from entries import FOLDER, PLANE
+from pg_test.attacks.entries import FOLDER, PLANE
 
 DATABASE, NAIVE, ALONE = "hostile", "naive", "acme_only"
 DEADLINE_MS = 1000
@@ -45,18 +39,18 @@ class World:
         schema = FOLDER / "schema.sql"
         cluster.createdb(NAIVE)
         cluster.psql(NAIVE, schema)
-        self._make_acme_only()
+        cluster.psql("postgres", "CREATE ROLE alone_app LOGIN")
+        self.make_alone("acme", ALONE)
         if with_extension:
-            cluster.createdb(DATABASE)
-            cluster.psql(DATABASE, schema)
-            self._install()
+            self.plane = Plane.install(cluster, DATABASE, key_id="AKSPACME", before=[schema], tenants=["acme"])
+            self._register()
         for name in (NAIVE, ALONE, *([DATABASE] if with_extension else [])):
             with self.superuser(name) as connection:
                 # Reading a page for the first time writes hint bits; freezing leaves nothing for a read to write.
                 connection.execute("VACUUM (FREEZE, ANALYZE)")
 
     def superuser(self, database: str = DATABASE):
-        return psycopg.connect(self.cluster.dsn(dbname=database), autocommit=True)
+        return self.cluster.connect(database)
 
     def caller(self, database: str = DATABASE, user: str = "app"):
         """A session of the application role. No statement is ever prepared behind the test's back."""
@@ -67,16 +61,13 @@ class World:
         changes.setdefault("audience", DATABASE)
         return sign(key_id, secret, payload, changes.pop("tenant", "acme"), **changes)
 
-    def protect(self, connection, relation: str) -> None:
-        connection.execute(
-            "SELECT splitplane.protect(%s::regclass, %s, %s)",
-            [f"public.{relation}", Jsonb({"tenant_id": "tenant"}), PLANE[relation]],
-        )
+    def protect(self, relation: str) -> None:
+        self.plane.protect(f"public.{relation}", {"tenant_id": "tenant"}, PLANE[relation])
 
-    def _make_acme_only(self) -> None:
-        self.cluster.createdb(ALONE)
-        with self.superuser(NAIVE) as source, self.superuser(ALONE) as target:
-            target.execute("CREATE ROLE alone_app LOGIN")
+    def make_alone(self, tenant: str, database: str) -> None:
+        """A database that holds the plane's columns of one tenant's rows as plain tables, and nothing else."""
+        self.cluster.createdb(database)
+        with self.superuser(NAIVE) as source, self.superuser(database) as target:
             for table, columns in PLANE.items():
                 listed = ", ".join(columns)
                 kinds = dict(
@@ -95,55 +86,33 @@ class World:
                     made.append(f"PRIMARY KEY ({keyed[0]})")
                 target.execute(f"CREATE TABLE {table} ({', '.join(made)})")
                 with (
-                    source.cursor().copy(f"COPY (SELECT {listed} FROM {table} WHERE tenant_id = 'acme') TO STDOUT") as out,
+                    source.cursor().copy(f"COPY (SELECT {listed} FROM {table} WHERE tenant_id = '{tenant}') TO STDOUT") as out,
                     target.cursor().copy(f"COPY {table} FROM STDIN") as into,
                 ):
                     for block in out:
                         into.write(block)
                 target.execute(f"GRANT SELECT ON {table} TO alone_app")
 
-    def _install(self) -> None:
-        with self.superuser() as connection:
-            connection.execute("CREATE EXTENSION splitplane")
-            connection.execute("GRANT splitplane_caller TO app")
-            for relation in PLANE:
-                self.protect(connection, relation)
-            for name, tenants, uses in (
-                ("acme", ["acme"], 1),
-                ("beta", ["beta"], 1),
-                ("any", None, 1),
-                ("many", ["acme"], 1000000),
-                ("revoked", None, 1),
-                ("brief", ["acme"], 1),
-            ):
-                key_id = "AKSP" + name.upper()
-                secret = connection.execute(
-                    "SELECT splitplane.create_key(%s, %s, %s, %s)",
-                    [key_id, tenants, uses, "1 second" if name == "brief" else "90 days"],
-                ).fetchone()[0]
-                self.keys[name] = (key_id, secret)
-            connection.execute("SELECT splitplane.revoke_key(%s)", [self.keys["revoked"][0]])
-            # A key that signs well but was never made here.
-            self.keys["unknown"] = ("AKSPUNKNOWN", secrets.token_urlsafe(40))
-            for tenant in ("acme", "beta"):
-                connection.execute("SELECT splitplane.admit(%s)", [tenant])
-            # An exact principal beside the wildcard, and one that was put out.
-            connection.execute("SELECT splitplane.admit('gamma', 'north', 'u-1')")
-            connection.execute("SELECT splitplane.expel('acme', 'closed', 'u-9')")
-            connection.execute(f"ALTER DATABASE {DATABASE} SET splitplane.deadline = {DEADLINE_MS}")
-        # A context of the second in which the server started is older than the server; two keys run out meanwhile.
-        time.sleep(1.1)
+    def _register(self) -> None:
+        for relation in PLANE:
+            self.protect(relation)
+        self.keys["acme"] = (self.plane.key_id, self.plane.secret)
+        for name, tenants, uses in (("beta", ["beta"], 1), ("any", None, 1), ("many", ["acme"], 1000000), ("revoked", None, 1)):
+            self.keys[name] = self.plane.create_key("AKSP" + name.upper(), tenants, uses)
+        # It has ended when a call uses it: nobody does before this returns.
+        self.keys["brief"] = self.plane.create_key("AKSPBRIEF", ["acme"], valid_for="1 second")
+        self.plane.run("SELECT splitplane.revoke_key(%s)", self.keys["revoked"][0])
+        # A key that signs well but was never made here.
+        self.keys["unknown"] = ("AKSPUNKNOWN", secrets.token_urlsafe(40))
+        self.plane.admit("acme", "beta")
+        # An exact principal besides the wildcard, and one that was put out.
+        self.plane.run("SELECT splitplane.admit('gamma', 'north', 'u-1')")
+        self.plane.run("SELECT splitplane.expel('acme', 'closed', 'u-9')")
+        self.plane.set(splitplane__deadline=DEADLINE_MS)
+        ended = "SELECT 1 FROM splitplane.keys WHERE key_id = 'AKSPBRIEF' AND not_after < clock_timestamp()"
+        wait_until(lambda: self.plane.run(ended), 10, "the brief key has ended")
 
 
 def ask(connection, context, sql: str | None, function: str = "ask") -> dict:
     """One call as an application makes it. `context` is a dict, or text that is sent as JSON as it stands."""
-    # Sent and fetched as text: an answer may be JSON that the driver's own decoder cannot take.
-    sent = context if isinstance(context, str) else json.dumps(context)
-    row = connection.execute(
-        f"SELECT (public.{function}(%s::pg_catalog.jsonb, sql => %s))::pg_catalog.text", [sent, sql]
-    ).fetchone()
-    text = row[0].decode("utf-8", "replace") if isinstance(row[0], bytes) else row[0]
-    try:
-        return json.loads(text)
-    except RecursionError:
-        return {"outcome": "answered", "rows": [], "too deep to decode": text}
+    return call(connection, context, sql, function=function)

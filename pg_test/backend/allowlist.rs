@@ -174,7 +174,7 @@ mod tests {
         "pg_replication_origin_create",
         "pg_extension_config_dump",
         "pg_collation_actual_version",
-        // randomness: rows could be told apart from run to run, and setseed has an effect
+        // randomness: rows could be distinguished from run to run, and setseed has an effect
         "random",
         "setseed",
         "gen_random_uuid",
@@ -446,7 +446,7 @@ mod tests {
         ] {
             assert!(plane.builtins.type_names.contains(name), "{name} may not be written");
         }
-        // Beside record and unknown: 2249, 2287 and 705.
+        // Besides record and unknown: 2249, 2287 and 705.
         for oid in [24u32, 26, 28, 27, 142, 194, 1790, 2205, 2206, 4089, 4096, 2275, 2281, 3220] {
             assert!(!plane.allows_type(pg_sys::Oid::from(oid)), "type {oid}");
         }

@@ -4,6 +4,7 @@
 mod tests {
     use crate::backend_tests::support::{LONG, World, assert_accepted, assert_refused, text, told};
     use crate::error::{Refusal, StageResult, State};
+    use crate::pgx::pg_try::catch;
     use crate::pgx::section::confine::{self, Confinement, ConfinementPlan};
     use crate::pgx::server;
     use crate::run;
@@ -162,7 +163,7 @@ mod tests {
         assert_eq!(refusal.message, "division by zero");
     }
 
-    /// Only the classes that speak of the caller's own text and rows are told.
+    /// Only the classes that are about the caller's own text and rows are reported.
     #[pg_test]
     fn tells_no_message_of_another_class() {
         for (raise, is_told) in [
@@ -189,6 +190,30 @@ mod tests {
         let result = leaves_no_trace("panic", |_| -> StageResult<()> { panic!("a defect with a path /build/src") });
         let refusal = result.unwrap_err();
         assert_eq!((refusal.state, refusal.message.contains("/root")), (State::Internal, false), "{}", told(&refusal));
+    }
+
+    /// An ERROR before the section catches any: the subtransaction that is open is rolled back, and not the caller's own.
+    #[pg_test]
+    fn leaves_no_trace_after_an_error_at_its_very_start() {
+        Spi::run("CREATE TABLE public.kept (a int)").unwrap();
+        let outermost = state();
+        unsafe { pg_sys::BeginInternalSubTransaction(std::ptr::null()) };
+        Spi::run("INSERT INTO public.kept VALUES (1)").unwrap();
+        let before = state();
+        let raised = catch(confine::raise_between);
+        assert_eq!(raised.err().map(|error| error.code), Some(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR));
+        assert_eq!(state(), before);
+        assert_eq!(text("SELECT count(*)::text FROM public.kept").as_deref(), Some("1"), "the caller's own was undone");
+        // What an EXCEPTION block of the caller's does: it undoes its own, and that is the one that is open.
+        unsafe {
+            pg_sys::RollbackAndReleaseCurrentSubTransaction();
+            pg_sys::MemoryContextSwitchTo(outermost.memory as pg_sys::MemoryContext);
+            pg_sys::CurrentResourceOwner = outermost.owner as pg_sys::ResourceOwner;
+        }
+        assert_eq!(state(), outermost);
+        assert_eq!(text("SELECT count(*)::text FROM public.kept").as_deref(), Some("0"));
+        let world = World::bare();
+        assert_accepted("afterwards", world.confined(|_| Ok(())));
     }
 
     fn cancel() {

@@ -4,7 +4,7 @@
 mod tests {
     use crate::backend_tests::support::{World, unproved_explanation, unproved_rows};
     use crate::error::StageResult;
-    use crate::pgx::values::Parameters;
+    use crate::pgx::parameters::Parameters;
     use pgrx::prelude::*;
 
     const FUNCTIONS: &str = "
@@ -16,7 +16,7 @@ mod tests {
         CREATE AGGREGATE public.sums(bigint) (SFUNC = public.added, STYPE = bigint)";
 
     fn unproved(world: &World, sql: &str) -> StageResult<serde_json::Value> {
-        world.confined(|confinement| unproved_rows(confinement, sql, &Parameters::default()))
+        world.confined(|confinement| unproved_rows(confinement, sql, &Parameters::new(confinement)))
     }
 
     fn assert_refused(world: &World, sql: &str) {

@@ -3,7 +3,7 @@
 #[pgrx::pg_schema]
 mod tests {
     use crate::backend_tests::support::{World, assert_accepted, principal, text, unproved_explanation, unproved_rows};
-    use crate::pgx::values::Parameters;
+    use crate::pgx::parameters::Parameters;
     use pgrx::prelude::*;
     use serde_json::{Value, json};
     use std::rc::Rc;
@@ -33,11 +33,11 @@ mod tests {
         format!("'{}'", text.replace('\'', "''"))
     }
 
-    /// The rows of a statement while `claims` are held, by nobody's proof.
+    /// The rows of a statement while `claims` are held, without a proof.
     fn seen(claims: &Value, sql: &str) -> Value {
         let mut world = World::bare();
         world.principal = principal("42", &claims.to_string());
-        let rows = world.confined(|confinement| unproved_rows(confinement, sql, &Parameters::default()));
+        let rows = world.confined(|confinement| unproved_rows(confinement, sql, &Parameters::new(confinement)));
         assert_accepted(sql, rows)
     }
 
@@ -119,8 +119,9 @@ mod tests {
         let mut world = World::bare();
         for tenant in ["42", "7", "42"] {
             world.principal = principal(tenant, "{}");
-            let rows = world
-                .confined(|confinement| unproved_rows(confinement, "SELECT public.visible()", &Parameters::default()));
+            let rows = world.confined(|confinement| {
+                unproved_rows(confinement, "SELECT public.visible()", &Parameters::new(confinement))
+            });
             assert_eq!(assert_accepted(tenant, rows), json!([[[tenant.parse::<i32>().unwrap()]]]));
             assert_eq!(text("SELECT public.visible()::text"), None);
         }
@@ -205,7 +206,7 @@ mod tests {
             let plan = unproved_explanation(&world, &sql);
             assert_eq!(plan.contains("Index Cond: (t = (splitplane.claim("), is_given, "{plan}");
             assert!(plan.contains(&format!("Filter: splitplane.in_scope(t, '{claim}'")), "{plan}");
-            let found = world.confined(|confinement| unproved_rows(confinement, &sql, &Parameters::default()));
+            let found = world.confined(|confinement| unproved_rows(confinement, &sql, &Parameters::new(confinement)));
             assert_eq!(assert_accepted(&sql, found), json!([[rows]]), "{table}");
         }
     }
@@ -215,7 +216,7 @@ mod tests {
         let world = World::bare();
         for value in ["1.0::float8", "true", "'a'::name", "'{1}'::int4[]", "'a'::\"char\"", "now()"] {
             let sql = format!("SELECT splitplane.in_scope({value}, 'tenant')");
-            let refused = world.confined(|confinement| unproved_rows(confinement, &sql, &Parameters::default()));
+            let refused = world.confined(|confinement| unproved_rows(confinement, &sql, &Parameters::new(confinement)));
             let refusal = refused.err().unwrap_or_else(|| panic!("{value} was compared"));
             assert!(refusal.message.contains("cannot carry a scope"), "{value}: {refusal:?}");
         }

@@ -249,7 +249,7 @@ mod tests {
         let _emptied = Emptied::new(now - 10_000);
         let size = settings::ledger_size();
         let by = |key: &str, nonce: usize| ledger::use_once(&identity_by(key, "42", "", nonce, now, 1), now, SKEW);
-        // One alone may have it all but for what is kept for whoever comes next.
+        // One key alone may have it all except what is kept for the next key.
         for nonce in 0..size / 2 {
             assert_accepted("half", by("AKSPGREEDY", nonce));
         }
@@ -259,7 +259,7 @@ mod tests {
             assert_accepted("another's share", by("AKSPMODEST", 10_000 + nonce));
         }
         assert_refused("full", by("AKSPMODEST", 20_000), State::Identity, "ledger is full");
-        // When they are forgotten there is room again, and nobody is remembered.
+        // When they are forgotten there is room again, and no key is remembered.
         let later = now + SKEW + 1;
         assert_accepted("later", ledger::use_once(&identity_by("AKSPGREEDY", "42", "", 30_000, later, 1), later, SKEW));
         assert_eq!(map::LEDGER.lock().unwrap().header().holders, 1);

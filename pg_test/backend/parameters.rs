@@ -3,7 +3,7 @@
 #[pgrx::pg_schema]
 mod tests {
     use crate::backend_tests::support::{World, assert_accepted, principal, subject, unproved_rows};
-    use crate::pgx::values::{Parameters, array_literal};
+    use crate::pgx::parameters::{Parameters, array_literal};
     use pgrx::prelude::*;
     use std::rc::Rc;
 
@@ -88,8 +88,8 @@ mod tests {
     fn parameters_hold_what_they_were_given() {
         let world = World::bare();
         for text in nasty() {
-            let mut parameters = Parameters::default();
             let rows = world.confined(|confinement| {
+                let mut parameters = Parameters::new(confinement);
                 assert_eq!(parameters.add(pg_sys::TEXTOID, text.clone())?, 1);
                 assert_eq!(parameters.add(pg_sys::VARCHAROID, text.clone())?, 2);
                 assert_eq!(parameters.add(pg_sys::TEXTARRAYOID, array_literal(&[text.clone(), text.clone()]))?, 3);
@@ -104,8 +104,8 @@ mod tests {
     #[pg_test]
     fn parameters_of_other_types_hold_what_they_were_given() {
         let world = World::bare();
-        let mut parameters = Parameters::default();
         let rows = world.confined(|confinement| {
+            let mut parameters = Parameters::new(confinement);
             parameters.add(pg_sys::INT4OID, "-2147483648".to_owned())?;
             parameters.add(pg_sys::INT8OID, "9223372036854775807".to_owned())?;
             parameters.add(pg_sys::INT4ARRAYOID, array_literal(&["1".to_owned(), "-7".to_owned()]))?;
@@ -135,7 +135,7 @@ mod tests {
             (pg_sys::INT4ARRAYOID, "{\"1\",\"x\"}"),
             (pg_sys::INT4ARRAYOID, "{\"NULL\"}"),
         ] {
-            let result = world.confined(|_| Parameters::default().add(type_oid, text.to_owned()));
+            let result = world.confined(|confinement| Parameters::new(confinement).add(type_oid, text.to_owned()));
             let refusal = result.err().unwrap_or_else(|| panic!("accepted: {text}"));
             let code = refusal.state.code();
             assert_eq!(
@@ -145,7 +145,7 @@ mod tests {
                 refusal.message
             );
         }
-        let zero = world.confined(|_| Parameters::default().add(pg_sys::TEXTOID, "a\0b".to_owned()));
+        let zero = world.confined(|confinement| Parameters::new(confinement).add(pg_sys::TEXTOID, "a\0b".to_owned()));
         assert!(zero.is_err());
     }
 

@@ -7,7 +7,7 @@ mod tests {
     };
     use crate::catalog::current_plane;
     use crate::error::{StageResult, State};
-    use crate::pgx::values::Parameters;
+    use crate::pgx::parameters::Parameters;
     use crate::prove::prove_plan;
     use pgrx::prelude::*;
 
@@ -23,7 +23,7 @@ mod tests {
     fn proves(world: &World, sql: &str, fenced: &str) -> StageResult<()> {
         world.confined(|confinement| {
             let fences = world.attach(confinement, fenced)?.fences;
-            let planned = unproved_plan(confinement, sql, &Parameters::default())?;
+            let planned = unproved_plan(confinement, sql, &Parameters::new(confinement))?;
             prove_plan(&planned, &fences, &[], &world.plane)
         })
     }

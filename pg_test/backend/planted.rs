@@ -55,7 +55,7 @@ mod planted {
         }
     }
 
-    /// Decides by memory that nobody has written.
+    /// Decides by uninitialised memory.
     #[pg_extern]
     fn decides_by_chance() -> bool {
         // SAFETY: none, on purpose.

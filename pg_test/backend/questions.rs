@@ -96,18 +96,25 @@ mod tests {
             let gated = gated("SELECT count(*) FROM orders");
             let statement = run::prove(confinement, &gated, &world.plane, Claims::Unknown, None, |_| {})?;
             assert_eq!(
-                statement.parameters.shown(crate::pgx::values::type_name),
+                statement.parameters.shown(crate::pgx::names::type_name),
                 [("integer".to_owned(), "NULL".to_owned()), ("integer[]".to_owned(), "NULL".to_owned())]
             );
             let planned = statement.plan(&world.plane)?;
-            let mut sink = crate::pgx::plan::Sink::json(crate::pgx::plan::Caps { rows: 10, bytes: 1_000 });
+            let mut sink = crate::pgx::sink::Sink::json(
+                crate::pgx::sink::Caps { rows: 10, bytes: 1_000 },
+                crate::numbers::WideNumbers::Number,
+            );
             run::run(planned, &mut sink)?;
             Ok(sink.into_json()?.text)
         });
         assert_eq!(rows.unwrap(), "[[0]]");
         // Unfenced, with the policies alone.
         let unfenced = run::confined(&world.plane, None, LONG, |confinement| {
-            unproved_rows(confinement, "SELECT count(*) FROM public.orders", &crate::pgx::values::Parameters::default())
+            unproved_rows(
+                confinement,
+                "SELECT count(*) FROM public.orders",
+                &crate::pgx::parameters::Parameters::new(confinement),
+            )
         });
         assert_eq!(unfenced.unwrap(), serde_json::json!([[0]]));
     }

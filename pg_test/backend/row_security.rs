@@ -119,7 +119,7 @@ mod tests {
             format!("{TENANT} AND splitplane.in_scope(order_id, 'stores')"),
             format!("{TENANT} AND NOT {STORES}"),
             format!("{TENANT} AND {TENANT}"),
-            // Beside what narrows further: nothing of anybody else's stands in this policy.
+            // Besides what narrows further, this policy holds nothing of another tenant.
             format!("{STORES} AND {TENANT} AND total > 3"),
             format!("total > 3 AND {STORES} AND {TENANT}"),
             format!("{TENANT} AND {STORES} AND {TENANT}"),

@@ -6,11 +6,13 @@ use crate::catalog::plane::Plane;
 use crate::error::{Refusal, StageResult, State};
 use crate::gate::{self, Gated, Limits};
 use crate::identity::{Key, Policy, Principal, PrincipalRow, SignedContext, SigningRequest, VerifiedIdentity, sign};
+use crate::numbers::WideNumbers;
+use crate::pgx::parameters::Parameters;
 use crate::pgx::parse::{self, Grafted};
-use crate::pgx::plan::{self as pgx_plan, Caps, Sink};
+use crate::pgx::plan as pgx_plan;
 use crate::pgx::section::confine::Confinement;
 use crate::pgx::server;
-use crate::pgx::values::Parameters;
+use crate::pgx::sink::{Caps, Sink};
 use crate::prove::{self, ProofFacts};
 use crate::run;
 use crate::trust;
@@ -71,7 +73,7 @@ impl World {
         self.confined(|confinement| {
             let claims = Claims::Of(&self.principal);
             let planned = run::prove(confinement, &gated(sql), &self.plane, claims, None, |_| {})?.plan(&self.plane)?;
-            let mut sink = Sink::json(CAPS);
+            let mut sink = Sink::json(CAPS, WideNumbers::Number);
             run::run(planned, &mut sink)?;
             Ok(serde_json::from_str(&sink.into_json()?.text).unwrap())
         })
@@ -91,8 +93,8 @@ impl World {
             let tree = match broken.unwalked {
                 Some(hostile) => parse::parse_one(confinement, hostile)?,
                 None => {
-                    let tree = parse::parse_one(confinement, sql)?;
-                    attach::refuse_by_name(&self.plane, tree)?;
+                    let mut tree = parse::parse_one(confinement, sql)?;
+                    attach::refuse_by_name(&self.plane, &mut tree)?;
                     tree
                 }
             };
@@ -144,14 +146,14 @@ pub fn gated(sql: &str) -> Gated {
 pub fn unproved_rows<'c>(
     confinement: &'c Confinement<'c>,
     sql: &str,
-    parameters: &Parameters,
+    parameters: &Parameters<'c>,
 ) -> StageResult<serde_json::Value> {
-    let mut sink = Sink::json(CAPS);
+    let mut sink = Sink::json(CAPS, WideNumbers::Number);
     unproved_plan(confinement, sql, parameters)?.execute(&mut sink)?;
     Ok(serde_json::from_str(&sink.into_json()?.text).unwrap())
 }
 
-/// The plan of a proved statement, as EXPLAIN tells it.
+/// The plan of a proved statement, as EXPLAIN shows it.
 pub fn explanation(world: &World, sql: &str) -> String {
     let plan = world.confined(|confinement| {
         let claims = Claims::Of(&world.principal);
@@ -161,9 +163,10 @@ pub fn explanation(world: &World, sql: &str) -> String {
     assert_accepted(sql, plan)
 }
 
-/// How PostgreSQL would run such a statement, as EXPLAIN tells it.
+/// How PostgreSQL would run such a statement, as EXPLAIN shows it.
 pub fn unproved_explanation(world: &World, sql: &str) -> String {
-    let plan = world.confined(|confinement| Ok(unproved_plan(confinement, sql, &Parameters::default())?.explain()));
+    let plan =
+        world.confined(|confinement| Ok(unproved_plan(confinement, sql, &Parameters::new(confinement))?.explain()));
     assert_accepted(sql, plan)
 }
 
@@ -173,7 +176,7 @@ const IN_A_WORKER: &std::ffi::CStr = c"tests.in_a_worker";
 pub fn unproved_plan<'c>(
     confinement: &'c Confinement<'c>,
     sql: &str,
-    parameters: &Parameters,
+    parameters: &Parameters<'c>,
 ) -> StageResult<pgx_plan::Planned<'c>> {
     if server::option(IN_A_WORKER).is_some() {
         // After the section has pinned it.
@@ -187,7 +190,7 @@ pub fn unproved_plan<'c>(
 
 const SECRET: &str = "backend/tests+secret";
 
-/// A context of tenant `tenant`, signed and verified. `nonce` tells contexts of one second apart.
+/// A context of tenant `tenant`, signed and verified. `nonce` distinguishes contexts of one second.
 pub fn identity(tenant: &str, nonce: usize, dated: i64, max_uses: u32) -> VerifiedIdentity {
     identity_of(tenant, "", nonce, dated, max_uses)
 }

@@ -6,7 +6,7 @@ mod tests {
     use crate::backend_tests::support::{World, assert_accepted, assert_refused, unproved_explanation, unproved_rows};
     use crate::catalog::current_plane;
     use crate::error::{SHUT_MESSAGE, StageResult, State};
-    use crate::pgx::values::Parameters;
+    use crate::pgx::parameters::Parameters;
     use crate::tripwire;
     use pgrx::prelude::*;
 
@@ -27,7 +27,7 @@ mod tests {
 
     /// Runs a statement as the reader with no fence of ours around it.
     fn unfenced(world: &World, sql: &str) -> StageResult<serde_json::Value> {
-        world.confined(|confinement| unproved_rows(confinement, sql, &Parameters::default()))
+        world.confined(|confinement| unproved_rows(confinement, sql, &Parameters::new(confinement)))
     }
 
     fn assert_trips(world: &World, sql: &str) {

@@ -11,7 +11,7 @@ mod tests {
     /// What the walk found, as `name` or `schema.name`: references as written, fences needed.
     fn named(world: &World, sql: &str) -> StageResult<(Vec<String>, Vec<String>)> {
         world.confined(|confinement| {
-            let named = attach::walk_tree(&world.plane, parse::parse_one(confinement, sql)?)?;
+            let named = attach::walk_tree(&world.plane, &mut parse::parse_one(confinement, sql)?)?;
             let references = named.references.iter().map(|reference| match &reference.schema {
                 Some(schema) => format!("{schema}.{}", reference.name),
                 None => reference.name.clone(),
@@ -21,7 +21,7 @@ mod tests {
     }
 
     fn walk(world: &World, sql: &str) -> StageResult<()> {
-        world.confined(|confinement| attach::refuse_by_name(&world.plane, parse::parse_one(confinement, sql)?))
+        world.confined(|confinement| attach::refuse_by_name(&world.plane, &mut parse::parse_one(confinement, sql)?))
     }
 
     /// (SQL, the fences that it needs). A qualified name's fence has a name that no WITH can shadow.
@@ -398,6 +398,54 @@ mod tests {
         let world = World::new();
         let sql = "SELECT s.store_id, s.details FROM stores s GROUP BY s.store_id ORDER BY 1 LIMIT 1";
         assert_eq!(assert_accepted(sql, world.rows(sql)), serde_json::json!([[0, {"s": 0}]]));
+    }
+
+    /// Wherever a reference may stand, its place is found, and the tree above it stays as it was.
+    #[pg_test]
+    fn grouping_by_the_key_finds_values_in_every_place() {
+        let world = World::new();
+        for (value, wanted) in [
+            ("s.details", serde_json::json!({"s": 0})),
+            ("details", serde_json::json!({"s": 0})),
+            ("s.details->>'s'", serde_json::json!("0")),
+            ("('{\"a\": ' || s.details::text || '}')::json->'a'", serde_json::json!({"s": 0})),
+            ("s.details IS NULL", serde_json::json!(false)),
+            ("NOT (s.details IS NOT NULL AND s.details->>'s' = '0')", serde_json::json!(false)),
+            ("(s.details->>'s' = '0') IS TRUE", serde_json::json!(true)),
+            ("CASE WHEN s.store_id = 0 THEN s.details ELSE '{}' END", serde_json::json!({"s": 0})),
+            ("CASE WHEN s.store_id <> 0 THEN '{}' ELSE s.details END", serde_json::json!({"s": 0})),
+            ("CASE s.details::text WHEN '{}' THEN 1 ELSE 2 END", serde_json::json!(2)),
+            ("coalesce(NULL, s.details)", serde_json::json!({"s": 0})),
+            ("greatest(s.details::text, '')", serde_json::json!("{\"s\" : 0}")),
+            ("(s.details::text) COLLATE \"C\"", serde_json::json!("{\"s\" : 0}")),
+            ("ARRAY[s.details]", serde_json::json!([{"s": 0}])),
+            ("(ARRAY[s.details])[1]", serde_json::json!({"s": 0})),
+            ("json_build_array(s.details, s.details)", serde_json::json!([{"s": 0}, {"s": 0}])),
+            ("make_interval(days => (s.details->>'s')::int)", serde_json::json!("00:00:00")),
+            ("s.details->>'s' IN ('0', s.details->>'t')", serde_json::json!(true)),
+            ("s.details->>'s' BETWEEN '0' AND s.details->>'s'", serde_json::json!(true)),
+            ("s.details->>'s' = ANY (ARRAY['1', s.details->>'s'])", serde_json::json!(true)),
+            ("(SELECT s.details)", serde_json::json!({"s": 0})),
+            ("(SELECT x FROM (SELECT s.details AS x) AS y)", serde_json::json!({"s": 0})),
+            ("s.details->>'s' IN (SELECT '0')", serde_json::json!(true)),
+            ("sum(1) OVER (PARTITION BY s.details->>'s' ORDER BY s.details->>'t')", serde_json::json!(1)),
+            ("(array_agg(s.details))[1]", serde_json::json!({"s": 0})),
+        ] {
+            let sql = format!("SELECT {value} FROM stores s WHERE s.store_id = 0 GROUP BY s.store_id");
+            assert_eq!(assert_accepted(&sql, world.rows(&sql)), serde_json::json!([[wanted]]), "{sql}");
+        }
+        for clause in [
+            "HAVING s.details->>'s' <> '3'",
+            "HAVING s.details IS NOT NULL",
+            "ORDER BY s.details->>'s' DESC",
+            "ORDER BY CASE WHEN s.details IS NULL THEN 1 ELSE 2 END, 1",
+            "WINDOW w AS (PARTITION BY s.details->>'s')",
+        ] {
+            let sql = format!("SELECT s.store_id FROM stores s GROUP BY s.store_id {clause}");
+            assert_accepted(&sql, world.rows(&sql));
+        }
+        let sql = "SELECT DISTINCT ON (s.details->>'s') s.store_id FROM stores s GROUP BY s.store_id";
+        assert_accepted(sql, world.rows(sql));
     }
 
     #[pg_test]

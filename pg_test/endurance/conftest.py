@@ -6,12 +6,11 @@ import subprocess
 import sys
 
 import pytest
+from splitplane_test.cluster import Cluster, die_with_parent
+
+from pg_test.wire.harness import Wire
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "wire"), str(HERE.parents[1] / "tools")]
-
-from cluster import Cluster, _die_with_parent  # noqa: E402  (found through the path set above)
-from harness import Wire  # noqa: E402
 
 
 LONG = "test_endurance.py"
@@ -31,7 +30,7 @@ def endurance(request):
     chosen = {name: os.environ.get(f"ENDURANCE_{name.upper()}", value) for name, value in (("clients", "8"), ("seconds", "30"), ("seed", "20261124"))}
     command = [sys.executable, str(HERE / "run.py"), "--clients", chosen["clients"], "--minutes", str(float(chosen["seconds"]) / 60)]
     command += ["--seed", chosen["seed"], "--queries", "100", "--scale", "0.02"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=_die_with_parent)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=die_with_parent)
     try:
         yield process
     finally:

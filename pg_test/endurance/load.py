@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import re
 import statistics
-import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "wire"), str(Path(__file__).resolve().parents[2] / "tools")]
-
 import psycopg
-from cluster import Cluster
-from harness import memory_kb
-from truth import Honest, Hostile
+from splitplane_test.cluster import Cluster
+from splitplane_test.session import memory_kb
 from traffic import Client, Traffic
+from truth import Honest, Hostile
 
 SETTINGS = {
     "max_connections": "300",

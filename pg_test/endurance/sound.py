@@ -11,8 +11,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from splitplane_test.cluster import settle
+from splitplane_test.session import Session, wait_until
 
-from harness import COUNT_SALES, SALES, Session, Wire, settle, unclaimed, wait_until
+from pg_test.wire.harness import COUNT_SALES, SALES, Wire, unclaimed
 
 # Rows that are made one at a time: in FROM they would be kept in a temporary file, and its limit may come before the deadline.
 ENDLESS = "SELECT count(*) FROM (SELECT generate_series(1, 2000000000) FROM sales) AS made"

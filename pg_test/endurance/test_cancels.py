@@ -14,9 +14,10 @@ import time
 
 import psycopg
 import pytest
-
-from harness import COUNT_SALES, SALES, Session, unclaimed, wait_until
 from sound import ENDLESS, callers, ledger_is_right, outcome, server_is_sound, session_is_sound
+from splitplane_test.session import Session, wait_until
+
+from pg_test.wire.harness import COUNT_SALES, SALES, unclaimed
 
 SEED = int(os.environ.get("FAULT_SEED", "20261124"))
 # Long enough that its run is most of it: all rows of a tenant, joined and sorted.

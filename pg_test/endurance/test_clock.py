@@ -13,10 +13,10 @@ import time
 from pathlib import Path
 
 import pytest
-from cluster import Cluster
-
-from harness import COUNT_SALES, SALES, Wire
 from sound import ENDLESS, outcome
+from splitplane_test.cluster import Cluster
+
+from pg_test.wire.harness import COUNT_SALES, SALES, Wire
 
 SOURCE = Path(__file__).with_name("step.c")
 SKEW = 2
@@ -71,7 +71,7 @@ def stepped(clocked):
 
 
 def signed(session, clock, **more) -> dict:
-    return session.wire.sign(more.pop("sql", COUNT_SALES), when=clock.now(), **more)
+    return session.plane.sign(more.pop("sql", COUNT_SALES), when=clock.now(), **more)
 
 
 def asked(session, clock) -> str:
@@ -85,7 +85,7 @@ def test_the_control_the_server_follows_its_clock(stepped):
         shown = session.execute("SELECT clock_timestamp()").fetchone()[0]
         assert abs((shown - clock.now()).total_seconds()) < 2
         assert asked(session, clock) == "answered"
-        assert outcome(session, session.wire.sign(COUNT_SALES)) == ("answered" if offset == 0 else "28000"), "signed by the true clock"
+        assert outcome(session, session.plane.sign(COUNT_SALES)) == ("answered" if offset == 0 else "28000"), "signed by the true clock"
 
 
 def test_used_contexts_stay_used_when_the_clock_goes_forward_and_back(stepped):
@@ -153,8 +153,8 @@ def test_clock_set_back_behind_the_start_refuses_until_it_has_caught_up(stepped)
     clock.step(1)
     assert asked(session, clock) == "answered"
     clock.step(-1000)
-    session.wire.cluster.restart("fast")
-    with session.wire.session() as again:
+    session.plane.cluster.restart("fast")
+    with session.plane.session() as again:
         assert asked(again, clock) == "answered", "the remedy: a restart takes the clock as it is"
 
 

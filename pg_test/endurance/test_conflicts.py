@@ -8,9 +8,10 @@ import threading
 import time
 
 import pytest
-
-from harness import COUNT_SALES, SALES, Session, unclaimed
 from sound import ledger_is_right, outcome, server_is_sound, session_is_sound
+from splitplane_test.session import Session
+
+from pg_test.wire.harness import COUNT_SALES, SALES, unclaimed
 
 
 def lock_timeout(wire) -> str:

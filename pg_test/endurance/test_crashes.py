@@ -10,10 +10,11 @@ import time
 
 import psycopg
 import pytest
-from cluster import ClusterError
-
-from harness import COUNT_SALES, SALES, Session, settle, wait_until
 from sound import ENDLESS, back, callers, kill, outcome, server_is_sound
+from splitplane_test.cluster import ClusterError
+from splitplane_test.session import Session, wait_until
+
+from pg_test.wire.harness import COUNT_SALES, SALES
 
 DOWN = {"57P01", "57P02", "57P03", "lost"}
 
@@ -110,6 +111,5 @@ def test_killed_postmaster_leaves_no_backend_behind_for_longer_than_the_deadline
             return False
 
     wait_until(starts, 20, "the server starts again")
-    settle()
     refused_since(wire, contexts, ENDLESS)
     server_is_sound(wire)

@@ -5,10 +5,11 @@ import time
 
 import psycopg
 import pytest
-from cluster import Cluster
-
-from harness import COUNT_SALES, SALES, Session, Wire, settle, wait_until
 from sound import ENDLESS, outcome, server_is_sound
+from splitplane_test.cluster import Cluster
+from splitplane_test.session import Session, wait_until
+
+from pg_test.wire.harness import COUNT_SALES, SALES, Wire
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +22,6 @@ def pair():
             standby.psql("postgres", "ALTER SYSTEM SET splitplane.audience = 'standby-1'")
             standby.psql("postgres", "ALTER SYSTEM SET max_standby_streaming_delay = '300ms'")
             standby.psql("postgres", "SELECT pg_reload_conf()")
-            settle()
             replica = Wire(standby, wire.database, wire.secret, wire.key_id)
             replica.audience = "standby-1"
             yield wire, replica

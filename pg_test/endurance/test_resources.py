@@ -13,9 +13,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
-
-from harness import COUNT_SALES, SALES, Session, memory_kb, unclaimed, wait_until
 from sound import ledger_is_right, outcome, server_is_sound, session_is_sound
+from splitplane_test.session import Session, memory_kb, wait_until
+
+from pg_test.wire.harness import COUNT_SALES, SALES, unclaimed
 
 MEGABYTE = 1024 * 1024
 SORT = "SELECT count(DISTINCT md5(g::text)) FROM generate_series(1, 400000) AS g"
@@ -143,7 +144,7 @@ def test_no_room_for_the_stack_is_a_refusal(wire):
 
 def refused(session, sql: str) -> str:
     with pytest.raises(psycopg.Error) as ended:
-        session.call(session.wire.sign(sql), sql)
+        session.call(session.plane.sign(sql), sql)
     return ended.value.sqlstate
 
 

@@ -22,12 +22,12 @@ import threading
 import time
 
 import psycopg
-from entries import load as load_entries
-from entries import may_answer_own_rows, text_of
-from truth import KEY_ID, PRINCIPALS, Hostile, Honest, attacks, foreign
-from verdict import LIMITS, REFUSALS, is_data_error, judge_error
+from splitplane_test.signing import sign
+from truth import KEY_ID, PRINCIPALS, Honest, Hostile, attacks, foreign
 
-from signing import sign
+from pg_test.attacks.entries import load as load_entries
+from pg_test.attacks.entries import may_answer_own_rows, text_of
+from pg_test.attacks.verdict import LIMITS, REFUSALS, is_data_error, judge_error
 
 WEIGHTS = {"honest": 50, "rows": 8, "dry": 4, "hostile": 30, "burning": 2, "keeping": 6, "forged": 6}
 MOST_FAILURES = 40

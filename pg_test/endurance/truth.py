@@ -8,36 +8,19 @@ Two worlds on one server, made by the suites that own them:
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
-import sys
 import threading
 from decimal import Decimal
-from pathlib import Path
 
 import psycopg
 from psycopg.types.string import TextLoader
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent / "attacks"), str(HERE.parent / "analytics")]
-
-import alone  # noqa: E402
-import world as attacks  # noqa: E402
-from corpus import Query, difference, load  # noqa: E402
-from entries import PLANE  # noqa: E402
-from verdict import canary_in  # noqa: E402
-
-
-def _module(name: str, path: Path):
-    """A module under a name of its own: both suites have a run.py."""
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-analytics = _module("analytics_run", HERE.parent / "analytics" / "run.py")
+from pg_test.analytics import run as analytics
+from pg_test.analytics.corpus import Query, difference, load
+from pg_test.attacks import alone
+from pg_test.attacks import world as attacks
+from pg_test.attacks.verdict import canary_in
 
 KEY_ID = "AKENDURANCE"
 # Principal of the shared database: tenant, business, the database of its rows alone, the stores it is confined to.
@@ -65,7 +48,7 @@ class HostileTruth(alone.Alone):
 
     def __init__(self, cluster, database: str):
         self.lock = threading.Lock()
-        self.connection = psycopg.connect(cluster.dsn(dbname=database, user="alone_app"), autocommit=True, prepare_threshold=None)
+        self.connection = cluster.connect(database, "alone_app", prepare_threshold=None)
         self.connection.adapters.register_loader("interval", TextLoader)
         self.connection.execute("SET timezone = 'UTC'; SET statement_timeout = '5s'; SET default_transaction_read_only = on")
 
@@ -79,34 +62,12 @@ class Hostile:
 
     def __init__(self, cluster):
         self.world = attacks.World(cluster)
-        self._beta_alone(cluster)
+        self.world.make_alone("beta", "beta_only")
         self.truth = {"acme": HostileTruth(cluster, attacks.ALONE), "beta": HostileTruth(cluster, "beta_only")}
-        self.world.cluster.psql("postgres", f"ALTER DATABASE {attacks.DATABASE} SET splitplane.deadline = '1s'")
+        self.world.plane.set(splitplane__deadline="1s")
 
     def context(self, sql: str, tenant: str, **changes) -> dict:
         return self.world.context(sql, key=changes.pop("key", tenant), tenant=tenant, **changes)
-
-    def _beta_alone(self, cluster) -> None:
-        cluster.createdb("beta_only")
-        schema = cluster.psql(attacks.ALONE, "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'").split()
-        assert set(PLANE) <= set(schema)
-        with self.world.superuser(attacks.NAIVE) as source, self.world.superuser(attacks.ALONE) as model, self.world.superuser("beta_only") as target:
-            for table, columns in PLANE.items():
-                kinds = dict(
-                    model.execute(
-                        "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0", [table]
-                    ).fetchall()
-                )
-                key = model.execute("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = %s::regclass AND contype = 'p'", [table]).fetchone()
-                made = [f"{name} {kinds[name]}" for name in columns] + ([key[0]] if key else [])
-                target.execute(f"CREATE TABLE {table} ({', '.join(made)})")
-                with (
-                    source.cursor().copy(f"COPY (SELECT {', '.join(columns)} FROM {table} WHERE tenant_id = 'beta') TO STDOUT") as out,
-                    target.cursor().copy(f"COPY {table} FROM STDIN") as into,
-                ):
-                    for block in out:
-                        into.write(block)
-                target.execute(f"GRANT SELECT ON {table} TO alone_app")
 
 
 class Honest:

@@ -24,18 +24,17 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import paths  # noqa: F401
 import psycopg
 import smith
 from asking import QUESTION, Asker, Call, Hangs, Reply
 from judge import SERVERS_OWN, is_documented, judge, judge_dry_run, judge_twins, same_outcome, twin
 from oracle import EMPTIED, Oracle, names_database
+from splitplane_test.signing import sign
 from stream import Statement, Stream
 
-import fingerprint
-from signing import sign
-from verdict import canary_in, is_data_error
-from world import DATABASE
+from pg_test.attacks import fingerprint
+from pg_test.attacks.verdict import canary_in, is_data_error
+from pg_test.attacks.world import DATABASE
 
 BLOCK = 250
 _BATCH = 25

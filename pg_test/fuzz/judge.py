@@ -8,7 +8,7 @@ import re
 import vocabulary as words
 from asking import Reply
 
-from verdict import LIMITS, REFUSALS, canary_in, is_data_error, judge_error
+from pg_test.attacks.verdict import LIMITS, REFUSALS, canary_in, is_data_error, judge_error
 
 # Class 42 in PostgreSQL's own words on honest mistakes, beside those that the plane has words of its own for. Each speaks of
 # the caller's text alone.

@@ -21,8 +21,8 @@ from typing import NamedTuple
 import psycopg
 from judge import MISSING_FIELD, is_over_rows
 
-from verdict import is_data_error
-from world import ALONE, DATABASE
+from pg_test.attacks.verdict import is_data_error
+from pg_test.attacks.world import ALONE, DATABASE
 
 SHUFFLED = "acme_shuffled"
 # The attacked database as it would be if nobody but acme were in it, statistics excepted: the same plans over acme's rows alone.

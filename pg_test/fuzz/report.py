@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from judge import is_documented
+from splitplane_test.tally import Tally
 
 # Below this share of answers the generator would be too blunt: refusals prove little.
 LEAST_ANSWERED = 0.15
@@ -15,25 +16,6 @@ LEAST_ANSWERED = 0.15
 LEAST_EQUAL = 0.5
 # What a session may grow by between its first blocks and its last, in kB: caches fill, fragments stay.
 MOST_GROWTH_KB = 32 * 1024
-_SHOWN = 12
-
-
-class Checks:
-    """Counts what holds and what does not, and says so as it learns it."""
-
-    def __init__(self):
-        self.passed = self.failed = 0
-
-    def add(self, name: str, wrong: list[str]) -> None:
-        if wrong:
-            self.failed += 1
-        else:
-            self.passed += 1
-        print(f"{'FAIL' if wrong else 'ok  '} {name}")
-        for reason in wrong[:_SHOWN]:
-            print(f"     {reason}")
-        if len(wrong) > _SHOWN:
-            print(f"     and {len(wrong) - _SHOWN} more")
 
 
 class Progress:
@@ -114,7 +96,7 @@ class Total:
         return "\n".join(lines)
 
 
-def judge(checks: Checks, total: Total, log, fewest: int) -> None:
+def judge(checks: Tally, total: Total, log, fewest: int) -> None:
     """Holds a run to what is promised."""
     findings = [f"{name} {what}" for name, what, _ in total.findings]
     canaries = [finding for finding in findings if "CANARY" in finding]

@@ -17,9 +17,9 @@ README.md beside this file tells what is generated and what is checked. The last
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 
-import paths
 import campaign
 import oracle
 import report
@@ -27,27 +27,25 @@ import selfcheck
 import smith
 import worldsrun
 from serverlog import LogWatch
+from splitplane_test.cluster import ROOT, Cluster
+from splitplane_test.tally import Tally, not_run
 
-import fingerprint
-from world import DATABASE, NAIVE, SETTINGS, Cluster, World
+from pg_test.attacks import fingerprint
+from pg_test.attacks.world import DATABASE, NAIVE, SETTINGS, World
 
 SEED = 4
 # The bounded run: so many statements, or what can be done of them in this time.
 STATEMENTS, SECONDS, FEWEST = 16_500, 40.0, 3_000
-FINDINGS = paths.ROOT / ".tools" / "log" / "fuzz-findings.jsonl"
+FINDINGS = ROOT / ".tools" / "log" / "fuzz-findings.jsonl"
 # Answers are cut and slow statements stopped early, so that one statement does not take the time of a thousand.
-LIMITS = {"splitplane.deadline": "80", "splitplane.max_rows": "200", "splitplane.max_bytes": "64kB", "log_error_verbosity": "terse"}
+LIMITS = {"splitplane__deadline": "80", "splitplane__max_rows": "200", "splitplane__max_bytes": "64kB", "log_error_verbosity": "terse"}
 
 
 def make_world(cluster: Cluster, with_smith: bool) -> World:
     world = World(cluster)
-    with world.superuser() as connection:
-        for name, tenant in (("fuzz", "acme"), ("fuzzbeta", "beta")):
-            key_id = "AKSP" + name.upper()
-            made = connection.execute("SELECT splitplane.create_key(%s, %s, 2000000000)", [key_id, [tenant]]).fetchone()
-            world.keys[name] = (key_id, made[0])
-        for name, value in LIMITS.items():
-            connection.execute(f"ALTER DATABASE {DATABASE} SET {name} = '{value}'")
+    for name, tenant in (("fuzz", "acme"), ("fuzzbeta", "beta")):
+        world.keys[name] = world.plane.create_key("AKSP" + name.upper(), [tenant], 2_000_000_000)
+    world.plane.set(**LIMITS)
     oracle.prepare(world, NAIVE)
     if with_smith:
         smith.prepare(world)
@@ -99,7 +97,10 @@ def chosen(arguments: argparse.ArgumentParser):
     arguments.add_argument("--worlds", action="store_true", help="two worlds that differ in other tenants' rows")
     arguments.add_argument("--pairs", type=int, help="end after so many statements in both worlds")
     arguments.add_argument("--off", default="", metavar="FENCE[,FENCE..]", help="fences to take away from both worlds")
-    return arguments.parse_args()
+    options = arguments.parse_args()
+    if options.only and not re.fullmatch(r"(?:(?:smith|worlds):)?\d+:\d+", options.only):
+        arguments.error(f"a statement is called SEED:NUMBER, smith:SEED:NUMBER or worlds:SEED:NUMBER, not {options.only}")
+    return options
 
 
 def main() -> int:
@@ -107,13 +108,15 @@ def main() -> int:
     options = chosen(argparse.ArgumentParser(description=__doc__.splitlines()[0]))
     if options.worlds or (options.only or "").startswith("worlds:"):
         return worldsrun.main(options)
-    bounded = options.statements is None and options.minutes is None
+    bounded = options.statements is None and options.minutes is None and not options.only
     statements = STATEMENTS if bounded else options.statements or sys.maxsize
     seconds = SECONDS if bounded else (options.minutes or 1e6) * 60
     with_smith = smith.is_there()
+    if not with_smith and bounded:
+        not_run("sqlsmith is not installed (Debian package sqlsmith)")
     if not with_smith:
-        print("sqlsmith is not installed (Debian package `sqlsmith`): its part is left out")
-    checks = report.Checks()
+        print("sqlsmith is not installed (Debian package sqlsmith): its part is left out")
+    checks = Tally()
     with Cluster(settings={**SETTINGS, "jit": "off"}) as cluster:
         world = make_world(cluster, with_smith)
         plan = plan_of(world, options.seed, with_smith)
@@ -139,13 +142,12 @@ def main() -> int:
         for name, wrong in selfcheck.run(world, plan):
             checks.add(f"control: {name}", wrong)
         if total.findings:
-            print(f"all findings with their texts: {FINDINGS.relative_to(paths.ROOT)}")
+            print(f"all findings with their texts: {FINDINGS.relative_to(ROOT)}")
     if bounded:
         worldsrun.bounded(checks, options)
     print(total.text(options, took))
     print(f"the server wrote {log.lines:,} lines to its log; the proof refused {log.proofs():,} statements that had come so far")
-    print(f"{checks.passed} passed, {checks.failed} failed")
-    return 1 if checks.failed else 0
+    return checks.finish()
 
 
 if __name__ == "__main__":

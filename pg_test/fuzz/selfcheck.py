@@ -13,6 +13,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import smith
@@ -23,13 +24,12 @@ from grammar import Grammar
 from judge import is_documented, judge, judge_twins, twin
 from nodes import NODES, Reader, Tables
 from oracle import Plain
-from paths import HERE
 from stream import Statement, Stream
 
-from entries import PLANE
-from naive import wrap
-from verdict import canary_in, is_data_error, judge_error
-from world import ALONE, NAIVE, World
+from pg_test.attacks.entries import PLANE
+from pg_test.attacks.naive import wrap
+from pg_test.attacks.verdict import canary_in, is_data_error, judge_error
+from pg_test.attacks.world import ALONE, NAIVE, World
 
 _SAMPLE = 1200
 # Honest statements of which each node of a condition is to be in one.
@@ -87,9 +87,9 @@ def digest(seed: int) -> str:
 
 
 def same_again(seed: int) -> list[str]:
-    code = f"import paths, selfcheck; print(selfcheck.digest({seed}))"
+    code = f"import selfcheck; print(selfcheck.digest({seed}))"
     environment = {**os.environ, "PYTHONHASHSEED": "12345"}
-    done = subprocess.run([sys.executable, "-c", code], cwd=HERE, env=environment, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent, env=environment, capture_output=True, text=True)
     return [] if done.stdout.strip() == digest(seed) else [f"{done.stdout.strip()} is not {digest(seed)} {done.stderr[-200:]}"]
 
 

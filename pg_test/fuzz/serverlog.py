@@ -8,8 +8,7 @@ from pathlib import Path
 
 import smith
 from judge import MISSING_FIELD
-
-from world import Cluster
+from splitplane_test.cluster import Cluster
 
 # Lines of the server's log that are kept. Refusals write a line each, by the million.
 _TELLING = re.compile(r"PANIC|FATAL|WARNING|TRAP|signal|terminat|reinitializ|leak|panick|internal error|XX000|could not be proved|out of memory")

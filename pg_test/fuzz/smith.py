@@ -11,10 +11,10 @@ import re
 import shutil
 import subprocess
 
-from paths import ROOT
+from splitplane_test.cluster import ROOT
 from stream import Statement
 
-from world import ALONE
+from pg_test.attacks.world import ALONE
 
 EYES = "smith_eyes"
 BLOCK = 100

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import mutate
 from grammar import Grammar
 
-from entries import load, text_of
-from verdict import canary_in
-from world import DATABASE
+from pg_test.attacks.entries import load, text_of
+from pg_test.attacks.verdict import canary_in
+from pg_test.attacks.world import DATABASE
 
 # Shares of the kinds, as cumulative probabilities.
 _KINDS = ((0.50, "honest"), (0.66, "heated"), (0.86, "mutated"), (1.00, "spliced"))

@@ -11,16 +11,15 @@ meets the rows of others, and would hide what a scan of the table shows.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
-import paths
 import psycopg
 import shapes
 from asking import QUESTION
 from nodes import Tables
-from psycopg.types.json import Jsonb
-
-from signing import sign
+from splitplane_test.plane import Plane
+from splitplane_test.signing import sign
 
 ONE, TWO, BARE = "world_one", "world_two", "world_bare"
 AUDIENCE, USER, KEY_ID = "worlds", "worlds_app", "AKSPWORLDS"
@@ -63,14 +62,12 @@ class Worlds(NamedTuple):
 
 def make(cluster) -> Worlds:
     """Makes all three."""
-    cluster.createdb(ONE)
-    cluster.psql(ONE, paths.HERE / "worlds.sql")
+    tables = Path(__file__).parent / "worlds.sql"
+    plane = Plane.install(cluster, ONE, key_id=KEY_ID, before=[tables], caller=USER, tenants=["acme"], max_uses=2_000_000_000)
+    for table, columns in shapes.WORLDS_TABLES.items():
+        plane.protect(f"public.{table}", {"tenant_id": "tenant"}, [name for name, _ in columns])
+    plane.admit("acme")
     with cluster.connect(ONE) as admin:
-        admin.execute(f"CREATE EXTENSION splitplane; GRANT splitplane_caller TO {USER}")
-        for table, columns in shapes.WORLDS_TABLES.items():
-            admin.execute("SELECT splitplane.protect(%s::regclass, %s, %s)", [f"public.{table}", Jsonb({"tenant_id": "tenant"}), [name for name, _ in columns]])
-        secret = admin.execute("SELECT splitplane.create_key(%s, ARRAY['acme'], 2000000000)", [KEY_ID]).fetchone()[0]
-        admin.execute("SELECT splitplane.admit('acme')")
         admin.execute("CALL made.fill(false)")
         admin.execute("VACUUM (FREEZE, ANALYZE)")
     cluster.createdb(TWO, ONE)
@@ -81,7 +78,7 @@ def make(cluster) -> Worlds:
         for name, value in _SETTINGS.items():
             for database in (ONE, TWO):
                 admin.execute(f"ALTER DATABASE {database} SET {name} = '{value}'")
-    return Worlds(f"host={cluster.socket_dir} port={cluster.port} dbname={{database}} user={{user}}", secret)
+    return Worlds(f"host={cluster.socket_dir} port={cluster.port} dbname={{database}} user={{user}}", plane.secret)
 
 
 def take_away(cluster, off: str) -> None:

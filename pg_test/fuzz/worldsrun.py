@@ -9,16 +9,17 @@ import sys
 import campaign
 import nodes
 import pairs
-import paths
 import report
 import worlds
 from asking import Call, Reply
 from psycopg import errors
 from serverlog import LogWatch
+from splitplane_test.cluster import ROOT, Cluster
+from splitplane_test.tally import Tally
 
-from world import SETTINGS, Cluster
+from pg_test.attacks.world import SETTINGS
 
-FINDINGS = paths.ROOT / ".tools" / "log" / "fuzz-worlds.jsonl"
+FINDINGS = ROOT / ".tools" / "log" / "fuzz-worlds.jsonl"
 # The part of the bounded run: so many pairs, or what can be done of them in this time.
 PAIRS, SECONDS, FEWEST = 16_000, 18.0, 2_000
 # Of all pairs, those that must reach execution in both worlds; and of these, those with each node in a condition.
@@ -32,7 +33,7 @@ _CONTROLLED = {_ALL_OFF: "without guard, free fence and proof", "free,proof": "w
 
 def main(options) -> int:
     """A long run, or one statement again."""
-    checks = report.Checks()
+    checks = Tally()
     if options.off:
         _build()
     with _cluster(options.off) as cluster:
@@ -45,11 +46,10 @@ def main(options) -> int:
             return _run_only(plan, options.only)
         seconds = (options.minutes or 1e6) * 60
         _campaign(checks, cluster, plan, options.workers, options.pairs or sys.maxsize, seconds, 1)
-    print(f"{checks.passed} passed, {checks.failed} failed")
-    return 1 if checks.failed else 0
+    return checks.finish()
 
 
-def bounded(checks: report.Checks, options) -> None:
+def bounded(checks: Tally, options) -> None:
     """The part of the suite's run, with its controls."""
     with _cluster() as cluster:
         plan = plan_of(worlds.make(cluster), options.seed)
@@ -103,20 +103,19 @@ def _comparisons() -> list[str]:
 
 
 def _build() -> None:
-    subprocess.run([str(paths.ROOT / "tools/install-extension.sh"), "--ablation"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([str(ROOT / "tools/install-extension.sh"), "--ablation"], check=True, stdout=subprocess.DEVNULL)
 
 
 def _cluster(off: str = "") -> Cluster:
     settings = {**SETTINGS, "jit": "off"}
     if not off:
         return Cluster(settings=settings)
-    sys.path.append(str(paths.HERE.parent / "ablation"))
-    from bench import TestCluster
+    from pg_test.ablation.bench import TestCluster
 
     return TestCluster(settings=settings)
 
 
-def _campaign(checks: report.Checks, cluster: Cluster, plan: pairs.PairPlan, workers: int, count: int, seconds: float, fewest: int) -> None:
+def _campaign(checks: Tally, cluster: Cluster, plan: pairs.PairPlan, workers: int, count: int, seconds: float, fewest: int) -> None:
     checks.add("the two worlds differ in nothing but other tenants' rows", worlds.differences(plan.worlds))
     log, progress = LogWatch(cluster), report.Progress(FINDINGS, with_time=seconds > SECONDS)
 
@@ -132,7 +131,7 @@ def _campaign(checks: report.Checks, cluster: Cluster, plan: pairs.PairPlan, wor
     checks.add("worlds: the server did not crash", log.crashes())
     checks.add("worlds: its log holds no warning, and no internal error but PostgreSQL's own", log.warnings())
     if total.findings:
-        print(f"all findings with their texts: {FINDINGS.relative_to(paths.ROOT)}")
+        print(f"all findings with their texts: {FINDINGS.relative_to(ROOT)}")
     print(total.text(plan, workers, took))
 
 
@@ -158,7 +157,7 @@ class Total:
         """Pairs that reached execution with this node in a condition over a table without an index on the tenant column."""
         return self.nodes[node, place, True]
 
-    def judge(self, checks: report.Checks, fewest: int) -> None:
+    def judge(self, checks: Tally, fewest: int) -> None:
         findings = [f"{name} {what}" for name, what, _ in self.findings]
         checks.add(f"{self.pairs:,} pairs, {self.reached:,} of which reached execution, come to the same in both worlds", findings)
         checks.add(f"at least {fewest:,} pairs were sent", [] if self.pairs >= fewest else [f"only {self.pairs}"])

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Every keyword of PostgreSQL wherever a name may stand: ask() must read it as the server itself does.
 
-    run.py [--major 15] [--only TEXT]
+    run.py [--only TEXT] [--show]
 
 Each word of pg_get_keywords() is put, unquoted, into each of the places below. The server answers the statement itself, and the
 plane is asked the same. Where the server has rows, the plane has the same rows under the same names; where it says 42601, so does
@@ -11,18 +11,10 @@ the plane; any other error of the server is a refusal of the plane that is no sy
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import sys
-from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
-sys.path[:0] = [str(ROOT / "tools")]
-
-import psycopg  # noqa: E402
-
-import cluster as clusters  # noqa: E402
+from splitplane_test.cluster import Cluster
+from splitplane_test.tally import Tally
 
 # A derived table with the word as a column, and a table of the plane.
 D = """(SELECT 'v'::text AS "{w}", 1 AS n) AS d"""
@@ -193,40 +185,35 @@ def judge(direct: dict, asked: dict) -> str | None:
     return None if rows == direct["rows"] else f"{direct['rows']} on the server, {rows} in the plane"
 
 
-def main(arguments: list[str]) -> int:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--major", default=clusters.MAJOR, help="of the server in .tools/")
-    parser.add_argument("--only", default="", help="words that hold this")
+    parser.add_argument("--only", default="", metavar="TEXT", help="only words that contain TEXT")
     parser.add_argument("--show", action="store_true", help="also what is refused for another reason")
-    chosen = parser.parse_args(arguments)
-    clusters.MAJOR = chosen.major
-    os.environ.setdefault("SPLITPLANE_PG_TREE", str(ROOT / f".tools/pg{chosen.major}"))
-    passed, failed, answered, refusals = 0, 0, 0, {}
-    with clusters.Cluster({"splitplane.audience": "grammar", "splitplane.ledger_size": 262144}) as server:
-        server.createdb("grammar")
-        server.psql("grammar", SET_UP)
-        with psycopg.connect(server.dsn("grammar"), autocommit=True) as connection:
+    chosen = parser.parse_args()
+    tally, answered, refusals = Tally(verbose=False), 0, {}
+    query = "SELECT q, plain.direct(q), plain.asked(q) FROM unnest(%s::text[]) WITH ORDINALITY AS v (q, i) ORDER BY i"
+    with Cluster({"splitplane.audience": "grammar", "splitplane.ledger_size": 262144}) as cluster:
+        cluster.createdb("grammar")
+        cluster.psql("grammar", SET_UP)
+        with cluster.connect("grammar") as connection:
             words = [row[0] for row in connection.execute("SELECT word FROM pg_get_keywords() ORDER BY 1")]
-            for word in (word for word in words if chosen.only in word):
+            words = [word for word in words if chosen.only in word]
+            if not words:
+                parser.error(f"no keyword contains {chosen.only!r}")
+            for word in words:
                 texts = [template.format(w=word) for template in TEMPLATES]
-                query = "SELECT q, plain.direct(q), plain.asked(q) FROM unnest(%s::text[]) WITH ORDINALITY AS v (q, i) ORDER BY i"
                 for text, direct, asked in connection.execute(query, [texts]):
-                    problem = judge(direct, asked)
-                    passed, failed = passed + (problem is None), failed + (problem is not None)
                     answered += "rows" in asked
-                    if problem is not None:
-                        print(f"{text}\n    {problem}")
-                    elif "rows" in direct and "state" in asked:
-                        refusals.setdefault(asked["state"] + " " + asked["message"].replace(word, "W"), []).append(word)
+                    if tally.add(text, judge(direct, asked)) and "rows" in direct and "state" in asked:
+                        refusals.setdefault(asked["state"] + " " + asked["message"].replace(word, "W"), set()).add(word)
     if chosen.show:
         for message, refused in sorted(refusals.items()):
-            print(f"{len(refused):5} {message}: {' '.join(sorted(set(refused))[:12])}")
-    if not chosen.only and answered < LEAST_ANSWERED:
-        print(f"only {answered} statements were answered")
-        failed += 1
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
+            print(f"{len(refused):5} {message}: {' '.join(sorted(refused)[:12])}")
+    if not chosen.only:
+        enough = answered >= LEAST_ANSWERED
+        tally.add("controls", None if enough else f"only {answered} statements were answered, {LEAST_ANSWERED} are wanted")
+    return tally.finish()
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

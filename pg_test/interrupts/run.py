@@ -27,14 +27,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tools"))
+import psycopg
+from calls import Call, every
+from splitplane_test.cluster import Cluster
+from splitplane_test.plane import Plane
+from values import SMALL, large
 
-import psycopg  # noqa: E402
-from calls import Call, every  # noqa: E402
-from cluster import Cluster  # noqa: E402
-from signing import sign  # noqa: E402
-from values import SMALL, large  # noqa: E402
+ROOT = Path(__file__).resolve().parents[2]
+
 
 SOURCE = Path(__file__).with_name("longest.c")
 LIMIT_S = 0.5
@@ -86,9 +86,9 @@ class Result(NamedTuple):
 class Session:
     """One session of a calling role."""
 
-    def __init__(self, cluster: Cluster, intervals: Intervals, secret: str):
-        self.secret, self.intervals = secret, intervals
-        self.caller = psycopg.connect(cluster.dsn(dbname="interrupts", user="app"), autocommit=True)
+    def __init__(self, plane: Plane, intervals: Intervals):
+        self.plane, self.intervals = plane, intervals
+        self.caller = plane.connect(plane.caller)
         self.pid = self.caller.info.backend_pid
         self.signed = 0.0
         self.context = ""
@@ -98,7 +98,7 @@ class Session:
     def run(self, sql: str) -> Result:
         if time.monotonic() - self.signed > 60:
             self.signed = time.monotonic()
-            self.context = json.dumps(sign(KEY, self.secret, "sweep", TENANT, audience="interrupts"))
+            self.context = json.dumps(self.plane.sign("sweep", TENANT))
         self.intervals.reset(self.pid)
         try:
             self.caller.execute("SELECT ask(%s, question => 'sweep', sql => %s) IS NULL", (self.context, sql)).fetchone()
@@ -218,17 +218,14 @@ def control(cluster: Cluster, intervals: Intervals) -> str | None:
     return None
 
 
-def prepare(cluster: Cluster) -> tuple[list[Call], str]:
-    """The plane, and a key's secret."""
-    cluster.createdb("interrupts")
-    with cluster.connect("interrupts") as admin:
-        admin.autocommit = True
-        admin.execute("CREATE EXTENSION splitplane")
-        admin.execute("CREATE ROLE app LOGIN IN ROLE splitplane_caller")
-        admin.execute("CREATE TABLE items (tenant_id text PRIMARY KEY)")
-        admin.execute("SELECT splitplane.protect('items', '{\"tenant_id\": \"tenant\"}'), splitplane.admit('one')")
-        secret = admin.execute("SELECT splitplane.create_key(%s, max_uses => 2000000000)", (KEY,)).fetchone()[0]
-        return every(admin), secret
+def prepare(cluster: Cluster) -> tuple[list[Call], Plane]:
+    """Every call to try, and the plane."""
+    tables = "CREATE TABLE items (tenant_id text PRIMARY KEY)"
+    plane = Plane.install(cluster, "interrupts", key_id=KEY, before=[tables], max_uses=2_000_000_000)
+    plane.protect("items", {"tenant_id": "tenant"})
+    plane.admit(TENANT)
+    with plane.admin() as admin:
+        return every(admin), plane
 
 
 def alone(session: Session, statements: list[str]) -> int:
@@ -251,8 +248,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(dir="/tmp", prefix="splitplane-interrupts-") as folder:
         intervals = Intervals(Path(folder))
         with Cluster(SETTINGS, environment=intervals.environment()) as cluster:
-            calls, secret = prepare(cluster)
-            session = Session(cluster, intervals, secret)
+            calls, plane = prepare(cluster)
+            session = Session(plane, intervals)
             if options.sql:
                 return alone(session, options.sql.read_text().splitlines())
             sweep = Sweep(session)

@@ -4,7 +4,7 @@
     assertions.py [SUITE]...        by default all of SUITES
 
 Green means more than that each suite passed: no server of theirs may have failed an assertion, found a block's guard
-byte overwritten, or warned of a reference, snapshot or file that was never given back. tools/cluster.py collects that
+byte overwritten, or warned of a reference, snapshot or file that was never given back. pg_test/lib/cluster.py collects that
 from the logs of all throwaway servers. Controls: a planted assertion and a planted write must show there.
 The last line is `N passed, N failed`, of suites and controls.
 """
@@ -18,17 +18,18 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tools"))
+import psycopg
+from splitplane_test.cluster import MAJOR, Cluster
+from splitplane_test.tally import Tally, not_run
 
-import psycopg  # noqa: E402
-from cluster import MAJOR, Cluster  # noqa: E402
+ROOT = Path(__file__).resolve().parents[2]
+
 
 TREE = ROOT / f".tools/pg{MAJOR}-checked"
-PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider")
+PYTEST = ("-m", "pytest")
 SUITES = {
     "pg": ("tools/run_pg_tests.py", "--checked"),
-    "regress": ("pg_test/run_regress.py",),
+    "regress": ("pg_test/regress/run.py",),
     "analytics": ("pg_test/analytics/run.py",),
     "attacks": ("pg_test/attacks/run.py",),
     "wire": (*PYTEST, "pg_test/wire"),
@@ -59,12 +60,13 @@ def main(chosen: list[str]) -> int:
     if unknown:
         print(f"no such suite: {', '.join(sorted(unknown))}", file=sys.stderr)
         return 2
-    subprocess.run([ROOT / "tools/checked-server.sh"], check=True)
+    if subprocess.run([ROOT / "tools/checked-server.sh"]).returncode:
+        not_run("the server with assertions could not be built (tools/checked-server.sh)")
     # The suites get the library as it ships, which keeps their time limits; the suite `pg` and the planted mistakes the
     # debug build, whose own checks are on.
     for options in (("--checked",), ("--checked", "--debug", "--test")):
         subprocess.run([ROOT / "tools/install-extension.sh", *options], check=True)
-    passed = failed = 0
+    tally = Tally()
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "told"
         os.environ |= {"SPLITPLANE_TELLTALES": str(file), "SPLITPLANE_PG_TREE": str(TREE)}
@@ -72,20 +74,17 @@ def main(chosen: list[str]) -> int:
             planted(name)
             seen = sign in told(file)
             file.unlink(missing_ok=True)
-            passed, failed = passed + seen, failed + (not seen)
-            print(f"{'ok' if seen else 'FAILED':6} control: planted.{name}() is told of", flush=True)
+            tally.add(f"control: planted.{name}() is reported", "" if seen else "it is not")
         for name in chosen or SUITES:
             print(f"\n==== {name}, with assertions", flush=True)
             began = time.monotonic()
             status = subprocess.run([sys.executable, *SUITES[name]], cwd=ROOT).returncode
             story = told(file)
             file.unlink(missing_ok=True)
-            good = status == 0 and not story
-            passed, failed = passed + good, failed + (not good)
             print(story, end="")
-            print(f"{'ok' if good else 'FAILED':6} {name}, {time.monotonic() - began:.0f} s", flush=True)
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
+            wrong = f"exit status {status}" if status else "a server of it went wrong" if story else ""
+            tally.add(name, wrong, f"{time.monotonic() - began:.0f} s")
+    return tally.finish()
 
 
 if __name__ == "__main__":

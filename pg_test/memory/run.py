@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the walks over PostgreSQL's trees under Valgrind: the hostile corpus, the honest one and the #[pg_test] functions.
 
-    run.py [--every N] [--verbose]      every Nth text of the corpora; 1 is all of them
+    run.py [--every N] [--only NAME] [--verbose]      every Nth text of the corpora; 1 is all of them
 
 Whatever a text comes to, no process of the server may read or write memory that is not its own, jump by memory that was
 never written, or die. Answers are not compared here, other suites do that; no canary may be in one all the same.
@@ -21,20 +21,23 @@ import threading
 import time
 from pathlib import Path
 
+import psycopg
+import watched
+from splitplane_test.functions import expected_errors
+from splitplane_test.plane import Plane
+from splitplane_test.tally import Tally, not_run
+
+from pg_test.analytics import corpus
+from pg_test.attacks.entries import load as load_attacks
+from pg_test.attacks.entries import text_of
+from pg_test.attacks.verdict import canary_in
+from pg_test.attacks.world import DATABASE, World, ask
+from pg_test.attacks.world import SETTINGS as ATTACK_SETTINGS
+from pg_test.worlds import restaurant
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-# Both corpora have a module run.py, as this is.
-sys.path[:0] = [str(HERE), str(ROOT / "tools"), str(ROOT / "pg_test/attacks"), str(ROOT / "pg_test/analytics")]
 
-import psycopg
-
-import corpus
-import watched
-from entries import load as load_attacks, text_of
-from run_pg_tests import expected_errors
-from signing import sign
-from verdict import canary_in
-from world import DATABASE, SETTINGS as ATTACK_SETTINGS, World, ask
 
 TESTS_DATABASE, ANALYTICS_DATABASE = "pg_tests", "shared"
 ANALYST, TENANT, KEY_ID = "analyst", "brand-a", "AKMEMORY"
@@ -87,19 +90,13 @@ class Callers:
 
 
 class Suite:
-    def __init__(self, cluster: watched.WatchedCluster, world: World, analyst_secret: str):
+    def __init__(self, cluster: watched.WatchedCluster, world: World, plane: Plane):
         self.cluster = cluster
         self.world = world
-        self.secret = analyst_secret
+        self.plane = plane
         self.callers = Callers(cluster)
         self.states: collections.Counter[str] = collections.Counter()
-        self.failures: list[str] = []
-        self.passed = 0
-
-    def check(self, name: str, problem: str | None) -> None:
-        self.passed += problem is None
-        if problem is not None:
-            self.failures.append(f"FAILED {name}: {problem}")
+        self.tally = Tally(verbose=False)
 
     def state_of(self, connection: psycopg.Connection, call) -> tuple[str, dict | None]:
         try:
@@ -153,7 +150,7 @@ class Suite:
         return None if counted[0] == document["row_count"] else f"ask_rows gives {counted[0]} rows, ask {document['row_count']}"
 
     def sign(self, payload: str) -> dict:
-        return sign(KEY_ID, self.secret, payload, TENANT, business="headquarters", subject="corpus", audience=ANALYTICS_DATABASE)
+        return self.plane.sign(payload, TENANT, business="headquarters", subject="corpus")
 
     def test_function(self, name: str, expected: str | None) -> str | None:
         """One #[pg_test] function. Some measure time; what they find is for the suite `pg` to judge."""
@@ -181,76 +178,77 @@ class Suite:
 
     def run_all(self, what: str, items: list, call, name_of) -> None:
         started = time.monotonic()
-        before = len(self.failures)
+        before = self.tally.failed
         pool = concurrent.futures.ThreadPoolExecutor(WORKERS)
         try:
             for item, problem in zip(items, pool.map(call, items), strict=True):
-                self.check(f"{what} {name_of(item)}", problem)
+                self.tally.add(f"{what} {name_of(item)}", problem)
         finally:
             # Whoever ends the run early does not wait for all that was still to come.
             pool.shutdown(cancel_futures=True)
-        print(f"{what}: {len(items)} in {time.monotonic() - started:.0f} s, {len(self.failures) - before} failed", flush=True)
+        print(f"{what}: {len(items)} in {time.monotonic() - started:.0f} s, {self.tally.failed - before} failed", flush=True)
 
     def controls(self) -> set[int]:
         pids = set()
         for name, title, frame in PLANTED:
             pid, problem = self.plant(name, title, frame)
             pids.add(pid)
-            self.check(f"control {name}", problem)
-            print(f"{'FAILED' if problem else 'ok':6} control: planted.{name}() is reported", flush=True)
+            self.tally.add(f"control: planted.{name}() is reported", problem)
         return pids
 
 
-def build(cluster: watched.WatchedCluster) -> tuple[World, str]:
+def build(cluster: watched.WatchedCluster) -> tuple[World, Plane]:
     """The three databases, made while the server still runs at full speed."""
     world = World(cluster)
     cluster.psql("postgres", f"ALTER DATABASE {DATABASE} RESET splitplane.deadline")
-    cluster.createdb(ANALYTICS_DATABASE)
-    cluster.psql(ANALYTICS_DATABASE, ROOT / "demo/schema.sql")
-    cluster.psql(ANALYTICS_DATABASE, ROOT / "demo/generate.sql", variables={"scale": SCALE})
-    cluster.psql(ANALYTICS_DATABASE, "CREATE EXTENSION splitplane")
-    cluster.psql(ANALYTICS_DATABASE, ROOT / "demo/register.sql")
-    cluster.psql(ANALYTICS_DATABASE, f"CREATE ROLE {ANALYST} LOGIN; GRANT splitplane_caller TO {ANALYST}; ANALYZE")
-    secret = cluster.psql(ANALYTICS_DATABASE, f"SELECT splitplane.create_key('{KEY_ID}', ARRAY['{TENANT}'])").strip()
+    plane = Plane.install(
+        cluster,
+        ANALYTICS_DATABASE,
+        key_id=KEY_ID,
+        before=restaurant.TABLES,
+        after=[restaurant.REGISTER, "ANALYZE"],
+        caller=ANALYST,
+        variables={"scale": SCALE},
+        tenants=[TENANT],
+    )
     cluster.createdb(TESTS_DATABASE)
     cluster.psql(TESTS_DATABASE, "CREATE EXTENSION splitplane")
-    return world, secret
+    return world, plane
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--every", type=int, default=1, metavar="N", help="every Nth text of the corpora")
+    parser.add_argument("--only", default="", metavar="NAME", help="attacks, queries and test functions whose name holds this")
     parser.add_argument("--verbose", action="store_true", help="print how the calls ended")
     chosen = parser.parse_args()
-    subprocess.run([ROOT / "tools/checked-server.sh"], check=True)
+    attacks = [entry for entry in load_attacks() if text_of(entry, DATABASE) is not None and chosen.only in entry["id"]][:: chosen.every]
+    queries = [query for query in corpus.load() if chosen.only in query.id][:: chosen.every]
+    tests = [test for test in sorted(expected_errors().items()) if chosen.only in test[0]][:: chosen.every]
+    if not attacks and not queries and not tests:
+        parser.error(f"no text of the corpora and no test function is called {chosen.only}")
+    if subprocess.run([ROOT / "tools/checked-server.sh"]).returncode:
+        not_run("the server with assertions could not be built (tools/checked-server.sh)")
     subprocess.run([ROOT / "tools/install-extension.sh", "--debug", "--test", "--checked"], check=True)
-
-    attacks = [entry for entry in load_attacks() if text_of(entry, DATABASE) is not None][:: chosen.every]
-    queries = corpus.load()[:: chosen.every]
-    tests = sorted(expected_errors().items())[:: chosen.every]
     with watched.WatchedCluster(SETTINGS) as cluster:
-        world, secret = build(cluster)
+        world, plane = build(cluster)
         cluster.watch()
-        # A context of the second in which the server started is older than the server.
-        time.sleep(1.1)
-        suite = Suite(cluster, world, secret)
+        suite = Suite(cluster, world, plane)
         planted = suite.controls()
         suite.run_all("attacks", attacks, suite.attack, lambda entry: entry["id"])
         suite.run_all("queries", queries, suite.analyse, lambda query: query.id)
         suite.run_all("test functions", tests, lambda test: suite.test_function(*test), lambda test: test[0])
         # Calls that all end before the walk would show nothing.
         walked = suite.states["rows"] + suite.states["42501"]
-        suite.check("control of the corpora", None if walked > len(attacks) / 4 else f"only {walked} calls reached the walk")
+        if not chosen.only:
+            suite.tally.add("control of the corpora", None if walked > len(attacks) / 4 else f"only {walked} calls reached the walk")
         print("how the calls ended: " + ", ".join(f"{state} {count}" for state, count in suite.states.most_common()))
         cluster.restart()
         reports = [report for report in cluster.reports() if report.pid not in planted]
         for report, count in watched.grouped(reports):
             print(f"FAILED: Valgrind, {count} times:\n{report}")
-        suite.check("Valgrind", f"{len(reports)} reports" if reports else None)
-    for failure in suite.failures:
-        print(failure)
-    print(f"{suite.passed} passed, {len(suite.failures)} failed")
-    return 1 if suite.failures else 0
+        suite.tally.add("Valgrind", f"{len(reports)} reports" if reports else None)
+    return suite.tally.finish()
 
 
 if __name__ == "__main__":

@@ -11,15 +11,14 @@ import collections
 import os
 import re
 import shutil
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tools"))
+from splitplane_test.cluster import MAJOR, Cluster
 
-from cluster import MAJOR, Cluster  # noqa: E402
+ROOT = Path(__file__).resolve().parents[2]
+
 
 SERVER_TREE = ROOT / f".tools/pg{MAJOR}-checked"
 # With the #[pg_test] functions and the planted mistakes.

@@ -1,20 +1,13 @@
 """Fixtures of the side-channel tests. Run with the project's Python: `python -m pytest pg_test/sidechannels`.
 
-The plane, the sessions and what a refusal must look like are the wire tests' own (pg_test/wire/harness.py).
+The plane is the wire tests' own (pg_test/wire/harness.py), with what lies outside of it besides.
 """
 
-import pathlib
-import sys
 
 import pytest
-
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "wire"), str(HERE.parents[1] / "tools")]
-
-from cluster import Cluster  # noqa: E402  (found through the path set above)
-from planes import built, copied  # noqa: E402
-
-import harness  # noqa: E402
+from planes import built, copied
+from splitplane_test.cluster import Cluster
+from splitplane_test.plane import numbered
 
 # What a DBA may well have beside splitplane, and what watches nested statements: both must be told nothing by a call.
 SETTINGS = {
@@ -66,4 +59,4 @@ def steady(wire):
 @pytest.fixture
 def own_wire(pristine):
     """A database of the test's own, to change as it likes."""
-    return copied(pristine, f"own{next(harness._names)}")
+    return copied(pristine, numbered("own"))

@@ -2,15 +2,14 @@
 
 import pathlib
 
-from harness import HERE as WIRE
-from harness import Wire
+from pg_test.wire.harness import SCHEMA, Wire
 
 HERE = pathlib.Path(__file__).resolve().parent
 
 
 def built(cluster, database: str) -> Wire:
     """Make a database of that name, with a plane, a role `app` and a key."""
-    return Wire.build(cluster, database, (WIRE / "schema.sql").read_text() + (HERE / "schema.sql").read_text())
+    return Wire.build(cluster, database, SCHEMA.read_text() + (HERE / "schema.sql").read_text())
 
 
 def copied(wire: Wire, database: str) -> Wire:

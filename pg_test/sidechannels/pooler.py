@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 import psycopg
-from cluster import ROOT, Cluster, _die_with_parent
+from splitplane_test.cluster import ROOT, Cluster, die_with_parent
 
 EXTRAS = ROOT / ".tools" / "extras"
 PORT = 6432
@@ -64,7 +64,7 @@ logfile = {self.folder}/log
             env={"PATH": "/usr/bin:/bin", "LD_LIBRARY_PATH": libraries},
             stdin=subprocess.DEVNULL,
             start_new_session=True,
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
             **self.cluster._credentials(),
         )
         deadline = time.monotonic() + START_SECONDS

@@ -14,8 +14,9 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg.types.json import Jsonb
+from splitplane_test.session import canaries, wait_until
 
-from harness import COUNT_SALES, SALES, canaries, wait_until
+from pg_test.wire.harness import COUNT_SALES, SALES
 
 SPILLS = "SELECT count(*) FROM (SELECT DISTINCT md5(g::text), g FROM generate_series(1, 150000) AS g) AS t"
 # Sorts, writes its runs to disk, and fails when the last row is read.
@@ -55,12 +56,12 @@ def running(session, call):
     thread = threading.Thread(target=run)
     thread.start()
     try:
-        wait_until(lambda: session.wire.run("SELECT 1 FROM pg_stat_activity WHERE pid = %s AND state = 'active'", session.pid), 5, "the call runs")
+        wait_until(lambda: session.plane.run("SELECT 1 FROM pg_stat_activity WHERE pid = %s AND state = 'active'", session.pid), 5, "the call runs")
         time.sleep(0.3)
         assert not ended, "the control: the call is still running"
         yield
     finally:
-        session.wire.run("SELECT pg_cancel_backend(%s)", session.pid)
+        session.plane.run("SELECT pg_cancel_backend(%s)", session.pid)
         thread.join(20)
     assert ended == ["57014"]
 

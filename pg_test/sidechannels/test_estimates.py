@@ -10,8 +10,9 @@ import statistics
 import psycopg
 import pytest
 from psycopg.types.json import Jsonb
+from splitplane_test.session import refusal
 
-from harness import SALES, refusal
+from pg_test.wire.harness import SALES
 
 EXPLAINS = [
     "EXPLAIN SELECT * FROM sales",
@@ -88,13 +89,13 @@ REFUSED = ("42501", "42P01", "42703", "0A000", "42601")
 @pytest.mark.parametrize("sql", EXPLAINS)
 def test_explain_as_untrusted_sql_is_refused(steady, sql):
     steady.ask_refused(("0A000", "42601"), sql)
-    refusal(lambda: steady.call(steady.wire.sign(sql), sql, function="ask_dry_run"), ("0A000", "42601"))
+    refusal(lambda: steady.call(steady.plane.sign(sql), sql, function="ask_dry_run"), ("0A000", "42601"))
 
 
 @pytest.mark.parametrize("sql", VOLUMES)
 def test_volumes_are_refused(steady, sql):
     steady.ask_refused(REFUSED, sql)
-    refusal(lambda: steady.call(steady.wire.sign(sql), sql, function="ask_dry_run"), REFUSED)
+    refusal(lambda: steady.call(steady.plane.sign(sql), sql, function="ask_dry_run"), REFUSED)
 
 
 def test_the_control_volumes_exist(wire):

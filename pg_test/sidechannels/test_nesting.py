@@ -9,11 +9,12 @@ import json
 
 import psycopg
 import pytest
+from planes import copied
 from psycopg import sql as compose
 from psycopg.types.json import Jsonb
+from splitplane_test.session import Session, canaries, refusal
 
-from harness import COUNT_SALES, SALES, Session, canaries, refusal, unclaimed
-from planes import copied
+from pg_test.wire.harness import COUNT_SALES, SALES, unclaimed
 
 TENANTS = list(SALES)
 PAIRS = "SELECT min(note), count(*) FROM sales"
@@ -24,7 +25,7 @@ def write(session, count: int = 6, query: str = COUNT_SALES) -> None:
     session.execute("DELETE FROM letters")
     for number in range(count):
         tenant = TENANTS[number % 3]
-        session.execute("INSERT INTO letters VALUES (%s, %s, %s, %s)", (number, tenant, Jsonb(session.wire.sign(query, tenant)), query))
+        session.execute("INSERT INTO letters VALUES (%s, %s, %s, %s)", (number, tenant, Jsonb(session.plane.sign(query, tenant)), query))
 
 
 def right(rows) -> bool:
@@ -230,7 +231,7 @@ INNER = [
 @pytest.mark.parametrize("sql", INNER)
 def test_ask_written_inside_ask_is_refused(steady, sql):
     steady.ask_refused("42501", sql)
-    steady.refused("42501", steady.wire.sign(sql), sql, function="ask_dry_run")
+    steady.refused("42501", steady.plane.sign(sql), sql, function="ask_dry_run")
     assert steady.value(COUNT_SALES) == SALES["brand-a"]
 
 

@@ -10,10 +10,11 @@ import threading
 
 import psycopg
 import pytest
-from psycopg.types.json import Jsonb
-
-from harness import COUNT_SALES, SALES, Session, canaries, refusal, wait_until
 from pooler import Pooler
+from psycopg.types.json import Jsonb
+from splitplane_test.session import Session, canaries, refusal, wait_until
+
+from pg_test.wire.harness import COUNT_SALES, SALES
 
 CLIENTS, CALLS, SERVERS = 12, 25, 4
 NOTES = "SELECT note FROM sales ORDER BY sale_id"

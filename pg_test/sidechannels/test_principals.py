@@ -11,8 +11,9 @@ import psycopg
 import pytest
 from psycopg import sql as compose
 from psycopg.types.json import Jsonb
+from splitplane_test.session import Session, canaries, refusal, wait_until
 
-from harness import COUNT_SALES, SALES, Session, canaries, refusal, unclaimed, wait_until
+from pg_test.wire.harness import COUNT_SALES, SALES, unclaimed
 
 NOTES = "SELECT sale_id, note FROM sales ORDER BY sale_id"
 ENDLESS = "SELECT count(*) FROM generate_series(1, 2000000000)"

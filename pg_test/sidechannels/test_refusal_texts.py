@@ -6,8 +6,7 @@ functions, types, operators, collations and schemas, in every place where they c
 
 import psycopg
 import pytest
-
-from harness import COMPARED_FIELDS, canaries, fingerprint, refusal
+from splitplane_test.session import COMPARED_FIELDS, canaries, fingerprint, refusal
 
 UNKNOWN = "unknown_thing"
 RELATIONS = [
@@ -119,7 +118,7 @@ def said(session, place: str, name: str, entry: str) -> tuple:
     """Everything that a client sees of the refusal, with the name that the caller wrote taken out."""
     sql = place.format(name)
     statement = ENTRY_POINTS[entry]
-    error = refusal(lambda: session.execute(statement, (psycopg.types.json.Jsonb(session.wire.sign(sql)), sql)).fetchall(), REFUSALS)
+    error = refusal(lambda: session.execute(statement, (psycopg.types.json.Jsonb(session.plane.sign(sql)), sql)).fetchall(), REFUSALS)
     assert not canaries(str(error), "none"), error
     fields = dict(zip(COMPARED_FIELDS, fingerprint(error), strict=True))
     fields["message_primary"] = fields["message_primary"].replace(name, "<name>")

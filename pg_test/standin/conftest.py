@@ -1,19 +1,12 @@
 """What the tests of the stand-in share. Run with the project's Python: `python -m pytest pg_test/standin`."""
 
 import os
-import pathlib
-import sys
 
 import boto3
 import pytest
+import speaking
 from botocore.config import Config
-
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parents[1] / "tools")]
-
-from standin import Standin  # noqa: E402  (found through the path set above)
-
-import speaking  # noqa: E402
+from splitplane_test.standin import Standin
 
 
 @pytest.fixture(autouse=True)

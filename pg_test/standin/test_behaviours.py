@@ -2,8 +2,6 @@
 
 import http.client
 import json
-import os
-import pathlib
 import socket
 import subprocess
 import sys
@@ -12,7 +10,7 @@ import time
 
 import pytest
 from speaking import MODEL, ORDERS, Answer, chat, chat_body, converse, converse_body, post, raw_converse, read_all, tool_input
-from standin import FAULTS, PlayError, Standin
+from splitplane_test.standin import FAULTS, PlayError, Standin
 
 PLAYED: set[str] = set()
 
@@ -313,13 +311,10 @@ def test_every_behaviour_has_been_played():
 
 
 def test_another_process_starts_and_switches_it(tmp_path):
-    tools = pathlib.Path(__file__).resolve().parents[2] / "tools"
     script, variables = tmp_path / "script.json", tmp_path / "environment"
     script.write_text(json.dumps({"rules": [{"question": ORDERS, "verdict": "allow", "sql": "SELECT 1"}]}))
-    command = [sys.executable, "-m", "standin", "--script", script, "--port", "0", "--unsigned", "--environment", variables]
-    running = subprocess.Popen(
-        command, env={**os.environ, "PYTHONPATH": str(tools)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    command = [sys.executable, "-m", "splitplane_test.standin", "--script", script, "--port", "0", "--unsigned", "--environment", variables]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         greeting = running.stdout.readline()
         assert "stand-in, not a model" in greeting

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from conftest import bedrock
 from speaking import MODEL, ORDERS, chat_body, converse_body, post, signed, tool_input
-from standin import Standin, replies
+from splitplane_test.standin import Standin, replies
 
 
 def ask(client, name="record_verdict", model=MODEL, **more):

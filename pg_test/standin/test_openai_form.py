@@ -4,7 +4,7 @@ import json
 
 import pytest
 from speaking import ORDERS, chat, chat_body, post
-from standin import Standin
+from splitplane_test.standin import Standin
 
 
 def spoken(answer):

@@ -4,8 +4,8 @@ import json
 
 import pytest
 from speaking import ORDERS, RULES, converse, tool_input, user_text
-from standin import Script, ScriptError, Standin
-from standin.asked import tagged
+from splitplane_test.standin import Script, ScriptError, Standin
+from splitplane_test.standin.asked import tagged
 
 
 def said(standin, name, **more):

@@ -70,16 +70,16 @@ _FACTS = {
                       'options', (SELECT array_agg(o) FROM unnest(a.attoptions) AS o WHERE o NOT LIKE 'pg\\_attver=%'),
                       'default', (SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef AS d WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum))
         FROM pg_attribute AS a JOIN classes AS c ON c.oid = a.attrelid WHERE a.attnum > 0""",
-    "constraint": f"""
+    "constraint": """
         SELECT format('%s of %s', c.conname, c.conrelid::regclass),
                jsonb_build_object('definition', pg_get_constraintdef(c.oid), 'validated', c.convalidated, 'deferrable', c.condeferrable,
                                   'comment', obj_description(c.oid, 'pg_constraint'))
         FROM pg_constraint AS c WHERE c.conrelid IN (SELECT oid FROM classes)""",
-    "trigger": f"""
+    "trigger": """
         SELECT CASE WHEN t.tgisinternal THEN format('%s of %s', t.tgfoid::regproc, t.tgrelid::regclass) ELSE format('%s of %s', t.tgname, t.tgrelid::regclass) END,
                jsonb_build_object('enabled', t.tgenabled, 'definition', CASE WHEN NOT t.tgisinternal THEN pg_get_triggerdef(t.oid) END)
         FROM pg_trigger AS t WHERE t.tgrelid IN (SELECT oid FROM classes)""",
-    "policy": f"""
+    "policy": """
         SELECT format('%s of %s', p.polname, p.polrelid::regclass),
                jsonb_build_object('permissive', p.polpermissive, 'command', p.polcmd, 'using', pg_get_expr(p.polqual, p.polrelid),
                                   'check', pg_get_expr(p.polwithcheck, p.polrelid), 'roles', ARRAY(SELECT r::regrole::text FROM unnest(p.polroles) AS r ORDER BY 1))

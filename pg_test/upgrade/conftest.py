@@ -2,16 +2,11 @@
 
 import pathlib
 import shutil
-import sys
 import tempfile
 
+import planes
 import pytest
-
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "wire"), str(HERE.parents[1] / "tools")]
-
-import planes  # noqa: E402  (found through the path set above)
-from cluster import MAJOR, Cluster, private_tree  # noqa: E402
+from splitplane_test.cluster import MAJOR, Cluster, private_tree
 
 
 @pytest.fixture(scope="session")

@@ -1,19 +1,17 @@
 """Planes of the version before and of this one: how they are made, and what each principal must see in them.
 
-Sessions, signing and what a refusal must look like are the wire tests' own (pg_test/wire/harness.py).
+The upgrade needs a plane of its own in each version, so that it is made here by SQL of that version.
 """
 
 from __future__ import annotations
 
-import itertools
 import pathlib
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psycopg
-
-from harness import Wire, settle
+from splitplane_test.plane import Plane, numbered
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -72,19 +70,15 @@ QUERIES = (
     ("define_metric", "orders volume", "SELECT count(*) AS volume FROM orders", "How much was sold", "{volume of orders}"),
 )
 
-_numbers = itertools.count(1)
-
-
 def make_ready(cluster) -> None:
-    """The roles of plane.sql, and a server that has run long enough for contexts to be signed."""
+    """The roles of plane.sql."""
     for role in ROLES:
         cluster.psql("postgres", f"CREATE ROLE {role} LOGIN")
     # Another superuser than the one that installs.
     cluster.psql("postgres", "CREATE ROLE dba LOGIN SUPERUSER")
-    settle()
 
 
-def build(cluster, database: str, version: str, schema: str = "public", prepare: str = "") -> Wire:
+def build(cluster, database: str, version: str, schema: str = "public", prepare: str = "") -> Plane:
     """A database with the tables and a plane of this version that was made by its own functions."""
     cluster.createdb(database)
     cluster.psql(database, HERE / "tables.sql")
@@ -96,7 +90,7 @@ def build(cluster, database: str, version: str, schema: str = "public", prepare:
             for function, *arguments in QUERIES:
                 admin.execute(f"SELECT splitplane.{function}(%s, %s, %s, %s::text[])", arguments)
         secret = admin.execute("SELECT splitplane.create_key(%s)", (KEY,)).fetchone()[0]
-    return Wire(cluster, database, secret, KEY)
+    return Plane(cluster, database, secret, KEY)
 
 
 @contextmanager
@@ -114,25 +108,25 @@ def _proof_of(version: str, admin):
 
 def new_database() -> str:
     """A name that no database has."""
-    return f"own{next(_numbers)}"
+    return numbered("own")
 
 
-def copied(plane: Wire) -> Wire:
+def copied(plane: Plane) -> Plane:
     """A copy of a plane that nobody is connected to."""
     database = new_database()
     # As files: through the log, PostgreSQL's default, the copies of one run are half a gigabyte of it.
     plane.cluster.psql("postgres", f"CREATE DATABASE {database} TEMPLATE {plane.database} STRATEGY file_copy")
-    return Wire(plane.cluster, database, plane.secret, plane.key_id)
+    return Plane(plane.cluster, database, plane.secret, plane.key_id)
 
 
-def update(plane: Wire) -> None:
+def update(plane: Plane) -> None:
     plane.run(UPDATE)
     assert version(plane) == NOW
 
 
 def ask(session, principal: Principal, sql: str):
     """What the principal is answered, as a list of rows."""
-    context = session.wire.sign(sql, principal.tenant, principal.business, principal.subject)
+    context = session.plane.sign(sql, principal.tenant, principal.business, principal.subject)
     document = session.call(context, sql)
     assert document["outcome"] == "answered", document
     return document["rows"]
@@ -144,16 +138,16 @@ def truth(admin, principal: Principal, name: str) -> list:
     return [list(admin.execute(f"{NOTES.format(place)} WHERE {condition}", vars(principal)).fetchone())]
 
 
-def criticals(plane: Wire) -> list[tuple[str, str]]:
+def criticals(plane: Plane) -> list[tuple[str, str]]:
     """What the doctor says that breaks isolation: object and finding."""
     return plane.admin_rows("SELECT object, finding FROM splitplane.doctor() WHERE severity = 'critical' ORDER BY object, finding")
 
 
-def version(plane: Wire) -> str:
+def version(plane: Plane) -> str:
     return plane.run("SELECT extversion FROM pg_extension WHERE extname = 'splitplane'")[0]
 
 
-def assert_isolated(plane: Wire, tables=tuple(TABLES)) -> None:
+def assert_isolated(plane: Plane, tables=tuple(TABLES)) -> None:
     """Every principal is answered with his own rows, all of them and no other's, through the application's role."""
     with plane.session() as session, plane.admin() as admin:
         for name in tables:

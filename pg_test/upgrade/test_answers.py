@@ -2,10 +2,9 @@
 
 import json
 
+import planes
 import psycopg
 import pytest
-
-import planes
 from planes import ADVICE, NOTES, PRINCIPALS, SHARED, TABLES, ask, criticals, truth, update
 
 COUNT = NOTES.format("orders")

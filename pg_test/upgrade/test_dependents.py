@@ -1,9 +1,8 @@
 """Objects of the user's own that depend on what the update takes away: it stops, names them, and leaves everything as it was."""
 
+import planes
 import psycopg
 import pytest
-
-import planes
 from catalogue import differences, snapshot
 from planes import criticals, update
 

@@ -8,14 +8,13 @@ import os
 import shutil
 import subprocess
 
+import planes
 import psycopg
 import pytest
-
-import planes
 from catalogue import differences, snapshot
-from cluster import Cluster
-from harness import Wire, settle
 from planes import NOTES, PRINCIPALS, ask, criticals, truth, update
+from splitplane_test.cluster import Cluster
+from splitplane_test.plane import Plane
 
 # What each role may call after plane.sql's grants and revocations, and read. By the update sign gets an argument and is another
 # function; the others are the same.
@@ -110,8 +109,7 @@ def restored(tree, upgraded, dump):
         os.chown(target, source.stat().st_uid, source.stat().st_gid)
         cluster.createdb("restored")
         cluster.psql("restored", dump)
-        settle()
-        yield Wire(cluster, "restored", upgraded.secret, upgraded.key_id)
+        yield Plane(cluster, "restored", upgraded.secret, upgraded.key_id)
 
 
 def test_dump_holds_the_administrators_grants_and_not_the_extensions(dump):
@@ -153,14 +151,14 @@ def test_dump_alone_can_sign_and_verify_nothing(dump, upgraded, fresh):
     cluster = fresh.cluster
     cluster.createdb("keyless")
     cluster.psql("keyless", dump)
-    keyless = Wire(cluster, "keyless", upgraded.secret, upgraded.key_id)
+    keyless = Plane(cluster, "keyless", upgraded.secret, upgraded.key_id)
     sql = NOTES.format("orders")
     with keyless.session() as session:
         session.ask_refused("28000", sql, "1", business="b", subject="s")
     assert "the sealed secret does not open" in cluster.log_text()
     # A key that is made there works: it was the key, and not the plane.
     secret = keyless.run("SELECT splitplane.create_key('AKHERE')")[0]
-    with Wire(cluster, "keyless", secret, "AKHERE").session() as session, keyless.admin() as admin:
+    with Plane(cluster, "keyless", secret, "AKHERE").session() as session, keyless.admin() as admin:
         assert ask(session, PRINCIPALS[0], sql) == truth(admin, PRINCIPALS[0], "orders")
 
 
@@ -170,7 +168,7 @@ def test_dump_of_the_version_before_is_closed_until_it_is_mended(earlier, restor
     cluster = restored.cluster
     cluster.createdb("of_before")
     program(cluster, "psql", "-Xq", "-d", "of_before", text=program(earlier.cluster, "pg_dump", "-d", earlier.database))
-    plane = Wire(cluster, "of_before", earlier.secret, earlier.key_id)
+    plane = Plane(cluster, "of_before", earlier.secret, earlier.key_id)
     assert planes.version(plane) == planes.NOW
     with plane.session() as session:
         for name in planes.TABLES:

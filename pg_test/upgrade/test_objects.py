@@ -1,8 +1,7 @@
 """After the update a database holds what CREATE EXTENSION of this version and the same calls would have made there."""
 
-import pytest
-
 import planes
+import pytest
 from catalogue import differences, snapshot
 
 # What an administrator may have said once and for all, with the schema that he chose and a superuser of his own. Whoever

@@ -5,10 +5,9 @@ PostgreSQL puts that schema into the search_path of an extension's script. Compa
 operator of its own in pg_catalog: one that is made for just these two types is taken before those that fit after a conversion.
 """
 
+import planes
 import psycopg
 import pytest
-
-import planes
 
 # Every comparison and concatenation of two such types for which pg_catalog has no operator of its own. It says so when it is called.
 PLANT = """

@@ -4,10 +4,9 @@ What the version before would have closed the plane for stays closed. What its a
 other roles away to write his own, stays as he left it.
 """
 
+import planes
 import psycopg
 import pytest
-
-import planes
 from planes import NOTES, PRINCIPALS, TABLES, ask, criticals, truth, update
 
 COUNT = NOTES.format("orders")

@@ -1,17 +1,11 @@
 """Fixtures of the wire tests. Run with the project's Python: `python -m pytest pg_test/wire`."""
 
-import pathlib
-import sys
 
 import pytest
+from splitplane_test.cluster import Cluster
+from splitplane_test.plane import numbered
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parents[1] / "tools")]
-
-from cluster import Cluster  # noqa: E402  (found through the path set above)
-from harness import Wire  # noqa: E402
-
-import harness  # noqa: E402
+from pg_test.wire.harness import Wire
 
 
 @pytest.fixture(scope="session")
@@ -40,4 +34,4 @@ def session(wire):
 @pytest.fixture
 def own_wire(cluster, request):
     """A database of the test's own, to change as it likes."""
-    return Wire.build(cluster, f"own{next(harness._names)}")
+    return Wire.build(cluster, numbered("own"))

@@ -6,8 +6,9 @@ import time
 import psycopg
 import pytest
 from psycopg.types.json import Jsonb
+from splitplane_test.session import memory_kb, refusal
 
-from harness import COUNT_SALES, SALES, memory_kb, refusal
+from pg_test.wire.harness import COUNT_SALES, SALES
 
 MEGABYTE = 1024  # in kB, as the kernel reports memory
 
@@ -146,7 +147,7 @@ def test_cost_gate_refuses_before_running(wire):
 
 
 def test_limits_cannot_be_raised_by_the_caller(session):
-    for setting in ("deadline", "max_rows", "max_bytes", "max_memory", "max_cost", "max_sql_bytes", "clock_skew", "audience", "time_zone", "ledger_size", "key_file"):
+    for setting in ("deadline", "max_rows", "max_bytes", "max_memory", "max_cost", "max_sql_bytes", "clock_skew", "audience", "time_zone", "json_numbers", "ledger_size", "key_file"):
         error = refusal(lambda name=setting: session.execute(f"SET splitplane.{name} = '1'"), ("42501", "55P02"))
         assert error.sqlstate
 

@@ -7,8 +7,9 @@ import threading
 
 import psycopg
 from psycopg.types.json import Jsonb
+from splitplane_test.session import Session, canaries
 
-from harness import COUNT_SALES, SALES, Session, canaries
+from pg_test.wire.harness import COUNT_SALES, SALES
 
 THREADS, CALLS = 8, 200
 OWN_ROWS = "SELECT note, amount FROM sales ORDER BY sale_id"

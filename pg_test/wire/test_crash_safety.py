@@ -9,8 +9,9 @@ import random
 import re
 
 import psycopg
+from splitplane_test.session import canaries
 
-from harness import COUNT_SALES, SALES, canaries
+from pg_test.wire.harness import COUNT_SALES, SALES
 
 SEED = int(os.environ.get("WIRE_SEED", "20261122"))
 MUTATIONS = int(os.environ.get("WIRE_MUTATIONS", "300"))

@@ -5,8 +5,9 @@ import time
 
 import psycopg
 import pytest
+from splitplane_test.session import canaries, wait_until
 
-from harness import COUNT_SALES, SALES, canaries, wait_until
+from pg_test.wire.harness import COUNT_SALES, SALES
 
 NOTES = "SELECT note FROM sales ORDER BY sale_id LIMIT 1"
 

@@ -8,8 +8,9 @@ import time
 
 import psycopg
 import pytest
+from splitplane_test.session import refusal, wait_until
 
-from harness import COUNT_SALES, SALES, refusal, wait_until
+from pg_test.wire.harness import COUNT_SALES, SALES
 
 HEAVY = {
     "series": "SELECT count(*) FROM generate_series(1, 100000) AS a, generate_series(1, 100000) AS b",
@@ -48,7 +49,7 @@ def busy(session, sql):
 
     def run():
         try:
-            session.call(session.wire.sign(sql), sql)
+            session.call(session.plane.sign(sql), sql)
             outcome.append(None)
         except psycopg.Error as error:
             outcome.append(error)
@@ -56,7 +57,7 @@ def busy(session, sql):
     thread = threading.Thread(target=run)
     pid = session.pid
     thread.start()
-    wait_until(lambda: session.wire.run("SELECT 1 FROM pg_stat_activity WHERE pid = %s AND state = 'active'", pid), 5, "the call runs")
+    wait_until(lambda: session.plane.run("SELECT 1 FROM pg_stat_activity WHERE pid = %s AND state = 'active'", pid), 5, "the call runs")
     time.sleep(0.3)
     assert not outcome, f"the control: the query is too quick to be interrupted, {outcome}"
     yield outcome

@@ -10,9 +10,10 @@ import time
 
 import psycopg
 import pytest
-from cluster import Cluster
+from splitplane_test.cluster import Cluster, settle
+from splitplane_test.session import wait_until
 
-from harness import COUNT_SALES, SALES, Wire, settle, wait_until
+from pg_test.wire.harness import COUNT_SALES, SALES, Wire
 
 LEDGER = 64
 SKEW = 8
@@ -99,7 +100,6 @@ def test_contexts_older_than_the_server_are_refused_after_a_restart():
         with wire.session() as session:
             assert attempt(session, used) == "28000"
             assert attempt(session, unused) == "28000", "a restart forgets who used what, so nothing older is believed"
-            settle()
             assert session.value(COUNT_SALES) == SALES["brand-a"]
 
 
@@ -130,7 +130,6 @@ def test_a_clock_that_runs_ahead_shuts_out_nobody_else_after_a_restart():
         with wire.session() as session:
             assert attempt(session, wire.sign(COUNT_SALES, when=ahead(120))) == "answered"
         running.restart("fast")
-        settle()
         with wire.session() as session, neighbour.session() as next_door:
             assert attempt(session, wire.sign(COUNT_SALES)) == "28000"
             assert attempt(session, wire.sign(COUNT_SALES, key=other)) == "answered"
@@ -156,7 +155,6 @@ def test_a_horizon_that_cannot_be_read_refuses_everyone(text):
         wire = Wire.build(running, "damaged")
         (running.data_dir / "splitplane.horizon").write_text(text, encoding="ascii")
         running.restart("fast")
-        settle()
         with wire.session() as session:
             assert attempt(session, wire.sign(COUNT_SALES)) == "28000"
 

@@ -1,12 +1,12 @@
 """Memory stays flat over thousands of calls. Counts and kilobytes, no times."""
 
 
-
 import psycopg
 import pytest
 from psycopg.types.json import Jsonb
+from splitplane_test.session import memory_kb
 
-from harness import COUNT_SALES, SALES, memory_kb
+from pg_test.wire.harness import COUNT_SALES, SALES
 
 WARM_UP, CALLS = 600, 3000
 ALLOWED_KB = 8 * 1024
@@ -42,11 +42,11 @@ def forged(session, turn):
 def rows(session, turn):
     query = "SELECT note, amount FROM sales"
     statement = "SELECT * FROM ask_rows(%s::jsonb, sql => %s) AS t(note text, amount int)"
-    assert len(session.execute(statement, (Jsonb(session.wire.sign(query)), query)).fetchall()) == SALES["brand-a"]
+    assert len(session.execute(statement, (Jsonb(session.plane.sign(query)), query)).fetchall()) == SALES["brand-a"]
 
 
 def dry_runs(session, turn):
-    assert session.call(session.wire.sign(COUNT_SALES), COUNT_SALES, function="ask_dry_run")
+    assert session.call(session.plane.sign(COUNT_SALES), COUNT_SALES, function="ask_dry_run")
 
 
 @pytest.mark.parametrize("kind", [answered, texts_that_differ, refused, forged, rows, dry_runs], ids=lambda kind: kind.__name__)
@@ -59,7 +59,6 @@ def test_backend_does_not_grow(wire, kind):
             kind(session, turn)
         grown = memory_kb(session.pid, "RssAnon") - before
         assert grown < ALLOWED_KB, f"{grown} kB after {CALLS} calls"
-
 
 
 def test_backend_does_not_grow_inside_one_transaction(wire):

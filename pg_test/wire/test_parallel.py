@@ -11,7 +11,7 @@ import time
 import psycopg
 import pytest
 
-from harness import Wire
+from pg_test.wire.harness import Wire
 
 ROWS = 300_000
 SCHEMA = f"""

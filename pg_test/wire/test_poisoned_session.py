@@ -9,8 +9,9 @@ import re
 
 import psycopg
 import pytest
+from splitplane_test.session import canaries
 
-from harness import COUNT_SALES, SALES, canaries
+from pg_test.wire.harness import COUNT_SALES, SALES
 
 # Answers that depend on settings when nothing pins them.
 MEANING = """SELECT timestamptz '2026-07-01 12:00+00', (timestamptz '2026-07-01 12:00+00')::date, interval '1 day 2 hours',
@@ -120,7 +121,7 @@ PLAIN = "SELECT count(*), min(note), sum(amount) FROM sales WHERE note = note AN
 
 def raw_call(session, sql, tenant="brand-a"):
     """Call in a session whose own names cannot be trusted."""
-    context = json.dumps(session.wire.sign(sql, tenant))
+    context = json.dumps(session.plane.sign(sql, tenant))
     statement = "SELECT public.ask(%s::pg_catalog.jsonb, NULL::pg_catalog.text, %s::pg_catalog.text)"
     return session.execute(statement, (context, sql)).fetchone()[0]
 
@@ -159,7 +160,7 @@ def test_every_setting_is_as_before_also_inside_a_transaction(wire):
         before = session.settings()
         for query, state in ((COUNT_SALES, None), ("SELECT 1/0", "22012"), ("SELECT * FROM vault", "42P01"), ("SELECT pg_sleep(1)", "42501")):
             session.execute("SAVEPOINT s")
-            context = json.dumps(session.wire.sign(query))
+            context = json.dumps(session.plane.sign(query))
             try:
                 session.execute("SELECT public.ask(%s::jsonb, sql => %s)", (context, query))
             except psycopg.Error as error:
@@ -200,7 +201,7 @@ def test_temporary_objects_capture_nothing(wire, clean, path):
             "SELECT 'PLANTED'::pg_temp.uuid",
             "SELECT sum(amount) OVER (ORDER BY note COLLATE pg_temp.\"C\") FROM sales",
         ):
-            context = json.dumps(session.wire.sign(query))
+            context = json.dumps(session.plane.sign(query))
             with pytest.raises(psycopg.Error) as refused:
                 session.execute("SELECT public.ask(%s::pg_catalog.jsonb, NULL::pg_catalog.text, %s::pg_catalog.text)", (context, query))
             assert refused.value.sqlstate in ("42501", "42P01", "0A000", "42883", "42704"), f"{query}: {refused.value}"

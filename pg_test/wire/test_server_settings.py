@@ -4,9 +4,9 @@ import contextlib
 
 import psycopg
 import pytest
-from cluster import Cluster
+from splitplane_test.cluster import Cluster
 
-from harness import Wire
+from pg_test.wire.harness import Wire
 
 STEMMED = "SELECT to_tsvector('The stores were running')::text"
 ENGLISH, SIMPLE = "'run':4 'store':2", "'running':4 'stores':2 'the':1 'were':3"

@@ -5,8 +5,9 @@ import json
 import psycopg
 import pytest
 from psycopg import sql
+from splitplane_test.session import wait_until
 
-from harness import COUNT_SALES, SALES, wait_until
+from pg_test.wire.harness import COUNT_SALES, SALES
 
 # Kept until the session ends, 20 kB apiece: what an application does by itself, outside of the plane.
 GROW = "SELECT count(now() AT TIME ZONE ('AB' || chr(65 + g / 260) || chr(65 + g / 10 % 26) || '+' || g % 10)) FROM generate_series(1, 2000) AS g"

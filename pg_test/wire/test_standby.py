@@ -2,9 +2,9 @@
 
 import psycopg
 import pytest
-from cluster import Cluster
+from splitplane_test.cluster import Cluster
 
-from harness import COUNT_SALES, SALES, Wire, settle
+from pg_test.wire.harness import COUNT_SALES, SALES, Wire
 
 
 @pytest.fixture(scope="module")
@@ -13,7 +13,6 @@ def pair():
     with Cluster() as primary:
         wire = Wire.build(primary, "replicated")
         with primary.standby() as standby:
-            settle()
             yield wire, Wire(standby, wire.database, wire.secret, wire.key_id)
 
 

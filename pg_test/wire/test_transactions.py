@@ -3,8 +3,9 @@
 import pytest
 from psycopg import sql as compose
 from psycopg.types.json import Jsonb
+from splitplane_test.session import Session, canaries, refusal
 
-from harness import COUNT_SALES, SALES, Session, canaries, refusal
+from pg_test.wire.harness import COUNT_SALES, SALES
 
 ASK = "SELECT ask(%s::jsonb, sql => %s)"
 NO_XID = "SELECT pg_current_xact_id_if_assigned()"

@@ -9,9 +9,9 @@ import signal
 import time
 
 import pytest
-from cluster import Cluster
+from splitplane_test.cluster import Cluster, settle
 
-from harness import COUNT_SALES, SALES, Wire, settle
+from pg_test.wire.harness import COUNT_SALES, SALES, Wire
 
 LEAK = "SELECT leak()"
 SHUT = "a tripwire was touched, and the plane is shut until an administrator reopens it"

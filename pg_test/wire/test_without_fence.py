@@ -1,6 +1,6 @@
 """What the reader sees where the fences are gone: in a dump that was restored without the extension, or by an owner who may not use
 its schema, and on a server that lost the line in shared_preload_libraries. Nothing, each time. DROP EXTENSION .. CASCADE is in
-pg_test/sql/without_extension.sql.
+pg_test/regress/sql/without_extension.sql.
 """
 
 import os
@@ -9,9 +9,9 @@ import subprocess
 
 import psycopg
 import pytest
+from splitplane_test.cluster import Cluster
 
-from cluster import Cluster
-from harness import COUNT_SALES, SALES, Wire
+from pg_test.wire.harness import COUNT_SALES, SALES, Wire
 
 READER_SEES = "SELECT count(*) FROM sales"
 

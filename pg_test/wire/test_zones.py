@@ -5,8 +5,7 @@ them in a column. Every other spelling is 22023, and a session's memory stays as
 """
 
 import pytest
-
-from harness import memory_kb
+from splitplane_test.session import memory_kb
 
 # A zone by rule, as POSIX writes it; one for each number.
 RULE = "'AB' || chr(65 + g / 26 % 26) || chr(65 + g % 26) || '+' || g % 10"

@@ -1,17 +1,11 @@
 """Fixtures of the tests of questions in words. Run with the project's Python: `python -m pytest pg_test/words`."""
 
-import pathlib
-import sys
 import urllib.request
 
 import pytest
-
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "wire"), str(HERE.parents[1] / "tools")]
-
-from cluster import Cluster  # noqa: E402  (found through the path set above)
-from standin import Standin  # noqa: E402
-from talk import Words  # noqa: E402
+from splitplane_test.cluster import Cluster
+from splitplane_test.standin import Standin
+from talk import MODEL, Words
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +21,7 @@ def cluster(model):
 
     Autovacuum is off because tests count scans.
     """
-    settings = {"max_connections": "60", "splitplane.provider": "bedrock", "splitplane.region": model.region}
+    settings = {"max_connections": "60", "splitplane.provider": "bedrock", "splitplane.model": MODEL, "splitplane.region": model.region}
     with Cluster(settings=settings, autovacuum=False, environment=model.environment()) as running:
         yield running
 

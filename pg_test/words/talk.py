@@ -11,8 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import psycopg
-from harness import SALES, Session, Wire, canaries, refusal, wait_until
+from splitplane_test.session import Session, call, canaries, refusal, wait_until
 
+from pg_test.wire.harness import SALES, Wire
+
+MODEL = "us.anthropic.claude-sonnet-4-20250514-v1:0"
+"""As any: the stand-in speaks for all of them. Forced tools are preferred with this one."""
 GOOD_SQL = "SELECT count(*) AS sales FROM sales"
 REJECTED = {"clarify": "clarify", "out_of_scope": "out_of_scope", "reject": "refused"}
 """The verdicts that refuse, and the outcome that a document names."""
@@ -28,16 +32,20 @@ class Words(Wire):
     """A plane of the wire tests, with a stand-in that answers questions about it."""
 
     standin = None
+    boss = None
 
     @classmethod
-    def make(cls, cluster, standin, database: str, schema: str | None = None) -> Words:
-        made = cls.build(cluster, database, schema)
+    def make(cls, cluster, standin, database: str, **plane) -> Words:
+        """`plane` is what Plane.install takes, for another world than the wire tests'."""
+        made = cls.install(cluster, database, **plane) if plane else cls.build(cluster, database)
         made.standin = standin
-        made.boss = psycopg.connect(cluster.dsn(dbname=database), autocommit=True)
+        made.boss = made.connect()
         return made
 
     def run(self, statement, *arguments):
         """Run one statement as superuser, over one connection that stays; the first row, if there is one."""
+        if self.boss is None:
+            return super().run(statement, *arguments)
         cursor = self.boss.execute(statement, arguments or None)
         return cursor.fetchone() if cursor.description else None
 
@@ -53,8 +61,7 @@ class Words(Wire):
     def talk(self, user: str = "app", autocommit: bool = True, **settings) -> Iterator[Talk]:
         """A session of a calling role, of a new one when there are settings (as `Wire.role` takes them)."""
         user = self.role(**settings) if settings else user
-        dsn = self.cluster.dsn(dbname=self.database, user=user)
-        with psycopg.connect(dsn, autocommit=autocommit, prepare_threshold=None) as connection:
+        with self.connect(user, autocommit, prepare_threshold=None) as connection:
             try:
                 yield Talk(self, connection)
             finally:
@@ -90,11 +97,8 @@ class Talk(Session):
     def put(self, question, tenant="brand-a", *, sql=None, conversation=None, function="ask", context=None, **signing):
         """Sign the question and ask it; the document as it comes."""
         signing.setdefault("conversation", conversation)
-        context = self.wire.sign(question, tenant, **signing) if context is None else context
-        given = (json.dumps(context), question, sql, *([conversation] if function == "ask" else []))
-        more = ", conversation => %s::uuid" if function == "ask" else ""
-        statement = f"SELECT public.{function}(%s::jsonb, question => %s::text, sql => %s::text{more})"
-        return self.connection.execute(statement, given).fetchone()[0]
+        context = self.plane.sign(question, tenant, **signing) if context is None else context
+        return call(self.connection, context, sql, question, function, conversation)
 
     def say(self, question: str, tenant: str = "brand-a", **more) -> dict:
         """Ask for an answer; the document, which must hold nobody else's canary."""

@@ -7,7 +7,7 @@ import time
 
 import psycopg
 import pytest
-from harness import refusal
+from splitplane_test.session import refusal
 from talk import Pending, in_flight
 
 CALL = "SELECT question, verdict, reason, message FROM splitplane.validate(%s::text[])"

@@ -4,7 +4,7 @@ import socket
 import time
 
 import pytest
-from harness import memory_kb
+from splitplane_test.session import memory_kb
 from talk import MODEL_STATES
 
 RETRIED = [("throttle", {}), ("refuse", {"status": 500}), ("refuse", {"status": 503}), ("close", {}), ("reset", {})]

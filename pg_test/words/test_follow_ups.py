@@ -6,7 +6,7 @@ import time
 import uuid
 
 import pytest
-from harness import refusal
+from splitplane_test.session import refusal
 from talk import GOOD_SQL, Pending, in_flight
 
 KEPT = "SELECT count(*) FROM splitplane.conversation_turns WHERE conversation = %s"

@@ -5,17 +5,13 @@ the hostile suite judges: no canary, and no SQLSTATE but those of the reference.
 """
 
 import json
-import pathlib
-import sys
 
 import psycopg
 import pytest
 from talk import Words
 
-sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "attacks"))
-
-import entries  # noqa: E402  (found through the path set above)
-import verdict as judging  # noqa: E402
+from pg_test.attacks import entries
+from pg_test.attacks import verdict as judging
 
 # Those that run until the deadline or grow the backend would take minutes; the hostile suite has them.
 SKIPPED = ("resource", "dos", "limits", "exhaust")
@@ -25,19 +21,11 @@ MOST = 240
 @pytest.fixture(scope="module")
 def hostile(cluster, model):
     """The hostile schema with the plane of the hostile suite."""
-    cluster.createdb("hostile_words")
-    cluster.psql("hostile_words", entries.FOLDER / "schema.sql")
-    words = Words(cluster, "hostile_words", "", "AKHOSTILE")
-    words.standin = model
-    words.boss = psycopg.connect(cluster.dsn(dbname="hostile_words"), autocommit=True)
-    words.boss.execute("CREATE EXTENSION splitplane")
-    words.boss.execute("GRANT splitplane_caller TO app")
+    words = Words.make(cluster, model, "hostile_words", key_id="AKHOSTILE", before=[entries.FOLDER / "schema.sql"])
     for relation, columns in entries.PLANE.items():
-        words.run("SELECT splitplane.protect(%s::regclass, '{\"tenant_id\": \"tenant\"}', %s)", f"public.{relation}", columns)
-    words.run("SELECT splitplane.admit('acme'), splitplane.admit('beta')")
-    words.secret = words.run("SELECT splitplane.create_key('AKHOSTILE')")[0]
-    words.boss.execute("ALTER DATABASE hostile_words SET splitplane.deadline = '1500ms'")
-    words.boss.execute("ALTER DATABASE hostile_words SET splitplane.narrate = 'rows'")
+        words.protect(f"public.{relation}", {"tenant_id": "tenant"}, columns)
+    words.admit("acme", "beta")
+    words.set(splitplane__deadline="1500ms", splitplane__narrate="rows")
     return words
 
 

@@ -235,3 +235,26 @@ def test_broad_run_shows_a_model_nothing(leaky, standin):
     assert not any("CANARY" in text for text in texts)
     assert any("email" in text for text in texts), "a private column's name is shown, so that SQL can use it"
     leaky.run("SELECT splitplane.unverify_query('v'), splitplane.undefine_metric('turnover')")
+
+
+@pytest.mark.parametrize("numbers", ["number", "text"])
+def test_the_narrator_reads_numbers_whatever_the_document_has(leaky, standin, numbers):
+    """splitplane.json_numbers concerns the document alone: the prompt is the same, and so is which results are told."""
+    sql = "SELECT count(*) AS a, ARRAY[1.50, 2] AS b, '7' AS c FROM sales"
+    question = leaky.rule(sql=sql, answer="{0.0}")
+    with leaky.talk(splitplane__narrate="rows", splitplane__json_numbers=numbers) as talk:
+        document = ask(talk, question)
+    assert document["rows"] == ([[50, [1.5, 2], "7"]] if numbers == "number" else [["50", ["1.50", "2"], "7"]])
+    assert leaky.tasks().count("narration") == 1
+    assert any('[[50,[1.50,2],"7"]]' in text for text in standin.texts())
+    assert not any('"50"' in text for text in standin.texts())
+
+
+def test_quotes_do_not_keep_a_result_from_the_narrator(leaky, standin):
+    """The bound on what is told is on the numbers, not on the quotes round them."""
+    sql = "SELECT array_agg(g::bigint % 10) AS a FROM generate_series(1, {}) AS g"
+    told = {}
+    for numbers in ("number", "text"):
+        with leaky.talk(splitplane__narrate="rows", splitplane__json_numbers=numbers) as talk:
+            told[numbers] = [ask(talk, leaky.rule(sql=sql.format(count), answer="Told."))["answer"] for count in (8_000, 8_300)]
+    assert told == {"number": ["Told.", None], "text": ["Told.", None]}

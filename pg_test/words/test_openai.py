@@ -138,7 +138,6 @@ def test_hang_and_deadline(words, standin, settings, open_door):
 
 def test_settings_that_do_not_fit(words, standin, settings):
     for changed in (
-        {"splitplane__model": ""},
         {"splitplane__guardrail": "gr1234abcd"},
         {"splitplane__endpoint": "http://example.com/v1"},
         {"splitplane__api_key_file": "/absent"},

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from harness import refusal
+from splitplane_test.session import refusal
 from talk import GOOD_SQL
 
 BLANK = ["", " ", "\n\t\r ", "\u00a0\u2003", "\u200b\u200d", "\u2800", "\ufeff", "\u3164"]

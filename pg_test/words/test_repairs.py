@@ -1,8 +1,9 @@
 """Repairs: SQL of the model's own that is refused or fails goes back to it, with an error without values, and not for ever."""
 
 import pytest
-from harness import SALES
 from talk import GOOD_SQL
+
+from pg_test.wire.harness import SALES
 
 WRONG = "SELECT nope FROM sales"
 WORSE = "SELECT nope_either FROM sales"

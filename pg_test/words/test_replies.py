@@ -5,7 +5,7 @@ reply, sent in an odd but honest manner, is answered.
 """
 
 import pytest
-from standin import FAULTS
+from splitplane_test.standin import FAULTS
 from talk import GOOD_SQL, MODEL_STATES
 
 FORMS = ("tool", "native")

@@ -8,9 +8,9 @@ import os
 import pathlib
 
 import pytest
-from cluster import Cluster
-from harness import refusal
-from talk import GOOD_SQL, Pending, Words, in_flight
+from splitplane_test.cluster import Cluster
+from splitplane_test.session import refusal
+from talk import GOOD_SQL, MODEL, Pending, Words, in_flight
 
 ENVIRONMENT = {"AWS_EC2_METADATA_DISABLED": "true"}
 # What a signed call carries, or a key file holds.
@@ -22,6 +22,7 @@ def keyless(model):
     """A server without credentials; the endpoint is a setting."""
     settings = {
         "splitplane.provider": "bedrock",
+        "splitplane.model": MODEL,
         "splitplane.endpoint": model.url,
         "splitplane.region": model.region,
         "splitplane.deadline": "5s",

@@ -4,15 +4,15 @@ Their verdict cache is small, so that it is seen to be bounded.
 """
 
 import pytest
-from cluster import Cluster
-from harness import settle
-from talk import Words, hanging
+from splitplane_test.cluster import Cluster
+from talk import MODEL, Words, hanging
 
 
 @pytest.fixture(scope="module")
 def primary(model):
     settings = {
         "splitplane.provider": "bedrock",
+        "splitplane.model": MODEL,
         "splitplane.region": model.region,
         "splitplane.verdict_cache_size": "8",
         "splitplane.deadline": "30s",
@@ -31,7 +31,6 @@ def is_remembered(words, talk, question: str) -> bool:
 
 def test_standby_answers_in_words(primary, standin):
     with primary.cluster.standby() as standby:
-        settle()
         replica = Words(standby, primary.database, primary.secret, primary.key_id)
         replica.standin = standin
         with replica.talk() as talk:
@@ -59,7 +58,6 @@ def test_small_cache_and_fast_shutdown(primary, standin):
             call.join()
             assert call.error.sqlstate == "57P01", "a shutdown does not wait for a model"
     primary.boss.close()
-    settle()
     with primary.talk() as talk:
         assert not is_remembered(primary, talk, questions[0]), "a restart forgets"
     log = primary.cluster.log_text()

@@ -4,8 +4,10 @@ import contextlib
 import json
 
 import pytest
-from harness import SALES, refusal, wait_until
+from splitplane_test.session import refusal, wait_until
 from talk import GOOD_SQL, REJECTED
+
+from pg_test.wire.harness import SALES
 
 GUARDRAIL = {"splitplane__guardrail": "gr1234abcd", "splitplane__guardrail_version": "3"}
 STOPPED = "the question was stopped by the guardrail"

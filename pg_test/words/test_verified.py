@@ -1,9 +1,11 @@
 """Verified queries and metrics: answered without a model, and examples for one; and SQL of the caller's beside a question."""
 
 import pytest
-from harness import SALES, refusal
+from splitplane_test.session import refusal
 from talk import GOOD_SQL
 from test_faults import free_port
+
+from pg_test.wire.harness import SALES
 
 TOP = "Which shops sold most?"
 TOP_SQL = "SELECT store_id, sum(amount) AS total FROM sales GROUP BY store_id ORDER BY total DESC LIMIT 2"
@@ -85,6 +87,37 @@ def test_near_ones_are_examples_and_metrics_definitions(own, standin):
     judged = next(record.asked for record in standin.requests if record.task == "validation")
     assert TOP_SQL in written.user and "All that was sold" in written.user and "SELECT sum(amount) AS turnover" in written.user
     assert "All that was sold" in judged.user and "SELECT sum(amount)" not in judged.user
+
+
+SAID = "Count sales whose amount = 5 or 3.5, by shop"
+OTHERS = (
+    "Count sales whose amount != 5 or 3.5, by shop",
+    "Count sales whose amount ! = 5 or 3.5, by shop",
+    "Count sales whose amount! = 5 or 3.5, by shop",
+    "Count sales whose amount >= 5 or 3.5, by shop",
+    "Count sales whose amount = -5 or 3.5, by shop",
+    "Count sales whose amount = .5 or 3.5, by shop",
+    "Count sales whose amount = 5 or 35, by shop",
+    "Count sales whose amount = 5 or 3 5, by shop",
+    "Count sales whose amount = 5 or 3.5%, by shop",
+    "Count sales whose amount = 5 or 3.5, by-shop",
+    "Count sales whose amount = 5 or not 3.5, by shop",
+    "Count sales whose amount = '' or 3.5, by shop",
+)
+
+
+def test_signs_and_digits_count(own, standin):
+    """What asks for something else is never answered by the SQL of another question, and may be registered beside it."""
+    own.run("SELECT splitplane.verify_query('said', %s, 'SELECT 7 AS said')", SAID)
+    with own.talk() as talk:
+        for question in (SAID, SAID.upper() + "?", SAID.replace(",", ""), f'"{SAID}".'):
+            assert talk.say(question)["source"] == "verified_query", question
+        assert not standin.requests, "the control"
+        for question in OTHERS:
+            talk.declined("out_of_scope", own.rule(question=question, verdict="out_of_scope", message="No."))
+    assert own.tasks().count("validation") == len(OTHERS)
+    for number, question in enumerate(OTHERS):
+        own.run("SELECT splitplane.verify_query(%s, %s, 'SELECT 1')", f"other_{number}", question)
 
 
 def test_one_word_more_is_another_question(own, standin):

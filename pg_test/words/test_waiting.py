@@ -11,8 +11,10 @@ import statistics
 import time
 
 import pytest
-from harness import SALES, wait_until
+from splitplane_test.session import wait_until
 from talk import Pending, hanging
+
+from pg_test.wire.harness import SALES
 
 TASKS = ("validation", "generation")
 LOCKS = """SELECT l.mode, coalesce(n.nspname, l.locktype), coalesce(c.relname, '') FROM pg_locks AS l

@@ -2,7 +2,7 @@
 
 use crate::catalog::{self, key_file, principals};
 use crate::error::{Refusal, StageResult, State};
-use crate::identity::{self, SigningRequest, seal};
+use crate::identity::{self, SigningRequest, principal, seal};
 use crate::pgx::hooks::{configured, invalidation};
 use crate::pgx::pg_try::raise;
 use crate::pgx::server;
@@ -63,6 +63,17 @@ fn _configured(name: &str) -> Option<String> {
         .map(|(_, value)| value.to_string_lossy().into_owned())
 }
 
+/// Refuses what cannot be a tenant, business or subject: the verifier's own rule, with `*` alone for any.
+#[pg_extern(sql = false)]
+fn _check_identity(part: &str, value: Option<&str>) {
+    let checked = match value {
+        None => Err("must not be NULL"),
+        Some(principal::ANY) => Ok(()),
+        Some(value) => identity::check_identity_value(value),
+    };
+    or_raise(checked.map_err(|reason| Refusal::new(State::Argument, format!("{part} {reason}"))));
+}
+
 /// A signed context, for psql, demonstrations and tests.
 #[pg_extern(sql = false)]
 fn _sign(
@@ -78,7 +89,8 @@ fn _sign(
         let key_id = key_id.ok_or_else(|| missing("key_id"))?;
         let key = principals::key(key_id)?.ok_or_else(|| Refusal::new(State::Argument, "no such key"))?;
         let nonce = uuid::Uuid::new_v4().simple().to_string();
-        let audience = settings::audience(&server::database_name());
+        // As signers write a host.
+        let audience = settings::audience(&server::database_name()).to_ascii_lowercase();
         let request = SigningRequest {
             key_id,
             secret: &key.secret,
@@ -92,6 +104,7 @@ fn _sign(
             dated: server::now(),
             payload: payload.unwrap_or("").as_bytes(),
         };
+        request.check().map_err(|error| Refusal::new(State::Argument, error.to_string()))?;
         Ok(identity::sign(&request).into_iter().map(|(name, value)| (name, serde_json::Value::String(value))).collect())
     };
     pgrx::JsonB(or_raise(signed()))

@@ -1,7 +1,7 @@
 //! The JSON documents that `ask` and `ask_dry_run` return.
 
 use crate::error::{Refusal, StageResult};
-use crate::pgx::plan::JsonRows;
+use crate::pgx::sink::JsonRows;
 use crate::prove::ProofFacts;
 use crate::question::{Asked, Declined, Source, UntrustedSql};
 use crate::timings::Timings;
@@ -60,7 +60,7 @@ pub fn answered(answered: &Answered<'_>, asked: &Asked, timings: &Timings) -> St
     Ok(document)
 }
 
-/// The document of a question that was not answered: it asks back, or says why not.
+/// The document of a question that was not answered: a request for clarification, or the reason.
 pub fn declined(declined: &Declined, asked: &Asked, timings: &Timings) -> String {
     let mut document = json!({
         "outcome": declined.outcome.as_str(),

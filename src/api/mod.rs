@@ -14,7 +14,7 @@ use crate::catalog::{current_plane, refuse_if_closed};
 use crate::error::{Refusal, StageResult, State};
 use crate::identity::principal::Principal;
 use crate::pgx::entry::{Entries, Request};
-use crate::pgx::plan::{Caps, JsonRows, Sink, TupleRows};
+use crate::pgx::sink::{Caps, JsonRows, QueryMemory, Sink, TupleRows};
 use crate::pgx::{pg_try, server};
 use crate::preflight;
 use crate::prove::ProofFacts;
@@ -67,7 +67,7 @@ pub fn ask(request: Request) -> StageResult<String> {
         let (columns, facts) = (statement.named_types(plane), statement.facts.clone());
         let planned = statement.plan(plane)?;
         watch.lap("plan");
-        let mut sink = Sink::json(caps);
+        let mut sink = Sink::json(caps, settings::wide_numbers());
         run::run(planned, &mut sink)?;
         watch.lap("run");
         Ok(Rows { columns, rows: sink.into_json()?, facts })
@@ -76,7 +76,7 @@ pub fn ask(request: Request) -> StageResult<String> {
     let Call { mut asked, mut watch, .. } = call;
     match answer {
         Answer::Declined(declined) => {
-            // A question that was asked back belongs to the conversation; one that was turned away does not.
+            // A question that needs clarification belongs to the conversation; one that was refused does not.
             if declined.outcome == Outcome::Clarify {
                 asked.keep(None)?;
             }
@@ -89,7 +89,7 @@ pub fn ask(request: Request) -> StageResult<String> {
                 let told = asked.narrate(&Told {
                     sql: sql.text(),
                     columns: columns.iter().map(|(name, _)| name.clone()).collect(),
-                    rows: &rows.text,
+                    rows: &rows,
                     count: rows.count,
                     truncated: rows.truncated,
                     is_aggregate: facts.is_aggregate,
@@ -106,11 +106,11 @@ pub fn ask(request: Request) -> StageResult<String> {
 }
 
 /// Answers with typed rows, converted to the caller's column definition list.
-pub fn ask_rows(
+pub fn ask_rows<'q>(
     request: Request,
     columns: &[(pg_sys::Oid, i32)],
-    memory: pg_sys::MemoryContext,
-) -> StageResult<TupleRows> {
+    memory: QueryMemory<'q>,
+) -> StageResult<TupleRows<'q>> {
     let mut call = verified(request)?;
     let caps = Caps { rows: settings::max_rows(), bytes: settings::max_bytes() };
     let answer = answer(&mut call, Some(columns), |statement, plane, _| {
@@ -131,7 +131,7 @@ pub fn ask_rows(
 /// Does everything but run, and shows what would have been run.
 pub fn ask_dry_run(request: Request) -> StageResult<String> {
     let mut call = verified(request)?;
-    // Estimates and plans tell of every tenant's rows: they are for administrators.
+    // Estimates and plans depend on every tenant's rows, so only administrators see them.
     let is_administrator = server::role(c"splitplane_admin").is_some_and(server::session_is_member);
     let answer = answer(&mut call, None, |statement, plane, watch| {
         let parameters = statement.parameters.shown(|type_oid| plane.types.shown(type_oid));
@@ -154,13 +154,15 @@ fn verified(request: Request) -> StageResult<Call> {
     let mut watch = Stopwatch::start(settings::deadline());
     preflight::check()?;
     let Request { context, question, sql, conversation } = request;
-    let context = context.ok_or_else(|| Refusal::new(State::Argument, "the context is NULL"))?;
+    let context = context.ok_or_else(|| {
+        Refusal::new(State::Argument, "the context is NULL: pass it as one JSON text, as $1::text::jsonb")
+    })?;
     let payload = question
         .as_deref()
         .or(sql.as_deref())
         .ok_or_else(|| Refusal::new(State::Argument, "give a question, or the SQL that a model wrote (sql => ..)"))?;
     let principal = Rc::new(authenticate::verify(&context, payload)?);
-    // An earlier question changes what this one means, so which questions those are is part of what was asked.
+    // Earlier questions change what this one means, so the conversation is part of the signed request.
     if question.is_some() && conversation.is_some() && conversation.as_deref() != principal.identity().conversation() {
         return Err(Refusal::identity("the conversation is not the one that the context is signed for"));
     }

@@ -2,13 +2,14 @@
 //!
 //! Requires: a call by the extension's owner. The principal comes about as every principal does, by a context that is
 //! signed and verified; its key is made here at random, is registered nowhere and is gone with the call, so nothing that
-//! anybody else signs is admitted by it, and no use is entered in the ledger. From there on the stages are those of `ask`.
+//! others sign is admitted by it, and no use is entered in the ledger. From there on the stages are those of `ask`.
 
 use crate::catalog::{current_plane, key_file};
 use crate::error::{Refusal, StageResult, State};
 use crate::identity::{self, Key, Policy, Principal, SigningRequest};
-use crate::pgx::plan::{Caps, Sink};
+use crate::numbers::WideNumbers;
 use crate::pgx::server;
+use crate::pgx::sink::{Caps, Sink};
 use crate::run::{self, Subject};
 use crate::timings::Stopwatch;
 use crate::{authenticate, preflight, settings};
@@ -54,7 +55,7 @@ fn run(tenant: &str, business: &str, subject: &str, sql: &str) -> StageResult<St
     let subject = Subject { plane: &plane, principal: Some(&principal), columns: None };
     run::with_statement(sql, subject, &mut Stopwatch::start(settings::deadline()), |statement, _| {
         let planned = statement.plan(&plane)?;
-        let mut sink = Sink::json(CAPS);
+        let mut sink = Sink::json(CAPS, WideNumbers::Number);
         run::run(planned, &mut sink)?;
         let rows = sink.into_json()?;
         if rows.truncated {

@@ -9,8 +9,9 @@
 //! the group's values, stands for it. A whole row becomes a row of the columns so found.
 
 use crate::catalog::plane::PlaneRelation;
-use crate::pgx::raw::{RawColumnRef, RawKind, RawNode, RawRangeVar, RawSelect, RowColumn};
-use crate::pgx::{interrupts, values};
+use crate::pgx::raw::{Placed, RawColumnRef, RawKind, RawNode, RawRangeVar, RawSelect, RawTree, RowColumn};
+use crate::pgx::{interrupts, types};
+use pgrx::pg_sys::NodeTag;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
@@ -18,7 +19,12 @@ use std::rc::Rc;
 pub(super) type Resolve<'r> = &'r dyn Fn(&RawRangeVar<'_>) -> Option<Rc<PlaneRelation>>;
 
 /// Completes GROUP BY of this level, if it groups by a plane relation's key.
-pub(super) fn complete(select: RawSelect<'_>, resolve: Resolve<'_>, aggregates: &HashSet<String>) {
+pub(super) fn complete<'t>(
+    tree: &mut RawTree<'t>,
+    select: RawSelect<'t>,
+    resolve: Resolve<'_>,
+    aggregates: &HashSet<String>,
+) {
     let items = select.group_items();
     if items.is_empty() {
         return;
@@ -42,10 +48,10 @@ pub(super) fn complete(select: RawSelect<'_>, resolve: Resolve<'_>, aggregates: 
             Reader { alias, relation, aggregates, resolve, has_rest, is_argument: false, within: &level.within() };
         if has_rest {
             let columns: Vec<&str> = relation.columns.iter().map(|column| column.name.as_str()).collect();
-            select.expand(&|item| reader.is_all(item, is_only), alias, &columns);
+            tree.expand(select, &|item| reader.is_all(item, is_only), alias, &columns);
         }
         for place in select.targets().into_iter().chain(select.grouped_places()) {
-            collect_columns(place, &reader, &mut read);
+            collect_columns(tree, place, &reader, &mut read);
         }
         if !read.rows.is_empty() {
             for column in &relation.columns {
@@ -54,14 +60,14 @@ pub(super) fn complete(select: RawSelect<'_>, resolve: Resolve<'_>, aggregates: 
         }
         let groups = |column: &str| is_grouped(column) || can_be_grouped(relation, column);
         if !read.rows.is_empty() || read.columns.keys().any(|column| !groups(column)) {
-            select.name_targets();
+            tree.name_targets(select);
         }
         for (column, references) in &read.columns {
             interrupts::check();
             if !groups(column) {
-                references.iter().for_each(|reference| reference.keep(alias, column));
+                references.iter().for_each(|place| tree.keep(*place, alias, column));
             } else if !is_grouped(column) {
-                select.add_group_column(alias, column);
+                tree.add_group_column(select, alias, column);
             }
         }
         let key = relation.primary_key.iter().find(|column| is_grouped(column));
@@ -69,10 +75,7 @@ pub(super) fn complete(select: RawSelect<'_>, resolve: Resolve<'_>, aggregates: 
             let columns = relation.columns.iter().map(|column| column.name.as_str());
             let columns: Vec<RowColumn<'_>> =
                 columns.map(|name| RowColumn { name, is_grouped: groups(name) }).collect();
-            read.rows.iter().for_each(|reference| reference.keep_row(alias, &columns, key));
-        }
-        if read.has_fields || !read.rows.is_empty() || read.columns.keys().any(|column| !groups(column)) {
-            select.node().settle();
+            read.rows.iter().for_each(|place| tree.keep_row(*place, alias, &columns, key));
         }
     }
 }
@@ -228,7 +231,7 @@ impl Grouped {
 /// one.
 fn can_be_grouped(relation: &PlaneRelation, column: &str) -> bool {
     let known = relation.columns.iter().find(|known| known.name == column);
-    known.is_some_and(|known| values::equality_operator(known.type_oid).is_some())
+    known.is_some_and(|known| types::equality_operator(known.type_oid).is_some())
 }
 
 fn covers_key(relation: &PlaneRelation, is_grouped: &dyn Fn(&str) -> bool) -> bool {
@@ -282,14 +285,12 @@ struct Reader<'r> {
 #[derive(Default)]
 struct Found<'t> {
     /// Columns with those references that certainly mean them.
-    columns: BTreeMap<String, Vec<RawColumnRef<'t>>>,
+    columns: BTreeMap<String, Vec<Placed<'t>>>,
     /// References that mean the whole row.
-    rows: Vec<RawColumnRef<'t>>,
-    /// Fields of the whole row became columns.
-    has_fields: bool,
+    rows: Vec<Placed<'t>>,
 }
 
-impl<'r> Reader<'r> {
+impl Reader<'_> {
     fn has_column(&self, name: &str) -> bool {
         self.relation.columns.iter().any(|column| column.name == name)
     }
@@ -307,21 +308,23 @@ impl<'r> Reader<'r> {
                 [] => is_only,
                 [.., name] => name == self.alias,
             },
-            _ => item.is_all_of(&|reference| self.is_row(reference)),
+            _ => item.all_of().is_some_and(|reference| self.is_row(&reference)),
         }
     }
 }
 
-/// Columns that are read outside aggregates, with their references; too many do no harm, the key determines them all.
-fn collect_columns<'t>(node: RawNode<'t>, reader: &Reader<'_>, found: &mut Found<'t>) {
+/// Columns that are read outside aggregates, with their references; too many do no harm, the key determines them all. A field of
+/// the whole row becomes the column.
+fn collect_columns<'t>(tree: &mut RawTree<'t>, place: Placed<'t>, reader: &Reader<'_>, found: &mut Found<'t>) {
     let mut reader = *reader;
+    let place = match place.node.field() {
+        Some((reference, name)) if reader.is_row(&reference) && reader.has_column(&name) => tree.read_field(place),
+        _ => place,
+    };
+    let node = place.node;
     match node.kind() {
-        RawKind::ColumnRef(reference) => return collect_reference(reference, &reader, found),
-        RawKind::Select(select) => return collect_in_subquery(select, &reader, found),
-        RawKind::Indirection { .. } => {
-            found.has_fields |= node.read_field(&|reference| reader.is_row(reference), &|name| reader.has_column(name));
-            reader.is_argument = false;
-        }
+        RawKind::ColumnRef(reference) => return collect_reference(place, reference, &reader, found),
+        RawKind::Select(select) => return collect_in_subquery(tree, select, &reader, found),
         RawKind::Function(function) => {
             let is_aggregate = function.names().last().is_some_and(|name| reader.aggregates.contains(name));
             if is_aggregate && !function.is_windowed() && !is_of_a_subquery(node, &reader) {
@@ -329,24 +332,24 @@ fn collect_columns<'t>(node: RawNode<'t>, reader: &Reader<'_>, found: &mut Found
             }
             reader.is_argument = true;
         }
-        RawKind::Plain if node.is_list() => {}
+        RawKind::Other(NodeTag::T_List) => {}
         _ => reader.is_argument = false,
     }
     // The visitor never refuses.
     let _ = node.children(&mut |child| {
-        collect_columns(child, &reader, found);
+        collect_columns(tree, Placed { parent: node, node: child }, &reader, found);
         Ok(())
     });
 }
 
-fn collect_reference<'t>(reference: RawColumnRef<'t>, reader: &Reader<'_>, found: &mut Found<'t>) {
+fn collect_reference<'t>(place: Placed<'t>, reference: RawColumnRef<'t>, reader: &Reader<'_>, found: &mut Found<'t>) {
     let names = reference.names();
     let is_row = match names.as_slice() {
         [.., name] if reference.is_star() => reader.is_argument && name == reader.alias,
         _ => reader.is_row(&reference),
     };
     if is_row {
-        found.rows.push(reference);
+        found.rows.push(place);
         return;
     }
     let mut written = names.iter().rev();
@@ -358,11 +361,11 @@ fn collect_reference<'t>(reference: RawColumnRef<'t>, reader: &Reader<'_>, found
     for name in columns.filter(|known| column.is_none_or(|column| column == *known)) {
         let references = found.columns.entry(name.clone()).or_default();
         let is_certain = column.is_some() && (names.len() > 1 || reader.within.passes(name));
-        references.extend(is_certain.then_some(reference));
+        references.extend(is_certain.then_some(place));
     }
 }
 
-fn collect_in_subquery<'t>(select: RawSelect<'t>, reader: &Reader<'_>, found: &mut Found<'t>) {
+fn collect_in_subquery<'t>(tree: &mut RawTree<'t>, select: RawSelect<'t>, reader: &Reader<'_>, found: &mut Found<'t>) {
     let sources = select.sources();
     // A subquery with a FROM item of that name means its own by it.
     if sources.iter().any(|item| binds(*item, reader.alias)) {
@@ -373,13 +376,14 @@ fn collect_in_subquery<'t>(select: RawSelect<'t>, reader: &Reader<'_>, found: &m
         level.collect(item, reader.resolve);
     }
     if reader.has_rest {
-        select.name_targets();
+        tree.name_targets(select);
     }
     let within = Within { outer: Some(reader.within), ..level.within() };
     let inner = Reader { within: &within, is_argument: false, ..*reader };
+    let node = select.node();
     // The visitor never refuses.
-    let _ = select.node().children(&mut |child| {
-        collect_columns(child, &inner, found);
+    let _ = node.children(&mut |child| {
+        collect_columns(tree, Placed { parent: node, node: child }, &inner, found);
         Ok(())
     });
 }

@@ -3,6 +3,7 @@
 //! Requires: a gated text. Produces: `Attached`, the trusted skeleton with the untrusted tree as its derived table.
 //! Nothing untrusted is printed back into SQL that runs; the text made here is for showing only.
 
+mod admitted;
 mod group_by;
 mod raw_walk;
 mod skeleton;
@@ -12,11 +13,11 @@ use crate::catalog::plane::{Plane, PlaneRelation};
 use crate::error::{Refusal, StageResult};
 use crate::gate::Gated;
 use crate::identity::principal::Principal;
+use crate::pgx::parameters::Parameters;
 use crate::pgx::parse::{self, Grafted};
 use crate::pgx::query::BaseScan;
-use crate::pgx::raw::{RawKind, RawNode};
+use crate::pgx::raw::{RawKind, RawTree};
 use crate::pgx::section::confine::Confinement;
-use crate::pgx::values::Parameters;
 use std::rc::Rc;
 
 // What the walk found, for the tests alone.
@@ -49,7 +50,7 @@ pub struct Attached<'c> {
     /// The fences, in the order of the skeleton's WITH.
     pub fences: Vec<Fence>,
     /// The claims that the fences compare with.
-    pub parameters: Parameters,
+    pub parameters: Parameters<'c>,
     /// The plane SQL as text, to show.
     pub shown: String,
 }
@@ -64,16 +65,16 @@ pub fn attach<'c>(
     plane: &Plane,
     claims: Claims<'_>,
 ) -> StageResult<Attached<'c>> {
-    let untrusted = parse::parse_one(confinement, gated.sql())?;
-    let named = admit(plane, untrusted)?;
+    let mut untrusted = parse::parse_one(confinement, gated.sql())?;
+    let named = admit(plane, &mut untrusted)?;
     if named.references != *gated.relations() {
         return Err(Refusal::new(
             crate::error::State::NotAdmitted,
             "SQL that two parsers read differently is not admitted in the plane",
         )
-        .with_detail("AUDIT: gate and raw tree name different relations"));
+        .with_detail("gate and raw tree name different relations"));
     }
-    let mut parameters = Parameters::default();
+    let mut parameters = Parameters::new(confinement);
     let (fences, skeleton) = skeleton::build(&named.targets, claims, &mut parameters)?;
     let shown = skeleton::show(&skeleton, gated);
     let grafted = parse::graft(confinement, &skeleton, untrusted, &shown)?;
@@ -81,14 +82,15 @@ pub fn attach<'c>(
 }
 
 /// Refuses, by the construct's name where there is one, a tree that PostgreSQL parsed and the gate could not read.
-pub fn refuse_by_name(plane: &Plane, untrusted: RawNode<'_>) -> StageResult<()> {
+pub fn refuse_by_name(plane: &Plane, untrusted: &mut RawTree<'_>) -> StageResult<()> {
     admit(plane, untrusted).map(|_| ())
 }
 
-fn admit(plane: &Plane, untrusted: RawNode<'_>) -> StageResult<raw_walk::Named> {
-    match untrusted.kind() {
-        RawKind::Select(_) => raw_walk::admit(plane, untrusted),
-        RawKind::Refused(name) => Err(Refusal::construct(name)),
-        _ => Err(Refusal::construct("a statement that is no SELECT")),
-    }
+fn admit(plane: &Plane, untrusted: &mut RawTree<'_>) -> StageResult<raw_walk::Named> {
+    let name = match untrusted.root().kind() {
+        RawKind::Select(_) => return raw_walk::admit(plane, untrusted),
+        RawKind::Other(tag) => admitted::refused(tag),
+        _ => None,
+    };
+    Err(Refusal::construct(name.unwrap_or("a statement that is no SELECT")))
 }

@@ -3,15 +3,15 @@
 //! It refuses everything that is not on its list and points every relation name at a fence, with PostgreSQL's own
 //! scoping of WITH.
 
-use super::{group_by, uses};
+use super::{admitted, group_by, uses};
 use crate::ablation::{self, Switch};
 use crate::catalog::plane::{Plane, PlaneColumn, PlaneRelation};
 use crate::error::{Refusal, StageResult, State};
 use crate::gate::RelationReference;
 use crate::pgx::raw::{
-    RawColumnRef, RawFunction, RawKind, RawNode, RawPopulate, RawRangeVar, RawSelect, RawTypeName, RowField,
+    RawColumnRef, RawFunction, RawKind, RawNode, RawPopulate, RawRangeVar, RawSelect, RawTree, RawTypeName, RowField,
 };
-use crate::pgx::{server, values};
+use crate::pgx::{server, types};
 use crate::texts::{self, Reading};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -28,7 +28,7 @@ pub struct Named {
 const HEAVIEST: usize = 1_000;
 
 /// Most common table expressions of one statement: a chain of them is unfolded into expressions as high as it is long,
-/// and the planner's work on those heeds no cancel.
+/// and the planner does not check for interrupts while it works on those.
 const MOST_EXPRESSIONS: usize = 100;
 
 /// Most literals such as `Model-X5 2024`, each of which names a time zone of its own if it is read as a time.
@@ -38,27 +38,28 @@ const MOST_FOREIGN_TIMES: usize = 16;
 const DATED_TYPES: [&str; 5] = ["date", "time", "timetz", "timestamp", "timestamptz"];
 
 /// Admits the tree or refuses it by name.
-pub fn admit(plane: &Plane, tree: RawNode<'_>) -> StageResult<Named> {
-    let mut walk = Walk {
+pub fn admit(plane: &Plane, tree: &mut RawTree<'_>) -> StageResult<Named> {
+    let root = tree.root();
+    let uses = uses::count(root);
+    tree.name_types();
+    let mut walk = RawWalk {
         plane,
+        tree,
         scope: Vec::new(),
         weight: 0,
-        uses: uses::count(tree),
+        uses,
         expressions: 0,
         foreign_times: 0,
         resolved_types: 0,
         named: Named { references: BTreeSet::new(), targets: BTreeMap::new() },
     };
-    tree.name_types();
-    if let RawKind::Select(select) = tree.kind() {
-        select.name_output_types();
-    }
-    walk.visit(tree)?;
+    walk.visit(root)?;
     Ok(walk.named)
 }
 
-pub(super) struct Walk<'p> {
+struct RawWalk<'p, 't> {
     plane: &'p Plane,
+    tree: &'p mut RawTree<'t>,
     /// The tree's own common table expressions that are in scope, innermost last, each with the weight of a reference.
     scope: Vec<(String, usize)>,
     /// Range table entries so far, as the planner will see them: a common table expression that it copies to its references
@@ -75,8 +76,8 @@ pub(super) struct Walk<'p> {
     named: Named,
 }
 
-impl Walk<'_> {
-    fn visit(&mut self, node: RawNode<'_>) -> StageResult<()> {
+impl<'t> RawWalk<'_, 't> {
+    fn visit(&mut self, node: RawNode<'t>) -> StageResult<()> {
         // The name of an expression's type, which the proof looks at.
         if let Some(argument) = node.type_named() {
             return self.visit(argument);
@@ -122,7 +123,7 @@ impl Walk<'_> {
                 let (name, before) = (target.default_name(), self.resolved_types);
                 node.children(&mut |child| self.visit(child))?;
                 if let Some(name) = name.filter(|_| self.resolved_types > before) {
-                    target.set_name(&name);
+                    self.tree.set_name(target, &name);
                 }
                 return Ok(());
             }
@@ -134,17 +135,9 @@ impl Walk<'_> {
                 }
                 return Ok(());
             }
-            RawKind::Refused(name) => return Err(Refusal::construct(name)),
-            RawKind::Unknown(tag) => {
-                return Err(Refusal::construct("a construct of this statement").with_detail(format!("node tag {tag}")));
+            RawKind::Other(tag) => admitted::check(tag)?,
+            RawKind::Join(_) | RawKind::With | RawKind::Constant(_) | RawKind::TypedText(..) | RawKind::GroupingSet => {
             }
-            RawKind::RangeSubselect
-            | RawKind::Join(_)
-            | RawKind::With
-            | RawKind::Constant(_)
-            | RawKind::TypedText(..)
-            | RawKind::GroupingSet
-            | RawKind::Plain => {}
         }
         node.children(&mut |child| self.visit(child))
     }
@@ -157,9 +150,12 @@ impl Walk<'_> {
         if self.foreign_times > MOST_FOREIGN_TIMES { texts::check_date(text, Reading::Date) } else { Ok(()) }
     }
 
-    fn visit_select(&mut self, select: RawSelect<'_>) -> StageResult<()> {
-        if let Some(clause) = select.refused_clause() {
-            return Err(Refusal::construct(clause));
+    fn visit_select(&mut self, select: RawSelect<'t>) -> StageResult<()> {
+        if select.has_into() {
+            return Err(Refusal::construct(admitted::INTO));
+        }
+        if select.has_locking() {
+            return Err(Refusal::construct(admitted::LOCKING));
         }
         let outer = self.scope.len();
         let (expressions, is_recursive) = select.with();
@@ -197,8 +193,8 @@ impl Walk<'_> {
                 entry.1 = weight;
             }
         }
-        let resolve = |variable: &RawRangeVar<'_>| self.resolve(variable).ok().flatten();
-        group_by::complete(select, &resolve, &self.plane.builtins.aggregates);
+        let resolve = |variable: &RawRangeVar<'_>| resolve(self.plane, &self.scope, variable).ok().flatten();
+        group_by::complete(self.tree, select, &resolve, &self.plane.builtins.aggregates);
         select.node().children(&mut |child| match child.kind() {
             // Visited above, in PostgreSQL's order of scoping.
             RawKind::With => Ok(()),
@@ -208,26 +204,11 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// The plane relation that a name in FROM means; `None` for a common table expression of the tree's own.
-    fn resolve(&self, variable: &RawRangeVar<'_>) -> StageResult<Option<Rc<PlaneRelation>>> {
-        let name = variable.name();
-        let relation = match (variable.database(), variable.schema()) {
-            (None, None) if self.scope.iter().any(|(known, _)| *known == name) => return Ok(None),
-            (None, None) => self.plane.relation(&name),
-            (None, Some(schema)) => self.plane.qualified(&schema, &name),
-            (Some(database), Some(schema)) if server::database_name() == database => {
-                self.plane.qualified(&schema, &name)
-            }
-            (Some(_), _) => None,
-        };
-        relation.map(|relation| Some(Rc::clone(relation))).ok_or_else(|| Refusal::relation(&written(variable)))
-    }
-
-    fn visit_range_var(&mut self, variable: RawRangeVar<'_>) -> StageResult<()> {
+    fn visit_range_var(&mut self, variable: RawRangeVar<'t>) -> StageResult<()> {
         if variable.only() {
             return Err(Refusal::construct("FROM ONLY"));
         }
-        let Some(relation) = self.resolve(&variable)? else {
+        let Some(relation) = resolve(self.plane, &self.scope, &variable)? else {
             let name = variable.name();
             let known = self.scope.iter().rev().find(|(known, _)| *known == name);
             return self.weigh(known.map_or(1, |(_, weight)| *weight));
@@ -240,7 +221,7 @@ impl Walk<'_> {
             None => relation.name.clone(),
             Some(schema) => fence_name(&schema, &relation),
         };
-        variable.point_at(&target);
+        self.tree.point_at(variable, &target);
         self.named.targets.insert(target, relation);
         Ok(())
     }
@@ -257,7 +238,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn visit_function(&mut self, function: RawFunction<'_>) -> StageResult<()> {
+    fn visit_function(&mut self, function: RawFunction<'t>) -> StageResult<()> {
         if function.is_ours() {
             return Ok(());
         }
@@ -280,13 +261,13 @@ impl Walk<'_> {
             return Err(Refusal::function(&names.join(".")));
         };
         if schema.is_none() {
-            function.qualify(&allowed.schema);
+            self.tree.qualify(function, &allowed.schema);
         }
         Ok(())
     }
 
     /// Rows of a relation's columns, made of JSON. The relation is not read.
-    fn populate(&self, call: &RawPopulate<'_>) -> StageResult<()> {
+    fn populate(&mut self, call: &RawPopulate<'t>) -> StageResult<()> {
         let relation = match call.relation.as_slice() {
             [name] => self.plane.relation(name),
             [schema, name] => self.plane.qualified(schema, name),
@@ -294,19 +275,20 @@ impl Walk<'_> {
         };
         let relation = relation.ok_or_else(|| Refusal::type_name(&call.relation.join(".")))?;
         let field = |column: &PlaneColumn| -> StageResult<RowField> {
-            let element = values::element_type(column.type_oid).unwrap_or(column.type_oid);
+            let element = types::element_type(column.type_oid).unwrap_or(column.type_oid);
             let is_written = self.plane.builtins.types.contains(&element) || self.plane.types.is_writable(element);
             if !is_written {
                 return Err(Refusal::type_name(&self.plane.types.shown(column.type_oid)));
             }
-            let modifier = values::type_modifier(relation.oid, column.attribute);
+            let modifier = types::type_modifier(relation.oid, column.attribute);
             Ok((column.name.clone(), column.type_oid, modifier))
         };
-        call.read_as(&relation.columns.iter().map(field).collect::<StageResult<Vec<_>>>()?);
+        let fields = relation.columns.iter().map(field).collect::<StageResult<Vec<_>>>()?;
+        self.tree.read_as(call, &fields);
         Ok(())
     }
 
-    fn visit_type(&mut self, name: &RawTypeName) -> StageResult<()> {
+    fn visit_type(&mut self, name: &RawTypeName<'t>) -> StageResult<()> {
         if name.is_ours() {
             return Ok(());
         }
@@ -325,7 +307,7 @@ impl Walk<'_> {
         }
         match self.plane.types.named(known).filter(|_| name.names.len() == 1) {
             Some(plane_type) => {
-                name.resolve(plane_type.oid);
+                self.tree.resolve(name, plane_type.oid);
                 self.resolved_types = self.resolved_types.saturating_add(1);
                 Ok(())
             }
@@ -348,20 +330,20 @@ impl Walk<'_> {
         ))
     }
 
-    fn visit_column(&self, reference: RawColumnRef<'_>) -> StageResult<()> {
+    fn visit_column(&mut self, reference: RawColumnRef<'t>) -> StageResult<()> {
         let names = reference.names();
         let qualification = if reference.is_star() { names.len() } else { names.len().saturating_sub(1) };
         match (qualification, names.as_slice()) {
             (0 | 1, _) => Ok(()),
             (2, [schema, table, ..]) if self.plane.qualified(schema, table).is_some() => {
-                reference.drop_qualifier();
+                self.tree.drop_qualifier(reference);
                 Ok(())
             }
             (3, [database, schema, table, ..])
                 if server::database_name() == *database && self.plane.qualified(schema, table).is_some() =>
             {
-                reference.drop_qualifier();
-                reference.drop_qualifier();
+                self.tree.drop_qualifier(reference);
+                self.tree.drop_qualifier(reference);
                 Ok(())
             }
             _ => Err(Refusal::new(
@@ -370,6 +352,23 @@ impl Walk<'_> {
             )),
         }
     }
+}
+
+/// The plane relation that a name in FROM means; `None` for a common table expression of the tree's own, which `scope` holds.
+fn resolve(
+    plane: &Plane,
+    scope: &[(String, usize)],
+    variable: &RawRangeVar<'_>,
+) -> StageResult<Option<Rc<PlaneRelation>>> {
+    let name = variable.name();
+    let relation = match (variable.database(), variable.schema()) {
+        (None, None) if scope.iter().any(|(known, _)| *known == name) => return Ok(None),
+        (None, None) => plane.relation(&name),
+        (None, Some(schema)) => plane.qualified(&schema, &name),
+        (Some(database), Some(schema)) if server::database_name() == database => plane.qualified(&schema, &name),
+        (Some(_), _) => None,
+    };
+    relation.map(|relation| Some(Rc::clone(relation))).ok_or_else(|| Refusal::relation(&written(variable)))
 }
 
 /// Plane names hold no dot, so this is none of them; PostgreSQL would cut a longer one.

@@ -6,9 +6,11 @@ use crate::catalog::plane::{PlaneRelation, ScopeBinding};
 use crate::error::{Refusal, StageResult};
 use crate::gate::Gated;
 use crate::identity::principal::Claim;
-use crate::pgx::parse::quote_identifier;
+use crate::pgx::names::quote_identifier;
+use crate::pgx::parameters::{self, Parameters};
 use crate::pgx::query::{BaseScan, ScanCondition};
-use crate::pgx::values::{self, Parameters};
+use crate::pgx::types;
+
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -19,7 +21,7 @@ const PLACEHOLDER: &str = "SELECT 1";
 pub(super) fn build(
     targets: &BTreeMap<String, Rc<PlaneRelation>>,
     claims: Claims<'_>,
-    parameters: &mut Parameters,
+    parameters: &mut Parameters<'_>,
 ) -> StageResult<(Vec<Fence>, String)> {
     let mut fences = Vec::with_capacity(targets.len());
     let mut expressions = Vec::with_capacity(targets.len());
@@ -53,7 +55,7 @@ pub(super) fn show(skeleton: &str, gated: &Gated) -> String {
 fn scope(
     relation: &PlaneRelation,
     claims: Claims<'_>,
-    parameters: &mut Parameters,
+    parameters: &mut Parameters<'_>,
 ) -> StageResult<(Vec<ScanCondition>, String)> {
     if ablation::is_off(Switch::Filter) {
         return Ok((Vec::new(), String::new()));
@@ -68,7 +70,7 @@ fn scope(
         } else {
             format!("{column} OPERATOR(pg_catalog.=) ${parameter}")
         });
-        let operator = values::equality_operator(binding.base_type)
+        let operator = types::equality_operator(binding.base_type)
             .ok_or_else(|| Refusal::proof("a scope column's type has no equality"))?;
         conditions.push(ScanCondition {
             attribute: binding.column.attribute,
@@ -88,10 +90,9 @@ fn scope(
     Ok((conditions, text))
 }
 
-fn bind(binding: &ScopeBinding, claims: Claims<'_>, parameters: &mut Parameters) -> StageResult<usize> {
+fn bind(binding: &ScopeBinding, claims: Claims<'_>, parameters: &mut Parameters<'_>) -> StageResult<usize> {
     let type_oid = if binding.is_list() {
-        values::array_type(binding.base_type)
-            .ok_or_else(|| Refusal::proof("a scope column's type has no array type"))?
+        types::array_type(binding.base_type).ok_or_else(|| Refusal::proof("a scope column's type has no array type"))?
     } else {
         binding.base_type
     };
@@ -102,7 +103,7 @@ fn bind(binding: &ScopeBinding, claims: Claims<'_>, parameters: &mut Parameters)
     match (binding.is_list(), claim) {
         (false, Claim::Scalar(value)) => parameters.add(type_oid, value),
         (false, Claim::List(_)) => Err(Refusal::identity(format!("the claim {} is a list", binding.claim))),
-        (true, Claim::Scalar(value)) => parameters.add(type_oid, values::array_literal(&[value])),
-        (true, Claim::List(values)) => parameters.add(type_oid, values::array_literal(&values)),
+        (true, Claim::Scalar(value)) => parameters.add(type_oid, parameters::array_literal(&[value])),
+        (true, Claim::List(values)) => parameters.add(type_oid, parameters::array_literal(&values)),
     }
 }

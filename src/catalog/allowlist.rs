@@ -15,7 +15,7 @@ thread_local! {
 /// Pseudo-types stand for others in signatures and cannot be written; `regconfig` would look up the catalog.
 const NOT_WRITTEN: [&str; 3] = ["any", "record", "regconfig"];
 
-/// Types that an expression may have beside those that may be written: rows of subqueries, and untyped literals.
+/// Types that an expression may have besides those that may be written: rows of subqueries, and untyped literals.
 const EXPRESSION_ONLY: [u32; 3] = [RECORD, RECORD_ARRAY, UNKNOWN];
 const RECORD: u32 = 2249;
 const RECORD_ARRAY: u32 = 2287;

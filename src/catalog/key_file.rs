@@ -65,7 +65,7 @@ fn load(path: &Path) -> io::Result<MasterKey> {
 }
 
 /// Writes a fresh key under a temporary name and links it, so that a reader sees the whole file or none and of two
-/// backends that make it at once one wins.
+/// backends that create it at the same time one wins.
 fn make(path: &Path) -> io::Result<()> {
     let key = Zeroizing::new(random::<32>()?);
     let temporary = path.with_extension(format!("{}.tmp", std::process::id()));

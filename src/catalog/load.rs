@@ -1,4 +1,4 @@
-//! Loads the plane cache and keeps it honest: it is read again whenever anything it was built from changed, and a
+//! Loads the plane cache and keeps it current: it is read again whenever anything it was built from changed, and a
 //! critical finding of `doctor()` closes it.
 
 use super::allowlist;
@@ -8,8 +8,9 @@ use super::{types, version};
 use crate::ablation::{self, Switch};
 use crate::error::{Refusal, StageResult, State};
 use crate::pgx::hooks::invalidation;
+use crate::pgx::server;
 use crate::pgx::spi::read::Lookup;
-use crate::pgx::{server, values};
+use crate::pgx::types::{array_type, element_type};
 use pgrx::pg_sys::Oid;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -102,7 +103,7 @@ fn load() -> StageResult<Rc<Plane>> {
         .flat_map(|relation| relation.columns.iter().map(|column| column.type_oid))
         .filter(|type_oid| !builtins.types.contains(type_oid))
         // array_agg over an enum column gives an array of it.
-        .flat_map(|type_oid| [Some(type_oid), values::array_type(type_oid), values::element_type(type_oid)])
+        .flat_map(|type_oid| [Some(type_oid), array_type(type_oid), element_type(type_oid)])
         .flatten()
         .collect();
     Ok(Rc::new(Plane {
@@ -135,6 +136,7 @@ fn relations() -> StageResult<HashMap<String, Rc<PlaneRelation>>> {
             schema,
             table,
             name,
+            lost_name,
             shared,
             column,
             attribute,
@@ -156,6 +158,7 @@ fn relations() -> StageResult<HashMap<String, Rc<PlaneRelation>>> {
                 schema: text(schema)?,
                 table: text(table)?,
                 name,
+                has_lost_name: flag(lost_name)?,
                 is_shared: flag(shared)?,
                 columns: Vec::new(),
                 scope: Vec::new(),

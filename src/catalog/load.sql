@@ -1,14 +1,22 @@
--- Every column that the plane cache must know, one row each: plane columns, scope columns and primary key columns.
+-- Every column that the plane cache must know, one row each: plane columns, scope columns and primary key columns. A plane
+-- column whose type the plane does not carry any more is outside of it until it is registered again.
+WITH types AS MATERIALIZED (
+    SELECT t.oid, splitplane._type_is_safe(t.oid) AS is_safe
+    FROM (SELECT DISTINCT a.atttypid AS oid
+          FROM splitplane.relations AS r JOIN pg_catalog.pg_attribute AS a ON a.attrelid = r.relation
+          WHERE a.attnum > 0 AND NOT a.attisdropped) AS t
+)
 SELECT r.relation::pg_catalog.oid::pg_catalog.text,
        n.nspname::pg_catalog.text,
        c.relname::pg_catalog.text,
        r.name,
+       (COALESCE(r.saved OPERATOR(pg_catalog.?) 'named_after_table', false) AND c.relname OPERATOR(pg_catalog.<>) r.name)::pg_catalog.text,
        r.shared::pg_catalog.text,
        a.attname::pg_catalog.text,
        a.attnum::pg_catalog.text,
        a.atttypid::pg_catalog.oid::pg_catalog.text,
        (CASE WHEN t.typtype = 'd' THEN splitplane._base_type(a.atttypid) ELSE a.atttypid END)::pg_catalog.text,
-       (a.attname = ANY (r.columns))::pg_catalog.text,
+       (a.attname = ANY (r.columns) AND s.is_safe)::pg_catalog.text,
        (a.attname = ANY (r.private_columns))::pg_catalog.text,
        r.scope ->> a.attname::pg_catalog.text,
        COALESCE(a.attnum = ANY (k.conkey), false)::pg_catalog.text
@@ -17,5 +25,6 @@ JOIN pg_catalog.pg_class AS c ON c.oid = r.relation
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
+JOIN types AS s ON s.oid = a.atttypid
 LEFT JOIN pg_catalog.pg_constraint AS k ON k.conrelid = c.oid AND k.contype = 'p' AND NOT k.condeferrable
 ORDER BY r.relation::pg_catalog.oid, a.attnum

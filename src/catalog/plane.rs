@@ -47,6 +47,8 @@ pub struct PlaneRelation {
     pub table: String,
     /// The name in the plane.
     pub name: String,
+    /// The name in the plane was the table's, which has another one now: it means nothing until the table is registered again.
+    pub has_lost_name: bool,
     /// The same for everyone: no scope.
     pub is_shared: bool,
     /// The columns that untrusted SQL may name, in the table's order.
@@ -122,7 +124,7 @@ pub struct Plane {
     pub relations: HashMap<String, Rc<PlaneRelation>>,
     /// Functions that a DBA allowed.
     pub allowed: Vec<AllowedFunction>,
-    /// Types of plane columns beside the built-in ones (enums, domains, their arrays).
+    /// Types of plane columns besides the built-in ones (enums, domains, their arrays).
     pub column_types: HashSet<Oid>,
     /// The enums and domains among them, by name.
     pub types: PlaneTypes,
@@ -141,12 +143,12 @@ pub struct Plane {
 impl Plane {
     /// The relation of a plane name.
     pub fn relation(&self, name: &str) -> Option<&Rc<PlaneRelation>> {
-        self.relations.get(name)
+        self.relations.get(name).filter(|relation| !relation.has_lost_name)
     }
 
-    /// The relation that `schema.name` means: the plane name, qualified with the schema of its table.
+    /// The relation whose table has this schema and name now, whatever its plane name.
     pub fn qualified(&self, schema: &str, name: &str) -> Option<&Rc<PlaneRelation>> {
-        self.relations.get(name).filter(|relation| relation.schema == schema)
+        self.relations.values().find(|relation| relation.table == name && relation.schema == schema)
     }
 
     /// Whether a function may run.

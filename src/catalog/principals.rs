@@ -32,7 +32,7 @@ const ABSENT_SEALED: [u8; 80] = [1; 80];
 pub fn key(key_id: &str) -> StageResult<Option<Key>> {
     let rows = KEY.with(|lookup| lookup.rows(&[key_id]))?;
     let Some(row) = rows.first() else {
-        // Refusing an unknown key takes the work of a known one: the key file is read, and a secret is opened in vain.
+        // Refusing an unknown key takes the same work as a known one: the key file is read, and a dummy secret opened.
         std::hint::black_box(seal::open(&*key_file::read()?, key_id, &ABSENT_SEALED).is_ok());
         return Ok(None);
     };

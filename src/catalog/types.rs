@@ -4,8 +4,8 @@
 
 use super::row::{oid, text, unreadable};
 use crate::error::{Refusal, StageResult};
+use crate::pgx::names;
 use crate::pgx::spi::read::Lookup;
-use crate::pgx::{parse, values};
 use pgrx::pg_sys::Oid;
 use std::collections::HashMap;
 
@@ -61,7 +61,7 @@ impl PlaneTypes {
 
     /// A type's name, as it is shown.
     pub fn shown(&self, type_oid: Oid) -> String {
-        self.renamed(&values::type_name(type_oid))
+        self.renamed(&names::type_name(type_oid))
     }
 
     /// A refusal whose message names types as they are shown. What PostgreSQL said has its own words for the log; in our
@@ -103,7 +103,7 @@ pub(super) fn load() -> StageResult<PlaneTypes> {
                 is_writable: is_writable.as_deref() == Some("true"),
             },
         );
-        let written = [&text(schema)?, &name].map(|part| parse::quote_identifier(part)).join(".");
+        let written = [&text(schema)?, &name].map(|part| names::quote_identifier(part)).join(".");
         types.all.push(known.oid);
         types.spellings.push((written, known.shown.clone()));
         if known.is_writable {

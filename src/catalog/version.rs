@@ -17,7 +17,7 @@ thread_local! {
     static INSTALLED: Lookup = const { Lookup::new(INSTALLED_SQL, 0) };
 }
 
-/// The difference in words and what mends it, or `None`. Must be called as the extension's owner.
+/// The difference in words and the SQL that fixes it, or `None`. Must be called as the extension's owner.
 pub fn problem() -> StageResult<Option<(String, &'static str)>> {
     let installed = first_text(&INSTALLED.with(|lookup| lookup.rows(&[]))?).unwrap_or_default();
     if installed == LIBRARY {

@@ -26,7 +26,7 @@ pub enum GateErrorKind {
     NotSelect,
     /// A query with a construct that the plane does not admit (0A000).
     Construct,
-    /// PostgreSQL may well read it, the gate cannot vouch for it (0A000).
+    /// PostgreSQL may accept it, but the gate cannot read it (0A000).
     UnsupportedByGate,
     /// A character that no honest query contains (22023).
     Character,

@@ -24,7 +24,7 @@ pub struct Limits {
     pub max_joins: usize,
     /// Parentheses, brackets and CASE inside one another.
     pub max_nesting: usize,
-    /// Block comments inside one another; PostgreSQL's lexer takes quadratic time and heeds no cancel there.
+    /// Block comments inside one another; PostgreSQL's lexer takes quadratic time there without an interrupt check.
     pub max_comment_nesting: usize,
     /// Adjacent operator characters, also in block comments, for the same reason.
     pub max_operator_run: usize,

@@ -1,4 +1,4 @@
-//! Layer 3's first filter: cheap, pure, and never the author of SQL that runs.
+//! Layer 3's first filter: cheap, pure, and it never writes SQL that runs.
 //!
 //! [`admit`] takes untrusted text and either refuses it or says that it is one query, made of constructs that the plane
 //! admits, and which relations that query names. It guarantees:

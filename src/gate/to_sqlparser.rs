@@ -181,7 +181,7 @@ fn string(form: StringForm, text: &str) -> Token {
     }
 }
 
-/// sqlparser knows many operators by name; the others are all alike in PostgreSQL's grammar.
+/// sqlparser knows many operators by name; PostgreSQL's grammar treats all others in the same way.
 fn operator(text: &str) -> Token {
     match text {
         "=" => Token::Eq,

@@ -2,7 +2,7 @@
 //!
 //! Nothing recurses: pending nodes lie on a heap stack, so a tree of any height is walked in constant stack. The
 //! structures are taken apart field by field, without `..`, so that a field or variant that a later sqlparser adds
-//! does not compile until someone decides about it.
+//! does not compile until a rule for it is written.
 
 use std::collections::BTreeSet;
 
@@ -172,7 +172,7 @@ impl<'a> Walk<'a> {
     fn select(&mut self, select: &'a Select) -> GateResult<()> {
         let Select {
             select_token: _,
-            // Comments that another engine would heed.
+            // Comments that another engine would execute.
             optimizer_hints: _,
             distinct,
             select_modifiers,

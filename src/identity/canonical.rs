@@ -97,7 +97,7 @@ pub(super) fn sha256(data: &[u8]) -> [u8; 32] {
 /// HMAC-SHA256 for a key of any length.
 ///
 /// The key is brought to one block as RFC 2104 says, since the constructor for a key of that length cannot fail: a
-/// verifier has nothing sensible to do with an error here.
+/// verifier could not handle an error here.
 fn hmac_sha256(key: &[u8], data: &[u8]) -> [u8; 32] {
     let mut block = Zeroizing::new([0_u8; BLOCK_BYTES]);
     if key.len() > BLOCK_BYTES {

@@ -1,9 +1,10 @@
-//! The context as it was passed: a JSON object of header names to strings, read and bounded but not yet believed.
+//! The context as it was passed: a JSON object of header names to values, read and bounded but not yet believed.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::ContextError;
 use super::authorization::Authorization;
@@ -30,17 +31,21 @@ pub struct SignedContext {
 }
 
 impl SignedContext {
-    /// Reads the JSON text of a context, as `jsonb` prints it.
+    /// Reads the JSON text of a context, as `jsonb` prints it: an object, or a string that holds one.
+    ///
+    /// A value is a string, a list of exactly one string (Go's and Java's header sets), or an integer, which is taken as
+    /// its digits. Two spellings of one name are one header if their values are equal.
     ///
     /// # Errors
-    /// [`ContextError::Malformed`] for anything but an object of strings within bounds with header names as keys; other
-    /// variants for headers that are given twice, unknown `x-splitplane-*` headers, control characters, and an
+    /// [`ContextError::Malformed`] for anything but an object of such values within bounds with header names as keys;
+    /// other variants for headers that are given twice, unknown `x-splitplane-*` headers, control characters, and an
     /// authorization header that is missing or not in the one form that is read.
     pub fn parse(json: &str) -> Result<Self, ContextError> {
         if json.len() > MAX_CONTEXT_BYTES {
             return Err(ContextError::Malformed("too large"));
         }
-        let Ok(Value::Object(object)) = serde_json::from_str(json) else {
+        let json = unwrapped(json)?;
+        let Ok(object) = serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(&json) else {
             return Err(ContextError::Malformed("not a JSON object"));
         };
         if object.len() > MAX_HEADERS {
@@ -49,20 +54,20 @@ impl SignedContext {
         let members = object.len();
         let mut headers = BTreeMap::new();
         for (name, value) in object {
-            let Value::String(value) = value else {
-                return Err(ContextError::Malformed("a header value is not a string"));
-            };
+            let value = read_value(value.get()).ok_or(ContextError::Malformed("a header value is not a string"))?;
             if value.len() > MAX_VALUE_BYTES {
                 return Err(ContextError::Malformed("a header value is too long"));
             }
             let name = header::check_name(&name)?;
             header::check_value(&value)?;
-            if headers.insert(name, value).is_some() {
-                return Err(ContextError::DuplicateHeader);
+            match headers.get(&name) {
+                Some(given) if *given != value => return Err(ContextError::DuplicateHeader(name)),
+                Some(_) => {}
+                None => drop(headers.insert(name, value)),
             }
         }
-        if count_members(json) != members {
-            return Err(ContextError::DuplicateHeader);
+        if count_members(&json) != members {
+            return Err(ContextError::RepeatedName);
         }
         let authorization = headers.remove(AUTHORIZATION).ok_or(ContextError::MissingHeader(AUTHORIZATION))?;
         Ok(Self { headers, authorization: Authorization::parse(&authorization, SERVICE)? })
@@ -85,10 +90,33 @@ impl SignedContext {
     }
 }
 
+/// The text of the object itself: many drivers encode a text once more for a parameter of type `jsonb`, and what arrives
+/// is a JSON string that holds the context. One such level is taken off, and no other.
+fn unwrapped(json: &str) -> Result<Cow<'_, str>, ContextError> {
+    if !json.trim_start().starts_with('"') {
+        return Ok(Cow::Borrowed(json));
+    }
+    serde_json::from_str(json).map(Cow::Owned).map_err(|_| ContextError::Malformed("not a JSON object"))
+}
+
+/// A header value from its well-formed JSON: a string, a list of exactly one, or the digits of an integer.
+fn read_value(json: &str) -> Option<String> {
+    match json.as_bytes().first()? {
+        b'"' => serde_json::from_str(json).ok(),
+        b'[' => serde_json::from_str::<[String; 1]>(json).ok().map(|[only]| only),
+        // Neither a fraction nor an exponent: how those are written is the signer's choice, and `jsonb` may have made another.
+        b'-' | b'0'..=b'9' => {
+            let digits = json.strip_prefix('-').unwrap_or(json);
+            digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| json.to_owned())
+        }
+        _ => None,
+    }
+}
+
 /// Counts the members of a flat JSON object as they are written, by the colons outside strings.
 ///
-/// The JSON reader keeps the last of two members with one name and says nothing. `jsonb` has done the same before, but
-/// whoever passes `json` text must not get a context whose signer saw the first.
+/// The JSON reader keeps the last of two members with one name and says nothing. `jsonb` does the same before this, but
+/// not within a string that holds the context, whose signer may have seen the first.
 fn count_members(json: &str) -> usize {
     let (mut members, mut in_string, mut escaped) = (0, false, false);
     for byte in json.bytes() {
@@ -138,12 +166,28 @@ mod tests {
             "\"x\"",
             "1",
             "{",
-            "{\"a\":1}",
             "{\"a\":null}",
-            "{\"a\":[\"b\"]}",
+            "{\"a\":[]}",
+            "{\"a\":[\"b\",\"b\"]}",
+            "{\"a\":[1]}",
+            "{\"a\":[null]}",
+            "{\"a\":[[\"b\"]]}",
+            "{\"a\":[{}]}",
             "{\"a\":{}}",
             "{\"a\":true}",
             "{\"x-splitplane-tenant\":1.0}",
+            "{\"x-splitplane-tenant\":1e2}",
+            "{\"x-splitplane-tenant\":1E0}",
+            "{\"x-splitplane-tenant\":-1.5}",
+            "{\"x-splitplane-tenant\":01}",
+            "{\"x-splitplane-tenant\":+1}",
+            "{\"x-splitplane-tenant\":-}",
+            "{\"x-splitplane-tenant\":1 2}",
+            // One level of string is taken off, and what is in it must be the object.
+            "\"{}",
+            "\"[]\"",
+            "\"\\\"{}\\\"\"",
+            "[\"{}\"]",
             "{\"\":\"\"}",
             "{\"a\":\"\"}x",
             "{\"x_splitplane_tenant\":\"a\"}",
@@ -165,17 +209,73 @@ mod tests {
         assert_eq!(SignedContext::parse(&large).unwrap_err(), ContextError::Malformed("too large"));
     }
 
+    fn header_of(json: &str, name: &str) -> Option<String> {
+        SignedContext::parse(json).unwrap().header(name).map(str::to_owned)
+    }
+
     #[test]
-    fn rejects_a_header_given_twice() {
+    fn reads_a_value_in_each_form_that_a_signer_gives() {
         let good = json_of(&signed());
-        for member in [
-            "\"X-Splitplane-Tenant\":\"brand-b\"",
-            "\"x-splitplane-tenant\":\"brand-a\"",
-            "\"HOST\":\"analytics\"",
-            "\"x-splitplane-t\\u0065nant\":\"brand-a\"",
+        for (value, read) in [
+            ("\"49\"", "49"),
+            ("[\"49\"]", "49"),
+            (" [ \"49\" ] ", "49"),
+            ("49", "49"),
+            ("0", "0"),
+            ("-7", "-7"),
+            ("9007199254740993", "9007199254740993"),
+            ("340282366920938463463374607431768211457", "340282366920938463463374607431768211457"),
+            ("[\"\\u0061\"]", "a"),
+            ("[\"\"]", ""),
+        ] {
+            let json = good.replacen('{', &format!("{{\"x-other\":{value},"), 1);
+            assert_eq!(header_of(&json, "x-other").as_deref(), Some(read), "{value}");
+        }
+    }
+
+    #[test]
+    fn reads_a_context_in_one_string_and_no_more() {
+        let good = json_of(&signed());
+        let once = serde_json::to_string(&good).unwrap();
+        let twice = serde_json::to_string(&once).unwrap();
+        for json in [&good, &once, &format!(" {once} ")] {
+            assert_eq!(header_of(json, "x-splitplane-tenant").as_deref(), Some("brand-a"));
+        }
+        assert!(SignedContext::parse(&twice).unwrap_err().is_malformed());
+        // The string's text went through no `jsonb` that would have dropped the first of two.
+        let repeated = good.replacen('{', "{\"x-splitplane-tenant\":\"brand-b\",", 1);
+        let repeated = serde_json::to_string(&repeated).unwrap();
+        assert_eq!(SignedContext::parse(&repeated).unwrap_err(), ContextError::RepeatedName);
+    }
+
+    #[test]
+    fn takes_two_spellings_of_one_name_for_one_where_the_values_are_equal() {
+        let good = json_of(&signed());
+        for member in
+            ["\"X-Splitplane-Tenant\":\"brand-a\"", "\"X-Splitplane-Tenant\":[\"brand-a\"]", "\"HOST\":\"analytics\""]
+        {
+            let twice = good.replacen('{', &format!("{{{member},"), 1);
+            assert_eq!(header_of(&twice, "x-splitplane-tenant").as_deref(), Some("brand-a"), "{member}");
+        }
+        for (member, name) in [
+            ("\"X-Splitplane-Tenant\":\"brand-b\"", "x-splitplane-tenant"),
+            ("\"X-Splitplane-Tenant\":\"brand-a \"", "x-splitplane-tenant"),
+            ("\"X-SPLITPLANE-TENANT\":[\"Brand-a\"]", "x-splitplane-tenant"),
+            ("\"HOST\":\"Analytics\"", "host"),
+            ("\"Authorization\":\"x\"", "authorization"),
         ] {
             let twice = good.replacen('{', &format!("{{{member},"), 1);
-            assert_eq!(SignedContext::parse(&twice).unwrap_err(), ContextError::DuplicateHeader, "{member}");
+            let refused = SignedContext::parse(&twice).unwrap_err();
+            assert_eq!(refused, ContextError::DuplicateHeader(name.to_owned()), "{member}");
+        }
+    }
+
+    #[test]
+    fn rejects_one_spelling_of_a_name_given_twice() {
+        let good = json_of(&signed());
+        for member in ["\"x-splitplane-tenant\":\"brand-a\"", "\"x-splitplane-t\\u0065nant\":\"brand-b\""] {
+            let twice = good.replacen('{', &format!("{{{member},"), 1);
+            assert_eq!(SignedContext::parse(&twice).unwrap_err(), ContextError::RepeatedName, "{member}");
         }
     }
 

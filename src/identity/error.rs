@@ -1,7 +1,8 @@
-//! Why a context was refused: for the server log and the audit, never for the caller.
+//! Why a context was refused: for the server log, never for the caller.
 //!
-//! Every reason is a constant or the name of a header that this module knows. No variant carries a header's value, a
-//! secret or a signature, so a `ContextError` may be printed anywhere on the server's side.
+//! Every reason is a constant, the name of a header (letters, digits, `-`, `_` and `.`), or what this server expects. No
+//! variant carries a header's value, a secret or a signature, so a `ContextError` may be printed anywhere on the server's
+//! side.
 
 use thiserror::Error;
 
@@ -9,18 +10,21 @@ use thiserror::Error;
 ///
 /// [`ContextError::Malformed`] is an argument of the wrong shape (SQLSTATE 22023). Every other variant is a failure to
 /// prove who is asking (SQLSTATE 28000), which the caller sees as one constant message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ContextError {
-    /// Not a JSON object of header names to strings, or too large to be one.
+    /// Not a JSON object of header names to values, or too large to be one.
     #[error("malformed context: {0}")]
     Malformed(&'static str),
 
-    /// One header name in two spellings, or twice.
+    /// One header name in two spellings with different values.
+    #[error("header {0} is given twice with different values")]
+    DuplicateHeader(String),
+    /// One spelling of a name twice in the JSON text.
     #[error("a header is given twice")]
-    DuplicateHeader,
+    RepeatedName,
     /// An `x-splitplane-*` header that this version does not know, so cannot honour.
-    #[error("unknown x-splitplane header")]
-    UnknownHeader,
+    #[error("unknown header {0}")]
+    UnknownHeader(String),
     /// A header value with a newline or another control character.
     #[error("a header value holds a control character")]
     ControlCharacter,
@@ -30,6 +34,9 @@ pub enum ContextError {
     /// A header that carries meaning is not covered by the signature.
     #[error("header {0} is not signed")]
     UnsignedHeader(&'static str),
+    /// A header is covered by the signature, and its value is not in the context.
+    #[error("header {0} is signed and missing in the context")]
+    SignedButMissing(String),
     /// The authorization header cannot be read.
     #[error("authorization header: {0}")]
     Authorization(&'static str),
@@ -39,23 +46,26 @@ pub enum ContextError {
     /// The list of signed headers is not usable.
     #[error("signed headers: {0}")]
     SignedHeaders(&'static str),
-    /// The context was signed for another database, or this one has no usable audience.
+    /// This database has no usable audience.
     #[error("audience: {0}")]
     Audience(&'static str),
+    /// The context was signed for another database; holds the request that is expected.
+    #[error("audience: signed for another host; expected {0}")]
+    AnotherHost(String),
     /// `x-amz-date` is not one UTC second of the calendar, in the basic format.
     #[error("x-amz-date: {0}")]
     Timestamp(&'static str),
     /// Further from the server's clock than the clock skew allows.
     #[error("x-amz-date is outside the clock skew")]
     ClockSkew,
-    /// So old that the replay ledger cannot tell whether it was used.
+    /// So old that the replay ledger no longer knows whether it was used.
     #[error("x-amz-date is not after the replay horizon")]
     ReplayHorizon,
     /// The payload is declared unsigned, streamed or different from the one at hand.
     #[error("payload: {0}")]
     Payload(&'static str),
     /// Tenant, business or subject is not a value that can be signed and compared without doubt.
-    #[error("{header}: {reason}")]
+    #[error("{header} {reason}")]
     IdentityValue { header: &'static str, reason: &'static str },
     /// The nonce has the wrong length or characters.
     #[error("x-splitplane-nonce: {0}")]
@@ -63,9 +73,9 @@ pub enum ContextError {
     /// No such key.
     #[error("unknown key")]
     UnknownKey,
-    /// The signature is not the one that this key gives to this request.
-    #[error("the signature does not match")]
-    SignatureMismatch,
+    /// The signature is not the one that this key gives to this request, which it holds.
+    #[error("the signature does not match {0} with this text and this key's secret")]
+    SignatureMismatch(String),
     /// The key was revoked.
     #[error("the key is revoked")]
     KeyRevoked,

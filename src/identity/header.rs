@@ -8,6 +8,7 @@ use super::ContextError;
 
 pub(super) const AUTHORIZATION: &str = "authorization";
 pub(super) const HOST: &str = "host";
+pub(super) const CONTENT_LENGTH: &str = "content-length";
 pub(super) const AMZ_DATE: &str = "x-amz-date";
 pub(super) const AMZ_CONTENT_SHA256: &str = "x-amz-content-sha256";
 pub(super) const TENANT: &str = "x-splitplane-tenant";
@@ -23,7 +24,7 @@ pub(super) const OWN_PREFIX: &str = "x-splitplane-";
 /// Longest header name, in bytes.
 const MAX_NAME_BYTES: usize = 128;
 /// Longest tenant, business or subject, in bytes.
-const MAX_IDENTITY_BYTES: usize = 512;
+const MAX_IDENTITY_BYTES: usize = 256;
 /// Longest access key id, in bytes.
 const MAX_KEY_ID_BYTES: usize = 128;
 /// Longest audience, in bytes: that of a DNS name, which is more than a database name has.
@@ -45,7 +46,7 @@ pub(super) fn check_name(name: &str) -> Result<String, ContextError> {
     let lower = name.to_ascii_lowercase();
     if lower.starts_with(OWN_PREFIX) {
         if !OWN_HEADERS.contains(&lower.as_str()) {
-            return Err(ContextError::UnknownHeader);
+            return Err(ContextError::UnknownHeader(lower));
         }
     } else if lower.replace(['_', '.'], "-").starts_with(OWN_PREFIX) {
         return Err(ContextError::Malformed("an x-splitplane header name is not written with hyphens"));
@@ -58,27 +59,39 @@ pub(super) fn check_value(value: &str) -> Result<(), ContextError> {
     if value.chars().any(char::is_control) { Err(ContextError::ControlCharacter) } else { Ok(()) }
 }
 
-/// Checks one tenant, business or subject: the rule for signing, verifying and registering one alike.
+/// Checks the ids of one context: what `sign` signs and what the verifier admits.
 ///
-/// `header` is named in the error. An empty value passes; whether it may be empty is the caller's question. Refused:
+/// # Errors
+/// [`ContextError::IdentityValue`] for an empty tenant, and for what [`check_identity_value`] refuses.
+pub fn check_ids(tenant: &str, business: &str, subject: &str) -> Result<(), ContextError> {
+    if tenant.is_empty() {
+        return Err(ContextError::IdentityValue { header: TENANT, reason: "is empty" });
+    }
+    [(TENANT, tenant), (BUSINESS, business), (SUBJECT, subject)].into_iter().try_for_each(|(header, value)| {
+        check_identity_value(value).map_err(|reason| ContextError::IdentityValue { header, reason })
+    })
+}
+
+/// Checks one tenant, business or subject: one rule for signing, verifying and registering.
+///
+/// The error is the reason. An empty value passes; whether it may be empty is the caller's question. Refused:
 /// `*` (which means "any" in the register), control characters, blanks at either end or two in a row, blanks other than
 /// the ASCII space (some signers fold them to a space), and invisible characters.
-pub fn check_identity_value(header: &'static str, value: &str) -> Result<(), ContextError> {
-    let refuse = |reason| Err(ContextError::IdentityValue { header, reason });
+pub fn check_identity_value(value: &str) -> Result<(), &'static str> {
     if value.len() > MAX_IDENTITY_BYTES {
-        return refuse("too long");
+        return Err("is longer than 256 bytes");
     }
     if value.contains('*') {
-        return refuse("holds an asterisk");
+        return Err("holds '*', which stands alone for any and is no part of an id");
     }
     if value.chars().any(char::is_control) {
-        return refuse("holds a control character");
+        return Err("holds a control character");
     }
     if value.chars().any(|character| (character.is_whitespace() && character != ' ') || is_invisible(character)) {
-        return refuse("holds a blank other than the space, or an invisible character");
+        return Err("holds a blank other than the space, or an invisible character");
     }
     if value.starts_with(' ') || value.ends_with(' ') || value.contains("  ") {
-        return refuse("holds a blank at an end, or two in a row");
+        return Err("holds a blank at an end, or two in a row");
     }
     Ok(())
 }
@@ -120,7 +133,7 @@ pub(super) fn check_nonce(nonce: &str) -> Result<(), ContextError> {
 /// Reads the conversation that a context is signed for: a UUID, returned in its canonical form.
 pub(super) fn read_conversation(text: &str) -> Result<String, ContextError> {
     let read = uuid::Uuid::try_parse(text).map(|id| id.to_string());
-    read.map_err(|_| ContextError::IdentityValue { header: CONVERSATION, reason: "not a UUID" })
+    read.map_err(|_| ContextError::IdentityValue { header: CONVERSATION, reason: "is not a UUID" })
 }
 
 /// True for a text that can be an access key id: 1 to 128 ASCII letters, digits, `_`, `-` or `.`.
@@ -134,8 +147,7 @@ pub fn is_key_id(text: &str) -> bool {
 
 /// Checks that an audience can stand in a URL as its host: visible ASCII, none of the characters that end a host.
 ///
-/// Signers lower-case the host of a URL, so an audience with an upper-case letter can be met only by signing an
-/// explicit `host` header; set `splitplane.audience` for such a database.
+/// Upper case is admitted, since a host is compared without case.
 pub fn check_audience(audience: &str) -> Result<(), ContextError> {
     if audience.is_empty() || audience.len() > MAX_AUDIENCE_BYTES {
         return Err(ContextError::Audience("the configured audience is empty or too long"));
@@ -180,14 +192,14 @@ mod tests {
     #[test]
     fn rejects_unknown_own_headers() {
         for name in ["x-splitplane-role", "X-SPLITPLANE-", "x-splitplane-tenant_"] {
-            assert_eq!(check_name(name), Err(ContextError::UnknownHeader), "{name:?}");
+            assert_eq!(check_name(name), Err(ContextError::UnknownHeader(name.to_lowercase())), "{name:?}");
         }
     }
 
     #[test]
     fn admits_ordinary_identity_values() {
         for value in ["", "brand-a", "Chicago North", "O'Hara", "CN=Ann,OU=Ops", "münchen", "東京", "1 OR 1=1"] {
-            check_identity_value(TENANT, value).unwrap();
+            check_identity_value(value).unwrap();
         }
     }
 
@@ -213,13 +225,17 @@ mod tests {
             "a\u{3000}b",
             " ",
         ] {
-            assert!(
-                matches!(check_identity_value(TENANT, value), Err(ContextError::IdentityValue { .. })),
-                "{value:?}"
-            );
+            assert!(check_identity_value(value).is_err(), "{value:?}");
+            for ids in [(value, "", ""), ("a", value, ""), ("a", "", value)] {
+                let refused = check_ids(ids.0, ids.1, ids.2);
+                assert!(matches!(refused, Err(ContextError::IdentityValue { .. })), "{ids:?}");
+            }
         }
-        assert!(check_identity_value(TENANT, &"a".repeat(513)).is_err());
-        check_identity_value(TENANT, &"a".repeat(512)).unwrap();
+        assert!(check_identity_value(&"a".repeat(257)).is_err());
+        check_identity_value(&"a".repeat(256)).unwrap();
+        // Bytes, not characters.
+        assert!(check_identity_value(&"é".repeat(129)).is_err());
+        check_identity_value(&"é".repeat(128)).unwrap();
     }
 
     #[test]

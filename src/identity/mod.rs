@@ -9,7 +9,7 @@
 //! JSON text --parse--> SignedContext --verify--> VerifiedIdentity --resolve--> Principal
 //! ```
 //!
-//! A [`SignedContext`] tells nothing but the key id it claims; tenant, business and subject can be read only from a
+//! A [`SignedContext`] reveals only the key id it claims; tenant, business and subject can be read only from a
 //! [`VerifiedIdentity`], after the signature over them has been checked. The caller then has three duties that need the
 //! server: cap the payload's size before calling, count the use of the signature in the replay ledger (see [`replay`])
 //! and fetch the candidate rows for [`Principal::resolve`].
@@ -35,7 +35,7 @@ mod vectors;
 
 pub use context::{MAX_CONTEXT_BYTES, SignedContext};
 pub use error::ContextError;
-pub use header::{check_audience, check_identity_value, is_key_id};
+pub use header::{check_audience, check_identity_value, check_ids, is_key_id};
 pub use principal::{Claim, Principal, PrincipalRow};
 pub use sign::{SigningRequest, sign};
 pub use verify::{Key, Policy, VerifiedIdentity};

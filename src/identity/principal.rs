@@ -152,7 +152,7 @@ fn specificity(identity: &VerifiedIdentity, row: &PrincipalRow) -> Result<(bool,
     Ok((names(&row.business, identity.business())?, names(&row.subject, identity.subject())?))
 }
 
-/// Reads registered claims: an object of scalars and arrays of scalars, with names that are nobody else's.
+/// Reads registered claims: an object of scalars and arrays of scalars, with names that are not reserved.
 ///
 /// Public so that `admit` can refuse what `ask` would refuse.
 ///

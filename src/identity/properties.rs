@@ -99,7 +99,71 @@ fn rejects_a_signed_header_that_is_not_there() {
         &["host", "x-amz-date", "x-extra", "x-splitplane-nonce", "x-splitplane-tenant"],
         PAYLOAD,
     );
-    assert!(matches!(refusal(&headers), ContextError::SignedHeaders(_)));
+    assert_eq!(refusal(&headers), ContextError::SignedButMissing("x-extra".to_owned()));
+}
+
+/// Go's signer signs content-length and leaves it out of its header set.
+#[test]
+fn puts_the_payloads_length_where_a_signed_content_length_is_absent() {
+    let length = PAYLOAD.len().to_string();
+    let listed = ["content-length", "host", "x-amz-date", "x-splitplane-nonce", "x-splitplane-tenant"];
+    let mut headers = signed_as(&[DATE, NONCE, TENANT, ("content-length", &length)], &listed, PAYLOAD);
+    verify(&headers, PAYLOAD).unwrap();
+    remove(&mut headers, "content-length");
+    verify(&headers, PAYLOAD).unwrap();
+    for length in ["", "0", "48", "049"] {
+        let mut headers = signed_as(&[DATE, NONCE, TENANT, ("content-length", length)], &listed, PAYLOAD);
+        remove(&mut headers, "content-length");
+        assert!(matches!(refusal(&headers), ContextError::SignatureMismatch(_)), "{length:?}");
+    }
+    for changed in [&PAYLOAD[1..], b"", &[PAYLOAD, b" "].concat()] {
+        assert!(matches!(verify(&headers, changed).unwrap_err(), ContextError::SignatureMismatch(_)));
+    }
+}
+
+#[test]
+fn says_which_request_was_expected() {
+    for (audience, host) in [("analytics", "analytics"), ("ShopDB", "shopdb")] {
+        let headers = sign(&SigningRequest { audience: host, ..request() });
+        let refused = |payload: &[u8], audience| {
+            let context = SignedContext::parse(&json_of(&headers)).unwrap();
+            context.verify(Some(&key()), payload, &Policy { audience, ..policy() }).unwrap_err().to_string()
+        };
+        let expected = format!("POST https://{host}/ask");
+        assert!(refused(b"another text", audience).contains(&expected));
+        assert!(refused(PAYLOAD, "elsewhere").contains("POST https://elsewhere/ask"));
+    }
+}
+
+/// What `sign` checks is what the verifier checks: nothing is signed that is refused for its ids, and nothing else is.
+#[test]
+fn signs_what_the_verifier_admits_and_nothing_else() {
+    let long = "é".repeat(129);
+    for value in [
+        "brand-a",
+        "O'Hara",
+        "a b",
+        "東京",
+        "",
+        "*",
+        " ",
+        "a  b",
+        "a\u{a0}b",
+        "a\u{200b}",
+        "a\tb",
+        &"a".repeat(257),
+        &long,
+    ] {
+        for request in [
+            SigningRequest { tenant: value, ..request() },
+            SigningRequest { business: value, ..request() },
+            SigningRequest { subject: value, ..request() },
+            SigningRequest { conversation: value, ..request() },
+        ] {
+            let verified = verify(&sign(&request), PAYLOAD);
+            assert_eq!(request.check().is_ok(), verified.is_ok(), "{request:?}: {:?}", verified.err());
+        }
+    }
 }
 
 #[test]
@@ -155,10 +219,13 @@ fn puts_the_audience_where_host_is_absent_and_compares_it_where_it_is_not() {
     let mut headers = signed();
     remove(&mut headers, "host");
     verify(&headers, PAYLOAD).unwrap();
-    for host in ["other", "Analytics", "analytics ", "", "analytics:443"] {
+    for host in ["other", "analytics ", "", "analytics:443", "analytic\u{17f}"] {
         set(&mut headers, "host", host);
-        assert!(matches!(refusal(&headers), ContextError::Audience(_)), "{host:?}");
+        assert!(matches!(refusal(&headers), ContextError::AnotherHost(_)), "{host:?}");
     }
+    // Compared without case, and still the very text that was signed.
+    set(&mut headers, "host", "Analytics");
+    assert!(matches!(refusal(&headers), ContextError::SignatureMismatch(_)));
     let verify_for = |audience| {
         SignedContext::parse(&json_of(&signed())).unwrap().verify(
             Some(&key()),
@@ -166,8 +233,27 @@ fn puts_the_audience_where_host_is_absent_and_compares_it_where_it_is_not() {
             &Policy { audience, ..policy() },
         )
     };
-    for audience in ["other", "", "analytics ", "a b"] {
+    for audience in ["", "analytics ", "a b"] {
         assert!(matches!(verify_for(audience), Err(ContextError::Audience(_))), "{audience:?}");
+    }
+    assert!(matches!(verify_for("other"), Err(ContextError::AnotherHost(_))));
+}
+
+/// A database called ShopDB: some signers put the host in lower case, some hand it over, and each signs what it has.
+#[test]
+fn compares_host_without_case() {
+    for audience in ["ShopDB", "shopdb"] {
+        for host in ["ShopDB", "shopdb", "SHOPDB"] {
+            let mut headers = sign(&SigningRequest { audience: host, ..request() });
+            let verify_for = |headers: &Headers| {
+                let context = SignedContext::parse(&json_of(headers)).unwrap();
+                context.verify(Some(&key()), PAYLOAD, &Policy { audience, ..policy() }).map(drop)
+            };
+            assert_eq!(verify_for(&headers), Ok(()), "{host}");
+            remove(&mut headers, "host");
+            let known = host == audience || host == "shopdb";
+            assert_eq!(verify_for(&headers).is_ok(), known, "{host} for {audience}, not handed over");
+        }
     }
 }
 
@@ -249,7 +335,7 @@ fn holds_the_key_at_its_edges() {
         let wrong = Key { secret: Zeroizing::new(secret.to_owned()), revoked: true, ..key() };
         assert_eq!(
             with(Some(wrong)),
-            Err(ContextError::SignatureMismatch),
+            Err(ContextError::SignatureMismatch("POST https://analytics/ask".to_owned())),
             "the key's state is told to its holder alone"
         );
     }
@@ -333,7 +419,7 @@ proptest! {
     fn any_changed_byte_of_the_payload_refuses(position in any::<prop::sample::Index>(), flip in 1_u8..) {
         let mut payload = PAYLOAD.to_vec();
         payload[position.index(PAYLOAD.len())] ^= flip;
-        prop_assert_eq!(verify(&signed(), &payload).unwrap_err(), ContextError::SignatureMismatch);
+        prop_assert!(matches!(verify(&signed(), &payload), Err(ContextError::SignatureMismatch(_))));
     }
 
     #[test]
@@ -344,6 +430,26 @@ proptest! {
         let mut shorter = PAYLOAD.to_vec();
         shorter.remove(position.index(PAYLOAD.len()));
         prop_assert!(verify(&signed(), &shorter).is_err());
+    }
+
+    /// Whatever form the values are handed over in, and however often in another case, the identity is one.
+    #[test]
+    fn the_form_of_a_context_changes_nothing(forms in prop::collection::vec(0..4_usize, 8), in_string in any::<bool>()) {
+        let headers = sign(&SigningRequest { tenant: "42", subject: "9007199254740993", ..request() });
+        let members: Vec<String> = headers.iter().zip(&forms).flat_map(|((name, value), form)| {
+            let text = serde_json::to_string(value).unwrap();
+            let is_integer = value.bytes().all(|byte| byte.is_ascii_digit()) && !value.starts_with('0');
+            match form {
+                0 => vec![format!("\"{name}\":{text}")],
+                1 => vec![format!("\"{name}\":[{text}]")],
+                2 if is_integer => vec![format!("\"{name}\":{value}")],
+                _ => vec![format!("\"{name}\":[{text}]"), format!("\"{}\":{text}", name.to_uppercase())],
+            }
+        }).collect();
+        let object = format!("{{{}}}", members.join(","));
+        let json = if in_string { serde_json::to_string(&object).unwrap() } else { object };
+        let identity = SignedContext::parse(&json).unwrap().verify(Some(&key()), PAYLOAD, &policy()).unwrap();
+        prop_assert_eq!((identity.tenant(), identity.subject()), ("42", "9007199254740993"));
     }
 
     /// Every header of the shared context is signed, the authorization header included in the sense that it signs.

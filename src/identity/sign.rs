@@ -2,13 +2,14 @@
 
 use std::fmt;
 
+use super::ContextError;
 use super::canonical::{self, ALGORITHM, Request, Scope};
 use super::context::SERVICE;
-use super::header::{AMZ_DATE, AUTHORIZATION, BUSINESS, CONVERSATION, HOST, NONCE, SUBJECT, TENANT};
+use super::header::{self, AMZ_DATE, AUTHORIZATION, BUSINESS, CONVERSATION, HOST, NONCE, SUBJECT, TENANT};
 use super::timestamp::Timestamp;
 use super::verify::{METHOD, PATH, QUERY};
 
-/// What to sign, and with what. Values are signed as they are: check them with `check_identity_value` first, since a
+/// What to sign, and with what. Values are signed as they are: call [`check`](SigningRequest::check) first, since a
 /// context with an inadmissible value verifies nowhere.
 #[derive(Clone, Copy)]
 pub struct SigningRequest<'a> {
@@ -27,6 +28,17 @@ pub struct SigningRequest<'a> {
     /// Seconds since 1970.
     pub dated: i64,
     pub payload: &'a [u8],
+}
+
+impl SigningRequest<'_> {
+    /// Checks what the verifier would refuse whatever the signature: the ids and the conversation.
+    ///
+    /// # Errors
+    /// Those of the verifier.
+    pub fn check(&self) -> Result<(), ContextError> {
+        header::check_ids(self.tenant, self.business, self.subject)?;
+        if self.conversation.is_empty() { Ok(()) } else { header::read_conversation(self.conversation).map(drop) }
+    }
 }
 
 /// Shows everything but the secret, the nonce and the payload.

@@ -1,4 +1,4 @@
-//! `x-amz-date`: one UTC second, `YYYYMMDDTHHMMSSZ`, and nothing else that a date parser might be talked into.
+//! `x-amz-date`: one UTC second, `YYYYMMDDTHHMMSSZ`, and no other form that a date parser might accept.
 
 use super::ContextError;
 

@@ -2,13 +2,14 @@
 
 use std::fmt;
 
-use subtle::ConstantTimeEq;
+use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
 
 use super::canonical::{self, Request, Scope};
 use super::context::{SERVICE, SignedContext};
 use super::header::{
-    self, AMZ_CONTENT_SHA256, AMZ_DATE, BUSINESS, CONVERSATION, HOST, NONCE, OWN_HEADERS, SUBJECT, TENANT,
+    self, AMZ_CONTENT_SHA256, AMZ_DATE, BUSINESS, CONTENT_LENGTH, CONVERSATION, HOST, NONCE, OWN_HEADERS, SUBJECT,
+    TENANT,
 };
 use super::timestamp::Timestamp;
 use super::{ContextError, replay};
@@ -52,7 +53,7 @@ impl fmt::Debug for Key {
 /// What the server holds a context against. All times are seconds, `now` and `horizon` since 1970.
 #[derive(Debug, Clone, Copy)]
 pub struct Policy<'a> {
-    /// The name that a context must be signed for, compared byte by byte with its `host`.
+    /// The name that a context must be signed for, compared with its `host` without case.
     pub audience: &'a str,
     pub now: i64,
     /// The widest admitted difference between `now` and the context's date; negative admits nothing.
@@ -156,8 +157,8 @@ impl SignedContext {
     /// been capped before. Whether the signature was used before is the replay ledger's question, to be asked next.
     ///
     /// # Errors
-    /// Any rule of layer 1 that does not hold. What depends on the key is told only after its signature was checked, so
-    /// neither the answer nor its time tells a stranger which keys exist.
+    /// Any rule of layer 1 that does not hold. What depends on the key is reported only after the signature check, so
+    /// neither the error nor its time shows a stranger which keys exist.
     pub fn verify(
         self,
         key: Option<&Key>,
@@ -172,11 +173,14 @@ impl SignedContext {
         self.check_content_hash(&payload_digest)?;
 
         let secret = key.map_or(ABSENT_SECRET, |key| key.secret.as_str());
-        let expected = self.expected_signature(secret, &timestamp, payload_digest, policy.audience)?;
-        let matches = bool::from(expected.ct_eq(&self.authorization.signature));
+        let mut matches = Choice::from(0);
+        for host in self.hosts(policy.audience) {
+            let signed = Signed { host: &host, payload_length: payload.len(), payload_digest };
+            matches |= self.expected_signature(secret, &timestamp, &signed)?.ct_eq(&self.authorization.signature);
+        }
         let key = key.ok_or(ContextError::UnknownKey)?;
-        if !matches {
-            return Err(ContextError::SignatureMismatch);
+        if !bool::from(matches) {
+            return Err(ContextError::SignatureMismatch(policy.expected()));
         }
 
         let tenant = self.required(TENANT)?;
@@ -215,10 +219,23 @@ impl SignedContext {
     fn check_audience(&self, policy: &Policy<'_>) -> Result<(), ContextError> {
         header::check_audience(policy.audience)?;
         match self.header(HOST) {
-            Some(host) if host != policy.audience => Err(ContextError::Audience("signed for another host")),
-            // A signer may leave it out of its header set; it signs it all the same.
+            Some(host) if !host.eq_ignore_ascii_case(policy.audience) => {
+                Err(ContextError::AnotherHost(policy.expected()))
+            }
+            // A signer may leave it out of its header set. That it was signed is checked below.
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// The spellings of the audience that may have been signed. The signature is over the one in the context. Where there is
+    /// none the signer had it from a URL, which most signers put in lower case and some leave as it was.
+    fn hosts(&self, audience: &str) -> Vec<String> {
+        if let Some(host) = self.header(HOST) {
+            return vec![host.to_owned()];
+        }
+        let mut hosts = vec![audience.to_ascii_lowercase(), audience.to_owned()];
+        hosts.dedup();
+        hosts
     }
 
     fn check_timestamp(&self, policy: &Policy<'_>) -> Result<Timestamp, ContextError> {
@@ -237,13 +254,11 @@ impl SignedContext {
     }
 
     fn check_identity(&self) -> Result<(), ContextError> {
-        let tenant = self.required(TENANT)?;
-        if tenant.is_empty() {
-            return Err(ContextError::IdentityValue { header: TENANT, reason: "empty" });
-        }
-        header::check_identity_value(TENANT, tenant)?;
-        header::check_identity_value(BUSINESS, self.header(BUSINESS).unwrap_or_default())?;
-        header::check_identity_value(SUBJECT, self.header(SUBJECT).unwrap_or_default())?;
+        header::check_ids(
+            self.required(TENANT)?,
+            self.header(BUSINESS).unwrap_or_default(),
+            self.header(SUBJECT).unwrap_or_default(),
+        )?;
         self.conversation()?;
         header::check_nonce(self.required(NONCE)?)
     }
@@ -278,21 +293,39 @@ impl SignedContext {
         &self,
         secret: &str,
         timestamp: &Timestamp,
-        payload_digest: [u8; 32],
-        audience: &str,
+        signed: &Signed<'_>,
     ) -> Result<[u8; 32], ContextError> {
+        let length = signed.payload_length.to_string();
         let mut headers = Vec::with_capacity(self.authorization.signed_headers.len());
         for name in &self.authorization.signed_headers {
             let value = match self.header(name) {
                 Some(value) => value,
-                None if name == HOST => audience,
-                None => return Err(ContextError::SignedHeaders("a signed header is not in the context")),
+                None if name == HOST => signed.host,
+                // Go's signer signs it and leaves it out of the header set. The payload itself is hashed in any case.
+                None if name == CONTENT_LENGTH => &length,
+                None => return Err(ContextError::SignedButMissing(name.clone())),
             };
             headers.push((name.as_str(), value));
         }
+        let payload_digest = signed.payload_digest;
         let request = Request { method: METHOD, path: PATH, query: QUERY, headers: &headers, payload_digest };
         let scope = Scope { timestamp, region: &self.authorization.region, service: SERVICE };
         Ok(scope.sign(secret, &request))
+    }
+}
+
+/// What a signature covers that need not stand in the context.
+struct Signed<'a> {
+    host: &'a str,
+    /// Bytes.
+    payload_length: usize,
+    payload_digest: [u8; 32],
+}
+
+impl Policy<'_> {
+    /// The request that must have been signed, for the server log.
+    fn expected(&self) -> String {
+        format!("{METHOD} https://{}{PATH}", self.audience.to_ascii_lowercase())
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::guardrail::Guardrail;
-use super::{Dialect, Form, ModelError, Prompt, Reply, capabilities, path, strict};
+use super::{Dialect, Form, ModelError, Prompt, Reply, capabilities, path, refused, strict};
 
 #[cfg(test)]
 mod tests;
@@ -204,9 +204,7 @@ fn set(object: &mut Value, name: &str, value: Value) {
 fn code(text: &str) -> Option<String> {
     let name = text.split(':').next().unwrap_or_default();
     let name = name.rsplit('#').next().unwrap_or_default().trim();
-    let is_name =
-        (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.');
-    is_name.then(|| name.to_owned())
+    refused::is_code(name).then(|| name.to_owned())
 }
 
 /// Whether a validation message says that the model does not do what the form needs, in any of the sentences that

@@ -48,9 +48,10 @@ pub(super) fn is_claude(name: &str) -> bool {
     name.contains("claude")
 }
 
-/// Whether the model answers a forced tool choice with an error: Claude from 5.1 on.
+/// Whether the model answers a forced tool choice with an error: Claude from 5.1 on, but for Haiku.
 pub(super) fn refuses_forced_tools(name: &str) -> bool {
-    Claude::find(name).and_then(|claude| claude.version).is_some_and(|version| version >= (5, 1))
+    Claude::find(name)
+        .is_some_and(|claude| claude.family != "haiku" && claude.version.is_some_and(|version| version >= (5, 1)))
 }
 
 /// Whether the model takes a temperature. Claude does up to 4.6 and OpenAI's models up to the fourth generation; later
@@ -165,7 +166,13 @@ mod tests {
         for name in ["us.anthropic.claude-opus-5-5", "claude-sonnet-5-5", "anthropic.claude-fable-5-1"] {
             assert!(refuses_forced_tools(name), "{name}");
         }
-        for name in ["anthropic.claude-opus-5", "claude-sonnet-4-5-20250929", "amazon.nova-pro-v1:0", "gpt-5.5"] {
+        for name in [
+            "anthropic.claude-opus-5",
+            "us.anthropic.claude-haiku-5-5",
+            "claude-sonnet-4-5-20250929",
+            "amazon.nova-pro-v1:0",
+            "gpt-5.5",
+        ] {
             assert!(!refuses_forced_tools(name), "{name}");
         }
     }

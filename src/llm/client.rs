@@ -10,14 +10,17 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use reqwest::header::HeaderMap;
 use serde_json::Value;
 use tokio::time::sleep;
 use url::Url;
+use zeroize::Zeroizing;
 
 use super::bedrock::{self, Bedrock};
 use super::guardrail::Guardrail;
 use super::http::{self, Response};
 use super::openai::{self, OpenAi};
+use super::refused::{self, Cause};
 use super::{Dialect, Form, ModelError, ModelSettings, Prompt, Provider, Reply, StructuredOutput};
 use access::Access;
 
@@ -26,8 +29,6 @@ mod retry;
 #[cfg(test)]
 mod tests;
 
-/// Model of Bedrock when none is configured.
-pub const DEFAULT_BEDROCK_MODEL: &str = "anthropic.claude-sonnet-4-20250514-v1:0";
 /// Most times that one request is sent.
 pub const MAX_ATTEMPTS: u32 = 3;
 
@@ -71,10 +72,10 @@ impl Client {
             Provider::Bedrock => Access::bedrock(&http, settings, environment)?,
             Provider::OpenAi => Access::openai(settings, environment)?,
         };
-        let model = match settings.provider {
-            Provider::Bedrock if settings.model.is_empty() => DEFAULT_BEDROCK_MODEL,
-            Provider::None | Provider::Bedrock | Provider::OpenAi => &settings.model,
-        };
+        let model = &settings.model;
+        if model.is_empty() {
+            return Err(configuration("no model is configured"));
+        }
         let validator_model = if settings.validator_model.is_empty() { model } else { &settings.validator_model };
         let guardrail = match &access {
             Access::Bedrock(_) => {
@@ -82,7 +83,6 @@ impl Client {
                 bedrock::check_model_id(validator_model)?;
                 guardrail(settings)?
             }
-            Access::OpenAi(_) if model.is_empty() => return Err(configuration("no model is configured")),
             Access::OpenAi(_) if !settings.guardrail.is_empty() => {
                 return Err(configuration("only Bedrock has guardrails"));
             }
@@ -118,7 +118,7 @@ impl Client {
         let form = self.form(model);
         let response = self.ask(dialect.as_ref(), prompt, form, deadline).await?;
         let may_change = self.structured_output == StructuredOutput::Auto;
-        if !(may_change && response.status == 400 && dialect.rejects_form(form, &response.body)) {
+        if !(may_change && response.status() == 400 && dialect.rejects_form(form, response.body())) {
             return dialect.reply(prompt, form, &self.accepted(dialect.as_ref(), response)?);
         }
         let form = match form {
@@ -171,13 +171,13 @@ impl Client {
         prompt: &Prompt,
         form: Form,
         deadline: Instant,
-    ) -> Result<Response, ModelError> {
+    ) -> Result<Answer, ModelError> {
         self.send(&dialect.path(), &dialect.body(prompt, form), deadline).await
     }
 
     /// Sends a request up to [`MAX_ATTEMPTS`] times, signed anew each time, and gives the last response, whatever its
     /// status.
-    async fn send(&self, path: &str, body: &Value, deadline: Instant) -> Result<Response, ModelError> {
+    async fn send(&self, path: &str, body: &Value, deadline: Instant) -> Result<Answer, ModelError> {
         let body = body.to_string();
         let mut attempt = 1;
         loop {
@@ -194,28 +194,70 @@ impl Client {
         }
     }
 
-    async fn send_once(&self, path: &str, body: &str, deadline: Instant) -> Result<Response, ModelError> {
+    async fn send_once(&self, path: &str, body: &str, deadline: Instant) -> Result<Answer, ModelError> {
         let url = Url::parse(&self.access.endpoint(deadline).await?.url(path))
             .map_err(|_| configuration("the endpoint gives no usable URL"))?;
         let headers = self.access.headers(&url, body.as_bytes(), deadline).await?;
-        http::post(&self.http, url, headers, body.as_bytes().to_vec(), deadline).await
+        let (address, secrets) = (url.to_string(), secrets(&headers));
+        let response = http::post(&self.http, url, headers, body.as_bytes().to_vec(), deadline).await?;
+        Ok(Answer { response, address, secrets })
     }
 
     /// The body of a 200; anything else is a refusal, redirects and other successes too.
-    fn accepted(&self, dialect: &(dyn Dialect + Send + Sync), response: Response) -> Result<Vec<u8>, ModelError> {
+    fn accepted(&self, dialect: &(dyn Dialect + Send + Sync), answer: Answer) -> Result<Vec<u8>, ModelError> {
+        let Answer { response, address, secrets } = answer;
         if response.status == 200 {
             return Ok(response.body);
         }
+        let status = response.status;
         let code = dialect.error_code(&|name| response.header(name), &response.body);
         self.access.heed(&code);
-        Err(ModelError::Refused { status: response.status, code })
+        let sentence = refused::sentence(&response.body);
+        let cause = Cause::of(status, &code, &sentence);
+        let mut detail = format!("the endpoint says: \"{}\"", refused::loggable(&sentence, &secrets));
+        // A wrong base URL and a wrong model look alike from within.
+        if status == 404 {
+            detail.push_str("; URL: ");
+            detail.push_str(&address);
+        }
+        Err(ModelError::Refused { status, code, cause, detail })
     }
 }
 
+/// A response with what it answers.
+struct Answer {
+    response: Response,
+    /// The URL, which holds no secret.
+    address: String,
+    /// What was sent and must not be repeated.
+    secrets: Vec<Zeroizing<String>>,
+}
+
+impl Answer {
+    fn status(&self) -> u16 {
+        self.response.status
+    }
+
+    fn body(&self) -> &[u8] {
+        &self.response.body
+    }
+}
+
+/// The key, session token or signature in the headers of a request.
+fn secrets(headers: &HeaderMap) -> Vec<Zeroizing<String>> {
+    let values = headers.values().filter(|value| value.is_sensitive()).filter_map(|value| value.to_str().ok());
+    values
+        .map(|value| {
+            let last = value.rsplit(' ').next().unwrap_or(value);
+            Zeroizing::new(last.strip_prefix("Signature=").unwrap_or(last).to_owned())
+        })
+        .collect()
+}
+
 /// How long to wait before a request is sent again; none if it would not help or was sent often enough.
-fn pause_after(attempt: u32, outcome: &Result<Response, ModelError>) -> Result<Option<Duration>, ModelError> {
+fn pause_after(attempt: u32, outcome: &Result<Answer, ModelError>) -> Result<Option<Duration>, ModelError> {
     let asked = match outcome {
-        Ok(response) if matches!(response.status, 429 | 500 | 503) => retry::asked(&|name| response.header(name)),
+        Ok(answer) if matches!(answer.status(), 429 | 500 | 503) => retry::asked(&|name| answer.response.header(name)),
         // A reply that broke off was paid for, and the next may break off as late.
         Err(ModelError::Unreachable { step, .. }) if *step != http::READING => None,
         Ok(_) | Err(_) => return Ok(None),

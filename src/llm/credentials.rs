@@ -224,7 +224,7 @@ fn sources(configuration: &ProviderConfig, metadata: imds::Client) -> Sources {
     ]
 }
 
-/// A source that has nothing hands on to the next; one that is configured and fails ends the search, since the next
+/// A source that has nothing hands on to the next; one that is configured and fails ends the search: the next
 /// would be someone else.
 async fn load(sources: &[(&'static str, SharedCredentialsProvider)]) -> Result<Credentials, ModelError> {
     for (name, source) in sources {

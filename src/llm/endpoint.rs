@@ -39,8 +39,8 @@ impl Endpoint {
         if text.is_empty() || text.len() > MAX_BYTES {
             return Err(refused("it must have between 1 and 2048 bytes"));
         }
-        // The URL library drops line breaks, trims blanks and takes `\` for `/`. A URL that needs such mending was
-        // not written by someone who knew where it leads. International names are given in their xn-- form.
+        // The URL library drops line breaks, trims blanks and takes `\` for `/`. A URL that needs such repair was
+        // not written by an author who knew where it leads. International names are given in their xn-- form.
         if !text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\\\"<>^`{|}".contains(&byte)) {
             return Err(refused("it must be printable ASCII without blanks"));
         }
@@ -256,7 +256,7 @@ mod tests {
         let path = "/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A%3Afoundation-model%2Fa.b-v1%3A0/converse";
         let url = endpoint.url(path);
         assert_eq!(url, format!("https://example.com/base{path}"));
-        // The HTTP client parses it again and must find nothing to mend.
+        // The HTTP client parses it again and must not change it.
         assert_eq!(Url::parse(&url).unwrap().as_str(), url);
         assert_eq!(Endpoint::openai().url("/chat/completions"), "https://api.openai.com/v1/chat/completions");
         assert_eq!(Endpoint::openai(), Endpoint::parse("https://api.openai.com/v1").unwrap());

@@ -1,6 +1,8 @@
-//! What can go wrong between us and a model. No variant ever holds a secret, a prompt or a reply.
+//! What can go wrong between us and a model. No variant ever holds a secret or a reply, and none shows a prompt to a caller.
 
 use thiserror::Error;
+
+use super::refused::{Cause, phrase};
 
 /// Why a model gave no usable reply. The texts are complete sentences for a caller without a full stop; `detail` of
 /// some variants is for the server log only.
@@ -15,12 +17,20 @@ pub enum ModelError {
         detail: String,
     },
     /// The endpoint answered with an error (38000). `code` is one of the endpoint's published error codes, or empty.
-    #[error("the model endpoint refused the call (HTTP {status}{})", if code.is_empty() { String::new() } else { format!(", {code}") })]
+    #[error(
+        "the model endpoint refused the call: {} (HTTP {status}, {})",
+        cause.sentence(),
+        if code.is_empty() { phrase(*status) } else { code.as_str() }
+    )]
     Refused {
         /// HTTP status.
         status: u16,
         /// Such as `AccessDeniedException`.
         code: String,
+        /// Chooses our sentence.
+        cause: Cause,
+        /// For the log: the provider's own sentence, and the URL where it may be wrong.
+        detail: String,
     },
     /// A 200 whose content is not what was asked for (38000).
     #[error("the model's reply cannot be used: {0}")]
@@ -34,6 +44,15 @@ pub enum ModelError {
 }
 
 impl ModelError {
+    /// What the server log has beside the message, if there is more to say.
+    #[must_use]
+    pub fn detail(&self) -> Option<&str> {
+        match self {
+            ModelError::Unreachable { detail, .. } | ModelError::Refused { detail, .. } => Some(detail),
+            ModelError::Reply(_) | ModelError::Configuration(_) | ModelError::Deadline => None,
+        }
+    }
+
     /// Whether the same call may succeed when it is made again.
     #[must_use]
     pub fn is_transient(&self) -> bool {

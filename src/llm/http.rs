@@ -45,7 +45,7 @@ pub const SENDING: &str = "sending the request";
 /// The connection was lost in the middle of a response.
 pub const READING: &str = "reading the response";
 
-/// A response that came whole (of one that is no 200, as much of the body as tells why).
+/// A response that came whole (of one that is no 200, as much of the body as has the reason).
 pub struct Response {
     /// HTTP status.
     pub status: u16,

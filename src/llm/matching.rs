@@ -1,126 +1,23 @@
 //! The path that needs no model: one spelling of a question, and the verified queries and metrics found by it.
 //!
-//! Guarantees that two texts with one normalised spelling differ in case, blanks, quotes, dashes between words and
-//! sentence marks alone: whatever could change the meaning (signs, brackets, decimal points, accents) stays. A question
-//! that is taken for another one is answered wrongly; one that is not found only costs a call.
+//! Guarantees that two texts with one normalised spelling differ in case, in the number of blanks, in Unicode's composed
+//! and decomposed letters, and in quotes and the marks `. , ; : ? !` at the ends of words alone. Every other sign and every
+//! digit counts. A question that is taken for another one is answered wrongly; one that is not found only costs a call.
 
 mod folding;
+mod spelling;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use unicode_normalization::UnicodeNormalization;
-
 pub(crate) use folding::{fold_case, is_invisible, is_noncharacter};
+pub(crate) use spelling::loosened;
+pub use spelling::normalise;
 
-/// More rounds than any text was seen to need until it stays the same.
-const MOST_ROUNDS: usize = 8;
-/// Longest text that is compared, in characters of its normalised spelling, and so the bound on the work of `near`.
+/// Longest text that is compared, in characters of its loose spelling, and so the bound on the work of `near`.
 const MOST_COMPARED: usize = 1_024;
 /// Least likeness of a near entry, from 0 to 1.
 const THRESHOLD: f64 = 0.3;
-
-/// One spelling of a text: NFKC, case folded, invisible characters gone, blanks and punctuation folded into single
-/// blanks. Normalising twice is the same as once. Empty when nothing is left.
-#[must_use]
-pub fn normalise(text: &str) -> String {
-    let mut spelling = respell(text);
-    for _ in 0..MOST_ROUNDS {
-        let again = respell(&spelling);
-        if again == spelling {
-            break;
-        }
-        spelling = again;
-    }
-    spelling
-}
-
-fn respell(text: &str) -> String {
-    let composed: String = apart(text)
-        .nfkc()
-        .filter(|character| !is_invisible(*character) && !is_inside_words(*character))
-        .flat_map(fold_case)
-        .nfkc()
-        .collect();
-    let mut spelling = String::with_capacity(composed.len());
-    let mut blank = false;
-    let mut rest = composed.chars();
-    while let Some(character) = rest.next() {
-        let character = if is_dash(character) { '-' } else { character };
-        let before = spelling.chars().next_back().filter(|_| !blank);
-        if is_blank(character) || (is_punctuation(character) && !has_meaning(character, before, rest.as_str())) {
-            blank = true;
-            continue;
-        }
-        if blank && !spelling.is_empty() {
-            spelling.push(' ');
-        }
-        blank = false;
-        spelling.push(character);
-    }
-    spelling
-}
-
-/// The characters, with a blank before each that NFKC would melt into a number: `10²` is no 102, nor is `1½` 11⁄2.
-fn apart(text: &str) -> impl Iterator<Item = char> {
-    let mut after_digit = false;
-    text.chars().flat_map(move |character| {
-        let (starts, ends) = digits_of(character);
-        let melts = after_digit && starts;
-        if !is_invisible(character) {
-            after_digit = ends;
-        }
-        melts.then_some(' ').into_iter().chain([character])
-    })
-}
-
-/// Whether NFKC makes a character one that starts with a digit without being a plain digit, and one that ends with any.
-fn digits_of(character: char) -> (bool, bool) {
-    if character.is_ascii() {
-        return (false, character.is_ascii_digit());
-    }
-    let is_digit = |spelled: Option<char>| spelled.is_some_and(|spelled| spelled.is_ascii_digit());
-    let is_plain = matches!(character, '\u{ff10}'..='\u{ff19}' | '\u{1d7ce}'..='\u{1d7ff}' | '\u{1fbf0}'..='\u{1fbf9}');
-    let mut spelled = [character].into_iter().nfkc();
-    let first = spelled.next();
-    (is_digit(first) && !is_plain, is_digit(spelled.last().or(first)))
-}
-
-fn is_blank(character: char) -> bool {
-    character.is_whitespace() || character.is_control() || character == '\u{2800}'
-}
-
-/// Hyphens and dashes; the minus sign proper (U+2212) is a sign that calculates.
-fn is_dash(character: char) -> bool {
-    matches!(character, '-' | '\u{2010}'..='\u{2015}' | '\u{2e3a}' | '\u{2e3b}' | '\u{58a}' | '\u{5be}')
-}
-
-/// Armenian sentence marks, which stand inside the word that they stress.
-fn is_inside_words(character: char) -> bool {
-    matches!(character, '\u{55b}' | '\u{55c}' | '\u{55e}')
-}
-
-/// Marks that end or divide sentences, quote, or join words. Signs that calculate, compare, name a unit or bracket are
-/// not among them.
-fn is_punctuation(character: char) -> bool {
-    matches!(character,
-        '-' | '.' | ',' | ';' | ':' | '?' | '!' | '_' | '"' | '\'' | '`' | '\u{b4}' | '¿' | '¡' | '«' | '»' | '·'
-        | '\u{2bc}' | '\u{55a}' | '\u{55d}' | '\u{55f}' | '\u{589}' | '\u{5f3}' | '\u{5f4}' | '\u{60c}' | '\u{61b}'
-        | '\u{61f}' | '\u{66b}' | '\u{66c}' | '\u{6d4}' | '\u{964}' | '\u{965}' | '\u{e2f}' | '\u{e5a}' | '\u{e5b}'
-        | '\u{f0b}'..='\u{f14}' | '\u{104a}' | '\u{104b}' | '\u{1361}'..='\u{1368}' | '\u{17d4}'..='\u{17d6}'
-        | '\u{1802}' | '\u{1803}' | '\u{2018}'..='\u{201f}' | '\u{2022}' | '\u{2026}' | '\u{2039}' | '\u{203a}'
-        | '\u{3001}'..='\u{3003}' | '\u{300c}'..='\u{300f}' | '\u{301d}'..='\u{301f}' | '\u{30fb}')
-}
-
-/// Whether a mark is more than punctuation where it stands: a decimal point or the inside of a date or time, and a dash
-/// that may be a minus, which is each but the hyphen between two words.
-fn has_meaning(mark: char, before: Option<char>, rest: &str) -> bool {
-    match mark {
-        '-' => before.is_none_or(|before| before == '-') || !rest.starts_with(char::is_alphabetic),
-        '.' | ',' | ':' | '\u{66b}' | '\u{66c}' => rest.strip_prefix('.').unwrap_or(rest).starts_with(char::is_numeric),
-        _ => false,
-    }
-}
 
 /// A verified query or a metric.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -160,15 +57,14 @@ impl Catalogue {
         for (index, entry) in known.iter().enumerate() {
             let texts = [&entry.name, &entry.question].into_iter().chain(&entry.synonyms);
             for (place, text) in texts.enumerate() {
-                let spelling = normalise(text);
-                let trigrams = trigrams(&spelling);
+                let trigrams = trigrams(&loosened(text));
                 if !trigrams.is_empty() {
                     catalogue.texts.push((index, 0.0));
                     trigrams_of.push(trigrams);
                 }
                 // A query's name and a metric's description are near at most.
                 if place > 1 || (place == 0) == entry.is_metric {
-                    catalogue.name(index, spelling);
+                    catalogue.name(index, normalise(text));
                 }
             }
         }
@@ -222,7 +118,7 @@ impl Catalogue {
         let mut shared = vec![0.0_f64; self.texts.len()];
         let mut asked = 0.0;
         let unknown = rarity(self.texts.len(), 0);
-        for trigram in trigrams(&normalise(question)) {
+        for trigram in trigrams(&loosened(question)) {
             let Some((weight, postings)) = self.postings.get(&trigram) else {
                 asked += unknown;
                 continue;

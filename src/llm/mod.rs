@@ -12,6 +12,7 @@ pub mod matching;
 pub mod openai;
 mod path;
 pub mod prompts;
+pub mod refused;
 pub mod relevance;
 pub mod screen;
 mod strict;
@@ -76,7 +77,7 @@ pub struct Usage {
     pub output_tokens: u64,
 }
 
-/// What a model replied, in the shape asked for as far as the wire format can tell.
+/// What a model replied, in the requested shape as far as the wire format can check it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reply {
     /// The object. Its fields are not checked yet: `verdict::read` and `writing::read` do that.
@@ -112,7 +113,7 @@ pub trait Dialect {
 pub struct ModelSettings {
     /// Wire format.
     pub provider: Provider,
-    /// Model that writes SQL and answers: a model id, inference profile or ARN.
+    /// Model that writes SQL and answers: a model id, inference profile or ARN. None is built in.
     pub model: String,
     /// Model that validates questions; empty means `model`.
     pub validator_model: String,
@@ -128,6 +129,14 @@ pub struct ModelSettings {
     pub structured_output: StructuredOutput,
     /// File that holds the bearer key; empty means the environment's (`AWS_BEARER_TOKEN_BEDROCK`, `OPENAI_API_KEY`).
     pub api_key_file: String,
+}
+
+impl ModelSettings {
+    /// Whether a model may be asked at all: a provider is chosen, and a model is named.
+    #[must_use]
+    pub fn names_a_model(&self) -> bool {
+        self.provider != Provider::None && !self.model.is_empty()
+    }
 }
 
 /// Which wire format.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Dialect, Form, ModelError, Prompt, Reply, capabilities, strict};
+use super::{Dialect, Form, ModelError, Prompt, Reply, capabilities, refused, strict};
 
 #[cfg(test)]
 mod tests;
@@ -102,14 +102,15 @@ impl Dialect for OpenAi {
         let Some(body) = strict::object(body) else {
             return String::new();
         };
-        // vLLM's older versions have no `error` around it; others put the HTTP status, a number, into `code`.
+        // vLLM's older versions have no `error` around it; others put the HTTP status into `code`, as a number or a text.
         let error = body.get("error").and_then(Value::as_object).unwrap_or(&body);
-        ["code", "type"]
+        let text = |name: &str| error.get(name).and_then(Value::as_str);
+        // LiteLLM writes a type that it does not know as the text `None`.
+        let named = ["code", "type", "status"]
             .iter()
-            .filter_map(|name| error.get(*name).and_then(Value::as_str))
-            .find(|code| is_code(code))
-            .unwrap_or_default()
-            .to_owned()
+            .filter_map(|name| text(name))
+            .find(|code| refused::is_code(code) && *code != "None");
+        named.or_else(|| text("message").and_then(refused::named_in)).unwrap_or_default().to_owned()
     }
 
     fn rejects_form(&self, form: Form, body: &[u8]) -> bool {
@@ -123,11 +124,6 @@ impl Dialect for OpenAi {
         };
         speaks_against(form, message)
     }
-}
-
-/// Whether a text is nothing but the name of an error, such as `rate_limit_exceeded` or `BadRequestError`.
-fn is_code(text: &str) -> bool {
-    (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._".contains(&byte))
 }
 
 /// Whether an error's message says that the model or the server does not do what the form needs. A complaint about the
@@ -179,7 +175,7 @@ fn check_finish_reason(form: Form, reason: Option<&str>) -> Result<(), ModelErro
     }))
 }
 
-/// The arguments of the one call of the one function. Content beside it is never read.
+/// The arguments of the one call of the one function. Content besides it is never read.
 fn arguments(name: &str, message: &Map<String, Value>) -> Result<Value, ModelError> {
     let Some(Value::Array(calls)) = strict::present(message, "tool_calls") else {
         return Err(ModelError::Reply("it called no tool"));

@@ -1,4 +1,4 @@
-//! What models are told. Pure: the same arguments give the same bytes, which the verdict cache keys on.
+//! The prompts. Pure: the same arguments give the same bytes, which the verdict cache keys on.
 //!
 //! The system text is ours alone. Everything else goes into the user text, each piece as one JSON string between tags
 //! that carry a nonce. A piece holds no `<` or `>` (they are escapes), so that no content closes its tag, opens another
@@ -51,7 +51,7 @@ pub struct Metric {
     pub sql: String,
 }
 
-/// A question with the SQL that a person vouched for.
+/// A question with the SQL that an administrator verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Example {
     /// The question.

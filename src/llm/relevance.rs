@@ -25,7 +25,7 @@ pub struct Part {
 const QUESTION_WEIGHT: f64 = 3.0;
 /// How much more a word in a part's name counts than one in its text.
 const NAME_WEIGHT: f64 = 4.0;
-/// What the beginning of a word counts, beside the whole of it: inflections share it.
+/// What the beginning of a word counts, besides the whole of it: inflections share it.
 const STEM_WEIGHT: f64 = 0.5;
 /// Words shorter than this are mostly grammar; in a text they count less.
 const SHORT_WORD: usize = 4;

@@ -1,4 +1,4 @@
-//! What is seen about a question before any model sees it, and what is done to a model's text before a person does.
+//! Checks of a question before any model sees it, and of a model's text before a person sees it.
 //!
 //! Deterministic, and no substitute for the validator: it looks for texts that only make sense when they are addressed
 //! to a model's plumbing. A question about anything, in any language, with SQL or JSON in it, is a question.

@@ -1,4 +1,4 @@
-//! Reading JSON that someone else wrote, strictly: one object, the whole text, no name given twice.
+//! Reading JSON from outside, strictly: one object, the whole text, no name given twice.
 
 use serde_json::{Map, Value};
 

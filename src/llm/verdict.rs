@@ -9,7 +9,7 @@ use super::{ModelError, Shape, matching, screen};
 
 /// Longest reason and longest message, in characters.
 const MOST_CHARACTERS: usize = 2_000;
-/// Texts shorter than this, in characters, say too little to be told from chance: `ok`, `allowed`.
+/// Texts shorter than this, in characters, are too short to be distinguished from chance: `ok`, `allowed`.
 const LEAST_DICTATED: usize = 8;
 
 /// The four verdicts.
@@ -32,7 +32,7 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// Why, for the log. Without control characters.
     pub reason: String,
-    /// What the asker is told, fit to be passed on ([`screen::message`]). Never empty but beside [`Verdict::Allow`].
+    /// The message for the caller, safe to pass on ([`screen::message`]). Empty only with [`Verdict::Allow`].
     pub message: String,
 }
 
@@ -61,8 +61,8 @@ pub fn shape() -> Shape {
 /// Reads a validator's reply.
 ///
 /// # Errors
-/// [`ModelError::Reply`] for any other shape, another verdict, texts over 2,000 characters, a refusal that tells the
-/// asker nothing, and an allowing verdict whose reason or message stands in the question.
+/// [`ModelError::Reply`] for any other shape, another verdict, texts over 2,000 characters, a refusal that gives the
+/// caller no message, and an allowing verdict whose reason or message stands in the question.
 pub fn read(value: &Value, question: &str) -> Result<Judgement, ModelError> {
     let [verdict, reason, message] = texts(value, ["verdict", "reason", "message"])?;
     let verdict = match verdict {
@@ -111,11 +111,11 @@ pub(super) fn texts<'v, const N: usize>(value: &'v Value, names: [&str; N]) -> R
 }
 
 /// Whether the question holds a text of the verdict, however it spells it: with other case, marks or blanks, or with
-/// none. A validator is told to use its own words, so an honest one rarely meets this; when it does, the question is
+/// none. A validator has orders to use its own words, so an honest one rarely meets this; when it does, the question is
 /// refused once more than it had to be.
 fn dictated(text: &str, question: &str) -> bool {
     let holds = |question: &str, text: &str| text.chars().nth(LEAST_DICTATED - 1).is_some() && question.contains(text);
-    let (text, question) = (matching::normalise(text), matching::normalise(question));
+    let (text, question) = (matching::loosened(text), matching::loosened(question));
     holds(&question, &text) || holds(&letters(&question), &letters(&text))
 }
 

@@ -23,7 +23,7 @@ const FENCE_LABELS: [&str; 5] = ["postgresql", "postgres", "plpgsql", "pgsql", "
 pub enum Writing {
     /// A statement, as untrusted as any.
     Sql(String),
-    /// A question back to the asker, fit to be passed on ([`screen::message`]).
+    /// A question back to the caller, safe to pass on ([`screen::message`]).
     Clarification(String),
 }
 

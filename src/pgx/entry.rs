@@ -3,16 +3,17 @@
 //! Arguments are measured before they are unpacked, and whatever goes wrong below (refusal, PostgreSQL ERROR, panic)
 //! leaves through `raise`, so that no DETAIL, HINT, CONTEXT or backtrace crosses to the caller.
 
+use super::flags;
 use super::functions::version_1::version_1;
 use super::pg_try::{catch, raise};
-use super::plan::TupleRows;
 use super::section::pin::Pinned;
 use super::section::session_growth;
 use super::server_errors::from_server;
+use super::sink::{QueryMemory, TupleRows};
 use crate::error::{Refusal, StageResult, State};
 use crate::identity::MAX_CONTEXT_BYTES;
 use pgrx::{FromDatum, pg_guard, pg_sys};
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, c_int};
 use std::sync::OnceLock;
 
 version_1!(pg_finfo_ask_wrapper);
@@ -38,8 +39,8 @@ pub type WantedColumns<'a> = &'a [(pg_sys::Oid, i32)];
 pub struct Entries {
     /// Answers with a JSON document.
     pub ask: fn(Request) -> StageResult<String>,
-    /// Answers with rows, made in the memory context.
-    pub ask_rows: fn(Request, WantedColumns<'_>, pg_sys::MemoryContext) -> StageResult<TupleRows>,
+    /// Answers with rows, made in the memory of the calling query.
+    pub ask_rows: for<'q> fn(Request, WantedColumns<'_>, QueryMemory<'q>) -> StageResult<TupleRows<'q>>,
     /// Answers with what would be run.
     pub ask_dry_run: fn(Request) -> StageResult<String>,
     /// Longest question or SQL, in bytes.
@@ -92,8 +93,8 @@ pub unsafe extern "C-unwind" fn ask_rows_wrapper(call: pg_sys::FunctionCallInfo)
         let request = unsafe { request(call) }?;
         // SAFETY: a set-returning function is called with a ReturnSetInfo, or with none.
         let wanted = unsafe { Wanted::read(call) }?;
-        // SAFETY: a memory context of the caller's query, which outlives the confined section.
-        let memory = unsafe { (*(*wanted.info).econtext).ecxt_per_query_memory };
+        // SAFETY: a memory context of the caller's query, which outlives this call.
+        let memory = unsafe { QueryMemory::new((*(*wanted.info).econtext).ecxt_per_query_memory) };
         let rows = (entries()?.ask_rows)(request, &wanted.columns, memory)?;
         // SAFETY: the descriptor and memory context are those of the caller's query.
         unsafe { wanted.deliver(&rows, memory) };
@@ -212,6 +213,11 @@ unsafe fn text(argument: &pg_sys::NullableDatum, what: &str) -> StageResult<Opti
     }
 }
 
+/// The caller takes a set as a whole.
+const MATERIALIZE: c_int = flags::c_int(pg_sys::SetFunctionReturnMode::SFRM_Materialize);
+/// The caller may go back in it.
+const MATERIALIZE_RANDOM: c_int = flags::c_int(pg_sys::SetFunctionReturnMode::SFRM_Materialize_Random);
+
 /// What the caller's column definition list asks for.
 struct Wanted {
     info: *mut pg_sys::ReturnSetInfo,
@@ -232,26 +238,23 @@ impl Wanted {
             if info.is_null()
                 || (*info).type_ != pg_sys::NodeTag::T_ReturnSetInfo
                 || (*info).expectedDesc.is_null()
-                || u32::try_from((*info).allowedModes).unwrap_or(0) & pg_sys::SetFunctionReturnMode::SFRM_Materialize
-                    == 0
+                || (*info).allowedModes & MATERIALIZE == 0
             {
                 return Err(refused());
             }
             let descriptor = (*info).expectedDesc;
-            let columns = super::values::column_types(descriptor);
+            let columns = super::types::column_types(descriptor);
             Ok(Wanted { info, columns })
         }
     }
 
-    unsafe fn deliver(&self, rows: &TupleRows, memory: pg_sys::MemoryContext) {
+    unsafe fn deliver(&self, rows: &TupleRows<'_>, memory: QueryMemory<'_>) {
         // SAFETY: store and descriptor are made in the query's memory, as materialise mode asks.
         unsafe {
-            let outside = pg_sys::MemoryContextSwitchTo(memory);
-            let random = u32::try_from((*self.info).allowedModes).unwrap_or(0)
-                & pg_sys::SetFunctionReturnMode::SFRM_Materialize_Random
-                != 0;
+            let outside = pg_sys::MemoryContextSwitchTo(memory.context());
+            let random = (*self.info).allowedModes & MATERIALIZE_RANDOM != 0;
             let store = pg_sys::tuplestore_begin_heap(random, false, pg_sys::work_mem);
-            for tuple in &rows.0 {
+            for tuple in &rows.tuples {
                 pg_sys::tuplestore_puttuple(store, *tuple);
                 pg_sys::heap_freetuple(*tuple);
             }

@@ -4,20 +4,27 @@
 #![allow(unsafe_code)]
 
 pub mod entry;
+mod flags;
 pub mod functions;
 pub mod hooks;
 pub mod interrupts;
+pub mod names;
+mod node;
+pub mod parameters;
 pub mod parse;
 pub mod pg_try;
 pub mod plan;
 pub mod plan_tree;
 pub mod query;
 pub mod raw;
+pub mod routines;
 pub mod section;
 pub mod server;
 mod server_errors;
 pub mod shmem;
+pub mod sink;
 pub mod spi;
-pub mod values;
+pub mod types;
+mod unpacked;
 pub mod wait;
 pub mod zones;

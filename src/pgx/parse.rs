@@ -1,13 +1,13 @@
 //! Parsing, analysing and rewriting with PostgreSQL's own code, inside the confined section.
 
-use super::query::QueryView;
-use super::raw::{self, RawNode};
+use super::node::{TreeNode, nodes};
+use super::parameters::Parameters;
+use super::query::{QueryView, drop_presence_conditions};
+use super::raw::{self, RawNode, RawTree};
 use super::section::confine::Confinement;
 use super::section::stage::{self, Stage};
-use super::values::Parameters;
 use crate::error::{Refusal, StageResult, State};
 use pgrx::{PgList, pg_sys};
-use std::ffi::CString;
 
 /// A text that PostgreSQL's C code can read for as long as the section lasts.
 #[derive(Clone, Copy)]
@@ -32,19 +32,16 @@ impl<'c> SourceText<'c> {
 
 fn raw_statements<'c>(text: SourceText<'c>) -> Vec<RawNode<'c>> {
     // SAFETY: a NUL-terminated text; the trees are made in the section's memory context.
-    let list = unsafe { PgList::<pg_sys::RawStmt>::from_pg(pg_sys::pg_parse_query(text.as_pointer())) };
-    list.iter_ptr()
-        // SAFETY: pg_parse_query gives RawStmt nodes.
-        .filter_map(|statement| RawNode::from_pointer(unsafe { (*statement).stmt }))
-        .collect()
+    let statements: Vec<RawNode<'c>> = unsafe { nodes(pg_sys::pg_parse_query(text.as_pointer())) };
+    statements.into_iter().filter_map(|statement| statement.downcast::<pg_sys::RawStmt>()?.stmt()).collect()
 }
 
 /// Parses exactly one statement; a syntax error is PostgreSQL's own (42601).
-pub fn parse_one<'c>(confinement: &'c Confinement<'c>, sql: &str) -> StageResult<RawNode<'c>> {
+pub fn parse_one<'c>(confinement: &'c Confinement<'c>, sql: &str) -> StageResult<RawTree<'c>> {
     stage::set(Stage::Parsing);
     let text = SourceText::copy(confinement, sql)?;
     match raw_statements(text).as_slice() {
-        [statement] => Ok(*statement),
+        [statement] => Ok(RawTree::new(*statement)),
         [] => Err(Refusal::new(State::Syntax, "the SQL holds no statement")),
         _ => Err(Refusal::new(State::NotAdmitted, "more than one statement is not admitted in the plane")),
     }
@@ -52,21 +49,21 @@ pub fn parse_one<'c>(confinement: &'c Confinement<'c>, sql: &str) -> StageResult
 
 /// The skeleton with the untrusted tree as its derived table.
 pub struct Grafted<'c> {
-    statement: RawNode<'c>,
+    statement: RawTree<'c>,
     text: SourceText<'c>,
 }
 
 /// Parses our own skeleton and grafts the untrusted tree onto it.
 ///
-/// `shown` is the text of the whole, for whoever looks at the statement while it runs.
+/// `shown` is the text of the whole statement, as views of running statements show it.
 pub fn graft<'c>(
     confinement: &'c Confinement<'c>,
     skeleton: &str,
-    untrusted: RawNode<'c>,
+    untrusted: RawTree<'c>,
     shown: &str,
 ) -> StageResult<Grafted<'c>> {
-    let outer = parse_one(confinement, skeleton)?;
-    raw::graft(outer, untrusted)?;
+    let mut outer = parse_one(confinement, skeleton)?;
+    outer.graft(untrusted)?;
     Ok(Grafted { statement: outer, text: SourceText::copy(confinement, shown)? })
 }
 
@@ -77,12 +74,12 @@ pub struct Analysed<'c> {
 }
 
 /// Analyses the grafted tree. No user code runs here: the raw walk admitted every type, function and operator name.
-pub fn analyse<'c>(grafted: Grafted<'c>, parameters: &Parameters) -> StageResult<Analysed<'c>> {
+pub fn analyse<'c>(grafted: Grafted<'c>, parameters: &Parameters<'c>) -> StageResult<Analysed<'c>> {
     let types = parameters.types();
     let count = i32::try_from(types.len()).map_err(|_| Refusal::proof("too many parameters"))?;
     let mut statement = pg_sys::RawStmt {
         type_: pg_sys::NodeTag::T_RawStmt,
-        stmt: grafted.statement.as_pointer(),
+        stmt: grafted.statement.root().as_pointer(),
         stmt_location: 0,
         stmt_len: 0,
     };
@@ -98,7 +95,9 @@ pub fn analyse<'c>(grafted: Grafted<'c>, parameters: &Parameters) -> StageResult
         )
     };
     stage::set(Stage::Beyond);
-    let query = QueryView::from_pointer(query).ok_or_else(|| Refusal::proof("analysis gave no query"))?;
+    // SAFETY: what analysis just made, in the section's memory.
+    let query =
+        unsafe { QueryView::from_pointer(query) }.ok_or_else(|| Refusal::proof("analysis produced no query"))?;
     Ok(Analysed { query, text: grafted.text })
 }
 
@@ -115,7 +114,7 @@ impl<'c> Analysed<'c> {
     }
 
     /// Converts the result columns to `expected` (type, modifier), as assignment would.
-    pub fn coerce_columns(&self, expected: &[(pg_sys::Oid, i32)]) -> StageResult<()> {
+    pub fn coerce_columns(&mut self, expected: &[(pg_sys::Oid, i32)]) -> StageResult<()> {
         // SAFETY: the query is whole; its target list holds TargetEntry nodes.
         let entries = unsafe { PgList::<pg_sys::TargetEntry>::from_pg((*self.query.as_pointer()).targetList) };
         if entries.len() != expected.len() {
@@ -155,7 +154,8 @@ impl<'c> Analysed<'c> {
     pub fn rewrite(self) -> StageResult<Rewritten<'c>> {
         // SAFETY: the query is whole; the rewriter takes it over.
         let list = unsafe { PgList::<pg_sys::Query>::from_pg(pg_sys::pg_rewrite_query(self.query.as_pointer())) };
-        let mut queries = list.iter_ptr().filter_map(QueryView::from_pointer);
+        // SAFETY: what the rewriter just made, in the section's memory.
+        let mut queries = list.iter_ptr().filter_map(|query| unsafe { QueryView::from_pointer(query) });
         // Analysis may have waited for a lock; a snapshot older than that would see a rewritten table as empty.
         // SAFETY: pops the snapshot that `confine` pushed (nothing else is pushed between) and pushes a newer one.
         unsafe {
@@ -164,7 +164,7 @@ impl<'c> Analysed<'c> {
         }
         match (queries.next(), queries.next()) {
             (Some(query), None) => Ok(Rewritten { query, text: self.text }),
-            _ => Err(Refusal::proof("rewriting gave not exactly one query")),
+            _ => Err(Refusal::proof("rewriting did not produce exactly one query")),
         }
     }
 }
@@ -181,15 +181,16 @@ impl<'c> Rewritten<'c> {
         self.query
     }
 
+    /// Takes the conditions out of row-level security that say no more than that the policy `policy` is there, of each of the
+    /// common table expressions.
+    pub fn drop_presence_conditions(&mut self, policy: &str) {
+        for expression in self.query.expressions().into_iter().filter_map(|(_, expression)| expression) {
+            // SAFETY: the tree is this value's, and no field of it is kept.
+            unsafe { drop_presence_conditions(expression, policy) };
+        }
+    }
+
     pub(super) fn text(&self) -> SourceText<'c> {
         self.text
     }
-}
-
-/// Quotes an identifier as PostgreSQL does.
-pub fn quote_identifier(name: &str) -> String {
-    let owned = CString::new(name).unwrap_or_default();
-    // SAFETY: a NUL-terminated name; the result is NUL-terminated and copied at once.
-    let quoted = unsafe { std::ffi::CStr::from_ptr(pg_sys::quote_identifier(owned.as_ptr())) };
-    quoted.to_string_lossy().into_owned()
 }

@@ -52,27 +52,30 @@ pub fn catch<T>(body: impl FnOnce() -> T) -> Result<T, ServerError> {
 /// pgrx copies each report at every boundary that it crosses. A copy that finds no memory is an error of its own, and
 /// after five of those PostgreSQL gives up and restarts the server. PostgreSQL calls its error context callbacks when a
 /// report is complete and before it is thrown, which is the one moment to see to this.
-struct RoomForErrors(Box<pg_sys::ErrorContextCallback>);
+struct RoomForErrors(*mut pg_sys::ErrorContextCallback);
 
 impl RoomForErrors {
     fn watch() -> Self {
-        // SAFETY: a global of the backend; the callback lives on the heap until `drop` takes it off the stack again.
-        unsafe {
-            let mut callback = Box::new(pg_sys::ErrorContextCallback {
-                previous: pg_sys::error_context_stack,
-                callback: Some(make_room),
-                arg: std::ptr::null_mut(),
-            });
-            pg_sys::error_context_stack = &raw mut *callback;
-            RoomForErrors(callback)
-        }
+        // SAFETY: a global of the backend.
+        let previous = unsafe { pg_sys::error_context_stack };
+        // PostgreSQL holds a pointer to it, so no reference may claim it until `drop`.
+        let callback = Box::into_raw(Box::new(pg_sys::ErrorContextCallback {
+            previous,
+            callback: Some(make_room),
+            arg: std::ptr::null_mut(),
+        }));
+        // SAFETY: a global of the backend; the callback lives until `drop` has taken it off the stack.
+        unsafe { pg_sys::error_context_stack = callback };
+        RoomForErrors(callback)
     }
 }
 
 impl Drop for RoomForErrors {
     fn drop(&mut self) {
+        // SAFETY: made by `watch` of a box, and given back once.
+        let callback = unsafe { Box::from_raw(self.0) };
         // SAFETY: what was there before outlives this.
-        unsafe { pg_sys::error_context_stack = self.0.previous };
+        unsafe { pg_sys::error_context_stack = callback.previous };
     }
 }
 

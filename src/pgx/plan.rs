@@ -1,50 +1,52 @@
 //! Planning and running the proved tree, once, in the confined section.
 //!
 //! There is no cached plan: analysis took the locks, the section holds them to its end, and the plan is used once, so
-//! nothing can be re-planned behind the proof's back and no plan is shared across roles.
+//! nothing can be re-planned after the proof and no plan is shared across roles.
 
-use super::functions::extent;
+use super::flags::c_int;
+use super::node::{TreeNode, Typed};
+use super::parameters::Parameters;
 use super::parse::Rewritten;
-use super::query::QueryView;
-use super::values::{Parameters, column_types};
-use crate::error::{Refusal, StageResult, State};
-use pgrx::{PgMemoryContexts, pg_guard, pg_sys};
+use super::query::{QueryNode, QueryView};
+use super::sink::{Receiver, Sink};
+use crate::error::{Refusal, StageResult};
+use pgrx::pg_sys;
 use std::ffi::CStr;
 
 /// A plan that is run at most once.
 pub struct Planned<'c> {
-    statement: *mut pg_sys::PlannedStmt,
+    statement: Typed<QueryNode<'c>, pg_sys::PlannedStmt>,
     source: *const std::ffi::c_char,
     parameters: pg_sys::ParamListInfo,
     section: std::marker::PhantomData<&'c ()>,
 }
 
 /// Plans the rewritten query with the parameters as constants.
-pub fn plan<'c>(rewritten: Rewritten<'c>, parameters: &Parameters) -> StageResult<Planned<'c>> {
+pub fn plan<'c>(rewritten: Rewritten<'c>, parameters: &Parameters<'c>) -> StageResult<Planned<'c>> {
     let source = rewritten.text().as_pointer();
     let query: QueryView<'c> = rewritten.query();
-    let bound = parameters.bound();
-    let options = i32::try_from(pg_sys::CURSOR_OPT_PARALLEL_OK).unwrap_or(0);
+    let bound = parameters.bound()?;
+    let options = const { c_int(pg_sys::CURSOR_OPT_PARALLEL_OK) };
     // SAFETY: a rewritten query, its text and its parameters, all of the section.
     let statement = unsafe { pg_sys::pg_plan_query(query.as_pointer(), source, options, bound) };
-    if statement.is_null() {
-        return Err(Refusal::proof("planning gave no plan"));
-    }
+    // SAFETY: NULL or what the planner just made, in the section's memory.
+    let statement = unsafe { QueryNode::from_pointer(statement.cast()) }.and_then(TreeNode::typed);
+    let statement = statement.ok_or_else(|| Refusal::proof("planning produced no plan"))?;
     Ok(Planned { statement, source, parameters: bound, section: std::marker::PhantomData })
 }
 
-impl Planned<'_> {
-    pub(super) fn statement(&self) -> *mut pg_sys::PlannedStmt {
+impl<'c> Planned<'c> {
+    pub(super) fn statement(&self) -> Typed<QueryNode<'c>, pg_sys::PlannedStmt> {
         self.statement
     }
 
     /// The planner's estimate, in its own units.
     pub fn cost(&self) -> f64 {
         // SAFETY: a plan just made by the planner.
-        unsafe { (*(*self.statement).planTree).total_cost }
+        unsafe { (*self.statement.read().planTree).total_cost }
     }
 
-    /// EXPLAIN's text. For administrators only: estimates tell of every tenant's rows.
+    /// EXPLAIN's text. For administrators only: estimates depend on every tenant's rows.
     pub fn explain(&self) -> String {
         // SAFETY: EXPLAIN_ONLY starts the executor without running anything; all of it is freed with the section.
         unsafe {
@@ -52,7 +54,7 @@ impl Planned<'_> {
             (*state).costs = true;
             (*state).verbose = false;
             let description = pg_sys::CreateQueryDesc(
-                self.statement,
+                self.statement.as_pointer(),
                 self.source,
                 pg_sys::GetActiveSnapshot(),
                 std::ptr::null_mut(),
@@ -61,7 +63,7 @@ impl Planned<'_> {
                 std::ptr::null_mut(),
                 0,
             );
-            pg_sys::ExecutorStart(description, i32::try_from(pg_sys::EXEC_FLAG_EXPLAIN_ONLY).unwrap_or(1));
+            pg_sys::ExecutorStart(description, const { c_int(pg_sys::EXEC_FLAG_EXPLAIN_ONLY) });
             pg_sys::ExplainBeginOutput(state);
             pg_sys::ExplainPrintPlan(state, description);
             pg_sys::ExplainEndOutput(state);
@@ -72,21 +74,12 @@ impl Planned<'_> {
     }
 
     /// Runs the plan into `sink`, which may stop it early.
-    pub fn execute(self, sink: &mut Sink) -> StageResult<()> {
-        let mut receiver = Receiver {
-            interface: pg_sys::DestReceiver {
-                receiveSlot: Some(receive),
-                rStartup: Some(start),
-                rShutdown: Some(end),
-                rDestroy: Some(end),
-                mydest: pg_sys::CommandDest::DestNone,
-            },
-            sink,
-        };
+    pub fn execute(self, sink: &mut Sink<'_>) -> StageResult<()> {
+        let mut receiver = Receiver::new(sink);
         // SAFETY: a plan, its text and parameters of the section; the receiver outlives the run on this stack.
         unsafe {
             let description = pg_sys::CreateQueryDesc(
-                self.statement,
+                self.statement.as_pointer(),
                 self.source,
                 pg_sys::GetActiveSnapshot(),
                 std::ptr::null_mut(),
@@ -115,291 +108,4 @@ unsafe fn run_forward(description: *mut pg_sys::QueryDesc) {
 unsafe fn run_forward(description: *mut pg_sys::QueryDesc) {
     // SAFETY: a started query; run exactly once.
     unsafe { pg_sys::ExecutorRun(description, pg_sys::ScanDirection::ForwardScanDirection, 0) };
-}
-
-/// Caps of one answer.
-#[derive(Debug, Clone, Copy)]
-pub struct Caps {
-    /// Rows.
-    pub rows: usize,
-    /// Bytes of the rows as JSON, or as tuples.
-    pub bytes: usize,
-}
-
-/// Where rows go.
-pub struct Sink {
-    caps: Caps,
-    target: Target,
-    rows: usize,
-    bytes: usize,
-    truncated: bool,
-    /// Memory for the rows was refused.
-    without_memory: bool,
-}
-
-enum Target {
-    Json { text: String, encoders: Vec<Encoder>, scratch: pg_sys::MemoryContext },
-    Tuples { tuples: Vec<pg_sys::HeapTuple>, context: pg_sys::MemoryContext },
-}
-
-/// `to_json` for one type.
-struct Encoder {
-    function: Box<pg_sys::FmgrInfo>,
-    type_oid: pg_sys::Oid,
-}
-
-/// Rows as the text of a JSON array of arrays.
-pub struct JsonRows {
-    /// `[[..],..]`.
-    pub text: String,
-    /// Number of rows in it.
-    pub count: usize,
-    /// Whether there were more.
-    pub truncated: bool,
-}
-
-/// Rows as tuples in the memory context that `Sink::tuples` was given.
-pub struct TupleRows(pub(super) Vec<pg_sys::HeapTuple>);
-
-impl Sink {
-    /// Rows as JSON, each value as PostgreSQL's own `to_json` gives it.
-    pub fn json(caps: Caps) -> Self {
-        let target = Target::Json { text: String::from("["), encoders: Vec::new(), scratch: std::ptr::null_mut() };
-        Sink { caps, target, rows: 0, bytes: 0, truncated: false, without_memory: false }
-    }
-
-    /// Rows as tuples, copied to a memory context that outlives the section.
-    pub fn tuples(caps: Caps, context: pg_sys::MemoryContext) -> Self {
-        Sink {
-            caps,
-            target: Target::Tuples { tuples: Vec::new(), context },
-            rows: 0,
-            bytes: 0,
-            truncated: false,
-            without_memory: false,
-        }
-    }
-
-    /// The rows of a JSON sink.
-    pub fn into_json(self) -> StageResult<JsonRows> {
-        if self.without_memory {
-            return Err(Refusal::out_of_memory());
-        }
-        match self.target {
-            Target::Json { mut text, .. } => {
-                text.push(']');
-                Ok(JsonRows { text, count: self.rows, truncated: self.truncated })
-            }
-            Target::Tuples { .. } => Err(Refusal::proof("the rows went to another sink")),
-        }
-    }
-
-    /// The rows of a tuple sink; refuses when there were more than the caps allow, since a row set cannot say so.
-    pub fn into_tuples(self) -> StageResult<TupleRows> {
-        if self.without_memory {
-            return Err(Refusal::out_of_memory());
-        }
-        if self.truncated {
-            return Err(Refusal::new(
-                State::Limit,
-                "the answer is larger than splitplane.max_rows or splitplane.max_bytes allows; add LIMIT or aggregate",
-            ));
-        }
-        match self.target {
-            Target::Tuples { tuples, .. } => Ok(TupleRows(tuples)),
-            Target::Json { .. } => Err(Refusal::proof("the rows went to another sink")),
-        }
-    }
-}
-
-#[repr(C)]
-struct Receiver<'a> {
-    interface: pg_sys::DestReceiver,
-    sink: &'a mut Sink,
-}
-
-#[pg_guard]
-unsafe extern "C-unwind" fn start(receiver: *mut pg_sys::DestReceiver, _operation: i32, descriptor: pg_sys::TupleDesc) {
-    // SAFETY: the executor hands back the receiver that `execute` made.
-    let sink = unsafe { &mut *(*receiver.cast::<Receiver>()).sink };
-    if let Target::Json { encoders, scratch, .. } = &mut sink.target {
-        // SAFETY: a descriptor of the executor; the scratch context is a child of the section's.
-        unsafe {
-            *scratch = pg_sys::AllocSetContextCreateInternal(
-                pg_sys::CurrentMemoryContext,
-                c"splitplane encoding".as_ptr(),
-                0,
-                8 * 1_024,
-                8 * 1_024 * 1_024,
-            );
-            encoders.extend(column_types(descriptor).into_iter().map(|(type_oid, _)| Encoder::new(type_oid)));
-        }
-    }
-}
-
-impl Encoder {
-    fn new(type_oid: pg_sys::Oid) -> Self {
-        const TO_JSON: u32 = 3176;
-        let mut information = Box::new(pg_sys::FmgrInfo::default());
-        // SAFETY: `to_json` is built in; the call expression only tells it the argument's type.
-        unsafe {
-            pg_sys::fmgr_info_cxt(pg_sys::Oid::from(TO_JSON), &raw mut *information, pg_sys::CurrentMemoryContext);
-            let argument = pg_sys::makeNullConst(type_oid, -1, pg_sys::InvalidOid);
-            let arguments = pg_sys::lappend(std::ptr::null_mut(), argument.cast());
-            let call = pg_sys::makeFuncExpr(
-                pg_sys::Oid::from(TO_JSON),
-                pg_sys::JSONOID,
-                arguments,
-                pg_sys::InvalidOid,
-                pg_sys::InvalidOid,
-                pg_sys::CoercionForm::COERCE_EXPLICIT_CALL,
-            );
-            information.fn_expr = call.cast();
-        }
-        Encoder { function: information, type_oid }
-    }
-
-    /// Appends the value's JSON, unless the text would be longer than `limit`: a large value must not be copied only to
-    /// be thrown away.
-    fn append(&mut self, value: pg_sys::Datum, text: &mut String, limit: usize) -> Result<(), Full> {
-        // SAFETY: a value of the type that the encoder was made for.
-        if unsafe { extent::digits_size(value, self.type_oid) } > limit {
-            return Err(Full::Cap);
-        }
-        // SAFETY: `to_json` on a value of the type that its call expression names; the result is a fresh varlena.
-        let bytes = unsafe {
-            let json = pg_sys::FunctionCall1Coll(&raw mut *self.function, pg_sys::InvalidOid, value);
-            pgrx::varlena::varlena_to_byte_slice(json.cast_mut_ptr())
-        };
-        if text.len().saturating_add(bytes.len()) > limit {
-            return Err(Full::Cap);
-        }
-        push(text, &String::from_utf8_lossy(bytes))
-    }
-}
-
-/// Why a row was not taken.
-enum Full {
-    /// The answer would be larger than its caps.
-    Cap,
-    /// There is no memory for it.
-    Memory,
-}
-
-/// Appends where there is memory for it. Rust would otherwise end the process.
-fn push(text: &mut String, more: &str) -> Result<(), Full> {
-    text.try_reserve(more.len()).map_err(|_| Full::Memory)?;
-    text.push_str(more);
-    Ok(())
-}
-
-#[pg_guard]
-unsafe extern "C-unwind" fn end(_receiver: *mut pg_sys::DestReceiver) {}
-
-#[pg_guard]
-unsafe extern "C-unwind" fn receive(slot: *mut pg_sys::TupleTableSlot, receiver: *mut pg_sys::DestReceiver) -> bool {
-    // SAFETY: the executor hands back the receiver that `execute` made.
-    let sink = unsafe { &mut *(*receiver.cast::<Receiver>()).sink };
-    if sink.rows >= sink.caps.rows {
-        sink.truncated = true;
-        return false;
-    }
-    // SAFETY: a slot of the executor that holds a row.
-    match unsafe { sink.take(slot) } {
-        Ok(()) => true,
-        Err(Full::Cap) => {
-            sink.truncated = true;
-            false
-        }
-        Err(Full::Memory) => {
-            sink.without_memory = true;
-            false
-        }
-    }
-}
-
-impl Sink {
-    /// Takes one row, whole or not at all.
-    unsafe fn take(&mut self, slot: *mut pg_sys::TupleTableSlot) -> Result<(), Full> {
-        match &mut self.target {
-            Target::Json { text, encoders, scratch } => {
-                let before = text.len();
-                let opening = if self.rows > 0 { ",[" } else { "[" };
-                // SAFETY: a slot that holds a row; scratch memory is reset per row.
-                let taken = push(text, opening)
-                    .and_then(|()| unsafe { append_row(slot, encoders, *scratch, text, self.caps.bytes) });
-                if let Err(full) = taken {
-                    text.truncate(before);
-                    return Err(full);
-                }
-            }
-            Target::Tuples { tuples, context } => {
-                tuples.try_reserve(1).map_err(|_| Full::Memory)?;
-                // SAFETY: copies the row, with values kept out of line brought in, to the caller's memory.
-                let tuple = unsafe { PgMemoryContexts::For(*context).switch_to(|_| flat_copy(slot)) };
-                // SAFETY: the copy just made.
-                self.bytes = self.bytes.saturating_add(unsafe { (*tuple).t_len } as usize);
-                if self.bytes > self.caps.bytes {
-                    return Err(Full::Cap);
-                }
-                tuples.push(tuple);
-            }
-        }
-        self.rows += 1;
-        Ok(())
-    }
-}
-
-/// Appends the values of one row and the bracket that closes it.
-unsafe fn append_row(
-    slot: *mut pg_sys::TupleTableSlot,
-    encoders: &mut [Encoder],
-    scratch: pg_sys::MemoryContext,
-    text: &mut String,
-    limit: usize,
-) -> Result<(), Full> {
-    let mut taken = Ok(());
-    // SAFETY: the caller's promise; every attribute is made available before it is read.
-    unsafe {
-        let attributes = (*(*slot).tts_tupleDescriptor).natts;
-        if i32::from((*slot).tts_nvalid) < attributes {
-            pg_sys::slot_getsomeattrs_int(slot, attributes);
-        }
-        let outside = pg_sys::MemoryContextSwitchTo(scratch);
-        for (index, encoder) in encoders.iter_mut().enumerate() {
-            let separated = if index > 0 { push(text, ",") } else { Ok(()) };
-            taken = separated.and_then(|()| {
-                if *(*slot).tts_isnull.add(index) {
-                    push(text, "null")
-                } else {
-                    encoder.append(*(*slot).tts_values.add(index), text, limit)
-                }
-            });
-            if taken.is_err() {
-                break;
-            }
-        }
-        pg_sys::MemoryContextSwitchTo(outside);
-        pg_sys::MemoryContextReset(scratch);
-    }
-    taken.and_then(|()| push(text, "]"))?;
-    if text.len() > limit { Err(Full::Cap) } else { Ok(()) }
-}
-
-unsafe extern "C-unwind" {
-    fn toast_flatten_tuple(tuple: pg_sys::HeapTuple, descriptor: pg_sys::TupleDesc) -> pg_sys::HeapTuple;
-}
-
-#[allow(ffi_unwind_calls)]
-unsafe fn flat_copy(slot: *mut pg_sys::TupleTableSlot) -> pg_sys::HeapTuple {
-    // SAFETY: a slot that holds a row; the copy is ours.
-    unsafe {
-        let copy = pg_sys::ExecCopySlotHeapTuple(slot);
-        let external = u32::from((*(*copy).t_data).t_infomask) & pg_sys::HEAP_HASEXTERNAL != 0;
-        if !external {
-            return copy;
-        }
-        let descriptor = (*slot).tts_tupleDescriptor;
-        pg_sys::submodules::ffi::pg_guard_ffi_boundary(|| toast_flatten_tuple(copy, descriptor))
-    }
 }

@@ -1,5 +1,6 @@
 //! Facts about the server, the database and the session.
 
+use super::flags::c_int;
 use pgrx::pg_sys;
 use std::ffi::{CStr, CString};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -74,7 +75,7 @@ pub fn reset_value(name: &CStr) -> Option<CString> {
 /// Whether the database's encoding is UTF-8: the pure stages read text as UTF-8.
 pub fn is_utf8() -> bool {
     // SAFETY: reads a global of the backend.
-    unsafe { pg_sys::GetDatabaseEncoding() == pg_sys::pg_enc::PG_UTF8 as i32 }
+    unsafe { pg_sys::GetDatabaseEncoding() == const { c_int(pg_sys::pg_enc::PG_UTF8) } }
 }
 
 /// OID of the current database.
@@ -124,17 +125,6 @@ pub fn data_directory() -> String {
     }
     // SAFETY: checked for NULL.
     unsafe { CStr::from_ptr(directory) }.to_string_lossy().into_owned()
-}
-
-/// A relation's name without its schema; its OID when there is none.
-pub fn relation_name(relation: pg_sys::Oid) -> String {
-    // SAFETY: a catalog look-up that gives NULL or a NUL-terminated string.
-    let name = unsafe { pg_sys::get_rel_name(relation) };
-    if name.is_null() {
-        return relation.to_u32().to_string();
-    }
-    // SAFETY: checked for NULL.
-    unsafe { CStr::from_ptr(name) }.to_string_lossy().into_owned()
 }
 
 /// The OID of a role, or `None`.

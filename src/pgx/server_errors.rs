@@ -5,10 +5,10 @@
 //! words is found.
 
 use super::pg_try::ServerError;
-use crate::error::{Refusal, SHUT_MESSAGE, State, class_of, packed_class};
+use crate::error::{Refusal, State, class_of, packed_class};
 use pgrx::PgSqlErrorCode;
 
-/// The look-up of a name that stood in an untyped literal. Which error it is tells what the catalog holds, and what not.
+/// The look-up of a name that stood in an untyped literal. Which error it is shows what the catalog holds, and what not.
 pub(in crate::pgx) fn looks_up_catalog(error: &ServerError) -> bool {
     use PgSqlErrorCode as Code;
     match error.code {
@@ -52,8 +52,9 @@ pub(in crate::pgx) fn from_server(error: &ServerError) -> Refusal {
         Refusal::new(State::Server(code), "the call met a lock or a conflict with another session; try again")
     } else if error.message == "tsquery stack too small" {
         Refusal::new(State::TooComplex, "a text search query is too complex")
-    } else if error.message == SHUT_MESSAGE && error.code == PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE {
-        Refusal::new(State::Unsafe, SHUT_MESSAGE)
+    } else if error.is_ours && error.code == PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE {
+        // The tripwire, in this process or a parallel worker.
+        Refusal::new(State::Unsafe, error.message.clone())
     } else if error.is_panic {
         Refusal::internal("")
     } else if PASSED_CLASSES.contains(&class) {

@@ -20,7 +20,7 @@ use tokio::runtime::{Builder, Runtime};
 
 /// Length of a slice. Cancels are honoured within one slice and the time to drop the request.
 const SLICE: Duration = Duration::from_millis(20);
-/// Slices between two looks at the client's socket.
+/// Slices between two checks of the client's socket.
 const SLICES_PER_LOOK: u32 = 3;
 /// How long a helper thread (name look-ups) stays when it has nothing to do.
 const THREAD_KEEP_ALIVE: Duration = Duration::from_secs(1);

@@ -1,5 +1,6 @@
 //! PostgreSQL's database of time zones, and its reader of dates and times.
 
+use super::flags;
 use pgrx::pg_sys;
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -89,7 +90,7 @@ pub fn pieces(text: &str) -> Option<Vec<Piece>> {
     let mut fields = [std::ptr::null_mut::<c_char>(); FIELDS];
     let mut kinds = [0 as c_int; FIELDS];
     let mut count = 0;
-    // SAFETY: buffers of the sizes that are told; the reader raises nothing and allocates nothing.
+    // SAFETY: buffers of the sizes that are passed; the reader raises nothing and allocates nothing.
     let status = unsafe {
         pg_sys::ParseDateTime(
             text.as_ptr(),
@@ -97,7 +98,7 @@ pub fn pieces(text: &str) -> Option<Vec<Piece>> {
             BUFFER,
             fields.as_mut_ptr(),
             kinds.as_mut_ptr(),
-            pg_sys::MAXDATEFIELDS as c_int,
+            const { flags::c_int(pg_sys::MAXDATEFIELDS) },
             &raw mut count,
         )
     };
@@ -124,7 +125,7 @@ pub fn pieces(text: &str) -> Option<Vec<Piece>> {
 /// Whether a word of letters means something in a date: a month, `pm`, `tomorrow`, an abbreviation of a zone.
 fn is_known_word(index: usize, word: &CStr) -> bool {
     let Ok(field) = c_int::try_from(index) else { return false };
-    let unknown = pg_sys::UNKNOWN_FIELD as c_int;
+    let unknown = const { flags::c_int(pg_sys::UNKNOWN_FIELD) };
     let mut value = 0;
     let mut offset = 0;
     let mut zone = std::ptr::null_mut();

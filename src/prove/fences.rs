@@ -4,6 +4,7 @@ use crate::ablation::{self, Switch};
 use crate::attach::Fence;
 use crate::catalog::plane::{Plane, ScopeBinding};
 use crate::error::{Refusal, StageResult, State};
+use crate::pgx::parse::Rewritten;
 use crate::pgx::query::{QueryView, ScopeCall};
 use pgrx::pg_sys::Oid;
 
@@ -32,7 +33,7 @@ pub(super) fn prove_row_security(query: QueryView<'_>, fences: &[Fence], plane: 
         return Ok(());
     }
     if !query.shape().is_plain_select {
-        return Err(Refusal::proof("rewriting made something else than a SELECT"));
+        return Err(Refusal::proof("rewriting did not produce a SELECT"));
     }
     let protected = fences.iter().any(|fence| !fence.relation.is_shared);
     if protected && !query.has_row_security() {
@@ -64,10 +65,8 @@ pub(super) fn policy_relations(query: QueryView<'_>) -> Vec<Oid> {
 }
 
 /// The policies that close a table while its fence is missing say nothing that was not just proved.
-pub(super) fn drop_proved_conditions(query: QueryView<'_>) {
-    query.expressions().into_iter().filter_map(|(_, expression)| expression).for_each(|expression| {
-        expression.drop_presence_conditions(SCOPE_POLICY);
-    });
+pub(super) fn drop_proved_conditions(rewritten: &mut Rewritten<'_>) {
+    rewritten.drop_presence_conditions(SCOPE_POLICY);
 }
 
 /// The policy that `protect` makes for the scope.

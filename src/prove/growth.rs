@@ -1,11 +1,11 @@
 //! Functions that make a large value out of small ones in a single step, between two of PostgreSQL's interrupt checks.
 //!
-//! The watch on memory ends what grows step by step. These grow at once, so their sizes are bounded before they run
+//! The memory timer ends what grows step by step. These grow at once, so their sizes are bounded before they run
 //! where they are constants; where they are computed, the watch ends the call right after.
 
 use crate::error::{Refusal, StageResult, State};
 use crate::pgx::query::{Call, QueryNode};
-use crate::pgx::values;
+use crate::pgx::routines;
 
 /// Longest constant length or count.
 const LARGEST: i32 = 100_000;
@@ -15,7 +15,7 @@ const WIDTH_DIGITS: usize = 4;
 
 /// Refuses a call whose constant arguments ask for too much.
 pub(super) fn check(call: &Call<'_>) -> StageResult<()> {
-    match values::function_name(call.function).as_str() {
+    match routines::function_name(call.function).as_str() {
         name @ ("repeat" | "lpad" | "rpad") => {
             match call.arguments.get(1).map(|argument| argument.constant_integer()) {
                 Some(Some(size)) if size > LARGEST => Err(too_large(name)),

@@ -4,6 +4,7 @@
 //! last column, nothing else touches a relation, every function, operator and type is on the allowlist, and row-level
 //! security was seen on every protected table.
 
+mod admitted;
 mod fences;
 mod growth;
 mod plan;
@@ -13,9 +14,9 @@ mod proof_walk;
 use crate::attach::Fence;
 use crate::catalog::plane::Plane;
 use crate::error::StageResult;
+use crate::pgx::parameters::Parameters;
 use crate::pgx::parse::Rewritten;
 use crate::pgx::plan::{self as pgx_plan, Planned};
-use crate::pgx::values::Parameters;
 use crate::trust::Trusted;
 use pgrx::pg_sys::Oid;
 
@@ -53,7 +54,7 @@ impl<'c> Proven<'c> {
     ///
     /// # Errors
     /// 42501 for a plan that is not the proved statement's; 0A000 for one with nodes of another extension.
-    pub fn plan(self, parameters: &Parameters, plane: &Plane) -> StageResult<Planned<'c>> {
+    pub fn plan(self, parameters: &Parameters<'c>, plane: &Plane) -> StageResult<Planned<'c>> {
         let planned = pgx_plan::plan(self.rewritten, parameters)?;
         plan::prove_plan(&planned, &self.fences, &self.policy_relations, plane)?;
         Ok(planned)
@@ -68,16 +69,16 @@ impl<'c> Proven<'c> {
 /// Proves the analysed tree, lets PostgreSQL apply row-level security as the reader, and proves that it did.
 ///
 /// # Errors
-/// 42501 or 0A000 by name; a fence that is not ours is a refusal that the audit sees.
+/// 42501 or 0A000 by name; the server log has the reason when a fence is not ours.
 pub fn prove<'c>(trusted: Trusted<'c>, fences: Vec<Fence>, plane: &Plane) -> StageResult<Proven<'c>> {
     let analysed = trusted.into_analysed();
     fences::prove_fences(analysed.query(), &fences)?;
     let mut facts = proof_walk::prove_tree(analysed.query(), plane)?;
     facts.private = private_columns::touched(analysed.query(), &fences)?;
     facts.is_aggregate = analysed.query().answer_aggregates();
-    let rewritten = analysed.rewrite()?;
+    let mut rewritten = analysed.rewrite()?;
     fences::prove_row_security(rewritten.query(), &fences, plane)?;
-    fences::drop_proved_conditions(rewritten.query());
+    fences::drop_proved_conditions(&mut rewritten);
     facts.relations = fences.iter().map(|fence| fence.relation.name.clone()).collect();
     facts.relations.dedup();
     let policy_relations = fences::policy_relations(rewritten.query());

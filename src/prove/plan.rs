@@ -1,5 +1,6 @@
-//! The last look: on the plan that will run, after everything that the planner, its hooks and inlined functions did.
+//! The last proof: of the plan that will run, after everything that the planner, its hooks and inlined functions did.
 
+use super::admitted;
 use crate::ablation::{self, Switch};
 use crate::attach::Fence;
 use crate::catalog::plane::Plane;
@@ -16,16 +17,12 @@ pub fn prove_plan(planned: &Planned<'_>, fences: &[Fence], policy_relations: &[O
         return Ok(());
     }
     if !planned.is_plain_select() {
-        return Err(Refusal::proof("planning made something else than a SELECT"));
+        return Err(Refusal::proof("planning did not produce a SELECT"));
     }
     planned.visit(&mut |node| match node.kind() {
         PlanKind::Scan(scan) if reads_for_a_policy(scan, fences, policy_relations) => Ok(()),
         PlanKind::Scan(scan) => prove_scan(scan, fences, plane),
-        PlanKind::Computes => Ok(()),
-        PlanKind::Refused(name) => Err(Refusal::construct(name)),
-        PlanKind::Unknown(tag) => {
-            Err(Refusal::construct("a plan of this kind").with_detail(format!("AUDIT: plan node tag {tag}")))
-        }
+        PlanKind::Other(tag) => admitted::check_plan(tag),
     })
 }
 
@@ -40,7 +37,7 @@ fn prove_scan(scan: PlanScan<'_>, fences: &[Fence], plane: &Plane) -> StageResul
     let fence = fences
         .iter()
         .find(|fence| Some(fence.relation.oid) == root)
-        .ok_or_else(|| Refusal::proof("AUDIT: the plan reads a relation outside the fences"))?;
+        .ok_or_else(|| Refusal::proof("the plan reads a relation outside the fences"))?;
     let relation = &fence.relation;
     if relation.is_shared {
         return Ok(());

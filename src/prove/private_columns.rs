@@ -17,13 +17,13 @@ pub(super) fn touched(query: QueryView<'_>, fences: &[Fence]) -> StageResult<Vec
     if !fences.iter().any(is_private) {
         return Ok(Vec::new());
     }
-    let mut walk = Walk { fences, scopes: vec![query], seen: HashSet::new(), found: BTreeSet::new() };
+    let mut walk = PrivateWalk { fences, scopes: vec![query], seen: HashSet::new(), found: BTreeSet::new() };
     // The queries of the top level's WITH are the fences, which name all of their columns.
     query.named_children(true, &mut |node| walk.visit(node))?;
     Ok(walk.found.into_iter().collect())
 }
 
-struct Walk<'f, 't> {
+struct PrivateWalk<'f, 't> {
     fences: &'f [Fence],
     /// The queries around the node that is visited, the outermost first.
     scopes: Vec<QueryView<'t>>,
@@ -32,7 +32,7 @@ struct Walk<'f, 't> {
     found: BTreeSet<String>,
 }
 
-impl<'t> Walk<'_, 't> {
+impl<'t> PrivateWalk<'_, 't> {
     fn visit(&mut self, node: QueryNode<'t>) -> StageResult<()> {
         if let QueryKind::Query(query) = node.kind() {
             self.scopes.push(query);
@@ -47,7 +47,7 @@ impl<'t> Walk<'_, 't> {
     }
 
     fn trace(&mut self, column: ColumnReference) -> StageResult<()> {
-        let unknown = || Refusal::proof("a column of no range table entry");
+        let unknown = || Refusal::proof("a column without a range table entry");
         let depth = self.scopes.len().checked_sub(column.level).filter(|depth| *depth > 0).ok_or_else(unknown)?;
         let query = depth.checked_sub(1).and_then(|index| self.scopes.get(index)).copied().ok_or_else(unknown)?;
         // Whole rows of joins of joins, named again and again, would make this as slow as the text is long, squared.
@@ -79,7 +79,7 @@ impl<'t> Walk<'_, 't> {
     /// One column of a fence; a whole row is all of them.
     fn note(&mut self, name: &str, attribute: i16) -> StageResult<()> {
         let fence = self.fences.iter().find(|fence| fence.name == name);
-        let fence = fence.ok_or_else(|| Refusal::proof("a top level expression that is no fence"))?;
+        let fence = fence.ok_or_else(|| Refusal::proof("a top-level expression that is not a fence"))?;
         let relation = &fence.relation;
         let index = usize::try_from(attribute).ok().and_then(|number| number.checked_sub(1));
         for (position, column) in relation.columns.iter().enumerate() {

@@ -1,11 +1,13 @@
 //! The walk over everything below the top level's fences.
 
+use super::admitted::{self, Admitted};
 use super::{ProofFacts, growth};
 use crate::ablation::{self, Switch};
 use crate::catalog::plane::Plane;
 use crate::error::{Refusal, StageResult, State};
 use crate::pgx::query::{QueryKind, QueryNode, QueryView, RangeTableKind};
-use crate::pgx::values;
+use crate::pgx::routines;
+use crate::pgx::types;
 use pgrx::pg_sys;
 use pgrx::pg_sys::Oid;
 
@@ -14,29 +16,29 @@ pub(super) fn prove_tree(query: QueryView<'_>, plane: &Plane) -> StageResult<Pro
     if ablation::is_off(Switch::Proof) {
         return Ok(ProofFacts::default());
     }
-    let mut walk = Walk { plane, facts: ProofFacts::default() };
+    let mut walk = ProofWalk { plane, facts: ProofFacts::default() };
     walk.shape(query)?;
     // The queries of the top level's WITH are the fences, proved by their own check.
     query.children(true, &mut |node| walk.visit(node))?;
     Ok(walk.facts)
 }
 
-/// `pg_typeof(..)::text` of a type of PostgreSQL's own: no other has its name written by PostgreSQL. A row of a table has that of the
-/// table there, and none in the plane.
+/// `pg_typeof(..)::text` of a type of PostgreSQL's own: no other has its name written by PostgreSQL. A row of a table has that
+/// of the table there, and none in the plane.
 fn is_name_of_type(node: QueryNode<'_>) -> bool {
     let is_named = |type_oid: Oid| {
         type_oid.to_u32() < pg_sys::FirstNormalObjectId
             && ![pg_sys::RECORDOID, pg_sys::RECORDARRAYOID].contains(&type_oid)
     };
-    node.type_named().is_some_and(|argument| is_named(argument.type_oid()))
+    node.type_named().is_some_and(|argument| is_named(argument.expression_type()))
 }
 
-struct Walk<'p> {
+struct ProofWalk<'p> {
     plane: &'p Plane,
     facts: ProofFacts,
 }
 
-impl Walk<'_> {
+impl ProofWalk<'_> {
     fn shape(&self, query: QueryView<'_>) -> StageResult<()> {
         if query.shape().is_plain_select { Ok(()) } else { Err(Refusal::construct("anything but a plain SELECT")) }
     }
@@ -106,20 +108,15 @@ impl Walk<'_> {
                     ));
                 }
             }
-            // Nothing else is: a number would do, and PostgreSQL has an internal error for one that does not exist.
-            QueryKind::Expression { .. } if node.is_built_in_search_configuration() => {}
-            QueryKind::Expression { type_oid, functions, call } => {
-                self.check_type(type_oid)?;
-                functions.into_iter().try_for_each(|function| self.check_function(function))?;
-                if let Some(call) = call {
-                    growth::check(&call)?;
-                }
+            QueryKind::MultipleAssignment => return Err(Refusal::construct("a multiple assignment")),
+            QueryKind::Call(call) => {
+                self.check_expression(node)?;
+                growth::check(&call)?;
             }
-            QueryKind::Plain => {}
-            QueryKind::Refused(name) => return Err(Refusal::construct(name)),
-            QueryKind::Unknown(tag) => {
-                return Err(Refusal::construct("a construct of this statement").with_detail(format!("node tag {tag}")));
-            }
+            QueryKind::Other(tag) => match admitted::check(tag)? {
+                Admitted::Expression => self.check_expression(node)?,
+                Admitted::Children => {}
+            },
         }
         self.facts.expressions += 1;
         node.children(&mut |child| self.visit(child))
@@ -129,14 +126,24 @@ impl Walk<'_> {
         match kind {
             RangeTableKind::Derived => Ok(()),
             RangeTableKind::Relation(relation) => {
-                Err(Refusal::proof(format!("AUDIT: relation {} outside the fences", relation.to_u32())))
+                Err(Refusal::proof(format!("relation {} outside the fences", relation.to_u32())))
             }
             RangeTableKind::Other => Err(Refusal::construct("this kind of FROM item")),
         }
     }
 
+    fn check_expression(&mut self, node: QueryNode<'_>) -> StageResult<()> {
+        // Nothing else of a type that names catalog objects is admitted: a number would do, and PostgreSQL has an internal
+        // error for one that does not exist.
+        if node.is_built_in_search_configuration() {
+            return Ok(());
+        }
+        self.check_type(node.expression_type())?;
+        node.functions().into_iter().try_for_each(|function| self.check_function(function))
+    }
+
     fn check_type(&self, type_oid: Oid) -> StageResult<()> {
-        if values::names_catalog_object(type_oid) {
+        if types::names_catalog_object(type_oid) {
             return Err(Refusal::catalog_object());
         }
         if self.plane.allows_type(type_oid) {
@@ -149,7 +156,7 @@ impl Walk<'_> {
         if operator == pg_sys::InvalidOid {
             return Ok(());
         }
-        self.check_function(values::operator_function(operator))
+        self.check_function(routines::operator_function(operator))
     }
 
     fn check_function(&mut self, function: Oid) -> StageResult<()> {
@@ -162,10 +169,10 @@ impl Walk<'_> {
             return Ok(());
         }
         // One that was marked LEAKPROOF after it was allowed would run before row-level security.
-        let is_trusted_blindly = function.to_u32() >= pg_sys::FirstNormalObjectId && values::is_leakproof(function);
+        let is_trusted_blindly = function.to_u32() >= pg_sys::FirstNormalObjectId && routines::is_leakproof(function);
         if self.plane.allows_function(function) && !is_trusted_blindly {
             return Ok(());
         }
-        Err(Refusal::function(&values::function_name(function)))
+        Err(Refusal::function(&routines::function_name(function)))
     }
 }

@@ -1,15 +1,17 @@
-//! `splitplane.validate(questions)`: many verdicts at once, for whoever tunes comments and models. Nothing is run.
+//! `splitplane.validate(questions)`: many verdicts at once, for tuning comments and models. Nothing is run.
 
 use super::context::Brief;
 use super::session::{Consultation, fresh_nonce};
-use super::{from_screen, no_model};
+use super::{from_screen, no_model, no_model_named};
 use crate::error::{Refusal, StageResult, State};
 use crate::llm::screen::{self, Screened};
 use crate::llm::verdict::{Judgement, Verdict};
 use crate::llm::{ModelError, Prompt, Provider, prompts};
-use crate::pgx::wait;
+use crate::pgx::{pg_try, wait};
 use crate::settings;
 use futures_util::stream::{self, StreamExt};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// Most questions of one call.
@@ -36,7 +38,7 @@ enum Prepared {
 /// neither read nor filled.
 ///
 /// # Errors
-/// 22023 for too many questions, 55000 without a model. What goes wrong for one question is told in its row.
+/// 22023 for too many questions, 55000 without a model. An error of one question is reported in its row.
 pub fn validate(questions: Vec<String>) -> StageResult<Vec<Validated>> {
     if questions.len() > MOST {
         return Err(Refusal::new(State::Argument, format!("more than {MOST} questions at once")));
@@ -45,23 +47,36 @@ pub fn validate(questions: Vec<String>) -> StageResult<Vec<Validated>> {
     if model.provider == Provider::None {
         return Err(no_model());
     }
+    if !model.names_a_model() {
+        return Err(no_model_named());
+    }
     let deadline = Instant::now() + Duration::from_millis(u64::try_from(settings::deadline()).unwrap_or(0));
     let consultation = Consultation::open(model, deadline)?;
     let prepared =
         questions.into_iter().map(|question| Ok((prepare(&question)?, question))).collect::<StageResult<Vec<_>>>()?;
     let consultation = &consultation;
+    // What the log has of them, each once: a thousand questions may fail alike.
+    let faults = RefCell::new(BTreeSet::new());
+    let faults = &faults;
     let work = stream::iter(prepared.into_iter().map(|(prepared, question)| async move {
         match prepared {
             Prepared::Known(validated) => validated,
             Prepared::Ask(prompt) => match consultation.judge(&prompt, &question).await {
                 Ok(judgement) => judged(question, &judgement),
-                Err(error) => faulty(question, &error),
+                Err(error) => {
+                    if let Some(detail) = error.detail() {
+                        faults.borrow_mut().insert(format!("no verdict ({error}): {detail}"));
+                    }
+                    faulty(question, &error)
+                }
             },
         }
     }));
     // The client keeps the deadline itself, question by question; a little later the wait would.
     let patience = deadline + Duration::from_secs(1);
-    wait::wait(patience, work.buffered(settings::model::validate_concurrency()).collect())
+    let outcome = wait::wait(patience, work.buffered(settings::model::validate_concurrency()).collect());
+    faults.borrow().iter().for_each(|fault| pg_try::log(fault));
+    outcome
 }
 
 fn prepare(question: &str) -> StageResult<Prepared> {

@@ -1,4 +1,4 @@
-//! What a model is shown beside the question: names, types and comments of the plane, metrics, examples, earlier turns
+//! What a model is shown besides the question: names, types and comments of the plane, metrics, examples, earlier turns
 //! of the same principal, the date. Never a row, never a value, never a tenant.
 
 use super::description;
@@ -33,7 +33,7 @@ pub(super) struct Brief {
 
 impl Brief {
     /// Gathers what bears on the question, within `splitplane.prompt_budget`.
-    /// The date is told to a writer only: a verdict must not depend on it.
+    /// Only a writer gets the date: a verdict must not depend on it.
     pub(super) fn gather(question: &str, history: &[Turn], write: bool) -> StageResult<Self> {
         let budget = settings::model::prompt_budget();
         let known = registered::current()?;

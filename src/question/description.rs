@@ -1,7 +1,7 @@
 //! `describe()` in parts, for a prompt that holds only those that matter.
 //!
-//! Kept for each state of the plane. Comments and enum labels can change without anything telling the plane, so a digest
-//! of them is taken anew each time, which is cheaper than the description.
+//! Kept for each state of the plane. Comments and enum labels can change without invalidating the plane, so a digest
+//! of them is computed each time, which is cheaper than the description.
 
 use super::registered::texts;
 use crate::catalog::current_plane;

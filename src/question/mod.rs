@@ -88,7 +88,7 @@ impl Outcome {
 pub struct Declined {
     /// Which way.
     pub outcome: Outcome,
-    /// For the asker.
+    /// For the caller.
     pub message: String,
     /// For the server log.
     pub reason: String,
@@ -118,7 +118,7 @@ impl Asked {
     ///
     /// # Errors
     /// 22023 for a blank or binary question or a conversation without one, 54001 for one that is too long, 42501 for a
-    /// conversation of somebody else, 55000 where none can be kept.
+    /// conversation of another principal, 55000 where none can be kept.
     pub fn new(
         principal: Rc<Principal>,
         question: Option<String>,
@@ -148,7 +148,7 @@ impl Asked {
         self.conversation.as_ref().map(Conversation::id)
     }
 
-    /// Layer 2, and generation beside it where the caller brought no SQL.
+    /// Layer 2, and generation at the same time where the caller passed no SQL.
     ///
     /// # Errors
     /// A fault of the model or of its reply (08006, 38000, 57014), or 55000 when there is no model.
@@ -163,7 +163,7 @@ impl Asked {
             Screened::Suspicious(_) if ablation::is_off(Switch::Validation) => {}
             Screened::Suspicious(why) => return Ok(suspicious(why)),
         }
-        // A deterministic match is a verdict, too: SQL beside a question that somebody verified needs no other.
+        // A deterministic match is a verdict, too: SQL with a verified question needs no other.
         if let Some(known) = registered::current()?.catalogue.exact(&question) {
             return Ok(match sql {
                 Some(sql) => from(sql, Source::Caller),
@@ -171,6 +171,10 @@ impl Asked {
             });
         }
         let model = settings::model::model();
+        if model.provider != Provider::None && !model.names_a_model() {
+            // SQL beside the question does not help: somebody wants questions to be validated, and that cannot be done.
+            return Err(no_model_named());
+        }
         if model.provider == Provider::None {
             // Without a model there is no layer 2: SQL of the caller's own goes to layer 3 as it does without a question.
             return sql.map(|sql| from(sql, Source::Caller)).ok_or_else(no_model);
@@ -186,9 +190,9 @@ impl Asked {
                 Understood::Sql(UntrustedSql { text: written, source: Source::Model })
             }
             (Decision::Allowed, Some(sql)) => from(sql, Source::Caller),
-            // Asked to write, it gave nothing; or it wrote beside SQL that it was not to replace.
+            // Asked to write, it returned nothing; or it wrote although the caller had passed SQL.
             (Decision::Allowed, None) | (Decision::Written(_), Some(_)) => {
-                return Err(Refusal::internal("a consultation answered another question than it was asked"));
+                return Err(Refusal::internal("the model session returned another kind of result than was requested"));
             }
         })
     }
@@ -210,6 +214,13 @@ fn no_model() -> Refusal {
     Refusal::new(State::Unsafe, "no model is configured to answer a question; give the SQL with sql => ..")
 }
 
+fn no_model_named() -> Refusal {
+    Refusal::new(
+        State::Unsafe,
+        "splitplane.model names no model to answer a question; docs/models.md lists models by purpose",
+    )
+}
+
 fn suspicious(why: &str) -> Understood {
     Understood::Declined(Declined {
         outcome: Outcome::Refused,
@@ -228,15 +239,15 @@ fn from_screen(error: ScreenError) -> Refusal {
 
 impl From<ModelError> for Refusal {
     fn from(error: ModelError) -> Self {
-        let message = error.to_string();
-        match error {
-            ModelError::Unreachable { detail, .. } => {
-                Refusal::new(State::ModelUnreachable, message).with_detail(detail)
-            }
-            ModelError::Refused { .. } | ModelError::Reply(_) | ModelError::Configuration(_) => {
-                Refusal::new(State::ModelRefused, message)
-            }
-            ModelError::Deadline => Refusal::new(State::Cancelled, message),
+        let state = match &error {
+            ModelError::Unreachable { .. } => State::ModelUnreachable,
+            ModelError::Refused { .. } | ModelError::Reply(_) | ModelError::Configuration(_) => State::ModelRefused,
+            ModelError::Deadline => State::Cancelled,
+        };
+        let refusal = Refusal::new(state, error.to_string());
+        match error.detail() {
+            Some(detail) => refusal.with_detail(detail),
+            None => refusal,
         }
     }
 }

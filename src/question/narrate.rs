@@ -1,30 +1,31 @@
 //! The answer in words: which results may be shown to a model, and what becomes of its text.
 //!
-//! The rows are an answer already, so a narrator that fails costs the words and nothing else.
+//! The rows are an answer already, so if the narration fails, only the words are missing.
 
 use super::Asked;
 use super::session::{Consultation, fresh_nonce};
 use crate::error::StageResult;
-use crate::llm::{Provider, prompts};
+use crate::llm::prompts;
 use crate::pgx::pg_try;
+use crate::pgx::sink::JsonRows;
 use crate::settings;
 use crate::settings::model::Narrate;
 
-/// Most rows of a result that is told, for aggregates and for any query.
+/// Most rows of a result that is narrated, for aggregates and for any query.
 const AGGREGATE_ROWS: usize = 20;
 const ROWS: usize = 100;
 /// Most bytes of rows that enter a prompt: few for aggregates, since array_agg and the like gather what was not summed up.
 const AGGREGATE_BYTES: usize = 2 * 1_024;
 const BYTES: usize = 16 * 1_024;
 
-/// A result, as far as telling it goes.
+/// What the narration needs of a result.
 pub struct Told<'a> {
     /// The SQL that gave it.
     pub sql: &'a str,
     /// Column names.
     pub columns: Vec<String>,
-    /// `[[..],..]`.
-    pub rows: &'a str,
+    /// The rows. The model is shown numbers as numbers, however the document has them.
+    pub rows: &'a JsonRows,
     /// How many.
     pub count: usize,
     /// Whether there were more.
@@ -43,14 +44,19 @@ impl Asked {
     pub fn narrate(&mut self, told: &Told<'_>) -> StageResult<Option<String>> {
         let model = settings::model::model();
         let Some(question) = &self.question else { return Ok(None) };
-        if model.provider == Provider::None || !may_be_told(settings::model::narrate(), told) {
+        // Quotes round numbers at most double a text, and the brackets around it are two.
+        if !model.names_a_model() || told.rows.text.len() > 2 * BYTES + 2 {
+            return Ok(None);
+        }
+        let rows = told.rows.with_numbers();
+        if !may_be_told(settings::model::narrate(), told, rows.len()) {
             return Ok(None);
         }
         let prompt = prompts::narration(
             question,
             told.sql,
             &told.columns,
-            told.rows,
+            &rows,
             told.truncated,
             &settings::time_zone(),
             &fresh_nonce()?,
@@ -58,20 +64,21 @@ impl Asked {
         match Consultation::open(model, self.deadline)?.tell(&prompt, &mut self.tally)? {
             Ok(text) => Ok(Some(text)),
             Err(error) => {
-                pg_try::log(&format!("the answer could not be put into words: {error}"));
+                let detail = error.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
+                pg_try::log(&format!("could not put the answer into words: {error}{detail}"));
                 Ok(None)
             }
         }
     }
 }
 
-fn may_be_told(narrate: Narrate, told: &Told<'_>) -> bool {
+fn may_be_told(narrate: Narrate, told: &Told<'_>, bytes: usize) -> bool {
     match narrate {
         _ if told.is_private => false,
         Narrate::Off => false,
         Narrate::Aggregate => {
-            told.is_aggregate && !told.truncated && told.count <= AGGREGATE_ROWS && told.rows.len() <= AGGREGATE_BYTES
+            told.is_aggregate && !told.truncated && told.count <= AGGREGATE_ROWS && bytes <= AGGREGATE_BYTES
         }
-        Narrate::Rows => told.count <= ROWS && told.rows.len() <= BYTES,
+        Narrate::Rows => told.count <= ROWS && bytes <= BYTES,
     }
 }

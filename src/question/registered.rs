@@ -1,4 +1,4 @@
-//! Verified queries and metrics: the questions whose answer somebody has vouched for.
+//! Verified queries and metrics: the questions whose answer an administrator has verified.
 //!
 //! Read once for each state of the plane: any change of these tables makes the plane stale as well.
 

@@ -7,7 +7,7 @@ use crate::llm::prompts;
 use crate::settings;
 
 impl Asked {
-    /// Asks the model for another statement. `None` when there is nothing to hope for: not its own SQL, an error that
+    /// Asks the model for another statement. `None` when another try is pointless: not its own SQL, an error that
     /// no other SQL would avoid, or the same SQL again. `touched_values` says that the error came after the proof.
     ///
     /// # Errors
@@ -44,10 +44,10 @@ fn is_same(new: &str, old: &str) -> bool {
     words(new) == words(old)
 }
 
-/// The error as the model may see it; `None` for one that other SQL would not mend.
+/// The error as the model may see it; `None` for one that other SQL would not avoid.
 ///
 /// Up to the proof, messages are made of names that the model wrote. From planning on, functions run and a message may
-/// quote a row, and a claim that does not fit its column is quoted even before: there only the SQLSTATE is told, in
+/// quote a row, and a claim that does not fit its column is quoted even before: there only the SQLSTATE is given, in
 /// constant words.
 fn sanitised(refusal: &Refusal, touched_values: bool) -> Option<String> {
     match refusal.state {

@@ -27,7 +27,7 @@ thread_local! {
     static CLIENT: RefCell<Option<(ModelSettings, Rc<Client>)>> = const { RefCell::new(None) };
 }
 
-/// Model calls of one request and their tokens, as far as the endpoint told.
+/// Model calls of one request and their tokens, as far as the endpoint reported them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Replies.
@@ -124,7 +124,7 @@ impl Consultation {
         })
     }
 
-    /// Has the model correct SQL, or tell more, with `prompt`.
+    /// Has the model correct SQL, or ask back, with `prompt`.
     pub(super) fn rewrite(&self, prompt: &Prompt, tally: &mut Tally) -> StageResult<Decision> {
         let counted = Cell::new(*tally);
         let outcome = wait::wait(self.deadline, self.write(prompt, &counted));
@@ -238,7 +238,7 @@ fn decided(writing: Writing) -> Decision {
     }
 }
 
-/// Tags that no text of a caller can foresee.
+/// Tags that a caller cannot predict.
 pub(super) fn fresh_nonce() -> StageResult<String> {
     key_file::random::<8>().map(hex::encode).map_err(Refusal::no_random_bytes)
 }

@@ -2,7 +2,7 @@
 //!
 //! Only positive verdicts are kept, by a digest of everything they rest on: database, tenant, model, guardrail, and the validation
 //! prompt to the letter, hence question, earlier turns, plane and prompt version. Another tenant's question of the same words
-//! has another digest, so that not even the time of an answer tells of it.
+//! has another digest, so that not even the time of an answer reveals it.
 
 use crate::identity::principal::Principal;
 use crate::llm::{ModelSettings, Prompt, Provider};

@@ -11,11 +11,12 @@ use crate::catalog::plane::Plane;
 use crate::error::{Refusal, StageResult, State};
 use crate::gate::{self, GateError, GateErrorKind, Gated, Limits};
 use crate::identity::principal::Principal;
+use crate::pgx::parameters::Parameters;
 use crate::pgx::parse;
-use crate::pgx::plan::{Planned, Sink};
+use crate::pgx::plan::Planned;
 use crate::pgx::section::confine::Confinement;
 use crate::pgx::server;
-use crate::pgx::values::Parameters;
+use crate::pgx::sink::Sink;
 use crate::prove::{self, ProofFacts, Proven};
 use crate::settings;
 use crate::timings::Stopwatch;
@@ -38,7 +39,7 @@ pub struct Subject<'a> {
 pub struct Statement<'c> {
     proven: Proven<'c>,
     /// The claims that the fences compare with.
-    pub parameters: Parameters,
+    pub parameters: Parameters<'c>,
     /// The plane SQL as text, to show.
     pub shown: String,
     /// (name, type) of each result column.
@@ -70,7 +71,7 @@ pub fn with_statement<T>(
 }
 
 /// Attaches the fences to a gated text, has PostgreSQL analyse it, and proves the tree. `wanted` are the (type, modifier)
-/// pairs that the result columns are converted to first; `done` is told of each stage.
+/// pairs that the result columns are converted to first; `done` is called after each stage.
 pub fn prove<'c>(
     confinement: &'c Confinement<'c>,
     gated: &Gated,
@@ -81,7 +82,7 @@ pub fn prove<'c>(
 ) -> StageResult<Statement<'c>> {
     let Attached { grafted, fences, parameters, shown } = attach::attach(confinement, gated, plane, claims)?;
     done("attach");
-    let analysed = parse::analyse(grafted, &parameters)?;
+    let mut analysed = parse::analyse(grafted, &parameters)?;
     if let Some(columns) = wanted {
         analysed.coerce_columns(columns)?;
     }
@@ -112,18 +113,18 @@ impl<'c> Statement<'c> {
 }
 
 /// Runs a planned statement into `sink`.
-pub fn run(planned: Planned<'_>, sink: &mut Sink) -> StageResult<()> {
+pub fn run(planned: Planned<'_>, sink: &mut Sink<'_>) -> StageResult<()> {
     planned.execute(sink)
 }
 
-/// What the gate could not read: PostgreSQL's parser, which nothing else follows here, tells wrong SQL (its own 42601)
-/// from SQL that only the gate does not know (0A000).
+/// What the gate could not read: PostgreSQL's parser, and nothing after it, separates wrong SQL (its own 42601)
+/// from SQL that only the gate cannot read (0A000).
 fn refused_by_gate(sql: &str, subject: Subject<'_>, left: i32, error: GateError) -> Refusal {
     if !matches!(error.kind(), GateErrorKind::Syntax | GateErrorKind::UnsupportedByGate) {
         return from_gate(error);
     }
     let verdict = confined(subject.plane, subject.principal.cloned(), left, |confinement| {
-        attach::refuse_by_name(subject.plane, parse::parse_one(confinement, sql)?)
+        attach::refuse_by_name(subject.plane, &mut parse::parse_one(confinement, sql)?)
     });
     match verdict {
         Ok(()) if error.kind() == GateErrorKind::UnsupportedByGate => from_gate(error),

@@ -6,7 +6,7 @@
 use crate::catalog::plane::Plane;
 use crate::error::{Refusal, State};
 use crate::gate::Gated;
-use crate::pgx::parse::quote_identifier;
+use crate::pgx::names::quote_identifier;
 use std::collections::BTreeSet;
 
 /// Most names that a message gives.

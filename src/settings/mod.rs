@@ -2,12 +2,23 @@
 //!
 //! All of them can be changed by a superuser only, so that an application role cannot widen its own limits.
 
+use crate::numbers::WideNumbers;
 use crate::pgx::section::address_space_limit;
 use crate::pgx::server;
+use pgrx::PostgresGucEnum;
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
 use std::ffi::CString;
 
 pub mod model;
+
+/// `splitplane.json_numbers`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PostgresGucEnum)]
+enum JsonNumbers {
+    #[name = c"number"]
+    Number,
+    #[name = c"text"]
+    Text,
+}
 
 static AUDIENCE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static CLOCK_SKEW: GucSetting<i32> = GucSetting::<i32>::new(300);
@@ -19,6 +30,7 @@ static MAX_SESSION_GROWTH: GucSetting<i32> = GucSetting::<i32>::new(1_048_576);
 static MAX_TEMP: GucSetting<i32> = GucSetting::<i32>::new(1_048_576);
 static MAX_COST: GucSetting<f64> = GucSetting::<f64>::new(0.0);
 static MAX_SQL_BYTES: GucSetting<i32> = GucSetting::<i32>::new(65_536);
+static JSON_NUMBERS: GucSetting<JsonNumbers> = GucSetting::<JsonNumbers>::new(JsonNumbers::Number);
 static TIME_ZONE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"UTC"));
 static LEDGER_SIZE: GucSetting<i32> = GucSetting::<i32>::new(65_536);
 static KEY_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"splitplane.key"));
@@ -133,6 +145,14 @@ pub fn init() {
         GucContext::Suset,
         GucFlags::default(),
     );
+    GucRegistry::define_enum_guc(
+        c"splitplane.json_numbers",
+        c"How ask gives bigint and numeric: as JSON numbers or, for clients that would round them, as JSON text.",
+        c"text holds for columns of these types, of domains over them, and of arrays of them.",
+        &JSON_NUMBERS,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
     GucRegistry::define_int_guc(
         c"splitplane.ledger_size",
         c"How many used contexts are remembered.",
@@ -153,7 +173,7 @@ pub fn init() {
     );
     model::define();
     address_space_limit::define_worker_setting();
-    // A misspelt setting is an error, not a placeholder that anybody may make.
+    // A misspelt setting is an error, not a placeholder that any role may create.
     server::reserve_prefix(c"splitplane");
 }
 
@@ -165,11 +185,10 @@ fn unsigned(setting: &GucSetting<i32>) -> usize {
     usize::try_from(setting.get()).unwrap_or(0)
 }
 
-/// `splitplane.audience`, or `database` when it is empty; in lower case, as signers write a host.
+/// `splitplane.audience`, or `database` when it is empty; a host is compared with it without case.
 pub fn audience(database: &str) -> String {
     let configured = text(&AUDIENCE);
-    let name = if configured.is_empty() { database } else { &configured };
-    name.to_ascii_lowercase()
+    if configured.is_empty() { database.to_owned() } else { configured }
 }
 
 /// Seconds.
@@ -216,6 +235,14 @@ pub fn max_cost() -> Option<f64> {
 /// Bytes.
 pub fn max_sql_bytes() -> usize {
     unsigned(&MAX_SQL_BYTES)
+}
+
+/// How wide numbers stand in a document.
+pub fn wide_numbers() -> WideNumbers {
+    match JSON_NUMBERS.get() {
+        JsonNumbers::Number => WideNumbers::Number,
+        JsonNumbers::Text => WideNumbers::Text,
+    }
 }
 
 /// A time zone name.

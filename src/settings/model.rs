@@ -123,7 +123,7 @@ fn define_texts() {
         (
             c"splitplane.model",
             c"Model that writes SQL and answers.",
-            c"A model id, inference profile or ARN. Empty means anthropic.claude-sonnet-4-20250514-v1:0 on Bedrock.",
+            c"A model id, inference profile or ARN. Empty means that questions are refused, but for verified queries.",
             &MODEL,
             GucFlags::default(),
         ),

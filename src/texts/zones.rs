@@ -209,7 +209,7 @@ fn may_hold_dates(text: &str) -> bool {
 }
 
 /// An array, a range or a row as text. Quotes and backslashes may stand anywhere in its values and fall away when it is read, so
-/// that values are not told apart here: where there is any date, each word with digits or signs in it must be a zone.
+/// that values are not separated here: where there is any date, each word with digits or signs in it must be a zone.
 fn in_container(text: &str, reading: Reading) -> Option<String> {
     let plain: String = text.chars().filter(|letter| !matches!(letter, '"' | '\\')).collect();
     let plain = plain.to_ascii_lowercase();

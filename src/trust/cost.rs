@@ -1,4 +1,4 @@
-//! How the cost of one call of a function grows with its arguments, where no cancel is heeded on the way.
+//! How the cost of one call of a function grows with its arguments, where it does not check for interrupts.
 //!
 //! The limits are sizes in bytes at which a call takes well under half a second of processor time; pg_test/interrupts
 //! measures them. What is on no list grows as its arguments do.

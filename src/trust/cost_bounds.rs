@@ -1,7 +1,7 @@
-//! Calls that would run long without heeding a cancel: `splitplane.bounded` is put around their arguments.
+//! Calls that would run long without checking for interrupts: `splitplane.bounded` wraps their arguments.
 //!
 //! Where such a call reads a value that the statement itself builds, the value is measured before the call runs (53400),
-//! and a cancel is heeded there. A call over stored columns and short constants is left as it is: those are what indexes
+//! and interrupts are checked. A call over stored columns and short constants is left as it is: those are what indexes
 //! and estimates are for.
 
 use super::cost::{self, Cost};
@@ -11,7 +11,8 @@ use crate::catalog::plane::{Plane, PolicyFunctions};
 use crate::error::{Refusal, StageResult};
 use crate::pgx::query::operation::Operation;
 use crate::pgx::query::{QueryKind, QueryNode, QueryView, Wrapper};
-use crate::pgx::values;
+use crate::pgx::routines;
+use crate::pgx::types;
 use pgrx::pg_sys::Oid;
 use std::collections::HashMap;
 
@@ -56,7 +57,7 @@ impl<'t> Bounds<'t> {
 
 /// Finds them. Must come after the proof of the fences and before the proof of the tree.
 pub(super) fn find<'t>(query: QueryView<'t>, plane: &Plane) -> StageResult<Bounds<'t>> {
-    let mut walk = Walk {
+    let mut walk = CostWalk {
         functions: plane.policy,
         scopes: vec![query],
         sizes: Sizes::default(),
@@ -73,7 +74,7 @@ pub(super) fn find<'t>(query: QueryView<'t>, plane: &Plane) -> StageResult<Bound
     Ok(walk.bounds)
 }
 
-struct Walk<'t> {
+struct CostWalk<'t> {
     functions: PolicyFunctions,
     /// The queries around the node that is visited, the outermost first.
     scopes: Vec<QueryView<'t>>,
@@ -84,7 +85,7 @@ struct Walk<'t> {
     bounds: Bounds<'t>,
 }
 
-impl<'t> Walk<'t> {
+impl<'t> CostWalk<'t> {
     fn walk_top(&mut self, query: QueryView<'t>) -> StageResult<()> {
         self.bound_keys(query);
         query.children(true, &mut |node| self.visit(node))
@@ -112,8 +113,6 @@ impl<'t> Walk<'t> {
             }
             // Their contents come as children of their query, or they hold no expression.
             QueryKind::RangeTableEntry(_) | QueryKind::SortGroup { .. } => return Ok(()),
-            // Left to the proof, which refuses them.
-            QueryKind::Refused(_) | QueryKind::Unknown(_) => return Ok(()),
             _ => {}
         }
         for operation in node.operations() {
@@ -148,7 +147,7 @@ impl<'t> Walk<'t> {
             return Ok(());
         }
         let is_built_in = operation.function.to_u32() < FIRST_USER_OID;
-        let name = if is_built_in { values::function_name(operation.function) } else { String::new() };
+        let name = if is_built_in { routines::function_name(operation.function) } else { String::new() };
         let cost = if is_built_in { cost::of(&name, operation.is_list) } else { Cost::Read };
         if let Some(zone) = zones::named_at_run_time(&name, operation)? {
             self.bounds.put(zone, Wrapper { function: functions.zone, most: None });
@@ -206,7 +205,7 @@ impl<'t> Walk<'t> {
     }
 
     fn bound_argument(&mut self, operation: &Operation<'t>, argument: QueryNode<'t>, size: u64, most: i32, free: u64) {
-        // Between the rows of an aggregate a cancel is heeded.
+        // Between the rows of an aggregate PostgreSQL checks for interrupts.
         let is_constant = argument.constant_size().is_some();
         if size > free || self.measures_all && size > 0 && !is_constant && !operation.is_over_rows {
             self.bounds.put(argument, Wrapper { function: self.functions.bounded, most: Some(most) });
@@ -217,8 +216,8 @@ impl<'t> Walk<'t> {
 }
 
 fn is_sorted_on_input(type_oid: Oid) -> bool {
-    let read = values::element_type(type_oid).unwrap_or(type_oid);
-    values::function_name(values::input_function(read)) == cost::MULTIRANGE_INPUT
+    let read = types::element_type(type_oid).unwrap_or(type_oid);
+    routines::function_name(types::input_function(read)) == cost::MULTIRANGE_INPUT
 }
 
 /// Whether at most one argument of a search or product is more than a tiny value.
@@ -236,5 +235,5 @@ fn second(sizes: &[u64]) -> u64 {
     sorted.iter().rev().nth(1).copied().unwrap_or(0)
 }
 
-// A statement's own values are never taken for stored ones.
+// A statement's own values never count as stored ones.
 const _: () = assert!(ANY > UNMEASURED);

@@ -3,8 +3,8 @@
 //! By name: functions of one name differ in the types that they compare. A name that stands in neither list counts as one
 //! that may raise; a test holds the lists against the server's own catalog.
 
-/// Comparisons and conversions that answer for every pair of values. Those over text need a collation that was found,
-/// which is looked at where they are called.
+/// Comparisons and conversions with a result for every pair of values. Those over text need a collation that was found,
+/// which is checked where they are called.
 const NEVER_RAISE: &[&str] = &[
     "bitcmp",
     "biteq",

@@ -1,8 +1,8 @@
-//! Expressions that PostgreSQL takes for leakproof although evaluating them may raise an error.
+//! Expressions that PostgreSQL considers leakproof although evaluating them may raise an error.
 //!
-//! PostgreSQL evaluates a condition that it takes for leakproof before row-level security: over rows of every tenant.
-//! Whether that fails then tells of those rows. Each expression of the kind is put behind `splitplane.behind`, which
-//! PostgreSQL does not take for leakproof, so that the planner itself puts its condition behind the fence.
+//! PostgreSQL evaluates a condition that it considers leakproof before row-level security, over all tenants' rows.
+//! Whether that fails then depends on those rows. Each expression of the kind is put behind `splitplane.behind`, which
+//! PostgreSQL does not consider leakproof, so that the planner itself puts its condition behind the fence.
 //!
 //! The two tables here (nodes below, functions in leakproof.rs) were made by reading the executor and the functions'
 //! sources in PostgreSQL 15 to 19. "May raise" includes what only a value of more than a gigabyte brings about.
@@ -11,7 +11,7 @@ use super::leakproof;
 use crate::ablation::{self, Switch};
 use crate::catalog::plane::Plane;
 use crate::pgx::query::{Evaluation, QueryKind, QueryNode, QueryView, Wrapper};
-use crate::pgx::values;
+use crate::pgx::routines;
 use pgrx::pg_sys::Oid;
 
 /// The first OID that is not PostgreSQL's own.
@@ -35,10 +35,8 @@ fn has_hazard(query: QueryView<'_>) -> bool {
 fn holds_hazard(node: QueryNode<'_>) -> bool {
     match node.kind() {
         QueryKind::Query(query) => query.any_child(false, &mut holds_hazard),
-        // Their contents come as children of their query, or they hold no expression; what is refused is left to the proof.
-        QueryKind::RangeTableEntry(_) | QueryKind::SortGroup { .. } | QueryKind::Refused(_) | QueryKind::Unknown(_) => {
-            false
-        }
+        // Their contents come as children of their query, or they hold no expression.
+        QueryKind::RangeTableEntry(_) | QueryKind::SortGroup { .. } => false,
         _ => (is_hazard(node) && reads_columns(node)) || node.any_child(&mut holds_hazard),
     }
 }
@@ -48,7 +46,7 @@ fn reads_columns(node: QueryNode<'_>) -> bool {
     matches!(node.kind(), QueryKind::Column { .. }) || node.any_child(&mut reads_columns)
 }
 
-/// Whether PostgreSQL may take the node itself for leakproof and evaluating it over some row may raise an error.
+/// Whether PostgreSQL may consider the node itself leakproof and evaluating it over some row may raise an error.
 fn is_hazard(node: QueryNode<'_>) -> bool {
     match node.evaluation() {
         // Sub-arrays must have the same dimensions; an array of values that vary in length may be too large.
@@ -62,7 +60,7 @@ fn is_hazard(node: QueryNode<'_>) -> bool {
         Evaluation::ArrayConversion { element } => element.is_none_or(|element| !is_relabelling(element)),
         Evaluation::Calls { functions, lacks_collation } => {
             // One that PostgreSQL does not trust either takes the whole condition behind the fence.
-            functions.iter().all(|function| values::is_leakproof(*function))
+            functions.iter().all(|function| routines::is_leakproof(*function))
                 && (lacks_collation || functions.iter().any(|function| may_raise(*function)))
         }
         // Nothing of these is computed, or a test of NULL, a boolean, a clock.
@@ -84,12 +82,12 @@ fn is_hazard(node: QueryNode<'_>) -> bool {
         Evaluation::ConversionByText => false,
         // The proof refuses them.
         Evaluation::FieldStore | Evaluation::NextValue | Evaluation::Returning => true,
-        // PostgreSQL takes them for leaky.
+        // PostgreSQL considers them leaky.
         Evaluation::Other => false,
     }
 }
 
-/// Whether anything in a test of a CASE operand may raise, whoever calls it leaky.
+/// Whether anything in a test of a CASE operand may raise, leaky to PostgreSQL or not.
 fn may_raise_over_placeholder(test: QueryNode<'_>) -> bool {
     if !holds_placeholder(test) {
         return false;
@@ -97,7 +95,7 @@ fn may_raise_over_placeholder(test: QueryNode<'_>) -> bool {
     let raises = match test.evaluation() {
         Evaluation::Calls { functions, lacks_collation } => {
             lacks_collation
-                || functions.into_iter().any(|function| !values::is_leakproof(function) || may_raise(function))
+                || functions.into_iter().any(|function| !routines::is_leakproof(function) || may_raise(function))
         }
         Evaluation::ConversionByText | Evaluation::Other => true,
         _ => is_hazard(test),
@@ -120,5 +118,5 @@ fn is_relabelling(element: QueryNode<'_>) -> bool {
 
 /// Whether a function that is marked LEAKPROOF may raise an error over some values; one that is not known may.
 fn may_raise(function: Oid) -> bool {
-    function.to_u32() >= FIRST_USER_OID || !leakproof::never_raises(&values::function_name(function))
+    function.to_u32() >= FIRST_USER_OID || !leakproof::never_raises(&routines::function_name(function))
 }

@@ -38,8 +38,8 @@ impl<'c> Trusted<'c> {
 /// # Errors
 /// 0A000 for a field that a row may lack; 22023 and 53400 for texts that are refused as they stand.
 pub fn trust<'c>(analysed: Analysed<'c>, plane: &Plane) -> StageResult<Trusted<'c>> {
+    let analysed = type_names::named(analysed, plane)?;
     let query = analysed.query();
-    type_names::name(query, plane)?;
     row_fields::check(query)?;
     let bounds = cost_bounds::find(query, plane)?;
     let has_leaks = leaks::is_needed(query);

@@ -6,7 +6,7 @@
 use super::cost::{COMPARED, Cost, FACTOR, SUBJECT, TINY};
 use crate::error::StageResult;
 use crate::pgx::query::QueryNode;
-use crate::pgx::values;
+use crate::pgx::routines;
 use crate::texts::{check_pattern, looks_around};
 
 /// How often a pattern that the statement spells out may look around.
@@ -30,7 +30,7 @@ pub(super) struct Demand {
 fn spelled_out(pattern: QueryNode<'_>) -> Option<String> {
     let turned = || {
         let operation = pattern.operations().into_iter().next()?;
-        let is_turned = SIMILAR.contains(&values::function_name(operation.function).as_str());
+        let is_turned = SIMILAR.contains(&routines::function_name(operation.function).as_str());
         let parts: Option<Vec<String>> =
             operation.arguments.iter().filter(|_| is_turned).map(|part| part.constant_as_text()).collect();
         parts.and_then(|parts| parts.into_iter().next()).map(|text| text.repeat(2))

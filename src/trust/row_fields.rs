@@ -12,16 +12,16 @@ const DEEPEST: usize = 200;
 
 /// Refuses (0A000) a field that some branch of its row may lack.
 pub(super) fn check(query: QueryView<'_>) -> StageResult<()> {
-    let mut walk = Walk { scopes: vec![query] };
+    let mut walk = FieldWalk { scopes: vec![query] };
     query.children(true, &mut |node| walk.visit(node))
 }
 
-struct Walk<'t> {
+struct FieldWalk<'t> {
     /// The queries around the node that is visited, the outermost first.
     scopes: Vec<QueryView<'t>>,
 }
 
-impl<'t> Walk<'t> {
+impl<'t> FieldWalk<'t> {
     fn visit(&mut self, node: QueryNode<'t>) -> StageResult<()> {
         match node.kind() {
             QueryKind::Query(query) => {
@@ -30,12 +30,8 @@ impl<'t> Walk<'t> {
                 self.scopes.pop();
                 return result;
             }
-            // Their contents come as children of their query, or they hold no expression; the last two are refused by the
-            // proof of the tree.
-            QueryKind::RangeTableEntry(_)
-            | QueryKind::SortGroup { .. }
-            | QueryKind::Refused(_)
-            | QueryKind::Unknown(_) => return Ok(()),
+            // Their contents come as children of their query, or they hold no expression.
+            QueryKind::RangeTableEntry(_) | QueryKind::SortGroup { .. } => return Ok(()),
             _ => {}
         }
         if let Some((row, field)) = node.field_of_anonymous_row()

@@ -6,7 +6,7 @@
 
 use crate::pgx::query::column_lineage::{ColumnReference, Origin, home};
 use crate::pgx::query::{QueryNode, QueryView, ValueForm};
-use crate::pgx::values;
+use crate::pgx::routines;
 use std::collections::HashMap;
 
 /// Of any size.
@@ -156,7 +156,7 @@ impl<'t> Sizes<'t> {
     /// A column of a function in FROM, or of a set-returning one anywhere: parts of its arguments.
     fn of_rows(&mut self, node: QueryNode<'t>, scopes: &[QueryView<'t>]) -> u64 {
         let ValueForm::Call { function, arguments } = node.value_form() else { return ANY };
-        match values::function_name(function).as_str() {
+        match routines::function_name(function).as_str() {
             "generate_series" => self.sum(&arguments, scopes).saturating_add(SHORT),
             "unnest"
             | "regexp_split_to_table"
@@ -192,7 +192,7 @@ impl<'t> Sizes<'t> {
         }
         let constant = |index: usize| arguments.get(index).and_then(|argument| argument.constant_text());
         let first = arguments.get(..1).unwrap_or_default();
-        match values::function_name(function).as_str() {
+        match routines::function_name(function).as_str() {
             // As large as the first argument, or smaller.
             "ltrim"
             | "rtrim"

@@ -6,7 +6,7 @@
 use crate::error::StageResult;
 use crate::pgx::query::QueryNode;
 use crate::pgx::query::operation::Operation;
-use crate::pgx::values;
+use crate::pgx::types;
 use crate::texts::check_zone;
 use pgrx::pg_sys::{self, Oid};
 
@@ -40,7 +40,7 @@ pub(super) fn named_at_run_time<'t>(name: &str, operation: &Operation<'t>) -> St
 /// Whether values of a type, or parts of them, are dates or times, in whose text a zone may stand.
 fn is_dated(type_oid: Oid) -> bool {
     matches!(
-        values::innermost_type(type_oid),
+        types::innermost_type(type_oid),
         pg_sys::DATEOID | pg_sys::TIMEOID | pg_sys::TIMETZOID | pg_sys::TIMESTAMPOID | pg_sys::TIMESTAMPTZOID
     )
 }

@@ -95,7 +95,7 @@ impl Access {
         Ok([content_type].into_iter().chain(authorization).collect())
     }
 
-    /// Heeds an error code: credentials that AWS calls expired are loaded again for the next call.
+    /// Acts on an error code: credentials that AWS reports as expired are loaded again for the next call.
     pub(super) fn heed(&self, code: &str) {
         match self {
             Self::Bedrock(access) if EXPIRED.contains(&code) => access.account.forget(),

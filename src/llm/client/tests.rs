@@ -14,6 +14,8 @@ use crate::llm::{Shape, Usage};
 
 mod settings;
 
+/// As any; a stand-in does not care, and forced tools are preferred with it.
+const MODEL: &str = "us.anthropic.claude-sonnet-4-20250514-v1:0";
 const SECRET: &str = "tests/only+secret";
 const KEY: &str = "the-api-key-of-the-tests";
 
@@ -59,6 +61,7 @@ fn fails(stream: &mut TcpStream, status: u16, error: &str) -> bool {
 fn bedrock(server: &Server) -> ModelSettings {
     ModelSettings {
         provider: Provider::Bedrock,
+        model: MODEL.to_owned(),
         endpoint: server.url(""),
         region: "us-east-1".to_owned(),
         ..ModelSettings::default()
@@ -84,6 +87,11 @@ fn complete(client: &Client, milliseconds: u64) -> Result<Reply, ModelError> {
     run(client.complete(Task::Write, &prompt(), within(milliseconds)))
 }
 
+fn assert_refused(error: &ModelError, with: u16, named: &str) {
+    let ModelError::Refused { status, code, .. } = error else { panic!("{error:?}") };
+    assert_eq!((*status, code.as_str()), (with, named));
+}
+
 /// Asserts that a request carries a whole signature over what came in.
 fn assert_signed(request: &Request) {
     assert!(verifies(request, SECRET, "us-east-1"), "{request:?}");
@@ -97,7 +105,7 @@ fn signs_a_call_to_bedrock_and_reads_the_reply() {
     assert_eq!(complete(&signing_client(&bedrock(&server)), 5_000).unwrap(), expected());
     let seen = server.seen();
     assert_signed(&seen[0]);
-    assert_eq!(seen[0].path, "/model/anthropic.claude-sonnet-4-20250514-v1%3A0/converse");
+    assert_eq!(seen[0].path, "/model/us.anthropic.claude-sonnet-4-20250514-v1%3A0/converse");
     assert_eq!(
         serde_json::from_slice::<Value>(&seen[0].body).unwrap()["messages"][0]["content"][0]["text"],
         "Zürich – 東京 🍜?"
@@ -148,7 +156,7 @@ fn gives_up_after_three_attempts_and_says_why() {
     {
         let server = Server::start(move |_, _, stream| fails(stream, status, error));
         let outcome = complete(&signing_client(&bedrock(&server)), 10_000);
-        assert_eq!(outcome.unwrap_err(), ModelError::Refused { status, code: error.to_owned() });
+        assert_refused(&outcome.unwrap_err(), status, error);
         assert_eq!(server.seen().len(), MAX_ATTEMPTS as usize);
     }
 }
@@ -174,7 +182,7 @@ fn asks_once_where_asking_again_cannot_help() {
             (_, _) => fails(stream, status, error),
         });
         let outcome = complete(&signing_client(&bedrock(&server)), 5_000);
-        assert_eq!(outcome.unwrap_err(), ModelError::Refused { status, code: error.to_owned() });
+        assert_refused(&outcome.unwrap_err(), status, error);
         assert_eq!(server.seen().len(), 1, "{status}");
     }
 }
@@ -198,7 +206,7 @@ fn begins_no_pause_that_the_deadline_would_cut_off() {
     let server = Server::start(|_, _, stream| answer(stream, 429, &[("retry-after", "60")], b"{}"));
     let begun = Instant::now();
     let error = complete(&signing_client(&bedrock(&server)), 1_000).unwrap_err();
-    assert_eq!(error, ModelError::Refused { status: 429, code: String::new() });
+    assert_refused(&error, 429, "");
     assert!(begun.elapsed() < Duration::from_millis(900) && server.seen().len() == 1);
 }
 
@@ -276,15 +284,14 @@ fn tries_the_other_form_once_and_remembers_it_by_model() {
 fn keeps_to_a_form_that_is_configured_and_to_two_forms_at_most() {
     let server = Server::start(|_, request, stream| without_tools(request, stream));
     let settings = ModelSettings { structured_output: StructuredOutput::Tool, ..bedrock(&server) };
-    let refused = ModelError::Refused { status: 400, code: "ValidationException".to_owned() };
-    assert_eq!(complete(&signing_client(&settings), 5_000).unwrap_err(), refused);
+    assert_refused(&complete(&signing_client(&settings), 5_000).unwrap_err(), 400, "ValidationException");
     assert_eq!(server.seen().len(), 1);
     let neither = Server::start(|_, _, stream| {
         let message = b"{\"message\": \"This model doesn't support toolChoice, nor the outputConfig.\"}";
         answer(stream, 400, &[("x-amzn-errortype", "ValidationException")], message)
     });
     let client = signing_client(&bedrock(&neither));
-    assert_eq!(complete(&client, 5_000).unwrap_err(), refused);
+    assert_refused(&complete(&client, 5_000).unwrap_err(), 400, "ValidationException");
     assert_eq!(neither.seen().len(), 2);
     assert!(client.learned.lock().unwrap().is_empty());
     let settings = ModelSettings { structured_output: StructuredOutput::Native, ..bedrock(&server) };
@@ -308,7 +315,7 @@ fn asks_the_guardrail_with_the_same_signature_and_retries() {
     let guard = |question: &str| run(client.guard(question, within(5_000)));
     assert!(guard("good").unwrap());
     assert!(!guard("bad").unwrap());
-    assert_eq!(guard("good"), Err(ModelError::Refused { status: 403, code: "AccessDeniedException".to_owned() }));
+    assert_refused(&guard("good").unwrap_err(), 403, "AccessDeniedException");
     assert!(matches!(guard("good"), Err(ModelError::Reply(_))));
     let seen = server.seen();
     seen.iter().for_each(assert_signed);
@@ -333,4 +340,52 @@ fn loads_credentials_again_that_aws_calls_expired() {
     assert!(!access.account.is_loaded());
     assert_eq!(complete(&client, 5_000).unwrap(), expected());
     assert!(access.account.is_loaded());
+}
+
+#[test]
+fn the_log_has_the_providers_words_and_the_url_of_what_was_not_found() {
+    let said = |status: u16, message: &str| {
+        let body = json!({ "message": message }).to_string().into_bytes();
+        let named = [("x-amzn-errortype", "ResourceNotFoundException")];
+        let server = Server::start(move |_, _, stream| answer(stream, status, &named, &body));
+        let error = complete(&signing_client(&bedrock(&server)), 5_000).unwrap_err();
+        (error.to_string(), error.detail().unwrap().to_owned(), server.url(""))
+    };
+    let retired = "This model version has reached the end of its life.";
+    let (told, logged, url) = said(404, retired);
+    assert!(
+        told.contains(Cause::EndOfLife.sentence()) && told.contains("(HTTP 404, ResourceNotFoundException)"),
+        "{told}"
+    );
+    let path = "/model/us.anthropic.claude-sonnet-4-20250514-v1%3A0/converse";
+    assert_eq!(logged, format!("the endpoint says: \"{retired}\"; URL: {url}{path}"));
+    let (_, logged, _) = said(400, retired);
+    assert_eq!(logged, format!("the endpoint says: \"{retired}\""), "the URL is of use on 404 alone");
+    let (told, logged, _) =
+        said(403, "arn:aws:bedrock:us-east-1:123456789012:x is not authorized, see https://a.example");
+    assert!(
+        logged.contains("123456789012") && !told.contains("1234") && !told.contains("arn") && !told.contains("://")
+    );
+    let (_, logged, _) = said(400, &"long ".repeat(10_000));
+    assert!(logged.chars().count() < 550 && logged.contains(&"long ".repeat(99)), "{logged}");
+}
+
+#[test]
+fn what_was_sent_in_secret_is_not_logged_when_it_is_echoed() {
+    let echo = Server::start(|_, request, stream| {
+        let seen = format!("{:?} {}", request.headers, request.header("authorization"));
+        answer(stream, 401, &[], json!({ "message": seen }).to_string().as_bytes())
+    });
+    let environment = |name: &str| (name == "AWS_BEARER_TOKEN_BEDROCK").then(|| KEY.to_owned());
+    let with_key = Client::open_in(&bedrock(&echo), &environment).unwrap();
+    for client in [&with_key, &signing_client(&bedrock(&echo))] {
+        let error = complete(client, 5_000).unwrap_err();
+        let logged = error.detail().unwrap();
+        assert!(logged.contains("***") && logged.contains("content-type"), "{logged}");
+        let seen = echo.seen();
+        let signature = seen.last().unwrap().header("authorization").rsplit("Signature=").next().unwrap().to_owned();
+        for secret in [SECRET, KEY, "the/session+token==", signature.trim_start_matches("Bearer ")] {
+            assert!(!logged.contains(secret), "{secret} in {logged}");
+        }
+    }
 }

@@ -122,7 +122,7 @@ fn finds_keys_region_and_endpoint_in_a_profile() {
             "[profile analyst]\nregion = ap-south-1\nservices = dev\n[services dev]\nbedrock_runtime =\n  endpoint_url = https://dev.example\n",
         );
     assert_eq!(found(&home, &[("AWS_PROFILE", "analyst")]), "AKIAFILE | - | ap-south-1 | https://dev.example");
-    // A profile that is named and not there ends the search: the next source would be someone else.
+    // A profile that is named but missing ends the search: the next source would be another identity.
     let error = found(&home, &[("AWS_PROFILE", "nobody"), ("AWS_REGION", "us-east-1")]);
     assert_eq!(
         error,
@@ -265,7 +265,7 @@ fn starts_no_program() {
     assert!(!std::path::Path::new(&touched).exists());
 }
 
-/// A source that counts how often it is asked, and can be told to fail.
+/// A source that counts how often it is asked, and can be made to fail.
 #[derive(Debug)]
 struct Counting {
     asked: Arc<AtomicUsize>,

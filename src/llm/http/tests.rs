@@ -128,7 +128,7 @@ fn speaks_no_http_where_tls_is_asked_for() {
     assert!(server.seen().is_empty());
 }
 
-/// Sends a body of 50 MB, for as long as somebody reads it, and counts it.
+/// Sends a body of 50 MB for as long as the client reads it, and counts it.
 fn flood(announced: bool) -> (Server, Arc<AtomicUsize>) {
     let sent = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&sent);

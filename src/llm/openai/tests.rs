@@ -324,6 +324,18 @@ fn reads_error_codes_and_nothing_else() {
         ("{\"error\":{\"code\":\"DeploymentNotFound\",\"message\":\"m\"}}", "DeploymentNotFound"),
         ("{\"error\":{\"code\":\"not a code\",\"type\":\"api_error\"}}", "api_error"),
         ("{\"error\":{\"code\":\"sk-secret\"}}", ""),
+        // LiteLLM: the status as a text, and sometimes no type.
+        (
+            "{\"error\":{\"code\":\"400\",\"message\":\"m\",\"type\":\"invalid_request_error\"}}",
+            "invalid_request_error",
+        ),
+        ("{\"error\":{\"code\":\"400\",\"message\":\"litellm.BadRequestError: no\",\"type\":null}}", "BadRequestError"),
+        ("{\"error\":{\"code\":\"404\",\"message\":\"litellm.x y: no\",\"type\":\"None\"}}", ""),
+        ("{\"error\":{\"code\":\"400\",\"message\":\"m\"}}", ""),
+        ("{\"error\":{\"code\":\"123456789012\"}}", ""),
+        ("{\"error\":{\"code\":\"a123456789012\"}}", ""),
+        ("{\"error\":{\"code\":\"www.example.com\"}}", ""),
+        ("{\"error\":{\"code\":404,\"message\":\"m\",\"status\":\"NOT_FOUND\"}}", "NOT_FOUND"),
         ("{\"error\":\"model not found\"}", ""),
         ("{\"error\":{\"code\":\"a\",\"code\":\"b\"}}", ""),
         ("{}", ""),

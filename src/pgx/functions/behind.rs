@@ -1,7 +1,7 @@
 //! `splitplane.behind(value)`: hands its value on, and is not leakproof.
 //!
-//! PostgreSQL evaluates a condition that it takes for leakproof before row-level security. Around an expression that may
-//! raise an error all the same, this function tells it not to.
+//! PostgreSQL evaluates a condition that it considers leakproof before row-level security. Around an expression that may
+//! raise an error all the same, this function prevents the early evaluation.
 
 use super::version_1::version_1;
 use pgrx::{pg_guard, pg_sys};

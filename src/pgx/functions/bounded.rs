@@ -1,7 +1,7 @@
 //! `splitplane.bounded(value, most)`: hands its value on, unless it is large.
 //!
-//! It also heeds a cancel, so that many calls in one expression cannot add up beyond the deadline. Its sister
-//! `splitplane.counted(value, most)` looks at how often it was called, for aggregates that sort at their end.
+//! It also checks for interrupts, so that many calls in one expression cannot add up beyond the deadline. Its sister
+//! `splitplane.counted(value, most)` checks how often it was called, for aggregates that sort at their end.
 
 use super::extent;
 use super::version_1::version_1;

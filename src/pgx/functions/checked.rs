@@ -5,7 +5,7 @@
 use super::version_1::version_1;
 use crate::error::Refusal;
 use crate::pgx::pg_try::raise;
-use crate::pgx::values;
+use crate::pgx::types;
 use pgrx::{pg_guard, pg_sys};
 use std::sync::OnceLock;
 
@@ -79,7 +79,7 @@ unsafe fn handed_on(
             raise(Refusal::proof("a check was called with other arguments than its own"))
         };
         let type_oid = pg_sys::get_fn_expr_argtype((*call).flinfo, 0);
-        (value.value, choose(checks, type_oid)(&values::text_of(value.value, type_oid)))
+        (value.value, choose(checks, type_oid)(&types::text_of(value.value, type_oid)))
     };
     if let Err(refusal) = checked {
         raise(refusal);

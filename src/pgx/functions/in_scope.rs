@@ -9,8 +9,9 @@ use super::version_1::version_1;
 use crate::error::{Refusal, State};
 use crate::identity::principal::Claim;
 use crate::pgx::pg_try::raise;
+use crate::pgx::routines;
 use crate::pgx::section::claims;
-use crate::pgx::values;
+use crate::pgx::types;
 use pgrx::{FromDatum, PgList, PgMemoryContexts, pg_guard, pg_sys};
 use std::collections::HashSet;
 use std::sync::OnceLock;
@@ -67,7 +68,7 @@ impl<T: std::hash::Hash + Eq> Set<T> {
 }
 
 /// Kept between the rows of one execution.
-struct Known {
+struct LearntClaim {
     /// The call whose claims these are.
     generation: u64,
     form: Form,
@@ -87,7 +88,7 @@ pub unsafe extern "C-unwind" fn in_scope_wrapper(call: pg_sys::FunctionCallInfo)
     let is_member = unsafe {
         let arguments = (*call).args.as_ptr();
         let information = (*call).flinfo;
-        let mut known = (*information).fn_extra.cast::<Known>();
+        let mut known = (*information).fn_extra.cast::<LearntClaim>();
         if known.is_null() || (*known).generation != generation {
             known = learn((*arguments.add(1)).value, generation, information);
             // The policies' own calls name a claim by a constant; any other is looked up for each row.
@@ -115,7 +116,7 @@ unsafe fn is_constant_call(information: *mut pg_sys::FmgrInfo) -> bool {
 
 /// Reads the claim, once for each execution and call.
 #[cold]
-unsafe fn learn(name: pg_sys::Datum, generation: u64, information: *mut pg_sys::FmgrInfo) -> *mut Known {
+unsafe fn learn(name: pg_sys::Datum, generation: u64, information: *mut pg_sys::FmgrInfo) -> *mut LearntClaim {
     // SAFETY: the caller's arguments; what is made lives as long as the call information.
     unsafe {
         let name = String::from_datum(name, false).unwrap_or_default();
@@ -130,7 +131,7 @@ unsafe fn learn(name: pg_sys::Datum, generation: u64, information: *mut pg_sys::
         };
         let mut memory = PgMemoryContexts::For((*information).fn_mcxt);
         let members = memory.switch_to(|_| members(form, type_oid, &texts));
-        memory.leak_and_drop_on_delete(Known { generation, form, members })
+        memory.leak_and_drop_on_delete(LearntClaim { generation, form, members })
     }
 }
 
@@ -143,7 +144,7 @@ fn form(type_oid: pg_sys::Oid) -> Option<Form> {
         pg_sys::TEXTOID | pg_sys::VARCHAROID => Form::Text,
         pg_sys::BPCHAROID => Form::Blanked,
         pg_sys::NUMERICOID => Form::Numeric,
-        _ if values::is_enum(type_oid) => Form::Label,
+        _ if types::is_enum(type_oid) => Form::Label,
         _ => return None,
     })
 }
@@ -151,7 +152,7 @@ fn form(type_oid: pg_sys::Oid) -> Option<Form> {
 unsafe fn members(form: Form, type_oid: pg_sys::Oid, texts: &[String]) -> Members {
     // SAFETY: the datums are of the type whose input function made them.
     unsafe {
-        let datums = || texts.iter().map(|text| values::from_text(type_oid, text));
+        let datums = || texts.iter().map(|text| types::from_text(type_oid, text));
         match form {
             Form::Small | Form::Integer | Form::Big | Form::Label => {
                 Members::Integers(Set::of(datums().map(|datum| integer(form, datum)).collect()))
@@ -167,7 +168,7 @@ unsafe fn members(form: Form, type_oid: pg_sys::Oid, texts: &[String]) -> Member
 }
 
 #[inline]
-unsafe fn holds(known: &Known, value: pg_sys::Datum) -> bool {
+unsafe fn holds(known: &LearntClaim, value: pg_sys::Datum) -> bool {
     // SAFETY: the datum is of the type that `form` stands for.
     unsafe {
         match &known.members {
@@ -295,14 +296,14 @@ unsafe fn index_condition(request: &mut pg_sys::SupportRequestIndexCondition) ->
         let arguments = PgList::<pg_sys::Node>::from_pg((*call).args);
         let (column, name) = (arguments.get_ptr(0)?, arguments.get_ptr(1)?);
         let type_oid = pg_sys::exprType(column);
-        let operator = values::equality_operator(type_oid)?;
+        let operator = types::equality_operator(type_oid)?;
         if (*name).type_ != pg_sys::NodeTag::T_Const
-            || pg_sys::get_func_leakproof(values::operator_function(operator))
+            || pg_sys::get_func_leakproof(routines::operator_function(operator))
             || !pg_sys::op_in_opfamily(operator, request.opfamily)
         {
             return None;
         }
-        let claim = values::function_named(pg_sys::get_func_namespace((*call).funcid), c"claim", pg_sys::TEXTOID)?;
+        let claim = routines::function_named(pg_sys::get_func_namespace((*call).funcid), c"claim", pg_sys::TEXTOID)?;
         let argument = pg_sys::copyObjectImpl(name.cast()).cast();
         let text = pg_sys::makeFuncExpr(
             claim,

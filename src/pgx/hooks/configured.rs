@@ -69,7 +69,7 @@ thread_local! {
     static RECORDS: RefCell<Vec<*const pg_sys::config_generic>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Whether what RESET would give a setting comes from nobody but an administrator.
+/// Whether the value that RESET would give comes from an administrator only.
 fn is_administrators(name: &CStr) -> bool {
     RECORDS.with(|records| {
         let mut records = records.borrow_mut();

@@ -1,7 +1,7 @@
 //! Keeps the planner from index scans that are ordered by a distance operator, while a call runs.
 //!
 //! Such a scan computes the operator on index entries of every tenant before row-level security sees a row: an operator
-//! that can raise an error tells of hidden rows, and an approximate index gives fewer rows than were asked for, depending
+//! that can raise an error reveals hidden rows, and an approximate index gives fewer rows than were asked for, depending
 //! on them. Where any relation of a query has security conditions, its indexes are shown to the planner without the
 //! ability; it sorts instead.
 

@@ -1,5 +1,6 @@
-//! Tells the plane cache when something it was built from may have changed.
+//! Invalidates the plane cache when something it was built from may have changed.
 
+use crate::pgx::flags::c_int;
 use pgrx::{pg_guard, pg_sys};
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
@@ -21,18 +22,22 @@ pub fn register() {
     unsafe {
         pg_sys::CacheRegisterRelcacheCallback(Some(on_relation), none);
         for cache in [
-            pg_sys::SysCacheIdentifier::AUTHOID,
-            pg_sys::SysCacheIdentifier::NAMESPACEOID,
-            pg_sys::SysCacheIdentifier::AUTHMEMMEMROLE,
-            pg_sys::SysCacheIdentifier::AUTHMEMROLEMEM,
+            const { c_int(pg_sys::SysCacheIdentifier::AUTHOID) },
+            const { c_int(pg_sys::SysCacheIdentifier::NAMESPACEOID) },
+            const { c_int(pg_sys::SysCacheIdentifier::AUTHMEMMEMROLE) },
+            const { c_int(pg_sys::SysCacheIdentifier::AUTHMEMROLEMEM) },
         ] {
-            pg_sys::CacheRegisterSyscacheCallback(cache as i32, Some(on_catalog), none);
+            pg_sys::CacheRegisterSyscacheCallback(cache, Some(on_catalog), none);
         }
-        pg_sys::CacheRegisterSyscacheCallback(pg_sys::SysCacheIdentifier::TYPEOID as i32, Some(on_type), none);
+        pg_sys::CacheRegisterSyscacheCallback(
+            const { c_int(pg_sys::SysCacheIdentifier::TYPEOID) },
+            Some(on_type),
+            none,
+        );
     }
 }
 
-/// Takes in what other backends have committed, then tells whether the cache must be read again.
+/// Processes invalidations of other backends, then returns whether the cache must be read again.
 pub fn is_stale() -> bool {
     // SAFETY: inside a transaction.
     unsafe { pg_sys::AcceptInvalidationMessages() };
@@ -57,7 +62,7 @@ pub fn watch(relations: HashSet<pg_sys::Oid>) {
 /// The types whose changes count, those of their constraints among them. Every temporary table makes some of its own.
 pub fn watch_types(types: &[pg_sys::Oid]) {
     let none = pg_sys::Datum::from(0);
-    let cache = pg_sys::SysCacheIdentifier::TYPEOID as i32;
+    let cache = const { c_int(pg_sys::SysCacheIdentifier::TYPEOID) };
     let hashes = types
         .iter()
         // SAFETY: the hash of the one key of that cache.

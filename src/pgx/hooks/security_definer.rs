@@ -2,13 +2,13 @@
 //!
 //! Such a function obeys neither the fences nor row-level security. PostgreSQL asks before it initialises any function
 //! call: while `SETTING` names the reader, one that it comes to execute as the reader must be a function that a DBA allowed.
-//! What an allowed one calls as its owner is that owner's business. Leader and parallel
+//! What an allowed one calls as its owner is not checked here. Leader and parallel
 //! workers are alike (worker_settings.rs).
 
 use super::worker_settings;
 use crate::error::Refusal;
 use crate::pgx::pg_try::raise;
-use crate::pgx::values;
+use crate::pgx::routines;
 use pgrx::{pg_guard, pg_sys};
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 
@@ -53,14 +53,14 @@ unsafe extern "C-unwind" fn on_access(
         }
     }
     if access == pg_sys::ObjectAccessType::OAT_FUNCTION_EXECUTE && is_refused(object) {
-        raise(Refusal::function(&values::function_name(object)));
+        raise(Refusal::function(&routines::function_name(object)));
     }
 }
 
 fn is_refused(function: pg_sys::Oid) -> bool {
     // SAFETY: the setting's value is NULL or NUL-terminated, and nothing sets it meanwhile.
     let admitted = unsafe { if ADMITTED.is_null() { c"" } else { CStr::from_ptr(ADMITTED) } };
-    if admitted.is_empty() || !values::runs_as_owner(function) {
+    if admitted.is_empty() || !routines::runs_as_owner(function) {
         return false;
     }
     // SAFETY: reads a global of the backend.

@@ -1,9 +1,9 @@
 //! Looks at the rows that leave the scans of armed relations, in the executor, below everything else.
 //!
-//! While `SETTING` names armed relations, each scan node of one of them gets a second look at every row that passed its
+//! While `SETTING` names armed relations, each scan node of one of them checks again every row that passed its
 //! conditions: a row whose scope column holds the reserved value is reported. The plan is not changed in any way, rows
 //! that the scan's own conditions drop are not looked at, and nothing happens at all while the setting is empty. Leader
-//! and parallel workers are alike (worker_settings.rs).
+//! and parallel workers do the same (worker_settings.rs).
 
 use super::worker_settings;
 use crate::error::Refusal;
@@ -99,7 +99,7 @@ unsafe extern "C-unwind" fn on_start(description: *mut pg_sys::QueryDesc, flags:
             return;
         }
         let wires = parse(&CStr::from_ptr(ARMED).to_string_lossy());
-        let mut visit = Visit { wires, found: Vec::new() };
+        let mut visit = WireVisit { wires, found: Vec::new() };
         visit_node((*description).planstate, (&raw mut visit).cast());
         if visit.found.is_empty() {
             return;
@@ -139,7 +139,7 @@ fn parse(text: &str) -> Vec<Wire> {
         .collect()
 }
 
-struct Visit {
+struct WireVisit {
     wires: Vec<Wire>,
     found: Vec<(usize, Box<Watch>)>,
 }
@@ -159,7 +159,7 @@ unsafe extern "C-unwind" fn visit_node(node: *mut pg_sys::PlanState, context: *m
     }
     // SAFETY: nodes of a state tree that was just made, and the visit that `on_start` began.
     unsafe {
-        let visit = &mut *context.cast::<Visit>();
+        let visit = &mut *context.cast::<WireVisit>();
         if let Some(watch) = watch(node, &visit.wires) {
             visit.found.push((node as usize, Box::new(watch)));
         }
@@ -219,7 +219,7 @@ unsafe fn place_in_index(plan: *mut pg_sys::IndexOnlyScan, attribute: i16) -> Op
     }
 }
 
-/// The node's own function, and then the look.
+/// The node's own function, and then the check.
 ///
 /// Between the executor's C functions, so that an ERROR of the node's may jump across it: nothing here has a destructor,
 /// and nothing here raises but the two guarded functions below.
@@ -254,7 +254,7 @@ unsafe extern "C-unwind" fn find(node: *mut pg_sys::PlanState) -> *const Watch {
     watch
 }
 
-/// Whether a value at hand is another than the reserved one. `false` also where the server is needed to tell.
+/// Whether a value at hand is another than the reserved one. `false` also where only the server's functions can decide.
 unsafe fn is_other(datum: pg_sys::Datum, is_null: bool, value: &Value) -> bool {
     if is_null {
         return true;
@@ -276,7 +276,7 @@ unsafe fn is_other(datum: pg_sys::Datum, is_null: bool, value: &Value) -> bool {
     }
 }
 
-/// The look at leisure; raises when the row is a reserved one.
+/// The full check; raises when the row is a reserved one.
 #[pg_guard]
 unsafe extern "C-unwind" fn look(row: *mut pg_sys::TupleTableSlot, watch: *const Watch) {
     // SAFETY: the slot and the watch of the scan that returned the row; the column exists and is of the value's type.
@@ -284,7 +284,7 @@ unsafe extern "C-unwind" fn look(row: *mut pg_sys::TupleTableSlot, watch: *const
         let watch = &*watch;
         let is_clear = watch.place.is_some_and(|place| {
             if usize::try_from((*row).tts_nvalid).unwrap_or(0) <= place {
-                pg_sys::slot_getsomeattrs_int(row, i32::try_from(place + 1).unwrap_or(0));
+                pg_sys::slot_getsomeattrs_int(row, i32::try_from(place + 1).unwrap_or(i32::from(i16::MAX)));
             }
             let (datum, is_null) = (*(*row).tts_values.add(place), *(*row).tts_isnull.add(place));
             match &watch.value {

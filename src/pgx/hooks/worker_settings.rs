@@ -3,14 +3,12 @@
 //! PostgreSQL hands a leader's settings to its workers, which are no children of the leader and inherit nothing else.
 //! They are shown nowhere, stand in no file, and only a superuser may set them; splitplane does, for a confined section.
 
+use crate::pgx::flags;
 use pgrx::pg_sys;
 use std::ffi::{CStr, c_char, c_int};
 
-const FLAGS: u32 = pg_sys::GUC_NO_SHOW_ALL | pg_sys::GUC_NOT_IN_SAMPLE | pg_sys::GUC_DISALLOW_IN_FILE;
-
-fn flags(more: u32) -> c_int {
-    i32::try_from(FLAGS | more).unwrap_or(0)
-}
+const FLAGS: c_int = flags::c_int(pg_sys::GUC_NO_SHOW_ALL | pg_sys::GUC_NOT_IN_SAMPLE | pg_sys::GUC_DISALLOW_IN_FILE);
+const KILOBYTES: c_int = flags::c_int(pg_sys::GUC_UNIT_KB);
 
 /// A setting that is a text, empty by default.
 ///
@@ -26,7 +24,7 @@ pub(in crate::pgx) unsafe fn define_text(name: &'static CStr, description: &'sta
             place,
             c"".as_ptr(),
             pg_sys::GucContext::PGC_SUSET,
-            flags(0),
+            FLAGS,
             None,
             None,
             None,
@@ -55,7 +53,7 @@ pub(in crate::pgx) unsafe fn define_kilobytes(
             0,
             i32::MAX,
             pg_sys::GucContext::PGC_SUSET,
-            flags(pg_sys::GUC_UNIT_KB),
+            FLAGS | KILOBYTES,
             None,
             on_assign,
             None,

@@ -1,6 +1,7 @@
 //! Where the columns of an analysed tree come from.
 
-use super::{QueryNode, QueryView, nodes, text};
+use super::{QueryNode, QueryView};
+use crate::pgx::node::{Fields, TreeNode};
 use pgrx::pg_sys;
 
 /// A column as an expression names it.
@@ -40,10 +41,7 @@ impl<'t> QueryNode<'t> {
 
     /// The column or whole row that this node names, if it is one.
     pub fn named(self) -> Option<ColumnReference> {
-        if self.tag() != pg_sys::NodeTag::T_Var {
-            return None;
-        }
-        let var = self.cast::<pg_sys::Var>();
+        let var = self.downcast::<pg_sys::Var>()?;
         let level = usize::try_from(var.varlevelsup).ok()?;
         #[allow(clippy::useless_conversion)]
         let entry = i32::try_from(var.varno).ok()?;
@@ -54,34 +52,33 @@ impl<'t> QueryNode<'t> {
 impl<'t> QueryView<'t> {
     /// What stands behind a column of this query's range table.
     pub fn origin(self, column: ColumnReference) -> Origin<'t> {
-        let index = usize::try_from(column.entry).unwrap_or(0).checked_sub(1);
-        let entries = nodes(self.query().rtable);
-        let Some(entry) = index.and_then(|index| entries.get(index)) else { return Origin::Other };
-        let entry = entry.cast::<pg_sys::RangeTblEntry>();
+        let Some(entry) = self.entry(column.entry) else { return Origin::Other };
         match entry.rtekind {
             pg_sys::RTEKind::RTE_CTE if !entry.self_reference => match usize::try_from(entry.ctelevelsup) {
-                Ok(level) => Origin::Expression { level, name: text(entry.ctename) },
+                Ok(level) => Origin::Expression { level, name: entry.ctename() },
                 Err(_) => Origin::Other,
             },
             pg_sys::RTEKind::RTE_SUBQUERY => {
-                QueryView::from_pointer(entry.subquery).map_or(Origin::Other, Origin::Subquery)
+                entry.subquery().and_then(QueryView::of).map_or(Origin::Other, Origin::Subquery)
             }
             pg_sys::RTEKind::RTE_RELATION => Origin::Stored,
             pg_sys::RTEKind::RTE_VALUES => {
                 let index = usize::try_from(column.attribute).unwrap_or(0).checked_sub(1);
-                let rows = nodes(entry.values_lists).into_iter();
-                let values = rows.filter_map(|row| nodes(row.as_pointer().cast()).get(index?).copied());
+                let rows = entry.values_lists().into_iter();
+                let values = rows.filter_map(|row| row.elements().get(index?).copied());
                 Origin::Values(values.collect())
             }
             // ROWS FROM of several functions is left alone.
-            pg_sys::RTEKind::RTE_FUNCTION => match nodes(entry.functions).as_slice() {
-                [function] => QueryNode::from_pointer(function.cast::<pg_sys::RangeTblFunction>().funcexpr)
+            pg_sys::RTEKind::RTE_FUNCTION => match entry.functions().as_slice() {
+                [function] => function
+                    .downcast::<pg_sys::RangeTblFunction>()
+                    .and_then(|function| function.funcexpr())
                     .map_or(Origin::Other, Origin::Function),
                 _ => Origin::Other,
             },
-            pg_sys::RTEKind::RTE_JOIN => nth(entry.joinaliasvars, column.attribute),
+            pg_sys::RTEKind::RTE_JOIN => nth(&entry.joinaliasvars(), column.attribute),
             #[cfg(feature = "pg18")]
-            pg_sys::RTEKind::RTE_GROUP => nth(entry.groupexprs, column.attribute),
+            pg_sys::RTEKind::RTE_GROUP => nth(&entry.groupexprs(), column.attribute),
             _ => Origin::Other,
         }
     }
@@ -89,11 +86,9 @@ impl<'t> QueryView<'t> {
     /// What stands behind a column, or behind each column of a whole row.
     pub fn origins(self, column: ColumnReference) -> Vec<Origin<'t>> {
         if column.attribute == 0 {
-            let index = usize::try_from(column.entry).unwrap_or(0).checked_sub(1);
-            let entry = index.and_then(|index| nodes(self.query().rtable).get(index).copied());
-            let entry = entry.map(|entry| entry.cast::<pg_sys::RangeTblEntry>());
+            let entry = self.entry(column.entry);
             if let Some(join) = entry.filter(|entry| entry.rtekind == pg_sys::RTEKind::RTE_JOIN) {
-                return nodes(join.joinaliasvars).into_iter().map(Origin::Node).collect();
+                return join.joinaliasvars().into_iter().map(Origin::Node).collect();
             }
         }
         vec![self.origin(column)]
@@ -101,12 +96,14 @@ impl<'t> QueryView<'t> {
 
     /// The number of columns of a range table entry.
     pub fn width(self, entry: i32) -> usize {
-        let index = usize::try_from(entry).unwrap_or(0).checked_sub(1);
-        let entry = index.and_then(|index| nodes(self.query().rtable).get(index).copied());
-        let names = entry.map(|entry| entry.cast::<pg_sys::RangeTblEntry>().eref);
-        // SAFETY: an alias of an analysed tree, or NULL.
-        let names = names.and_then(|names| unsafe { names.as_ref() });
-        names.map_or(0, |names| nodes(names.colnames).len())
+        let names = self.entry(entry).and_then(|entry| entry.eref()?.downcast::<pg_sys::Alias>());
+        names.map_or(0, |names| names.colnames().len())
+    }
+
+    /// An entry of the range table, from 1.
+    fn entry(self, number: i32) -> Option<Fields<QueryNode<'t>, pg_sys::RangeTblEntry>> {
+        let index = usize::try_from(number).unwrap_or(0).checked_sub(1)?;
+        self.query().rtable().get(index)?.downcast()
     }
 
     /// The expression of a result column, from 1; `None` for UNION and the like.
@@ -114,17 +111,17 @@ impl<'t> QueryView<'t> {
         if !self.query().setOperations.is_null() {
             return None;
         }
-        nodes(self.query().targetList)
-            .into_iter()
-            .map(|node| node.cast::<pg_sys::TargetEntry>())
+        let entries = self.query().targetList().into_iter();
+        entries
+            .filter_map(|node| node.downcast::<pg_sys::TargetEntry>())
             .find(|entry| entry.resno == attribute)
-            .and_then(|entry| QueryNode::from_pointer(entry.expr.cast()))
+            .and_then(|entry| entry.expr())
     }
 }
 
-fn nth<'t>(list: *mut pg_sys::List, attribute: i16) -> Origin<'t> {
+fn nth<'t>(nodes: &[QueryNode<'t>], attribute: i16) -> Origin<'t> {
     let index = usize::try_from(attribute).unwrap_or(0).checked_sub(1);
-    index.and_then(|index| nodes(list).get(index).copied()).map_or(Origin::Other, Origin::Node)
+    index.and_then(|index| nodes.get(index).copied()).map_or(Origin::Other, Origin::Node)
 }
 
 /// The queries around an expression, the outermost first, as seen `level` queries up, with the query there.

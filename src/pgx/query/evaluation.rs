@@ -1,6 +1,8 @@
 //! What evaluating a node of an analysed tree comes down to, for the table that says which may raise an error.
 
-use super::{QueryNode, nodes, values};
+use super::QueryNode;
+use crate::pgx::node::{Fields, TreeNode};
+use crate::pgx::{routines, types};
 use pgrx::pg_sys;
 
 /// Every node that PostgreSQL takes for leakproof by itself or through the functions that it calls (`contain_leaked_vars`),
@@ -66,16 +68,20 @@ pub enum Evaluation<'t> {
 impl<'t> QueryNode<'t> {
     /// What evaluating this node comes down to.
     pub fn evaluation(self) -> Evaluation<'t> {
+        self.known_evaluation().unwrap_or(Evaluation::Other)
+    }
+
+    fn known_evaluation(self) -> Option<Evaluation<'t>> {
         use pg_sys::NodeTag as T;
-        match self.tag() {
+        Some(match self.tag() {
             T::T_Var => Evaluation::Column,
             T::T_Const => Evaluation::Constant,
             T::T_Param => Evaluation::Parameter,
             T::T_ArrayExpr => {
-                let array = self.cast::<pg_sys::ArrayExpr>();
-                Evaluation::Array { is_nested: array.multidims, elements: nodes(array.elements) }
+                let array = self.downcast::<pg_sys::ArrayExpr>()?;
+                Evaluation::Array { is_nested: array.multidims, elements: array.elements() }
             }
-            T::T_RowExpr => Evaluation::Row { fields: nodes(self.cast::<pg_sys::RowExpr>().args) },
+            T::T_RowExpr => Evaluation::Row { fields: self.downcast::<pg_sys::RowExpr>()?.args() },
             T::T_FieldSelect => Evaluation::Field,
             T::T_FieldStore => Evaluation::FieldStore,
             T::T_NamedArgExpr => Evaluation::NamedArgument,
@@ -83,9 +89,9 @@ impl<'t> QueryNode<'t> {
             T::T_RelabelType => Evaluation::Relabelling,
             T::T_CollateExpr => Evaluation::Collation,
             T::T_CaseExpr => {
-                let case = self.cast::<pg_sys::CaseExpr>();
-                let tests = if case.arg.is_null() { Vec::new() } else { nodes(case.args) };
-                let test = |when: QueryNode<'t>| QueryNode::from_pointer(when.cast::<pg_sys::CaseWhen>().expr.cast());
+                let case = self.downcast::<pg_sys::CaseExpr>()?;
+                let tests = if case.arg.is_null() { Vec::new() } else { case.args() };
+                let test = |when: QueryNode<'t>| when.downcast::<pg_sys::CaseWhen>()?.expr();
                 Evaluation::Case { tests: tests.into_iter().filter_map(test).collect() }
             }
             T::T_CaseTestExpr => Evaluation::Placeholder,
@@ -95,54 +101,32 @@ impl<'t> QueryNode<'t> {
             T::T_NextValueExpr => Evaluation::NextValue,
             T::T_List => Evaluation::List,
             T::T_FuncExpr => {
-                let call = self.cast::<pg_sys::FuncExpr>();
-                self.calls(vec![call.funcid], call.inputcollid, nodes(call.args))
+                let call = self.downcast::<pg_sys::FuncExpr>()?;
+                calls(call.funcid, call.inputcollid, call.args())
             }
             T::T_OpExpr | T::T_DistinctExpr | T::T_NullIfExpr => {
-                let call = self.cast::<pg_sys::OpExpr>();
-                self.calls(vec![values::operator_function(call.opno)], call.inputcollid, nodes(call.args))
+                let call = self.operator()?;
+                calls(routines::operator_function(call.opno), call.inputcollid, call.args())
             }
             T::T_ScalarArrayOpExpr => {
-                let call = self.cast::<pg_sys::ScalarArrayOpExpr>();
-                self.calls(vec![values::operator_function(call.opno)], call.inputcollid, nodes(call.args))
+                let call = self.downcast::<pg_sys::ScalarArrayOpExpr>()?;
+                calls(routines::operator_function(call.opno), call.inputcollid, call.args())
             }
             T::T_MinMaxExpr => {
-                let call = self.cast::<pg_sys::MinMaxExpr>();
-                let compared = values::comparison_function(call.minmaxtype).unwrap_or(pg_sys::InvalidOid);
-                self.calls(vec![compared], call.inputcollid, nodes(call.args))
+                let call = self.downcast::<pg_sys::MinMaxExpr>()?;
+                let compared = types::comparison_function(call.minmaxtype).unwrap_or(pg_sys::InvalidOid);
+                calls(compared, call.inputcollid, call.args())
             }
-            T::T_RowCompareExpr => self.row_comparison(),
+            T::T_RowCompareExpr => row_comparison(&self.downcast()?),
             T::T_ArrayCoerceExpr => {
-                let coercion = self.cast::<pg_sys::ArrayCoerceExpr>();
-                Evaluation::ArrayConversion { element: QueryNode::from_pointer(coercion.elemexpr.cast()) }
+                Evaluation::ArrayConversion { element: self.downcast::<pg_sys::ArrayCoerceExpr>()?.elemexpr() }
             }
             T::T_CoerceViaIO => Evaluation::ConversionByText,
             T::T_SubscriptingRef => Evaluation::Subscript,
             #[cfg(feature = "pg18")]
             T::T_ReturningExpr => Evaluation::Returning,
-            _ => Evaluation::Other,
-        }
-    }
-
-    fn calls(
-        self,
-        functions: Vec<pg_sys::Oid>,
-        collation: pg_sys::Oid,
-        arguments: Vec<QueryNode<'t>>,
-    ) -> Evaluation<'t> {
-        let lacks_collation = collation == pg_sys::InvalidOid && arguments.into_iter().any(QueryNode::is_collatable);
-        Evaluation::Calls { functions, lacks_collation }
-    }
-
-    fn row_comparison(self) -> Evaluation<'t> {
-        let comparison = self.cast::<pg_sys::RowCompareExpr>();
-        let functions = super::oids(comparison.opnos).into_iter().map(values::operator_function).collect();
-        let collations = super::oids(comparison.inputcollids);
-        let lacks_collation = nodes(comparison.largs)
-            .into_iter()
-            .zip(collations)
-            .any(|(left, collation)| collation == pg_sys::InvalidOid && left.is_collatable());
-        Evaluation::Calls { functions, lacks_collation }
+            _ => return None,
+        })
     }
 
     fn is_collatable(self) -> bool {
@@ -150,4 +134,19 @@ impl<'t> QueryNode<'t> {
         let collation = unsafe { pg_sys::get_typcollation(self.expression_type()) };
         collation != pg_sys::InvalidOid
     }
+}
+
+fn calls<'t>(function: pg_sys::Oid, collation: pg_sys::Oid, arguments: Vec<QueryNode<'t>>) -> Evaluation<'t> {
+    let lacks_collation = collation == pg_sys::InvalidOid && arguments.into_iter().any(QueryNode::is_collatable);
+    Evaluation::Calls { functions: vec![function], lacks_collation }
+}
+
+fn row_comparison<'t>(comparison: &Fields<QueryNode<'t>, pg_sys::RowCompareExpr>) -> Evaluation<'t> {
+    let functions = comparison.opnos().into_iter().map(routines::operator_function).collect();
+    let lacks_collation = comparison
+        .largs()
+        .into_iter()
+        .zip(comparison.inputcollids())
+        .any(|(left, collation)| collation == pg_sys::InvalidOid && left.is_collatable());
+    Evaluation::Calls { functions, lacks_collation }
 }

@@ -1,12 +1,13 @@
 //! PostgreSQL's analysed tree (`Query`) as safe, typed views for the proof.
 //!
-//! `guard` decides over these views. Nodes live in the memory context of the confinement ('t).
+//! `prove` decides over these views. Nodes live in the memory context of the confinement ('t).
 
-use super::values;
+use super::node::{Fields, TreeNode};
+use super::types;
 use crate::error::{Refusal, StageResult};
 use crate::pgx::interrupts;
-use pgrx::{PgList, pg_guard, pg_sys};
-use std::ffi::{CStr, c_char, c_void};
+use pgrx::{pg_guard, pg_sys};
+use std::ffi::{CStr, c_void};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
@@ -19,8 +20,8 @@ mod view;
 mod wrap;
 
 pub use evaluation::Evaluation;
-pub(in crate::pgx) use fence::scope_call;
 pub use fence::{BaseScan, ScanCondition, ScopeCall};
+pub(in crate::pgx) use fence::{drop_presence_conditions, scope_call};
 pub use size::ValueForm;
 pub use view::QueryView;
 pub use wrap::Wrapper;
@@ -58,16 +59,14 @@ pub enum QueryKind<'t> {
     Collate { collation: pg_sys::Oid, type_oid: pg_sys::Oid },
     /// CURRENT_DATE and the like.
     SqlValue { is_time: bool },
-    /// Any other expression: its result type, and the functions that running it calls.
-    Expression { type_oid: pg_sys::Oid, functions: Vec<pg_sys::Oid>, call: Option<Call<'t>> },
-    /// A node that holds nothing to check but its children.
-    Plain,
+    /// The call of a function.
+    Call(Call<'t>),
     /// A conversion to a domain, whose checks then run.
     CoerceToDomain { type_oid: pg_sys::Oid, value: Option<QueryNode<'t>> },
-    /// A construct that is refused, by name.
-    Refused(&'static str),
-    /// A tag that is on no list.
-    Unknown(u32),
+    /// Assignment of several columns at once.
+    MultipleAssignment,
+    /// Any other node, by its tag.
+    Other(pg_sys::NodeTag),
 }
 
 /// A direct function call with its arguments, for the rules about growth.
@@ -88,16 +87,13 @@ pub enum RangeTableKind {
     Other,
 }
 
-/// The shape of a query beside its expressions.
+/// The shape of a query without its expressions.
 pub struct QueryShape {
     /// SELECT and nothing else: no utility statement, target relation, row marks, modifying WITH.
     pub is_plain_select: bool,
 }
 
-/// `pg_typeof("any")`.
-const PG_TYPEOF: pg_sys::Oid = pg_sys::Oid::from_u32(1619);
-
-struct Visit<'a, 't> {
+struct QueryVisit<'a, 't> {
     visitor: &'a mut dyn FnMut(QueryNode<'t>) -> StageResult<()>,
     refusal: Option<Refusal>,
 }
@@ -106,8 +102,8 @@ struct Visit<'a, 't> {
 unsafe extern "C-unwind" fn visit_child(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
     let Some(pointer) = NonNull::new(node) else { return false };
     interrupts::check();
-    // SAFETY: `context` is the `Visit` that `children` keeps on its stack for the length of the walk.
-    let visit = unsafe { &mut *context.cast::<Visit>() };
+    // SAFETY: `context` is the `QueryVisit` that `children` keeps on its stack for the length of the walk.
+    let visit = unsafe { &mut *context.cast::<QueryVisit>() };
     match (visit.visitor)(QueryNode { pointer, tree: PhantomData }) {
         Ok(()) => false,
         Err(refusal) => {
@@ -117,7 +113,7 @@ unsafe extern "C-unwind" fn visit_child(node: *mut pg_sys::Node, context: *mut c
     }
 }
 
-/// As `Visit`, for a question that a single yes answers.
+/// As `QueryVisit`, for a question that a single yes answers.
 struct Question<'a, 't> {
     is_so: &'a mut dyn FnMut(QueryNode<'t>) -> bool,
 }
@@ -138,31 +134,33 @@ unsafe extern "C-unwind" fn collect_function(function: pg_sys::Oid, context: *mu
     false
 }
 
-impl<'t> QueryNode<'t> {
-    pub(in crate::pgx) fn from_pointer(node: *mut pg_sys::Node) -> Option<Self> {
+impl TreeNode for QueryNode<'_> {
+    unsafe fn from_pointer(node: *mut pg_sys::Node) -> Option<Self> {
         NonNull::new(node).map(|pointer| QueryNode { pointer, tree: PhantomData })
     }
 
-    pub(in crate::pgx) fn as_pointer(self) -> *mut pg_sys::Node {
+    fn as_pointer(self) -> *mut pg_sys::Node {
         self.pointer.as_ptr()
     }
+}
 
-    pub(in crate::pgx) fn tag(self) -> pg_sys::NodeTag {
-        // SAFETY: every tree node begins with its tag.
-        unsafe { (*self.as_pointer()).type_ }
-    }
-
-    pub(in crate::pgx) fn cast<T>(self) -> &'t T {
-        // SAFETY: callers match the tag first; the node lives as long as the confinement's memory context.
-        unsafe { &*self.as_pointer().cast::<T>() }
-    }
-
-    pub(in crate::pgx) fn expression_type(self) -> pg_sys::Oid {
-        // SAFETY: only called on expression nodes.
+impl<'t> QueryNode<'t> {
+    /// The type of an expression's value.
+    pub fn expression_type(self) -> pg_sys::Oid {
+        // SAFETY: a node of a whole tree; for one that is no expression PostgreSQL raises an ERROR.
         unsafe { pg_sys::exprType(self.as_pointer()) }
     }
 
-    fn functions_in(self) -> Vec<pg_sys::Oid> {
+    /// An operator's call, DISTINCT FROM or NULLIF, which differ in their tags alone.
+    fn operator(self) -> Option<Fields<Self, pg_sys::OpExpr>> {
+        use pg_sys::NodeTag as T;
+        matches!(self.tag(), T::T_OpExpr | T::T_DistinctExpr | T::T_NullIfExpr)
+            // SAFETY: DistinctExpr and NullIfExpr are other names of OpExpr (primnodes.h).
+            .then(|| unsafe { Fields::of(self) })
+    }
+
+    /// The functions that running this node itself calls.
+    pub fn functions(self) -> Vec<pg_sys::Oid> {
         let mut functions: Vec<pg_sys::Oid> = Vec::new();
         // SAFETY: the vector outlives the call.
         unsafe {
@@ -177,7 +175,7 @@ impl<'t> QueryNode<'t> {
 
     /// Calls `visitor` on each direct child of an expression node.
     pub fn children(self, visitor: &mut dyn FnMut(QueryNode<'t>) -> StageResult<()>) -> StageResult<()> {
-        let mut visit = Visit { visitor, refusal: None };
+        let mut visit = QueryVisit { visitor, refusal: None };
         // SAFETY: the node is an analysed expression node, and `visit` outlives the call.
         unsafe {
             pg_sys::expression_tree_walker(self.as_pointer(), Some(visit_child), (&raw mut visit).cast::<c_void>())
@@ -227,7 +225,7 @@ impl<'t> QueryNode<'t> {
     pub fn constant_as_text(self) -> Option<String> {
         let constant = self.constant()?;
         // SAFETY: the constant is of the type that it says.
-        Some(unsafe { values::text_of(constant.constvalue, constant.consttype) })
+        Some(unsafe { types::text_of(constant.constvalue, constant.consttype) })
     }
 
     /// The value of a constant of type name.
@@ -249,43 +247,20 @@ impl<'t> QueryNode<'t> {
 
     /// The argument of `pg_typeof(argument)` where this is a conversion of that.
     pub fn type_named(self) -> Option<Self> {
-        if self.tag() != pg_sys::NodeTag::T_CoerceViaIO {
-            return None;
-        }
-        let call = QueryNode::from_pointer(self.cast::<pg_sys::CoerceViaIO>().arg.cast())?;
-        if call.tag() != pg_sys::NodeTag::T_FuncExpr || call.cast::<pg_sys::FuncExpr>().funcid != PG_TYPEOF {
-            return None;
-        }
-        nodes(call.cast::<pg_sys::FuncExpr>().args).first().copied()
-    }
-
-    /// Converts a name in the place of `pg_typeof(..)`: `type_named` says that this is one.
-    pub fn name_type(self, name: &str) {
-        let conversion = self.as_pointer().cast::<pg_sys::CoerceViaIO>();
-        // SAFETY: `type_named` looked at the tag; the tree is this backend's alone, and the constant lies in its memory context.
-        unsafe {
-            let text = pgrx::IntoDatum::into_datum(name).unwrap_or(pg_sys::Datum::from(0));
-            let collation = pg_sys::DEFAULT_COLLATION_OID;
-            (*conversion).arg = pg_sys::makeConst(pg_sys::TEXTOID, -1, collation, -1, text, false, false).cast();
-        }
+        let call = self.downcast::<pg_sys::CoerceViaIO>()?.arg()?.downcast::<pg_sys::FuncExpr>()?;
+        call.args().first().copied().filter(|_| call.funcid == pg_sys::Oid::from(pg_sys::F_PG_TYPEOF))
     }
 
     /// Whether it gives more than one row.
     pub fn is_set(self) -> bool {
-        // SAFETY: an expression node.
+        // SAFETY: an expression of a whole tree.
         unsafe { pg_sys::expression_returns_set(self.as_pointer()) }
-    }
-
-    /// The type of its value.
-    pub fn type_oid(self) -> pg_sys::Oid {
-        self.expression_type()
     }
 
     /// The values of an array of integer constants, none of them NULL: `ARRAY[2, 3]` or `'{2,3}'`.
     pub fn constant_integers(self) -> Option<Vec<i32>> {
-        if self.tag() == pg_sys::NodeTag::T_ArrayExpr {
-            let array = self.cast::<pg_sys::ArrayExpr>();
-            return nodes(array.elements).into_iter().map(QueryNode::constant_integer).collect();
+        if let Some(array) = self.downcast::<pg_sys::ArrayExpr>() {
+            return array.elements().into_iter().map(QueryNode::constant_integer).collect();
         }
         let constant = self.constant().filter(|constant| constant.consttype == pg_sys::INT4ARRAYOID)?;
         // SAFETY: the type says that the datum is an array of int4.
@@ -295,145 +270,97 @@ impl<'t> QueryNode<'t> {
 
     /// A field of a row without a named type: the row, and the number of the field, from 1.
     pub fn field_of_anonymous_row(self) -> Option<(Self, usize)> {
-        if self.tag() != pg_sys::NodeTag::T_FieldSelect {
-            return None;
-        }
-        let select = self.cast::<pg_sys::FieldSelect>();
-        let row = QueryNode::from_pointer(select.arg.cast())?;
+        let select = self.downcast::<pg_sys::FieldSelect>()?;
+        let row = select.arg()?;
         let number = usize::try_from(select.fieldnum).unwrap_or(usize::MAX);
         (row.expression_type() == pg_sys::RECORDOID).then_some((row, number))
     }
 
     /// Whether this is a text search configuration that came with the server, or NULL in the place of one.
     pub fn is_built_in_search_configuration(self) -> bool {
-        if self.tag() != pg_sys::NodeTag::T_Const {
-            return false;
-        }
-        let constant = self.cast::<pg_sys::Const>();
+        let Some(constant) = self.downcast::<pg_sys::Const>() else { return false };
         let configuration = pg_sys::Oid::from(u32::try_from(constant.constvalue.value()).unwrap_or(0));
         constant.consttype == pg_sys::REGCONFIGOID
             && (constant.constisnull
                 || configuration.to_u32() < pg_sys::FirstNormalObjectId
-                    && values::is_search_configuration(configuration))
+                    && types::is_search_configuration(configuration))
     }
 
-    fn constant(self) -> Option<&'t pg_sys::Const> {
-        (self.tag() == pg_sys::NodeTag::T_Const)
-            .then(|| self.cast::<pg_sys::Const>())
-            .filter(|value| !value.constisnull)
-    }
-
-    fn expression(self, call: Option<Call<'t>>) -> QueryKind<'t> {
-        QueryKind::Expression { type_oid: self.expression_type(), functions: self.functions_in(), call }
+    fn constant(self) -> Option<Fields<Self, pg_sys::Const>> {
+        self.downcast::<pg_sys::Const>().filter(|value| !value.constisnull)
     }
 
     /// What this node is.
     pub fn kind(self) -> QueryKind<'t> {
+        self.view().unwrap_or(QueryKind::Other(self.tag()))
+    }
+
+    fn view(self) -> Option<QueryKind<'t>> {
         use pg_sys::NodeTag as T;
-        match self.tag() {
-            T::T_Query => QueryKind::Query(QueryView::new(self)),
-            T::T_RangeTblEntry => QueryKind::RangeTableEntry(range_table_kind(self.cast())),
+        Some(match self.tag() {
+            T::T_Query => QueryKind::Query(QueryView::of(self)?),
+            T::T_RangeTblEntry => {
+                QueryKind::RangeTableEntry(range_table_kind(&*self.downcast::<pg_sys::RangeTblEntry>()?))
+            }
             T::T_RangeTblFunction => {
-                QueryKind::RangeTableFunction(oids(self.cast::<pg_sys::RangeTblFunction>().funccoltypes))
+                QueryKind::RangeTableFunction(self.downcast::<pg_sys::RangeTblFunction>()?.funccoltypes())
             }
             T::T_SortGroupClause => {
-                let clause = self.cast::<pg_sys::SortGroupClause>();
+                let clause = self.downcast::<pg_sys::SortGroupClause>()?;
                 QueryKind::SortGroup { equality: clause.eqop, ordering: clause.sortop }
             }
             T::T_WindowClause => {
-                let clause = self.cast::<pg_sys::WindowClause>();
+                let clause = self.downcast::<pg_sys::WindowClause>()?;
                 QueryKind::Window { start: clause.startInRangeFunc, end: clause.endInRangeFunc }
             }
             T::T_SetOperationStmt => {
-                let operation = self.cast::<pg_sys::SetOperationStmt>();
-                QueryKind::SetOperation { groups: nodes(operation.groupClauses), types: oids(operation.colTypes) }
+                let operation = self.downcast::<pg_sys::SetOperationStmt>()?;
+                QueryKind::SetOperation { groups: operation.groupClauses(), types: operation.colTypes() }
             }
             T::T_Var => {
-                let var = self.cast::<pg_sys::Var>();
+                let var = self.downcast::<pg_sys::Var>()?;
                 QueryKind::Column { type_oid: var.vartype, is_system: var.varattno < 0 }
             }
             T::T_Param => {
-                let parameter = self.cast::<pg_sys::Param>();
+                let parameter = self.downcast::<pg_sys::Param>()?;
                 QueryKind::Parameter {
                     is_sublink: parameter.paramkind == pg_sys::ParamKind::PARAM_SUBLINK,
                     type_oid: parameter.paramtype,
                 }
             }
             T::T_CoerceViaIO => {
-                let coercion = self.cast::<pg_sys::CoerceViaIO>();
-                let from =
-                    QueryNode::from_pointer(coercion.arg.cast()).map_or(pg_sys::InvalidOid, QueryNode::expression_type);
+                let coercion = self.downcast::<pg_sys::CoerceViaIO>()?;
+                let from = coercion.arg().map_or(pg_sys::InvalidOid, QueryNode::expression_type);
                 QueryKind::CoerceViaIo { from, to: coercion.resulttype }
             }
             T::T_CollateExpr => QueryKind::Collate {
-                collation: self.cast::<pg_sys::CollateExpr>().collOid,
+                collation: self.downcast::<pg_sys::CollateExpr>()?.collOid,
                 type_oid: self.expression_type(),
             },
             T::T_SQLValueFunction => {
                 use pg_sys::SQLValueFunctionOp as Op;
-                let op = self.cast::<pg_sys::SQLValueFunction>().op;
-                QueryKind::SqlValue { is_time: op <= Op::SVFOP_LOCALTIMESTAMP_N }
+                let function = self.downcast::<pg_sys::SQLValueFunction>()?;
+                QueryKind::SqlValue { is_time: function.op <= Op::SVFOP_LOCALTIMESTAMP_N }
             }
             T::T_CTECycleClause => {
-                let clause = self.cast::<pg_sys::CTECycleClause>();
+                let clause = self.downcast::<pg_sys::CTECycleClause>()?;
                 QueryKind::Cycle { type_oid: clause.cycle_mark_type, operator: clause.cycle_mark_neop }
             }
             T::T_FuncExpr => {
-                let call = self.cast::<pg_sys::FuncExpr>();
-                self.expression(Some(Call { function: call.funcid, arguments: nodes(call.args) }))
+                let call = self.downcast::<pg_sys::FuncExpr>()?;
+                QueryKind::Call(Call { function: call.funcid, arguments: call.args() })
             }
-            T::T_SubLink if self.cast::<pg_sys::SubLink>().subLinkType == pg_sys::SubLinkType::MULTIEXPR_SUBLINK => {
-                QueryKind::Refused("a multiple assignment")
+            T::T_SubLink
+                if self.downcast::<pg_sys::SubLink>()?.subLinkType == pg_sys::SubLinkType::MULTIEXPR_SUBLINK =>
+            {
+                QueryKind::MultipleAssignment
             }
-            T::T_Const
-            | T::T_Aggref
-            | T::T_GroupingFunc
-            | T::T_WindowFunc
-            | T::T_SubscriptingRef
-            | T::T_NamedArgExpr
-            | T::T_OpExpr
-            | T::T_DistinctExpr
-            | T::T_NullIfExpr
-            | T::T_ScalarArrayOpExpr
-            | T::T_BoolExpr
-            | T::T_SubLink
-            | T::T_FieldSelect
-            | T::T_RelabelType
-            | T::T_ArrayCoerceExpr
-            | T::T_CaseExpr
-            | T::T_CaseTestExpr
-            | T::T_ArrayExpr
-            | T::T_RowExpr
-            | T::T_RowCompareExpr
-            | T::T_CoalesceExpr
-            | T::T_MinMaxExpr
-            | T::T_NullTest
-            | T::T_BooleanTest => self.expression(None),
-            T::T_List
-            | T::T_CaseWhen
-            | T::T_TargetEntry
-            | T::T_FromExpr
-            | T::T_JoinExpr
-            | T::T_RangeTblRef
-            | T::T_GroupingSet
-            | T::T_CTESearchClause
-            | T::T_CommonTableExpr => QueryKind::Plain,
             T::T_CoerceToDomain => {
-                let conversion = self.cast::<pg_sys::CoerceToDomain>();
-                QueryKind::CoerceToDomain {
-                    type_oid: conversion.resulttype,
-                    value: QueryNode::from_pointer(conversion.arg.cast()),
-                }
+                let conversion = self.downcast::<pg_sys::CoerceToDomain>()?;
+                QueryKind::CoerceToDomain { type_oid: conversion.resulttype, value: conversion.arg() }
             }
-            T::T_CoerceToDomainValue => QueryKind::Refused("the value of a domain's check"),
-            T::T_ConvertRowtypeExpr | T::T_FieldStore => QueryKind::Refused("a conversion of a whole row"),
-            T::T_NextValueExpr => QueryKind::Refused("a sequence"),
-            T::T_XmlExpr | T::T_TableFunc => QueryKind::Refused("XML"),
-            T::T_TableSampleClause => QueryKind::Refused("TABLESAMPLE"),
-            T::T_CurrentOfExpr => QueryKind::Refused("WHERE CURRENT OF"),
-            T::T_SetToDefault => QueryKind::Refused("DEFAULT"),
-            other => QueryKind::Unknown(other as u32),
-        }
+            _ => return None,
+        })
     }
 }
 
@@ -448,24 +375,4 @@ fn range_table_kind(entry: &pg_sys::RangeTblEntry) -> RangeTableKind {
         K::RTE_GROUP => RangeTableKind::Derived,
         _ => RangeTableKind::Other,
     }
-}
-
-pub(in crate::pgx) fn nodes<'t>(list: *mut pg_sys::List) -> Vec<QueryNode<'t>> {
-    // SAFETY: these are pointer lists of nodes or NIL.
-    let list = unsafe { PgList::<pg_sys::Node>::from_pg(list) };
-    list.iter_ptr().filter_map(QueryNode::from_pointer).collect()
-}
-
-pub(in crate::pgx) fn oids(list: *mut pg_sys::List) -> Vec<pg_sys::Oid> {
-    // SAFETY: these are OID lists or NIL.
-    let list = unsafe { PgList::<pg_sys::Oid>::from_pg(list) };
-    list.iter_oid().collect()
-}
-
-pub(in crate::pgx) fn text(pointer: *const c_char) -> String {
-    if pointer.is_null() {
-        return String::new();
-    }
-    // SAFETY: names in a tree are NUL-terminated.
-    unsafe { CStr::from_ptr(pointer) }.to_string_lossy().into_owned()
 }

@@ -1,9 +1,10 @@
 //! What the size of an expression's value follows from.
 
 use super::column_lineage::ColumnReference;
-use super::{QueryNode, QueryView, nodes};
+use super::{QueryNode, QueryView};
 use crate::pgx::functions::extent;
-use crate::pgx::values;
+use crate::pgx::node::TreeNode;
+use crate::pgx::types;
 use pgrx::pg_sys;
 
 /// The form of an expression, as far as the size of its value goes.
@@ -33,57 +34,55 @@ pub enum ValueForm<'t> {
 impl<'t> QueryNode<'t> {
     /// The form of this expression.
     pub fn value_form(self) -> ValueForm<'t> {
+        self.known_form().unwrap_or(ValueForm::Other)
+    }
+
+    fn known_form(self) -> Option<ValueForm<'t>> {
         use pg_sys::NodeTag as T;
-        let child = |node: *mut pg_sys::Expr, form: fn(QueryNode<'t>) -> ValueForm<'t>| {
-            QueryNode::from_pointer(node.cast()).map_or(ValueForm::Other, form)
-        };
-        match self.tag() {
+        Some(match self.tag() {
             T::T_Const => {
                 ValueForm::Constant(self.constant_size().and_then(|size| u64::try_from(size).ok()).unwrap_or(u64::MAX))
             }
-            T::T_Var => self.column().map_or(ValueForm::Other, ValueForm::Column),
+            T::T_Var => ValueForm::Column(self.column()?),
             T::T_Param => {
-                let parameter = self.cast::<pg_sys::Param>();
-                match i16::try_from(parameter.paramid) {
-                    Ok(number) if parameter.paramkind == pg_sys::ParamKind::PARAM_SUBLINK => {
-                        ValueForm::LinkParameter(number)
-                    }
-                    _ => ValueForm::Other,
+                let parameter = self.downcast::<pg_sys::Param>()?;
+                let number = i16::try_from(parameter.paramid).ok()?;
+                if parameter.paramkind != pg_sys::ParamKind::PARAM_SUBLINK {
+                    return None;
                 }
+                ValueForm::LinkParameter(number)
             }
-            T::T_RelabelType => child(self.cast::<pg_sys::RelabelType>().arg, ValueForm::Same),
-            T::T_CollateExpr => child(self.cast::<pg_sys::CollateExpr>().arg, ValueForm::Same),
-            T::T_NamedArgExpr => child(self.cast::<pg_sys::NamedArgExpr>().arg, ValueForm::Same),
-            T::T_FieldSelect => child(self.cast::<pg_sys::FieldSelect>().arg, ValueForm::Same),
-            T::T_SubscriptingRef => child(self.cast::<pg_sys::SubscriptingRef>().refexpr, ValueForm::Same),
-            T::T_CoerceViaIO => child(self.cast::<pg_sys::CoerceViaIO>().arg, ValueForm::ByText),
-            T::T_ArrayCoerceExpr => child(self.cast::<pg_sys::ArrayCoerceExpr>().arg, ValueForm::ByText),
+            T::T_RelabelType => ValueForm::Same(self.downcast::<pg_sys::RelabelType>()?.arg()?),
+            T::T_CollateExpr => ValueForm::Same(self.downcast::<pg_sys::CollateExpr>()?.arg()?),
+            T::T_NamedArgExpr => ValueForm::Same(self.downcast::<pg_sys::NamedArgExpr>()?.arg()?),
+            T::T_FieldSelect => ValueForm::Same(self.downcast::<pg_sys::FieldSelect>()?.arg()?),
+            T::T_SubscriptingRef => ValueForm::Same(self.downcast::<pg_sys::SubscriptingRef>()?.refexpr()?),
+            T::T_CoerceViaIO => ValueForm::ByText(self.downcast::<pg_sys::CoerceViaIO>()?.arg()?),
+            T::T_ArrayCoerceExpr => ValueForm::ByText(self.downcast::<pg_sys::ArrayCoerceExpr>()?.arg()?),
             T::T_CaseExpr => {
-                let case = self.cast::<pg_sys::CaseExpr>();
-                let branch =
-                    |when: QueryNode<'t>| QueryNode::from_pointer(when.cast::<pg_sys::CaseWhen>().result.cast());
-                let branches = nodes(case.args).into_iter().filter_map(branch);
-                ValueForm::Either(branches.chain(QueryNode::from_pointer(case.defresult.cast())).collect())
+                let case = self.downcast::<pg_sys::CaseExpr>()?;
+                let branch = |when: QueryNode<'t>| when.downcast::<pg_sys::CaseWhen>()?.result();
+                ValueForm::Either(case.args().into_iter().filter_map(branch).chain(case.defresult()).collect())
             }
-            T::T_CoalesceExpr => ValueForm::Either(nodes(self.cast::<pg_sys::CoalesceExpr>().args)),
-            T::T_MinMaxExpr => ValueForm::Either(nodes(self.cast::<pg_sys::MinMaxExpr>().args)),
-            T::T_NullIfExpr => ValueForm::Either(nodes(self.cast::<pg_sys::OpExpr>().args)),
-            T::T_ArrayExpr => ValueForm::Gathered(nodes(self.cast::<pg_sys::ArrayExpr>().elements)),
-            T::T_RowExpr => ValueForm::Gathered(nodes(self.cast::<pg_sys::RowExpr>().args)),
-            T::T_FuncExpr | T::T_OpExpr | T::T_Aggref | T::T_WindowFunc => match self.operations().into_iter().next() {
-                Some(call) => ValueForm::Call { function: call.function, arguments: call.arguments },
-                None => ValueForm::Other,
-            },
+            T::T_CoalesceExpr => ValueForm::Either(self.downcast::<pg_sys::CoalesceExpr>()?.args()),
+            T::T_MinMaxExpr => ValueForm::Either(self.downcast::<pg_sys::MinMaxExpr>()?.args()),
+            T::T_NullIfExpr => ValueForm::Either(self.operator()?.args()),
+            T::T_ArrayExpr => ValueForm::Gathered(self.downcast::<pg_sys::ArrayExpr>()?.elements()),
+            T::T_RowExpr => ValueForm::Gathered(self.downcast::<pg_sys::RowExpr>()?.args()),
+            T::T_FuncExpr | T::T_OpExpr | T::T_Aggref | T::T_WindowFunc => {
+                let call = self.operations().into_iter().next()?;
+                ValueForm::Call { function: call.function, arguments: call.arguments }
+            }
             T::T_SubLink => {
-                let link = self.cast::<pg_sys::SubLink>();
-                let query = QueryNode::from_pointer(link.subselect).map(QueryView::new);
-                match query {
-                    Some(query) if link.subLinkType == pg_sys::SubLinkType::EXPR_SUBLINK => ValueForm::Query(query),
-                    _ => ValueForm::Other,
+                let link = self.downcast::<pg_sys::SubLink>()?;
+                let query = link.subselect().and_then(QueryView::of)?;
+                if link.subLinkType != pg_sys::SubLinkType::EXPR_SUBLINK {
+                    return None;
                 }
+                ValueForm::Query(query)
             }
-            _ => ValueForm::Other,
-        }
+            _ => return None,
+        })
     }
 
     /// Whether values of this expression's type vary in length.
@@ -104,7 +103,7 @@ impl<'t> QueryNode<'t> {
 
     /// Whether this is an array of any type.
     pub fn is_array(self) -> bool {
-        values::element_type(self.expression_type()).is_some()
+        types::element_type(self.expression_type()).is_some()
     }
 
     /// The bytes that a column's declared type allows: varchar(n), char(n), numeric(p, s).
@@ -124,19 +123,13 @@ impl<'t> QueryNode<'t> {
 
     /// The query of a sub-link that compares its left side with each row of it.
     pub fn link_query(self) -> Option<QueryView<'t>> {
-        if self.tag() != pg_sys::NodeTag::T_SubLink {
-            return None;
-        }
-        let link = self.cast::<pg_sys::SubLink>();
-        QueryNode::from_pointer(link.subselect).filter(|_| !link.testexpr.is_null()).map(QueryView::new)
+        let link = self.downcast::<pg_sys::SubLink>()?;
+        link.subselect().filter(|_| !link.testexpr.is_null()).and_then(QueryView::of)
     }
 
     /// The size in bytes of a constant, as PostgreSQL keeps it.
     pub fn constant_size(self) -> Option<usize> {
-        if self.tag() != pg_sys::NodeTag::T_Const {
-            return None;
-        }
-        let constant = self.cast::<pg_sys::Const>();
+        let constant = self.downcast::<pg_sys::Const>()?;
         Some(match constant.constlen {
             _ if constant.constisnull => 0,
             // SAFETY: a constant of variable length that is not NULL.
@@ -145,7 +138,7 @@ impl<'t> QueryNode<'t> {
         })
     }
 
-    /// Tells nodes of one tree apart.
+    /// Identifies a node within one tree.
     pub fn address(self) -> usize {
         self.as_pointer().addr()
     }
@@ -161,11 +154,11 @@ impl<'t> QueryView<'t> {
     /// The expressions that this query sorts, groups or makes distinct by; of UNION and the like the columns of each arm.
     pub fn sort_keys(self) -> Vec<QueryNode<'t>> {
         let entries = |query: QueryView<'t>, is_key: fn(&pg_sys::TargetEntry) -> bool| -> Vec<QueryNode<'t>> {
-            nodes(query.query().targetList)
-                .into_iter()
-                .map(|entry| entry.cast::<pg_sys::TargetEntry>())
+            let targets = query.query().targetList().into_iter();
+            targets
+                .filter_map(|entry| entry.downcast::<pg_sys::TargetEntry>())
                 .filter(|entry| is_key(entry))
-                .filter_map(|entry| QueryNode::from_pointer(entry.expr.cast()))
+                .filter_map(|entry| entry.expr())
                 .collect()
         };
         if self.query().setOperations.is_null() {
@@ -181,11 +174,11 @@ impl<'t> QueryView<'t> {
         if self.query().setOperations.is_null() {
             return Vec::new();
         }
-        nodes(self.query().rtable)
-            .into_iter()
-            .map(|entry| entry.cast::<pg_sys::RangeTblEntry>())
+        let entries = self.query().rtable().into_iter();
+        entries
+            .filter_map(|entry| entry.downcast::<pg_sys::RangeTblEntry>())
             .filter(|entry| entry.rtekind == pg_sys::RTEKind::RTE_SUBQUERY)
-            .filter_map(|entry| QueryView::from_pointer(entry.subquery))
+            .filter_map(|entry| entry.subquery().and_then(QueryView::of))
             .collect()
     }
 }

@@ -1,38 +1,52 @@
 //! A query or subquery of an analysed tree.
 
-use super::{QueryNode, QueryShape, Question, Visit, ask_child, nodes, text, visit_child};
+use super::{QueryNode, QueryShape, QueryVisit, Question, ask_child, visit_child};
 use crate::error::StageResult;
+use crate::pgx::flags;
+use crate::pgx::node::{Fields, TreeNode, Typed};
 use pgrx::pg_sys;
-use std::ffi::c_void;
+use std::ffi::{c_int, c_void};
+
+/// Range table entries before their contents, and sort and group clauses.
+const EVERYTHING: c_int = flags::c_int(pg_sys::QTW_EXAMINE_RTES_BEFORE | pg_sys::QTW_EXAMINE_SORTGROUP);
+/// Without the columns that joins could give.
+const WHAT_IS_NAMED: c_int = flags::c_int(pg_sys::QTW_IGNORE_JOINALIASES);
+/// Without the queries of WITH.
+pub(super) const NO_EXPRESSIONS: c_int = flags::c_int(pg_sys::QTW_IGNORE_CTE_SUBQUERIES);
 
 /// A query or subquery.
 #[derive(Clone, Copy)]
-pub struct QueryView<'t>(QueryNode<'t>);
+pub struct QueryView<'t>(Typed<QueryNode<'t>, pg_sys::Query>);
 
 impl<'t> QueryView<'t> {
-    pub(super) fn new(node: QueryNode<'t>) -> Self {
-        QueryView(node)
+    /// A view of a node that is a query.
+    pub(in crate::pgx) fn of(node: QueryNode<'t>) -> Option<Self> {
+        node.typed().map(QueryView)
     }
 
     /// A view of what PostgreSQL's analyser or rewriter made.
-    pub(in crate::pgx) fn from_pointer(query: *mut pg_sys::Query) -> Option<Self> {
-        QueryNode::from_pointer(query.cast()).map(QueryView)
+    ///
+    /// # Safety
+    /// As of `TreeNode::from_pointer`.
+    pub(in crate::pgx) unsafe fn from_pointer(query: *mut pg_sys::Query) -> Option<Self> {
+        // SAFETY: the caller's promise.
+        unsafe { QueryNode::from_pointer(query.cast()) }.and_then(QueryView::of)
     }
 
     pub(in crate::pgx) fn as_pointer(self) -> *mut pg_sys::Query {
-        self.0.as_pointer().cast()
+        self.0.as_pointer()
     }
 
-    pub(in crate::pgx) fn query(self) -> &'t pg_sys::Query {
-        self.0.cast()
+    pub(super) fn query(self) -> Fields<QueryNode<'t>, pg_sys::Query> {
+        self.0.read()
     }
 
-    /// Tells queries of one tree apart.
+    /// Identifies a query within one tree.
     pub fn address(self) -> usize {
         self.as_pointer().addr()
     }
 
-    /// The shape beside the expressions.
+    /// The shape without the expressions.
     pub fn shape(self) -> QueryShape {
         let query = self.query();
         QueryShape {
@@ -57,11 +71,12 @@ impl<'t> QueryView<'t> {
 
     /// Whether the query that gives the answer, the derived table of this one, aggregates: groups, or sums up to one row.
     pub fn answer_aggregates(self) -> bool {
-        nodes(self.query().rtable)
+        self.query()
+            .rtable()
             .into_iter()
-            .map(|node| node.cast::<pg_sys::RangeTblEntry>())
+            .filter_map(|node| node.downcast::<pg_sys::RangeTblEntry>())
             .find(|entry| entry.rtekind == pg_sys::RTEKind::RTE_SUBQUERY)
-            .and_then(|entry| QueryView::from_pointer(entry.subquery))
+            .and_then(|entry| entry.subquery().and_then(QueryView::of))
             .map(QueryView::query)
             .is_some_and(|answer| {
                 answer.setOperations.is_null()
@@ -71,15 +86,11 @@ impl<'t> QueryView<'t> {
 
     /// The common table expressions of this level, as (name, query).
     pub fn expressions(self) -> Vec<(String, Option<QueryView<'t>>)> {
-        nodes(self.query().cteList)
+        self.query()
+            .cteList()
             .into_iter()
-            .map(|node| {
-                let cte = node.cast::<pg_sys::CommonTableExpr>();
-                let query = QueryNode::from_pointer(cte.ctequery)
-                    .filter(|query| query.tag() == pg_sys::NodeTag::T_Query)
-                    .map(QueryView);
-                (text(cte.ctename), query)
-            })
+            .filter_map(|node| node.downcast::<pg_sys::CommonTableExpr>())
+            .map(|cte| (cte.ctename(), cte.ctequery().and_then(QueryView::of)))
             .collect()
     }
 
@@ -95,24 +106,16 @@ impl<'t> QueryView<'t> {
         skip_expressions: bool,
         visitor: &mut dyn FnMut(QueryNode<'t>) -> StageResult<()>,
     ) -> StageResult<()> {
-        self.walk(pg_sys::QTW_EXAMINE_RTES_BEFORE | pg_sys::QTW_EXAMINE_SORTGROUP, skip_expressions, visitor)
+        self.walk(EVERYTHING, skip_expressions, visitor)
     }
 
     /// Whether `is_so` says yes of any node directly below this query, as `children` finds them.
     pub fn any_child(self, skip_expressions: bool, is_so: &mut dyn FnMut(QueryNode<'t>) -> bool) -> bool {
-        let mut flags = pg_sys::QTW_EXAMINE_RTES_BEFORE | pg_sys::QTW_EXAMINE_SORTGROUP;
-        if skip_expressions {
-            flags |= pg_sys::QTW_IGNORE_CTE_SUBQUERIES;
-        }
+        let flags = if skip_expressions { EVERYTHING | NO_EXPRESSIONS } else { EVERYTHING };
         let mut question = Question { is_so };
         // SAFETY: the query is whole, and `question` outlives the call.
         unsafe {
-            pg_sys::query_tree_walker(
-                self.as_pointer(),
-                Some(ask_child),
-                (&raw mut question).cast::<c_void>(),
-                i32::try_from(flags).unwrap_or(0),
-            )
+            pg_sys::query_tree_walker(self.as_pointer(), Some(ask_child), (&raw mut question).cast::<c_void>(), flags)
         }
     }
 
@@ -122,41 +125,34 @@ impl<'t> QueryView<'t> {
         skip_expressions: bool,
         visitor: &mut dyn FnMut(QueryNode<'t>) -> StageResult<()>,
     ) -> StageResult<()> {
-        self.walk(pg_sys::QTW_IGNORE_JOINALIASES, skip_expressions, visitor)
+        self.walk(WHAT_IS_NAMED, skip_expressions, visitor)
     }
 
     fn walk(
         self,
-        mut flags: u32,
+        mut flags: c_int,
         skip_expressions: bool,
         visitor: &mut dyn FnMut(QueryNode<'t>) -> StageResult<()>,
     ) -> StageResult<()> {
         if skip_expressions {
-            flags |= pg_sys::QTW_IGNORE_CTE_SUBQUERIES;
+            flags |= NO_EXPRESSIONS;
         }
-        let mut visit = Visit { visitor, refusal: None };
+        let mut visit = QueryVisit { visitor, refusal: None };
         // SAFETY: the query is whole, and `visit` outlives the call.
         unsafe {
-            pg_sys::query_tree_walker(
-                self.as_pointer(),
-                Some(visit_child),
-                (&raw mut visit).cast::<c_void>(),
-                i32::try_from(flags).unwrap_or(0),
-            )
+            pg_sys::query_tree_walker(self.as_pointer(), Some(visit_child), (&raw mut visit).cast::<c_void>(), flags)
         };
         visit.refusal.map_or(Ok(()), Err)
     }
 
     /// The types of the result columns that are not junk, with their names.
     pub fn columns(self) -> Vec<(String, pg_sys::Oid)> {
-        nodes(self.query().targetList)
+        self.query()
+            .targetList()
             .into_iter()
-            .map(|node| node.cast::<pg_sys::TargetEntry>())
+            .filter_map(|node| node.downcast::<pg_sys::TargetEntry>())
             .filter(|entry| !entry.resjunk)
-            .filter_map(|entry| {
-                let expression = QueryNode::from_pointer(entry.expr.cast())?;
-                Some((text(entry.resname), expression.expression_type()))
-            })
+            .filter_map(|entry| Some((entry.resname(), entry.expr()?.expression_type())))
             .collect()
     }
 }

@@ -1,13 +1,13 @@
-//! The SELECT statement of a raw tree, and the graft of an untrusted one onto our skeleton.
+//! The SELECT statement of a raw tree.
 
-use super::{RawKind, RawNode, RawResultTarget, kept, nodes, optional_text, text};
-use crate::error::{Refusal, StageResult};
+use super::{RawColumnRef, RawNode, RawResultTarget};
+use crate::pgx::node::{Fields, TreeNode, Typed};
 use pgrx::pg_sys;
 use std::collections::HashSet;
 
 /// A SELECT, VALUES or set operation.
 #[derive(Clone, Copy)]
-pub struct RawSelect<'t>(RawNode<'t>);
+pub struct RawSelect<'t>(Typed<RawNode<'t>, pg_sys::SelectStmt>);
 
 /// A common table expression.
 pub struct RawExpression<'t> {
@@ -30,158 +30,117 @@ impl RawExpression<'_> {
     }
 }
 
+/// An expression, and the node right above it.
+#[derive(Clone, Copy)]
+pub struct Placed<'t> {
+    /// The node that holds it.
+    pub parent: RawNode<'t>,
+    /// The expression.
+    pub node: RawNode<'t>,
+}
+
 impl<'t> RawSelect<'t> {
-    pub(super) fn new(node: RawNode<'t>) -> Self {
-        RawSelect(node)
+    pub(super) fn of(node: RawNode<'t>) -> Option<Self> {
+        node.typed().map(RawSelect)
     }
 
-    pub(super) fn stmt(self) -> &'t pg_sys::SelectStmt {
-        self.0.cast()
+    pub(super) fn stmt(self) -> Fields<RawNode<'t>, pg_sys::SelectStmt> {
+        self.0.read()
+    }
+
+    pub(super) fn stmt_pointer(self) -> *mut pg_sys::SelectStmt {
+        self.0.as_pointer()
     }
 
     /// The node itself.
     pub fn node(self) -> RawNode<'t> {
-        self.0
+        self.0.node()
     }
 
-    /// The common table expressions and whether WITH is RECURSIVE.
+    /// The common table expressions, and whether WITH is RECURSIVE.
     pub fn with(self) -> (Vec<RawExpression<'t>>, bool) {
-        let Some(clause) = RawNode::from_pointer(self.stmt().withClause.cast()) else {
+        let Some(clause) = self.stmt().withClause().and_then(|clause| clause.downcast::<pg_sys::WithClause>()) else {
             return (Vec::new(), false);
         };
-        let clause = clause.cast::<pg_sys::WithClause>();
-        let expressions = nodes(clause.ctes)
-            .into_iter()
-            .map(|node| {
-                let cte = node.cast::<pg_sys::CommonTableExpr>();
-                RawExpression { name: text(cte.ctename), node, materialized: cte.ctematerialized }
-            })
-            .collect();
-        (expressions, clause.recursive)
+        let expression = |node: RawNode<'t>| {
+            let expression = node.downcast::<pg_sys::CommonTableExpr>()?;
+            Some(RawExpression { name: expression.ctename(), node, materialized: expression.ctematerialized })
+        };
+        (clause.ctes().into_iter().filter_map(expression).collect(), clause.recursive)
     }
 
-    /// INTO and locking clauses, by name. `FOR UPDATE` on a CTE leaves no trace in the analysed tree.
-    pub fn refused_clause(self) -> Option<&'static str> {
-        if !self.stmt().intoClause.is_null() {
-            Some("SELECT INTO")
-        } else if !self.stmt().lockingClause.is_null() {
-            Some("a locking clause such as FOR UPDATE")
-        } else {
-            None
-        }
+    /// Whether there is an INTO clause.
+    pub fn has_into(self) -> bool {
+        !self.stmt().intoClause.is_null()
+    }
+
+    /// Whether there is a locking clause. `FOR UPDATE` on a CTE leaves no trace in the analysed tree.
+    pub fn has_locking(self) -> bool {
+        !self.stmt().lockingClause.is_null()
+    }
+
+    /// The select list.
+    pub(super) fn result_targets(self) -> Vec<RawResultTarget<'t>> {
+        self.stmt().targetList().into_iter().filter_map(|target| target.typed().map(RawResultTarget)).collect()
     }
 
     /// Items of the select list.
-    pub fn targets(self) -> Vec<RawNode<'t>> {
-        nodes(self.stmt().targetList)
-            .into_iter()
-            .filter_map(|target| RawNode::from_pointer(target.cast::<pg_sys::ResTarget>().val))
-            .collect()
+    pub fn targets(self) -> Vec<Placed<'t>> {
+        let values = self.result_targets().into_iter().filter_map(RawResultTarget::value);
+        values.map(|(parent, node)| Placed { parent, node }).collect()
     }
 
     /// Items of the select list that are columns renamed with AS, as (output name, column).
     pub fn output_names(self) -> Vec<(Option<String>, RawNode<'t>)> {
-        nodes(self.stmt().targetList)
-            .into_iter()
-            .filter_map(|target| {
-                let target = target.cast::<pg_sys::ResTarget>();
-                RawNode::from_pointer(target.val).map(|value| (optional_text(target.name), value))
-            })
-            .collect()
+        let named = |target: RawResultTarget<'t>| {
+            let target = target.0.read();
+            Some((target.name(), target.val()?))
+        };
+        self.result_targets().into_iter().filter_map(named).collect()
     }
 
     /// Items of GROUP BY.
     pub fn group_items(self) -> Vec<RawNode<'t>> {
-        nodes(self.stmt().groupClause)
+        self.stmt().groupClause().map(TreeNode::elements).unwrap_or_default()
     }
 
     /// Items of FROM.
     pub fn sources(self) -> Vec<RawNode<'t>> {
-        nodes(self.stmt().fromClause)
+        self.stmt().fromClause()
     }
 
-    /// HAVING, ORDER BY, DISTINCT ON and WINDOW items: the places beside the select list that read grouped columns. In
+    /// HAVING, ORDER BY, DISTINCT ON and WINDOW items: the places besides the select list that read grouped columns. In
     /// ORDER BY and DISTINCT ON a bare name that the select list gives means that output, and is left out.
-    pub fn grouped_places(self) -> Vec<RawNode<'t>> {
+    pub fn grouped_places(self) -> Vec<Placed<'t>> {
         let stmt = self.stmt();
         let outputs: HashSet<String> = self.output_names().into_iter().filter_map(|(name, _)| name).collect();
-        let mut places = nodes(stmt.sortClause);
-        places.extend(nodes(stmt.distinctClause));
-        places.retain(|place| match bare_name(*place) {
+        let mut places = members(stmt.sortClause());
+        places.extend(members(stmt.distinctClause()));
+        places.retain(|place| match bare_name(place.node) {
             Some(name) => !outputs.contains(&name),
             None => true,
         });
-        places.extend(nodes(stmt.windowClause));
-        places.extend(RawNode::from_pointer(stmt.havingClause));
+        places.extend(members(stmt.windowClause()));
+        places.extend(stmt.havingClause().map(|node| Placed { parent: self.node(), node }));
         places
     }
+}
 
-    /// Gives the items of the select list the names that PostgreSQL would find for them, to be kept when they are replaced.
-    pub fn name_targets(self) {
-        for target in nodes(self.stmt().targetList) {
-            let target = RawResultTarget::new(target);
-            if let Some(name) = target.default_name() {
-                target.set_name(&name);
-            }
-        }
-    }
-
-    /// Replaces items of the select list that are all columns of `alias`, as `is_all` says of an item's value, by the columns.
-    pub fn expand(self, is_all: &dyn Fn(RawNode<'t>) -> bool, alias: &str, columns: &[&str]) {
-        let items = nodes(self.stmt().targetList);
-        let is_star =
-            |item: &RawNode<'t>| RawNode::from_pointer(item.cast::<pg_sys::ResTarget>().val).is_some_and(is_all);
-        if !items.iter().any(is_star) {
-            return;
-        }
-        let column = |name: &&str| kept::target(kept::column_ref(&[alias, name]), Some(name));
-        let expanded = items.into_iter().flat_map(|item| {
-            if is_star(&item) { columns.iter().map(column).collect() } else { vec![item.as_pointer()] }
-        });
-        let expanded = kept::list(expanded);
-        // SAFETY: the node is a SelectStmt of a tree that this backend alone holds.
-        unsafe { (*self.0.as_pointer().cast::<pg_sys::SelectStmt>()).targetList = expanded };
-    }
-
-    /// Adds the column `alias.column` to GROUP BY.
-    pub fn add_group_column(self, alias: &str, column: &str) {
-        let reference = kept::column_ref(&[alias, column]);
-        // SAFETY: the list is NIL or a list of nodes of this tree, which this backend alone holds.
-        unsafe {
-            let stmt = self.0.as_pointer().cast::<pg_sys::SelectStmt>();
-            (*stmt).groupClause = pg_sys::lappend((*stmt).groupClause, reference.cast());
-        }
-    }
+/// The members of a list, each with the list as the node above it.
+pub(super) fn members(list: Option<RawNode<'_>>) -> Vec<Placed<'_>> {
+    let Some(parent) = list else { return Vec::new() };
+    parent.elements().into_iter().map(|node| Placed { parent, node }).collect()
 }
 
 /// The name, when a sort item or expression is one unqualified column and nothing else.
 fn bare_name(node: RawNode<'_>) -> Option<String> {
-    let node = match node.tag() {
-        pg_sys::NodeTag::T_SortBy => RawNode::from_pointer(node.cast::<pg_sys::SortBy>().node)?,
-        _ => node,
+    let node = match node.downcast::<pg_sys::SortBy>() {
+        Some(sort) => sort.node()?,
+        None => node,
     };
-    let RawKind::ColumnRef(reference) = node.kind() else { return None };
+    let reference = RawColumnRef::of(node)?;
     match reference.names().as_slice() {
         [name] if !reference.is_star() => Some(name.clone()),
         _ => None,
     }
-}
-
-/// Points FROM's derived table `answer` of the parsed skeleton at the untrusted query.
-///
-/// `skeleton` is `WITH .. SELECT * FROM (SELECT 1) AS answer`, parsed from our own text.
-pub(in crate::pgx) fn graft(skeleton: RawNode<'_>, untrusted: RawNode<'_>) -> StageResult<()> {
-    let RawKind::Select(outer) = skeleton.kind() else {
-        return Err(Refusal::proof("the skeleton is not a SELECT"));
-    };
-    let items = outer.sources();
-    let [item] = items.as_slice() else {
-        return Err(Refusal::proof("the skeleton has not exactly one FROM item"));
-    };
-    if item.tag() != pg_sys::NodeTag::T_RangeSubselect {
-        return Err(Refusal::proof("the skeleton's FROM item is no derived table"));
-    }
-    // SAFETY: the tag was just checked; both trees live in the same memory context.
-    unsafe { (*item.as_pointer().cast::<pg_sys::RangeSubselect>()).subquery = untrusted.as_pointer() };
-    Ok(())
 }

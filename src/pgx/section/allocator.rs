@@ -3,7 +3,7 @@
 //! PostgreSQL answers a failed allocation with an ERROR, but Rust aborts the process, and one aborted backend restarts
 //! the whole server. So a failed allocation is made again without the ceiling, which is meant for PostgreSQL's memory
 //! alone, and then out of a reserve that each call starts with; giving that up ends the call as soon as PostgreSQL
-//! looks for interrupts. What may be larger than the reserve is asked for with `try_reserve`.
+//! checks for interrupts. What may be larger than the reserve is asked for with `try_reserve`.
 
 use super::{address_space_limit, deadline};
 use crate::error::{Refusal, StageResult};
@@ -18,7 +18,7 @@ const LARGE: usize = RESERVE / 2;
 
 static HELD: AtomicPtr<u8> = AtomicPtr::new(std::ptr::null_mut());
 
-/// Sees to it that the reserve is there; a call without one must not begin.
+/// Ensures that the reserve exists; a call without one must not begin.
 pub(in crate::pgx) fn hold_reserve() -> StageResult<()> {
     if !HELD.load(Ordering::Relaxed).is_null() {
         return Ok(());

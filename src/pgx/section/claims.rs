@@ -1,6 +1,6 @@
 //! The claims of the call that is running.
 //!
-//! Set only by `confine`, for a verified principal or for nobody, and cleared on every exit. No SQL can set, reset or show
+//! Set only by `confine`, for a verified principal or for none, and cleared on every exit. No SQL can set, reset or show
 //! them except the policies on plane relations, through `splitplane.in_scope()` and `splitplane.claim()`. A backend
 //! has its own in its memory; a parallel worker reads its leader's from shared memory (claims_slots.rs).
 
@@ -16,7 +16,7 @@ use std::rc::Rc;
 enum Held {
     /// A verified principal's.
     Of(Rc<Principal>),
-    /// Nobody's: the policies hide every row.
+    /// No principal's: the policies hide every row.
     Nobody,
     /// Those of a parallel worker's leader.
     OfLeader(BTreeMap<String, Claim>),

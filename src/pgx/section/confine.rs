@@ -13,12 +13,17 @@ use super::stage::{self, Stage};
 use super::{allocator, stack};
 use crate::error::{Refusal, StageResult, State};
 use crate::identity::principal::Principal;
+use crate::pgx::flags;
 use crate::pgx::pg_try::catch;
 use crate::pgx::server_errors::{from_server, looks_up_catalog, speaks_of_others};
 use pgrx::pg_sys;
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, c_int};
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::rc::Rc;
+
+/// Another role than the session's, which can change neither roles nor what outlives the statement.
+const RESTRICTED: c_int = flags::c_int(pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURITY_RESTRICTED_OPERATION);
 
 /// What the section is set up with.
 pub struct ConfinementPlan {
@@ -49,18 +54,19 @@ pub fn confine<T>(
         .ok_or_else(|| Refusal::new(State::Unsafe, "ask cannot be called from within ask"))?;
     allocator::hold_reserve()?;
     stack::map()?;
-    let outside = Outside::enter();
-    let clock = Deadline::start(plan.deadline, plan.growth);
-    let reach_workers = held.reach_workers;
+    let mut section = Section { held, clock: None, outside: Outside::enter() };
+    let reach_workers = section.held.reach_workers;
+    let clock = &mut section.clock;
     let result = catch(|| {
+        *clock = Some(Deadline::start(plan.deadline, plan.growth));
         set_up(plan, reach_workers);
         let confinement = Confinement { section: PhantomData };
         body(&confinement)
     });
-    drop(held);
-    let expired = clock.stop();
+    drop(section.held);
+    let expired = section.clock.and_then(Deadline::stop);
     let stage = stage::reached();
-    outside.leave();
+    section.outside.leave();
     match (result, expired) {
         (Ok(Err(refusal)), None) => Err(refusal),
         (Ok(Ok(value)), None) => Ok(value),
@@ -81,7 +87,15 @@ pub fn confine<T>(
     }
 }
 
-/// What has to be put back.
+/// What is undone when the section ends. Fields are dropped in their order, so that it is the same where something unwinds.
+struct Section {
+    held: ClaimsGuard,
+    /// Started where an ERROR is caught already.
+    clock: Option<Deadline>,
+    outside: Outside,
+}
+
+/// What has to be put back, and the open subtransaction.
 struct Outside {
     memory: pg_sys::MemoryContext,
     owner: pg_sys::ResourceOwner,
@@ -89,12 +103,12 @@ struct Outside {
 }
 
 impl Outside {
+    /// Opens the subtransaction. What may raise comes before that: an ERROR that left a subtransaction of ours open would have
+    /// an EXCEPTION block around the call roll it back in the place of its own.
     fn enter() -> Self {
         // SAFETY: reads of this backend's own globals.
         let (memory, owner) = unsafe { (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner) };
-        // SAFETY: called inside a transaction, from a function that is not parallel safe.
-        unsafe { pg_sys::BeginInternalSubTransaction(std::ptr::null()) };
-        // SAFETY: the new context is a child of the one that was current, and is deleted in `leave`.
+        // SAFETY: the new context is a child of the one that is current, with which it goes if the next step raises.
         let section = unsafe {
             pg_sys::AllocSetContextCreateInternal(
                 memory,
@@ -104,12 +118,19 @@ impl Outside {
                 8 * 1_024 * 1_024,
             )
         };
+        // SAFETY: called inside a transaction, from a function that is not parallel safe.
+        unsafe { pg_sys::BeginInternalSubTransaction(std::ptr::null()) };
         // SAFETY: the context was just made.
         unsafe { pg_sys::MemoryContextSwitchTo(section) };
         Outside { memory, owner, section }
     }
 
+    /// Ends the subtransaction; an ERROR in that is the caller's.
     fn leave(self) {
+        ManuallyDrop::new(self).put_back();
+    }
+
+    fn put_back(&self) {
         // The settings are undone by the subtransaction's end as well, and only there: with `client_min_messages` put back
         // before it, the client would be sent "temporary file: path .., size .." of a call that failed.
         // SAFETY: ends the subtransaction opened in `enter`; it restores role, read-only flag, snapshots, locks, and every
@@ -123,6 +144,20 @@ impl Outside {
         // SAFETY: nothing made in the section is used after it: results were copied to Rust's heap or `memory`.
         unsafe { pg_sys::MemoryContextDelete(self.section) };
     }
+}
+
+impl Drop for Outside {
+    /// While something unwinds. An ERROR more would end the process, and the one that unwinds says more.
+    fn drop(&mut self) {
+        let _ = catch(|| self.put_back());
+    }
+}
+
+/// Opens the subtransaction and raises where nothing of the section's catches it, for the test that it is closed all the same.
+#[cfg(feature = "pg_test")]
+pub(crate) fn raise_between() {
+    let _outside = Outside::enter();
+    pgrx::error!("raised between the subtransaction's start and the section");
 }
 
 fn set_up(plan: &ConfinementPlan, reach_workers: bool) {
@@ -139,9 +174,8 @@ fn set_up(plan: &ConfinementPlan, reach_workers: bool) {
     let mut context = 0;
     // SAFETY: two valid places to write to.
     unsafe { pg_sys::GetUserIdAndSecContext(&raw mut user, &raw mut context) };
-    let restricted = pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURITY_RESTRICTED_OPERATION;
     // SAFETY: the reader's OID came from the catalog; the subtransaction's end restores user and context.
-    unsafe { pg_sys::SetUserIdAndSecContext(plan.reader, context | i32::try_from(restricted).unwrap_or(3)) };
+    unsafe { pg_sys::SetUserIdAndSecContext(plan.reader, context | RESTRICTED) };
     // SAFETY: inside a transaction; the subtransaction's end pops it.
     unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
 }

@@ -9,11 +9,13 @@ use pgrx::pg_sys;
 use std::ffi::c_int;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 
+/// The first timeout that is an extension's own. Source: `enum TimeoutId` in utils/timeout.h, for which pgrx has no bindings; 17
+/// added TRANSACTION_TIMEOUT before it. pg_test/backend/numbers.rs asks the server.
 #[cfg(any(feature = "pg15", feature = "pg16"))]
-const USER_TIMEOUT: c_int = 12;
-// 17 added TRANSACTION_TIMEOUT before the user's own.
+pub(crate) const USER_TIMEOUT: c_int = 12;
+/// As above.
 #[cfg(any(feature = "pg17", feature = "pg18"))]
-const USER_TIMEOUT: c_int = 13;
+pub(crate) const USER_TIMEOUT: c_int = 13;
 
 /// How often memory is looked at, in milliseconds.
 const WATCH_INTERVAL: c_int = 50;
@@ -72,7 +74,7 @@ unsafe extern "C-unwind" fn on_watch() {
     }
 }
 
-/// Ends the running call, if one is, at PostgreSQL's next look for interrupts. Called while memory is being allocated.
+/// Ends the running call, if one is, at PostgreSQL's next check for interrupts. Called while memory is being allocated.
 pub(in crate::pgx) fn end_for_want_of_memory() {
     if RUNNING.load(Ordering::Relaxed) {
         WITHOUT_MEMORY.store(true, Ordering::Relaxed);
@@ -92,12 +94,18 @@ fn identifier(slot: &AtomicI32, handler: unsafe extern "C-unwind" fn()) -> c_int
     fresh
 }
 
+/// The timeouts that this backend has, -1 for one that it has not asked for yet.
+#[cfg(feature = "pg_test")]
+pub(crate) fn identifiers() -> [c_int; 2] {
+    [&DEADLINE_ID, &WATCH_ID].map(|slot| slot.load(Ordering::Relaxed))
+}
+
 /// The running clock of one call, with its ceiling on memory; ends when dropped.
 pub struct Deadline {
     _ceiling: Ceiling,
 }
 
-/// The ceiling is this many times the growth that the watch allows, so that the watch speaks first when it can.
+/// The ceiling is this many times the growth that the watch allows, so that the timer acts first when it can.
 const CEILING_FACTOR: usize = 2;
 
 impl Deadline {
@@ -126,7 +134,7 @@ impl Deadline {
         Deadline { _ceiling: Ceiling::lower(ceiling) }
     }
 
-    /// Stops the clock and tells whether it fired. A cancel of ours that nobody has seen yet is taken back, so that
+    /// Stops the clock and returns whether it fired. A cancel of ours that was not yet processed is taken back, so that
     /// it cannot hit the caller's next statement.
     pub fn stop(self) -> Option<Expired> {
         halt();

@@ -28,7 +28,7 @@ pub(in crate::pgx) fn begin_call() -> usize {
     before
 }
 
-/// Looks at what is left of a call, whether it was answered or not. The session may grow by `most` bytes.
+/// Checks what a call leaves in memory, whether it was answered or not. The session may grow by `most` bytes.
 pub(in crate::pgx) fn end_call(before: usize, most: Option<usize>) {
     let first = FIRST.load(Ordering::Relaxed);
     let grown_beyond = |memory: usize| most.filter(|most| memory.saturating_sub(first) > *most);

@@ -2,7 +2,7 @@
 //!
 //! The kernel maps a stack as it grows, and when there is no room for the next page it kills the process: under the
 //! ceiling, and also where the machine has a limit on address space or does not overcommit. PostgreSQL's own check
-//! knows only `max_stack_depth`. So the kernel is asked for all of it beforehand, in a way that can be answered with no.
+//! knows only `max_stack_depth`. So the kernel is asked for all of it beforehand, in a way that can fail.
 
 use crate::error::{Refusal, StageResult};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,10 +14,11 @@ const UNCHECKED: usize = 512 * 1_024;
 static MAPPED: AtomicUsize = AtomicUsize::new(0);
 
 unsafe extern "C-unwind" {
-    static max_stack_depth: std::ffi::c_int;
+    // PostgreSQL writes it whenever the setting is set.
+    static mut max_stack_depth: std::ffi::c_int;
 }
 
-/// Sees to it that the stack is mapped as far down as PostgreSQL may use it.
+/// Ensures that the stack is mapped as far down as PostgreSQL may use it.
 pub(in crate::pgx) fn map() -> StageResult<()> {
     // SAFETY: a setting of the backend.
     let kilobytes = unsafe { max_stack_depth };

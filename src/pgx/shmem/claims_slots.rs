@@ -130,7 +130,7 @@ pub fn read_leader() -> Option<Vec<u8>> {
     (slot.writes.load(Ordering::SeqCst) == before).then_some(text)
 }
 
-/// A backend that ends in the middle of a call (FATAL) leaves nothing to whoever gets its place.
+/// A backend that ends in the middle of a call (FATAL) leaves nothing to the next process in its place.
 fn clear_at_exit() {
     thread_local! {
         static REGISTERED: Cell<bool> = const { Cell::new(false) };

@@ -9,7 +9,7 @@ use pgrx::pg_sys;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
-/// How many databases can be told apart. One more, and all are shut until the next start.
+/// How many databases can be tracked separately. With one more, all are shut until the next start.
 const DATABASES: usize = 1_024;
 
 #[repr(C)]
@@ -24,14 +24,14 @@ struct Flags {
 
 /// What an earlier life of the server left raised.
 pub struct Raised {
-    /// Which databases cannot be told.
+    /// It is not known which databases.
     pub all: bool,
     /// By OID.
     pub databases: Vec<u32>,
 }
 
 static FLAGS: AtomicPtr<Flags> = AtomicPtr::new(std::ptr::null_mut());
-/// Tells at start-up what was left raised; given at `init`.
+/// Returns at start-up what was left raised; given at `init`.
 static WAS_RAISED: OnceLock<fn() -> Raised> = OnceLock::new();
 
 /// Asks for the memory; called from `_PG_init` in the postmaster. `was_raised` is called at every start.
@@ -94,7 +94,7 @@ pub fn raise(database: u32) {
     }
 }
 
-/// Opens a database again; tells whether it was shut. What nobody could tell apart until the next start stays shut.
+/// Opens a database again; returns whether it was shut. What could not be tracked separately stays shut.
 pub fn lower(database: u32) -> bool {
     let Some(flags) = flags() else { return false };
     let mut was_raised = flags.all.compare_exchange(1, 0, Ordering::SeqCst, Ordering::SeqCst).is_ok();

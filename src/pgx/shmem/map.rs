@@ -1,9 +1,10 @@
 //! Bounded maps from 32-byte keys in shared memory: the replay ledger and the verdict cache.
 //!
-//! PostgreSQL's own dynahash, each map under one lock of ours. The policy (what may be admitted or evicted) is the
-//! caller's.
+//! PostgreSQL's own dynahash, each map under one lock of ours. The policy (what a map begins with, what may be admitted or
+//! evicted) is the caller's.
 
 use super::Need;
+use crate::pgx::flags::c_int;
 use crate::pgx::shmem;
 use pgrx::pg_sys;
 use std::ffi::{CStr, c_void};
@@ -26,7 +27,7 @@ pub struct Entry {
     pub holder: [u8; 32],
 }
 
-/// What is kept beside the entries.
+/// What is kept besides the entries.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Header {
@@ -38,12 +39,17 @@ pub struct Header {
     pub holders: i64,
 }
 
+impl Header {
+    /// Of a map without a past.
+    pub const EMPTY: Header = Header { horizon: i64::MIN, swept: i64::MIN, holders: 0 };
+}
+
 /// One map. Its memory is asked for at start-up; before that, and in a library that was not preloaded, it is not there.
 pub struct SharedMap {
     tranche: &'static CStr,
     header_name: &'static CStr,
     table_name: &'static CStr,
-    capacity: OnceLock<fn() -> usize>,
+    content: OnceLock<Content>,
     table: AtomicPtr<pg_sys::HTAB>,
     header: AtomicPtr<Header>,
 }
@@ -51,11 +57,11 @@ pub struct SharedMap {
 impl SharedMap {
     const fn new(tranche: &'static CStr, header_name: &'static CStr, table_name: &'static CStr) -> Self {
         let (table, header) = (AtomicPtr::new(std::ptr::null_mut()), AtomicPtr::new(std::ptr::null_mut()));
-        SharedMap { tranche, header_name, table_name, capacity: OnceLock::new(), table, header }
+        SharedMap { tranche, header_name, table_name, content: OnceLock::new(), table, header }
     }
 
     fn capacity(&self) -> i64 {
-        let capacity = self.capacity.get().map_or(0, |capacity| capacity());
+        let capacity = self.content.get().map_or(0, |content| (content.capacity)());
         i64::try_from(capacity).unwrap_or(i64::from(i32::MAX))
     }
 }
@@ -73,37 +79,22 @@ pub static VERDICTS: SharedMap =
 
 const MAPS: [&SharedMap; 3] = [&LEDGER, &HOLDERS, &VERDICTS];
 
-/// How many entries each map holds at most; looked at when the server starts.
-pub struct Capacities {
-    /// Of `LEDGER`.
-    pub ledger: fn() -> usize,
-    /// Of `HOLDERS`.
-    pub holders: fn() -> usize,
-    /// Of `VERDICTS`.
-    pub verdicts: fn() -> usize,
+/// What a map is to hold, as its owner says at load.
+#[derive(Clone, Copy)]
+pub struct Content {
+    /// How many entries at most; looked at when the server starts.
+    pub capacity: fn() -> usize,
+    /// What it begins with whenever its memory is new: at a start of the server, also after a crash.
+    pub first: fn() -> (Header, Vec<Entry>),
+    /// Called when there was no room for all of that.
+    pub on_lost: fn(),
 }
 
-/// What an earlier life of the server left on disk.
-pub struct Kept {
-    /// Contexts dated up to here are refused, whoever signed them; `i64::MAX` when what is there cannot be read.
-    pub horizon: i64,
-    /// Entries of `HOLDERS`.
-    pub holders: Vec<Entry>,
-}
-
-/// Reads it; given at `init`.
-static READ_KEPT: OnceLock<fn() -> Kept> = OnceLock::new();
-
-fn kept() -> Kept {
-    READ_KEPT.get().map_or(Kept { horizon: i64::MAX, holders: Vec::new() }, |read| read())
-}
-
-/// Asks for the memory; called from `_PG_init` in the postmaster. `read_kept` is called at every start.
-pub fn init(capacities: &Capacities, read_kept: fn() -> Kept) {
-    LEDGER.capacity.get_or_init(|| capacities.ledger);
-    HOLDERS.capacity.get_or_init(|| capacities.holders);
-    VERDICTS.capacity.get_or_init(|| capacities.verdicts);
-    READ_KEPT.get_or_init(|| read_kept);
+/// Asks for the memory; called from `_PG_init` in the postmaster.
+pub fn init(ledger: Content, holders: Content, verdicts: Content) {
+    for (map, content) in [(&LEDGER, ledger), (&HOLDERS, holders), (&VERDICTS, verdicts)] {
+        map.content.get_or_init(|| content);
+    }
     shmem::need(Need { request, attach });
 }
 
@@ -125,23 +116,6 @@ unsafe fn attach() {
     }
 }
 
-/// The header of a map that was just made, and its first entries.
-fn first(map: &SharedMap) -> (Header, Vec<Entry>) {
-    let none = Header { horizon: i64::MIN, swept: i64::MIN, holders: 0 };
-    if std::ptr::eq(map, &HOLDERS) {
-        return (none, kept().holders);
-    }
-    if !std::ptr::eq(map, &LEDGER) {
-        return (none, Vec::new());
-    }
-    // Also after a crash: the memory is new and has forgotten, so what is dated up to now is refused. Dates have whole
-    // seconds: the second that is running is waited out, so that a context signed as soon as the server answers is dated
-    // after the horizon.
-    let horizon = crate::pgx::server::now();
-    crate::pgx::server::wait_for_next_second();
-    (Header { horizon: horizon.max(kept().horizon), ..none }, Vec::new())
-}
-
 /// Makes the map, or finds it.
 unsafe fn attach_one(map: &SharedMap) {
     // SAFETY: called with the add-in lock held; the sizes are those asked for.
@@ -151,32 +125,35 @@ unsafe fn attach_one(map: &SharedMap) {
             pg_sys::ShmemInitStruct(map.header_name.as_ptr(), size_of::<Header>(), &raw mut found).cast::<Header>();
         let mut entries = Vec::new();
         if !found {
-            let (first_header, first_entries) = first(map);
-            header.write(first_header);
+            let (first, first_entries) =
+                map.content.get().map_or((Header::EMPTY, Vec::new()), |content| (content.first)());
+            header.write(first);
             entries = first_entries;
         }
         let mut control = pg_sys::HASHCTL { keysize: 32, entrysize: size_of::<Entry>(), ..Default::default() };
-        let flags = pg_sys::HASH_ELEM | pg_sys::HASH_BLOBS;
         let table = pg_sys::ShmemInitHash(
             map.table_name.as_ptr(),
             map.capacity(),
             map.capacity(),
             &raw mut control,
-            i32::try_from(flags).unwrap_or(0),
+            const { c_int(pg_sys::HASH_ELEM | pg_sys::HASH_BLOBS) },
         );
         // Nobody else is there yet, so no lock of the map's own is needed.
+        let mut has_lost = false;
         for entry in entries {
             let mut known = false;
             let slot = enter(table, &entry.key, &raw mut known);
             if slot.is_null() {
-                // What cannot be kept apart is refused for everyone.
-                (*LEDGER.header.load(Ordering::Relaxed)).horizon = i64::MAX;
+                has_lost = true;
                 break;
             }
             slot.write(entry);
         }
         map.header.store(header, Ordering::Relaxed);
         map.table.store(table, Ordering::Relaxed);
+        if let Some(content) = map.content.get().filter(|_| has_lost) {
+            (content.on_lost)();
+        }
     }
 }
 
@@ -224,7 +201,7 @@ impl Drop for LockedMap {
 }
 
 impl LockedMap {
-    /// What is kept beside the entries.
+    /// What is kept besides the entries.
     pub fn header(&mut self) -> &mut Header {
         // SAFETY: the header lives in shared memory for good; the lock is held exclusively.
         unsafe { &mut *self.header }

@@ -16,6 +16,10 @@ pub(in crate::pgx) struct Need {
     pub(in crate::pgx) attach: unsafe fn(),
 }
 
+/// The number of AddinShmemInitLock, which bindings for C cannot have: it is a macro over `MainLWLockArray`. Source:
+/// lwlocknames.h (15, 16), lwlocklist.h (17, 18); pg_test/backend/numbers.rs asks the server.
+pub(crate) const ADDIN_SHMEM_INIT_LOCK: usize = 21;
+
 static NEEDS: Mutex<Vec<Need>> = Mutex::new(Vec::new());
 static mut PREVIOUS_REQUEST: pg_sys::shmem_request_hook_type = None;
 static mut PREVIOUS_STARTUP: pg_sys::shmem_startup_hook_type = None;
@@ -62,7 +66,6 @@ unsafe extern "C-unwind" fn on_startup() {
         if let Some(previous) = PREVIOUS_STARTUP {
             pg_sys::submodules::ffi::pg_guard_ffi_boundary(|| previous());
         }
-        const ADDIN_SHMEM_INIT_LOCK: usize = 21;
         let lock = &raw mut (*pg_sys::MainLWLockArray.add(ADDIN_SHMEM_INIT_LOCK)).lock;
         pg_sys::LWLockAcquire(lock, pg_sys::LWLockMode::LW_EXCLUSIVE);
         for need in needs() {

@@ -4,10 +4,16 @@
 //! that has an older snapshot. Read-only matters: it works on a standby and assigns no transaction id.
 
 use crate::error::{Refusal, StageResult};
+use crate::pgx::flags::c_int;
 use pgrx::{IntoDatum, pg_sys};
 use std::cell::Cell;
-use std::ffi::{CStr, CString};
+use std::ffi::{self, CStr, CString};
 use std::ptr;
+
+/// What SPI answers when it ran a SELECT.
+pub(in crate::pgx) const SELECTED: ffi::c_int = c_int(pg_sys::SPI_OK_SELECT);
+/// What SPI answers when it is connected.
+const CONNECTED: ffi::c_int = c_int(pg_sys::SPI_OK_CONNECT);
 
 /// One query over the extension's own tables with text parameters.
 pub struct Lookup {
@@ -35,7 +41,7 @@ impl Lookup {
             arguments.iter().map(|text| text.into_datum().unwrap_or(pg_sys::Datum::from(0))).collect();
         // SAFETY: the plan takes as many text parameters as there are values, none NULL; read-only.
         let status = unsafe { pg_sys::SPI_execute_plan(plan, values.as_mut_ptr(), ptr::null(), true, 0) };
-        if status != i32::try_from(pg_sys::SPI_OK_SELECT).unwrap_or(5) {
+        if status != SELECTED {
             return Err(broken("a look-up failed"));
         }
         Ok(fetched())
@@ -48,7 +54,7 @@ impl Lookup {
         }
         let sql = CString::new(self.sql).map_err(|_| broken("a look-up holds a NUL byte"))?;
         let mut types = vec![pg_sys::TEXTOID; self.parameters];
-        let count = i32::try_from(self.parameters).unwrap_or(0);
+        let count = i32::try_from(self.parameters).map_err(|_| broken("too many parameters"))?;
         // SAFETY: connected to SPI; the array has `count` entries.
         let plan = unsafe { pg_sys::SPI_prepare(sql.as_ptr(), count, types.as_mut_ptr()) };
         if plan.is_null() {
@@ -99,11 +105,7 @@ impl Connection {
     pub(in crate::pgx) fn open() -> StageResult<Self> {
         // SAFETY: inside a transaction.
         let status = unsafe { pg_sys::SPI_connect() };
-        if status == i32::try_from(pg_sys::SPI_OK_CONNECT).unwrap_or(1) {
-            Ok(Connection(()))
-        } else {
-            Err(broken("SPI could not be connected"))
-        }
+        if status == CONNECTED { Ok(Connection(())) } else { Err(broken("SPI could not be connected")) }
     }
 }
 

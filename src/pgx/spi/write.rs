@@ -1,6 +1,6 @@
 //! Writes to the extension's own tables, in the caller's transaction: they are gone when it is rolled back.
 
-use super::read::{Connection, broken};
+use super::read::{Connection, SELECTED, broken};
 use crate::error::StageResult;
 use pgrx::{IntoDatum, pg_sys};
 use std::ffi::CString;
@@ -29,7 +29,7 @@ pub fn execute(sql: &str, arguments: &[Option<&str>]) -> StageResult<()> {
         )
     };
     // The statements are calls of functions that raise what is wrong; their result is not looked at.
-    if status == i32::try_from(pg_sys::SPI_OK_SELECT).unwrap_or(5) { Ok(()) } else { Err(broken("a write failed")) }
+    if status == SELECTED { Ok(()) } else { Err(broken("a write failed")) }
 }
 
 /// Whether this transaction may not write: it is read-only, or the server is a standby.

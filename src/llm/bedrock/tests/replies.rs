@@ -243,7 +243,7 @@ fn rejects_other_envelopes() {
         rejects_text(Form::Native, &text);
     }
     assert!(bedrock(SONNET).reply(&prompt(), Form::Tool, b"\xff\xfe\0").is_err());
-    // What the service adds beside the message is no reason to refuse it.
+    // What the service adds besides the message is no reason to refuse it.
     assert!(read(Form::Tool, &with(&|body| body["somethingNew"] = json!({"a": [1]}))).is_ok());
 }
 

@@ -75,6 +75,7 @@ fn finds_the_endpoint_in_settings_environment_and_region() {
     };
     let bedrock = |endpoint: &str| ModelSettings {
         provider: Provider::Bedrock,
+        model: MODEL.to_owned(),
         endpoint: endpoint.to_owned(),
         region: "eu-central-1".to_owned(),
         ..ModelSettings::default()
@@ -101,7 +102,7 @@ fn finds_the_endpoint_in_settings_environment_and_region() {
 #[test]
 fn opens_nothing_that_could_not_be_called() {
     let openai = ModelSettings { provider: Provider::OpenAi, model: "m".to_owned(), ..ModelSettings::default() };
-    let bedrock = ModelSettings { provider: Provider::Bedrock, ..ModelSettings::default() };
+    let bedrock = ModelSettings { provider: Provider::Bedrock, model: MODEL.to_owned(), ..ModelSettings::default() };
     let text = str::to_owned;
     for settings in [
         ModelSettings::default(),
@@ -110,6 +111,8 @@ fn opens_nothing_that_could_not_be_called() {
         ModelSettings { endpoint: text("http://api.example"), ..openai.clone() },
         ModelSettings { endpoint: text("https://user:the-password@api.example"), ..openai.clone() },
         ModelSettings { api_key_file: text("/nonexistent"), ..openai },
+        ModelSettings { model: String::new(), ..bedrock.clone() },
+        ModelSettings { model: String::new(), validator_model: text(MODEL), ..bedrock.clone() },
         ModelSettings { model: text("a b"), ..bedrock.clone() },
         ModelSettings { validator_model: text("../x?"), ..bedrock.clone() },
         ModelSettings { guardrail: text("GR?"), ..bedrock.clone() },
@@ -127,10 +130,7 @@ fn opens_nothing_that_could_not_be_called() {
         Client::open_in(&ModelSettings { endpoint: text("https://a.example"), ..bedrock.clone() }, &environment);
     assert!(!error.unwrap_err().to_string().contains("a\nkey"));
     let client = Client::open_in(&bedrock, &no_environment).unwrap();
-    assert_eq!(
-        (client.model(Task::Write), client.model(Task::Validate)),
-        (DEFAULT_BEDROCK_MODEL, DEFAULT_BEDROCK_MODEL)
-    );
+    assert_eq!((client.model(Task::Write), client.model(Task::Validate)), (MODEL, MODEL));
 }
 
 #[test]
@@ -148,8 +148,6 @@ fn prints_no_secret() {
     }
     assert_eq!(
         format!("{signing:?}"),
-        format!(
-            "Client {{ access: Bedrock, model: {DEFAULT_BEDROCK_MODEL:?}, validator_model: {DEFAULT_BEDROCK_MODEL:?}, .. }}"
-        )
+        format!("Client {{ access: Bedrock, model: {MODEL:?}, validator_model: {MODEL:?}, .. }}")
     );
 }

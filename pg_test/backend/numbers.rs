@@ -1,0 +1,26 @@
+//! Numbers of PostgreSQL's that no binding has, written by hand for each major: the server that runs must have the same.
+
+#[pgrx::pg_schema]
+mod tests {
+    use crate::backend_tests::support::{World, assert_accepted};
+    use crate::pgx::section::deadline::{USER_TIMEOUT, identifiers};
+    use crate::pgx::shmem::ADDIN_SHMEM_INIT_LOCK;
+    use pgrx::prelude::*;
+    use std::ffi::CStr;
+
+    /// The lock of that number is the one that is meant.
+    #[pg_test]
+    fn number_of_the_add_in_lock() {
+        let number = u16::try_from(ADDIN_SHMEM_INIT_LOCK).unwrap();
+        let name = unsafe { CStr::from_ptr(pg_sys::GetLWLockIdentifier(pg_sys::PG_WAIT_LWLOCK, number)) };
+        assert_eq!(name.to_str(), Ok("AddinShmemInit"));
+    }
+
+    /// PostgreSQL gives an extension's timeouts the numbers from USER_TIMEOUT on, one after the other. With a smaller number than
+    /// that both would be one of its own; with a larger one they would begin below it.
+    #[pg_test]
+    fn number_of_the_first_timeout() {
+        assert_accepted("a section", World::bare().confined(|_| Ok(())));
+        assert_eq!(identifiers(), [USER_TIMEOUT, USER_TIMEOUT + 1]);
+    }
+}

@@ -1,0 +1,153 @@
+//! Errors of PostgreSQL's that the extension tells apart by their words: each is brought about on the server, so that a major
+//! with other words is found.
+
+#[pgrx::pg_schema]
+mod tests {
+    use crate::backend_tests::support::{World, assert_refused, text, told, unproved_rows};
+    use crate::error::{Refusal, SHUT_MESSAGE, StageResult, State, packed};
+    use crate::pgx::parameters::Parameters;
+    use crate::pgx::pg_try::raise;
+    use pgrx::prelude::*;
+
+    /// The refusal of a statement that is run as it stands, without gate, walk and proof.
+    fn refused(sql: &str) -> Refusal {
+        let world = World::bare();
+        let rows = world.confined(|confinement| unproved_rows(confinement, sql, &Parameters::new(confinement)));
+        rows.err().unwrap_or_else(|| panic!("accepted: {sql}"))
+    }
+
+    /// The same, of a statement that fails before its names are looked up or that has none to be told of.
+    fn raised(sql: &str) -> StageResult<()> {
+        World::bare().confined(|_| Ok(text(sql))).map(drop)
+    }
+
+    fn server(sqlstate: &[u8; 5]) -> State {
+        State::Server(packed(sqlstate))
+    }
+
+    #[pg_test]
+    fn recognises_a_search_query_that_is_too_deep() {
+        let sql = "SELECT (repeat('!', 40) || 'a')::tsquery::text";
+        assert_refused(
+            sql,
+            raised(sql),
+            State::TooComplex,
+            "a text search query is too complex | tsquery stack too small",
+        );
+    }
+
+    /// Names in literals, which are looked up during analysis: one answer, whatever the catalog holds.
+    #[pg_test]
+    fn recognises_the_look_up_of_a_name() {
+        for (sql, words) in [
+            ("SELECT 'elsewhere.public.orders'::regclass", "cross-database references"),
+            ("SELECT 'a.b.c.d'::regclass", "improper "),
+            ("SELECT 'a.b.c.d'::regproc", "improper "),
+            ("SELECT 'a.b.c.d'::regconfig", "improper "),
+            ("SELECT 'nowhere.at_all'::regclass", ""),
+            ("SELECT 'nothing'::regconfig", ""),
+        ] {
+            let refusal = refused(sql);
+            let told = told(&refusal);
+            let is_general = refusal.message == Refusal::catalog_object().message;
+            let detail = refusal.detail.unwrap_or_default();
+            assert!(is_general && (detail.starts_with(words) || words.is_empty()), "{sql}: {told}");
+        }
+    }
+
+    /// What is wrong with the caller's own values is said, also where PostgreSQL calls it a syntax error.
+    #[pg_test]
+    fn recognises_what_is_wrong_with_a_value() {
+        for (sql, words) in [
+            ("SELECT int4range(1, 2, 'x')", "invalid range bound flags"),
+            ("SELECT ts_headline('simple', 'a', 'a'::tsquery, 'MaxWords')", "invalid parameter list format"),
+            ("SELECT (v || '')::jsonpath FROM (VALUES ('$.')) AS t(v)", "of jsonpath input"),
+            ("SELECT (v || '')::jsonpath FROM (VALUES ('$.a b')) AS t(v)", "of jsonpath input"),
+        ] {
+            let refusal = refused(sql);
+            assert!(refusal.state == server(b"42601") && refusal.message.contains(words), "{sql}: {}", told(&refusal));
+        }
+    }
+
+    /// So is what cannot be found out of the types of its values.
+    #[pg_test]
+    fn recognises_what_a_type_lacks() {
+        for sql in
+            ["SELECT array_position(ARRAY['{}'::json], '{}'::json)", "SELECT ARRAY['{}'::json] = ARRAY['{}'::json]"]
+        {
+            let refusal = refused(sql);
+            let is_told = refusal.message.starts_with("could not identify an equality operator for type json");
+            assert!(refusal.state == State::OutsidePlane && is_told, "{sql}: {}", told(&refusal));
+        }
+    }
+
+    /// The control: names of class 42 that are not the caller's are not passed on.
+    #[pg_test]
+    fn passes_on_no_name_of_anothers() {
+        Spi::run(
+            "CREATE FUNCTION public.broken() RETURNS int LANGUAGE plpgsql AS
+                 'BEGIN RETURN (SELECT a FROM public.nowhere); END';
+             CREATE FUNCTION public.worded(text) RETURNS int LANGUAGE plpgsql AS
+                 'BEGIN RAISE EXCEPTION USING ERRCODE = ''42501'', MESSAGE = $1; END';
+             GRANT EXECUTE ON FUNCTION public.broken(), public.worded(text) TO splitplane_reader",
+        )
+        .unwrap();
+        for (sql, sqlstate) in [
+            ("SELECT public.broken()", b"42P01"),
+            ("SELECT public.worded('invalid of others')", b"42501"),
+            ("SELECT public.worded('permission denied for of jsonpath input')", b"42501"),
+        ] {
+            let refusal = refused(sql);
+            let is_general = refusal.message.starts_with("a policy or function that the statement needs has failed");
+            assert!(refusal.state == server(sqlstate) && is_general, "{sql}: {}", told(&refusal));
+        }
+    }
+
+    /// A cast to a domain: what is said is of the value, without the check's name.
+    #[pg_test]
+    fn recognises_the_violation_of_a_domain() {
+        Spi::run(
+            "CREATE DOMAIN public.small AS int CONSTRAINT named_by_the_dba CHECK (VALUE < 10);
+             CREATE DOMAIN public.there AS int NOT NULL",
+        )
+        .unwrap();
+        let refusal = raised("SELECT '70'::public.small::text").unwrap_err();
+        let told_of_check = told(&refusal);
+        assert_eq!(refusal.message, "value for domain public.small violates one of its checks", "{told_of_check}");
+        assert!(refusal.state == server(b"23514"), "{told_of_check}");
+        let refusal = raised("SELECT (NULL::int)::public.there::text").unwrap_err();
+        let told_of_null = told(&refusal);
+        assert_eq!(refusal.message, "domain public.there does not allow null values", "{told_of_null}");
+        assert!(refusal.state == server(b"23502"), "{told_of_null}");
+    }
+
+    /// A constraint of a table, which is another's.
+    #[pg_test]
+    fn passes_on_no_constraint_of_a_table() {
+        Spi::run(
+            "CREATE TABLE public.checked (a int CONSTRAINT named_by_the_dba CHECK (a < 10), b int NOT NULL);
+             GRANT INSERT ON public.checked TO splitplane_reader",
+        )
+        .unwrap();
+        for values in ["70, 1", "1, NULL"] {
+            let raised = World::bare().confined(|_| {
+                unsafe { pg_sys::XactReadOnly = false };
+                Ok(Spi::run(&format!("INSERT INTO public.checked VALUES ({values})")).is_ok())
+            });
+            let refusal = raised.unwrap_err();
+            let told = told(&refusal);
+            assert!(told.contains("checked"), "{told}");
+            assert!(refusal.state == State::Internal && !refusal.message.contains("checked"), "{told}");
+        }
+    }
+
+    /// The tripwire's own words are known by who raised them, and not by what they say.
+    #[pg_test]
+    fn recognises_the_tripwire_and_none_that_speaks_like_it() {
+        let ours: StageResult<()> = World::bare().confined(|_| raise(Refusal::new(State::Unsafe, SHUT_MESSAGE)));
+        assert_refused("ours", ours, State::Unsafe, SHUT_MESSAGE);
+        let sql = format!("DO $$ BEGIN RAISE EXCEPTION '{SHUT_MESSAGE}' USING ERRCODE = '55000'; END $$");
+        let refusal = World::bare().confined(|_| Ok(Spi::run(&sql).is_ok())).unwrap_err();
+        assert!(refusal.state == State::Internal && !refusal.message.contains("tripwire"), "{}", told(&refusal));
+    }
+}

@@ -1,0 +1,115 @@
+//! Claims as typed parameters of a statement.
+
+use super::section::confine::Confinement;
+use super::types::from_text;
+use crate::error::{Refusal, StageResult, State};
+use pgrx::pg_sys;
+use std::marker::PhantomData;
+
+/// A parameter whose value the planner may rely on.
+const CONSTANT: u16 = {
+    assert!(pg_sys::PARAM_FLAG_CONST <= u16::MAX as u32);
+    pg_sys::PARAM_FLAG_CONST as u16
+};
+
+struct Parameter {
+    type_oid: pg_sys::Oid,
+    /// Value and its text; `None` is NULL.
+    value: Option<(pg_sys::Datum, String)>,
+}
+
+impl Parameter {
+    fn text(&self) -> Option<&str> {
+        self.value.as_ref().map(|(_, text)| text.as_str())
+    }
+}
+
+/// The parameters of one statement: types and values in order of their numbers. The values are in the section's memory.
+pub struct Parameters<'c> {
+    values: Vec<Parameter>,
+    section: PhantomData<&'c ()>,
+}
+
+impl<'c> Parameters<'c> {
+    /// None yet.
+    pub fn new(_confinement: &'c Confinement<'c>) -> Self {
+        Parameters { values: Vec::new(), section: PhantomData }
+    }
+
+    /// Adds a value of `type_oid` given as text and returns its number, from 1. An equal one is used again.
+    ///
+    /// A text that the type does not accept is PostgreSQL's own error, of class 22.
+    pub fn add(&mut self, type_oid: pg_sys::Oid, text: String) -> StageResult<usize> {
+        if let Some(number) = self.known(type_oid, Some(&text)) {
+            return Ok(number);
+        }
+        if text.contains('\0') {
+            return Err(Refusal::new(State::Argument, "a claim holds a zero byte"));
+        }
+        let datum = from_text(type_oid, &text);
+        self.values.push(Parameter { type_oid, value: Some((datum, text)) });
+        Ok(self.values.len())
+    }
+
+    /// Adds a NULL of `type_oid` and returns its number, from 1. An equal one is used again.
+    pub fn add_null(&mut self, type_oid: pg_sys::Oid) -> usize {
+        self.known(type_oid, None).unwrap_or_else(|| {
+            self.values.push(Parameter { type_oid, value: None });
+            self.values.len()
+        })
+    }
+
+    fn known(&self, type_oid: pg_sys::Oid, text: Option<&str>) -> Option<usize> {
+        let index = self.values.iter().position(|known| known.type_oid == type_oid && known.text() == text);
+        index.map(|index| index + 1)
+    }
+
+    /// The types in order.
+    pub fn types(&self) -> Vec<pg_sys::Oid> {
+        self.values.iter().map(|parameter| parameter.type_oid).collect()
+    }
+
+    /// (type name, value as text) in order, for `ask_dry_run`.
+    pub fn shown(&self, name: impl Fn(pg_sys::Oid) -> String) -> Vec<(String, String)> {
+        self.values
+            .iter()
+            .map(|parameter| (name(parameter.type_oid), parameter.text().unwrap_or("NULL").to_owned()))
+            .collect()
+    }
+
+    /// PostgreSQL's form; every value is a constant for the planner.
+    pub(super) fn bound(&self) -> StageResult<pg_sys::ParamListInfo> {
+        let count = i32::try_from(self.values.len()).map_err(|_| Refusal::proof("too many parameters"))?;
+        // SAFETY: makeParamList allocates `count` entries after the header.
+        let list = unsafe { pg_sys::makeParamList(count) };
+        // SAFETY: as above.
+        let entries = unsafe { (*list).params.as_mut_slice(self.values.len()) };
+        for (entry, parameter) in entries.iter_mut().zip(&self.values) {
+            entry.value = parameter.value.as_ref().map_or(pg_sys::Datum::from(0), |(datum, _)| *datum);
+            entry.isnull = parameter.value.is_none();
+            entry.pflags = CONSTANT;
+            entry.ptype = parameter.type_oid;
+        }
+        Ok(list)
+    }
+}
+
+/// A PostgreSQL array literal of the values.
+pub fn array_literal(values: &[String]) -> String {
+    let mut literal = String::from("{");
+    for (index, value) in values.iter().enumerate() {
+        if index > 0 {
+            literal.push(',');
+        }
+        literal.push('"');
+        for character in value.chars() {
+            if matches!(character, '"' | '\\') {
+                literal.push('\\');
+            }
+            literal.push(character);
+        }
+        literal.push('"');
+    }
+    literal.push('}');
+    literal
+}

@@ -1,0 +1,77 @@
+//! Functions and operators of the catalog.
+
+use super::flags::c_int;
+use pgrx::pg_sys;
+use std::ffi::CStr;
+
+/// A row of a catalog cache, held for as long as this lives.
+struct CachedRow(pg_sys::HeapTuple);
+
+impl CachedRow {
+    /// `None` for NULL.
+    ///
+    /// # Safety
+    /// What a look-up in a catalog cache just gave.
+    unsafe fn held(row: pg_sys::HeapTuple) -> Option<Self> {
+        (!row.is_null()).then_some(CachedRow(row))
+    }
+}
+
+impl Drop for CachedRow {
+    fn drop(&mut self) {
+        // While an ERROR unwinds, the transaction's abort lets it go.
+        if !std::thread::panicking() {
+            // SAFETY: the row of a look-up, let go once.
+            unsafe { pg_sys::ReleaseSysCache(self.0) };
+        }
+    }
+}
+
+/// The function behind an operator.
+pub fn operator_function(operator: pg_sys::Oid) -> pg_sys::Oid {
+    // SAFETY: a catalog look-up.
+    unsafe { pg_sys::get_opcode(operator) }
+}
+
+/// Whether a function is marked LEAKPROOF.
+pub fn is_leakproof(function: pg_sys::Oid) -> bool {
+    // SAFETY: a catalog look-up, for which there must be such a function.
+    function != pg_sys::InvalidOid && unsafe { pg_sys::get_func_leakproof(function) }
+}
+
+/// Whether a function is SECURITY DEFINER; one that is not there counts as such.
+pub fn runs_as_owner(function: pg_sys::Oid) -> bool {
+    let cache = const { c_int(pg_sys::SysCacheIdentifier::PROCOID) };
+    // SAFETY: a look-up by the one key of that cache; the row is read before it is let go.
+    unsafe {
+        CachedRow::held(pg_sys::SearchSysCache1(cache, pg_sys::Datum::from(function)))
+            .is_none_or(|row| (*pg_sys::GETSTRUCT(row.0).cast::<pg_sys::FormData_pg_proc>()).prosecdef)
+    }
+}
+
+/// The function `name` of one argument in a schema.
+pub(super) fn function_named(schema: pg_sys::Oid, name: &CStr, argument: pg_sys::Oid) -> Option<pg_sys::Oid> {
+    let cache = const { c_int(pg_sys::SysCacheIdentifier::PROCNAMEARGSNSP) };
+    // SAFETY: a look-up by the three keys of that cache; the vector lives until it is over.
+    unsafe {
+        let arguments = pg_sys::buildoidvector(&raw const argument, 1);
+        let row = CachedRow::held(pg_sys::SearchSysCache3(
+            cache,
+            pg_sys::Datum::from(name.as_ptr()),
+            pg_sys::Datum::from(arguments),
+            pg_sys::Datum::from(schema),
+        ));
+        row.map(|row| (*pg_sys::GETSTRUCT(row.0).cast::<pg_sys::FormData_pg_proc>()).oid)
+    }
+}
+
+/// A function's name without its schema; empty for an unknown one.
+pub fn function_name(function: pg_sys::Oid) -> String {
+    // SAFETY: a catalog look-up that gives NULL or a NUL-terminated string.
+    let name = unsafe { pg_sys::get_func_name(function) };
+    if name.is_null() {
+        return String::new();
+    }
+    // SAFETY: checked for NULL.
+    unsafe { CStr::from_ptr(name) }.to_string_lossy().into_owned()
+}

@@ -1,0 +1,374 @@
+//! Where the rows of a statement go: to JSON text or to tuples, within the caps of an answer.
+
+use super::functions::extent;
+use super::types::{column_types, is_wide_number};
+use super::unpacked;
+use crate::error::{Refusal, StageResult, State};
+use crate::numbers::{self, Piece, WideNumbers};
+use pgrx::{PgMemoryContexts, pg_guard, pg_sys};
+use std::borrow::Cow;
+use std::marker::PhantomData;
+
+/// Caps of one answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Caps {
+    /// Rows.
+    pub rows: usize,
+    /// Bytes of the rows as JSON, or as tuples with compression undone.
+    pub bytes: usize,
+}
+
+/// Where rows go.
+pub struct Sink<'q> {
+    caps: Caps,
+    target: Target<'q>,
+    rows: usize,
+    bytes: usize,
+    truncated: bool,
+    /// Memory for the rows was refused.
+    without_memory: bool,
+}
+
+enum Target<'q> {
+    Json { text: String, numbers: WideNumbers, encoders: Vec<Encoder>, scratch: pg_sys::MemoryContext },
+    Tuples { tuples: Vec<pg_sys::HeapTuple>, memory: QueryMemory<'q> },
+}
+
+/// `to_json` for one type.
+struct Encoder {
+    function: Box<pg_sys::FmgrInfo>,
+    type_oid: pg_sys::Oid,
+    /// Whether numbers are put between quotes.
+    quotes: bool,
+}
+
+/// Rows as the text of a JSON array of arrays.
+pub struct JsonRows {
+    /// `[[..],..]`.
+    pub text: String,
+    /// Number of rows in it.
+    pub count: usize,
+    /// Whether there were more.
+    pub truncated: bool,
+    /// The columns whose numbers stand between quotes.
+    quoted: Vec<bool>,
+}
+
+impl JsonRows {
+    /// The text with all numbers as JSON numbers.
+    pub fn with_numbers(&self) -> Cow<'_, str> {
+        if self.quoted.contains(&true) {
+            Cow::Owned(numbers::as_numbers(&self.text, &self.quoted))
+        } else {
+            Cow::Borrowed(&self.text)
+        }
+    }
+}
+
+/// The memory of the query that calls `ask_rows`, which outlives the call.
+#[derive(Clone, Copy)]
+pub struct QueryMemory<'q> {
+    context: pg_sys::MemoryContext,
+    query: PhantomData<&'q ()>,
+}
+
+impl QueryMemory<'_> {
+    /// # Safety
+    /// The context is there for as long as the type says.
+    pub(super) unsafe fn new(context: pg_sys::MemoryContext) -> Self {
+        QueryMemory { context, query: PhantomData }
+    }
+
+    pub(super) fn context(self) -> pg_sys::MemoryContext {
+        self.context
+    }
+}
+
+/// Rows as tuples in the memory of the calling query.
+pub struct TupleRows<'q> {
+    pub(super) tuples: Vec<pg_sys::HeapTuple>,
+    query: PhantomData<&'q ()>,
+}
+
+impl<'q> Sink<'q> {
+    /// Rows as JSON, each value as PostgreSQL's own `to_json` gives it, but for wide numbers as text.
+    pub fn json(caps: Caps, numbers: WideNumbers) -> Self {
+        let target =
+            Target::Json { text: String::from("["), numbers, encoders: Vec::new(), scratch: std::ptr::null_mut() };
+        Sink { caps, target, rows: 0, bytes: 0, truncated: false, without_memory: false }
+    }
+
+    /// Rows as tuples, copied to memory that outlives the section.
+    pub fn tuples(caps: Caps, memory: QueryMemory<'q>) -> Self {
+        Sink {
+            caps,
+            target: Target::Tuples { tuples: Vec::new(), memory },
+            rows: 0,
+            bytes: 0,
+            truncated: false,
+            without_memory: false,
+        }
+    }
+
+    /// The rows of a JSON sink.
+    pub fn into_json(self) -> StageResult<JsonRows> {
+        if self.without_memory {
+            return Err(Refusal::out_of_memory());
+        }
+        match self.target {
+            Target::Json { mut text, encoders, .. } => {
+                text.push(']');
+                let quoted = encoders.iter().map(|encoder| encoder.quotes).collect();
+                Ok(JsonRows { text, count: self.rows, truncated: self.truncated, quoted })
+            }
+            Target::Tuples { .. } => Err(Refusal::proof("the rows went to another sink")),
+        }
+    }
+
+    /// The rows of a tuple sink; refuses when there were more than the caps allow, since a row set cannot say so.
+    pub fn into_tuples(self) -> StageResult<TupleRows<'q>> {
+        if self.without_memory {
+            return Err(Refusal::out_of_memory());
+        }
+        if self.truncated {
+            return Err(Refusal::new(
+                State::Limit,
+                "the answer is larger than splitplane.max_rows or splitplane.max_bytes allows; add LIMIT or aggregate",
+            ));
+        }
+        match self.target {
+            Target::Tuples { tuples, .. } => Ok(TupleRows { tuples, query: PhantomData }),
+            Target::Json { .. } => Err(Refusal::proof("the rows went to another sink")),
+        }
+    }
+}
+
+/// A sink as the executor knows it.
+#[repr(C)]
+pub(super) struct Receiver<'a, 'q> {
+    interface: pg_sys::DestReceiver,
+    sink: &'a mut Sink<'q>,
+}
+
+impl<'a, 'q> Receiver<'a, 'q> {
+    /// To be kept where it is while the executor runs.
+    pub(super) fn new(sink: &'a mut Sink<'q>) -> Self {
+        let interface = pg_sys::DestReceiver {
+            receiveSlot: Some(receive),
+            rStartup: Some(start),
+            rShutdown: Some(end),
+            rDestroy: Some(end),
+            mydest: pg_sys::CommandDest::DestNone,
+        };
+        Receiver { interface, sink }
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn start(receiver: *mut pg_sys::DestReceiver, _operation: i32, descriptor: pg_sys::TupleDesc) {
+    // SAFETY: the executor hands back the receiver that it was given.
+    let sink = unsafe { &mut *(*receiver.cast::<Receiver>()).sink };
+    if let Target::Json { numbers, encoders, scratch, .. } = &mut sink.target {
+        // SAFETY: a descriptor of the executor; the scratch context is a child of the section's.
+        unsafe {
+            *scratch = pg_sys::AllocSetContextCreateInternal(
+                pg_sys::CurrentMemoryContext,
+                c"splitplane encoding".as_ptr(),
+                0,
+                8 * 1_024,
+                8 * 1_024 * 1_024,
+            );
+            let as_text = *numbers == WideNumbers::Text;
+            encoders.extend(column_types(descriptor).into_iter().map(|(type_oid, _)| Encoder::new(type_oid, as_text)));
+        }
+    }
+}
+
+impl Encoder {
+    fn new(type_oid: pg_sys::Oid, as_text: bool) -> Self {
+        const TO_JSON: u32 = 3176;
+        let mut information = Box::new(pg_sys::FmgrInfo::default());
+        // SAFETY: `to_json` is built in; the call expression only gives it the argument's type.
+        unsafe {
+            pg_sys::fmgr_info_cxt(pg_sys::Oid::from(TO_JSON), &raw mut *information, pg_sys::CurrentMemoryContext);
+            let argument = pg_sys::makeNullConst(type_oid, -1, pg_sys::InvalidOid);
+            let arguments = pg_sys::lappend(std::ptr::null_mut(), argument.cast());
+            let call = pg_sys::makeFuncExpr(
+                pg_sys::Oid::from(TO_JSON),
+                pg_sys::JSONOID,
+                arguments,
+                pg_sys::InvalidOid,
+                pg_sys::InvalidOid,
+                pg_sys::CoercionForm::COERCE_EXPLICIT_CALL,
+            );
+            information.fn_expr = call.cast();
+        }
+        Encoder { function: information, type_oid, quotes: as_text && is_wide_number(type_oid) }
+    }
+
+    /// Appends the value's JSON, unless the text would be longer than `limit`: a large value must not be copied only to
+    /// be thrown away.
+    fn append(&mut self, value: pg_sys::Datum, text: &mut String, limit: usize) -> Result<(), Full> {
+        // SAFETY: a value of the type that the encoder was made for.
+        if unsafe { extent::digits_size(value, self.type_oid) } > limit {
+            return Err(Full::Cap);
+        }
+        // SAFETY: `to_json` on a value of the type that its call expression names; the result is a fresh varlena.
+        let bytes = unsafe {
+            let json = pg_sys::FunctionCall1Coll(&raw mut *self.function, pg_sys::InvalidOid, value);
+            pgrx::varlena::varlena_to_byte_slice(json.cast_mut_ptr())
+        };
+        if text.len().saturating_add(bytes.len()) > limit {
+            return Err(Full::Cap);
+        }
+        let json = String::from_utf8_lossy(bytes);
+        if self.quotes { push_quoted(text, &json, limit) } else { push(text, &json) }
+    }
+}
+
+/// Why a row was not taken.
+enum Full {
+    /// The answer would be larger than its caps.
+    Cap,
+    /// There is no memory for it.
+    Memory,
+}
+
+/// Appends where there is memory for it. Rust would otherwise end the process.
+fn push(text: &mut String, more: &str) -> Result<(), Full> {
+    text.try_reserve(more.len()).map_err(|_| Full::Memory)?;
+    text.push_str(more);
+    Ok(())
+}
+
+/// Appends a value's JSON with its numbers between quotes.
+fn push_quoted(text: &mut String, json: &str, limit: usize) -> Result<(), Full> {
+    for piece in numbers::pieces(json) {
+        match piece {
+            Piece::Number(number) => ["\"", number, "\""].into_iter().try_for_each(|part| push(text, part))?,
+            Piece::Other(other) => push(text, other)?,
+        }
+        if text.len() > limit {
+            return Err(Full::Cap);
+        }
+    }
+    Ok(())
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn end(_receiver: *mut pg_sys::DestReceiver) {}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn receive(slot: *mut pg_sys::TupleTableSlot, receiver: *mut pg_sys::DestReceiver) -> bool {
+    // SAFETY: the executor hands back the receiver that it was given.
+    let sink = unsafe { &mut *(*receiver.cast::<Receiver>()).sink };
+    if sink.rows >= sink.caps.rows {
+        sink.truncated = true;
+        return false;
+    }
+    // SAFETY: a slot of the executor that holds a row.
+    match unsafe { sink.take(slot) } {
+        Ok(()) => true,
+        Err(Full::Cap) => {
+            sink.truncated = true;
+            false
+        }
+        Err(Full::Memory) => {
+            sink.without_memory = true;
+            false
+        }
+    }
+}
+
+impl Sink<'_> {
+    /// Takes one row, whole or not at all.
+    unsafe fn take(&mut self, slot: *mut pg_sys::TupleTableSlot) -> Result<(), Full> {
+        match &mut self.target {
+            Target::Json { text, encoders, scratch, .. } => {
+                let before = text.len();
+                let opening = if self.rows > 0 { ",[" } else { "[" };
+                // SAFETY: a slot that holds a row; scratch memory is reset per row.
+                let taken = push(text, opening)
+                    .and_then(|()| unsafe { append_row(slot, encoders, *scratch, text, self.caps.bytes) });
+                if let Err(full) = taken {
+                    text.truncate(before);
+                    return Err(full);
+                }
+            }
+            Target::Tuples { tuples, memory } => {
+                tuples.try_reserve(1).map_err(|_| Full::Memory)?;
+                // SAFETY: a slot that holds a row.
+                let unpacked = unsafe { unpacked::of_row(slot) };
+                if self.bytes.saturating_add(unpacked.values) > self.caps.bytes {
+                    return Err(Full::Cap);
+                }
+                // SAFETY: copies the row, with values kept out of line brought in, to the caller's memory.
+                let tuple = unsafe { PgMemoryContexts::For(memory.context).switch_to(|_| flat_copy(slot)) };
+                // SAFETY: the copy just made.
+                let stored = unsafe { (*tuple).t_len } as usize;
+                // A compressed value is what the caller reads of it.
+                self.bytes = self.bytes.saturating_add(stored).saturating_add(unpacked.surplus);
+                if self.bytes > self.caps.bytes {
+                    return Err(Full::Cap);
+                }
+                tuples.push(tuple);
+            }
+        }
+        self.rows += 1;
+        Ok(())
+    }
+}
+
+/// Appends the values of one row and the bracket that closes it.
+unsafe fn append_row(
+    slot: *mut pg_sys::TupleTableSlot,
+    encoders: &mut [Encoder],
+    scratch: pg_sys::MemoryContext,
+    text: &mut String,
+    limit: usize,
+) -> Result<(), Full> {
+    let mut taken = Ok(());
+    // SAFETY: the caller's promise; every attribute is made available before it is read.
+    unsafe {
+        let attributes = (*(*slot).tts_tupleDescriptor).natts;
+        if i32::from((*slot).tts_nvalid) < attributes {
+            pg_sys::slot_getsomeattrs_int(slot, attributes);
+        }
+        let outside = pg_sys::MemoryContextSwitchTo(scratch);
+        for (index, encoder) in encoders.iter_mut().enumerate() {
+            let separated = if index > 0 { push(text, ",") } else { Ok(()) };
+            taken = separated.and_then(|()| {
+                if *(*slot).tts_isnull.add(index) {
+                    push(text, "null")
+                } else {
+                    encoder.append(*(*slot).tts_values.add(index), text, limit)
+                }
+            });
+            if taken.is_err() {
+                break;
+            }
+        }
+        pg_sys::MemoryContextSwitchTo(outside);
+        pg_sys::MemoryContextReset(scratch);
+    }
+    taken.and_then(|()| push(text, "]"))?;
+    if text.len() > limit { Err(Full::Cap) } else { Ok(()) }
+}
+
+unsafe extern "C-unwind" {
+    fn toast_flatten_tuple(tuple: pg_sys::HeapTuple, descriptor: pg_sys::TupleDesc) -> pg_sys::HeapTuple;
+}
+
+#[allow(ffi_unwind_calls)]
+unsafe fn flat_copy(slot: *mut pg_sys::TupleTableSlot) -> pg_sys::HeapTuple {
+    // SAFETY: a slot that holds a row; the copy is ours.
+    unsafe {
+        let copy = pg_sys::ExecCopySlotHeapTuple(slot);
+        let external = u32::from((*(*copy).t_data).t_infomask) & pg_sys::HEAP_HASEXTERNAL != 0;
+        if !external {
+            return copy;
+        }
+        let descriptor = (*slot).tts_tupleDescriptor;
+        pg_sys::submodules::ffi::pg_guard_ffi_boundary(|| toast_flatten_tuple(copy, descriptor))
+    }
+}

@@ -1,0 +1,183 @@
+//! Types of the catalog: what belongs to them, and values as text.
+
+use super::flags::c_int;
+use pgrx::pg_sys;
+use std::ffi::{CStr, CString};
+
+/// The array type of a type, or `None`.
+pub fn array_type(element: pg_sys::Oid) -> Option<pg_sys::Oid> {
+    // SAFETY: a catalog look-up.
+    let found = unsafe { pg_sys::get_array_type(element) };
+    (found != pg_sys::InvalidOid).then_some(found)
+}
+
+/// The element type of an array type, or `None`.
+pub fn element_type(array: pg_sys::Oid) -> Option<pg_sys::Oid> {
+    // SAFETY: a catalog look-up.
+    let found = unsafe { pg_sys::get_element_type(array) };
+    (found != pg_sys::InvalidOid).then_some(found)
+}
+
+/// Whether values of a type name objects of the catalog: regclass and its like.
+pub fn names_catalog_object(type_oid: pg_sys::Oid) -> bool {
+    matches!(
+        type_oid,
+        pg_sys::REGPROCOID
+            | pg_sys::REGPROCEDUREOID
+            | pg_sys::REGOPEROID
+            | pg_sys::REGOPERATOROID
+            | pg_sys::REGCLASSOID
+            | pg_sys::REGTYPEOID
+            | pg_sys::REGROLEOID
+            | pg_sys::REGNAMESPACEOID
+            | pg_sys::REGCONFIGOID
+            | pg_sys::REGDICTIONARYOID
+            | pg_sys::REGCOLLATIONOID
+    )
+}
+
+/// The array's elements, the range's bounds or the domain's values, and so on down to a type that is none of these.
+pub fn innermost_type(type_oid: pg_sys::Oid) -> pg_sys::Oid {
+    let mut known = type_oid;
+    loop {
+        // SAFETY: catalog look-ups.
+        let inner = unsafe {
+            [
+                pg_sys::get_element_type(known),
+                pg_sys::get_range_subtype(known),
+                pg_sys::get_multirange_range(known),
+                pg_sys::getBaseType(known),
+            ]
+        };
+        match inner.into_iter().find(|inner| *inner != pg_sys::InvalidOid && *inner != known) {
+            Some(inner) => known = inner,
+            None => return known,
+        }
+    }
+}
+
+/// Whether values of a type are numbers that floating point would round (`int8`, `numeric`), or arrays of them; domains count as
+/// what they are over.
+pub(super) fn is_wide_number(type_oid: pg_sys::Oid) -> bool {
+    let mut known = type_oid;
+    loop {
+        // SAFETY: catalog look-ups.
+        let inner = unsafe {
+            let base = pg_sys::getBaseType(known);
+            let element = pg_sys::get_element_type(base);
+            if element == pg_sys::InvalidOid { base } else { element }
+        };
+        if inner == known {
+            return matches!(known, pg_sys::INT8OID | pg_sys::NUMERICOID);
+        }
+        known = inner;
+    }
+}
+
+/// A value as its type's output function writes it.
+///
+/// # Safety
+/// The value is of that type, and not NULL.
+pub unsafe fn text_of(value: pg_sys::Datum, type_oid: pg_sys::Oid) -> String {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if type_oid == pg_sys::TEXTOID {
+            return <String as pgrx::FromDatum>::from_datum(value, false).unwrap_or_default();
+        }
+        let mut output = pg_sys::InvalidOid;
+        let mut varies = false;
+        pg_sys::getTypeOutputInfo(type_oid, &raw mut output, &raw mut varies);
+        let text = pg_sys::OidOutputFunctionCall(output, value);
+        CStr::from_ptr(text).to_string_lossy().into_owned()
+    }
+}
+
+/// The equality operator that PostgreSQL's own type cache gives for a type.
+pub fn equality_operator(type_oid: pg_sys::Oid) -> Option<pg_sys::Oid> {
+    let flags = const { c_int(pg_sys::TYPECACHE_EQ_OPR) };
+    // SAFETY: a type cache look-up; entries are never freed.
+    let entry = unsafe { pg_sys::lookup_type_cache(type_oid, flags).as_ref() }?;
+    (entry.eq_opr != pg_sys::InvalidOid).then_some(entry.eq_opr)
+}
+
+/// The function by which values of a type are put in order (GREATEST, LEAST), or `None`.
+pub fn comparison_function(type_oid: pg_sys::Oid) -> Option<pg_sys::Oid> {
+    let flags = const { c_int(pg_sys::TYPECACHE_CMP_PROC) };
+    // SAFETY: a type cache look-up; entries are never freed.
+    let entry = unsafe { pg_sys::lookup_type_cache(type_oid, flags).as_ref() }?;
+    (entry.cmp_proc != pg_sys::InvalidOid).then_some(entry.cmp_proc)
+}
+
+/// The function that reads values of a type from text.
+pub fn input_function(type_oid: pg_sys::Oid) -> pg_sys::Oid {
+    input(type_oid).0
+}
+
+fn input(type_oid: pg_sys::Oid) -> (pg_sys::Oid, pg_sys::Oid) {
+    let mut function = pg_sys::InvalidOid;
+    let mut parameter = pg_sys::InvalidOid;
+    // SAFETY: two valid places to write to.
+    unsafe { pg_sys::getTypeInputInfo(type_oid, &raw mut function, &raw mut parameter) };
+    (function, parameter)
+}
+
+/// A value of a type as its input function reads it, in the current memory context; a text that it does not accept is
+/// PostgreSQL's own error, of class 22. There is no zero byte in the text.
+pub(super) fn from_text(type_oid: pg_sys::Oid, text: &str) -> pg_sys::Datum {
+    let text = CString::new(text).unwrap_or_default();
+    let (function, parameter) = input(type_oid);
+    // SAFETY: the type's own input function on a NUL-terminated text.
+    unsafe { pg_sys::OidInputFunctionCall(function, text.as_ptr().cast_mut(), parameter, -1) }
+}
+
+/// Whether a type is an enum.
+pub fn is_enum(type_oid: pg_sys::Oid) -> bool {
+    // SAFETY: a catalog look-up.
+    unsafe { pg_sys::type_is_enum(type_oid) }
+}
+
+/// The type modifier of a table's column; -1 where there is none.
+pub fn type_modifier(relation: pg_sys::Oid, attribute: i16) -> i32 {
+    let (mut type_oid, mut modifier, mut collation) = (pg_sys::InvalidOid, -1, pg_sys::InvalidOid);
+    // SAFETY: a catalog look-up of a column of a table of the plane, and three valid places to write to.
+    unsafe {
+        pg_sys::get_atttypetypmodcoll(relation, attribute, &raw mut type_oid, &raw mut modifier, &raw mut collation);
+    }
+    modifier
+}
+
+/// Whether there is such a text search configuration.
+pub fn is_search_configuration(configuration: pg_sys::Oid) -> bool {
+    let cache = const { c_int(pg_sys::SysCacheIdentifier::TSCONFIGOID) };
+    let none = pg_sys::Datum::from(0);
+    // SAFETY: a look-up by the one key of that cache.
+    unsafe { pg_sys::SearchSysCacheExists(cache, pg_sys::Datum::from(configuration), none, none, none) }
+}
+
+/// (type, modifier) of each column of a descriptor.
+///
+/// # Safety
+/// The descriptor must be valid.
+pub(super) unsafe fn column_types(descriptor: pg_sys::TupleDesc) -> Vec<(pg_sys::Oid, i32)> {
+    // SAFETY: the caller's promise.
+    let count = unsafe { (*descriptor).natts };
+    (0..count)
+        .map(|index| {
+            // SAFETY: the index is in range.
+            let attribute = unsafe { attribute(descriptor, index) };
+            (attribute.atttypid, attribute.atttypmod)
+        })
+        .collect()
+}
+
+#[cfg(any(feature = "pg15", feature = "pg16", feature = "pg17"))]
+pub(super) unsafe fn attribute<'d>(descriptor: pg_sys::TupleDesc, index: i32) -> &'d pg_sys::FormData_pg_attribute {
+    // SAFETY: the caller's promise: valid descriptor, index in range.
+    unsafe { &*(*descriptor).attrs.as_ptr().add(usize::try_from(index).unwrap_or(0)) }
+}
+
+#[cfg(feature = "pg18")]
+pub(super) unsafe fn attribute<'d>(descriptor: pg_sys::TupleDesc, index: i32) -> &'d pg_sys::FormData_pg_attribute {
+    // SAFETY: the caller's promise: valid descriptor, index in range.
+    unsafe { &*pg_sys::TupleDescAttr(descriptor, index) }
+}
