@@ -133,7 +133,7 @@ mod tests {
     fn refuses_a_plan_of_another_kind() {
         let world = world();
         for (sql, state, words) in [
-            ("SELECT 1 FROM public.countries FOR SHARE", State::OutsidePlane, "something else than a SELECT"),
+            ("SELECT 1 FROM public.countries FOR SHARE", State::OutsidePlane, "did not produce a SELECT"),
             ("SELECT 1 FROM public.countries TABLESAMPLE system (50)", State::NotAdmitted, "TABLESAMPLE"),
             ("SELECT 1 FROM public.countries WHERE ctid = '(0,1)'", State::NotAdmitted, "by row address"),
         ] {
