@@ -13,6 +13,7 @@
 #   pandas 1
 # connectorx counts the rows first for pandas; with partition_on it asks for least and greatest value, counts, and runs each
 # partition. dask reads a head for the types, least and greatest value, and each partition.
+# shellcheck source=findings/server.sh
 source "$(dirname "${BASH_SOURCE[0]}")/server.sh"
 
 start_server

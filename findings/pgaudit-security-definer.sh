@@ -9,6 +9,7 @@
 #   caller: 0
 #   member of the owner: 2
 #   superuser: 2
+# shellcheck source=findings/server.sh
 source "$(dirname "${BASH_SOURCE[0]}")/server.sh"
 
 unpack postgresql-15-pgaudit

@@ -7,6 +7,7 @@
 # Output:
 #   stream, pipeline: InternalError, executed 1
 #   stream, statement, pipeline: read [1], executed 1
+# shellcheck source=findings/server.sh
 source "$(dirname "${BASH_SOURCE[0]}")/server.sh"
 
 start_server

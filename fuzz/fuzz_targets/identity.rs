@@ -106,7 +106,11 @@ fn signed(text: &str) {
         })
     };
     let identity = verified(&text, SECRET, payload);
-    assert_eq!(identity.is_ok(), verified(&in_other_form(&headers), SECRET, payload).is_ok(), "one context in two forms");
+    assert_eq!(
+        identity.is_ok(),
+        verified(&in_other_form(&headers), SECRET, payload).is_ok(),
+        "one context in two forms"
+    );
     let may = admissible(&request) && text.len() <= MAX_CONTEXT_BYTES;
     assert_eq!(identity.is_ok(), may, "{:?}", identity.err());
     let Ok(identity) = identity else { return };
