@@ -85,11 +85,26 @@ CREATE TABLE splitplane.allowed_functions (
 );
 COMMENT ON TABLE splitplane.allowed_functions IS 'Functions that allow_function added to the plane.';
 
+-- The function of a signature; NULL also where a type or schema in it does not exist any more, for which
+-- to_regprocedure raises an error.
+CREATE FUNCTION splitplane._procedure(signature text) RETURNS regprocedure
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN to_regprocedure(signature);
+EXCEPTION WHEN undefined_object OR invalid_schema_name OR syntax_error OR invalid_name THEN
+    RETURN NULL;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._procedure(text) FROM PUBLIC;
+-- The view below calls it as whoever reads the view.
+GRANT EXECUTE ON FUNCTION splitplane._procedure(text) TO splitplane_admin;
+
 -- A function that was dropped and created again with the same signature by another owner is not the allowed one.
 CREATE VIEW splitplane.functions AS
     SELECT p.oid::pg_catalog.regprocedure AS function, f.saved
     FROM splitplane.allowed_functions AS f
-    JOIN pg_catalog.pg_proc AS p ON p.oid = pg_catalog.to_regprocedure(f.signature)
+    JOIN pg_catalog.pg_proc AS p ON p.oid = splitplane._procedure(f.signature)
     WHERE pg_catalog.pg_get_userbyid(p.proowner) = f.saved ->> 'owner';
 COMMENT ON VIEW splitplane.functions IS 'Functions that allow_function added to the plane and that are still the same.';
 

@@ -124,7 +124,8 @@ CREATE AGGREGATE splitplane.kept(anyelement)
 REVOKE ALL ON FUNCTION splitplane.kept(anyelement) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.kept(anyelement) TO splitplane_reader;
 
--- Functions whose names start with an underscore are for the extension alone: no role is granted EXECUTE on them.
+-- Functions whose names start with an underscore are for the extension alone: no role is granted EXECUTE on them,
+-- except on _procedure, which a view calls.
 CREATE FUNCTION splitplane._new_secret() RETURNS text
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', '_new_secret_wrapper';

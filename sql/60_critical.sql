@@ -15,19 +15,53 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._registration(regclass, jsonb, text[], text, text[]) FROM PUBLIC;
 
+-- A registration in the names of today. Where one scope column was renamed, the policy depends on it still, by its
+-- number. Of more than one nothing says which is which, and the names stay.
+CREATE FUNCTION splitplane._today(
+    relation regclass, INOUT scope jsonb, INOUT columns text[], INOUT private_columns text[])
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    lost text[] := ARRAY(
+        SELECT s.name FROM jsonb_object_keys(scope) AS s(name)
+        WHERE NOT EXISTS (SELECT FROM pg_attribute AS a
+                          WHERE a.attrelid = relation AND a.attname = s.name AND a.attnum > 0 AND NOT a.attisdropped));
+    found text[];
+BEGIN
+    IF cardinality(lost) <> 1 THEN
+        RETURN;
+    END IF;
+    found := ARRAY(
+        SELECT DISTINCT a.attname::text
+        FROM pg_policy AS p
+        JOIN pg_depend AS d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid
+             AND d.refclassid = 'pg_class'::regclass AND d.refobjid = relation AND d.refobjsubid > 0
+        JOIN pg_attribute AS a ON a.attrelid = relation AND a.attnum = d.refobjsubid AND NOT a.attisdropped
+        WHERE p.polrelid = relation AND p.polname = '!splitplane_scope' AND NOT scope ? a.attname::text);
+    IF cardinality(found) = 1 THEN
+        scope := scope - lost[1] || jsonb_build_object(found[1], scope -> lost[1]);
+        columns := array_replace(columns, lost[1], found[1]);
+        private_columns := array_replace(private_columns, lost[1], found[1]);
+    END IF;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._today(regclass, jsonb, text[], text[]) FROM PUBLIC;
+
 -- The statement that registers a relation again as it is registered now, and so rebuilds its fences.
 CREATE FUNCTION splitplane._register_again(relation regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT splitplane._registration(r.relation, r.scope, kept.columns,
+    SELECT splitplane._registration(r.relation, today.scope, kept.columns,
                                     CASE WHEN r.saved ? 'named_after_table' THEN NULL ELSE r.name END,
                                     kept.private_columns)
     FROM splitplane.relations AS r
+    CROSS JOIN LATERAL splitplane._today(r.relation, r.scope, r.columns, r.private_columns) AS today
     CROSS JOIN LATERAL (
         -- Columns that do not exist any more would be refused; NULL (all) if none is left.
         SELECT array_agg(w.name ORDER BY w.position) AS columns,
-               array_agg(w.name ORDER BY w.position) FILTER (WHERE w.name = ANY (r.private_columns)) AS private_columns
-        FROM unnest(r.columns) WITH ORDINALITY AS w(name, position)
+               array_agg(w.name ORDER BY w.position)
+                   FILTER (WHERE w.name = ANY (today.private_columns)) AS private_columns
+        FROM unnest(today.columns) WITH ORDINALITY AS w(name, position)
         JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attname = w.name AND a.attnum > 0 AND NOT a.attisdropped
     ) AS kept
     WHERE r.relation = _register_again.relation

@@ -120,7 +120,7 @@ AS $$
            'This allowed function does not exist any more, or has another owner now. It is not in the plane.',
            format('DELETE FROM splitplane.allowed_functions WHERE signature = %L;', f.signature)
     FROM splitplane.allowed_functions AS f
-    WHERE NOT EXISTS (SELECT FROM splitplane.functions AS p WHERE p.function = to_regprocedure(f.signature))
+    WHERE NOT EXISTS (SELECT FROM splitplane.functions AS p WHERE p.function = splitplane._procedure(f.signature))
     UNION ALL
     SELECT 'warning', splitplane._signature(f.function),
            'This function has become SECURITY DEFINER since it was allowed: it runs with its owner''s rights.',

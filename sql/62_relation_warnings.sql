@@ -5,9 +5,11 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET q
 AS $$
     WITH plane AS (
         SELECT r.relation, CASE WHEN r.saved ? 'named_after_table' THEN NULL ELSE r.name END AS given_name,
-               r.shared, r.scope, r.columns, r.private_columns, r.had_row_security, r.saved,
+               r.shared, today.scope, today.columns, today.private_columns, r.had_row_security, r.saved,
                c.relkind, c.relpages, c.relnamespace, c.relrowsecurity, c.relispartition, c.relacl
-        FROM splitplane.relations AS r JOIN pg_class AS c ON c.oid = r.relation
+        FROM splitplane.relations AS r
+        JOIN pg_class AS c ON c.oid = r.relation
+        CROSS JOIN LATERAL splitplane._today(r.relation, r.scope, r.columns, r.private_columns) AS today
     ),
     scope_columns AS (
         SELECT p.relation, p.relkind, p.relpages, s.key AS column_name, s.value AS claim, a.attnum, a.attnotnull,
@@ -252,22 +254,45 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._bypass_findings() FROM PUBLIC;
 
+-- All findings. A check that fails is a finding itself, so that one broken object does not hide the others. Without the
+-- reader most checks have nothing to look at; that it is missing is a finding of its own.
+CREATE FUNCTION splitplane._findings() RETURNS TABLE (severity text, object text, finding text, fix text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+DECLARE
+    part text;
+BEGIN
+    FOREACH part IN ARRAY ARRAY['_critical_findings', '_server_problems', '_relation_findings', '_bypass_findings',
+                                '_role_findings', '_function_findings', '_identity_findings', '_question_findings']
+    LOOP
+        BEGIN
+            IF part = '_critical_findings' THEN
+                RETURN QUERY SELECT 'critical', c.object, c.finding, c.fix FROM splitplane._critical_findings() AS c;
+            ELSIF part = '_server_problems' THEN
+                RETURN QUERY SELECT p.severity, p.object, p.finding, p.fix
+                             FROM splitplane._server_problems() AS p WHERE p.severity <> 'critical';
+            ELSE
+                RETURN QUERY EXECUTE format('SELECT f.severity, f.object, f.finding, f.fix FROM splitplane.%I() AS f',
+                                            part);
+            END IF;
+        EXCEPTION WHEN OTHERS THEN
+            IF part = '_critical_findings' OR to_regrole('splitplane_reader') IS NOT NULL THEN
+                RETURN QUERY SELECT CASE part WHEN '_critical_findings' THEN 'critical' ELSE 'warning' END,
+                                    'doctor',
+                                    format('Some checks could not be made: %s (%s).', SQLERRM, SQLSTATE),
+                                    '-- repair or drop the object that the message names, then run doctor() again';
+            END IF;
+        END;
+    END LOOP;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._findings() FROM PUBLIC;
+
 CREATE FUNCTION splitplane.doctor() RETURNS TABLE (severity text, object text, finding text, fix text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT f.severity, f.object, f.finding, f.fix
-    FROM (
-        SELECT 'critical' AS severity, c.object, c.finding, c.fix FROM splitplane._critical_findings() AS c
-        UNION ALL
-        SELECT p.severity, p.object, p.finding, p.fix
-        FROM splitplane._server_problems() AS p WHERE p.severity <> 'critical'
-        UNION ALL SELECT r.* FROM splitplane._relation_findings() AS r
-        UNION ALL SELECT b.* FROM splitplane._bypass_findings() AS b
-        UNION ALL SELECT r.* FROM splitplane._role_findings() AS r
-        UNION ALL SELECT f.* FROM splitplane._function_findings() AS f
-        UNION ALL SELECT i.* FROM splitplane._identity_findings() AS i
-        UNION ALL SELECT q.* FROM splitplane._question_findings() AS q
-    ) AS f
+    FROM splitplane._findings() AS f
     ORDER BY CASE f.severity WHEN 'critical' THEN 1 WHEN 'warning' THEN 2 ELSE 3 END, f.object, f.finding
 $$;
 REVOKE ALL ON FUNCTION splitplane.doctor() FROM PUBLIC;

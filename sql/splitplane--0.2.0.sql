@@ -262,11 +262,26 @@ CREATE TABLE splitplane.allowed_functions (
 );
 COMMENT ON TABLE splitplane.allowed_functions IS 'Functions that allow_function added to the plane.';
 
+-- The function of a signature; NULL also where a type or schema in it does not exist any more, for which
+-- to_regprocedure raises an error.
+CREATE FUNCTION splitplane._procedure(signature text) RETURNS regprocedure
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN to_regprocedure(signature);
+EXCEPTION WHEN undefined_object OR invalid_schema_name OR syntax_error OR invalid_name THEN
+    RETURN NULL;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._procedure(text) FROM PUBLIC;
+-- The view below calls it as whoever reads the view.
+GRANT EXECUTE ON FUNCTION splitplane._procedure(text) TO splitplane_admin;
+
 -- A function that was dropped and created again with the same signature by another owner is not the allowed one.
 CREATE VIEW splitplane.functions AS
     SELECT p.oid::pg_catalog.regprocedure AS function, f.saved
     FROM splitplane.allowed_functions AS f
-    JOIN pg_catalog.pg_proc AS p ON p.oid = pg_catalog.to_regprocedure(f.signature)
+    JOIN pg_catalog.pg_proc AS p ON p.oid = splitplane._procedure(f.signature)
     WHERE pg_catalog.pg_get_userbyid(p.proowner) = f.saved ->> 'owner';
 COMMENT ON VIEW splitplane.functions IS 'Functions that allow_function added to the plane and that are still the same.';
 
@@ -430,7 +445,8 @@ CREATE AGGREGATE splitplane.kept(anyelement)
 REVOKE ALL ON FUNCTION splitplane.kept(anyelement) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.kept(anyelement) TO splitplane_reader;
 
--- Functions whose names start with an underscore are for the extension alone: no role is granted EXECUTE on them.
+-- Functions whose names start with an underscore are for the extension alone: no role is granted EXECUTE on them,
+-- except on _procedure, which a view calls.
 CREATE FUNCTION splitplane._new_secret() RETURNS text
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', '_new_secret_wrapper';
@@ -2173,19 +2189,53 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._registration(regclass, jsonb, text[], text, text[]) FROM PUBLIC;
 
+-- A registration in the names of today. Where one scope column was renamed, the policy depends on it still, by its
+-- number. Of more than one nothing says which is which, and the names stay.
+CREATE FUNCTION splitplane._today(
+    relation regclass, INOUT scope jsonb, INOUT columns text[], INOUT private_columns text[])
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    lost text[] := ARRAY(
+        SELECT s.name FROM jsonb_object_keys(scope) AS s(name)
+        WHERE NOT EXISTS (SELECT FROM pg_attribute AS a
+                          WHERE a.attrelid = relation AND a.attname = s.name AND a.attnum > 0 AND NOT a.attisdropped));
+    found text[];
+BEGIN
+    IF cardinality(lost) <> 1 THEN
+        RETURN;
+    END IF;
+    found := ARRAY(
+        SELECT DISTINCT a.attname::text
+        FROM pg_policy AS p
+        JOIN pg_depend AS d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid
+             AND d.refclassid = 'pg_class'::regclass AND d.refobjid = relation AND d.refobjsubid > 0
+        JOIN pg_attribute AS a ON a.attrelid = relation AND a.attnum = d.refobjsubid AND NOT a.attisdropped
+        WHERE p.polrelid = relation AND p.polname = '!splitplane_scope' AND NOT scope ? a.attname::text);
+    IF cardinality(found) = 1 THEN
+        scope := scope - lost[1] || jsonb_build_object(found[1], scope -> lost[1]);
+        columns := array_replace(columns, lost[1], found[1]);
+        private_columns := array_replace(private_columns, lost[1], found[1]);
+    END IF;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._today(regclass, jsonb, text[], text[]) FROM PUBLIC;
+
 -- The statement that registers a relation again as it is registered now, and so rebuilds its fences.
 CREATE FUNCTION splitplane._register_again(relation regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT splitplane._registration(r.relation, r.scope, kept.columns,
+    SELECT splitplane._registration(r.relation, today.scope, kept.columns,
                                     CASE WHEN r.saved ? 'named_after_table' THEN NULL ELSE r.name END,
                                     kept.private_columns)
     FROM splitplane.relations AS r
+    CROSS JOIN LATERAL splitplane._today(r.relation, r.scope, r.columns, r.private_columns) AS today
     CROSS JOIN LATERAL (
         -- Columns that do not exist any more would be refused; NULL (all) if none is left.
         SELECT array_agg(w.name ORDER BY w.position) AS columns,
-               array_agg(w.name ORDER BY w.position) FILTER (WHERE w.name = ANY (r.private_columns)) AS private_columns
-        FROM unnest(r.columns) WITH ORDINALITY AS w(name, position)
+               array_agg(w.name ORDER BY w.position)
+                   FILTER (WHERE w.name = ANY (today.private_columns)) AS private_columns
+        FROM unnest(today.columns) WITH ORDINALITY AS w(name, position)
         JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attname = w.name AND a.attnum > 0 AND NOT a.attisdropped
     ) AS kept
     WHERE r.relation = _register_again.relation
@@ -2485,7 +2535,7 @@ AS $$
            'This allowed function does not exist any more, or has another owner now. It is not in the plane.',
            format('DELETE FROM splitplane.allowed_functions WHERE signature = %L;', f.signature)
     FROM splitplane.allowed_functions AS f
-    WHERE NOT EXISTS (SELECT FROM splitplane.functions AS p WHERE p.function = to_regprocedure(f.signature))
+    WHERE NOT EXISTS (SELECT FROM splitplane.functions AS p WHERE p.function = splitplane._procedure(f.signature))
     UNION ALL
     SELECT 'warning', splitplane._signature(f.function),
            'This function has become SECURITY DEFINER since it was allowed: it runs with its owner''s rights.',
@@ -2597,9 +2647,11 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET q
 AS $$
     WITH plane AS (
         SELECT r.relation, CASE WHEN r.saved ? 'named_after_table' THEN NULL ELSE r.name END AS given_name,
-               r.shared, r.scope, r.columns, r.private_columns, r.had_row_security, r.saved,
+               r.shared, today.scope, today.columns, today.private_columns, r.had_row_security, r.saved,
                c.relkind, c.relpages, c.relnamespace, c.relrowsecurity, c.relispartition, c.relacl
-        FROM splitplane.relations AS r JOIN pg_class AS c ON c.oid = r.relation
+        FROM splitplane.relations AS r
+        JOIN pg_class AS c ON c.oid = r.relation
+        CROSS JOIN LATERAL splitplane._today(r.relation, r.scope, r.columns, r.private_columns) AS today
     ),
     scope_columns AS (
         SELECT p.relation, p.relkind, p.relpages, s.key AS column_name, s.value AS claim, a.attnum, a.attnotnull,
@@ -2844,22 +2896,45 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._bypass_findings() FROM PUBLIC;
 
+-- All findings. A check that fails is a finding itself, so that one broken object does not hide the others. Without the
+-- reader most checks have nothing to look at; that it is missing is a finding of its own.
+CREATE FUNCTION splitplane._findings() RETURNS TABLE (severity text, object text, finding text, fix text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+DECLARE
+    part text;
+BEGIN
+    FOREACH part IN ARRAY ARRAY['_critical_findings', '_server_problems', '_relation_findings', '_bypass_findings',
+                                '_role_findings', '_function_findings', '_identity_findings', '_question_findings']
+    LOOP
+        BEGIN
+            IF part = '_critical_findings' THEN
+                RETURN QUERY SELECT 'critical', c.object, c.finding, c.fix FROM splitplane._critical_findings() AS c;
+            ELSIF part = '_server_problems' THEN
+                RETURN QUERY SELECT p.severity, p.object, p.finding, p.fix
+                             FROM splitplane._server_problems() AS p WHERE p.severity <> 'critical';
+            ELSE
+                RETURN QUERY EXECUTE format('SELECT f.severity, f.object, f.finding, f.fix FROM splitplane.%I() AS f',
+                                            part);
+            END IF;
+        EXCEPTION WHEN OTHERS THEN
+            IF part = '_critical_findings' OR to_regrole('splitplane_reader') IS NOT NULL THEN
+                RETURN QUERY SELECT CASE part WHEN '_critical_findings' THEN 'critical' ELSE 'warning' END,
+                                    'doctor',
+                                    format('Some checks could not be made: %s (%s).', SQLERRM, SQLSTATE),
+                                    '-- repair or drop the object that the message names, then run doctor() again';
+            END IF;
+        END;
+    END LOOP;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._findings() FROM PUBLIC;
+
 CREATE FUNCTION splitplane.doctor() RETURNS TABLE (severity text, object text, finding text, fix text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT f.severity, f.object, f.finding, f.fix
-    FROM (
-        SELECT 'critical' AS severity, c.object, c.finding, c.fix FROM splitplane._critical_findings() AS c
-        UNION ALL
-        SELECT p.severity, p.object, p.finding, p.fix
-        FROM splitplane._server_problems() AS p WHERE p.severity <> 'critical'
-        UNION ALL SELECT r.* FROM splitplane._relation_findings() AS r
-        UNION ALL SELECT b.* FROM splitplane._bypass_findings() AS b
-        UNION ALL SELECT r.* FROM splitplane._role_findings() AS r
-        UNION ALL SELECT f.* FROM splitplane._function_findings() AS f
-        UNION ALL SELECT i.* FROM splitplane._identity_findings() AS i
-        UNION ALL SELECT q.* FROM splitplane._question_findings() AS q
-    ) AS f
+    FROM splitplane._findings() AS f
     ORDER BY CASE f.severity WHEN 'critical' THEN 1 WHEN 'warning' THEN 2 ELSE 3 END, f.object, f.finding
 $$;
 REVOKE ALL ON FUNCTION splitplane.doctor() FROM PUBLIC;

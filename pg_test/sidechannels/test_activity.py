@@ -21,7 +21,8 @@ from pg_test.wire.harness import COUNT_SALES, SALES
 SPILLS = "SELECT count(*) FROM (SELECT DISTINCT md5(g::text), g FROM generate_series(1, 150000) AS g) AS t"
 # Sorts, writes its runs to disk, and fails when the last row is read.
 SPILLS_AND_FAILS = "SELECT sum(1 / (g - 150000)) FROM (SELECT g, md5(g::text) AS m FROM generate_series(1, 150000) AS g ORDER BY m OFFSET 0) AS t"
-ENDLESS = "SELECT count(*) FROM generate_series(1, 2000000000)"
+# Made row by row: it runs into its deadline, and into no limit of memory or files before.
+ENDLESS = "SELECT count(*) FROM (SELECT generate_series(1, 2000000000)) AS made"
 VISIBLE = "SELECT query, state, wait_event, backend_xmin, client_addr, usename FROM pg_stat_activity WHERE pid = %s"
 
 
