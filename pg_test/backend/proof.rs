@@ -197,7 +197,7 @@ mod tests {
     fn refuses_a_skeleton_that_reads_beside_its_fences() {
         let world = World::new();
         for (more, words) in [
-            (", public.hidden", "does not have exactly one FROM item"),
+            (", public.hidden", "not have exactly one FROM item"),
             (" WHERE EXISTS (SELECT FROM public.hidden)", "outside the fences"),
             (" ORDER BY (SELECT max(id) FROM public.hidden)", "outside the fences"),
             (" LIMIT (SELECT max(id) FROM public.hidden)", "outside the fences"),
