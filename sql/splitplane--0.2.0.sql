@@ -434,6 +434,17 @@ AS 'MODULE_PATHNAME', 'behind_wrapper';
 REVOKE ALL ON FUNCTION splitplane.behind(anyelement) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.behind(anyelement) TO splitplane_reader;
 
+-- Put in the place of columns that the key in GROUP BY determines and whose type has no equality: one of the group's
+-- values.
+CREATE FUNCTION splitplane.keep(kept anyelement, value anyelement) RETURNS anyelement
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'keep_wrapper';
+REVOKE ALL ON FUNCTION splitplane.keep(anyelement, anyelement) FROM PUBLIC;
+CREATE AGGREGATE splitplane.kept(anyelement)
+    (SFUNC = splitplane.keep, STYPE = anyelement, COMBINEFUNC = splitplane.keep, PARALLEL = SAFE);
+REVOKE ALL ON FUNCTION splitplane.kept(anyelement) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.kept(anyelement) TO splitplane_reader;
+
 -- Functions whose names start with an underscore are for the extension alone: no role is granted EXECUTE on them,
 -- except on _procedure, which a view calls.
 CREATE FUNCTION splitplane._new_secret() RETURNS text

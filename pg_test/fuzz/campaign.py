@@ -28,7 +28,7 @@ import psycopg
 import smith
 from asking import QUESTION, Asker, Call, Hangs, Reply
 from judge import SERVERS_OWN, is_documented, judge, judge_dry_run, judge_twins, same_outcome, twin
-from oracle import EMPTIED, Oracle
+from oracle import EMPTIED, Oracle, names_database
 from splitplane_test.signing import sign
 from stream import Statement, Stream
 
@@ -230,6 +230,8 @@ class Worker:
 
     def without_others(self, tenant: str, text: str, reply: Reply) -> str:
         """Whether the same call comes to the same where all rows but acme's are deleted: `equal`, `differs` or, over a limit, `skipped`."""
+        if names_database(text):
+            return "skipped"
         other = self.emptied.one(Call(tenant, "ask", text))
         if other is None:
             self.connect()

@@ -58,6 +58,13 @@ BEGIN
 END $body$"""
 
 Rows = collections.Counter[str]
+# A relation qualified with the attacked database's name: every database of the oracle has another.
+_NAMES_DATABASE = re.compile(rf'\b{DATABASE}"?\s*\.\s*"?\w', re.IGNORECASE)
+
+
+def names_database(text: str) -> bool:
+    """Whether the statement means something else in any other database."""
+    return _NAMES_DATABASE.search(text) is not None
 
 
 class Answer(NamedTuple):
@@ -142,6 +149,8 @@ class Oracle:
         document is None for a statement that ended in an error over data: then the single tenant's rows must be able to
         cause one as well.
         """
+        if names_database(text):
+            return "skipped", ""
         first = self.alone.answer(text)
         if document is None:
             return self._judge_error(text, first)

@@ -83,6 +83,10 @@ pub struct Builtins {
     pub types: HashSet<Oid>,
     /// Types by name that may be written.
     pub type_names: HashSet<String>,
+    /// Collations by OID.
+    pub collations: HashSet<Oid>,
+    /// Collations by name.
+    pub collation_names: HashSet<String>,
 }
 
 /// The extension's own functions that the proof looks for.
@@ -102,12 +106,14 @@ pub struct PolicyFunctions {
     pub zone: Oid,
     /// `splitplane.dated`, likewise.
     pub dated: Oid,
+    /// `splitplane.kept`, an aggregate: it stands for columns that GROUP BY's key determines.
+    pub kept: Oid,
 }
 
 impl PolicyFunctions {
     /// Whether a function is one of those that the stage `trust` puts around expressions. No text can name them.
     pub fn is_wrapper(&self, function: Oid) -> bool {
-        [self.bounded, self.counted, self.behind, self.pattern, self.zone, self.dated].contains(&function)
+        [self.bounded, self.counted, self.behind, self.pattern, self.zone, self.dated, self.kept].contains(&function)
     }
 }
 

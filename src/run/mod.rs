@@ -2,6 +2,7 @@
 
 mod pinned;
 mod pipeline;
+mod spelling;
 
 use crate::ablation::{self, Switch};
 use crate::catalog::plane::Plane;
