@@ -19,7 +19,7 @@ import re
 from typing import NamedTuple
 
 import psycopg
-from judge import MISSING_FIELD, is_over_rows
+from judge import is_over_rows
 
 from pg_test.attacks.verdict import is_data_error
 from pg_test.attacks.world import ALONE, DATABASE
@@ -193,11 +193,6 @@ class Oracle:
                 if database.answer(text, plan).error is not None:
                     return "open", ""
         return "differs", "an error over data, though the rows of tenant acme alone cause none"
-
-    def misses_a_field(self, text: str) -> bool:
-        """Whether PostgreSQL by itself has an internal error for this statement, over a row that has fewer fields than another."""
-        first = self.alone.answer(text)
-        return first.state == "XX000" and MISSING_FIELD.search(str(first.error)) is not None
 
     def carries(self, text: str, found: str) -> bool:
         """Whether the single tenant's answer or error holds this string too: then the statement made it itself."""

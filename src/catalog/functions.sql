@@ -15,6 +15,14 @@ WITH RECURSIVE allowed_type AS (
     SELECT oid FROM allowed_type
     UNION
     SELECT t.typarray FROM pg_catalog.pg_type AS t JOIN allowed_type AS a ON a.oid = t.oid WHERE t.typarray <> 0::pg_catalog.oid
+), inside_aggregates AS (
+    -- What aggregates call with their state, which PostgreSQL answers with internal errors where anybody else does.
+    SELECT u.oid FROM pg_catalog.pg_aggregate AS g,
+        pg_catalog.unnest(ARRAY[g.aggtransfn, g.aggfinalfn, g.aggcombinefn, g.aggserialfn, g.aggdeserialfn,
+                                g.aggmtransfn, g.aggminvtransfn, g.aggmfinalfn]::pg_catalog.oid[]) AS u (oid)
+    WHERE g.aggfnoid < 16384::pg_catalog.oid
+    EXCEPT
+    SELECT o.oprcode::pg_catalog.oid FROM pg_catalog.pg_operator AS o
 )
 SELECT CASE p.prokind WHEN 'a' THEN 'aggregate' ELSE 'function' END, p.oid::pg_catalog.text, p.proname::pg_catalog.text
 FROM pg_catalog.pg_proc AS p
@@ -23,7 +31,8 @@ WHERE p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace AND p.oid < 16384::
   AND p.prokind IN ('f', 'a', 'w') AND NOT p.prosecdef AND l.lanname IN ('internal', 'c', 'sql')
   AND NOT EXISTS (SELECT FROM pg_catalog.unnest(COALESCE(p.proallargtypes, p.proargtypes::pg_catalog.oid[]) || p.prorettype) AS t (oid)
                   WHERE t.oid NOT IN (SELECT w.oid FROM with_arrays AS w))
-  AND p.proname !~ '^(pg_|binary_upgrade|lo_|ts_rewrite|ts_stat|factorial|.*_populate_record|.*_transfn$|txid|xml_|regconfig|inet_(client|server))'
+  AND p.proname !~ '^(pg_|binary_upgrade|lo_|ts_rewrite|ts_stat|factorial|.*_populate_record|txid|xml_|regconfig|inet_(client|server))'
+  AND p.oid NOT IN (SELECT i.oid FROM inside_aggregates AS i)
   AND (p.provolatile = 'i'
        OR p.provolatile = 's' AND (
             p.proname = ANY (ARRAY['now','transaction_timestamp','statement_timestamp','age','date_part','extract',

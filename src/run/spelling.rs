@@ -7,6 +7,7 @@ use crate::catalog::plane::Plane;
 use crate::error::{Refusal, State};
 use crate::gate::Gated;
 use crate::pgx::names::quote_identifier;
+use crate::pgx::server_errors::{self, Missing};
 use std::collections::BTreeSet;
 
 /// Most names that a message gives.
@@ -33,24 +34,10 @@ pub(super) fn hinted(plane: &Plane, gated: &Gated, mut refusal: Refusal) -> Refu
     refusal
 }
 
-/// What an error says is missing, without its qualification.
-enum Missing {
-    Relation(String),
-    Column(String),
-}
-
 fn missing(refusal: &Refusal) -> Option<Missing> {
-    let between = |before: &str, after: &str| {
-        let name = refusal.message.strip_prefix(before)?.split_once(after)?.0;
-        let name = name.trim_matches('"');
-        Some(name.rsplit_once('.').map_or(name, |(_, last)| last).trim_matches('"').to_owned())
-    };
-    if refusal.state == State::UnknownRelation {
-        return between("relation \"", "\" is not in the plane").map(Missing::Relation);
-    }
-    match refusal.state.sqlstate().as_str() {
-        "42P01" => between("missing FROM-clause entry for table \"", "\"").map(Missing::Relation),
-        "42703" => between("column \"", "\" ").or_else(|| between("column ", " does not exist")).map(Missing::Column),
+    match (refusal.relation_outside(), refusal.state) {
+        (Some(name), _) => Some(Missing::Relation(name.rsplit_once('.').map_or(name, |(_, last)| last).to_owned())),
+        (None, State::Server(code)) => server_errors::missing(code, &refusal.message),
         _ => None,
     }
 }
