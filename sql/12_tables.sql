@@ -5,6 +5,7 @@
 DO $roles$
 DECLARE
     role_name name;
+    members text;
 BEGIN
     FOREACH role_name IN ARRAY splitplane._own_roles() LOOP
         IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.rolname = role_name) THEN
@@ -16,6 +17,13 @@ BEGIN
                       HINT = (SELECT pg_catalog.format('ALTER ROLE %I %s;', role_name,
                                                        pg_catalog.string_agg(p.remedy, ' '))
                               FROM splitplane._role_powers(role_name) AS p WHERE p.stops_install);
+        ELSE
+            SELECT pg_catalog.string_agg(pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(m.member)), ', ')
+              INTO members FROM pg_catalog.pg_auth_members AS m WHERE m.roleid = pg_catalog.to_regrole(role_name);
+            IF members IS NOT NULL THEN
+                RAISE NOTICE 'role % exists already, and its members have its privileges here too: %',
+                    role_name, members;
+            END IF;
         END IF;
     END LOOP;
     IF EXISTS (SELECT FROM splitplane._reader_memberships()) THEN

@@ -148,6 +148,12 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', '_config_changed_wrapper';
 REVOKE ALL ON FUNCTION splitplane._config_changed() FROM PUBLIC;
 
+-- Why the secret of a key cannot be opened with the key file as it is now; NULL if it can.
+CREATE FUNCTION splitplane._key_problem(key_id text, sealed bytea) RETURNS text
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', '_key_problem_wrapper';
+REVOKE ALL ON FUNCTION splitplane._key_problem(text, bytea) FROM PUBLIC;
+
 -- Refuses SQL that ask would refuse, and runs nothing.
 CREATE FUNCTION splitplane._prove(sql text) RETURNS void
 LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE COST 10000

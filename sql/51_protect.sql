@@ -12,7 +12,8 @@ REVOKE ALL ON FUNCTION splitplane._policy_names() FROM PUBLIC;
 
 -- One number for everything that fences a relation: owner, row-level security, grants, scope policy, and the names,
 -- types and grants of its columns. While it is what it was when the relation was registered, nothing else needs to be
--- checked, which keeps the check of every new backend cheap. It also changes for harmless reasons, and after a restore.
+-- checked, which keeps the check of every new backend cheap. It also changes for harmless reasons, such as privileges
+-- of other roles, and after a restore; then _reader_fingerprint() decides.
 CREATE VIEW splitplane._fences AS
     SELECT r.relation, r.saved,
            pg_catalog.hash_record_extended(
@@ -30,6 +31,36 @@ CREATE VIEW splitplane._fences AS
         FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = r.relation
     ) AS a;
 REVOKE ALL ON splitplane._fences FROM PUBLIC;
+
+-- The privileges of an access control list that bear on the reader: its own and PUBLIC's, whoever granted them.
+CREATE FUNCTION splitplane._reader_privileges(acl aclitem[]) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT string_agg(format('%s %s %s', g.grantee, g.privilege_type, g.is_grantable), ','
+                      ORDER BY g.grantee, g.privilege_type)
+    FROM aclexplode(acl) AS g WHERE g.grantee IN (0, to_regrole('splitplane_reader'))
+$$;
+REVOKE ALL ON FUNCTION splitplane._reader_privileges(aclitem[]) FROM PUBLIC;
+
+-- As the fingerprint of _fences, but of what bears on the reader alone; slower.
+CREATE FUNCTION splitplane._reader_fingerprint(relation regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT hash_record_extended(
+               ROW(c.relowner = to_regrole('splitplane_reader'), c.relrowsecurity,
+                   splitplane._reader_privileges(c.relacl), r.shared, r.scope, r.columns,
+                   (SELECT sum(hash_record_extended(
+                               ROW(a.attname, a.attnum, a.atttypid, a.atttypmod, a.attcollation, a.attisdropped,
+                                   splitplane._reader_privileges(a.attacl)), a.attnum))
+                    FROM pg_attribute AS a WHERE a.attrelid = r.relation),
+                   p.polpermissive, p.polcmd, p.polroles, hashtextextended(p.polqual::text, 0),
+                   p.polwithcheck IS NULL), 0)::text
+    FROM splitplane.relations AS r
+    JOIN pg_class AS c ON c.oid = r.relation
+    LEFT JOIN pg_policy AS p ON p.polrelid = r.relation AND p.polname = '!splitplane_scope'
+    WHERE r.relation = _reader_fingerprint.relation
+$$;
+REVOKE ALL ON FUNCTION splitplane._reader_fingerprint(regclass) FROM PUBLIC;
 
 -- The types of the scope columns as text, which survives a dump and restore where OIDs and column numbers do not.
 CREATE FUNCTION splitplane._scope_types(relation regclass, scope jsonb) RETURNS jsonb
@@ -125,6 +156,30 @@ AS $$
     ORDER BY p.polname
 $$;
 REVOKE ALL ON FUNCTION splitplane._earlier_restrictions(regclass) FROM PUBLIC;
+
+-- Those that hold back rows from the reader, with the statement that binds each to the roles that it is for: to those
+-- that it names, and if it names all, to those that hold a privilege on the table; else to the owner.
+CREATE FUNCTION splitplane._binding_restrictions(relation regclass) RETURNS TABLE (name name, remedy text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+    SELECT p.polname,
+           format('ALTER POLICY %I ON %s TO %s;', p.polname, p.polrelid::regclass, coalesce(
+               (SELECT string_agg(DISTINCT quote_ident(o.rolname), ', ')
+                FROM pg_roles AS o
+                WHERE o.oid = ANY (p.polroles) AND o.rolname <> ALL (splitplane._own_roles())),
+               (SELECT string_agg(DISTINCT quote_ident(o.rolname), ', ')
+                FROM (SELECT g.grantee FROM aclexplode(c.relacl) AS g
+                      UNION ALL
+                      SELECT g.grantee FROM pg_attribute AS a CROSS JOIN aclexplode(a.attacl) AS g
+                      WHERE a.attrelid = c.oid AND a.attacl IS NOT NULL AND NOT a.attisdropped) AS g
+                JOIN pg_roles AS o ON o.oid = g.grantee
+                WHERE o.oid <> c.relowner AND o.rolname <> ALL (splitplane._own_roles())),
+               quote_ident(pg_get_userbyid(c.relowner))))
+    FROM pg_policy AS p JOIN pg_class AS c ON c.oid = p.polrelid
+    WHERE p.polrelid = relation AND NOT p.polpermissive AND p.polname <> ALL (splitplane._policy_names())
+      AND p.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid] AND p.polcmd IN ('r', '*')
+$$;
+REVOKE ALL ON FUNCTION splitplane._binding_restrictions(regclass) FROM PUBLIC;
 
 CREATE FUNCTION splitplane._drop_policies(relation regclass, qualified text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -253,6 +308,7 @@ DECLARE
     schema_name text;
     left_behind boolean;
     earlier text;
+    binding text;
 BEGIN
     -- One registration at a time: entries of one schema share its grant.
     LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
@@ -328,6 +384,13 @@ BEGIN
                 USING HINT = 'PostgreSQL evaluates policies in the order of their names. Rename them: ALTER POLICY .. '
                              'RENAME TO ..; splitplane.doctor() gives the statements.';
         END IF;
+        SELECT string_agg(quote_ident(o.name), ', ' ORDER BY o.name) INTO binding
+          FROM splitplane._binding_restrictions(relation) AS o(name, remedy);
+        IF binding IS NOT NULL THEN
+            RAISE WARNING '% has restrictive policies of its own that bind splitplane_reader too, so answers may have '
+                          'no rows: %', qualified, binding
+                USING HINT = 'Bind them to the roles that they are for: splitplane.doctor() gives the statements.';
+        END IF;
     END IF;
 
     INSERT INTO splitplane.relations (relation, name, shared, scope, columns, private_columns, had_row_security, saved)
@@ -336,6 +399,7 @@ BEGIN
     UPDATE splitplane.relations AS r
        SET saved = r.saved || splitplane._policy_texts(r.relation)
                    || jsonb_build_object('fingerprint', f.fingerprint,
+                                         'reader_fingerprint', splitplane._reader_fingerprint(r.relation),
                                          'types', splitplane._scope_types(r.relation, r.scope))
       FROM splitplane._fences AS f
      WHERE r.relation = _register.relation AND f.relation = r.relation;

@@ -260,7 +260,9 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     suspects regclass[] := (SELECT array_agg(f.relation) FROM splitplane._fences AS f
-                            WHERE f.fingerprint IS DISTINCT FROM f.saved ->> 'fingerprint');
+                            WHERE f.fingerprint IS DISTINCT FROM f.saved ->> 'fingerprint'
+                              AND splitplane._reader_fingerprint(f.relation)
+                                  IS DISTINCT FROM f.saved ->> 'reader_fingerprint');
 BEGIN
     IF suspects IS NULL
        AND NOT EXISTS (SELECT FROM splitplane._reader_findings())

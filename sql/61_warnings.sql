@@ -5,11 +5,6 @@
 CREATE FUNCTION splitplane._role_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT 'warning', 'role splitplane_reader', format('It %s, which it does not need.', p.power),
-           format('ALTER ROLE splitplane_reader %s;', p.remedy)
-    FROM splitplane._role_powers('splitplane_reader') AS p
-    WHERE p.held AND NOT p.is_critical
-    UNION ALL
     SELECT 'warning', format('role %I', pg_get_userbyid(m.member)),
            'It is a member of splitplane_reader, so the plane''s policies apply to its own queries on protected '
            'tables.',
@@ -102,13 +97,6 @@ AS $$
     WHERE c.relnamespace = 'splitplane'::regnamespace AND c.relkind IN ('r', 'v')
       AND g.grantee NOT IN (c.relowner, to_regrole('splitplane_reader'))
       AND NOT (g.grantee = to_regrole('splitplane_admin') AND g.privilege_type = 'SELECT')
-    UNION ALL
-    SELECT 'warning', 'extension splitplane',
-           format('Its owner %I is not a superuser, so it cannot reliably fence tables or read its own configuration.',
-                  pg_get_userbyid(e.extowner)),
-           format('ALTER ROLE %I SUPERUSER;', pg_get_userbyid(e.extowner))
-    FROM pg_extension AS e JOIN pg_roles AS a ON a.oid = e.extowner
-    WHERE e.extname = 'splitplane' AND NOT a.rolsuper
 $$;
 REVOKE ALL ON FUNCTION splitplane._role_findings() FROM PUBLIC;
 

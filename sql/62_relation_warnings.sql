@@ -75,6 +75,7 @@ AS $$
            splitplane._register_again(p.relation)
     FROM plane AS p JOIN splitplane._fences AS f ON f.relation = p.relation
     WHERE f.fingerprint IS DISTINCT FROM p.saved ->> 'fingerprint'
+      AND splitplane._reader_fingerprint(p.relation) IS DISTINCT FROM p.saved ->> 'reader_fingerprint'
       AND NOT EXISTS (SELECT FROM splitplane._critical_findings(ARRAY[p.relation]))
     UNION ALL
     SELECT 'warning', p.relation::text,
@@ -129,7 +130,8 @@ AS $$
     WHERE NOT p.shared AND NOT p.had_row_security AND p.relrowsecurity
       AND NOT EXISTS (SELECT FROM pg_policy AS y WHERE y.polrelid = p.relation AND y.polname = 'splitplane_others')
     UNION ALL
-    SELECT 'warning', p.relation::text,
+    SELECT CASE WHEN y.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid] THEN 'warning' ELSE 'info' END,
+           p.relation::text,
            format('Its own permissive policy %I has no effect, since splitplane_others lets every role work as before '
                   'the table was protected.', y.polname),
            format('UPDATE splitplane.relations SET had_row_security = true WHERE relation = %L::pg_catalog.regclass; '
@@ -140,14 +142,13 @@ AS $$
     WHERE NOT p.shared AND NOT p.had_row_security AND y.polroles <> ARRAY[to_regrole('splitplane_reader')::oid]
       AND EXISTS (SELECT FROM pg_policy AS o WHERE o.polrelid = p.relation AND o.polname = 'splitplane_others')
     UNION ALL
-    SELECT 'info', p.relation::text,
-           format('Its own restrictive policy %I applies to splitplane_reader too: answers may have fewer rows, and '
-                  'queries fail if the policy needs privileges that the reader lacks.', y.polname),
-           format('ALTER POLICY %I ON %s TO %s;', y.polname, p.relation, 'application_role')
-    FROM plane AS p
-    JOIN pg_policy AS y
-        ON y.polrelid = p.relation AND NOT y.polpermissive AND y.polname <> ALL (splitplane._policy_names())
-    WHERE y.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid]
+    SELECT 'warning', p.relation::text,
+           format('Its own restrictive policy %I applies to splitplane_reader too: answers may have fewer rows or '
+                  'none, and queries fail if the policy needs privileges that the reader lacks.', y.name),
+           y.remedy
+    FROM plane AS p CROSS JOIN LATERAL splitplane._binding_restrictions(p.relation) AS y
+    -- One that is evaluated too early has a finding of its own, which comes first.
+    WHERE p.shared OR y.name <> ALL (ARRAY(SELECT splitplane._earlier_restrictions(p.relation)))
     UNION ALL
     -- What PUBLIC may read.
     SELECT 'warning', p.relation::text,
@@ -175,7 +176,14 @@ AS $$
            splitplane._registration(p.relation, jsonb_build_object(a.attname, 'tenant'), p.columns, p.given_name,
                                     p.private_columns)
     FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
-    WHERE p.shared AND a.attname::text IN (SELECT s.column_name FROM scope_columns AS s WHERE s.claim = 'tenant')
+    WHERE p.shared
+      AND a.attname::text IN (
+          SELECT s.column_name FROM scope_columns AS s
+          WHERE s.claim = 'tenant'
+            -- The tenants' own table is bound by its key, whose name other tables use for their own.
+            AND NOT EXISTS (SELECT FROM pg_index AS i
+                            WHERE i.indrelid = s.relation AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
+                              AND i.indnkeyatts = 1 AND i.indkey[0] = s.attnum))
     UNION ALL
     -- Under row-level security a condition that is not leakproof cannot use its own index before the tenant's.
     SELECT CASE WHEN s.relpages > 100 OR s.relkind = 'p' THEN 'warning' ELSE 'info' END, s.relation::text,
@@ -271,7 +279,8 @@ DECLARE
     part text;
 BEGIN
     FOREACH part IN ARRAY ARRAY['_critical_findings', '_server_problems', '_relation_findings', '_bypass_findings',
-                                '_role_findings', '_function_findings', '_identity_findings', '_question_findings']
+                                '_role_findings', '_installation_findings', '_function_findings',
+                                '_identity_findings', '_question_findings']
     LOOP
         BEGIN
             IF part = '_critical_findings' THEN

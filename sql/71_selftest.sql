@@ -52,7 +52,8 @@ BEGIN
         again := splitplane._selftest_expected(names, own, template, width);
         IF again = expected THEN
             verdict := 'FAIL';
-            detail := format('%s sees %s rows that are not its own %s', tenant, seen.rows, expected.rows);
+            detail := format(CASE WHEN seen.rows = expected.rows THEN '%s sees %s rows that are not its own %s'
+                                  ELSE '%s sees %s rows instead of its own %s' END, tenant, seen.rows, expected.rows);
             RETURN;
         END IF;
     END LOOP;

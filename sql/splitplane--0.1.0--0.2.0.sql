@@ -363,6 +363,13 @@ CREATE OR REPLACE FUNCTION splitplane._check_identity(part text, value text) RET
 LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
 AS 'MODULE_PATHNAME', '_check_identity_wrapper';
 
+-- Why the secret of a key cannot be opened with the key file as it is now; NULL if it can.
+CREATE FUNCTION splitplane._key_problem(key_id text, sealed bytea) RETURNS text
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', '_key_problem_wrapper';
+
+REVOKE ALL ON FUNCTION splitplane._key_problem(text, bytea) FROM PUBLIC;
+
 -- The administrator's value of a setting that ask takes from the server, whatever the session has set.
 CREATE FUNCTION splitplane._configured(name text) RETURNS text
 LANGUAGE c STABLE STRICT PARALLEL UNSAFE
@@ -993,7 +1000,8 @@ REVOKE ALL ON FUNCTION splitplane._policy_names() FROM PUBLIC;
 
 -- One number for everything that fences a relation: owner, row-level security, grants, scope policy, and the names,
 -- types and grants of its columns. While it is what it was when the relation was registered, nothing else needs to be
--- checked, which keeps the check of every new backend cheap. It also changes for harmless reasons, and after a restore.
+-- checked, which keeps the check of every new backend cheap. It also changes for harmless reasons, such as privileges
+-- of other roles, and after a restore; then _reader_fingerprint() decides.
 CREATE OR REPLACE VIEW splitplane._fences AS
     SELECT r.relation, r.saved,
            pg_catalog.hash_record_extended(
@@ -1010,6 +1018,38 @@ CREATE OR REPLACE VIEW splitplane._fences AS
                    a.attnum)) AS columns_hash
         FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = r.relation
     ) AS a;
+
+-- The privileges of an access control list that bear on the reader: its own and PUBLIC's, whoever granted them.
+CREATE FUNCTION splitplane._reader_privileges(acl aclitem[]) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT string_agg(format('%s %s %s', g.grantee, g.privilege_type, g.is_grantable), ','
+                      ORDER BY g.grantee, g.privilege_type)
+    FROM aclexplode(acl) AS g WHERE g.grantee IN (0, to_regrole('splitplane_reader'))
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._reader_privileges(aclitem[]) FROM PUBLIC;
+
+-- As the fingerprint of _fences, but of what bears on the reader alone; slower.
+CREATE FUNCTION splitplane._reader_fingerprint(relation regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT hash_record_extended(
+               ROW(c.relowner = to_regrole('splitplane_reader'), c.relrowsecurity,
+                   splitplane._reader_privileges(c.relacl), r.shared, r.scope, r.columns,
+                   (SELECT sum(hash_record_extended(
+                               ROW(a.attname, a.attnum, a.atttypid, a.atttypmod, a.attcollation, a.attisdropped,
+                                   splitplane._reader_privileges(a.attacl)), a.attnum))
+                    FROM pg_attribute AS a WHERE a.attrelid = r.relation),
+                   p.polpermissive, p.polcmd, p.polroles, hashtextextended(p.polqual::text, 0),
+                   p.polwithcheck IS NULL), 0)::text
+    FROM splitplane.relations AS r
+    JOIN pg_class AS c ON c.oid = r.relation
+    LEFT JOIN pg_policy AS p ON p.polrelid = r.relation AND p.polname = '!splitplane_scope'
+    WHERE r.relation = _reader_fingerprint.relation
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._reader_fingerprint(regclass) FROM PUBLIC;
 
 -- The types of the scope columns as text, which survives a dump and restore where OIDs and column numbers do not.
 CREATE OR REPLACE FUNCTION splitplane._scope_types(relation regclass, scope jsonb) RETURNS jsonb
@@ -1069,6 +1109,31 @@ AS $$
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._earlier_restrictions(regclass) FROM PUBLIC;
+
+-- Those that hold back rows from the reader, with the statement that binds each to the roles that it is for: to those
+-- that it names, and if it names all, to those that hold a privilege on the table; else to the owner.
+CREATE FUNCTION splitplane._binding_restrictions(relation regclass) RETURNS TABLE (name name, remedy text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+    SELECT p.polname,
+           format('ALTER POLICY %I ON %s TO %s;', p.polname, p.polrelid::regclass, coalesce(
+               (SELECT string_agg(DISTINCT quote_ident(o.rolname), ', ')
+                FROM pg_roles AS o
+                WHERE o.oid = ANY (p.polroles) AND o.rolname <> ALL (splitplane._own_roles())),
+               (SELECT string_agg(DISTINCT quote_ident(o.rolname), ', ')
+                FROM (SELECT g.grantee FROM aclexplode(c.relacl) AS g
+                      UNION ALL
+                      SELECT g.grantee FROM pg_attribute AS a CROSS JOIN aclexplode(a.attacl) AS g
+                      WHERE a.attrelid = c.oid AND a.attacl IS NOT NULL AND NOT a.attisdropped) AS g
+                JOIN pg_roles AS o ON o.oid = g.grantee
+                WHERE o.oid <> c.relowner AND o.rolname <> ALL (splitplane._own_roles())),
+               quote_ident(pg_get_userbyid(c.relowner))))
+    FROM pg_policy AS p JOIN pg_class AS c ON c.oid = p.polrelid
+    WHERE p.polrelid = relation AND NOT p.polpermissive AND p.polname <> ALL (splitplane._policy_names())
+      AND p.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid] AND p.polcmd IN ('r', '*')
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._binding_restrictions(regclass) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION splitplane._drop_policies(relation regclass, qualified text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -1197,6 +1262,7 @@ DECLARE
     schema_name text;
     left_behind boolean;
     earlier text;
+    binding text;
 BEGIN
     -- One registration at a time: entries of one schema share its grant.
     LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
@@ -1272,6 +1338,13 @@ BEGIN
                 USING HINT = 'PostgreSQL evaluates policies in the order of their names. Rename them: ALTER POLICY .. '
                              'RENAME TO ..; splitplane.doctor() gives the statements.';
         END IF;
+        SELECT string_agg(quote_ident(o.name), ', ' ORDER BY o.name) INTO binding
+          FROM splitplane._binding_restrictions(relation) AS o(name, remedy);
+        IF binding IS NOT NULL THEN
+            RAISE WARNING '% has restrictive policies of its own that bind splitplane_reader too, so answers may have '
+                          'no rows: %', qualified, binding
+                USING HINT = 'Bind them to the roles that they are for: splitplane.doctor() gives the statements.';
+        END IF;
     END IF;
 
     INSERT INTO splitplane.relations (relation, name, shared, scope, columns, private_columns, had_row_security, saved)
@@ -1280,6 +1353,7 @@ BEGIN
     UPDATE splitplane.relations AS r
        SET saved = r.saved || splitplane._policy_texts(r.relation)
                    || jsonb_build_object('fingerprint', f.fingerprint,
+                                         'reader_fingerprint', splitplane._reader_fingerprint(r.relation),
                                          'types', splitplane._scope_types(r.relation, r.scope))
       FROM splitplane._fences AS f
      WHERE r.relation = _register.relation AND f.relation = r.relation;
@@ -2093,7 +2167,9 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     suspects regclass[] := (SELECT array_agg(f.relation) FROM splitplane._fences AS f
-                            WHERE f.fingerprint IS DISTINCT FROM f.saved ->> 'fingerprint');
+                            WHERE f.fingerprint IS DISTINCT FROM f.saved ->> 'fingerprint'
+                              AND splitplane._reader_fingerprint(f.relation)
+                                  IS DISTINCT FROM f.saved ->> 'reader_fingerprint');
 BEGIN
     IF suspects IS NULL
        AND NOT EXISTS (SELECT FROM splitplane._reader_findings())
@@ -2117,11 +2193,6 @@ $$;
 CREATE OR REPLACE FUNCTION splitplane._role_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT 'warning', 'role splitplane_reader', format('It %s, which it does not need.', p.power),
-           format('ALTER ROLE splitplane_reader %s;', p.remedy)
-    FROM splitplane._role_powers('splitplane_reader') AS p
-    WHERE p.held AND NOT p.is_critical
-    UNION ALL
     SELECT 'warning', format('role %I', pg_get_userbyid(m.member)),
            'It is a member of splitplane_reader, so the plane''s policies apply to its own queries on protected '
            'tables.',
@@ -2214,13 +2285,6 @@ AS $$
     WHERE c.relnamespace = 'splitplane'::regnamespace AND c.relkind IN ('r', 'v')
       AND g.grantee NOT IN (c.relowner, to_regrole('splitplane_reader'))
       AND NOT (g.grantee = to_regrole('splitplane_admin') AND g.privilege_type = 'SELECT')
-    UNION ALL
-    SELECT 'warning', 'extension splitplane',
-           format('Its owner %I is not a superuser, so it cannot reliably fence tables or read its own configuration.',
-                  pg_get_userbyid(e.extowner)),
-           format('ALTER ROLE %I SUPERUSER;', pg_get_userbyid(e.extowner))
-    FROM pg_extension AS e JOIN pg_roles AS a ON a.oid = e.extowner
-    WHERE e.extname = 'splitplane' AND NOT a.rolsuper
 $$;
 
 -- Allowed functions.
@@ -2375,6 +2439,7 @@ AS $$
            splitplane._register_again(p.relation)
     FROM plane AS p JOIN splitplane._fences AS f ON f.relation = p.relation
     WHERE f.fingerprint IS DISTINCT FROM p.saved ->> 'fingerprint'
+      AND splitplane._reader_fingerprint(p.relation) IS DISTINCT FROM p.saved ->> 'reader_fingerprint'
       AND NOT EXISTS (SELECT FROM splitplane._critical_findings(ARRAY[p.relation]))
     UNION ALL
     SELECT 'warning', p.relation::text,
@@ -2429,7 +2494,8 @@ AS $$
     WHERE NOT p.shared AND NOT p.had_row_security AND p.relrowsecurity
       AND NOT EXISTS (SELECT FROM pg_policy AS y WHERE y.polrelid = p.relation AND y.polname = 'splitplane_others')
     UNION ALL
-    SELECT 'warning', p.relation::text,
+    SELECT CASE WHEN y.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid] THEN 'warning' ELSE 'info' END,
+           p.relation::text,
            format('Its own permissive policy %I has no effect, since splitplane_others lets every role work as before '
                   'the table was protected.', y.polname),
            format('UPDATE splitplane.relations SET had_row_security = true WHERE relation = %L::pg_catalog.regclass; '
@@ -2440,14 +2506,13 @@ AS $$
     WHERE NOT p.shared AND NOT p.had_row_security AND y.polroles <> ARRAY[to_regrole('splitplane_reader')::oid]
       AND EXISTS (SELECT FROM pg_policy AS o WHERE o.polrelid = p.relation AND o.polname = 'splitplane_others')
     UNION ALL
-    SELECT 'info', p.relation::text,
-           format('Its own restrictive policy %I applies to splitplane_reader too: answers may have fewer rows, and '
-                  'queries fail if the policy needs privileges that the reader lacks.', y.polname),
-           format('ALTER POLICY %I ON %s TO %s;', y.polname, p.relation, 'application_role')
-    FROM plane AS p
-    JOIN pg_policy AS y
-        ON y.polrelid = p.relation AND NOT y.polpermissive AND y.polname <> ALL (splitplane._policy_names())
-    WHERE y.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid]
+    SELECT 'warning', p.relation::text,
+           format('Its own restrictive policy %I applies to splitplane_reader too: answers may have fewer rows or '
+                  'none, and queries fail if the policy needs privileges that the reader lacks.', y.name),
+           y.remedy
+    FROM plane AS p CROSS JOIN LATERAL splitplane._binding_restrictions(p.relation) AS y
+    -- One that is evaluated too early has a finding of its own, which comes first.
+    WHERE p.shared OR y.name <> ALL (ARRAY(SELECT splitplane._earlier_restrictions(p.relation)))
     UNION ALL
     -- What PUBLIC may read.
     SELECT 'warning', p.relation::text,
@@ -2475,7 +2540,14 @@ AS $$
            splitplane._registration(p.relation, jsonb_build_object(a.attname, 'tenant'), p.columns, p.given_name,
                                     p.private_columns)
     FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
-    WHERE p.shared AND a.attname::text IN (SELECT s.column_name FROM scope_columns AS s WHERE s.claim = 'tenant')
+    WHERE p.shared
+      AND a.attname::text IN (
+          SELECT s.column_name FROM scope_columns AS s
+          WHERE s.claim = 'tenant'
+            -- The tenants' own table is bound by its key, whose name other tables use for their own.
+            AND NOT EXISTS (SELECT FROM pg_index AS i
+                            WHERE i.indrelid = s.relation AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
+                              AND i.indnkeyatts = 1 AND i.indkey[0] = s.attnum))
     UNION ALL
     -- Under row-level security a condition that is not leakproof cannot use its own index before the tenant's.
     SELECT CASE WHEN s.relpages > 100 OR s.relkind = 'p' THEN 'warning' ELSE 'info' END, s.relation::text,
@@ -2569,7 +2641,8 @@ DECLARE
     part text;
 BEGIN
     FOREACH part IN ARRAY ARRAY['_critical_findings', '_server_problems', '_relation_findings', '_bypass_findings',
-                                '_role_findings', '_function_findings', '_identity_findings', '_question_findings']
+                                '_role_findings', '_installation_findings', '_function_findings',
+                                '_identity_findings', '_question_findings']
     LOOP
         BEGIN
             IF part = '_critical_findings' THEN
@@ -2605,6 +2678,161 @@ $$;
 
 COMMENT ON FUNCTION splitplane.doctor() IS
     'What is wrong with the plane; each finding has the SQL that fixes it. ask refuses while there is a critical one.';
+
+-- Findings about the installation itself: what makes every call fail, and who may do more than the plane needs.
+
+-- The privileges that the extension grants on its own objects, each in the words of GRANT. What begins with an
+-- underscore serves the functions that run as the owner, as do the planner's and the operator's; of those, administrators
+-- need one to read a view.
+CREATE FUNCTION splitplane._own_privileges() RETURNS TABLE (object text, privilege text, role_name name, held boolean)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+    SELECT 'FUNCTION ' || splitplane._signature(p.oid), 'EXECUTE', w.role_name,
+           has_function_privilege(w.role_name, p.oid, 'EXECUTE')
+    FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN p.proname IN ('ask', 'ask_rows', 'ask_dry_run') THEN 'splitplane_caller'
+                    WHEN p.proname IN ('in_scope', 'in_call', 'claim', 'claim_list', 'bounded', 'counted', 'pattern',
+                                       'zone', 'dated', 'kept', 'behind') THEN 'splitplane_reader'
+                    ELSE 'splitplane_admin' END::name
+    ) AS w(role_name)
+    WHERE splitplane._is_ours('pg_proc', p.oid) AND to_regrole(w.role_name) IS NOT NULL
+      AND (p.proname NOT LIKE '\_%' OR p.proname = '_procedure') AND p.proname NOT IN ('in_scope_support', 'keep')
+    UNION ALL
+    SELECT 'TABLE ' || c.oid::regclass, 'SELECT', 'splitplane_admin',
+           has_table_privilege('splitplane_admin', c.oid, 'SELECT')
+    FROM pg_class AS c
+    WHERE c.relnamespace = 'splitplane'::regnamespace AND to_regrole('splitplane_admin') IS NOT NULL
+      AND c.relname IN ('allowed_functions', 'functions', 'metrics', 'principals', 'relations', 'tripwires',
+                        'verified_queries')
+    UNION ALL
+    SELECT 'SCHEMA splitplane', 'USAGE', o.name, has_schema_privilege(o.name, 'splitplane', 'USAGE')
+    FROM unnest(ARRAY['splitplane_reader', 'splitplane_admin']::name[]) AS o(name)
+    WHERE to_regrole(o.name) IS NOT NULL
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._own_privileges() FROM PUBLIC;
+
+-- What the reader may use besides relations of the plane, allowed functions and their schemas, and splitplane's own:
+-- objects of this database and of the server, in the words of REVOKE. Relations have a finding of their own.
+CREATE FUNCTION splitplane._reader_extras() RETURNS TABLE (object text, remedy text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+    SELECT pg_describe_object(d.classid, d.objid, 0),
+           CASE d.classid
+               WHEN 'pg_proc'::regclass THEN 'ROUTINE ' || splitplane._signature(d.objid)
+               WHEN 'pg_namespace'::regclass THEN 'SCHEMA ' || d.objid::regnamespace
+               WHEN 'pg_database'::regclass
+                   THEN format('DATABASE %I', (SELECT b.datname FROM pg_database AS b WHERE b.oid = d.objid))
+               WHEN 'pg_type'::regclass THEN 'TYPE ' || d.objid::regtype
+               WHEN 'pg_language'::regclass
+                   THEN format('LANGUAGE %I', (SELECT l.lanname FROM pg_language AS l WHERE l.oid = d.objid))
+               WHEN 'pg_foreign_server'::regclass
+                   THEN format('FOREIGN SERVER %I',
+                               (SELECT s.srvname FROM pg_foreign_server AS s WHERE s.oid = d.objid))
+               WHEN 'pg_foreign_data_wrapper'::regclass
+                   THEN format('FOREIGN DATA WRAPPER %I',
+                               (SELECT f.fdwname FROM pg_foreign_data_wrapper AS f WHERE f.oid = d.objid))
+               WHEN 'pg_tablespace'::regclass
+                   THEN format('TABLESPACE %I', (SELECT t.spcname FROM pg_tablespace AS t WHERE t.oid = d.objid))
+               WHEN 'pg_parameter_acl'::regclass
+                   THEN 'PARAMETER ' || (SELECT a.parname FROM pg_parameter_acl AS a WHERE a.oid = d.objid)
+           END
+    FROM pg_shdepend AS d
+    WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = to_regrole('splitplane_reader') AND d.deptype = 'a'
+      AND d.dbid IN (0, (SELECT b.oid FROM pg_database AS b WHERE b.datname = current_database()))
+      AND d.classid NOT IN ('pg_class'::regclass, 'pg_largeobject'::regclass, 'pg_default_acl'::regclass)
+      AND NOT (d.classid = 'pg_proc'::regclass
+               AND (splitplane._is_ours('pg_proc', d.objid)
+                    OR EXISTS (SELECT FROM splitplane.functions AS f WHERE f.function = d.objid)))
+      AND NOT (d.classid = 'pg_namespace'::regclass
+               AND (d.objid::regnamespace::text = 'splitplane'
+                    OR EXISTS (SELECT FROM pg_namespace AS n
+                               JOIN (SELECT r.saved FROM splitplane.relations AS r
+                                     UNION ALL
+                                     SELECT f.saved FROM splitplane.allowed_functions AS f) AS u
+                                   ON u.saved ->> 'schema' = n.nspname
+                               WHERE n.oid = d.objid)))
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._reader_extras() FROM PUBLIC;
+
+CREATE FUNCTION splitplane._installation_findings()
+RETURNS TABLE (severity text, object text, finding text, fix text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+    -- What makes calls fail.
+    SELECT 'warning', 'extension splitplane',
+           format('Its owner %I is not a superuser, so it cannot reliably fence tables or read its own configuration.',
+                  pg_get_userbyid(e.extowner)),
+           format('ALTER ROLE %I SUPERUSER;', pg_get_userbyid(e.extowner))
+    FROM pg_extension AS e JOIN pg_roles AS a ON a.oid = e.extowner
+    WHERE e.extname = 'splitplane' AND NOT a.rolsuper
+    UNION ALL
+    SELECT 'warning', lower(split_part(p.object, ' ', 1)) || substr(p.object, strpos(p.object, ' ')),
+           format('%I lacks %s on it, which splitplane grants: %s.', p.role_name, p.privilege,
+                  CASE p.role_name WHEN 'splitplane_reader' THEN 'calls of ask fail'
+                                   WHEN 'splitplane_caller' THEN 'applications cannot call it'
+                                   ELSE 'administrators cannot use it' END),
+           format('GRANT %s ON %s TO %I;', p.privilege, p.object, p.role_name)
+    FROM splitplane._own_privileges() AS p
+    WHERE NOT p.held
+    UNION ALL
+    SELECT 'warning', 'splitplane.key_file',
+           format('Signing keys cannot be opened, so new sessions refuse every context (28000): %s. This concerns %s '
+                  'keys, first %s.', (array_agg(s.problem ORDER BY s.key_id))[1], count(*), min(s.key_id)),
+           '-- put the key file of the server that made the keys back, owned by the server''s user with mode 0600; or '
+           'revoke the keys (revoke_key) and create others (create_key)'
+    FROM (SELECT k.key_id, splitplane._key_problem(k.key_id, k.sealed) AS problem
+          FROM splitplane.keys AS k
+          WHERE k.revoked_at IS NULL AND k.not_after > now()) AS s
+    WHERE s.problem IS NOT NULL
+    HAVING count(*) > 0
+    UNION ALL
+    -- Roles.
+    SELECT 'warning', format('role %I', o.name), format('It %s, which it does not need.', p.power),
+           format('ALTER ROLE %I %s;', o.name, p.remedy)
+    FROM unnest(splitplane._own_roles()) AS o(name) CROSS JOIN LATERAL splitplane._role_powers(o.name) AS p
+    WHERE p.held AND NOT (o.name = 'splitplane_reader' AND p.is_critical)
+    UNION ALL
+    SELECT 'info', format('role %I', pg_get_userbyid(m.member)),
+           'It is a member of splitplane_admin: it may register tables, make keys and sign as every tenant.',
+           format('-- REVOKE splitplane_admin FROM %I; if it should not', pg_get_userbyid(m.member))
+    FROM pg_auth_members AS m JOIN pg_roles AS a ON a.oid = m.member
+    WHERE m.roleid = to_regrole('splitplane_admin') AND NOT a.rolsuper
+    UNION ALL
+    SELECT 'warning', x.object, 'splitplane_reader has privileges on it that splitplane did not grant.',
+           CASE WHEN x.remedy IS NULL THEN '-- revoke them'
+                ELSE format('REVOKE ALL ON %s FROM splitplane_reader;', x.remedy) END
+    FROM splitplane._reader_extras() AS x
+    UNION ALL
+    SELECT 'warning', splitplane._signature(p.oid),
+           format('%s may execute it, which splitplane did not grant.', splitplane._grantee(g.grantee)),
+           format('REVOKE ALL ON FUNCTION %s FROM %s;', splitplane._signature(p.oid), splitplane._grantee(g.grantee))
+    FROM pg_proc AS p CROSS JOIN LATERAL aclexplode(p.proacl) AS g
+    WHERE p.pronamespace = 'splitplane'::regnamespace AND splitplane._is_ours('pg_proc', p.oid)
+      AND g.grantee <> p.proowner AND to_regrole('splitplane_reader') IS NOT NULL
+      AND NOT EXISTS (SELECT FROM splitplane._own_privileges() AS o
+                      WHERE o.object = 'FUNCTION ' || splitplane._signature(p.oid)
+                        AND o.role_name = pg_get_userbyid(g.grantee))
+    UNION ALL
+    -- Subscribers get sealed secrets, principals and conversations.
+    SELECT 'warning', format('publication %I', t.pubname),
+           format('It publishes tables of splitplane: %s.', string_agg(t.tablename, ', ' ORDER BY t.tablename)),
+           CASE WHEN p.puballtables
+                THEN format('-- DROP PUBLICATION %I; and make it again FOR TABLES IN SCHEMA .. or FOR TABLE .., '
+                            'without schema splitplane', t.pubname)
+                WHEN EXISTS (SELECT FROM pg_publication_namespace AS n
+                             WHERE n.pnpubid = p.oid AND n.pnnspid = 'splitplane'::regnamespace)
+                THEN format('ALTER PUBLICATION %I DROP TABLES IN SCHEMA splitplane;', t.pubname)
+                ELSE format('ALTER PUBLICATION %I DROP TABLE %s;', t.pubname,
+                            string_agg(format('%I.%I', t.schemaname, t.tablename), ', ' ORDER BY t.tablename)) END
+    FROM pg_publication_tables AS t JOIN pg_publication AS p ON p.pubname = t.pubname
+    WHERE t.schemaname = 'splitplane'
+    GROUP BY t.pubname, p.oid, p.puballtables
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._installation_findings() FROM PUBLIC;
 
 -- The oracle of selftest: what it asks (shapes), as whom (principals), of which rows (samples and probes), and what
 -- each statement should return, computed by the owner outside the plane from scope and claims.
@@ -2983,7 +3211,8 @@ BEGIN
         again := splitplane._selftest_expected(names, own, template, width);
         IF again = expected THEN
             verdict := 'FAIL';
-            detail := format('%s sees %s rows that are not its own %s', tenant, seen.rows, expected.rows);
+            detail := format(CASE WHEN seen.rows = expected.rows THEN '%s sees %s rows that are not its own %s'
+                                  ELSE '%s sees %s rows instead of its own %s' END, tenant, seen.rows, expected.rows);
             RETURN;
         END IF;
     END LOOP;
@@ -3505,7 +3734,9 @@ BEGIN
                                WHEN (entry.saved ->> 'tampered')::boolean
                                THEN pg_catalog.jsonb_build_object('policy', entry.saved -> 'policy') ELSE '{}' END
                        || CASE WHEN (entry.saved ->> 'unchanged')::boolean
-                               THEN pg_catalog.jsonb_build_object('fingerprint', f.fingerprint) ELSE '{}' END
+                               THEN pg_catalog.jsonb_build_object(
+                                        'fingerprint', f.fingerprint,
+                                        'reader_fingerprint', splitplane._reader_fingerprint(r.relation)) ELSE '{}' END
           FROM splitplane._fences AS f
          WHERE r.relation = entry.relation AND f.relation = r.relation;
     END LOOP;

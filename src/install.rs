@@ -88,6 +88,7 @@ install_script! {
     "../sql/60_critical.sql" as "critical",
     "../sql/61_warnings.sql" as "warnings",
     "../sql/62_relation_warnings.sql" as "relation_warnings",
+    "../sql/63_installation_warnings.sql" as "installation_warnings",
     "../sql/70_selftest_truth.sql" as "selftest_truth",
     "../sql/71_selftest.sql" as "selftest",
     "../sql/72_tripwire.sql" as "tripwire",

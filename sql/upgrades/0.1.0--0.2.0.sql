@@ -140,7 +140,9 @@ BEGIN
                                WHEN (entry.saved ->> 'tampered')::boolean
                                THEN pg_catalog.jsonb_build_object('policy', entry.saved -> 'policy') ELSE '{}' END
                        || CASE WHEN (entry.saved ->> 'unchanged')::boolean
-                               THEN pg_catalog.jsonb_build_object('fingerprint', f.fingerprint) ELSE '{}' END
+                               THEN pg_catalog.jsonb_build_object(
+                                        'fingerprint', f.fingerprint,
+                                        'reader_fingerprint', splitplane._reader_fingerprint(r.relation)) ELSE '{}' END
           FROM splitplane._fences AS f
          WHERE r.relation = entry.relation AND f.relation = r.relation;
     END LOOP;

@@ -41,6 +41,12 @@ fn _config_changed() {
     }
 }
 
+/// Why a key cannot be used by new sessions, for `doctor()`.
+#[pg_extern(sql = false)]
+fn _key_problem(key_id: &str, sealed: &[u8]) -> Option<String> {
+    key_file::problem(key_id, sealed)
+}
+
 /// What is wrong with the server, for `doctor()`.
 #[pg_extern(sql = false)]
 #[allow(clippy::type_complexity)]

@@ -16,7 +16,7 @@ WITH RECURSIVE allowed_type AS (
     UNION
     SELECT t.typarray FROM pg_catalog.pg_type AS t JOIN allowed_type AS a ON a.oid = t.oid WHERE t.typarray <> 0::pg_catalog.oid
 ), inside_aggregates AS (
-    -- What aggregates call with their state, which PostgreSQL answers with internal errors where anybody else does.
+    -- What aggregates call with their state, and what fails where anything else calls it.
     SELECT u.oid FROM pg_catalog.pg_aggregate AS g,
         pg_catalog.unnest(ARRAY[g.aggtransfn, g.aggfinalfn, g.aggcombinefn, g.aggserialfn, g.aggdeserialfn,
                                 g.aggmtransfn, g.aggminvtransfn, g.aggmfinalfn]::pg_catalog.oid[]) AS u (oid)

@@ -3,6 +3,7 @@
 //! It is no part of a dump, so a dump holds no usable secret; it is part of a physical copy, so a standby can verify.
 
 use crate::error::{Refusal, StageResult, State};
+use crate::identity::seal;
 use crate::pgx::server;
 use crate::settings;
 use std::cell::RefCell;
@@ -38,6 +39,17 @@ pub fn read_or_make() -> StageResult<MasterKey> {
             make(&path).and_then(|()| load(&path)).map_err(|error| unusable(&error))
         }
         Err(error) => Err(unusable(&error)),
+    }
+}
+
+/// Why a sealed secret cannot be opened with the key file as it is now; `None` if it can.
+pub fn problem(key_id: &str, sealed: &[u8]) -> Option<String> {
+    match load(&path()) {
+        Err(error) => Some(format!("the key file (splitplane.key_file) cannot be used: {error}")),
+        Ok(master) => match seal::open(&master, key_id, sealed) {
+            Err(error) => Some(format!("the key file (splitplane.key_file) is not the one that sealed them: {error}")),
+            Ok(_) => None,
+        },
     }
 }
 

@@ -1,0 +1,151 @@
+-- Findings about the installation itself: what makes every call fail, and who may do more than the plane needs.
+
+-- The privileges that the extension grants on its own objects, each in the words of GRANT. What begins with an
+-- underscore serves the functions that run as the owner, as do the planner's and the operator's; of those, administrators
+-- need one to read a view.
+CREATE FUNCTION splitplane._own_privileges() RETURNS TABLE (object text, privilege text, role_name name, held boolean)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+    SELECT 'FUNCTION ' || splitplane._signature(p.oid), 'EXECUTE', w.role_name,
+           has_function_privilege(w.role_name, p.oid, 'EXECUTE')
+    FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN p.proname IN ('ask', 'ask_rows', 'ask_dry_run') THEN 'splitplane_caller'
+                    WHEN p.proname IN ('in_scope', 'in_call', 'claim', 'claim_list', 'bounded', 'counted', 'pattern',
+                                       'zone', 'dated', 'kept', 'behind') THEN 'splitplane_reader'
+                    ELSE 'splitplane_admin' END::name
+    ) AS w(role_name)
+    WHERE splitplane._is_ours('pg_proc', p.oid) AND to_regrole(w.role_name) IS NOT NULL
+      AND (p.proname NOT LIKE '\_%' OR p.proname = '_procedure') AND p.proname NOT IN ('in_scope_support', 'keep')
+    UNION ALL
+    SELECT 'TABLE ' || c.oid::regclass, 'SELECT', 'splitplane_admin',
+           has_table_privilege('splitplane_admin', c.oid, 'SELECT')
+    FROM pg_class AS c
+    WHERE c.relnamespace = 'splitplane'::regnamespace AND to_regrole('splitplane_admin') IS NOT NULL
+      AND c.relname IN ('allowed_functions', 'functions', 'metrics', 'principals', 'relations', 'tripwires',
+                        'verified_queries')
+    UNION ALL
+    SELECT 'SCHEMA splitplane', 'USAGE', o.name, has_schema_privilege(o.name, 'splitplane', 'USAGE')
+    FROM unnest(ARRAY['splitplane_reader', 'splitplane_admin']::name[]) AS o(name)
+    WHERE to_regrole(o.name) IS NOT NULL
+$$;
+REVOKE ALL ON FUNCTION splitplane._own_privileges() FROM PUBLIC;
+
+-- What the reader may use besides relations of the plane, allowed functions and their schemas, and splitplane's own:
+-- objects of this database and of the server, in the words of REVOKE. Relations have a finding of their own.
+CREATE FUNCTION splitplane._reader_extras() RETURNS TABLE (object text, remedy text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+    SELECT pg_describe_object(d.classid, d.objid, 0),
+           CASE d.classid
+               WHEN 'pg_proc'::regclass THEN 'ROUTINE ' || splitplane._signature(d.objid)
+               WHEN 'pg_namespace'::regclass THEN 'SCHEMA ' || d.objid::regnamespace
+               WHEN 'pg_database'::regclass
+                   THEN format('DATABASE %I', (SELECT b.datname FROM pg_database AS b WHERE b.oid = d.objid))
+               WHEN 'pg_type'::regclass THEN 'TYPE ' || d.objid::regtype
+               WHEN 'pg_language'::regclass
+                   THEN format('LANGUAGE %I', (SELECT l.lanname FROM pg_language AS l WHERE l.oid = d.objid))
+               WHEN 'pg_foreign_server'::regclass
+                   THEN format('FOREIGN SERVER %I',
+                               (SELECT s.srvname FROM pg_foreign_server AS s WHERE s.oid = d.objid))
+               WHEN 'pg_foreign_data_wrapper'::regclass
+                   THEN format('FOREIGN DATA WRAPPER %I',
+                               (SELECT f.fdwname FROM pg_foreign_data_wrapper AS f WHERE f.oid = d.objid))
+               WHEN 'pg_tablespace'::regclass
+                   THEN format('TABLESPACE %I', (SELECT t.spcname FROM pg_tablespace AS t WHERE t.oid = d.objid))
+               WHEN 'pg_parameter_acl'::regclass
+                   THEN 'PARAMETER ' || (SELECT a.parname FROM pg_parameter_acl AS a WHERE a.oid = d.objid)
+           END
+    FROM pg_shdepend AS d
+    WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = to_regrole('splitplane_reader') AND d.deptype = 'a'
+      AND d.dbid IN (0, (SELECT b.oid FROM pg_database AS b WHERE b.datname = current_database()))
+      AND d.classid NOT IN ('pg_class'::regclass, 'pg_largeobject'::regclass, 'pg_default_acl'::regclass)
+      AND NOT (d.classid = 'pg_proc'::regclass
+               AND (splitplane._is_ours('pg_proc', d.objid)
+                    OR EXISTS (SELECT FROM splitplane.functions AS f WHERE f.function = d.objid)))
+      AND NOT (d.classid = 'pg_namespace'::regclass
+               AND (d.objid::regnamespace::text = 'splitplane'
+                    OR EXISTS (SELECT FROM pg_namespace AS n
+                               JOIN (SELECT r.saved FROM splitplane.relations AS r
+                                     UNION ALL
+                                     SELECT f.saved FROM splitplane.allowed_functions AS f) AS u
+                                   ON u.saved ->> 'schema' = n.nspname
+                               WHERE n.oid = d.objid)))
+$$;
+REVOKE ALL ON FUNCTION splitplane._reader_extras() FROM PUBLIC;
+
+CREATE FUNCTION splitplane._installation_findings()
+RETURNS TABLE (severity text, object text, finding text, fix text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+    -- What makes calls fail.
+    SELECT 'warning', 'extension splitplane',
+           format('Its owner %I is not a superuser, so it cannot reliably fence tables or read its own configuration.',
+                  pg_get_userbyid(e.extowner)),
+           format('ALTER ROLE %I SUPERUSER;', pg_get_userbyid(e.extowner))
+    FROM pg_extension AS e JOIN pg_roles AS a ON a.oid = e.extowner
+    WHERE e.extname = 'splitplane' AND NOT a.rolsuper
+    UNION ALL
+    SELECT 'warning', lower(split_part(p.object, ' ', 1)) || substr(p.object, strpos(p.object, ' ')),
+           format('%I lacks %s on it, which splitplane grants: %s.', p.role_name, p.privilege,
+                  CASE p.role_name WHEN 'splitplane_reader' THEN 'calls of ask fail'
+                                   WHEN 'splitplane_caller' THEN 'applications cannot call it'
+                                   ELSE 'administrators cannot use it' END),
+           format('GRANT %s ON %s TO %I;', p.privilege, p.object, p.role_name)
+    FROM splitplane._own_privileges() AS p
+    WHERE NOT p.held
+    UNION ALL
+    SELECT 'warning', 'splitplane.key_file',
+           format('Signing keys cannot be opened, so new sessions refuse every context (28000): %s. This concerns %s '
+                  'keys, first %s.', (array_agg(s.problem ORDER BY s.key_id))[1], count(*), min(s.key_id)),
+           '-- put the key file of the server that made the keys back, owned by the server''s user with mode 0600; or '
+           'revoke the keys (revoke_key) and create others (create_key)'
+    FROM (SELECT k.key_id, splitplane._key_problem(k.key_id, k.sealed) AS problem
+          FROM splitplane.keys AS k
+          WHERE k.revoked_at IS NULL AND k.not_after > now()) AS s
+    WHERE s.problem IS NOT NULL
+    HAVING count(*) > 0
+    UNION ALL
+    -- Roles.
+    SELECT 'warning', format('role %I', o.name), format('It %s, which it does not need.', p.power),
+           format('ALTER ROLE %I %s;', o.name, p.remedy)
+    FROM unnest(splitplane._own_roles()) AS o(name) CROSS JOIN LATERAL splitplane._role_powers(o.name) AS p
+    WHERE p.held AND NOT (o.name = 'splitplane_reader' AND p.is_critical)
+    UNION ALL
+    SELECT 'info', format('role %I', pg_get_userbyid(m.member)),
+           'It is a member of splitplane_admin: it may register tables, make keys and sign as every tenant.',
+           format('-- REVOKE splitplane_admin FROM %I; if it should not', pg_get_userbyid(m.member))
+    FROM pg_auth_members AS m JOIN pg_roles AS a ON a.oid = m.member
+    WHERE m.roleid = to_regrole('splitplane_admin') AND NOT a.rolsuper
+    UNION ALL
+    SELECT 'warning', x.object, 'splitplane_reader has privileges on it that splitplane did not grant.',
+           CASE WHEN x.remedy IS NULL THEN '-- revoke them'
+                ELSE format('REVOKE ALL ON %s FROM splitplane_reader;', x.remedy) END
+    FROM splitplane._reader_extras() AS x
+    UNION ALL
+    SELECT 'warning', splitplane._signature(p.oid),
+           format('%s may execute it, which splitplane did not grant.', splitplane._grantee(g.grantee)),
+           format('REVOKE ALL ON FUNCTION %s FROM %s;', splitplane._signature(p.oid), splitplane._grantee(g.grantee))
+    FROM pg_proc AS p CROSS JOIN LATERAL aclexplode(p.proacl) AS g
+    WHERE p.pronamespace = 'splitplane'::regnamespace AND splitplane._is_ours('pg_proc', p.oid)
+      AND g.grantee <> p.proowner AND to_regrole('splitplane_reader') IS NOT NULL
+      AND NOT EXISTS (SELECT FROM splitplane._own_privileges() AS o
+                      WHERE o.object = 'FUNCTION ' || splitplane._signature(p.oid)
+                        AND o.role_name = pg_get_userbyid(g.grantee))
+    UNION ALL
+    -- Subscribers get sealed secrets, principals and conversations.
+    SELECT 'warning', format('publication %I', t.pubname),
+           format('It publishes tables of splitplane: %s.', string_agg(t.tablename, ', ' ORDER BY t.tablename)),
+           CASE WHEN p.puballtables
+                THEN format('-- DROP PUBLICATION %I; and make it again FOR TABLES IN SCHEMA .. or FOR TABLE .., '
+                            'without schema splitplane', t.pubname)
+                WHEN EXISTS (SELECT FROM pg_publication_namespace AS n
+                             WHERE n.pnpubid = p.oid AND n.pnnspid = 'splitplane'::regnamespace)
+                THEN format('ALTER PUBLICATION %I DROP TABLES IN SCHEMA splitplane;', t.pubname)
+                ELSE format('ALTER PUBLICATION %I DROP TABLE %s;', t.pubname,
+                            string_agg(format('%I.%I', t.schemaname, t.tablename), ', ' ORDER BY t.tablename)) END
+    FROM pg_publication_tables AS t JOIN pg_publication AS p ON p.pubname = t.pubname
+    WHERE t.schemaname = 'splitplane'
+    GROUP BY t.pubname, p.oid, p.puballtables
+$$;
+REVOKE ALL ON FUNCTION splitplane._installation_findings() FROM PUBLIC;
