@@ -33,9 +33,6 @@ from splitplane_test.cluster import Cluster
 from splitplane_test.plane import Plane
 from values import SMALL, large
 
-ROOT = Path(__file__).resolve().parents[2]
-
-
 SOURCE = Path(__file__).with_name("longest.c")
 LIMIT_S = 0.5
 KEY = "AKINTERRUPTS"
@@ -47,7 +44,7 @@ NOT_ADMITTED = {"42501", "0A000", "42804", "42P18", "42P22"}
 REACHED = ("22", "54", "21")
 # Likewise, in a class that otherwise speaks of the statement.
 SAID_AT_EVALUATION = ("invalid range bound flags", "invalid parameter list format", "syntax error at or near")
-# A little under each bound of src/guard/cost.rs, for values that carry a header of their own.
+# A little under each bound of src/trust/cost.rs, for values that carry a header of their own.
 SIZES = [int(k * 1_000) for k in (3_990, 1_000, 460, 250, 120, 62, 46, 31, 15, 7.8, 3.9, 1.9, 0.9, 0.4)]
 VALUES = {size: large(size) for size in SIZES}
 
