@@ -88,7 +88,7 @@ COMMENT ON TABLE splitplane.allowed_functions IS 'Functions that allow_function 
 -- The function of a signature; NULL also where a type or schema in it does not exist any more, for which
 -- to_regprocedure raises an error.
 CREATE FUNCTION splitplane._procedure(signature text) RETURNS regprocedure
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN to_regprocedure(signature);

@@ -70,35 +70,35 @@ AS 'MODULE_PATHNAME', 'in_call_wrapper';
 REVOKE ALL ON FUNCTION splitplane.in_call() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.in_call() TO splitplane_reader;
 
--- The guard puts it around arguments of functions whose cost is the product of their arguments' sizes.
+-- The stage trust puts it around arguments of functions whose cost is the product of their arguments' sizes.
 CREATE FUNCTION splitplane.bounded(value anyelement, most integer) RETURNS anyelement
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
 AS 'MODULE_PATHNAME', 'bounded_wrapper';
 REVOKE ALL ON FUNCTION splitplane.bounded(anyelement, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.bounded(anyelement, integer) TO splitplane_reader;
 
--- The guard puts it into aggregates that sort at their end. Not immutable: calls with a constant count too.
+-- The stage trust puts it into aggregates that sort at their end. Not immutable: calls with a constant count too.
 CREATE FUNCTION splitplane.counted(value anyelement, most integer) RETURNS anyelement
 LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1
 AS 'MODULE_PATHNAME', 'counted_wrapper';
 REVOKE ALL ON FUNCTION splitplane.counted(anyelement, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.counted(anyelement, integer) TO splitplane_reader;
 
--- The guard puts it around regular expressions and JSON paths that are computed while the statement runs.
+-- The stage trust puts it around regular expressions and JSON paths that are computed while the statement runs.
 CREATE FUNCTION splitplane.pattern(value anyelement) RETURNS anyelement
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
 AS 'MODULE_PATHNAME', 'pattern_wrapper';
 REVOKE ALL ON FUNCTION splitplane.pattern(anyelement) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.pattern(anyelement) TO splitplane_reader;
 
--- The guard puts it around texts that name a time zone: PostgreSQL caches every other spelling for the whole session.
+-- The stage trust puts it around texts that name a time zone: PostgreSQL caches every other spelling for the session.
 CREATE FUNCTION splitplane.zone(name text) RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
 AS 'MODULE_PATHNAME', 'zone_wrapper';
 REVOKE ALL ON FUNCTION splitplane.zone(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.zone(text) TO splitplane_reader;
 
--- The guard puts it around values that are parsed as dates or times: they may contain the name of a time zone.
+-- The stage trust puts it around values that are parsed as dates or times: they may contain the name of a time zone.
 CREATE FUNCTION splitplane.dated(value anyelement) RETURNS anyelement
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
 AS 'MODULE_PATHNAME', 'dated_wrapper';
@@ -112,6 +112,17 @@ LANGUAGE c IMMUTABLE PARALLEL SAFE COST 1
 AS 'MODULE_PATHNAME', 'behind_wrapper';
 REVOKE ALL ON FUNCTION splitplane.behind(anyelement) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.behind(anyelement) TO splitplane_reader;
+
+-- Put in the place of columns that the key in GROUP BY determines and whose type has no equality: one of the group's
+-- values.
+CREATE FUNCTION splitplane.keep(kept anyelement, value anyelement) RETURNS anyelement
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'keep_wrapper';
+REVOKE ALL ON FUNCTION splitplane.keep(anyelement, anyelement) FROM PUBLIC;
+CREATE AGGREGATE splitplane.kept(anyelement)
+    (SFUNC = splitplane.keep, STYPE = anyelement, COMBINEFUNC = splitplane.keep, PARALLEL = SAFE);
+REVOKE ALL ON FUNCTION splitplane.kept(anyelement) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.kept(anyelement) TO splitplane_reader;
 
 -- Functions whose names start with an underscore are for the extension alone: no role is granted EXECUTE on them,
 -- except on _procedure, which a view calls.

@@ -170,13 +170,18 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._private_columns(regclass, text[], text[]) FROM PUBLIC;
 
--- Whether a plane name was that of the table, and the table has another one now. Such a name goes with the table's: it
--- is refused, because another table may have taken the name. A name that was given stays.
+-- Whether a plane name was that of the table, and the table has another one now, or has left its schema and another has
+-- taken its place there. Such a name goes with the table's: it is refused. A name that was given stays.
 CREATE FUNCTION splitplane._has_lost_name(relation regclass, name text, saved jsonb) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT saved ? 'named_after_table'
-       AND EXISTS (SELECT FROM pg_class AS c WHERE c.oid = relation AND c.relname <> _has_lost_name.name)
+       AND EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                   WHERE c.oid = relation
+                     AND (c.relname <> _has_lost_name.name
+                          OR (n.nspname <> saved ->> 'schema'
+                              AND EXISTS (SELECT FROM pg_class AS o JOIN pg_namespace AS m ON m.oid = o.relnamespace
+                                          WHERE m.nspname = saved ->> 'schema' AND o.relname = c.relname))))
 $$;
 REVOKE ALL ON FUNCTION splitplane._has_lost_name(regclass, text, jsonb) FROM PUBLIC;
 
@@ -186,6 +191,7 @@ AS $$
 DECLARE
     chosen text := coalesce(_plane_name.name, (SELECT c.relname FROM pg_class AS c WHERE c.oid = relation));
     holder regclass;
+    is_lost boolean;
 BEGIN
     IF chosen = '' OR octet_length(chosen) > 63 OR strpos(chosen, '.') > 0 OR chosen ~ '[[:cntrl:]]'
        OR lower(chosen) LIKE 'pg\_%' THEN
@@ -193,14 +199,11 @@ BEGIN
                         'and not start with "pg_"', chosen
             USING ERRCODE = '42602';
     END IF;
-    SELECT r.relation INTO holder
+    SELECT r.relation, splitplane._has_lost_name(r.relation, r.name, r.saved) INTO holder, is_lost
       FROM splitplane.relations AS r WHERE r.name = chosen AND r.relation <> _plane_name.relation;
-    IF FOUND AND (SELECT splitplane._has_lost_name(r.relation, r.name, r.saved)
-                  FROM splitplane.relations AS r WHERE r.relation = holder) THEN
-        RAISE EXCEPTION 'plane name "%" is that of %, which was renamed', chosen, holder
-            USING ERRCODE = '42710',
-                  HINT = format('Register it under its name of today, or take it out of the plane, first: '
-                                'SELECT splitplane.unprotect(%L);', holder);
+    IF is_lost THEN
+        RAISE EXCEPTION 'plane name "%" is that of %, which was renamed or moved', chosen, holder
+            USING ERRCODE = '42710', HINT = 'splitplane.doctor() has the statements that settle it.';
     ELSIF FOUND THEN
         RAISE EXCEPTION 'plane name "%" is taken by %', chosen, holder
             USING ERRCODE = '42710', HINT = 'Give another one as argument "name".';

@@ -176,7 +176,8 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._make_policies(regclass, text, boolean, text, boolean) FROM PUBLIC;
 
--- The policies' conditions as text, for doctor() to compare with: text survives a dump and restore.
+-- The policies' conditions as text, for doctor() to compare with: text survives a dump and restore. And the numbers of
+-- the columns that the scope's policy reads, which do not, by their names.
 CREATE FUNCTION splitplane._policy_texts(relation regclass) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
@@ -184,7 +185,13 @@ AS $$
         'policy', max(pg_get_expr(p.polqual, p.polrelid)) FILTER (WHERE p.polname = '!splitplane_scope'),
         -- Without the name of the table, which may be renamed.
         'closed', max(replace(pg_get_expr(p.polqual, p.polrelid), quote_literal(p.polrelid::regclass), 'itself'))
-                  FILTER (WHERE p.polname = 'splitplane_closed'))
+                  FILTER (WHERE p.polname = 'splitplane_closed'),
+        'numbers', (SELECT jsonb_object_agg(a.attname, a.attnum)
+                    FROM pg_policy AS s
+                    JOIN pg_depend AS d ON d.classid = 'pg_policy'::regclass AND d.objid = s.oid
+                         AND d.refclassid = 'pg_class'::regclass AND d.refobjid = s.polrelid
+                    JOIN pg_attribute AS a ON a.attrelid = s.polrelid AND a.attnum = d.refobjsubid AND a.attnum > 0
+                    WHERE s.polrelid = relation AND s.polname = '!splitplane_scope'))
     FROM pg_policy AS p WHERE p.polrelid = relation
 $$;
 REVOKE ALL ON FUNCTION splitplane._policy_texts(regclass) FROM PUBLIC;

@@ -12,6 +12,47 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._signature(regprocedure) FROM PUBLIC;
 
+-- A type of a function's that no statement can have: the call would be refused, whatever its arguments.
+CREATE FUNCTION splitplane._type_outside(types oid[]) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+    SELECT min(format_type(u.id, NULL))
+    FROM unnest(types) AS u(id) JOIN pg_type AS t ON t.oid = u.id
+    WHERE NOT splitplane._type_is_safe(u.id)
+      AND u.id <> ALL (ARRAY['regconfig', 'record', 'record[]', '"any"']::regtype[])
+      AND NOT (t.typtype = 'p' AND t.typname LIKE 'any%')
+$$;
+REVOKE ALL ON FUNCTION splitplane._type_outside(oid[]) FROM PUBLIC;
+
+-- Relations and functions outside pg_catalog whose names stand alone in the body of a function that has no search_path
+-- of its own: in a call of ask it is "pg_catalog, pg_temp", and they are not found. By words, since a body is only read
+-- when it runs; a word may be a variable. Texts in quotes and comments are left out. NULL if there are none.
+CREATE FUNCTION splitplane._unqualified_names(function regprocedure) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+    WITH words AS (
+        SELECT DISTINCT lower(m.word[1]) AS word
+        FROM pg_proc AS p JOIN pg_language AS l ON l.oid = p.prolang
+        CROSS JOIN LATERAL regexp_replace(p.prosrc, $re$'[^']*'|--[^\n]*|/\*.*?\*/$re$, ' ', 'g') AS body
+        CROSS JOIN LATERAL regexp_matches(body, '(?<![.\w"])"?([[:alpha:]_][\w$]*)(?![\w$.]|"\.)', 'g') AS m(word)
+        WHERE p.oid = function AND p.prosqlbody IS NULL AND l.lanname NOT IN ('internal', 'c')
+          AND NOT EXISTS (SELECT FROM unnest(p.proconfig) AS s(setting) WHERE s.setting LIKE 'search\_path=%')
+    ),
+    named AS (
+        SELECT c.relname AS name FROM pg_class AS c
+        WHERE c.relkind IN ('r', 'v', 'm', 'p', 'f')
+          AND c.relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+        UNION
+        SELECT q.proname FROM pg_proc AS q
+        WHERE q.pronamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+          AND NOT EXISTS (SELECT FROM pg_proc AS o
+                          WHERE o.pronamespace = 'pg_catalog'::regnamespace AND o.proname = q.proname)
+    )
+    SELECT string_agg(quote_ident(n.name), ', ' ORDER BY n.name)
+    FROM named AS n JOIN words AS w ON w.word = lower(n.name)
+$$;
+REVOKE ALL ON FUNCTION splitplane._unqualified_names(regprocedure) FROM PUBLIC;
+
 CREATE FUNCTION splitplane.allow_function(function regprocedure) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -20,6 +61,8 @@ DECLARE
     catalog_row record;
     refusal text;
     had_execute boolean;
+    outside text;
+    unqualified text;
 BEGIN
     IF wanted IS NULL THEN
         RAISE EXCEPTION 'function does not exist' USING ERRCODE = '42883';
@@ -53,7 +96,18 @@ BEGIN
                   OR catalog_row.proname ~ '^(row_security_|format_type|version$)'
                   OR catalog_row.proname ~ '^((table|schema|database)_to_xml|(obj|col|shobj)_description)') THEN
             'it reads more than the plane'
+        WHEN catalog_row.oid < 16384
+             AND EXISTS (SELECT FROM pg_aggregate AS g
+                         WHERE catalog_row.oid IN (g.aggtransfn, g.aggfinalfn, g.aggcombinefn, g.aggserialfn,
+                                                   g.aggdeserialfn, g.aggmtransfn, g.aggminvtransfn, g.aggmfinalfn)
+                           AND g.aggfnoid < 16384)
+             AND NOT EXISTS (SELECT FROM pg_operator AS o WHERE o.oprcode = catalog_row.oid) THEN
+            'aggregates alone call it'
     END;
+    outside := splitplane._type_outside(catalog_row.types);
+    IF refusal IS NULL AND outside IS NOT NULL THEN
+        refusal := format('it could never be called, as the plane carries no value of type %s', outside);
+    END IF;
     IF refusal IS NOT NULL THEN
         RAISE EXCEPTION 'function % cannot be in the plane: %', wanted, refusal USING ERRCODE = '42501';
     END IF;
@@ -68,6 +122,12 @@ BEGIN
         RAISE WARNING 'function % runs with the rights of %, not of splitplane_reader: '
                       'row-level security holds in it only as far as it holds for that role',
             wanted, catalog_row.owner;
+    END IF;
+    unqualified := splitplane._unqualified_names(function);
+    IF unqualified IS NOT NULL THEN
+        RAISE WARNING 'function % may not find what its body names without a schema: %', wanted, unqualified
+            USING HINT = format('In a call of ask, search_path is "pg_catalog, pg_temp". Give the function its own: '
+                                'ALTER FUNCTION %s SET search_path = %I, pg_temp;', wanted, catalog_row.nspname);
     END IF;
     had_execute := has_function_privilege('splitplane_reader', catalog_row.oid, 'EXECUTE');
     INSERT INTO splitplane.allowed_functions (signature, saved)

@@ -7,55 +7,99 @@ CREATE FUNCTION splitplane._registration(
 RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT format('SELECT splitplane.%s;', CASE WHEN scope = '{}' THEN 'share(' ELSE 'protect(' END
+    SELECT CASE WHEN scope IS NULL
+                THEN '-- call splitplane.protect with the columns that hold the scope now: the registered ones were '
+                     'renamed or replaced'
+    ELSE format('SELECT splitplane.%s;', CASE WHEN scope = '{}' THEN 'share(' ELSE 'protect(' END
         || concat_ws(', ', quote_literal(relation), quote_literal(nullif(scope, '{}')),
                      quote_literal(columns), 'name => ' || quote_literal(name),
                      CASE WHEN cardinality(private_columns) > 0
-                          THEN 'private_columns => ' || quote_literal(private_columns) END) || ')')
+                          THEN 'private_columns => ' || quote_literal(private_columns) END) || ')') END
 $$;
 REVOKE ALL ON FUNCTION splitplane._registration(regclass, jsonb, text[], text, text[]) FROM PUBLIC;
 
--- A registration in the names of today. Where one scope column was renamed, the policy depends on it still, by its
--- number. Of more than one nothing says which is which, and the names stay.
+-- A registration in the names of today. A scope column that was renamed has its new name in the policy, which depends
+-- on the column and not on its name. Another column may have got the old name since, which the column's number at the
+-- registration tells from a policy that was altered. `scope` is NULL if nothing settles which columns hold the scope: a
+-- wrong one would show a tenant the rows of others.
 CREATE FUNCTION splitplane._today(
-    relation regclass, INOUT scope jsonb, INOUT columns text[], INOUT private_columns text[])
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+    relation regclass, policy name, saved jsonb,
+    INOUT scope jsonb, INOUT columns text[], INOUT private_columns text[])
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 DECLARE
-    lost text[] := ARRAY(
-        SELECT s.name FROM jsonb_object_keys(scope) AS s(name)
-        WHERE NOT EXISTS (SELECT FROM pg_attribute AS a
-                          WHERE a.attrelid = relation AND a.attname = s.name AND a.attnum > 0 AND NOT a.attisdropped));
+    present text[] := ARRAY(SELECT a.attname::text FROM pg_attribute AS a
+                            WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+                              AND scope ? a.attname::text);
+    bound text[];
+    condition text;
+    lost text[];
     found text[];
+    numbered text;
 BEGIN
-    IF cardinality(lost) <> 1 THEN
+    SELECT array_agg(DISTINCT a.attname::text), max(pg_get_expr(p.polqual, p.polrelid)) INTO bound, condition
+      FROM pg_policy AS p
+      JOIN pg_depend AS d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid
+           AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p.polrelid AND d.refobjsubid > 0
+      JOIN pg_attribute AS a ON a.attrelid = p.polrelid AND a.attnum = d.refobjsubid AND NOT a.attisdropped
+     WHERE p.polrelid = relation AND p.polname = policy;
+    -- Of a policy that is missing, or reads no column, there is nothing to learn: the columns are those that have their
+    -- names, unless their numbers are others now. A policy that shows nothing was made because that was not settled.
+    IF bound IS NULL THEN
+        bound := ARRAY(SELECT b.name FROM unnest(present) AS b(name)
+                       WHERE NOT EXISTS (SELECT FROM pg_attribute AS a
+                                         WHERE a.attrelid = relation AND a.attname <> b.name AND NOT a.attisdropped
+                                           AND a.attnum = (saved -> 'numbers' ->> b.name)::int2)
+                         AND NOT EXISTS (SELECT FROM pg_policy AS p
+                                         WHERE p.polrelid = relation AND p.polname = policy
+                                           AND pg_get_expr(p.polqual, p.polrelid) = 'false'));
+    END IF;
+    lost := ARRAY(SELECT s.name FROM jsonb_object_keys(scope) AS s(name) WHERE s.name <> ALL (bound));
+    found := ARRAY(SELECT b.name FROM unnest(bound) AS b(name) WHERE NOT scope ? b.name);
+    IF cardinality(lost) = 0 THEN
         RETURN;
     END IF;
-    found := ARRAY(
-        SELECT DISTINCT a.attname::text
-        FROM pg_policy AS p
-        JOIN pg_depend AS d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid
-             AND d.refclassid = 'pg_class'::regclass AND d.refobjid = relation AND d.refobjsubid > 0
-        JOIN pg_attribute AS a ON a.attrelid = relation AND a.attnum = d.refobjsubid AND NOT a.attisdropped
-        WHERE p.polrelid = relation AND p.polname = '!splitplane_scope' AND NOT scope ? a.attname::text);
-    IF cardinality(found) = 1 THEN
+    numbered := (SELECT a.attname FROM pg_attribute AS a
+                 WHERE a.attrelid = relation AND a.attnum = (saved -> 'numbers' ->> lost[1])::int2
+                   AND NOT a.attisdropped);
+    IF cardinality(lost) = 1 AND cardinality(found) = 1
+       AND replace(condition, quote_ident(found[1]), quote_ident(lost[1]))
+           = replace(saved ->> 'policy', quote_ident(found[1]), quote_ident(lost[1]))
+       AND (lost[1] <> ALL (present) OR numbered = found[1]) THEN
         scope := scope - lost[1] || jsonb_build_object(found[1], scope -> lost[1]);
         columns := array_replace(columns, lost[1], found[1]);
         private_columns := array_replace(private_columns, lost[1], found[1]);
+    ELSIF cardinality(lost) = 1 AND lost[1] = ANY (present) AND numbered = lost[1] THEN
+        -- The column is the registered one, and the policy was altered.
+        RETURN;
+    ELSE
+        scope := NULL;
     END IF;
 END
 $$;
-REVOKE ALL ON FUNCTION splitplane._today(regclass, jsonb, text[], text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION splitplane._today(regclass, name, jsonb, jsonb, text[], text[]) FROM PUBLIC;
+
+-- The name that a registration gave, or NULL if the plane name is the table's own. Rows of 0.1.0, which a dump may
+-- bring, do not say; a plane name that is the table's was most likely taken from it.
+CREATE FUNCTION splitplane._given_name(relation regclass, name text, saved jsonb) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN saved ? 'named_after_table'
+                  OR (NOT saved ? 'closed'
+                      AND EXISTS (SELECT FROM pg_class AS c WHERE c.oid = relation AND c.relname = _given_name.name))
+                THEN NULL ELSE name END
+$$;
+REVOKE ALL ON FUNCTION splitplane._given_name(regclass, text, jsonb) FROM PUBLIC;
 
 -- The statement that registers a relation again as it is registered now, and so rebuilds its fences.
 CREATE FUNCTION splitplane._register_again(relation regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT splitplane._registration(r.relation, today.scope, kept.columns,
-                                    CASE WHEN r.saved ? 'named_after_table' THEN NULL ELSE r.name END,
-                                    kept.private_columns)
+                                    splitplane._given_name(r.relation, r.name, r.saved), kept.private_columns)
     FROM splitplane.relations AS r
-    CROSS JOIN LATERAL splitplane._today(r.relation, r.scope, r.columns, r.private_columns) AS today
+    CROSS JOIN LATERAL splitplane._today(r.relation, '!splitplane_scope', r.saved,
+                                         r.scope, r.columns, r.private_columns) AS today
     CROSS JOIN LATERAL (
         -- Columns that do not exist any more would be refused; NULL (all) if none is left.
         SELECT array_agg(w.name ORDER BY w.position) AS columns,
@@ -129,6 +173,15 @@ DECLARE
     reader oid := to_regrole('splitplane_reader');
 BEGIN
     RETURN QUERY SELECT 'role splitplane_reader', r.finding, r.fix FROM splitplane._reader_findings() AS r;
+    RETURN QUERY
+        SELECT splitplane._signature(f.function),
+               'This allowed function has since been marked LEAKPROOF. PostgreSQL would evaluate it over the rows of '
+               'every tenant, so ask does not call it any more.',
+               format('ALTER FUNCTION %s NOT LEAKPROOF;', splitplane._signature(f.function))
+        FROM splitplane._leakproof_functions() AS f(function);
+
+    RETURN QUERY
+        SELECT p.object, p.finding, p.fix FROM splitplane._server_problems() AS p WHERE p.severity = 'critical';
     -- Every comparison below would be with NULL.
     IF reader IS NULL THEN
         RETURN;
@@ -191,20 +244,11 @@ BEGIN
         FROM found AS f(relation, finding, fix);
 
     RETURN QUERY
-        SELECT splitplane._signature(f.function),
-               'This allowed function has since been marked LEAKPROOF. PostgreSQL would evaluate it over the rows of '
-               'every tenant, so ask does not call it any more.',
-               format('ALTER FUNCTION %s NOT LEAKPROOF;', splitplane._signature(f.function))
-        FROM splitplane._leakproof_functions() AS f(function);
-
-    RETURN QUERY
         SELECT l.relation::text,
                'It is not in the plane, and splitplane_reader sees the rows of every tenant in it: '
                'an earlier installation was dropped with CASCADE.', l.remedy
         FROM splitplane._left_behind() AS l WHERE l.is_open;
 
-    RETURN QUERY
-        SELECT p.object, p.finding, p.fix FROM splitplane._server_problems() AS p WHERE p.severity = 'critical';
 END
 $$;
 REVOKE ALL ON FUNCTION splitplane._critical_findings(regclass[]) FROM PUBLIC;

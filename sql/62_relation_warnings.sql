@@ -4,12 +4,13 @@ CREATE FUNCTION splitplane._relation_findings() RETURNS TABLE (severity text, ob
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     WITH plane AS (
-        SELECT r.relation, CASE WHEN r.saved ? 'named_after_table' THEN NULL ELSE r.name END AS given_name,
+        SELECT r.relation, splitplane._given_name(r.relation, r.name, r.saved) AS given_name,
                r.shared, today.scope, today.columns, today.private_columns, r.had_row_security, r.saved,
                c.relkind, c.relpages, c.relnamespace, c.relrowsecurity, c.relispartition, c.relacl
         FROM splitplane.relations AS r
         JOIN pg_class AS c ON c.oid = r.relation
-        CROSS JOIN LATERAL splitplane._today(r.relation, r.scope, r.columns, r.private_columns) AS today
+        CROSS JOIN LATERAL splitplane._today(r.relation, '!splitplane_scope', r.saved,
+                                             r.scope, r.columns, r.private_columns) AS today
     ),
     scope_columns AS (
         SELECT p.relation, p.relkind, p.relpages, s.key AS column_name, s.value AS claim, a.attnum, a.attnotnull,
@@ -25,10 +26,17 @@ AS $$
     WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = r.relation)
     UNION ALL
     SELECT 'warning', r.relation::text,
-           format('It was renamed: its plane name %I was that of the table, which is now %s. The plane name is refused '
-                  'until the table is registered again or taken out of the plane.', r.name, r.relation),
-           format('%s -- or: SELECT splitplane.unprotect(%L);', splitplane._register_again(r.relation), r.relation)
+           format('It was renamed or moved: its plane name %I was that of the table, which is now %s. The plane name '
+                  'is refused until the table is registered again or taken out of the plane.', r.name, r.relation),
+           -- Another table that has lost its name may hold the one of today: it is registered again as well.
+           concat('SELECT splitplane.unprotect(' || quote_literal(h.relation) || '); ',
+                  splitplane._register_again(r.relation),
+                  ' ' || splitplane._register_again(h.relation),
+                  format(' -- or: SELECT splitplane.unprotect(%L);', r.relation))
     FROM splitplane.relations AS r
+    JOIN pg_class AS c ON c.oid = r.relation
+    LEFT JOIN splitplane.relations AS h
+        ON h.name = c.relname AND h.relation <> r.relation AND splitplane._has_lost_name(h.relation, h.name, h.saved)
     WHERE splitplane._has_lost_name(r.relation, r.name, r.saved)
     UNION ALL
     SELECT 'warning', p.relation::text,

@@ -2,7 +2,8 @@
 -- each statement should return, computed by the owner outside the plane from scope and claims.
 
 -- The statements. Between braces stands a name of _selftest_names(), for which _selftest_fill() writes its text:
---   {table}      the relation by its plane name; {qualified} the same with its schema
+--   {table}      the relation as it can be named: by its plane name, or qualified if that is lost
+--   {qualified}  its schema and name; {name} its plane name alone
 --   {columns}    its plane columns; {counts} a count of each
 --   {sample}     a condition on the rows that are compared
 --   {probe}      a column that tells whose a row is; {values} some of its values, as rows of VALUES
@@ -15,8 +16,8 @@ AS $$
     VALUES
     ('direct',          true,  0, 'SELECT {columns} FROM {table} WHERE {sample}'),
     ('qualified',       true,  0, 'SELECT {columns} FROM {qualified} WHERE {sample}'),
-    ('CTE',             true,  0, 'WITH {table} AS (SELECT * FROM {table}) '
-                                  'SELECT {columns} FROM {table} WHERE {sample}'),
+    ('CTE',             true,  0, 'WITH {name} AS (SELECT * FROM {table}) '
+                                  'SELECT {columns} FROM {name} WHERE {sample}'),
     ('UNION',           true,  0, 'SELECT {columns} FROM {table} WHERE {sample} '
                                   'UNION ALL SELECT {columns} FROM {table} WHERE {sample}'),
     ('IN',              false, 1, 'SELECT selftest.value FROM (VALUES {values}) AS selftest(value) '
@@ -272,6 +273,14 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._selftest_probes(splitplane.relations, text, text[], text) FROM PUBLIC;
 
+-- How a statement can name a relation.
+CREATE FUNCTION splitplane._selftest_table(r splitplane.relations, qualified text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+    SELECT CASE WHEN splitplane._has_lost_name(r.relation, r.name, r.saved) THEN qualified ELSE quote_ident(r.name) END
+$$;
+REVOKE ALL ON FUNCTION splitplane._selftest_table(splitplane.relations, text) FROM PUBLIC;
+
 -- What the placeholders of a shape stand for, for one relation, its sample and its probe; `place` besides: the table
 -- itself, outside the plane.
 CREATE FUNCTION splitplane._selftest_names(
@@ -280,9 +289,8 @@ RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     SELECT jsonb_build_object(
-        'place', qualified, 'qualified', qualified,
-        'table', CASE WHEN splitplane._has_lost_name(r.relation, r.name, r.saved)
-                      THEN qualified ELSE quote_ident(r.name) END,
+        'place', qualified, 'qualified', qualified, 'name', quote_ident(r.name),
+        'table', splitplane._selftest_table(r, qualified),
         'columns', string_agg(quote_ident(c.name), ', ' ORDER BY c.place),
         'counts', string_agg(format('count(%I)', c.name), ', ' ORDER BY c.place),
         'sample', sample, 'probe', quote_ident(probe_column),
@@ -307,9 +315,10 @@ BEGIN
                    'SELECT count(*), '
                    'coalesce(sum(hashtextextended(''['' || array_to_string(ARRAY[%s], '','') || '']'', 0)), 0) '
                    'FROM (%s) AS answer(%s)',
-                   names ->> 'table', names ->> 'columns', names ->> 'place', own, names ->> 'sample', as_json,
-                   -- The CTE has no schema.
-                   splitplane._selftest_fill(template, names || jsonb_build_object('qualified', names -> 'table')),
+                   names ->> 'name', names ->> 'columns', names ->> 'place', own, names ->> 'sample', as_json,
+                   -- The CTE stands for the relation, by whatever name.
+                   splitplane._selftest_fill(template, names || jsonb_build_object('qualified', names -> 'name',
+                                                                                   'table', names -> 'name')),
                    answer_columns)
        INTO rows, digest;
 END

@@ -84,7 +84,7 @@ REVOKE ALL ON FUNCTION splitplane._selftest_worst(text[]) FROM PUBLIC;
 
 -- Whether every hidden column, and every system column, is refused as one that does not exist.
 CREATE FUNCTION splitplane._selftest_hidden(
-    r splitplane.relations, tenant text, business text, subject text, OUT verdict text, OUT detail text)
+    r splitplane.relations, qualified text, tenant text, business text, subject text, OUT verdict text, OUT detail text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -100,7 +100,8 @@ BEGIN
     LOOP
         SELECT * INTO STRICT ran
           FROM splitplane._selftest_run(tenant, business, subject,
-                                        format('SELECT s.%I FROM %I AS s', column_name, r.name));
+                                        format('SELECT s.%I FROM %s AS s', column_name,
+                                               splitplane._selftest_table(r, qualified)));
         tried := tried + 1;
         IF ran.state = '00000' THEN
             verdict := 'FAIL';
@@ -115,7 +116,7 @@ BEGIN
     detail := coalesce(detail, format('%s hidden and system columns are refused as unknown', tried));
 END
 $$;
-REVOKE ALL ON FUNCTION splitplane._selftest_hidden(splitplane.relations, text, text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION splitplane._selftest_hidden(splitplane.relations, text, text, text, text) FROM PUBLIC;
 
 -- Rows whose scope is NULL belong to no principal: none sees them, and no test can decide whose they should be.
 CREATE FUNCTION splitplane._selftest_scope(
@@ -198,7 +199,8 @@ BEGIN
     person := identities[1];
     RETURN QUERY
         SELECT 'hidden columns', h.verdict, h.detail
-        FROM splitplane._selftest_hidden(r, person ->> 'tenant', person ->> 'business', person ->> 'subject') AS h;
+        FROM splitplane._selftest_hidden(r, qualified, person ->> 'tenant', person ->> 'business',
+                                         person ->> 'subject') AS h;
     RETURN QUERY
         SELECT 'tripwire', s.verdict, s.detail
         FROM splitplane.tripwires AS t, splitplane._tripwire_state(t.relation) AS s WHERE t.relation = r.relation;

@@ -50,6 +50,7 @@ DROP FUNCTION splitplane._private_argument(text[]);
 DROP FUNCTION splitplane._selftest_expected(text, text, text, text, text, text, integer);
 DROP FUNCTION splitplane._selftest_shape(jsonb, text, text, text, text, text, text, integer, text);
 DROP FUNCTION splitplane._selftest_is_empty(text, text, text, text);
+DROP FUNCTION splitplane._selftest_hidden(splitplane.relations, text, text, text);
 
 -- Facts that more than one function needs. Each stands here once. Where the library holds the same list, the comment
 -- names its place there, and pg_test/upgrade/test_facts.py compares the two.
@@ -213,7 +214,7 @@ REVOKE ALL ON FUNCTION splitplane._equality_is_leakproof(oid) FROM PUBLIC;
 -- The function of a signature; NULL also where a type or schema in it does not exist any more, for which
 -- to_regprocedure raises an error.
 CREATE FUNCTION splitplane._procedure(signature text) RETURNS regprocedure
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN to_regprocedure(signature);
@@ -304,7 +305,7 @@ REVOKE ALL ON FUNCTION splitplane.in_call() FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION splitplane.in_call() TO splitplane_reader;
 
--- The guard puts it around regular expressions and JSON paths that are computed while the statement runs.
+-- The stage trust puts it around regular expressions and JSON paths that are computed while the statement runs.
 CREATE FUNCTION splitplane.pattern(value anyelement) RETURNS anyelement
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
 AS 'MODULE_PATHNAME', 'pattern_wrapper';
@@ -313,7 +314,7 @@ REVOKE ALL ON FUNCTION splitplane.pattern(anyelement) FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION splitplane.pattern(anyelement) TO splitplane_reader;
 
--- The guard puts it around texts that name a time zone: PostgreSQL caches every other spelling for the whole session.
+-- The stage trust puts it around texts that name a time zone: PostgreSQL caches every other spelling for the session.
 CREATE FUNCTION splitplane.zone(name text) RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
 AS 'MODULE_PATHNAME', 'zone_wrapper';
@@ -322,7 +323,7 @@ REVOKE ALL ON FUNCTION splitplane.zone(text) FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION splitplane.zone(text) TO splitplane_reader;
 
--- The guard puts it around values that are parsed as dates or times: they may contain the name of a time zone.
+-- The stage trust puts it around values that are parsed as dates or times: they may contain the name of a time zone.
 CREATE FUNCTION splitplane.dated(value anyelement) RETURNS anyelement
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
 AS 'MODULE_PATHNAME', 'dated_wrapper';
@@ -340,6 +341,21 @@ AS 'MODULE_PATHNAME', 'behind_wrapper';
 REVOKE ALL ON FUNCTION splitplane.behind(anyelement) FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION splitplane.behind(anyelement) TO splitplane_reader;
+
+-- Put in the place of columns that the key in GROUP BY determines and whose type has no equality: one of the group's
+-- values.
+CREATE FUNCTION splitplane.keep(kept anyelement, value anyelement) RETURNS anyelement
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'keep_wrapper';
+
+REVOKE ALL ON FUNCTION splitplane.keep(anyelement, anyelement) FROM PUBLIC;
+
+CREATE AGGREGATE splitplane.kept(anyelement)
+    (SFUNC = splitplane.keep, STYPE = anyelement, COMBINEFUNC = splitplane.keep, PARALLEL = SAFE);
+
+REVOKE ALL ON FUNCTION splitplane.kept(anyelement) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION splitplane.kept(anyelement) TO splitplane_reader;
 
 -- Refuses what cannot be a tenant, business or subject: the rule by which contexts are signed and verified. '*' alone
 -- passes, for any.
@@ -806,13 +822,18 @@ BEGIN
 END
 $$;
 
--- Whether a plane name was that of the table, and the table has another one now. Such a name goes with the table's: it
--- is refused, because another table may have taken the name. A name that was given stays.
+-- Whether a plane name was that of the table, and the table has another one now, or has left its schema and another has
+-- taken its place there. Such a name goes with the table's: it is refused. A name that was given stays.
 CREATE FUNCTION splitplane._has_lost_name(relation regclass, name text, saved jsonb) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT saved ? 'named_after_table'
-       AND EXISTS (SELECT FROM pg_class AS c WHERE c.oid = relation AND c.relname <> _has_lost_name.name)
+       AND EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                   WHERE c.oid = relation
+                     AND (c.relname <> _has_lost_name.name
+                          OR (n.nspname <> saved ->> 'schema'
+                              AND EXISTS (SELECT FROM pg_class AS o JOIN pg_namespace AS m ON m.oid = o.relnamespace
+                                          WHERE m.nspname = saved ->> 'schema' AND o.relname = c.relname))))
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._has_lost_name(regclass, text, jsonb) FROM PUBLIC;
@@ -823,6 +844,7 @@ AS $$
 DECLARE
     chosen text := coalesce(_plane_name.name, (SELECT c.relname FROM pg_class AS c WHERE c.oid = relation));
     holder regclass;
+    is_lost boolean;
 BEGIN
     IF chosen = '' OR octet_length(chosen) > 63 OR strpos(chosen, '.') > 0 OR chosen ~ '[[:cntrl:]]'
        OR lower(chosen) LIKE 'pg\_%' THEN
@@ -830,14 +852,11 @@ BEGIN
                         'and not start with "pg_"', chosen
             USING ERRCODE = '42602';
     END IF;
-    SELECT r.relation INTO holder
+    SELECT r.relation, splitplane._has_lost_name(r.relation, r.name, r.saved) INTO holder, is_lost
       FROM splitplane.relations AS r WHERE r.name = chosen AND r.relation <> _plane_name.relation;
-    IF FOUND AND (SELECT splitplane._has_lost_name(r.relation, r.name, r.saved)
-                  FROM splitplane.relations AS r WHERE r.relation = holder) THEN
-        RAISE EXCEPTION 'plane name "%" is that of %, which was renamed', chosen, holder
-            USING ERRCODE = '42710',
-                  HINT = format('Register it under its name of today, or take it out of the plane, first: '
-                                'SELECT splitplane.unprotect(%L);', holder);
+    IF is_lost THEN
+        RAISE EXCEPTION 'plane name "%" is that of %, which was renamed or moved', chosen, holder
+            USING ERRCODE = '42710', HINT = 'splitplane.doctor() has the statements that settle it.';
     ELSIF FOUND THEN
         RAISE EXCEPTION 'plane name "%" is taken by %', chosen, holder
             USING ERRCODE = '42710', HINT = 'Give another one as argument "name".';
@@ -1101,7 +1120,8 @@ $$;
 
 REVOKE ALL ON FUNCTION splitplane._make_policies(regclass, text, boolean, text, boolean) FROM PUBLIC;
 
--- The policies' conditions as text, for doctor() to compare with: text survives a dump and restore.
+-- The policies' conditions as text, for doctor() to compare with: text survives a dump and restore. And the numbers of
+-- the columns that the scope's policy reads, which do not, by their names.
 CREATE FUNCTION splitplane._policy_texts(relation regclass) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
@@ -1109,7 +1129,13 @@ AS $$
         'policy', max(pg_get_expr(p.polqual, p.polrelid)) FILTER (WHERE p.polname = '!splitplane_scope'),
         -- Without the name of the table, which may be renamed.
         'closed', max(replace(pg_get_expr(p.polqual, p.polrelid), quote_literal(p.polrelid::regclass), 'itself'))
-                  FILTER (WHERE p.polname = 'splitplane_closed'))
+                  FILTER (WHERE p.polname = 'splitplane_closed'),
+        'numbers', (SELECT jsonb_object_agg(a.attname, a.attnum)
+                    FROM pg_policy AS s
+                    JOIN pg_depend AS d ON d.classid = 'pg_policy'::regclass AND d.objid = s.oid
+                         AND d.refclassid = 'pg_class'::regclass AND d.refobjid = s.polrelid
+                    JOIN pg_attribute AS a ON a.attrelid = s.polrelid AND a.attnum = d.refobjsubid AND a.attnum > 0
+                    WHERE s.polrelid = relation AND s.polname = '!splitplane_scope'))
     FROM pg_policy AS p WHERE p.polrelid = relation
 $$;
 
@@ -1304,6 +1330,49 @@ AS $$
     WHERE p.oid = function
 $$;
 
+-- A type of a function's that no statement can have: the call would be refused, whatever its arguments.
+CREATE FUNCTION splitplane._type_outside(types oid[]) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+    SELECT min(format_type(u.id, NULL))
+    FROM unnest(types) AS u(id) JOIN pg_type AS t ON t.oid = u.id
+    WHERE NOT splitplane._type_is_safe(u.id)
+      AND u.id <> ALL (ARRAY['regconfig', 'record', 'record[]', '"any"']::regtype[])
+      AND NOT (t.typtype = 'p' AND t.typname LIKE 'any%')
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._type_outside(oid[]) FROM PUBLIC;
+
+-- Relations and functions outside pg_catalog whose names stand alone in the body of a function that has no search_path
+-- of its own: in a call of ask it is "pg_catalog, pg_temp", and they are not found. By words, since a body is only read
+-- when it runs; a word may be a variable. Texts in quotes and comments are left out. NULL if there are none.
+CREATE FUNCTION splitplane._unqualified_names(function regprocedure) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+    WITH words AS (
+        SELECT DISTINCT lower(m.word[1]) AS word
+        FROM pg_proc AS p JOIN pg_language AS l ON l.oid = p.prolang
+        CROSS JOIN LATERAL regexp_replace(p.prosrc, $re$'[^']*'|--[^\n]*|/\*.*?\*/$re$, ' ', 'g') AS body
+        CROSS JOIN LATERAL regexp_matches(body, '(?<![.\w"])"?([[:alpha:]_][\w$]*)(?![\w$.]|"\.)', 'g') AS m(word)
+        WHERE p.oid = function AND p.prosqlbody IS NULL AND l.lanname NOT IN ('internal', 'c')
+          AND NOT EXISTS (SELECT FROM unnest(p.proconfig) AS s(setting) WHERE s.setting LIKE 'search\_path=%')
+    ),
+    named AS (
+        SELECT c.relname AS name FROM pg_class AS c
+        WHERE c.relkind IN ('r', 'v', 'm', 'p', 'f')
+          AND c.relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+        UNION
+        SELECT q.proname FROM pg_proc AS q
+        WHERE q.pronamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+          AND NOT EXISTS (SELECT FROM pg_proc AS o
+                          WHERE o.pronamespace = 'pg_catalog'::regnamespace AND o.proname = q.proname)
+    )
+    SELECT string_agg(quote_ident(n.name), ', ' ORDER BY n.name)
+    FROM named AS n JOIN words AS w ON w.word = lower(n.name)
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._unqualified_names(regprocedure) FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION splitplane.allow_function(function regprocedure) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -1312,6 +1381,8 @@ DECLARE
     catalog_row record;
     refusal text;
     had_execute boolean;
+    outside text;
+    unqualified text;
 BEGIN
     IF wanted IS NULL THEN
         RAISE EXCEPTION 'function does not exist' USING ERRCODE = '42883';
@@ -1345,7 +1416,18 @@ BEGIN
                   OR catalog_row.proname ~ '^(row_security_|format_type|version$)'
                   OR catalog_row.proname ~ '^((table|schema|database)_to_xml|(obj|col|shobj)_description)') THEN
             'it reads more than the plane'
+        WHEN catalog_row.oid < 16384
+             AND EXISTS (SELECT FROM pg_aggregate AS g
+                         WHERE catalog_row.oid IN (g.aggtransfn, g.aggfinalfn, g.aggcombinefn, g.aggserialfn,
+                                                   g.aggdeserialfn, g.aggmtransfn, g.aggminvtransfn, g.aggmfinalfn)
+                           AND g.aggfnoid < 16384)
+             AND NOT EXISTS (SELECT FROM pg_operator AS o WHERE o.oprcode = catalog_row.oid) THEN
+            'aggregates alone call it'
     END;
+    outside := splitplane._type_outside(catalog_row.types);
+    IF refusal IS NULL AND outside IS NOT NULL THEN
+        refusal := format('it could never be called, as the plane carries no value of type %s', outside);
+    END IF;
     IF refusal IS NOT NULL THEN
         RAISE EXCEPTION 'function % cannot be in the plane: %', wanted, refusal USING ERRCODE = '42501';
     END IF;
@@ -1360,6 +1442,12 @@ BEGIN
         RAISE WARNING 'function % runs with the rights of %, not of splitplane_reader: '
                       'row-level security holds in it only as far as it holds for that role',
             wanted, catalog_row.owner;
+    END IF;
+    unqualified := splitplane._unqualified_names(function);
+    IF unqualified IS NOT NULL THEN
+        RAISE WARNING 'function % may not find what its body names without a schema: %', wanted, unqualified
+            USING HINT = format('In a call of ask, search_path is "pg_catalog, pg_temp". Give the function its own: '
+                                'ALTER FUNCTION %s SET search_path = %I, pg_temp;', wanted, catalog_row.nspname);
     END IF;
     had_execute := has_function_privilege('splitplane_reader', catalog_row.oid, 'EXECUTE');
     INSERT INTO splitplane.allowed_functions (signature, saved)
@@ -1748,57 +1836,102 @@ CREATE FUNCTION splitplane._registration(
 RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT format('SELECT splitplane.%s;', CASE WHEN scope = '{}' THEN 'share(' ELSE 'protect(' END
+    SELECT CASE WHEN scope IS NULL
+                THEN '-- call splitplane.protect with the columns that hold the scope now: the registered ones were '
+                     'renamed or replaced'
+    ELSE format('SELECT splitplane.%s;', CASE WHEN scope = '{}' THEN 'share(' ELSE 'protect(' END
         || concat_ws(', ', quote_literal(relation), quote_literal(nullif(scope, '{}')),
                      quote_literal(columns), 'name => ' || quote_literal(name),
                      CASE WHEN cardinality(private_columns) > 0
-                          THEN 'private_columns => ' || quote_literal(private_columns) END) || ')')
+                          THEN 'private_columns => ' || quote_literal(private_columns) END) || ')') END
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._registration(regclass, jsonb, text[], text, text[]) FROM PUBLIC;
 
--- A registration in the names of today. Where one scope column was renamed, the policy depends on it still, by its
--- number. Of more than one nothing says which is which, and the names stay.
+-- A registration in the names of today. A scope column that was renamed has its new name in the policy, which depends
+-- on the column and not on its name. Another column may have got the old name since, which the column's number at the
+-- registration tells from a policy that was altered. `scope` is NULL if nothing settles which columns hold the scope: a
+-- wrong one would show a tenant the rows of others.
 CREATE FUNCTION splitplane._today(
-    relation regclass, INOUT scope jsonb, INOUT columns text[], INOUT private_columns text[])
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+    relation regclass, policy name, saved jsonb,
+    INOUT scope jsonb, INOUT columns text[], INOUT private_columns text[])
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 DECLARE
-    lost text[] := ARRAY(
-        SELECT s.name FROM jsonb_object_keys(scope) AS s(name)
-        WHERE NOT EXISTS (SELECT FROM pg_attribute AS a
-                          WHERE a.attrelid = relation AND a.attname = s.name AND a.attnum > 0 AND NOT a.attisdropped));
+    present text[] := ARRAY(SELECT a.attname::text FROM pg_attribute AS a
+                            WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+                              AND scope ? a.attname::text);
+    bound text[];
+    condition text;
+    lost text[];
     found text[];
+    numbered text;
 BEGIN
-    IF cardinality(lost) <> 1 THEN
+    SELECT array_agg(DISTINCT a.attname::text), max(pg_get_expr(p.polqual, p.polrelid)) INTO bound, condition
+      FROM pg_policy AS p
+      JOIN pg_depend AS d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid
+           AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p.polrelid AND d.refobjsubid > 0
+      JOIN pg_attribute AS a ON a.attrelid = p.polrelid AND a.attnum = d.refobjsubid AND NOT a.attisdropped
+     WHERE p.polrelid = relation AND p.polname = policy;
+    -- Of a policy that is missing, or reads no column, there is nothing to learn: the columns are those that have their
+    -- names, unless their numbers are others now. A policy that shows nothing was made because that was not settled.
+    IF bound IS NULL THEN
+        bound := ARRAY(SELECT b.name FROM unnest(present) AS b(name)
+                       WHERE NOT EXISTS (SELECT FROM pg_attribute AS a
+                                         WHERE a.attrelid = relation AND a.attname <> b.name AND NOT a.attisdropped
+                                           AND a.attnum = (saved -> 'numbers' ->> b.name)::int2)
+                         AND NOT EXISTS (SELECT FROM pg_policy AS p
+                                         WHERE p.polrelid = relation AND p.polname = policy
+                                           AND pg_get_expr(p.polqual, p.polrelid) = 'false'));
+    END IF;
+    lost := ARRAY(SELECT s.name FROM jsonb_object_keys(scope) AS s(name) WHERE s.name <> ALL (bound));
+    found := ARRAY(SELECT b.name FROM unnest(bound) AS b(name) WHERE NOT scope ? b.name);
+    IF cardinality(lost) = 0 THEN
         RETURN;
     END IF;
-    found := ARRAY(
-        SELECT DISTINCT a.attname::text
-        FROM pg_policy AS p
-        JOIN pg_depend AS d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid
-             AND d.refclassid = 'pg_class'::regclass AND d.refobjid = relation AND d.refobjsubid > 0
-        JOIN pg_attribute AS a ON a.attrelid = relation AND a.attnum = d.refobjsubid AND NOT a.attisdropped
-        WHERE p.polrelid = relation AND p.polname = '!splitplane_scope' AND NOT scope ? a.attname::text);
-    IF cardinality(found) = 1 THEN
+    numbered := (SELECT a.attname FROM pg_attribute AS a
+                 WHERE a.attrelid = relation AND a.attnum = (saved -> 'numbers' ->> lost[1])::int2
+                   AND NOT a.attisdropped);
+    IF cardinality(lost) = 1 AND cardinality(found) = 1
+       AND replace(condition, quote_ident(found[1]), quote_ident(lost[1]))
+           = replace(saved ->> 'policy', quote_ident(found[1]), quote_ident(lost[1]))
+       AND (lost[1] <> ALL (present) OR numbered = found[1]) THEN
         scope := scope - lost[1] || jsonb_build_object(found[1], scope -> lost[1]);
         columns := array_replace(columns, lost[1], found[1]);
         private_columns := array_replace(private_columns, lost[1], found[1]);
+    ELSIF cardinality(lost) = 1 AND lost[1] = ANY (present) AND numbered = lost[1] THEN
+        -- The column is the registered one, and the policy was altered.
+        RETURN;
+    ELSE
+        scope := NULL;
     END IF;
 END
 $$;
 
-REVOKE ALL ON FUNCTION splitplane._today(regclass, jsonb, text[], text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION splitplane._today(regclass, name, jsonb, jsonb, text[], text[]) FROM PUBLIC;
+
+-- The name that a registration gave, or NULL if the plane name is the table's own. Rows of 0.1.0, which a dump may
+-- bring, do not say; a plane name that is the table's was most likely taken from it.
+CREATE FUNCTION splitplane._given_name(relation regclass, name text, saved jsonb) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN saved ? 'named_after_table'
+                  OR (NOT saved ? 'closed'
+                      AND EXISTS (SELECT FROM pg_class AS c WHERE c.oid = relation AND c.relname = _given_name.name))
+                THEN NULL ELSE name END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._given_name(regclass, text, jsonb) FROM PUBLIC;
 
 -- The statement that registers a relation again as it is registered now, and so rebuilds its fences.
 CREATE OR REPLACE FUNCTION splitplane._register_again(relation regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT splitplane._registration(r.relation, today.scope, kept.columns,
-                                    CASE WHEN r.saved ? 'named_after_table' THEN NULL ELSE r.name END,
-                                    kept.private_columns)
+                                    splitplane._given_name(r.relation, r.name, r.saved), kept.private_columns)
     FROM splitplane.relations AS r
-    CROSS JOIN LATERAL splitplane._today(r.relation, r.scope, r.columns, r.private_columns) AS today
+    CROSS JOIN LATERAL splitplane._today(r.relation, '!splitplane_scope', r.saved,
+                                         r.scope, r.columns, r.private_columns) AS today
     CROSS JOIN LATERAL (
         -- Columns that do not exist any more would be refused; NULL (all) if none is left.
         SELECT array_agg(w.name ORDER BY w.position) AS columns,
@@ -1874,6 +2007,15 @@ DECLARE
     reader oid := to_regrole('splitplane_reader');
 BEGIN
     RETURN QUERY SELECT 'role splitplane_reader', r.finding, r.fix FROM splitplane._reader_findings() AS r;
+    RETURN QUERY
+        SELECT splitplane._signature(f.function),
+               'This allowed function has since been marked LEAKPROOF. PostgreSQL would evaluate it over the rows of '
+               'every tenant, so ask does not call it any more.',
+               format('ALTER FUNCTION %s NOT LEAKPROOF;', splitplane._signature(f.function))
+        FROM splitplane._leakproof_functions() AS f(function);
+
+    RETURN QUERY
+        SELECT p.object, p.finding, p.fix FROM splitplane._server_problems() AS p WHERE p.severity = 'critical';
     -- Every comparison below would be with NULL.
     IF reader IS NULL THEN
         RETURN;
@@ -1936,20 +2078,11 @@ BEGIN
         FROM found AS f(relation, finding, fix);
 
     RETURN QUERY
-        SELECT splitplane._signature(f.function),
-               'This allowed function has since been marked LEAKPROOF. PostgreSQL would evaluate it over the rows of '
-               'every tenant, so ask does not call it any more.',
-               format('ALTER FUNCTION %s NOT LEAKPROOF;', splitplane._signature(f.function))
-        FROM splitplane._leakproof_functions() AS f(function);
-
-    RETURN QUERY
         SELECT l.relation::text,
                'It is not in the plane, and splitplane_reader sees the rows of every tenant in it: '
                'an earlier installation was dropped with CASCADE.', l.remedy
         FROM splitplane._left_behind() AS l WHERE l.is_open;
 
-    RETURN QUERY
-        SELECT p.object, p.finding, p.fix FROM splitplane._server_problems() AS p WHERE p.severity = 'critical';
 END
 $$;
 
@@ -2171,12 +2304,13 @@ CREATE OR REPLACE FUNCTION splitplane._relation_findings() RETURNS TABLE (severi
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     WITH plane AS (
-        SELECT r.relation, CASE WHEN r.saved ? 'named_after_table' THEN NULL ELSE r.name END AS given_name,
+        SELECT r.relation, splitplane._given_name(r.relation, r.name, r.saved) AS given_name,
                r.shared, today.scope, today.columns, today.private_columns, r.had_row_security, r.saved,
                c.relkind, c.relpages, c.relnamespace, c.relrowsecurity, c.relispartition, c.relacl
         FROM splitplane.relations AS r
         JOIN pg_class AS c ON c.oid = r.relation
-        CROSS JOIN LATERAL splitplane._today(r.relation, r.scope, r.columns, r.private_columns) AS today
+        CROSS JOIN LATERAL splitplane._today(r.relation, '!splitplane_scope', r.saved,
+                                             r.scope, r.columns, r.private_columns) AS today
     ),
     scope_columns AS (
         SELECT p.relation, p.relkind, p.relpages, s.key AS column_name, s.value AS claim, a.attnum, a.attnotnull,
@@ -2192,10 +2326,17 @@ AS $$
     WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = r.relation)
     UNION ALL
     SELECT 'warning', r.relation::text,
-           format('It was renamed: its plane name %I was that of the table, which is now %s. The plane name is refused '
-                  'until the table is registered again or taken out of the plane.', r.name, r.relation),
-           format('%s -- or: SELECT splitplane.unprotect(%L);', splitplane._register_again(r.relation), r.relation)
+           format('It was renamed or moved: its plane name %I was that of the table, which is now %s. The plane name '
+                  'is refused until the table is registered again or taken out of the plane.', r.name, r.relation),
+           -- Another table that has lost its name may hold the one of today: it is registered again as well.
+           concat('SELECT splitplane.unprotect(' || quote_literal(h.relation) || '); ',
+                  splitplane._register_again(r.relation),
+                  ' ' || splitplane._register_again(h.relation),
+                  format(' -- or: SELECT splitplane.unprotect(%L);', r.relation))
     FROM splitplane.relations AS r
+    JOIN pg_class AS c ON c.oid = r.relation
+    LEFT JOIN splitplane.relations AS h
+        ON h.name = c.relname AND h.relation <> r.relation AND splitplane._has_lost_name(h.relation, h.name, h.saved)
     WHERE splitplane._has_lost_name(r.relation, r.name, r.saved)
     UNION ALL
     SELECT 'warning', p.relation::text,
@@ -2469,7 +2610,8 @@ COMMENT ON FUNCTION splitplane.doctor() IS
 -- each statement should return, computed by the owner outside the plane from scope and claims.
 
 -- The statements. Between braces stands a name of _selftest_names(), for which _selftest_fill() writes its text:
---   {table}      the relation by its plane name; {qualified} the same with its schema
+--   {table}      the relation as it can be named: by its plane name, or qualified if that is lost
+--   {qualified}  its schema and name; {name} its plane name alone
 --   {columns}    its plane columns; {counts} a count of each
 --   {sample}     a condition on the rows that are compared
 --   {probe}      a column that tells whose a row is; {values} some of its values, as rows of VALUES
@@ -2482,8 +2624,8 @@ AS $$
     VALUES
     ('direct',          true,  0, 'SELECT {columns} FROM {table} WHERE {sample}'),
     ('qualified',       true,  0, 'SELECT {columns} FROM {qualified} WHERE {sample}'),
-    ('CTE',             true,  0, 'WITH {table} AS (SELECT * FROM {table}) '
-                                  'SELECT {columns} FROM {table} WHERE {sample}'),
+    ('CTE',             true,  0, 'WITH {name} AS (SELECT * FROM {table}) '
+                                  'SELECT {columns} FROM {name} WHERE {sample}'),
     ('UNION',           true,  0, 'SELECT {columns} FROM {table} WHERE {sample} '
                                   'UNION ALL SELECT {columns} FROM {table} WHERE {sample}'),
     ('IN',              false, 1, 'SELECT selftest.value FROM (VALUES {values}) AS selftest(value) '
@@ -2732,6 +2874,15 @@ BEGIN
 END
 $$;
 
+-- How a statement can name a relation.
+CREATE FUNCTION splitplane._selftest_table(r splitplane.relations, qualified text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+    SELECT CASE WHEN splitplane._has_lost_name(r.relation, r.name, r.saved) THEN qualified ELSE quote_ident(r.name) END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._selftest_table(splitplane.relations, text) FROM PUBLIC;
+
 -- What the placeholders of a shape stand for, for one relation, its sample and its probe; `place` besides: the table
 -- itself, outside the plane.
 CREATE FUNCTION splitplane._selftest_names(
@@ -2740,9 +2891,8 @@ RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     SELECT jsonb_build_object(
-        'place', qualified, 'qualified', qualified,
-        'table', CASE WHEN splitplane._has_lost_name(r.relation, r.name, r.saved)
-                      THEN qualified ELSE quote_ident(r.name) END,
+        'place', qualified, 'qualified', qualified, 'name', quote_ident(r.name),
+        'table', splitplane._selftest_table(r, qualified),
         'columns', string_agg(quote_ident(c.name), ', ' ORDER BY c.place),
         'counts', string_agg(format('count(%I)', c.name), ', ' ORDER BY c.place),
         'sample', sample, 'probe', quote_ident(probe_column),
@@ -2768,9 +2918,10 @@ BEGIN
                    'SELECT count(*), '
                    'coalesce(sum(hashtextextended(''['' || array_to_string(ARRAY[%s], '','') || '']'', 0)), 0) '
                    'FROM (%s) AS answer(%s)',
-                   names ->> 'table', names ->> 'columns', names ->> 'place', own, names ->> 'sample', as_json,
-                   -- The CTE has no schema.
-                   splitplane._selftest_fill(template, names || jsonb_build_object('qualified', names -> 'table')),
+                   names ->> 'name', names ->> 'columns', names ->> 'place', own, names ->> 'sample', as_json,
+                   -- The CTE stands for the relation, by whatever name.
+                   splitplane._selftest_fill(template, names || jsonb_build_object('qualified', names -> 'name',
+                                                                                   'table', names -> 'name')),
                    answer_columns)
        INTO rows, digest;
 END
@@ -2864,8 +3015,8 @@ AS $$
 $$;
 
 -- Whether every hidden column, and every system column, is refused as one that does not exist.
-CREATE OR REPLACE FUNCTION splitplane._selftest_hidden(
-    r splitplane.relations, tenant text, business text, subject text, OUT verdict text, OUT detail text)
+CREATE FUNCTION splitplane._selftest_hidden(
+    r splitplane.relations, qualified text, tenant text, business text, subject text, OUT verdict text, OUT detail text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -2881,7 +3032,8 @@ BEGIN
     LOOP
         SELECT * INTO STRICT ran
           FROM splitplane._selftest_run(tenant, business, subject,
-                                        format('SELECT s.%I FROM %I AS s', column_name, r.name));
+                                        format('SELECT s.%I FROM %s AS s', column_name,
+                                               splitplane._selftest_table(r, qualified)));
         tried := tried + 1;
         IF ran.state = '00000' THEN
             verdict := 'FAIL';
@@ -2896,6 +3048,8 @@ BEGIN
     detail := coalesce(detail, format('%s hidden and system columns are refused as unknown', tried));
 END
 $$;
+
+REVOKE ALL ON FUNCTION splitplane._selftest_hidden(splitplane.relations, text, text, text, text) FROM PUBLIC;
 
 -- Rows whose scope is NULL belong to no principal: none sees them, and no test can decide whose they should be.
 CREATE OR REPLACE FUNCTION splitplane._selftest_scope(
@@ -2977,7 +3131,8 @@ BEGIN
     person := identities[1];
     RETURN QUERY
         SELECT 'hidden columns', h.verdict, h.detail
-        FROM splitplane._selftest_hidden(r, person ->> 'tenant', person ->> 'business', person ->> 'subject') AS h;
+        FROM splitplane._selftest_hidden(r, qualified, person ->> 'tenant', person ->> 'business',
+                                         person ->> 'subject') AS h;
     RETURN QUERY
         SELECT 'tripwire', s.verdict, s.detail
         FROM splitplane.tripwires AS t, splitplane._tripwire_state(t.relation) AS s WHERE t.relation = r.relation;
@@ -3302,9 +3457,13 @@ DO $policies$
 DECLARE
     entry record;
     condition text;
+    scope_of_today jsonb;
+    old_name text;
+    new_name text;
 BEGIN
     FOR entry IN
-        SELECT r.relation, r.shared, r.scope, r.had_row_security, r.saved, c.relrowsecurity,
+        SELECT r.relation, r.shared, r.scope, r.columns, r.private_columns, r.had_row_security, r.saved,
+               c.relrowsecurity,
                pg_catalog.format('%I.%I', n.nspname, c.relname) AS qualified,
                EXISTS (SELECT FROM pg_catalog.pg_policy AS p
                        WHERE p.polrelid = r.relation AND p.polname = 'splitplane_read') AS had_read,
@@ -3315,10 +3474,18 @@ BEGIN
         JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
     LOOP
         EXECUTE pg_catalog.format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', entry.qualified);
+        -- While the policy is there, which knows a scope column by its number, whatever it is called.
+        scope_of_today := (SELECT t.scope
+                           FROM splitplane._today(entry.relation, 'splitplane_scope', entry.saved,
+                                                  entry.scope, entry.columns, entry.private_columns) AS t);
+        old_name := (SELECT s.name FROM pg_catalog.jsonb_object_keys(entry.scope) AS s(name)
+                     WHERE NOT scope_of_today OPERATOR(pg_catalog.?) s.name);
+        new_name := (SELECT s.name FROM pg_catalog.jsonb_object_keys(scope_of_today) AS s(name)
+                     WHERE NOT entry.scope OPERATOR(pg_catalog.?) s.name);
         PERFORM splitplane._drop_policies(entry.relation, entry.qualified);
-        -- If a scope column does not exist any more, the table shows the reader no rows.
+        -- If nothing says which columns hold the scope now, the table shows the reader no rows.
         condition := CASE WHEN entry.shared THEN NULL
-                          ELSE coalesce(splitplane._scope_expression(entry.relation, entry.scope), 'false') END;
+                          ELSE coalesce(splitplane._scope_expression(entry.relation, scope_of_today), 'false') END;
         PERFORM splitplane._make_policies(entry.relation, entry.qualified, entry.shared, condition,
                                           CASE WHEN entry.shared THEN entry.had_read ELSE NOT entry.had_others END);
         IF NOT entry.shared AND NOT entry.had_read THEN
@@ -3330,7 +3497,12 @@ BEGIN
         END IF;
         UPDATE splitplane.relations AS r
            SET saved = entry.saved - ARRAY['unchanged', 'tampered'] || splitplane._policy_texts(r.relation)
-                       || CASE WHEN (entry.saved ->> 'tampered')::boolean
+                       || CASE WHEN new_name IS NOT NULL
+                               -- As it would read if the column had the name that was registered.
+                               THEN pg_catalog.jsonb_build_object('policy', pg_catalog.replace(
+                                        splitplane._policy_texts(r.relation) ->> 'policy',
+                                        pg_catalog.quote_ident(new_name), pg_catalog.quote_ident(old_name)))
+                               WHEN (entry.saved ->> 'tampered')::boolean
                                THEN pg_catalog.jsonb_build_object('policy', entry.saved -> 'policy') ELSE '{}' END
                        || CASE WHEN (entry.saved ->> 'unchanged')::boolean
                                THEN pg_catalog.jsonb_build_object('fingerprint', f.fingerprint) ELSE '{}' END

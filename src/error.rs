@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-/// The SQLSTATEs that a caller may see (reference: docs/reference.md). `Data` carries those of the caller's own rows.
+/// The SQLSTATEs that a caller may see (reference: docs/reference-sqlstates.md). `Server` carries PostgreSQL's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// 28000: any failure of layer 1.
@@ -152,6 +152,12 @@ impl Refusal {
     /// A relation outside the plane; the same words whether it exists or not.
     pub fn relation(name: &str) -> Self {
         Refusal::new(State::UnknownRelation, format!("relation \"{}\" is not in the plane", clip(name)))
+    }
+
+    /// The name that `relation` was given.
+    pub fn relation_outside(&self) -> Option<&str> {
+        let name = self.message.strip_prefix("relation \"")?.strip_suffix("\" is not in the plane")?;
+        Some(name).filter(|_| self.state == State::UnknownRelation)
     }
 
     /// A construct that the plane does not admit.

@@ -57,6 +57,7 @@ suite() {
         unit) exec cargo test --no-default-features --features http --quiet ${test:+"$test"} ;;
         pg) exec "$python" tools/run_pg_tests.py ${test:+"$test"} ;;
         regress) exec "$python" pg_test/regress/run.py ${test:+"$test"} ;;
+        grammar) exec "$python" pg_test/grammar/run.py ${test:+--only "$test"} ;;
         analytics) exec "$python" pg_test/analytics/run.py ${test:+--only "$test"} ;;
         attacks) exec "$python" pg_test/attacks/run.py ${test:+--only "$test"} ;;
         standin | words | wire | upgrade | endurance) exec "$python" -m pytest ${test:+-k "$test"} "pg_test/$name" ;;

@@ -27,7 +27,7 @@ SQL = ROOT / "sql"
 MARKER = "-- @functions\n"
 HEADER = "-- Written by tools/upgrade_script.py from sql/upgrades/{name} and the install fragments; edit those.\n"
 _TOKEN = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|(\$[A-Za-z_]*\$).*?\1|;", re.S)
-_OBJECT = re.compile(r"(?:CREATE (?:OR REPLACE )?|REVOKE .*? ON |GRANT .*? ON |COMMENT ON )(FUNCTION|VIEW) ([^\s(]+)\s*(\([^)]*\))?", re.S)
+_OBJECT = re.compile(r"(?:CREATE (?:OR REPLACE )?|REVOKE .*? ON |GRANT .*? ON |COMMENT ON )(FUNCTION|AGGREGATE|VIEW) ([^\s(]+)\s*(\([^)]*\))?", re.S)
 
 
 def statements(text: str) -> list[tuple[str, str]]:
@@ -67,12 +67,12 @@ def types(arguments: str | None) -> str:
 
 
 def subject(statement: str) -> tuple[str, str, str] | None:
-    """What a statement about a function or view is about."""
+    """What a statement about a function, aggregate or view is about."""
     match = _OBJECT.match(statement)
     if not match or re.match(r"(REVOKE|GRANT) [^;]* ON TABLE", statement):
         return None
     kind, name, arguments = match.groups()
-    return kind, name, types(arguments) if kind == "FUNCTION" else ""
+    return kind, name, types(arguments) if kind != "VIEW" else ""
 
 
 def order() -> list[tuple[str, str]]:
@@ -137,7 +137,7 @@ def changed(old: str, new: str) -> str:
         if about is None or statement in known.get(about, set()) and not is_view:
             continue
         if about in known:
-            statement = re.sub(r"^CREATE (FUNCTION|VIEW)", r"CREATE OR REPLACE \1", statement)
+            statement = re.sub(r"^CREATE (FUNCTION|AGGREGATE|VIEW)", r"CREATE OR REPLACE \1", statement)
         written.append((f"{comments}\n" if comments else "") + statement + ";\n")
     return "\n".join(written)
 

@@ -29,6 +29,7 @@ fn tight() -> Limits {
         max_comment_nesting: 2,
         max_operator_run: 8,
         max_identifier: 16,
+        major: 18,
     }
 }
 

@@ -63,6 +63,7 @@ fn stays_within(gated: &Gated) {
         .relations()
         .iter()
         .map(|named| RelationReference {
+            database: named.database.clone(),
             schema: Some(named.schema.clone().unwrap_or_else(|| FENCED.to_owned())),
             name: named.name.clone(),
         })

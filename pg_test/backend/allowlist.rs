@@ -179,7 +179,6 @@ mod tests {
         "setseed",
         "gen_random_uuid",
         // growth in one step, or the catalog of a composite type
-        "array_fill",
         "factorial",
         "json_populate_record",
         "json_populate_recordset",

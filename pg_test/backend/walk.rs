@@ -144,7 +144,8 @@ mod tests {
             ("SELECT * FROM splitplane.keys", "splitplane.keys"),
             ("SELECT * FROM pg_temp.orders", "pg_temp.orders"),
             ("SELECT * FROM pg_catalog.orders", "pg_catalog.orders"),
-            ("SELECT * FROM pg_tests.public.orders", "pg_tests.public.orders"),
+            ("SELECT * FROM pg_tests.hidden.orders", "pg_tests.hidden.orders"),
+            ("SELECT * FROM elsewhere.public.orders", "elsewhere.public.orders"),
             ("SELECT * FROM \"Orders\"", "Orders"),
             ("SELECT * FROM \"public.orders\"", "public.orders"),
             ("TABLE hidden", "hidden"),
@@ -251,6 +252,25 @@ mod tests {
             ("SELECT 'a' COLLATE \"de_DE\"", "collation \"de_DE\""),
             ("SELECT 'a' COLLATE public.\"C\"", "collation \"public.C\""),
             ("SELECT 1 ORDER BY 'a' COLLATE nowhere", "collation \"nowhere\""),
+            ("SELECT 'a' COLLATE public.\"de-x-icu\"", "collation \"public.de-x-icu\""),
+            ("SELECT a 'x' FROM orders", "type \"a\""),
+            ("SELECT mydom 'x'", "type \"mydom\""),
+            ("SELECT public.mydom 'x' FROM orders", "type \"public.mydom\""),
+            ("SELECT '{english}'::regconfig[]", "type \"regconfig\""),
+            ("SELECT ('english').regconfig", "type \"regconfig\""),
+            ("SELECT 'x'::hidden.regconfig", "type \"hidden.regconfig\""),
+            ("SELECT pg_typeof(1) = pg_typeof(2)", "function \"pg_typeof\""),
+            ("SELECT t FROM (SELECT pg_typeof(1) AS t) AS q", "function \"pg_typeof\""),
+            ("SELECT public.pg_typeof(1)::text", "function \"public.pg_typeof\""),
+            ("SELECT pg_typeof(1)::regtype", "function \"pg_typeof\""),
+            ("SELECT pg_typeof(pg_sleep(1))", "function \"pg_sleep\""),
+            ("SELECT splitplane.kept(total) FROM orders", "function \"splitplane.kept\""),
+            ("SELECT splitplane.keep(1, 2)", "function \"splitplane.keep\""),
+            ("SELECT * FROM json_populate_record(NULL::tenants, '{}')", "type \"tenants\""),
+            ("SELECT * FROM json_populate_record(NULL::public.secrets, '{}')", "type \"public.secrets\""),
+            ("SELECT * FROM json_populate_record(NULL::nowhere.orders, '{}')", "type \"nowhere.orders\""),
+            ("SELECT * FROM json_populate_record(NULL::orders, pg_read_file('x')::json)", "function \"pg_read_file\""),
+            ("SELECT (json_populate_record(NULL::orders, '{}')).total", "function \"json_populate_record\""),
             ("SELECT current_user", "CURRENT_USER"),
             ("SELECT session_user", "CURRENT_USER"),
             ("SELECT current_role", "CURRENT_USER"),
@@ -278,7 +298,8 @@ mod tests {
             ("SELECT pg_catalog.pg_class.oid FROM orders", "pg_catalog.pg_class.oid"),
             ("SELECT public.hidden.word FROM orders", "public.hidden.word"),
             ("SELECT public.hidden.* FROM orders", "public.hidden"),
-            ("SELECT pg_tests.public.orders.total FROM orders", "pg_tests.public.orders.total"),
+            ("SELECT pg_tests.hidden.orders.total FROM orders", "pg_tests.hidden.orders.total"),
+            ("SELECT elsewhere.public.orders.total FROM public.orders", "elsewhere.public.orders.total"),
         ] {
             let words = format!("missing FROM-clause entry for \"{name}\"");
             assert_refused(sql, walk(&world, sql), State::UnknownRelation, &words);
@@ -299,13 +320,43 @@ mod tests {
     #[pg_test]
     fn walk_bounds_what_with_unfolds_to() {
         let world = World::new();
-        let doubled = |levels: usize| {
+        let doubled = |levels: usize, how: &str| {
             let steps: Vec<String> =
-                (1..levels).map(|n| format!("a{n} AS (SELECT x.* FROM a{p} x, a{p} y)", p = n - 1)).collect();
+                (1..levels).map(|n| format!("a{n} AS {how} (SELECT x.* FROM a{p} x, a{p} y)", p = n - 1)).collect();
             format!("WITH a0 AS (SELECT * FROM orders), {} SELECT count(*) FROM a{}", steps.join(", "), levels - 1)
         };
-        assert_accepted("few", walk(&world, &doubled(5)));
-        assert_refused("many", walk(&world, &doubled(14)), State::TooComplex, "too complex");
+        assert_accepted("few", walk(&world, &doubled(5, "NOT MATERIALIZED")));
+        assert_refused("many", walk(&world, &doubled(14, "NOT MATERIALIZED")), State::TooComplex, "too complex");
+        // What is referred to twice is planned once.
+        assert_accepted("planned once", walk(&world, &doubled(90, "")));
+        assert_accepted("planned once", walk(&world, &doubled(90, "MATERIALIZED")));
+        // What is referred to once goes where it is referred to: here into what is copied.
+        let through = |levels: usize, name: &str| {
+            let steps: Vec<String> = (1..levels)
+                .map(|n| {
+                    let p = n - 1;
+                    format!("b{n} AS NOT MATERIALIZED (SELECT * FROM {name}{p}), {name}{n} AS (SELECT x.* FROM b{n} x, b{n} y)")
+                })
+                .collect();
+            format!(
+                "WITH {name}0 AS (SELECT * FROM orders), {} SELECT count(*) FROM {name}{}",
+                steps.join(", "),
+                levels - 1
+            )
+        };
+        assert_accepted("few", walk(&world, &through(5, "a")));
+        assert_refused("many", walk(&world, &through(14, "a")), State::TooComplex, "too complex");
+        // A name that is used elsewhere as well does not count for another expression of that name.
+        let shadowed = format!(
+            "{}, (WITH a3 AS (SELECT 1), a5 AS (SELECT 1) SELECT 1 FROM a3, a3 y, a5, a5 z) q",
+            through(14, "a")
+        );
+        assert_refused("shadowed", walk(&world, &shadowed), State::TooComplex, "too complex");
+        let chain: Vec<String> = (1..90).map(|n| format!("a{n} AS (SELECT * FROM a{})", n - 1)).collect();
+        assert_accepted(
+            "a chain",
+            walk(&world, &format!("WITH a0 AS (SELECT * FROM orders), {} SELECT 1 FROM a89", chain.join(", "))),
+        );
     }
 
     /// PostgreSQL does not see through a common table expression that the key determines the other columns.

@@ -134,7 +134,7 @@ def test_powers_of_roles(fresh, facts):
 
 def test_placeholders_of_the_self_test(facts):
     """Every one of a shape is filled in, and a name that holds braces is not filled in again."""
-    names = '{"table": "\\"{columns}\\"", "qualified": "q", "columns": "c", "counts": "n", "sample": "s", "probe": "p", "values": "v"}'
+    names = '{"table": "\\"{columns}\\"", "qualified": "q", "name": "m", "columns": "c", "counts": "n", "sample": "s", "probe": "p", "values": "v"}'
     known = set(facts.execute("SELECT array_agg(k) FROM jsonb_object_keys(%s::jsonb) AS k", (names,)).fetchone()[0])
     shapes = facts.execute("SELECT template, splitplane._selftest_fill(template, %s) FROM splitplane._selftest_shapes()", (names,)).fetchall()
     assert len(shapes) == 11

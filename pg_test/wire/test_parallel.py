@@ -190,3 +190,25 @@ def test_forced_parallelism(wide):
         for tenant in STORES:
             for table in ("facts", "narrow_facts"):
                 assert session.ask(QUERIES["count"].format(table), tenant)["rows"] == expected(wide, table, QUERIES["count"], tenant)
+
+
+@pytest.mark.parametrize("security", ["DEFINER", "INVOKER"])
+def test_what_a_definer_says_in_a_worker_is_not_passed_on(wide, security):
+    """The leader raises a worker's error again, as the reader. The control: the same function that runs as its caller."""
+    name = f"stop_as_{security.lower()}"
+    wide.run(f"""CREATE FUNCTION {name}(int) RETURNS int STABLE PARALLEL SAFE SECURITY {security} LANGUAGE plpgsql AS
+        $$BEGIN RAISE EXCEPTION 'CANARY of a worker' USING ERRCODE = '45000'; END$$""")
+    wide.run(f"SELECT splitplane.allow_function('{name}(int)')")
+    # The workers read the rows, and they alone.
+    wide.run("ALTER DATABASE wide SET parallel_leader_participation = off")
+    log = len(wide.cluster.log_text())
+    try:
+        with wide.session() as session:
+            error = session.ask_refused(("45000",), f"SELECT count(*) FROM facts WHERE {name}(amount) > 990")
+    finally:
+        wide.run("ALTER DATABASE wide RESET parallel_leader_participation")
+        # While one that runs as its owner is allowed, the other's messages are hidden too.
+        wide.run(f"SELECT splitplane.disallow_function('{name}(int)')")
+    assert re.search(r"CANARY of a worker(\n\t|.)*background worker|parallel worker", wide.cluster.log_text()[log:]), "no worker raised it"
+    shown = "an allowed function raised an error" if security == "DEFINER" else "CANARY of a worker"
+    assert error.diag.message_primary == shown

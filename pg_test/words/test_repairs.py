@@ -32,6 +32,8 @@ def test_wrong_column_then_right(words, talk, standin):
     [
         ("SELEC 1", None),
         ("SELECT count(*) FROM vault", 'relation "vault" is not in the plane'),
+        ("SELECT count(*) FROM sales \\g", 'syntax error at or near "\\"'),
+        ("SELECT Note FROM sales WHERE \"Amount\" > 1", 'column "Amount" does not exist; the plane has amount'),
         ("SELECT pg_sleep(10)", 'function "pg_sleep" is not in the plane'),
         ("DELETE FROM sales", "statement kind DELETE is not admitted"),
         ("SELECT 1; SELECT 2", None),

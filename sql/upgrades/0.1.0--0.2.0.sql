@@ -49,6 +49,7 @@ DROP FUNCTION splitplane._private_argument(text[]);
 DROP FUNCTION splitplane._selftest_expected(text, text, text, text, text, text, integer);
 DROP FUNCTION splitplane._selftest_shape(jsonb, text, text, text, text, text, text, integer, text);
 DROP FUNCTION splitplane._selftest_is_empty(text, text, text, text);
+DROP FUNCTION splitplane._selftest_hidden(splitplane.relations, text, text, text);
 
 -- @functions
 
@@ -91,9 +92,13 @@ DO $policies$
 DECLARE
     entry record;
     condition text;
+    scope_of_today jsonb;
+    old_name text;
+    new_name text;
 BEGIN
     FOR entry IN
-        SELECT r.relation, r.shared, r.scope, r.had_row_security, r.saved, c.relrowsecurity,
+        SELECT r.relation, r.shared, r.scope, r.columns, r.private_columns, r.had_row_security, r.saved,
+               c.relrowsecurity,
                pg_catalog.format('%I.%I', n.nspname, c.relname) AS qualified,
                EXISTS (SELECT FROM pg_catalog.pg_policy AS p
                        WHERE p.polrelid = r.relation AND p.polname = 'splitplane_read') AS had_read,
@@ -104,10 +109,18 @@ BEGIN
         JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
     LOOP
         EXECUTE pg_catalog.format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', entry.qualified);
+        -- While the policy is there, which knows a scope column by its number, whatever it is called.
+        scope_of_today := (SELECT t.scope
+                           FROM splitplane._today(entry.relation, 'splitplane_scope', entry.saved,
+                                                  entry.scope, entry.columns, entry.private_columns) AS t);
+        old_name := (SELECT s.name FROM pg_catalog.jsonb_object_keys(entry.scope) AS s(name)
+                     WHERE NOT scope_of_today OPERATOR(pg_catalog.?) s.name);
+        new_name := (SELECT s.name FROM pg_catalog.jsonb_object_keys(scope_of_today) AS s(name)
+                     WHERE NOT entry.scope OPERATOR(pg_catalog.?) s.name);
         PERFORM splitplane._drop_policies(entry.relation, entry.qualified);
-        -- If a scope column does not exist any more, the table shows the reader no rows.
+        -- If nothing says which columns hold the scope now, the table shows the reader no rows.
         condition := CASE WHEN entry.shared THEN NULL
-                          ELSE coalesce(splitplane._scope_expression(entry.relation, entry.scope), 'false') END;
+                          ELSE coalesce(splitplane._scope_expression(entry.relation, scope_of_today), 'false') END;
         PERFORM splitplane._make_policies(entry.relation, entry.qualified, entry.shared, condition,
                                           CASE WHEN entry.shared THEN entry.had_read ELSE NOT entry.had_others END);
         IF NOT entry.shared AND NOT entry.had_read THEN
@@ -119,7 +132,12 @@ BEGIN
         END IF;
         UPDATE splitplane.relations AS r
            SET saved = entry.saved - ARRAY['unchanged', 'tampered'] || splitplane._policy_texts(r.relation)
-                       || CASE WHEN (entry.saved ->> 'tampered')::boolean
+                       || CASE WHEN new_name IS NOT NULL
+                               -- As it would read if the column had the name that was registered.
+                               THEN pg_catalog.jsonb_build_object('policy', pg_catalog.replace(
+                                        splitplane._policy_texts(r.relation) ->> 'policy',
+                                        pg_catalog.quote_ident(new_name), pg_catalog.quote_ident(old_name)))
+                               WHEN (entry.saved ->> 'tampered')::boolean
                                THEN pg_catalog.jsonb_build_object('policy', entry.saved -> 'policy') ELSE '{}' END
                        || CASE WHEN (entry.saved ->> 'unchanged')::boolean
                                THEN pg_catalog.jsonb_build_object('fingerprint', f.fingerprint) ELSE '{}' END

@@ -7,6 +7,7 @@ mod admitted;
 mod group_by;
 mod raw_walk;
 mod skeleton;
+mod uses;
 
 use crate::catalog::plane::{Plane, PlaneRelation};
 use crate::error::{Refusal, StageResult};

@@ -3,12 +3,15 @@
 //! It refuses everything that is not on its list and points every relation name at a fence, with PostgreSQL's own
 //! scoping of WITH.
 
-use super::{admitted, group_by};
+use super::{admitted, group_by, uses};
 use crate::ablation::{self, Switch};
-use crate::catalog::plane::{Plane, PlaneRelation};
+use crate::catalog::plane::{Plane, PlaneColumn, PlaneRelation};
 use crate::error::{Refusal, StageResult, State};
 use crate::gate::RelationReference;
-use crate::pgx::raw::{RawColumnRef, RawFunction, RawKind, RawNode, RawRangeVar, RawSelect, RawTree, RawTypeName};
+use crate::pgx::raw::{
+    RawColumnRef, RawFunction, RawKind, RawNode, RawPopulate, RawRangeVar, RawSelect, RawTree, RawTypeName, RowField,
+};
+use crate::pgx::{server, types};
 use crate::texts::{self, Reading};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -34,16 +37,17 @@ const MOST_FOREIGN_TIMES: usize = 16;
 /// Types of dates and times, as the parser names them.
 const DATED_TYPES: [&str; 5] = ["date", "time", "timetz", "timestamp", "timestamptz"];
 
-const COLLATIONS: [&str; 4] = ["C", "POSIX", "default", "ucs_basic"];
-
 /// Admits the tree or refuses it by name.
 pub fn admit(plane: &Plane, tree: &mut RawTree<'_>) -> StageResult<Named> {
     let root = tree.root();
+    let uses = uses::count(root);
+    tree.name_types();
     let mut walk = RawWalk {
         plane,
         tree,
         scope: Vec::new(),
         weight: 0,
+        uses,
         expressions: 0,
         foreign_times: 0,
         resolved_types: 0,
@@ -56,10 +60,13 @@ pub fn admit(plane: &Plane, tree: &mut RawTree<'_>) -> StageResult<Named> {
 struct RawWalk<'p, 't> {
     plane: &'p Plane,
     tree: &'p mut RawTree<'t>,
-    /// The tree's own common table expressions that are in scope, innermost last, each with its weight.
+    /// The tree's own common table expressions that are in scope, innermost last, each with the weight of a reference.
     scope: Vec<(String, usize)>,
-    /// Range table entries so far, as the planner will see them: a common table expression counts at each use.
+    /// Range table entries so far, as the planner will see them: a common table expression that it copies to its references
+    /// counts at each, any other once.
     weight: usize,
+    /// How often each common table expression is referred to, in the order in which they are seen.
+    uses: Vec<usize>,
     /// Common table expressions so far.
     expressions: usize,
     /// Literals so far that are something else, but would be times with a zone that is none.
@@ -71,6 +78,13 @@ struct RawWalk<'p, 't> {
 
 impl<'t> RawWalk<'_, 't> {
     fn visit(&mut self, node: RawNode<'t>) -> StageResult<()> {
+        // The name of an expression's type, which the proof looks at.
+        if let Some(argument) = node.type_named() {
+            return self.visit(argument);
+        }
+        if let Some(call) = node.populates() {
+            self.populate(&call)?;
+        }
         match node.kind() {
             RawKind::Select(select) => return self.visit_select(select),
             RawKind::RangeVar(variable) => self.visit_range_var(variable)?,
@@ -85,7 +99,7 @@ impl<'t> RawWalk<'_, 't> {
                     return Err(Refusal::type_name(name));
                 }
             }
-            RawKind::Collate(names) => visit_collation(&names)?,
+            RawKind::Collate(names) => self.visit_collation(&names)?,
             RawKind::SqlValue { is_time } => {
                 if !is_time {
                     return Err(Refusal::new(
@@ -145,6 +159,7 @@ impl<'t> RawWalk<'_, 't> {
         }
         let outer = self.scope.len();
         let (expressions, is_recursive) = select.with();
+        let first = self.expressions;
         self.expressions = self.expressions.saturating_add(expressions.len());
         if self.expressions > MOST_EXPRESSIONS {
             return Err(Refusal::new(
@@ -153,18 +168,27 @@ impl<'t> RawWalk<'_, 't> {
             ));
         }
         // Fences of qualified names are called `schema.table`, which nothing of the tree's own may shadow.
-        if expressions.iter().any(|(name, _)| name.contains('.')) {
+        if expressions.iter().any(|expression| expression.name.contains('.')) {
             return Err(Refusal::construct("a name with a dot in WITH"));
         }
         if is_recursive {
-            self.scope.extend(expressions.iter().map(|(name, _)| (name.clone(), 1)));
+            self.scope.extend(expressions.iter().map(|expression| (expression.name.clone(), 1)));
         }
-        for (position, (name, expression)) in expressions.into_iter().enumerate() {
+        for (position, expression) in expressions.into_iter().enumerate() {
             let before = self.weight;
-            self.visit(expression)?;
-            let weight = self.weight.saturating_sub(before);
+            self.visit(expression.node)?;
+            let uses = self.uses.get(first.saturating_add(position)).copied().unwrap_or(0);
+            let own = self.weight.saturating_sub(before);
+            let weight = if expression.moves(uses) {
+                self.weight = before;
+                own
+            } else if expression.is_copied() {
+                own
+            } else {
+                1
+            };
             if !is_recursive {
-                self.scope.push((name, weight));
+                self.scope.push((expression.name, weight));
             } else if let Some(entry) = self.scope.get_mut(outer.saturating_add(position)) {
                 entry.1 = weight;
             }
@@ -190,8 +214,8 @@ impl<'t> RawWalk<'_, 't> {
             return self.weigh(known.map_or(1, |(_, weight)| *weight));
         };
         self.weigh(1)?;
-        let schema = variable.schema();
-        self.named.references.insert(RelationReference { schema: schema.clone(), name: variable.name() });
+        let (database, schema) = (variable.database(), variable.schema());
+        self.named.references.insert(RelationReference { database, schema: schema.clone(), name: variable.name() });
         // A qualified name skips the tree's own WITH in PostgreSQL, so its fence gets a name that WITH does not shadow.
         let target = match schema {
             None => relation.name.clone(),
@@ -215,6 +239,9 @@ impl<'t> RawWalk<'_, 't> {
     }
 
     fn visit_function(&mut self, function: RawFunction<'t>) -> StageResult<()> {
+        if function.is_ours() {
+            return Ok(());
+        }
         let names = function.names();
         let (schema, name) = match names.as_slice() {
             [name] => (None, name),
@@ -239,7 +266,32 @@ impl<'t> RawWalk<'_, 't> {
         Ok(())
     }
 
+    /// Rows of a relation's columns, made of JSON. The relation is not read.
+    fn populate(&mut self, call: &RawPopulate<'t>) -> StageResult<()> {
+        let relation = match call.relation.as_slice() {
+            [name] => self.plane.relation(name),
+            [schema, name] => self.plane.qualified(schema, name),
+            _ => None,
+        };
+        let relation = relation.ok_or_else(|| Refusal::type_name(&call.relation.join(".")))?;
+        let field = |column: &PlaneColumn| -> StageResult<RowField> {
+            let element = types::element_type(column.type_oid).unwrap_or(column.type_oid);
+            let is_written = self.plane.builtins.types.contains(&element) || self.plane.types.is_writable(element);
+            if !is_written {
+                return Err(Refusal::type_name(&self.plane.types.shown(column.type_oid)));
+            }
+            let modifier = types::type_modifier(relation.oid, column.attribute);
+            Ok((column.name.clone(), column.type_oid, modifier))
+        };
+        let fields = relation.columns.iter().map(field).collect::<StageResult<Vec<_>>>()?;
+        self.tree.read_as(call, &fields);
+        Ok(())
+    }
+
     fn visit_type(&mut self, name: &RawTypeName<'t>) -> StageResult<()> {
+        if name.is_ours() {
+            return Ok(());
+        }
         let written = name.names.join(".");
         if name.exotic {
             return Err(Refusal::type_name(&written));
@@ -249,7 +301,8 @@ impl<'t> RawWalk<'_, 't> {
             [schema, name] if schema == "pg_catalog" => name,
             _ => return Err(Refusal::type_name(&written)),
         };
-        if self.plane.builtins.type_names.contains(known) {
+        // What a constant of it means is looked up by analysis; the proof refuses all but PostgreSQL's own, and all but constants.
+        if self.plane.builtins.type_names.contains(known) || known == "regconfig" && !name.is_array() {
             return Ok(());
         }
         match self.plane.types.named(known).filter(|_| name.names.len() == 1) {
@@ -262,12 +315,34 @@ impl<'t> RawWalk<'_, 't> {
         }
     }
 
+    fn visit_collation(&self, names: &[String]) -> StageResult<()> {
+        let known = match names {
+            [name] => self.plane.builtins.collation_names.contains(name),
+            [schema, name] => schema == "pg_catalog" && self.plane.builtins.collation_names.contains(name),
+            _ => false,
+        };
+        if known {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            State::OutsidePlane,
+            format!("collation \"{}\" is not in the plane", crate::error::clip(&names.join("."))),
+        ))
+    }
+
     fn visit_column(&mut self, reference: RawColumnRef<'t>) -> StageResult<()> {
         let names = reference.names();
         let qualification = if reference.is_star() { names.len() } else { names.len().saturating_sub(1) };
         match (qualification, names.as_slice()) {
             (0 | 1, _) => Ok(()),
             (2, [schema, table, ..]) if self.plane.qualified(schema, table).is_some() => {
+                self.tree.drop_qualifier(reference);
+                Ok(())
+            }
+            (3, [database, schema, table, ..])
+                if server::database_name() == *database && self.plane.qualified(schema, table).is_some() =>
+            {
+                self.tree.drop_qualifier(reference);
                 self.tree.drop_qualifier(reference);
                 Ok(())
             }
@@ -290,6 +365,7 @@ fn resolve(
         (None, None) if scope.iter().any(|(known, _)| *known == name) => return Ok(None),
         (None, None) => plane.relation(&name),
         (None, Some(schema)) => plane.qualified(&schema, &name),
+        (Some(database), Some(schema)) if server::database_name() == database => plane.qualified(&schema, &name),
         (Some(_), _) => None,
     };
     relation.map(|relation| Some(Rc::clone(relation))).ok_or_else(|| Refusal::relation(&written(variable)))
@@ -315,19 +391,4 @@ fn visit_operator(names: &[String]) -> StageResult<()> {
             format!("operator \"{}\" is not in the plane", crate::error::clip(&names.join("."))),
         )),
     }
-}
-
-fn visit_collation(names: &[String]) -> StageResult<()> {
-    let known = match names {
-        [name] => COLLATIONS.contains(&name.as_str()),
-        [schema, name] => schema == "pg_catalog" && COLLATIONS.contains(&name.as_str()),
-        _ => false,
-    };
-    if known {
-        return Ok(());
-    }
-    Err(Refusal::new(
-        State::OutsidePlane,
-        format!("collation \"{}\" is not in the plane", crate::error::clip(&names.join("."))),
-    ))
 }

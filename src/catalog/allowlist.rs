@@ -33,7 +33,10 @@ pub fn builtins() -> StageResult<Rc<Builtins>> {
         if kind.as_deref() == Some("aggregate") {
             builtins.aggregates.insert(name.clone());
         }
-        if kind.as_deref() != Some("type") {
+        if kind.as_deref() == Some("collation") {
+            builtins.collations.insert(entry);
+            builtins.collation_names.insert(name);
+        } else if kind.as_deref() != Some("type") {
             builtins.functions.insert(entry);
             builtins.names.insert(name);
         } else {

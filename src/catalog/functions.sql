@@ -15,6 +15,14 @@ WITH RECURSIVE allowed_type AS (
     SELECT oid FROM allowed_type
     UNION
     SELECT t.typarray FROM pg_catalog.pg_type AS t JOIN allowed_type AS a ON a.oid = t.oid WHERE t.typarray <> 0::pg_catalog.oid
+), inside_aggregates AS (
+    -- What aggregates call with their state, which PostgreSQL answers with internal errors where anybody else does.
+    SELECT u.oid FROM pg_catalog.pg_aggregate AS g,
+        pg_catalog.unnest(ARRAY[g.aggtransfn, g.aggfinalfn, g.aggcombinefn, g.aggserialfn, g.aggdeserialfn,
+                                g.aggmtransfn, g.aggminvtransfn, g.aggmfinalfn]::pg_catalog.oid[]) AS u (oid)
+    WHERE g.aggfnoid < 16384::pg_catalog.oid
+    EXCEPT
+    SELECT o.oprcode::pg_catalog.oid FROM pg_catalog.pg_operator AS o
 )
 SELECT CASE p.prokind WHEN 'a' THEN 'aggregate' ELSE 'function' END, p.oid::pg_catalog.text, p.proname::pg_catalog.text
 FROM pg_catalog.pg_proc AS p
@@ -23,7 +31,8 @@ WHERE p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace AND p.oid < 16384::
   AND p.prokind IN ('f', 'a', 'w') AND NOT p.prosecdef AND l.lanname IN ('internal', 'c', 'sql')
   AND NOT EXISTS (SELECT FROM pg_catalog.unnest(COALESCE(p.proallargtypes, p.proargtypes::pg_catalog.oid[]) || p.prorettype) AS t (oid)
                   WHERE t.oid NOT IN (SELECT w.oid FROM with_arrays AS w))
-  AND p.proname !~ '^(pg_|binary_upgrade|lo_|ts_rewrite|ts_stat|array_fill|factorial|.*_populate_record|.*_transfn$|txid|xml_|regconfig|inet_(client|server))'
+  AND p.proname !~ '^(pg_|binary_upgrade|lo_|ts_rewrite|ts_stat|factorial|.*_populate_record|txid|xml_|regconfig|inet_(client|server))'
+  AND p.oid NOT IN (SELECT i.oid FROM inside_aggregates AS i)
   AND (p.provolatile = 'i'
        OR p.provolatile = 's' AND (
             p.proname = ANY (ARRAY['now','transaction_timestamp','statement_timestamp','age','date_part','extract',
@@ -37,7 +46,7 @@ WHERE p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace AND p.oid < 16384::
                 'jsonb_object_agg_unique','jsonb_object_agg_unique_strict','json_to_record','json_to_recordset',
                 'jsonb_to_record','jsonb_to_recordset','jsonb_path_exists_tz','jsonb_path_match_tz',
                 'jsonb_path_query_tz','jsonb_path_query_array_tz','jsonb_path_query_first_tz','to_tsvector',
-                'to_tsquery','plainto_tsquery','phraseto_tsquery','websearch_to_tsquery','ts_headline','enum_first',
+                'ts_match_tt','ts_match_tq','to_tsquery','plainto_tsquery','phraseto_tsquery','websearch_to_tsquery','ts_headline','enum_first',
                 'enum_last','enum_range','enum_cmp','money','numeric','convert_from','convert_to','string_agg',
                 'tstzrange','daterange','tsrange','range_agg','interval_pl_timestamptz','timestamptz_pl_interval',
                 'timestamptz_mi_interval','datetime_pl','quote_ident','ascii','array_agg'])
@@ -45,3 +54,11 @@ WHERE p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace AND p.oid < 16384::
 UNION ALL
 SELECT 'type', w.oid::pg_catalog.text, t.typname::pg_catalog.text
 FROM with_arrays AS w JOIN pg_catalog.pg_type AS t ON t.oid = w.oid
+UNION ALL
+-- C, POSIX, default, ucs_basic, and those of ICU and of PostgreSQL's own provider that initdb makes. Which there are of the
+-- operating system's depends on the machine.
+SELECT 'collation', c.oid::pg_catalog.text, c.collname::pg_catalog.text
+FROM pg_catalog.pg_collation AS c
+WHERE c.collnamespace = 'pg_catalog'::pg_catalog.regnamespace AND c.oid < 16384::pg_catalog.oid
+  AND c.collencoding IN (-1, pg_catalog.pg_char_to_encoding(pg_catalog.getdatabaseencoding())) AND c.collisdeterministic
+  AND (c.collprovider IN ('i', 'b') OR c.collname = ANY (ARRAY['C', 'POSIX', 'default', 'ucs_basic']))

@@ -44,7 +44,8 @@ const POLICY_SQL: &str = "SELECT 'splitplane.in_scope(anyelement,text)'::pg_cata
      'splitplane.behind(anyelement)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
      'splitplane.pattern(anyelement)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
      'splitplane.zone(text)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
-     'splitplane.dated(anyelement)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text";
+     'splitplane.dated(anyelement)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
+     'splitplane.kept(anyelement)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text";
 
 /// What ALTER ROLE ALL SET and ALTER DATABASE .. SET say, the latter last, since it wins.
 const SETTINGS_SQL: &str = "SELECT pg_catalog.split_part(c.setting, '=', 1), \
@@ -200,7 +201,7 @@ fn allowed() -> StageResult<Vec<AllowedFunction>> {
 
 fn policy() -> StageResult<PolicyFunctions> {
     let rows = POLICY.with(|lookup| lookup.rows(&[]))?;
-    let Some([in_scope, bounded, counted, behind, pattern, zone, dated]) = rows.first().map(Vec::as_slice) else {
+    let Some([in_scope, bounded, counted, behind, pattern, zone, dated, kept]) = rows.first().map(Vec::as_slice) else {
         return Err(unreadable());
     };
     Ok(PolicyFunctions {
@@ -211,6 +212,7 @@ fn policy() -> StageResult<PolicyFunctions> {
         pattern: oid(Some(pattern))?,
         zone: oid(Some(zone))?,
         dated: oid(Some(dated))?,
+        kept: oid(Some(kept))?,
     })
 }
 

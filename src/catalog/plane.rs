@@ -83,6 +83,10 @@ pub struct Builtins {
     pub types: HashSet<Oid>,
     /// Types by name that may be written.
     pub type_names: HashSet<String>,
+    /// Collations by OID.
+    pub collations: HashSet<Oid>,
+    /// Collations by name.
+    pub collation_names: HashSet<String>,
 }
 
 /// The extension's own functions that the proof looks for.
@@ -90,7 +94,7 @@ pub struct Builtins {
 pub struct PolicyFunctions {
     /// `splitplane.in_scope`.
     pub in_scope: Oid,
-    /// `splitplane.bounded`, in no policy: the guard puts it around arguments.
+    /// `splitplane.bounded`, in no policy: the stage `trust` puts it around arguments.
     pub bounded: Oid,
     /// `splitplane.counted`, likewise.
     pub counted: Oid,
@@ -102,12 +106,14 @@ pub struct PolicyFunctions {
     pub zone: Oid,
     /// `splitplane.dated`, likewise.
     pub dated: Oid,
+    /// `splitplane.kept`, an aggregate: it stands for columns that GROUP BY's key determines.
+    pub kept: Oid,
 }
 
 impl PolicyFunctions {
-    /// Whether a function is one of those that the guard itself puts around expressions. No text can name them.
+    /// Whether a function is one of those that the stage `trust` puts around expressions. No text can name them.
     pub fn is_wrapper(&self, function: Oid) -> bool {
-        [self.bounded, self.counted, self.behind, self.pattern, self.zone, self.dated].contains(&function)
+        [self.bounded, self.counted, self.behind, self.pattern, self.zone, self.dated, self.kept].contains(&function)
     }
 }
 
@@ -126,9 +132,9 @@ pub struct Plane {
     pub builtins: Rc<Builtins>,
     /// The reader role.
     pub reader: Oid,
-    /// The functions of the policies and the guard.
+    /// The functions of the policies and of the stage `trust`.
     pub policy: PolicyFunctions,
-    /// Armed relations, as `pgx::watch` reads them.
+    /// Armed relations, as `pgx::hooks::tripwire_scan` reads them.
     pub tripwires: String,
     /// (setting, value) pairs of ALTER ROLE ALL SET and ALTER DATABASE .. SET; a later one wins.
     pub database_settings: Vec<(String, String)>,

@@ -47,8 +47,12 @@ pub(super) fn respell(sql: &str, before: &[Lexeme], rest: &[Lexeme]) -> Option<R
     if is("TABLE") {
         place.table_command()
     } else if is("DISTINCT") || is("ALL") {
-        // GROUP BY DISTINCT and GROUP BY ALL; the latter is the default.
-        place.follows(&["GROUP", "BY"]).then(|| Respelt::dropped(1)).flatten()
+        // GROUP BY DISTINCT, GROUP BY ALL and SELECT ALL; the latter two are the default.
+        (place.follows(&["GROUP", "BY"]) || is("ALL") && place.follows(&["SELECT"]))
+            .then(|| Respelt::dropped(1))
+            .flatten()
+    } else if is("SELECT") {
+        place.empty_list()
     } else if is("SYMMETRIC") || is("ASYMMETRIC") {
         place.follows(&["BETWEEN"]).then(|| Respelt::dropped(1)).flatten()
     } else if is("VARIADIC") {
@@ -95,6 +99,13 @@ impl Place<'_> {
 
     fn follows_symbol(&self, symbol: u8) -> bool {
         self.before.last().is_some_and(|lexeme| lexeme.is_symbol(symbol))
+    }
+
+    /// `SELECT LIMIT (1)`, a query without columns, where sqlparser would read a call.
+    fn empty_list(&self) -> Option<Respelt> {
+        let clause = ["HAVING", "LIMIT", "OFFSET"].iter().any(|keyword| self.keyword(1, keyword));
+        let tokens = || vec![Token::make_keyword("SELECT"), Token::Number("1".to_owned(), false)];
+        clause.then(|| Respelt { consumed: 1, tokens: tokens() })
     }
 
     /// `(x).*` as an item of a list.

@@ -113,10 +113,6 @@ impl GateError {
     pub(super) fn construct(construct: &'static str) -> Self {
         Self::Construct { construct }
     }
-
-    pub(super) fn unsupported_near(text: &str) -> Self {
-        Self::UnsupportedByGate { near: near(text), detail: String::new() }
-    }
 }
 
 /// ` near "text"`, or nothing when there is no text.

@@ -41,8 +41,10 @@ pub(super) struct Lexeme {
     pub(super) kind: LexemeKind,
     pub(super) start: usize,
     pub(super) end: usize,
-    /// It stands after a dot or after AS, where PostgreSQL takes any word as a name.
+    /// An unquoted word that PostgreSQL takes as a name where it stands.
     pub(super) is_name: bool,
+    /// Part of the type before a constant, which the parser here is not given.
+    pub(super) is_dropped: bool,
 }
 
 impl Lexeme {

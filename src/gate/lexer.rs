@@ -28,7 +28,6 @@ pub(super) fn lex(sql: &str, limits: &Limits) -> GateResult<Vec<Lexeme>> {
     }
     let mut cursor = Cursor { bytes: sql.as_bytes(), position: 0 };
     let mut lexemes: Vec<Lexeme> = Vec::new();
-    let mut is_name = false;
     loop {
         skip_blank(&mut cursor, limits)?;
         if cursor.is_at_end() {
@@ -39,9 +38,7 @@ pub(super) fn lex(sql: &str, limits: &Limits) -> GateResult<Vec<Lexeme>> {
         }
         let start = cursor.position;
         let kind = token(&mut cursor, limits)?;
-        let lexeme = Lexeme { kind, start, end: cursor.position, is_name };
-        is_name = lexeme.is_symbol(b'.') || lexeme.is_keyword(sql, "AS");
-        lexemes.push(lexeme);
+        lexemes.push(Lexeme { kind, start, end: cursor.position, is_name: false, is_dropped: false });
     }
 }
 
@@ -116,7 +113,7 @@ fn token(cursor: &mut Cursor<'_>, limits: &Limits) -> GateResult<LexemeKind> {
         (b':', b':') => Ok(symbol(cursor, 2, LexemeKind::DoubleColon)),
         (b':', b'=') => Ok(symbol(cursor, 2, LexemeKind::ColonEquals)),
         (b'(' | b')' | b'[' | b']' | b',' | b'.' | b';' | b':', _) => Ok(symbol(cursor, 1, LexemeKind::Symbol(first))),
-        (b'\\', _) => Err(GateError::Character { what: "a backslash outside a string" }),
+        (b'\\', _) => Err(GateError::syntax_near("syntax error", "\\")),
         _ if is_identifier_start(first) => word(cursor, limits),
         _ if is_operator_byte(first) => operator(cursor, limits),
         _ if first.is_ascii_control() => Err(GateError::Character { what: "a control character" }),

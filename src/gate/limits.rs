@@ -30,6 +30,8 @@ pub struct Limits {
     pub max_operator_run: usize,
     /// Bytes of one identifier; PostgreSQL cuts at 63.
     pub max_identifier: usize,
+    /// The server's major: which words are keywords.
+    pub major: u32,
 }
 
 impl Default for Limits {
@@ -44,6 +46,7 @@ impl Default for Limits {
             max_comment_nesting: 32,
             max_operator_run: 1_024,
             max_identifier: 256,
+            major: 18,
         }
     }
 }

@@ -31,6 +31,7 @@ mod parse;
 mod to_sqlparser;
 mod types;
 mod walk;
+mod words;
 
 #[cfg(test)]
 mod tests;
@@ -80,7 +81,8 @@ pub fn admit(sql: &str, limits: &Limits) -> GateResult<Gated> {
 }
 
 fn read(sql: &str, limits: &Limits, recursion: usize) -> GateResult<Gated> {
-    let lexemes = lexer::lex(sql, limits)?;
+    let mut lexemes = lexer::lex(sql, limits)?;
+    words::mark(sql, &mut lexemes, limits.major);
     let statement = to_sqlparser::one_statement(sql, &lexemes)?;
     limits::measure(sql, statement, limits)?;
     let query = parse::parse(sql, statement, recursion)?;

@@ -11,6 +11,8 @@ const LONGEST_NAME: usize = 63;
 /// A relation that a statement names, folded as PostgreSQL folds it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RelationReference {
+    /// The database, if the statement gives one.
+    pub database: Option<String>,
     /// The qualification, if the statement gives one.
     pub schema: Option<String>,
     pub name: String,
@@ -36,8 +38,8 @@ pub(super) fn fold(identifier: &Ident) -> String {
 pub(super) fn label(identifier: &Ident) -> GateResult<()> {
     match identifier.quote_style {
         None | Some('"') => Ok(()),
-        // `type 'literal'` is a cast for PostgreSQL and an alias for sqlparser.
-        Some(_) => Err(GateError::unsupported_near(&identifier.value)),
+        // sqlparser takes a constant for an alias; where PostgreSQL has a type before it, `words` left the constant alone.
+        Some(_) => Err(GateError::syntax("syntax error at a string constant")),
     }
 }
 
@@ -83,8 +85,11 @@ pub(super) fn relation(name: &ObjectName) -> GateResult<RelationReference> {
         column(first)?;
     }
     match parts.as_slice() {
-        [name] => Ok(RelationReference { schema: None, name: fold(name) }),
-        [schema, name] => Ok(RelationReference { schema: Some(fold(schema)), name: fold(name) }),
-        _ => Err(GateError::construct("a relation name with more than two parts")),
+        [name] => Ok(RelationReference { database: None, schema: None, name: fold(name) }),
+        [schema, name] => Ok(RelationReference { database: None, schema: Some(fold(schema)), name: fold(name) }),
+        [database, schema, name] => {
+            Ok(RelationReference { database: Some(fold(database)), schema: Some(fold(schema)), name: fold(name) })
+        }
+        _ => Err(GateError::construct("a relation name with more than three parts")),
     }
 }

@@ -1,11 +1,12 @@
 //! From PostgreSQL's tokens to those that sqlparser's parser takes.
 
 use sqlparser::ast::DollarQuotedString;
+use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan};
 
-use super::dialect;
 use super::error::{GateError, GateResult, printable};
 use super::lexeme::{Lexeme, LexemeKind, StringForm};
+use super::{dialect, keywords};
 
 /// The tokens of the one statement, without the semicolons around it.
 pub(super) fn one_statement<'a>(sql: &str, lexemes: &'a [Lexeme]) -> GateResult<&'a [Lexeme]> {
@@ -107,6 +108,7 @@ pub(super) fn for_parser(sql: &str, statement: &[Lexeme]) -> Vec<TokenWithSpan> 
     let mut before: &[Lexeme] = &[];
     while let Some((lexeme, others)) = rest.split_first() {
         let consumed = match dialect::respell(sql, before, rest) {
+            _ if lexeme.is_dropped => 1,
             Some(respelt) => {
                 tokens.extend(respelt.tokens.into_iter().map(|token| placed(token, lexeme)));
                 respelt.consumed.max(1)
@@ -130,6 +132,7 @@ fn placed(token: Token, lexeme: &Lexeme) -> TokenWithSpan {
 fn token(sql: &str, lexeme: &Lexeme) -> Token {
     let text = lexeme.text(sql);
     match lexeme.kind {
+        LexemeKind::Word if lexeme.is_name => name(text),
         LexemeKind::Word => Token::make_word(text, None),
         LexemeKind::QuotedWord => Token::make_word(&inside(text, 1, 1).replace("\"\"", "\""), Some('"')),
         LexemeKind::Number => Token::Number(text.to_owned(), false),
@@ -157,6 +160,14 @@ fn inside(text: &str, opening: usize, closing: usize) -> &str {
 }
 
 /// The content is passed on as written, escapes and continuations and all: nothing reads it.
+/// A name: in quotes, which sqlparser can take for nothing else, if it is a keyword to PostgreSQL or to sqlparser.
+fn name(text: &str) -> Token {
+    match Token::make_word(text, None) {
+        Token::Word(word) if word.keyword == Keyword::NoKeyword && !keywords::is_keyword(text) => Token::Word(word),
+        _ => Token::make_word(&text.to_ascii_lowercase(), Some('"')),
+    }
+}
+
 fn string(form: StringForm, text: &str) -> Token {
     match form {
         StringForm::Plain => Token::SingleQuotedString(inside(text, 1, 1).to_owned()),

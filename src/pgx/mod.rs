@@ -20,7 +20,7 @@ pub mod raw;
 pub mod routines;
 pub mod section;
 pub mod server;
-mod server_errors;
+pub mod server_errors;
 pub mod shmem;
 pub mod sink;
 pub mod spi;

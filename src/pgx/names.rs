@@ -28,14 +28,3 @@ pub fn type_name(type_oid: pg_sys::Oid) -> String {
     let name = unsafe { CStr::from_ptr(pg_sys::format_type_be(type_oid)) };
     name.to_string_lossy().into_owned()
 }
-
-/// The name of a collation; empty for an unknown one.
-pub fn collation_name(collation: pg_sys::Oid) -> String {
-    // SAFETY: a catalog look-up that gives NULL or a NUL-terminated string.
-    let name = unsafe { pg_sys::get_collation_name(collation) };
-    if name.is_null() {
-        return String::new();
-    }
-    // SAFETY: checked for NULL.
-    unsafe { CStr::from_ptr(name) }.to_string_lossy().into_owned()
-}

@@ -215,20 +215,21 @@ const fn tail(bytes: &[u8], index: usize) -> &[u8] {
 node_types! {
     Alias = T_Alias { text aliasname nodes colnames }
     A_Const = T_A_Const {}
-    A_Expr = T_A_Expr { nodes name }
+    A_Expr = T_A_Expr { nodes name node lexpr node rexpr }
     A_Indirection = T_A_Indirection { node arg nodes indirection }
     CollateClause = T_CollateClause { nodes collname }
     ColumnDef = T_ColumnDef {}
     ColumnRef = T_ColumnRef { nodes fields }
-    FuncCall = T_FuncCall { nodes funcname }
+    FuncCall = T_FuncCall { nodes funcname node args }
+    NullTest = T_NullTest {}
     RangeFunction = T_RangeFunction { node alias nodes functions }
     RangeSubselect = T_RangeSubselect { node alias }
     RawStmt = T_RawStmt { node stmt }
     RangeVar = T_RangeVar { name catalogname name schemaname text relname node alias }
     ResTarget = T_ResTarget { name name node val }
     SelectStmt = T_SelectStmt {
-        node withClause nodes targetList nodes fromClause nodes groupClause node sortClause node distinctClause
-        node windowClause node havingClause
+        node withClause nodes targetList nodes fromClause node groupClause node sortClause node distinctClause
+        node windowClause node havingClause node larg node rarg
     }
     SortBy = T_SortBy { node node }
     String = T_String { text sval }

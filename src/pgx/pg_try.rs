@@ -5,35 +5,77 @@ use crate::error::Refusal;
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{PgLogLevel, PgSqlErrorCode, PgTryBuilder, pg_sys};
+use std::cell::Cell;
+use std::ffi::c_int;
 use std::panic::AssertUnwindSafe;
 
 /// An error that PostgreSQL (or a Rust panic) raised below.
 pub struct ServerError {
-    /// The SQLSTATE.
-    pub code: PgSqlErrorCode,
+    /// The SQLSTATE, packed. pgrx has no name for every one, and none for those of `RAISE .. USING ERRCODE`.
+    pub code: i32,
     /// PostgreSQL's own message.
     pub message: String,
     /// A Rust panic: a defect of ours.
     pub is_panic: bool,
     /// A refusal that `raise` made an ERROR of.
     pub is_ours: bool,
+    /// By RAISE in a function in PL/pgSQL.
+    pub is_of_raise: bool,
+    /// Where it was raised.
+    pub place: Place,
+}
+
+/// Where an error was raised.
+#[derive(Clone, Copy)]
+pub struct Place {
+    /// The role that was the current one: the owner, in a function that is SECURITY DEFINER.
+    pub user: pg_sys::Oid,
+    /// It may come from a parallel worker, whose current role is not known.
+    pub may_be_worker: bool,
 }
 
 /// The function that refusals name as their origin, as no function of PostgreSQL's own is called.
 const RAISED_BY: &str = "ask";
 
+/// PL/pgSQL's function for RAISE.
+const RAISE: &str = "exec_stmt_raise";
+
+/// What the latest report of this backend was about, as the error context callbacks below saw it.
+#[derive(Clone, Copy)]
+struct Report {
+    code: i32,
+    place: Place,
+}
+
+thread_local! {
+    static LATEST: Cell<Report> = const {
+        Cell::new(Report { code: 0, place: Place { user: pg_sys::InvalidOid, may_be_worker: false } })
+    };
+    /// The SQLSTATE of the refusal that is being raised.
+    static RAISED: Cell<i32> = const { Cell::new(0) };
+}
+
 /// Runs `body`; an ERROR below comes back as a value.
 ///
 /// The caller must then abort the (sub)transaction that `body` ran in: PostgreSQL's state is undefined before that.
 pub fn catch<T>(body: impl FnOnce() -> T) -> Result<T, ServerError> {
-    let _room = RoomForErrors::watch();
+    let _watch = ReportWatch::start();
     PgTryBuilder::new(AssertUnwindSafe(|| Ok(body())))
         .catch_others(|caught| {
             Err(match caught {
                 CaughtError::PostgresError(report) | CaughtError::ErrorReport(report) => {
-                    let is_ours = report.function_name() == Some(RAISED_BY);
-                    let message = shortened(report.message());
-                    ServerError { code: report.sql_error_code(), message, is_panic: false, is_ours }
+                    let latest = LATEST.get();
+                    // pgrx makes an internal error of a SQLSTATE that it has no name for.
+                    let is_unnamed =
+                        report.sql_error_code() == PgSqlErrorCode::ERRCODE_INTERNAL_ERROR && !is_named(latest.code);
+                    ServerError {
+                        code: if is_unnamed { latest.code } else { report.sql_error_code() as i32 },
+                        message: shortened(report.message()),
+                        is_panic: false,
+                        is_ours: report.function_name() == Some(RAISED_BY),
+                        is_of_raise: report.function_name() == Some(RAISE),
+                        place: latest.place,
+                    }
                 }
                 CaughtError::RustPanic { ereport, .. } => panicked(ereport.message()),
             })
@@ -47,41 +89,56 @@ pub fn catch<T>(body: impl FnOnce() -> T) -> Result<T, ServerError> {
         .execute()
 }
 
-/// Makes room for the report of an error that says there is none, for as long as it lives.
+/// Whether pgrx keeps the SQLSTATE.
+fn is_named(code: i32) -> bool {
+    PgSqlErrorCode::from(code) as i32 == code
+}
+
+/// Sees each report as long as it lives: notes what pgrx does not hand on, and makes room for the report of an error that
+/// says there is none.
 ///
 /// pgrx copies each report at every boundary that it crosses. A copy that finds no memory is an error of its own, and
 /// after five of those PostgreSQL gives up and restarts the server. PostgreSQL calls its error context callbacks when a
 /// report is complete and before it is thrown, which is the one moment to see to this.
-struct RoomForErrors(*mut pg_sys::ErrorContextCallback);
+struct ReportWatch(*mut pg_sys::ErrorContextCallback);
 
-impl RoomForErrors {
-    fn watch() -> Self {
+impl ReportWatch {
+    fn start() -> Self {
         // SAFETY: a global of the backend.
         let previous = unsafe { pg_sys::error_context_stack };
         // PostgreSQL holds a pointer to it, so no reference may claim it until `drop`.
         let callback = Box::into_raw(Box::new(pg_sys::ErrorContextCallback {
             previous,
-            callback: Some(make_room),
+            callback: Some(see),
             arg: std::ptr::null_mut(),
         }));
         // SAFETY: a global of the backend; the callback lives until `drop` has taken it off the stack.
         unsafe { pg_sys::error_context_stack = callback };
-        RoomForErrors(callback)
+        ReportWatch(callback)
     }
 }
 
-impl Drop for RoomForErrors {
+impl Drop for ReportWatch {
     fn drop(&mut self) {
-        // SAFETY: made by `watch` of a box, and given back once.
+        // SAFETY: made by `start` of a box, and given back once.
         let callback = unsafe { Box::from_raw(self.0) };
         // SAFETY: what was there before outlives this.
         unsafe { pg_sys::error_context_stack = callback.previous };
     }
 }
 
-unsafe extern "C-unwind" fn make_room(_argument: *mut std::ffi::c_void) {
-    // SAFETY: called by PostgreSQL while it builds a report; reads the report's code.
-    if unsafe { pg_sys::geterrcode() } == PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY as i32 {
+unsafe extern "C-unwind" fn see(_argument: *mut std::ffi::c_void) {
+    // SAFETY: called by PostgreSQL while it builds a report; reads the report's code, and globals of the backend.
+    let report = unsafe {
+        let mut user = pg_sys::InvalidOid;
+        let mut context = 0;
+        pg_sys::GetUserIdAndSecContext(&raw mut user, &raw mut context);
+        // PostgreSQL throws the errors of parallel workers while it holds interrupts off, and few others.
+        let may_be_worker = pg_sys::InterruptHoldoffCount > 0;
+        Report { code: pg_sys::geterrcode(), place: Place { user, may_be_worker } }
+    };
+    LATEST.set(report);
+    if report.code == PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY as i32 {
         allocator::make_room();
     }
 }
@@ -97,10 +154,12 @@ fn shortened(message: &str) -> String {
 
 fn panicked(message: &str) -> ServerError {
     ServerError {
-        code: PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
+        code: PgSqlErrorCode::ERRCODE_INTERNAL_ERROR as i32,
         message: message.to_owned(),
         is_panic: true,
         is_ours: false,
+        is_of_raise: false,
+        place: LATEST.get().place,
     }
 }
 
@@ -110,10 +169,40 @@ pub fn raise(refusal: Refusal) -> ! {
     if let Some(detail) = refusal.detail.as_ref().filter(|detail| !detail.is_empty()) {
         log(&format!("refused ({}): {detail}", refusal.message));
     }
-    // SAFETY: the error context stack is only read while a report is built; raising resets it to the handler's own.
-    unsafe { pg_sys::error_context_stack = std::ptr::null_mut() };
-    ErrorReport::new(PgSqlErrorCode::from(refusal.state.code()), refusal.message, RAISED_BY).report(PgLogLevel::ERROR);
+    let code = refusal.state.code();
+    RAISED.set(code);
+    // SAFETY: the error context stack is only read while a report is built; raising resets it to the handler's own. The
+    // callback is a static that nothing writes to.
+    unsafe {
+        pg_sys::error_context_stack =
+            if is_named(code) { std::ptr::null_mut() } else { (&raw const UNNAMED).cast_mut().cast() };
+    }
+    ErrorReport::new(PgSqlErrorCode::from(code), refusal.message, RAISED_BY).report(PgLogLevel::ERROR);
     unreachable!("an ERROR does not return")
+}
+
+/// Gives a report of ours the SQLSTATE that pgrx has no name for. Alone on the stack while such a refusal is raised.
+static UNNAMED: Unnamed = Unnamed(pg_sys::ErrorContextCallback {
+    previous: std::ptr::null_mut(),
+    callback: Some(set_code),
+    arg: std::ptr::null_mut(),
+});
+
+#[repr(transparent)]
+struct Unnamed(pg_sys::ErrorContextCallback);
+
+// SAFETY: a backend has one thread, and nothing writes to it.
+unsafe impl Sync for Unnamed {}
+
+unsafe extern "C-unwind" {
+    // pgrx keeps PostgreSQL's functions that build a report to itself.
+    fn errcode(code: c_int) -> c_int;
+}
+
+#[allow(ffi_unwind_calls)]
+unsafe extern "C-unwind" fn set_code(_argument: *mut std::ffi::c_void) {
+    // SAFETY: called by PostgreSQL while it builds a report, whose code this is.
+    unsafe { errcode(RAISED.get()) };
 }
 
 /// A line for the server log that no client can ask for, whatever its client_min_messages.

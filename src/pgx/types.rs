@@ -136,6 +136,16 @@ pub fn is_enum(type_oid: pg_sys::Oid) -> bool {
     unsafe { pg_sys::type_is_enum(type_oid) }
 }
 
+/// The type modifier of a table's column; -1 where there is none.
+pub fn type_modifier(relation: pg_sys::Oid, attribute: i16) -> i32 {
+    let (mut type_oid, mut modifier, mut collation) = (pg_sys::InvalidOid, -1, pg_sys::InvalidOid);
+    // SAFETY: a catalog look-up of a column of a table of the plane, and three valid places to write to.
+    unsafe {
+        pg_sys::get_atttypetypmodcoll(relation, attribute, &raw mut type_oid, &raw mut modifier, &raw mut collation);
+    }
+    modifier
+}
+
 /// Whether there is such a text search configuration.
 pub fn is_search_configuration(configuration: pg_sys::Oid) -> bool {
     let cache = const { c_int(pg_sys::SysCacheIdentifier::TSCONFIGOID) };

@@ -30,6 +30,18 @@ pub(super) fn check(call: &Call<'_>) -> StageResult<()> {
                 "format with a format string that is no constant is not admitted in the plane",
             )),
         },
+        "array_fill" => match call.arguments.get(1).and_then(|lengths| lengths.constant_integers()) {
+            Some(lengths) => {
+                let most = i64::from(LARGEST);
+                let count = lengths.iter().try_fold(1_i64, |count, length| count.checked_mul(i64::from(*length)));
+                let is_small = lengths.iter().all(|length| i64::from(*length) <= most);
+                if is_small && count.is_some_and(|count| count <= most) { Ok(()) } else { Err(too_large("array_fill")) }
+            }
+            None => Err(Refusal::new(
+                State::NotAdmitted,
+                "array_fill with lengths that are no constants is not admitted in the plane",
+            )),
+        },
         _ => Ok(()),
     }
 }

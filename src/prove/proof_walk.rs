@@ -5,15 +5,11 @@ use super::{ProofFacts, growth};
 use crate::ablation::{self, Switch};
 use crate::catalog::plane::Plane;
 use crate::error::{Refusal, StageResult, State};
-use crate::pgx::names;
 use crate::pgx::query::{QueryKind, QueryNode, QueryView, RangeTableKind};
 use crate::pgx::routines;
 use crate::pgx::types;
 use pgrx::pg_sys;
 use pgrx::pg_sys::Oid;
-
-/// Collations by OID that PostgreSQL gives every database: default, C, POSIX.
-const COLLATIONS: [u32; 3] = [100, 950, 951];
 
 /// Proves the tree: one SELECT, no relation but the fences', and nothing that is on no allowlist.
 pub(super) fn prove_tree(query: QueryView<'_>, plane: &Plane) -> StageResult<ProofFacts> {
@@ -25,6 +21,16 @@ pub(super) fn prove_tree(query: QueryView<'_>, plane: &Plane) -> StageResult<Pro
     // The queries of the top level's WITH are the fences, proved by their own check.
     query.children(true, &mut |node| walk.visit(node))?;
     Ok(walk.facts)
+}
+
+/// `pg_typeof(..)::text` of a type of PostgreSQL's own: no other has its name written by PostgreSQL. A row of a table has that
+/// of the table there, and none in the plane.
+fn is_name_of_type(node: QueryNode<'_>) -> bool {
+    let is_named = |type_oid: Oid| {
+        type_oid.to_u32() < pg_sys::FirstNormalObjectId
+            && ![pg_sys::RECORDOID, pg_sys::RECORDARRAYOID].contains(&type_oid)
+    };
+    node.type_named().is_some_and(|argument| is_named(argument.expression_type()))
 }
 
 struct ProofWalk<'p> {
@@ -71,6 +77,10 @@ impl ProofWalk<'_> {
                 }
                 self.check_type(type_oid)?;
             }
+            QueryKind::CoerceViaIo { to, .. } if is_name_of_type(node) => {
+                self.check_type(to)?;
+                return node.type_named().map_or(Ok(()), |argument| self.visit(argument));
+            }
             QueryKind::CoerceViaIo { from, to } => {
                 self.check_type(from)?;
                 self.check_type(to)?;
@@ -86,10 +96,7 @@ impl ProofWalk<'_> {
             }
             QueryKind::Collate { collation, type_oid } => {
                 self.check_type(type_oid)?;
-                let is_built_in = collation.to_u32() < pg_sys::FirstNormalObjectId;
-                let is_known = COLLATIONS.contains(&collation.to_u32())
-                    || is_built_in && names::collation_name(collation) == "ucs_basic";
-                if !is_known {
+                if !self.plane.builtins.collations.contains(&collation) {
                     return Err(Refusal::new(State::OutsidePlane, "this collation is not in the plane"));
                 }
             }

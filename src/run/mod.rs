@@ -2,6 +2,7 @@
 
 mod pinned;
 mod pipeline;
+mod spelling;
 
 use crate::ablation::{self, Switch};
 use crate::catalog::plane::Plane;
@@ -33,6 +34,7 @@ pub fn confined<T>(
         settings: pinned::settings(plane),
         deadline,
         growth: settings::max_memory(),
+        allowed: plane.allowed.iter().map(|function| function.oid).collect(),
     };
     confine::confine(&plan, principal, body).map_err(|refusal| plane.types.in_refusal(refusal))
 }

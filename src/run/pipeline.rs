@@ -5,7 +5,7 @@
 //! Only a `Statement` can be planned, and only `prove` makes one: SQL that was not proved cannot be run because the value does
 //! not exist.
 
-use super::confined;
+use super::{confined, spelling};
 use crate::attach::{self, Attached, Claims};
 use crate::catalog::plane::Plane;
 use crate::error::{Refusal, StageResult, State};
@@ -15,6 +15,7 @@ use crate::pgx::parameters::Parameters;
 use crate::pgx::parse;
 use crate::pgx::plan::Planned;
 use crate::pgx::section::confine::Confinement;
+use crate::pgx::server;
 use crate::pgx::sink::Sink;
 use crate::prove::{self, ProofFacts, Proven};
 use crate::settings;
@@ -57,7 +58,8 @@ pub fn with_statement<T>(
     watch: &mut Stopwatch,
     body: impl for<'c> FnOnce(Statement<'c>, &mut Stopwatch) -> StageResult<T>,
 ) -> StageResult<T> {
-    let limits = Limits { max_bytes: settings::max_sql_bytes(), ..Limits::default() };
+    let limits =
+        Limits { max_bytes: settings::max_sql_bytes(), major: server::version_number() / 10_000, ..Limits::default() };
     let gated = gate::admit(sql, &limits).map_err(|error| refused_by_gate(sql, subject, watch.left(), error))?;
     watch.lap("gate");
     confined(subject.plane, subject.principal.cloned(), watch.left(), |confinement| {
@@ -65,6 +67,7 @@ pub fn with_statement<T>(
         let statement = prove(confinement, &gated, subject.plane, claims, subject.columns, |stage| watch.lap(stage))?;
         body(statement, watch)
     })
+    .map_err(|refusal| spelling::hinted(subject.plane, &gated, refusal))
 }
 
 /// Attaches the fences to a gated text, has PostgreSQL analyse it, and proves the tree. `wanted` are the (type, modifier)
@@ -117,13 +120,14 @@ pub fn run(planned: Planned<'_>, sink: &mut Sink<'_>) -> StageResult<()> {
 /// What the gate could not read: PostgreSQL's parser, and nothing after it, separates wrong SQL (its own 42601)
 /// from SQL that only the gate cannot read (0A000).
 fn refused_by_gate(sql: &str, subject: Subject<'_>, left: i32, error: GateError) -> Refusal {
-    if error.kind() != GateErrorKind::Syntax {
+    if !matches!(error.kind(), GateErrorKind::Syntax | GateErrorKind::UnsupportedByGate) {
         return from_gate(error);
     }
     let verdict = confined(subject.plane, subject.principal.cloned(), left, |confinement| {
         attach::refuse_by_name(subject.plane, &mut parse::parse_one(confinement, sql)?)
     });
     match verdict {
+        Ok(()) if error.kind() == GateErrorKind::UnsupportedByGate => from_gate(error),
         Ok(()) => Refusal::new(State::NotAdmitted, format!("SQL that the gate cannot read: {error}"))
             .with_detail(error.detail().unwrap_or_default()),
         Err(refusal) => refusal,

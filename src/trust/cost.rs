@@ -121,6 +121,8 @@ pub(super) fn of(name: &str, is_list: bool) -> Cost {
         "ts_rank"
         | "ts_rank_cd"
         | "plainto_tsquery"
+        | "ts_match_tt"
+        | "ts_match_tq"
         | "phraseto_tsquery"
         | "websearch_to_tsquery"
         | "to_tsquery"

@@ -11,6 +11,7 @@ mod leaks;
 mod patterns;
 mod row_fields;
 mod size;
+mod type_names;
 mod zones;
 
 use crate::catalog::plane::Plane;
@@ -37,6 +38,7 @@ impl<'c> Trusted<'c> {
 /// # Errors
 /// 0A000 for a field that a row may lack; 22023 and 53400 for texts that are refused as they stand.
 pub fn trust<'c>(analysed: Analysed<'c>, plane: &Plane) -> StageResult<Trusted<'c>> {
+    let analysed = type_names::named(analysed, plane)?;
     let query = analysed.query();
     row_fields::check(query)?;
     let bounds = cost_bounds::find(query, plane)?;

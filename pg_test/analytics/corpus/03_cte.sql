@@ -146,3 +146,11 @@ SELECT COUNT(*) AS n FROM orders o WHERE EXISTS (SELECT 1 FROM voids v WHERE v.o
 --@ cte-partition-named-like-parent
 WITH app_events AS (SELECT * FROM app_events WHERE kind = 'checkout')
 SELECT COUNT(*) AS checkouts FROM app_events WHERE occurred_at < '2026-03-01';
+
+--@ cte-each-joins-the-two-before ordered
+WITH a AS (SELECT store_id, SUM(total) AS t FROM orders GROUP BY store_id), b AS (SELECT store_id, t FROM a WHERE t > 0),
+c AS (SELECT a.store_id, a.t FROM a JOIN b USING (store_id)), d AS (SELECT b.store_id, c.t FROM b JOIN c USING (store_id)), e AS (SELECT c.store_id, d.t FROM c JOIN d USING (store_id)),
+f AS (SELECT d.store_id, e.t FROM d JOIN e USING (store_id)), g AS (SELECT e.store_id, f.t FROM e JOIN f USING (store_id)), h AS (SELECT f.store_id, g.t FROM f JOIN g USING (store_id)),
+i AS (SELECT g.store_id, h.t FROM g JOIN h USING (store_id)), j AS (SELECT h.store_id, i.t FROM h JOIN i USING (store_id)), k AS (SELECT i.store_id, j.t FROM i JOIN j USING (store_id)),
+l AS (SELECT j.store_id, k.t FROM j JOIN k USING (store_id)), m AS (SELECT k.store_id, l.t FROM k JOIN l USING (store_id)), n AS (SELECT l.store_id, m.t FROM l JOIN m USING (store_id))
+SELECT store_id, t FROM n ORDER BY t DESC, store_id LIMIT 20;

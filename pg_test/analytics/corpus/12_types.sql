@@ -81,3 +81,6 @@ ORDER BY void_rate DESC NULLS LAST, s.store_id LIMIT 20;
 
 --@ type-no-from same
 SELECT 1 AS one, 'x' || 'y' AS xy, 2 > 1 AS t, NULL AS nothing, CURRENT_DATE IS NOT NULL AS today;
+
+--@ type-constants-of-more-types ordered same
+SELECT inet '10.0.0.1' << inet '10.0.0.0/8' AS inside, daterange '[2026-01-01,2026-02-01)' @> date '2026-01-05' AS within, int4multirange '{[1,3),[5,7)}' @> 2 AS among, interval '1-2' year to month AS span, pg_typeof(1.5)::text AS type;

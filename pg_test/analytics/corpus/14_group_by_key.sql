@@ -253,3 +253,16 @@ SELECT p.payment_id, COUNT(*) AS card, SUM(p.amount) AS paid FROM payments p GRO
 --@ key-merged-name-of-the-other-side ordered
 SELECT order_id, COUNT(*) AS total FROM order_items LEFT JOIN orders USING (tenant_id, order_id)
 GROUP BY order_id ORDER BY total DESC, order_id LIMIT 20;
+
+--@ key-field-of-whole-row ordered
+SELECT c.customer_id, (c).tier, (SELECT MAX(o.total) FROM orders o WHERE o.customer_id = c.customer_id AND c.tier IS NOT NULL) AS best
+FROM customers c
+GROUP BY c.customer_id
+ORDER BY c.customer_id
+LIMIT 20;
+
+--@ key-correlated-aggregate ordered
+SELECT b.business_id, (SELECT COUNT(s.store_id || b.name) FROM stores s WHERE s.business_id = b.business_id) AS stores
+FROM businesses b
+GROUP BY b.business_id
+ORDER BY b.business_id;

@@ -52,3 +52,31 @@ SELECT count(*) FROM splitplane.doctor() WHERE object LIKE '%renamed%' AND fix N
 SELECT scope, columns, private_columns FROM splitplane.relations WHERE relation = 'public.renamed'::regclass;
 \c - app
 SELECT test.rows('SELECT n FROM renamed');
+\c - postgres
+-- And another column has got its name: bound to that, the plane would show tenant 42 the rows of all.
+ALTER TABLE public.renamed RENAME org_id TO was_tenant;
+ALTER TABLE public.renamed ADD org_id int NOT NULL DEFAULT 42;
+SELECT DISTINCT fix FROM splitplane.doctor() WHERE severity = 'critical';
+SELECT DISTINCT fix FROM splitplane.doctor() WHERE severity = 'critical' \gexec
+\c - app
+SELECT test.rows('SELECT n FROM renamed');
+\c - postgres
+-- The control: bound to the wrong column it does.
+SELECT splitplane.protect('public.renamed', '{"org_id": "tenant"}');
+\c - app
+SELECT test.rows('SELECT n FROM renamed ORDER BY n');
+\c - postgres
+-- A policy that was altered onto another column is no renamed column.
+ALTER POLICY "!splitplane_scope" ON public.renamed USING (splitplane.in_scope(store, 'tenant'));
+SELECT DISTINCT fix FROM splitplane.doctor() WHERE severity = 'critical';
+-- Where the column was renamed, and replaced, as well nothing settles it, and there is no statement to run.
+ALTER TABLE public.renamed RENAME org_id TO elsewhere; ALTER TABLE public.renamed ADD org_id int NOT NULL DEFAULT 42;
+SELECT DISTINCT fix FROM splitplane.doctor() WHERE severity = 'critical';
+SELECT splitplane.unprotect('public.renamed');
+-- Without the reader, what does not depend on it is found all the same.
+CREATE FUNCTION public.leaky(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1';
+SELECT splitplane.allow_function('public.leaky(int)');
+ALTER FUNCTION public.leaky(int) LEAKPROOF;
+ALTER ROLE splitplane_reader RENAME TO splitplane_reader_x;
+SELECT severity, object, finding FROM splitplane.doctor();
+ALTER ROLE splitplane_reader_x RENAME TO splitplane_reader;

@@ -28,10 +28,13 @@ ROLLBACK;
 RESET client_min_messages;
 ALTER POLICY a ON public.t_numeric RENAME TO "! first";
 SELECT splitplane.protect('public.t_numeric', '{"tenant_id": "tenant"}');
-\set VERBOSITY verbose
+\set VERBOSITY default
 \set SHOW_CONTEXT never
 SET ROLE app;
 SELECT test.rows('SELECT count(*) FROM t_numeric');
+\set VERBOSITY sqlstate
+SELECT test.rows('SELECT count(*) FROM t_numeric');
+\set VERBOSITY default
 SELECT test.rows('SELECT count(*) FROM t_int4');
 RESET ROLE;
 \set VERBOSITY default

@@ -19,6 +19,9 @@ SELECT test.rows('SELECT o.n FROM public.rates_old AS o');
 SELECT test.rows('SELECT public.rates_old.n FROM public.rates_old');
 \c - postgres
 SELECT splitplane.describe() LIKE '%rates%' AS described;
+-- The self-test reads it by the name that it can be named by.
+SELECT relation, shape, verdict FROM splitplane.selftest() WHERE relation LIKE '%rates%' AND verdict <> 'pass';
+SELECT count(*) > 5 AS passed FROM splitplane.selftest() WHERE relation LIKE '%rates%' AND verdict = 'pass';
 SELECT finding, fix FROM splitplane.doctor() WHERE object LIKE '%rates%' AND severity <> 'info';
 -- The new one cannot take the name before that is settled.
 SELECT splitplane.protect('public.rates', '{"tenant_id": "tenant"}');
@@ -78,3 +81,36 @@ ALTER TABLE public.tags ALTER tag TYPE text;
 SELECT splitplane.protect('public.tags', '{"tenant_id": "tenant"}');
 \c - app
 SELECT test.rows('SELECT count(DISTINCT tag) FROM tags');
+\c - postgres
+-- Two tables of the plane that swap names: each statement settles both.
+CREATE TABLE public.left_one (tenant_id int NOT NULL, n int); INSERT INTO public.left_one VALUES (42, 1), (7, 100);
+CREATE TABLE public.right_one (tenant_id int NOT NULL, n int); INSERT INTO public.right_one VALUES (42, 2), (7, 200);
+SELECT splitplane.protect('public.left_one', '{"tenant_id": "tenant"}'), splitplane.protect('public.right_one', '{"tenant_id": "tenant"}');
+ALTER TABLE public.left_one RENAME TO other; ALTER TABLE public.right_one RENAME TO left_one; ALTER TABLE public.other RENAME TO right_one;
+\c - app
+SELECT test.rows('SELECT n FROM left_one');
+SELECT test.rows('SELECT n FROM right_one');
+\c - postgres
+SELECT fix FROM splitplane.doctor() WHERE finding LIKE '%renamed%' \gexec
+SELECT count(*) FROM splitplane.doctor() WHERE finding LIKE '%renamed%';
+\c - app
+SELECT test.rows('SELECT n FROM left_one'), test.rows('SELECT n FROM right_one');
+\c - postgres
+-- A swap by schema. A table that moves alone keeps its plane name.
+CREATE SCHEMA archive; CREATE SCHEMA staging; GRANT USAGE ON SCHEMA archive TO splitplane_reader;
+ALTER TABLE public.left_one SET SCHEMA archive;
+\c - app
+SELECT test.rows('SELECT n FROM left_one');
+\c - postgres
+CREATE TABLE staging.left_one (tenant_id int NOT NULL, n int); INSERT INTO staging.left_one VALUES (42, 3);
+ALTER TABLE staging.left_one SET SCHEMA public;
+\c - app
+SELECT test.rows('SELECT n FROM left_one');
+SELECT test.rows('SELECT n FROM archive.left_one');
+\c - postgres
+SELECT finding FROM splitplane.doctor() WHERE finding LIKE '%moved%';
+-- An administrator may read which functions are allowed, whatever schemas they are in.
+CREATE SCHEMA locked; CREATE FUNCTION locked.one() RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT 1';
+SELECT splitplane.allow_function('locked.one()');
+\c - dba
+SELECT function::text FROM splitplane.functions;

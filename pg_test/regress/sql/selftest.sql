@@ -98,7 +98,7 @@ SELECT verdict, count(*), min(detail) FROM splitplane.selftest() WHERE verdict <
 ROLLBACK;
 -- A column that is answered and should be hidden.
 WITH doctored AS (SELECT (jsonb_populate_record(r, '{"columns": ["tenant_id", "customer_id"]}')).* FROM splitplane.relations AS r WHERE r.name = 'customers')
-SELECT h.* FROM doctored AS d, splitplane._selftest_hidden(ROW(d.*)::splitplane.relations, '42', 's', 's') AS h;
+SELECT h.* FROM doctored AS d, splitplane._selftest_hidden(ROW(d.*)::splitplane.relations, 'public.customers', '42', 's', 's') AS h;
 
 \echo -- rows of one tenant only, an empty table, a principal without the claim
 DELETE FROM public.visits WHERE tenant_id = 7;

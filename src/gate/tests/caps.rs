@@ -41,7 +41,7 @@ fn refuses_just_over_each_cap_at_once() {
         chained("SELECT a", " COLLATE \"C\"", ""),
         chained("SELECT a", " AT TIME ZONE 'UTC'", ""),
         chained("SELECT a", "[1]", ""),
-        chained("SELECT ", "INTERVAL ", "'1'"),
+        nested("SELECT ", "INTERVAL (", "'1'", ")", most.max_nesting + 1),
         chained("SELECT 1", " + where", ""),
         chained("SELECT 1", " IS DISTINCT FROM 1", ""),
         format!("SELECT 1{}", " + union + select".repeat(most.max_operators / 2 + 1)),
@@ -111,7 +111,7 @@ fn survives_every_way_to_recurse() {
         ("SELECT ", "- ", "1", ""),
         ("SELECT ", "a IN (", "1", ")"),
         ("SELECT ", "a BETWEEN (", "1", ") AND 1"),
-        ("SELECT ", "INTERVAL ", "'1'", ""),
+        ("SELECT ", "INTERVAL (", "'1'", ")"),
         ("SELECT 1 FROM a ", "JOIN b ", "", "ON true "),
         ("SELECT ", "sum(1) OVER (ORDER BY ", "1", ")"),
         ("SELECT ", "trim(both from ", "1", ")"),
@@ -148,6 +148,7 @@ fn counts_each_cap() {
         max_comment_nesting: 2,
         max_operator_run: 10,
         max_identifier: 70,
+        major: 18,
     };
     let kind = |sql: &str| admit(sql, &limits).err().map(|error| error.kind());
     assert_eq!(kind("SELECT 1 + 1 + 1 + 1 + 1"), None);

@@ -59,9 +59,16 @@ fn table_commands_are_seen() {
 
 #[test]
 fn typed_literals_are_no_aliases() {
-    assert!(refused("SELECT mydom 'x'").is_some());
-    assert!(refused("SELECT public.mydom 'x' FROM secrets").is_some());
-    assert!(refused("SELECT a 'x' FROM orders").is_some());
+    // A type and its constant: which types there are, the walk over PostgreSQL's tree says.
+    check(&[
+        ("SELECT mydom 'x'", ""),
+        ("SELECT public.mydom 'x' FROM secrets", "secrets"),
+        ("SELECT a 'x' FROM orders", "orders"),
+    ]);
+    assert!(refused("SELECT 1 'x' FROM orders").is_some());
+    assert!(refused("SELECT a b 'x' FROM orders").is_some());
+    assert!(refused("SELECT exists 'x' FROM orders").is_some());
+    assert!(refused("SELECT int B'1' FROM orders").is_some());
     assert!(refused("SELECT 1 AS 'x'").is_some());
     assert!(refused("SELECT * FROM orders 'x'").is_some());
 }

@@ -10,6 +10,7 @@ mod random;
 mod refusals;
 mod scoping;
 mod unreadable;
+mod words;
 
 use super::{GateError, GateErrorKind, Gated, Limits, admit};
 
@@ -25,9 +26,9 @@ fn relations(sql: &str) -> Result<String, GateError> {
     let names: Vec<String> = gated
         .relations()
         .iter()
-        .map(|relation| match &relation.schema {
-            Some(schema) => format!("{schema}.{}", relation.name),
-            None => relation.name.clone(),
+        .map(|relation| {
+            let parts = [relation.database.as_deref(), relation.schema.as_deref(), Some(relation.name.as_str())];
+            parts.into_iter().flatten().collect::<Vec<_>>().join(".")
         })
         .collect();
     Ok(names.join(" "))

@@ -77,7 +77,7 @@ fn rejects_constructs() {
         "SELECT * FROM (SELECT * FROM orders FOR KEY SHARE) x",
         "SELECT * FROM orders TABLESAMPLE system (10)",
         "SELECT * FROM orders TABLESAMPLE BERNOULLI (10) REPEATABLE (1)",
-        "SELECT * FROM db.public.orders",
+        "SELECT * FROM a.db.public.orders",
         "SELECT * FROM orders ORDER BY a USING >",
         "SELECT array_agg(a ORDER BY a USING <) FROM orders",
         "SELECT a FROM t GROUP BY ALL",
@@ -89,8 +89,8 @@ fn rejects_constructs() {
     let message = |sql| admitted(sql).map(|_| ()).map_err(|error| error.to_string());
     assert_eq!(message("SELECT 1 FROM t FOR UPDATE"), Err("FOR UPDATE or FOR SHARE is not admitted".to_owned()));
     assert_eq!(message("SELECT * INTO x FROM t"), Err("SELECT INTO is not admitted".to_owned()));
-    let three = "a relation name with more than two parts is not admitted".to_owned();
-    assert_eq!(message("SELECT * FROM db.public.orders"), Err(three));
+    let four = "a relation name with more than three parts is not admitted".to_owned();
+    assert_eq!(message("SELECT * FROM a.db.public.orders"), Err(four));
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn rejects_other_dialects() {
     ] {
         // Some of these are PostgreSQL with another meaning, and then must not lose a relation.
         if let Ok(gated) = admitted(sql) {
-            assert!(sql.contains("@variable"), "{sql} names {:?}", gated.relations());
+            assert!(sql.contains("@variable") || sql.contains("OPENJSON"), "{sql} names {:?}", gated.relations());
         }
     }
 }
@@ -158,6 +158,9 @@ fn rejects_syntax_errors() {
         "hello, which stores had the highest void rate?",
         "(",
         "SELECT a b c FROM t",
+        "SELECT 1 \\g x",
+        "\\dt",
+        "SELECT a \\ FROM t",
     ] {
         assert_eq!(refused(sql), Some(GateErrorKind::Syntax), "{sql}");
     }
@@ -168,7 +171,7 @@ fn rejects_characters_and_parameters() {
     for sql in ["SELECT 'a\0'", "SELECT \u{1}1", "SELECT E'\\0'", "SELECT E'\\x00'", "SELECT E'a\\u0000'"] {
         assert_eq!(refused(sql), Some(GateErrorKind::Character), "{sql:?}");
     }
-    for sql in ["SELECT E'\\U00000000'", "SELECT E'\\000'", "SELECT E'\\400'", "SELECT 1 \\g x", "\\dt"] {
+    for sql in ["SELECT E'\\U00000000'", "SELECT E'\\000'", "SELECT E'\\400'"] {
         assert_eq!(refused(sql), Some(GateErrorKind::Character), "{sql:?}");
     }
     for sql in ["SELECT $1", "SELECT * FROM t WHERE a=$12", "SELECT f($1)"] {
@@ -182,7 +185,7 @@ fn messages_repeat_only_what_the_caller_wrote_and_little_of_it() {
     for sql in [
         format!("SELECT * FROM t WHERE {long} {long} = 1"),
         format!("SELECT 1 1 '{long}'"),
-        format!("SELECT a 'secret\nline{long}' FROM t"),
+        format!("SELECT 1 'secret\nline{long}' FROM t"),
         format!("{long} FROM t"),
         "SELECT \"a\u{7}b\" \"c\u{8}\nd\" e f".to_owned(),
     ] {

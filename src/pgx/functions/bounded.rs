@@ -23,7 +23,7 @@ pub unsafe extern "C-unwind" fn bounded_wrapper(call: pg_sys::FunctionCallInfo) 
     pgrx::check_for_interrupts!();
     // SAFETY: PostgreSQL calls with the arguments of the declaration, neither NULL.
     let (value, most) = unsafe { value_and_most(call) };
-    // SAFETY: only the guard makes calls, and of types of variable length alone.
+    // SAFETY: only the stage `trust` makes calls, and of types of variable length alone.
     if unsafe { is_over(value, most, (*call).flinfo) } {
         raise(Refusal::new(State::Limit, "a value is too large for the function or operator that is to read it"));
     }

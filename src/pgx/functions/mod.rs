@@ -5,5 +5,6 @@ pub mod bounded;
 pub mod checked;
 pub(super) mod extent;
 pub mod in_scope;
+mod keep;
 mod retired;
 pub(super) mod version_1;

@@ -32,18 +32,23 @@ pub fn note(names: &'static [&'static CStr]) {
     }
 }
 
-#[pg_guard]
+/// Between PostgreSQL's own functions, so that an ERROR may jump across it.
 #[allow(ffi_unwind_calls)]
 unsafe extern "C-unwind" fn after_authentication(port: *mut c_void, status: c_int) {
+    // SAFETY: the hook that was there before, with its own arguments.
+    unsafe {
+        note_again();
+        if let Some(earlier) = EARLIER_HOOK {
+            earlier(port, status);
+        }
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn note_again() {
     NOTED.with(|noted| {
         noted.borrow_mut().iter_mut().for_each(|(name, value)| *value = server::option_text(name));
     });
-    // SAFETY: the hook that was there before, with its own arguments.
-    unsafe {
-        if let Some(earlier) = EARLIER_HOOK {
-            pg_sys::submodules::ffi::pg_guard_ffi_boundary(|| earlier(port, status));
-        }
-    }
 }
 
 /// The administrator's value of each noted setting that this major has. `of_database` are those of ALTER DATABASE .. SET and

@@ -19,7 +19,7 @@ pub fn init() {
     }
 }
 
-#[pg_guard]
+/// Between PostgreSQL's own functions, so that an ERROR may jump across it.
 #[allow(ffi_unwind_calls)]
 unsafe extern "C-unwind" fn on_relation(
     root: *mut pg_sys::PlannerInfo,
@@ -30,8 +30,16 @@ unsafe extern "C-unwind" fn on_relation(
     // SAFETY: the hook chain of PostgreSQL, set in `_PG_init`; the planner's own structures.
     unsafe {
         if let Some(previous) = PREVIOUS {
-            pg_sys::submodules::ffi::pg_guard_ffi_boundary(|| previous(root, relation, is_parent, rel));
+            previous(root, relation, is_parent, rel);
         }
+        hide_order(root, rel);
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn hide_order(root: *mut pg_sys::PlannerInfo, rel: *mut pg_sys::RelOptInfo) {
+    // SAFETY: the planner's own structures.
+    unsafe {
         if claims::generation() == 0 || (*root).qual_security_level == 0 {
             return;
         }

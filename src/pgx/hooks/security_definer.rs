@@ -2,8 +2,8 @@
 //!
 //! Such a function obeys neither the fences nor row-level security. PostgreSQL asks before it initialises any function
 //! call: while `SETTING` names the reader, one that it comes to execute as the reader must be a function that a DBA allowed.
-//! What an allowed one calls as its owner is not checked here. Leader and parallel
-//! workers are alike (worker_settings.rs).
+//! What an allowed one calls as its owner is not checked here. Leader and
+//! parallel workers do the same (worker_settings.rs).
 
 use super::worker_settings;
 use crate::error::Refusal;
@@ -37,7 +37,7 @@ pub fn init() {
     }
 }
 
-#[pg_guard]
+/// Between PostgreSQL's own functions, so that an ERROR may jump across it.
 #[allow(ffi_unwind_calls)]
 unsafe extern "C-unwind" fn on_access(
     access: pg_sys::ObjectAccessType::Type,
@@ -49,11 +49,18 @@ unsafe extern "C-unwind" fn on_access(
     // SAFETY: the hook chain of PostgreSQL, set in `_PG_init`; called with what it would have been called with.
     unsafe {
         if let Some(previous) = PREVIOUS {
-            pg_sys::submodules::ffi::pg_guard_ffi_boundary(|| previous(access, class, object, part, argument));
+            previous(access, class, object, part, argument);
+        }
+        if access == pg_sys::ObjectAccessType::OAT_FUNCTION_EXECUTE {
+            check(object);
         }
     }
-    if access == pg_sys::ObjectAccessType::OAT_FUNCTION_EXECUTE && is_refused(object) {
-        raise(Refusal::function(&routines::function_name(object)));
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn check(function: pg_sys::Oid) {
+    if is_refused(function) {
+        raise(Refusal::function(&routines::function_name(function)));
     }
 }
 

@@ -86,18 +86,33 @@ pub fn init(on_touch: fn(pg_sys::Oid) -> Refusal) {
     }
 }
 
-#[pg_guard]
+unsafe extern "C-unwind" {
+    /// pgrx's own binding would catch an ERROR and raise it again without what pgrx has no place for.
+    #[link_name = "standard_ExecutorStart"]
+    fn own_start(description: *mut pg_sys::QueryDesc, flags: c_int);
+}
+
+/// Between PostgreSQL's own functions, so that an ERROR may jump across it: nothing here has a destructor, and nothing
+/// here raises but the guarded function below.
 #[allow(ffi_unwind_calls)]
 unsafe extern "C-unwind" fn on_start(description: *mut pg_sys::QueryDesc, flags: c_int) {
     // SAFETY: the hook chain of PostgreSQL; afterwards the description has its state tree.
     unsafe {
         match PREVIOUS_START {
-            Some(previous) => pg_sys::submodules::ffi::pg_guard_ffi_boundary(|| previous(description, flags)),
-            None => pg_sys::standard_ExecutorStart(description, flags),
+            Some(previous) => previous(description, flags),
+            None => own_start(description, flags),
         }
-        if ARMED.is_null() || *ARMED == 0 {
-            return;
+        if !ARMED.is_null() && *ARMED != 0 {
+            watch_armed(description);
         }
+    }
+}
+
+/// Puts the check before the scans of armed relations.
+#[pg_guard]
+unsafe extern "C-unwind" fn watch_armed(description: *mut pg_sys::QueryDesc) {
+    // SAFETY: called with the setting's value, and a description that has its state tree.
+    unsafe {
         let wires = parse(&CStr::from_ptr(ARMED).to_string_lossy());
         let mut visit = WireVisit { wires, found: Vec::new() };
         visit_node((*description).planstate, (&raw mut visit).cast());

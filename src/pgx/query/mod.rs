@@ -245,6 +245,29 @@ impl<'t> QueryNode<'t> {
             .flatten()
     }
 
+    /// The argument of `pg_typeof(argument)` where this is a conversion of that.
+    pub fn type_named(self) -> Option<Self> {
+        let call = self.downcast::<pg_sys::CoerceViaIO>()?.arg()?.downcast::<pg_sys::FuncExpr>()?;
+        call.args().first().copied().filter(|_| call.funcid == pg_sys::Oid::from(pg_sys::F_PG_TYPEOF))
+    }
+
+    /// Whether it gives more than one row.
+    pub fn is_set(self) -> bool {
+        // SAFETY: an expression of a whole tree.
+        unsafe { pg_sys::expression_returns_set(self.as_pointer()) }
+    }
+
+    /// The values of an array of integer constants, none of them NULL: `ARRAY[2, 3]` or `'{2,3}'`.
+    pub fn constant_integers(self) -> Option<Vec<i32>> {
+        if let Some(array) = self.downcast::<pg_sys::ArrayExpr>() {
+            return array.elements().into_iter().map(QueryNode::constant_integer).collect();
+        }
+        let constant = self.constant().filter(|constant| constant.consttype == pg_sys::INT4ARRAYOID)?;
+        // SAFETY: the type says that the datum is an array of int4.
+        let values = unsafe { <Vec<Option<i32>> as pgrx::FromDatum>::from_datum(constant.constvalue, false) }?;
+        values.into_iter().collect()
+    }
+
     /// A field of a row without a named type: the row, and the number of the field, from 1.
     pub fn field_of_anonymous_row(self) -> Option<(Self, usize)> {
         let select = self.downcast::<pg_sys::FieldSelect>()?;

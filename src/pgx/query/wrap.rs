@@ -1,4 +1,4 @@
-//! Puts calls of our own functions around expressions of an analysed tree.
+//! Puts calls of our own functions around expressions of an analysed tree, and constants in their place.
 
 use super::view::NO_EXPRESSIONS;
 use super::{QueryNode, QueryView};
@@ -16,7 +16,9 @@ pub struct Wrapper {
     pub most: Option<i32>,
 }
 
-struct Wrapping<'a, 't> {
+struct Copying<'a, 't> {
+    /// The text that stands for an expression of type text, if it is to.
+    text: &'a dyn Fn(QueryNode<'t>) -> Option<String>,
     wrappers: &'a dyn Fn(QueryNode<'t>) -> Vec<Wrapper>,
 }
 
@@ -24,9 +26,18 @@ impl<'t> QueryView<'t> {
     /// A copy of the whole query in which `wrappers` stand around each expression for which there are any, the first
     /// innermost. The common table expressions of its top level, which are the fences, are copied as they are.
     pub fn wrapped(self, wrappers: &dyn Fn(QueryNode<'t>) -> Vec<Wrapper>) -> Option<QueryView<'t>> {
-        let mut wrapping = Wrapping { wrappers };
-        // SAFETY: the query is whole, and `wrapping` outlives the call; a copy in the section's memory comes back.
-        unsafe { QueryView::from_pointer(mutated(self.as_pointer(), (&raw mut wrapping).cast(), NO_EXPRESSIONS)) }
+        self.copied(Copying { text: &|_| None, wrappers })
+    }
+
+    /// A copy of the whole query in which constants stand in the place of the expressions of type text for which `text` gives
+    /// one. The common table expressions of its top level are copied as they are.
+    pub fn with_texts(self, text: &dyn Fn(QueryNode<'t>) -> Option<String>) -> Option<QueryView<'t>> {
+        self.copied(Copying { text, wrappers: &|_| Vec::new() })
+    }
+
+    fn copied(self, mut copying: Copying<'_, 't>) -> Option<QueryView<'t>> {
+        // SAFETY: the query is whole, and `copying` outlives the call; a copy in the section's memory comes back.
+        unsafe { QueryView::from_pointer(mutated(self.as_pointer(), (&raw mut copying).cast(), NO_EXPRESSIONS)) }
     }
 }
 
@@ -66,17 +77,20 @@ unsafe fn mutated_children(node: *mut pg_sys::Node, context: *mut c_void) -> *mu
 
 #[pg_guard]
 unsafe extern "C-unwind" fn mutate(node: *mut pg_sys::Node, context: *mut c_void) -> *mut pg_sys::Node {
-    // SAFETY: NULL or a node of the tree that `wrapped` began with.
+    // SAFETY: NULL or a node of the tree that `copied` began with.
     let Some(original) = (unsafe { QueryNode::from_pointer(node) }) else { return node };
     interrupts::check();
-    // SAFETY: nodes of the tree that `wrapped` began with; the context is its `Wrapping`.
+    // SAFETY: nodes of the tree that `copied` began with; the context is its `Copying`.
     unsafe {
         if original.tag() == pg_sys::NodeTag::T_Query {
             return mutated(node.cast(), context, 0).cast();
         }
+        let copying = &*context.cast::<Copying>();
+        if let Some(text) = (copying.text)(original).filter(|_| original.is_text()) {
+            return text_constant(&text);
+        }
         let copy = mutated_children(node, context);
-        let wrapping = &*context.cast::<Wrapping>();
-        (wrapping.wrappers)(original).into_iter().fold(copy, |inner, wrapper| wrap(inner, wrapper))
+        (copying.wrappers)(original).into_iter().fold(copy, |inner, wrapper| wrap(inner, wrapper))
     }
 }
 
@@ -92,4 +106,10 @@ unsafe fn wrap(inner: *mut pg_sys::Node, wrapper: Wrapper) -> *mut pg_sys::Node 
         let form = pg_sys::CoercionForm::COERCE_EXPLICIT_CALL;
         pg_sys::makeFuncExpr(wrapper.function, pg_sys::exprType(inner), arguments, collation, collation, form).cast()
     }
+}
+
+fn text_constant(text: &str) -> *mut pg_sys::Node {
+    let value = pgrx::IntoDatum::into_datum(text).unwrap_or(pg_sys::Datum::from(0));
+    // SAFETY: the constructor of PostgreSQL, in the section's memory, of a value of that type.
+    unsafe { pg_sys::makeConst(pg_sys::TEXTOID, -1, pg_sys::DEFAULT_COLLATION_OID, -1, value, false, false).cast() }
 }

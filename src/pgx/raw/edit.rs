@@ -1,9 +1,12 @@
 //! What may be changed in a raw tree, and by whom: whoever holds the tree itself. The views of its nodes change nothing.
 
-use super::{RawColumnRef, RawFunction, RawNode, RawRangeVar, RawResultTarget, RawSelect, RawTypeName, palloc_text};
+use super::{
+    Placed, RawColumnRef, RawFunction, RawNode, RawPopulate, RawRangeVar, RawResultTarget, RawSelect, RawTypeName,
+    RowColumn, RowField, made, palloc_text,
+};
 use crate::error::{Refusal, StageResult};
 use crate::pgx::node::TreeNode;
-use pgrx::{PgList, pg_sys};
+use pgrx::pg_sys;
 
 /// A raw parse tree of one statement, which nothing else holds. What it is told to change is a node of its own; one of another
 /// tree of the same section would be changed as well, and do no harm to memory.
@@ -50,6 +53,7 @@ impl<'t> RawTree<'t> {
             if (*var).alias.is_null() {
                 (*var).alias = pg_sys::makeAlias(palloc_text(&alias).cast_const(), std::ptr::null_mut());
             }
+            (*var).catalogname = std::ptr::null_mut();
             (*var).schemaname = std::ptr::null_mut();
             (*var).relname = palloc_text(name);
         }
@@ -72,42 +76,154 @@ impl<'t> RawTree<'t> {
         unsafe { (*reference).fields = pg_sys::list_delete_first((*reference).fields) };
     }
 
-    /// Names the bare columns of a SELECT list, so that they keep their names when the references are replaced.
+    /// Gives the items of a SELECT list the names that PostgreSQL would find for them, to be kept when they are replaced.
     pub fn name_targets(&mut self, select: RawSelect<'t>) {
         for target in select.result_targets() {
-            let entry = target.0.read();
-            let Some(reference) = entry.val().and_then(RawColumnRef::of) else { continue };
-            let names = reference.names();
-            if let (true, Some(name), false) = (entry.name.is_null(), names.last(), reference.is_star()) {
-                self.set_name(target, name);
+            let is_star =
+                target.value().is_some_and(|(_, value)| RawColumnRef::of(value).is_some_and(|it| it.is_star()));
+            if let Some(name) = target.default_name().filter(|_| !is_star) {
+                self.set_name(target, &name);
             }
         }
+    }
+
+    /// Replaces items of a SELECT list that are all columns of `alias`, as `is_all` says of an item's value, by the columns.
+    pub fn expand(
+        &mut self,
+        select: RawSelect<'t>,
+        is_all: &dyn Fn(RawNode<'t>) -> bool,
+        alias: &str,
+        columns: &[&str],
+    ) {
+        let items = select.result_targets();
+        let is_star = |item: &RawResultTarget<'t>| item.value().is_some_and(|(_, value)| is_all(value));
+        if !items.iter().any(is_star) {
+            return;
+        }
+        let column = |name: &&str| made::target(made::column_ref(&[alias, name]), Some(name));
+        let expanded = made::list(items.into_iter().flat_map(|item| {
+            if is_star(&item) { columns.iter().map(column).collect() } else { vec![item.0.node().as_pointer()] }
+        }));
+        // SAFETY: a SelectStmt of a tree that nothing else looks at now; the list holds its own items and new ones.
+        unsafe { (*select.stmt_pointer()).targetList = expanded };
     }
 
     /// Adds the column `alias.column` to GROUP BY.
     pub fn add_group_column(&mut self, select: RawSelect<'t>, alias: &str, column: &str) {
         let stmt = select.stmt_pointer();
-        // SAFETY: makeNode-like allocation in the current context; the lists are NIL or lists of nodes of this tree.
+        // SAFETY: a SelectStmt of a tree that nothing else looks at now; the list is NIL or a list of nodes.
         unsafe {
-            let reference = pgrx::PgBox::<pg_sys::ColumnRef>::alloc_node(pg_sys::NodeTag::T_ColumnRef).into_pg();
-            let mut list = PgList::<pg_sys::Node>::new();
-            for field in [alias, column] {
-                list.push(pg_sys::makeString(palloc_text(field)).cast());
-            }
-            (*reference).fields = list.into_pg();
-            (*reference).location = -1;
-            (*stmt).groupClause = pg_sys::lappend((*stmt).groupClause, reference.cast());
+            (*stmt).groupClause = pg_sys::lappend((*stmt).groupClause, made::column_ref(&[alias, column]).cast());
         }
     }
 
-    /// Puts `(array_agg(column))[1]` where `parent` has the column reference.
-    pub fn take_any(&mut self, parent: RawNode<'t>, column: RawColumnRef<'t>) {
-        let old = column.0.node().as_pointer();
+    /// Puts `splitplane.kept(alias.column)` in the place of a reference to the column.
+    pub fn keep(&mut self, place: Placed<'t>, alias: &str, column: &str) {
+        self.put(place, || made::kept(alias, column));
+    }
+
+    /// Puts a row of these columns of `alias` in the place of a reference to the whole row. The key is not NULL where there is
+    /// a row.
+    pub fn keep_row(&mut self, place: Placed<'t>, alias: &str, columns: &[RowColumn<'_>], key: &str) {
+        self.put(place, || made::kept_row(alias, columns, key));
+    }
+
+    /// Makes `alias.column` of `(alias).column`, the further steps staying. Gives what stands in the place then.
+    pub fn read_field(&mut self, place: Placed<'t>) -> Placed<'t> {
+        let (Some(indirection), Some((reference, name))) =
+            (place.node.typed::<pg_sys::A_Indirection>(), place.node.field())
+        else {
+            return place;
+        };
+        let read = if indirection.read().indirection().len() > 1 {
+            // SAFETY: an A_Indirection of a tree that nothing else looks at now; list_delete_first keeps the rest of the steps.
+            unsafe {
+                let steps = &raw mut (*indirection.as_pointer()).indirection;
+                *steps = pg_sys::list_delete_first(*steps);
+            }
+            place
+        } else if self.put(place, || reference.0.node().as_pointer()) {
+            Placed { node: reference.0.node(), ..place }
+        } else {
+            return place;
+        };
+        let reference = reference.0.as_pointer();
+        // SAFETY: a ColumnRef of a tree that nothing else looks at now; its list of names gets one more.
+        unsafe {
+            let name = pg_sys::makeString(palloc_text(&name)).cast();
+            (*reference).fields = pg_sys::lappend((*reference).fields, name);
+        }
+        read
+    }
+
+    /// Makes a text of each call of `pg_typeof` that stands where one is made of it anyhow: in a text, and in what the statement
+    /// answers, with what groups and orders by it.
+    pub fn name_types(&mut self) {
+        self.name_types_below(self.root);
+        if let Some(select) = RawSelect::of(self.root) {
+            self.name_output_types(select);
+        }
+    }
+
+    fn name_types_below(&mut self, node: RawNode<'t>) {
+        node.taken_as_text().into_iter().for_each(|place| self.name_type(place));
+        // The visitor never refuses.
+        let _ = node.children(&mut |child| {
+            self.name_types_below(child);
+            Ok(())
+        });
+    }
+
+    fn name_output_types(&mut self, select: RawSelect<'t>) {
+        let arms = select.arms();
+        if !arms.is_empty() {
+            arms.into_iter().for_each(|arm| self.name_output_types(arm));
+            return;
+        }
+        for target in select.result_targets() {
+            let Some((parent, node)) = target.value().filter(|(_, value)| value.is_type_of()) else { continue };
+            if let Some(name) = target.default_name() {
+                self.set_name(target, &name);
+            }
+            self.name_type(Placed { parent, node });
+        }
+        select.ordering_places().into_iter().for_each(|place| self.name_type(place));
+    }
+
+    /// Puts `pg_typeof(..)::text` in the place of a call of `pg_typeof`.
+    fn name_type(&mut self, place: Placed<'t>) {
+        if place.node.is_type_of() {
+            self.put(place, || made::as_text(place.node.as_pointer()));
+        }
+    }
+
+    /// Makes a call that fills rows of a relation's type one without the relation, and with its columns.
+    pub fn read_as(&mut self, populate: &RawPopulate<'t>, fields: &[RowField]) {
+        let (item, call) = (populate.item.as_pointer(), populate.call.as_pointer());
+        let function = populate.function.replace("_populate_", "_to_");
+        let columns =
+            fields.iter().map(|(name, type_oid, modifier)| made::column_definition(name, *type_oid, *modifier));
+        let columns = made::list(columns);
+        // SAFETY: a RangeFunction and the FuncCall in it, of a tree that nothing else looks at now; what they get was just made,
+        // and list_delete_first keeps the rest.
+        unsafe {
+            (*call).funcname = made::name(&["pg_catalog", &function]);
+            (*call).args = pg_sys::list_delete_first((*call).args);
+            (*item).coldeflist = columns;
+            if (*item).alias.is_null() {
+                (*item).alias = pg_sys::makeAlias(palloc_text(&populate.function).cast_const(), std::ptr::null_mut());
+            }
+        }
+    }
+
+    /// Puts what `make` gives where the node stands that is above it. `make` gives a node; it is not asked for one if that is no
+    /// place of an expression.
+    fn put(&mut self, at: Placed<'t>, make: impl FnOnce() -> *mut pg_sys::Node) -> bool {
+        let old = at.node.as_pointer();
         // SAFETY: the places are those of a node of a tree that nothing else looks at now, and each holds NULL or a node.
         unsafe {
-            if let Some(place) = places(parent).into_iter().find(|place| **place == old) {
-                *place = first_of_group(old);
-            }
+            let place = places(at.parent).into_iter().find(|place| **place == old);
+            place.map(|place| *place = make()).is_some()
         }
     }
 
@@ -171,30 +287,5 @@ fn places(parent: RawNode<'_>) -> Vec<*mut *mut pg_sys::Node> {
             T::T_WindowDef => fields!(WindowDef: startOffset, endOffset),
             _ => Vec::new(),
         }
-    }
-}
-
-/// `(pg_catalog.array_agg(value))[1]`.
-unsafe fn first_of_group(value: *mut pg_sys::Node) -> *mut pg_sys::Node {
-    // SAFETY: node constructors of PostgreSQL and pgrx, in the current memory context.
-    unsafe {
-        let mut name = PgList::<pg_sys::Node>::new();
-        name.push(pg_sys::makeString(palloc_text("pg_catalog")).cast());
-        name.push(pg_sys::makeString(palloc_text("array_agg")).cast());
-        let mut arguments = PgList::<pg_sys::Node>::new();
-        arguments.push(value);
-        let form = pg_sys::CoercionForm::COERCE_EXPLICIT_CALL;
-        let call = pg_sys::makeFuncCall(name.into_pg(), arguments.into_pg(), form, -1);
-        let one = pgrx::PgBox::<pg_sys::A_Const>::alloc_node(pg_sys::NodeTag::T_A_Const).into_pg();
-        (*one).val.ival = pg_sys::Integer { type_: pg_sys::NodeTag::T_Integer, ival: 1 };
-        (*one).location = -1;
-        let index = pgrx::PgBox::<pg_sys::A_Indices>::alloc_node(pg_sys::NodeTag::T_A_Indices).into_pg();
-        (*index).uidx = one.cast();
-        let mut indirection = PgList::<pg_sys::Node>::new();
-        indirection.push(index.cast());
-        let first = pgrx::PgBox::<pg_sys::A_Indirection>::alloc_node(pg_sys::NodeTag::T_A_Indirection).into_pg();
-        (*first).arg = call.cast();
-        (*first).indirection = indirection.into_pg();
-        first.cast()
     }
 }

@@ -12,11 +12,16 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 mod edit;
+mod made;
 mod names;
+mod populate;
 mod select;
+mod type_names;
 
 pub use edit::RawTree;
+pub use made::RowColumn;
 pub use names::{RawColumnRef, RawFunction, RawJoin, RawRangeVar};
+pub use populate::{RawPopulate, RowField};
 pub use select::{Placed, RawSelect};
 
 /// One node of a raw parse tree.
@@ -75,10 +80,22 @@ pub enum RawKind<'t> {
 /// A type name as written.
 pub struct RawTypeName<'t> {
     node: Typed<RawNode<'t>, pg_sys::TypeName>,
-    /// Qualified parts, at least one.
+    /// Qualified parts; none of a name that we put there.
     pub names: Vec<String>,
     /// `SETOF` or `%TYPE`.
     pub exotic: bool,
+}
+
+impl RawTypeName<'_> {
+    /// Whether it is one that we put there: no text makes a type name without a name.
+    pub fn is_ours(&self) -> bool {
+        self.names.is_empty() && self.node.read().typeOid != pg_sys::InvalidOid
+    }
+
+    /// Whether an array of it is written.
+    pub fn is_array(&self) -> bool {
+        !self.node.read().arrayBounds.is_null()
+    }
 }
 
 // pgrx has no bindings for parser/parse_target.h. Raises and allocates nothing.
@@ -159,6 +176,21 @@ impl<'t> RawNode<'t> {
             _ => None,
         };
         alias?.downcast::<pg_sys::Alias>().map(|alias| alias.aliasname())
+    }
+
+    /// `(x).*`: the column reference x.
+    pub fn all_of(self) -> Option<RawColumnRef<'t>> {
+        let indirection = self.downcast::<pg_sys::A_Indirection>()?;
+        let steps = indirection.indirection();
+        let is_star = matches!(steps.as_slice(), [step] if step.tag() == pg_sys::NodeTag::T_A_Star);
+        RawColumnRef::of(indirection.arg().filter(|_| is_star)?)
+    }
+
+    /// `(x).name`, with or without further steps: the column reference x, and the name.
+    pub fn field(self) -> Option<(RawColumnRef<'t>, String)> {
+        let indirection = self.downcast::<pg_sys::A_Indirection>()?;
+        let name = indirection.indirection().first()?.downcast::<pg_sys::String>()?.sval();
+        Some((RawColumnRef::of(indirection.arg()?)?, name))
     }
 
     /// What this node is.

@@ -1,6 +1,6 @@
 //! The places of a raw tree where a name stands: FROM, function calls, column references.
 
-use super::{RawNode, strings};
+use super::{RawNode, made, strings};
 use crate::pgx::node::{Fields, TreeNode, Typed};
 use pgrx::pg_sys;
 
@@ -89,6 +89,11 @@ impl RawFunction<'_> {
     /// Whether it is called over a window.
     pub fn is_windowed(&self) -> bool {
         !self.0.read().over.is_null()
+    }
+
+    /// Whether the call is one that we put there; no text can make one.
+    pub fn is_ours(&self) -> bool {
+        self.0.read().location == made::OUR_LOCATION
     }
 }
 

@@ -9,7 +9,29 @@ use std::collections::HashSet;
 #[derive(Clone, Copy)]
 pub struct RawSelect<'t>(Typed<RawNode<'t>, pg_sys::SelectStmt>);
 
+/// A common table expression.
+pub struct RawExpression<'t> {
+    /// Its name.
+    pub name: String,
+    /// The whole of it.
+    pub node: RawNode<'t>,
+    materialized: pg_sys::CTEMaterialize::Type,
+}
+
+impl RawExpression<'_> {
+    /// Whether the planner puts its query in the place of its one reference, if there are no more.
+    pub fn moves(&self, references: usize) -> bool {
+        self.materialized == pg_sys::CTEMaterialize::CTEMaterializeDefault && references < 2
+    }
+
+    /// Whether the planner puts its query in the place of each reference: NOT MATERIALIZED.
+    pub fn is_copied(&self) -> bool {
+        self.materialized == pg_sys::CTEMaterialize::CTEMaterializeNever
+    }
+}
+
 /// An expression, and the node right above it.
+#[derive(Clone, Copy)]
 pub struct Placed<'t> {
     /// The node that holds it.
     pub parent: RawNode<'t>,
@@ -22,7 +44,7 @@ impl<'t> RawSelect<'t> {
         node.typed().map(RawSelect)
     }
 
-    fn stmt(self) -> Fields<RawNode<'t>, pg_sys::SelectStmt> {
+    pub(super) fn stmt(self) -> Fields<RawNode<'t>, pg_sys::SelectStmt> {
         self.0.read()
     }
 
@@ -35,13 +57,16 @@ impl<'t> RawSelect<'t> {
         self.0.node()
     }
 
-    /// The common table expressions, as (name, query), and whether WITH is RECURSIVE.
-    pub fn with(self) -> (Vec<(String, RawNode<'t>)>, bool) {
+    /// The common table expressions, and whether WITH is RECURSIVE.
+    pub fn with(self) -> (Vec<RawExpression<'t>>, bool) {
         let Some(clause) = self.stmt().withClause().and_then(|clause| clause.downcast::<pg_sys::WithClause>()) else {
             return (Vec::new(), false);
         };
-        let named = |node: RawNode<'t>| Some((node.downcast::<pg_sys::CommonTableExpr>()?.ctename(), node));
-        (clause.ctes().into_iter().filter_map(named).collect(), clause.recursive)
+        let expression = |node: RawNode<'t>| {
+            let expression = node.downcast::<pg_sys::CommonTableExpr>()?;
+            Some(RawExpression { name: expression.ctename(), node, materialized: expression.ctematerialized })
+        };
+        (clause.ctes().into_iter().filter_map(expression).collect(), clause.recursive)
     }
 
     /// Whether there is an INTO clause.
@@ -76,7 +101,7 @@ impl<'t> RawSelect<'t> {
 
     /// Items of GROUP BY.
     pub fn group_items(self) -> Vec<RawNode<'t>> {
-        self.stmt().groupClause()
+        self.stmt().groupClause().map(TreeNode::elements).unwrap_or_default()
     }
 
     /// Items of FROM.
@@ -102,7 +127,7 @@ impl<'t> RawSelect<'t> {
 }
 
 /// The members of a list, each with the list as the node above it.
-fn members(list: Option<RawNode<'_>>) -> Vec<Placed<'_>> {
+pub(super) fn members(list: Option<RawNode<'_>>) -> Vec<Placed<'_>> {
     let Some(parent) = list else { return Vec::new() };
     parent.elements().into_iter().map(|node| Placed { parent, node }).collect()
 }

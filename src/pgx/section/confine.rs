@@ -9,13 +9,14 @@
 use super::claims::{self, ClaimsGuard};
 use super::deadline::{Deadline, Expired};
 use super::pin::pin;
-use super::stage::{self, Stage};
+use super::stage;
 use super::{allocator, stack};
 use crate::error::{Refusal, StageResult, State};
 use crate::identity::principal::Principal;
 use crate::pgx::flags;
 use crate::pgx::pg_try::catch;
-use crate::pgx::server_errors::{from_server, looks_up_catalog, speaks_of_others};
+use crate::pgx::routines;
+use crate::pgx::server_errors::{Circumstances, of_statement};
 use pgrx::pg_sys;
 use std::ffi::{CStr, CString, c_int};
 use std::marker::PhantomData;
@@ -35,6 +36,15 @@ pub struct ConfinementPlan {
     pub deadline: i32,
     /// Bytes by which the backend may grow.
     pub growth: usize,
+    /// Functions outside pg_catalog that a DBA allowed.
+    pub allowed: Vec<pg_sys::Oid>,
+}
+
+impl ConfinementPlan {
+    /// Whether a function that a DBA allowed runs as its owner.
+    fn has_definers(&self) -> bool {
+        self.allowed.iter().any(|function| routines::runs_as_owner(*function))
+    }
 }
 
 /// Proof that the section is entered; only `confine` makes one, and it cannot outlive the closure.
@@ -75,15 +85,10 @@ pub fn confine<T>(
         }
         (_, Some(Expired::Memory)) => Err(Refusal::over_memory()),
         (_, Some(Expired::NoMemory)) => Err(Refusal::out_of_memory()),
-        (Err(error), None) if stage == Stage::Analysing && looks_up_catalog(&error) => {
-            Err(Refusal::catalog_object().with_detail(error.message))
+        (Err(error), None) => {
+            let is_of_definer = error.place.user != plan.reader || error.place.may_be_worker && plan.has_definers();
+            Err(of_statement(&error, &Circumstances { stage, is_of_definer }))
         }
-        (Err(error), None) if stage == Stage::Beyond && speaks_of_others(&error) => Err(Refusal::new(
-            State::Server(error.code as i32),
-            "a policy or function that the statement needs has failed; the server log has the details",
-        )
-        .with_detail(error.message)),
-        (Err(error), None) => Err(from_server(&error)),
     }
 }
 

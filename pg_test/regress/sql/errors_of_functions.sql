@@ -1,0 +1,85 @@
+-- What an allowed function raises keeps its SQLSTATE; its message is shown unless the function runs as its owner. What could
+-- never be called cannot be allowed.
+SET client_min_messages = warning;
+CREATE FUNCTION public.checked(total numeric) RETURNS numeric IMMUTABLE LANGUAGE plpgsql AS
+    $$ BEGIN IF $1 > 3 THEN RAISE EXCEPTION 'too many'; END IF; RETURN $1; END $$;
+CREATE FUNCTION public.stop(code text) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION 'not today' USING ERRCODE = code, DETAIL = 'CANARY detail', HINT = 'CANARY hint'; END $$;
+CREATE FUNCTION public.again(code text) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
+    $$ BEGIN RETURN public.stop(code); EXCEPTION WHEN OTHERS THEN RAISE; END $$;
+-- As its owner, who sees everybody's rows.
+CREATE FUNCTION public.owners(code text) RETURNS int STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION 'CANARY %', (SELECT min(tenant_id) FROM public.customers) USING ERRCODE = code; END $$;
+CREATE FUNCTION public.owners_cast() RETURNS int STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp LANGUAGE sql AS
+    $$ SELECT sum(('CANARY' || tenant_id)::int) FROM public.customers $$;
+CREATE FUNCTION public.writes() RETURNS int VOLATILE LANGUAGE sql AS
+    $$ INSERT INTO public.customers SELECT * FROM public.customers RETURNING 1 $$;
+CREATE FUNCTION test.refusal(sql text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE state text; message text; detail text; hint text;
+BEGIN
+    RETURN test.rows(sql);
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+    RETURN concat_ws(' ', state, message, detail, hint);
+END $$;
+\c - dba
+SET client_min_messages = error;
+SELECT splitplane.allow_function('public.checked(numeric)'), splitplane.allow_function('public.stop(text)'),
+       splitplane.allow_function('public.again(text)'), splitplane.allow_function('public.owners(text)'),
+       splitplane.allow_function('public.owners_cast()'), splitplane.allow_function('public.writes()');
+\c - app
+\set SHOW_CONTEXT always
+SELECT test.rows('SELECT checked(2)');
+SELECT test.rows('SELECT checked(4)');
+\set VERBOSITY sqlstate
+SELECT test.rows('SELECT stop(''45000'')');
+\set VERBOSITY default
+SELECT test.refusal(format('SELECT %s(%L)', f, code))
+  FROM (VALUES ('P0001'), ('45000'), ('22ZZZ'), ('22P07'), ('ZZ001'), ('XX000'), ('25006'), ('3F000'), ('42704'), ('58030'), ('53200'), ('23505'), ('22012')) AS v(code),
+       (VALUES ('stop'), ('again'), ('owners')) AS w(f)
+ ORDER BY f, code;
+SELECT test.refusal('SELECT owners_cast()');
+SELECT test.refusal('SELECT writes()');
+-- Nothing of the functions that aggregates call with their state is there.
+SELECT test.refusal('SELECT float8_accum(ARRAY[1], 2)'), test.refusal('SELECT int8inc(1)');
+SELECT test.rows('SELECT max(1), sum(2), avg(3), int4pl(1, 2)');
+
+-- What could never be called.
+\c - postgres
+SET client_min_messages = warning;
+CREATE TYPE public.pair AS (a int, b text);
+CREATE FUNCTION public.pair() RETURNS public.pair LANGUAGE sql AS $$ SELECT 1, 'a' $$;
+CREATE FUNCTION public.of_pair(public.pair[]) RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE FUNCTION public.of_class(regclass) RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE FUNCTION public.nothing() RETURNS void LANGUAGE sql AS 'SELECT NULL::void';
+CREATE FUNCTION public.rows() RETURNS TABLE (a int, b text) LANGUAGE sql AS $$ SELECT 1, 'a'::text $$;
+CREATE FUNCTION public.any_of(anyarray, VARIADIC "any") RETURNS anyelement LANGUAGE internal AS 'array_larger';
+\c - dba
+\set VERBOSITY default
+SELECT splitplane.allow_function('public.pair()');
+SELECT splitplane.allow_function('public.of_pair(public.pair[])');
+SELECT splitplane.allow_function('public.of_class(regclass)');
+SELECT splitplane.allow_function('public.nothing()');
+SELECT splitplane.allow_function('pg_catalog.float8_accum(double precision[], double precision)');
+-- The controls.
+SELECT splitplane.allow_function('public.rows()');
+SELECT splitplane.allow_function('pg_catalog.int4pl(int, int)');
+\c - app
+SELECT test.rows('SELECT a, b FROM rows()');
+
+-- A search_path of its own, where the body needs one.
+\c - postgres
+CREATE FUNCTION public.unqualified() RETURNS bigint STABLE LANGUAGE sql AS 'SELECT count(*) FROM customers';
+CREATE FUNCTION public.qualified() RETURNS bigint STABLE LANGUAGE sql AS 'SELECT count(*) FROM public.customers AS c';
+CREATE FUNCTION public.own_path() RETURNS bigint STABLE LANGUAGE sql SET search_path = public, pg_temp AS 'SELECT count(*) FROM customers';
+CREATE FUNCTION public.atomic() RETURNS bigint STABLE LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM customers; END;
+CREATE FUNCTION public.calls() RETURNS int STABLE LANGUAGE plpgsql AS 'BEGIN RETURN stop(''P0001''); END';
+\c - dba
+SELECT splitplane.allow_function('public.unqualified()');
+SELECT splitplane.allow_function('public.qualified()');
+SELECT splitplane.allow_function('public.own_path()');
+SELECT splitplane.allow_function('public.atomic()');
+SELECT splitplane.allow_function('public.calls()');
+\c - app
+SELECT test.refusal('SELECT unqualified()');
+SELECT test.rows('SELECT qualified(), own_path(), atomic()');
