@@ -1,9 +1,8 @@
 """Whether one backend's memory stays flat over many calls, answered and refused ones mixed."""
 
-from pathlib import Path
-
 import psycopg
 from session import ask, connect, context
+from splitplane_test.session import memory_kb
 from table import Table, progress, verdict
 
 # Pages that only the backend has. VmRSS also counts shared buffers, which grow as the backend first touches them.
@@ -16,13 +15,6 @@ ANSWERED = [
 ]
 REFUSED = "SELECT pg_read_file('/etc/hostname') FROM stores"
 SIGN_EVERY = 10_000
-
-
-def resident(pid: int, field: str) -> int:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith(field + ":"):
-            return int(line.split()[1])
-    raise SystemExit(f"no {field} for process {pid}")
 
 
 def measure(cluster, dbname: str, calls: int, table: Table) -> None:
@@ -47,7 +39,7 @@ def measure(cluster, dbname: str, calls: int, table: Table) -> None:
             sql = ANSWERED[number % len(ANSWERED)]
             ask(app, signed[sql], sql)
         if number in marks:
-            samples.append((number, resident(pid, PRIVATE), resident(pid, RESIDENT)))
+            samples.append((number, memory_kb(pid, PRIVATE), memory_kb(pid, RESIDENT)))
 
     table.heading(f"Memory of one backend over {calls} calls (one in twenty refused), kB: {PRIVATE} / {RESIDENT}")
     grown = samples[-1][1] - samples[0][1]

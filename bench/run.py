@@ -23,8 +23,6 @@ from splitplane_test.cluster import Cluster
 from table import Table, progress
 
 HERE = Path(__file__).resolve().parent
-
-
 DATABASE = "bench"
 BIG_TENANT = 1
 

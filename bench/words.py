@@ -17,10 +17,11 @@ from statistics import median
 from time import perf_counter
 
 import psycopg
-from memory import PRIVATE, TARGET_KB, resident
+from memory import PRIVATE, TARGET_KB
 from session import connect
 from splitplane_test.cluster import Cluster
 from splitplane_test.plane import Plane
+from splitplane_test.session import memory_kb
 from splitplane_test.standin import Standin
 from table import Table, percentile, progress, verdict
 
@@ -196,7 +197,7 @@ def memory_and_connections(table: Table, standin: Standin, server: Server, calls
             question = f"Where is store {number} of my list?"
             server.ask(question, signed=server.fresh_context(question))
         if number in marks:
-            samples.append((number, resident(pid, PRIVATE)))
+            samples.append((number, memory_kb(pid, PRIVATE)))
     opened = standin.connections - before
     grown = samples[-1][1] - samples[0][1]
     shown = ", ".join(f"{number}: {kilobytes}" for number, kilobytes in samples)

@@ -1,7 +1,7 @@
 """What must hold of every page besides its examples. docs/run_examples.py makes these checks at each run.
 
-Of every page of the repository: its internal links lead to a file and a heading that exist. Of the pages of docs/SUMMARY.md
-also: the files that they name exist, no cell of a table is longer than one reads at a glance, the picture is what its script
+Of every page of the repository: its internal links lead to a file and a heading that exist, and the files that it names exist.
+Of the pages of docs/SUMMARY.md also: no cell of a table is longer than one reads at a glance, the picture is what its script
 draws, and the list of pages is complete. Of the reference: each function, setting, table, view, role and SQLSTATE has a heading, with
 the signature, default and range that the server itself reports.
 
@@ -9,8 +9,10 @@ Each check gives a list of problems, empty when all is well. `planted` hands eac
 find, since a check that never finds anything would look the same.
 """
 
+import os
 import re
 import tempfile
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -30,11 +32,15 @@ LONGEST_CELL = 160
 NOT_OURS = {".git", ".tools", "target", "node_modules"}
 # History names files as they were.
 HISTORY = {"CHANGELOG.md"}
-# Paths that may be named though no such file is there. Empty is the right state.
-ABSENT: set[str] = set()
+# Pages beside a program name its files from their own folder, and all others from the root.
+BESIDE = ("findings/", "fuzz/", "pg_test/")
+# Paths that may be named though no such file is there: a run of the fuzzers makes them.
+ABSENT = {"fuzz/artifacts/gate/crash-", "fuzz/corpus"}
 
 LINK = re.compile(r"(?<!\\)!?\[(?:[^\]\[]|\[[^\]]*\])*\]\(([^)\s]+)(?:\s+\"[^\"]*\")?\)")
-PATH = re.compile(r"(?<![\w./~-])(?:src|sql|pg_test|tools|docs|demo|bench|fuzz|\.ci)/[\w./*{},-]*(?:::\w+)*")
+PATH = re.compile(r"(?<![\w./~-])(?:src|sql|pg_test|tools|docs|demo|bench|findings|fuzz|\.ci)/[\w./*{},-]*(?:::\w+)*")
+# A file that is named without a folder.
+BARE = re.compile(r"`([\w-]+\.(?:c|dict|jsonl?|md|py|rs|sh|sql|svg|toml|tsv|txt)(?:::\w+)*)`")
 HEADING = re.compile(r"^(#{1,6})\s+(.*?)\s*#*$")
 
 
@@ -129,20 +135,40 @@ def braces(path: str) -> list[str]:
     return [p for word in group[1].split(",") for p in braces(path[: group.start()] + word + path[group.end() :])]
 
 
+def files_by_name(root: Path) -> dict[str, list[Path]]:
+    found: dict[str, list[Path]] = defaultdict(list)
+    for folder, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if name not in NOT_OURS]
+        for name in names:
+            found[name].append(Path(folder, name))
+    return found
+
+
 def missing_paths(root: Path, pages: Iterable[str], absent: set[str] = ABSENT) -> list[str]:
     """Files, folders and tests (`file.py::test_name`) that a page names and that are not there."""
     problems = []
+    known = files_by_name(root)
+
+    def note(page: str, number: int, path: str, names: list[str], there: list[Path]) -> None:
+        if not there:
+            problems.append(f"{page}:{number}: there is no {path}")
+        elif names and not any(re.search(rf"\b{names[-1]}\b", file.read_text()) for file in there):
+            problems.append(f"{page}:{number}: {path} has no {names[-1]}")
+
     for page in pages:
+        own = (root / page).parent
+        is_beside = page.startswith(BESIDE)
         for number, line in enumerate((root / page).read_text().splitlines(), start=1):
             for named in PATH.findall(line):
                 path, *names = named.split("::")
                 for one in braces(path.rstrip(".,")):
                     if one in absent or one.endswith("/..."):
                         continue
-                    if not (any(root.glob(one)) if "*" in one else (root / one).exists()):
-                        problems.append(f"{page}:{number}: there is no {one}")
-                    elif names and not re.search(rf"\b{names[-1]}\b", (root / one).read_text()):
-                        problems.append(f"{page}:{number}: {one} has no {names[-1]}")
+                    there = [file for base in ((root, own) if is_beside else (root,)) for file in (base.glob(one) if "*" in one else [base / one])]
+                    note(page, number, one, names, [file for file in there if file.exists()])
+            for named in BARE.findall(line):
+                path, *names = named.split("::")
+                note(page, number, path, names, [file for file in known[path] if not is_beside or file.is_relative_to(own)])
     return problems
 
 
@@ -162,6 +188,10 @@ def long_cells(root: Path, pages: Iterable[str]) -> list[str]:
                 if len(visible(cell)) > LONGEST_CELL:
                     problems.append(f"{page}:{number}: a cell of {len(visible(cell))} characters: {visible(cell)[:40]}...")
     return problems
+
+
+def stale_picture(file: Path = draw_layers.PICTURE) -> list[str]:
+    return [] if draw_layers.is_current(file) else [f"{file.name} is not what docs/draw_layers.py draws"]
 
 
 def unlisted_pages(root: Path) -> list[str]:
@@ -282,15 +312,15 @@ def sqlstates(root: Path) -> set[str]:
 
 def of_pages() -> list[tuple[str, list[str]]]:
     """Each check that needs no server, by name, with its problems."""
-    listed = pages_in_order()
-    # Pages beside a program name its files relative to themselves.
-    current = [page for page in listed if page not in HISTORY and not page.startswith(("fuzz/", "pg_test/"))]
+    current = [page for page in every_page() if page not in HISTORY]
+    # Pages beside a program are for those who have it before them, and may go into detail.
+    read_at_a_glance = [page for page in pages_in_order() if page in current and not page.startswith(BESIDE)]
     return [
         ("internal links", dead_links(ROOT, every_page())),
         ("paths that pages name", missing_paths(ROOT, current)),
-        ("long cells", long_cells(ROOT, current)),
+        ("long cells", long_cells(ROOT, read_at_a_glance)),
         ("the list of pages", unlisted_pages(ROOT)),
-        ("the picture", [] if draw_layers.is_current() else ["docs/layers.svg is not what docs/draw_layers.py draws"]),
+        ("the picture", stale_picture()),
     ]
 
 
@@ -300,11 +330,19 @@ PLANTED = """# A page
 
 [a](#some-heading), [b](page.md) and `[no](link.md)` are well, [c](other.md) and [d
 over two lines](#no-heading) are not. src/there.rs and src/there.rs::works, src/{there,gone}.rs, src/there.rs::fails and tools/*.sh.
+`there.rs`, `there.rs::works` and `beside.py` are well, `lost.rs` and `there.rs::breaks` are not.
 
 | | |
 |---|---|
 | `a|b` | [short](with/a/long/target.md) |
 | LONG | |
+"""
+
+
+# Of a page beside a program, whose own folder counts, and nobody else's.
+PLANTED_BESIDE = """# A program
+
+`beside.py`, src/near.rs, src/there.rs and fuzz/src/*.rs are well; `there.rs`, src/far.rs and fuzz/beside.py::runs are not.
 """
 
 
@@ -315,13 +353,25 @@ def planted(rows: Callable[[str], list[tuple]]) -> list[tuple[str, list[str]]]:
         (root / "docs").mkdir()
         (root / "src").mkdir()
         (root / "src/there.rs").write_text("fn works() {}\n")
+        (root / "fuzz/src").mkdir(parents=True)
+        (root / "fuzz/src/near.rs").write_text("")
+        (root / "fuzz/beside.py").write_text("def walks(): ...\n")
+        (root / "fuzz/README.md").write_text(PLANTED_BESIDE)
+        (root / "docs/layers.svg").write_text(draw_layers.picture().replace("</svg>", "<g/></svg>"))
         (root / "docs/page.md").write_text(PLANTED.replace("LONG", "x" * (LONGEST_CELL + 1)))
         (root / "docs/forgotten.md").write_text("# Nobody lists me\n")
         (root / SUMMARY).write_text("[A page](page.md)\n")
         page = ["docs/page.md"]
         checked = [
             ("dead links", dead_links(root, page), ["other.md", "with/a/long/target.md", "#no-heading"]),
-            ("missing paths", missing_paths(root, page, set()), ["src/gone.rs", "has no fails", "tools/*.sh"]),
+            ("missing paths", missing_paths(root, page, set()), ["src/gone.rs", "has no fails", "tools/*.sh", "lost.rs", "has no breaks"]),
+            (
+                "missing paths, beside a program",
+                missing_paths(root, ["fuzz/README.md"], set()),
+                ["there is no there.rs", "src/far.rs", "beside.py has no runs"],
+            ),
+            ("the picture", stale_picture(root / "docs/layers.svg"), ["layers.svg is not what"]),
+            ("the picture, not there", stale_picture(root / "docs/none.svg"), ["none.svg is not what"]),
             ("long cells", long_cells(root, page), ["161 characters"]),
             ("unlisted pages", unlisted_pages(root), ["docs/forgotten.md"]),
         ]

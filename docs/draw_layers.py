@@ -110,8 +110,8 @@ def picture() -> str:
     return "\n".join(drawn) + "\n"
 
 
-def is_current() -> bool:
-    return PICTURE.exists() and PICTURE.read_text() == picture()
+def is_current(file: Path = PICTURE) -> bool:
+    return file.exists() and file.read_text() == picture()
 
 
 def main() -> int:

@@ -34,7 +34,11 @@ ALTER SYSTEM SET pgaudit.log_relation = on;
 ALTER SYSTEM SET pgaudit.role = 'auditor';
 SELECT FROM pg_reload_conf();
 S
-sleep 1
+# Sessions get the settings from the postmaster, which tells in the log that it has them.
+for _ in $(seq 300); do
+    ! grep -q 'parameter "pgaudit.role" changed' "$FOLDER/data/log" || break
+    sleep 0.1
+done
 lines() { # AUDIT lines of t that a call of f by this role writes
     local before
     before="$(wc -l <"$FOLDER/data/log")"

@@ -149,8 +149,8 @@ def fuzz(fuzzer: Fuzzer, checks: Tally, target: Target, seconds: int, seed: int,
     checks.add(f"{told}, {1 if done.returncode else 0} findings", wrong)
 
 
-def controls(fuzzer: Fuzzer, checks: Tally, folder: Path) -> None:
-    """What is planted must be found: misbehaviour behind a word that only traced comparisons lead to, and a broken answer in each target."""
+def controls(fuzzer: Fuzzer, checks: Tally, chosen: list[Target], folder: Path) -> None:
+    """What is planted must be found: misbehaviour behind a word that only traced comparisons lead to, and a broken answer in each chosen target."""
     trash = f"-artifact_prefix={folder}/"
     half = folder / "half"
     half.mkdir()
@@ -170,7 +170,7 @@ def controls(fuzzer: Fuzzer, checks: Tally, folder: Path) -> None:
         checks.add(f"control: planted {plant} is found, with its input", "" if found else f"exit {done.returncode}: {done.stdout[-600:]}")
     done = fuzzer.run("control", ["-runs=100000", "-max_len=64", "-seed=1", trash], "", 60)
     checks.add("control: with nothing planted nothing is found", "" if done.returncode == 0 else done.stdout[-600:])
-    for target in TARGETS:
+    for target in chosen:
         arguments = ["-max_total_time=60", "-seed=1", f"-max_len={target.longest}", trash, str(folder / "seeds" / target.name)]
         done = fuzzer.run(target.name, arguments, target.name, 60)
         found = done.returncode and re.search(r"panicked at fuzz_targets/", done.stdout)
@@ -205,7 +205,7 @@ def main() -> int:
         print(f"seed {options.seed}, {seconds} s for each target, from {sum(counts[name] for name in names):,} seeds")
         for target in chosen:
             fuzz(fuzzer, checks, target, seconds, options.seed, folder, None if bounded else HERE / "corpus")
-        controls(fuzzer, checks, folder)
+        controls(fuzzer, checks, chosen, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return checks.finish()

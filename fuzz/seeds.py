@@ -14,8 +14,6 @@ from pathlib import Path
 from pg_test.analytics import corpus
 
 ROOT = Path(__file__).resolve().parents[1]
-
-
 QUESTION = "Which of my stores had the highest void rate last week?"
 _LITERAL = re.compile(r'(?<![\w\'])b?"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:u\{([0-9a-fA-F_]+)\}|x([0-9a-fA-F]{2})|(\n\s*)|(.))", re.DOTALL)

@@ -4,7 +4,9 @@
 #   tools/check.sh [CHECK]...     all, or those whose name begins with one of the words
 #
 # A control stands beside each tool: a planted defect that must make it red by the rules of this project. The last line is
-# `N passed, N failed, N not run`. What needs files that no registry gives here is NOT RUN, with the reason, and not red.
+# `N passed, N failed, N not run`. What needs files that no registry gives here is NOT RUN, with the reason, and not red: the
+# exit status is 0 when something passed and nothing failed, and 77, with the reasons as the last line, when nothing could be
+# run. For a failure, and for a name that matches nothing, it is 1.
 set -uo pipefail
 # shellcheck source=tools/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -15,6 +17,7 @@ wanted=("$@")
 passed=0
 failed=0
 not_run=0
+reasons=
 scratch="$(mktemp -d "$TOOLS/check.XXXXXX")"
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 130' INT TERM HUP
@@ -43,6 +46,7 @@ bad() {
 
 left_out() {
     not_run=$((not_run + 1))
+    reasons+="${reasons:+; }$1: $2"
     printf 'NOT RUN %s: %s\n' "$1" "$2"
 }
 
@@ -81,15 +85,16 @@ clippy_fuzzers() {
         --target-dir "$CARGO_TARGET_DIR/fuzz" -- -D warnings
 }
 
-# The compiler of rust-toolchain.toml is the one that Cargo.toml promises, and the fuzzers' package has the versions and
-# features of dependencies that the extension's has.
+# one_fact [FOLDER]: the compiler of rust-toolchain.toml is the one that Cargo.toml promises, and the fuzzers' package has the
+# versions and features of dependencies that the extension's has.
 one_fact() {
-    "$VENV/bin/python" - <<'PYTHON'
+    "$VENV/bin/python" - "${1:-.}" <<'PYTHON'
+import os
 import sys
 import tomllib
 
 def read(path):
-    with open(path, "rb") as file:
+    with open(os.path.join(sys.argv[1], path), "rb") as file:
         return tomllib.load(file)
 
 crate, pure, toolchain = read("Cargo.toml"), read("fuzz/pure/Cargo.toml"), read("rust-toolchain.toml")
@@ -115,12 +120,13 @@ shell_scripts() {
     fi
 }
 
-lint_shell() {
-    local scripts
+# lint_shell [FOLDER]. In a shell of its own, which goes into the folder.
+lint_shell() (
+    cd "${1:-.}" || exit
     mapfile -t scripts < <(shell_scripts)
-    [ "${#scripts[@]}" -ge 5 ] || { echo "no shell scripts found: is this a clone?"; return 1; }
+    [ "${#scripts[@]}" -ge 5 ] || { echo "no shell scripts found: is this a clone?"; exit 1; }
     "$VENV/bin/shellcheck" "${scripts[@]}"
-}
+)
 
 deny() { "$cargo_deny" --locked --manifest-path "$1" --config deny.toml check --hide-inclusion-graph "${@:2}"; }
 
@@ -181,6 +187,32 @@ commit() {
 
 tiny_clippy() { cargo clippy --quiet --manifest-path "$scratch/tiny/Cargo.toml" --target-dir "$scratch/target" -- -D warnings; }
 
+# Copies of the files that `one_fact` compares.
+facts() {
+    mkdir -p "$scratch/facts/fuzz/pure"
+    cp Cargo.toml rust-toolchain.toml "$scratch/facts/" && cp fuzz/pure/Cargo.toml "$scratch/facts/fuzz/pure/"
+}
+
+# Scripts without a defect: in a clone, tracked and new, with an ending and without; in a clone, all new; outside of a clone.
+# shellcheck disable=SC2016
+shell_folders() {
+    local folder number
+    for folder in tracked new unpacked; do
+        mkdir -p "$scratch/$folder"
+        for number in 1 2 3 4 5; do
+            printf '#!/usr/bin/env bash\necho "$1"\n' >"$scratch/$folder/$number.sh"
+        done
+    done
+    commit "$scratch/tracked"
+    cp "$scratch/tracked/1.sh" "$scratch/tracked/new-one.sh"
+    cp "$scratch/tracked/1.sh" "$scratch/tracked/without-ending"
+    git -C "$scratch/new" init --quiet --initial-branch=main
+    echo '# Nothing is ignored.' >"$scratch/new/.gitignore"
+}
+
+# This checkout may be a clone around the folder; git must not look up to it.
+lint_unpacked() { GIT_CEILING_DIRECTORIES="$scratch" lint_shell "$scratch/unpacked"; }
+
 # By deny.toml as it is. The lock file follows from what the package depends on at the moment.
 tiny_deny() {
     cargo generate-lockfile --quiet --manifest-path "$scratch/tiny/Cargo.toml" &&
@@ -210,8 +242,22 @@ controls() {
     control 'clippy, our lints' 'clippy::unwrap-used' "$code" \
         '$a pub fn unwraps(of: &[u8]) -> u8 { of.first().copied().unwrap() }' tiny_clippy
 
+    facts
+    control 'one fact, the compiler' 'rust-version of Cargo.toml' "$scratch/facts/rust-toolchain.toml" \
+        's/^channel = .*/channel = "1.0"/' one_fact "$scratch/facts"
+    control 'one fact, a dependency' 'dependencies of fuzz/pure' "$scratch/facts/Cargo.toml" 's/^subtle = .*/subtle = "2.5"/' \
+        one_fact "$scratch/facts"
+    control 'one fact, the package' 'package of fuzz/pure' "$scratch/facts/fuzz/pure/Cargo.toml" \
+        's/^version = .*/version = "0.0.1"/' one_fact "$scratch/facts"
+
     printf '#!/usr/bin/env bash\necho "$1"\n' >"$scratch/planted.sh"
     control shellcheck SC2086 "$scratch/planted.sh" '$a cat $1' "$VENV/bin/shellcheck" "$scratch/planted.sh"
+    shell_folders
+    control 'shell scripts, tracked' SC2086 "$scratch/tracked/2.sh" '$a cat $1' lint_shell "$scratch/tracked"
+    control 'shell scripts, new' SC2086 "$scratch/tracked/new-one.sh" '$a cat $1' lint_shell "$scratch/tracked"
+    control 'shell scripts, by the first line' SC2086 "$scratch/tracked/without-ending" '$a cat $1' lint_shell "$scratch/tracked"
+    control 'shell scripts, outside of a clone' SC2086 "$scratch/unpacked/2.sh" '$a cat $1' lint_unpacked
+    control 'shell scripts, none found' 'no shell scripts found' "$scratch/new/.gitignore" '$a *.sh' lint_shell "$scratch/new"
     printf 'print("planted")\n' >"$scratch/planted.py"
     control ruff F821 "$scratch/planted.py" '$a print(never_defined)' \
         "$VENV/bin/ruff" check --no-cache --config pyproject.toml "$scratch/planted.py"
@@ -261,4 +307,8 @@ major 16
 major 18
 
 printf '%d passed, %d failed, %d not run\n' "$passed" "$failed" "$not_run"
-[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
+[ "$failed" = 0 ] || exit 1
+[ "$passed" = 0 ] || exit 0
+[ "$not_run" -gt 0 ] || exit 1
+printf '%s\n' "$reasons"
+exit "$NOT_RUN"

@@ -16,12 +16,16 @@ tree="$PG_CHECKED_TREE"
 stamp="$(sha256sum <"${BASH_SOURCE[0]}")"
 [ ! -f "$tree/complete" ] || [ "$(cat "$tree/complete")" != "$stamp" ] || exit 0
 
+unreachable() { printf 'error: %s\n' "$*" >&2; exit "$UNREACHABLE"; }
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 needed=(valgrind bison flex libicu-dev liblz4-dev libssl-dev libxml2-dev libzstd-dev zlib1g-dev tzdata)
 if ! dpkg-query -W -f '${db:Status-Status}\n' "${needed[@]}" 2>/dev/null | awk '$0 != "installed" { bad = 1 } END { exit bad || NR < n }' n="${#needed[@]}"; then
     say "installing ${needed[*]}"
-    as_root apt-get update -qq
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "${needed[@]}" </dev/null >/dev/null
+    install=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "${needed[@]}")
+    # Fetched first: an archive that does not answer is no defect, a package that cannot be installed is one.
+    { as_root apt-get update -qq && as_root "${install[@]}" --download-only </dev/null >/dev/null; } ||
+        unreachable "the package archive does not give ${needed[*]}"
+    as_root "${install[@]}" </dev/null >/dev/null
 fi
 
 scratch="$(mktemp -d "$TOOLS/checked.XXXXXX")"
@@ -37,8 +41,8 @@ archive() {
         -o Dir::State::lists="$scratch/lists" -o Dir::Cache="$scratch/cache" "${@:2}"
 }
 mv "$scratch/sources/sources.list" "$scratch/sources/machine.list" 2>/dev/null || true
-archive apt-get update
-versions="$(archive apt-cache showsrc "postgresql-$PG_MAJOR" | sed -n 's/^Version: //p' | sort -Vru)"
+archive apt-get update || unreachable "the package archive does not answer"
+versions="$(archive apt-cache showsrc "postgresql-$PG_MAJOR" | sed -n 's/^Version: //p' | sort -Vru)" || true
 source=
 for version in $versions; do
     say "fetching the source of PostgreSQL $version"
@@ -48,7 +52,7 @@ for version in $versions; do
     fi
     grep '^E:' "$scratch/said" | sed 's/ [^ ]*:\/\/[^ ]*\// /' >&2 || true
 done
-[ -n "$source" ] || { printf 'error: the package archive gives no source of PostgreSQL %s\n' "$PG_MAJOR" >&2; exit "$UNREACHABLE"; }
+[ -n "$source" ] || unreachable "the package archive gives no source of PostgreSQL $PG_MAJOR"
 
 tar -xf "$source" -C "$scratch"
 cd "$scratch/postgresql-$PG_MAJOR".*/

@@ -26,6 +26,8 @@ unset PGRX_PG_CONFIG_PATH PGRX_PG_CONFIG_AS_ENV
 
 # The exit status of a step whose files no registry gives; what needs them is then NOT RUN.
 UNREACHABLE=3
+# That of a suite that cannot run here, with the reason as its last line.
+NOT_RUN=77
 
 say() { printf '== %s\n' "$*"; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }

@@ -18,7 +18,6 @@ logs="$TOOLS/log"
 # A suite that hangs must fail, not stop the others from being run. Some are slow by nature.
 limit=1200
 slow=7200
-NOT_RUN=77
 
 not_run() { printf '%s\n' "$*"; exit "$NOT_RUN"; }
 
@@ -130,7 +129,7 @@ for name in "$@"; do
     status=$?
     child=
     wait "$tee"
-    last="$(grep -v '^[[:space:]]*$' "$logs/$name.log" | tail -n 1 | tr -d '=' | sed 's/^ *//; s/ *$//')"
+    last="$(grep -v '^[[:space:]]*$' "$logs/$name.log" | tail -n 1 | sed 's/^[= ]*//; s/[= ]*$//')"
     # Rust prints one result for each test binary; the last one alone would hide the others. A name that is in none passes there.
     if [ "$name" = unit ] && [ "$status" != "$NOT_RUN" ]; then
         last="$(sed -n 's/^test result: [a-zA-Z]*\. \([0-9]*\) passed; \([0-9]*\) failed.*/\1 \2/p' "$logs/$name.log" |

@@ -20,6 +20,8 @@ from splitplane_test.functions import expected_errors
 from splitplane_test.tally import Tally
 
 TREES = ROOT / ".tools"
+
+
 def run_one(cluster: Cluster, name: str, expected: str | None) -> str | None:
     """None when the test does what it should, else what it did instead."""
     try:

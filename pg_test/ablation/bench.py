@@ -28,8 +28,6 @@ from pg_test.attacks.world import DATABASE, SETTINGS, World, ask
 
 FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parents[1]
-
-
 MARKER = "splitplane.ablation-test-cluster"
 TREE = ROOT / ".tools/pg15-ablation"
 PRISTINE = "pristine"

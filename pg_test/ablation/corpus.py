@@ -30,6 +30,7 @@ _OTHERS_PER_CATEGORY = 2
 # A superuser's functions that would reach past the throwaway cluster, or end the connections that the suite stands on.
 _OUTWARD = re.compile(r"lo_export|pg_file_|program|pg_terminate_backend|pg_cancel_backend|pg_promote|pg_read_|pg_ls_|pg_reload|pg_rotate", re.IGNORECASE)
 
+
 def _probe(number: int, category: str, title: str, sql: str) -> dict:
     return {"id": f"PROBE-{number}", "category": category, "title": title, "sql": sql, "expect": "own_rows_only"}
 

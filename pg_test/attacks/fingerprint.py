@@ -12,6 +12,7 @@ import time
 
 import psycopg
 from psycopg import sql
+from splitplane_test.session import memory_kb
 
 # Settings that no error-free `SHOW ALL` lists: placeholders that attacks set, and secrets they look for.
 _PLACEHOLDERS = ("app.tenant", "app.current_tenant", "splitplane.hmac_key", "splitplane.tenant", "pwned.x", "my.var")
@@ -171,13 +172,9 @@ def _differences(where: str, before: dict, after: dict) -> list[str]:
 def peak_memory_kb(pid: int) -> int:
     """The most memory the backend ever had in use, in kB (0 where /proc does not tell)."""
     try:
-        with open(f"/proc/{pid}/status", encoding="ascii") as status:
-            for line in status:
-                if line.startswith("VmHWM:"):
-                    return int(line.split()[1])
+        return memory_kb(pid, "VmHWM")
     except OSError:
-        pass
-    return 0
+        return 0
 
 
 def set_aside_peak(pid: int) -> None:

@@ -21,6 +21,7 @@ import time
 
 import psycopg
 from splitplane_test.cluster import Cluster
+from splitplane_test.tally import Tally
 
 from pg_test.attacks import alone, contexts, controls, fingerprint, forging, handwritten
 from pg_test.attacks.entries import load, may_answer_own_rows, text_of
@@ -262,8 +263,14 @@ def main() -> int:
         arguments.error("no entry of that id or category")
 
     started = time.monotonic()
+    # Of a leak every reason is shown.
+    tally = Tally(options.verbose, shown=sys.maxsize)
     passed: collections.Counter[str] = collections.Counter()
     failed: collections.Counter[str] = collections.Counter()
+
+    def count(category: str, name: str, wrong: list[str]) -> None:
+        (passed if tally.add(name, wrong) else failed)[category] += 1
+
     with Cluster(settings=SETTINGS) as cluster:
         world = World(cluster, with_extension=options.against is None)
         suite = Suite(world, options.against == "naive")
@@ -275,22 +282,13 @@ def main() -> int:
             burning = [entry for entry in group if category == "dos"]
             results = suite.run_exhausting(burning) if burning else map(suite.run, group)
             for entry, wrong in zip(group, results, strict=True):
-                (failed if wrong else passed)[category] += 1
-                if wrong:
-                    print(f"FAIL {entry['id']} ({entry['title']}, expected {entry['expect']})")
-                    for reason in dict.fromkeys(wrong):
-                        print(f"     {reason}")
-                elif options.verbose:
-                    print(f"ok   {entry['id']}")
+                count(category, f"{entry['id']} ({entry['title']}, expected {entry['expect']})", wrong)
             if suite.watch.tables() != tables:
-                failed[category] += 1
-                print(f"FAIL rows of some table changed while category {category} ran")
+                count(category, f"tables after {category}", ["rows of some table changed"])
         if not options.only and not options.category and options.against is None:
+            tally.verbose = True
             for name, wrong in controls.run(suite):
-                (failed if wrong else passed)["controls"] += 1
-                print(f"{'FAIL' if wrong else 'ok  '} control: {name}")
-                for reason in wrong:
-                    print(f"     {reason}")
+                count("controls", f"control: {name}", wrong)
 
     print(f"\n{'category':<20}{'passed':>8}{'failed':>8}")
     for category in sorted(passed.keys() | failed.keys()):
@@ -298,8 +296,7 @@ def main() -> int:
     print("\nhow the calls ended: " + ", ".join(f"{state} {count}" for state, count in suite.states.most_common()))
     print("slowest: " + ", ".join(f"{name} {seconds:.1f} s" for seconds, name in sorted(suite.slowest, reverse=True)[:8]))
     print(f"{time.monotonic() - started:.0f} s in all")
-    print(f"{sum(passed.values())} passed, {sum(failed.values())} failed")
-    return 1 if failed else 0
+    return tally.finish()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 //! What PostgreSQL takes for leakproof and may raise an error stands behind the fence, and nothing else does.
 //!
-//! The statements read rows of their own: the guard looks at an expression, not at where its values come from.
+//! The statements read rows of their own: `trust` looks at an expression, not at where its values come from.
 
 #[pgrx::pg_schema]
 mod tests {

@@ -1,4 +1,4 @@
-//! How large the guard takes values to be that a statement makes: never smaller than they are.
+//! How large `trust` takes values to be that a statement makes: never smaller than they are.
 
 #[pgrx::pg_schema]
 mod tests {
@@ -98,7 +98,7 @@ mod tests {
     const ROW: &str = "(SELECT repeat('ab ', 120) AS t, 12345.678::numeric AS n, jsonb_build_object('k', repeat('v', 200), 'l', 1) AS j, \
         string_to_array(repeat('ab ', 60), ' ') AS a, repeat('x', 150)::bytea AS b, 7 AS i, date '2026-11-28' AS d FROM generate_series(1, 1) OFFSET 0) AS r";
 
-    /// Whether the guard measures the value with so many bytes behind it.
+    /// Whether `trust` measures the value with so many bytes behind it.
     fn is_measured(world: &World, expression: &str, padding: usize) -> bool {
         let sql = format!("SELECT i FROM {ROW} WHERE length(({expression})::text || '{}') > 0", "x".repeat(padding));
         explanation(world, &sql).contains("bounded(")

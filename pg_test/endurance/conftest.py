@@ -11,8 +11,6 @@ from splitplane_test.cluster import Cluster, die_with_parent
 from pg_test.wire.harness import Wire
 
 HERE = pathlib.Path(__file__).resolve().parent
-
-
 LONG = "test_endurance.py"
 
 

@@ -107,7 +107,7 @@ def run(clients: int, seconds: float, seed: int, queries: int | None, scale: flo
                     for pid in client.pids():
                         try:
                             report.memory.setdefault(pid, []).append((at, memory_kb(pid, "RssAnon")))
-                        except (OSError, TypeError):
+                        except OSError:
                             continue
             report.seconds = time.monotonic() - started
             judge(report, crew, cluster, watcher, before, unnamed, postmaster)

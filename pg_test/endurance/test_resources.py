@@ -7,7 +7,6 @@ import contextlib
 import datetime
 import json
 import os
-import re
 import subprocess
 from pathlib import Path
 
@@ -44,7 +43,7 @@ def test_memory_cap_leaves_session_claims_and_ledger_right(wire, shape):
 
 
 def address_space(pid: int) -> int:
-    return 1024 * int(re.search(r"VmSize:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())[1])
+    return 1024 * memory_kb(pid, "VmSize")
 
 
 def limit(wire, pid: int, size: int | None) -> None:

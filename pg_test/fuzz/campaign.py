@@ -22,13 +22,13 @@ import signal
 import sys
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import psycopg
 import smith
 from asking import QUESTION, Asker, Call, Hangs, Reply
 from judge import is_documented, judge, judge_dry_run, judge_twins, same_outcome, twin
 from oracle import EMPTIED, Oracle, names_database
+from splitplane_test.session import memory_kb
 from splitplane_test.signing import sign
 from stream import Statement, Stream
 
@@ -269,12 +269,9 @@ class Worker:
 def _private_kb(pid: int) -> int:
     """A backend's own memory, without shared buffers, in kB."""
     try:
-        for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
-            if line.startswith("RssAnon:"):
-                return int(line.split()[1])
+        return memory_kb(pid, "RssAnon")
     except OSError:
-        pass
-    return 0
+        return 0
 
 
 def work(plan: Plan, number: int, next_block, last_block: int, stop, reports) -> None:

@@ -92,7 +92,7 @@ def take_away(cluster, off: str) -> None:
 def make_dear(cluster) -> None:
     """Makes the row-level security condition too dear to be evaluated first but for its claim to be free.
 
-    Without that claim it then comes behind all that PostgreSQL trusts, and so behind all that the guard is there for.
+    Without that claim it then comes behind all that PostgreSQL trusts, and so behind all that the barrier of `trust` is there for.
     """
     for database in (ONE, TWO):
         with cluster.connect(database) as admin:

@@ -1,4 +1,4 @@
-"""A run over the two worlds (worlds.py, pairs.py), its verdict, and its control: where the guard is missing, the worlds differ."""
+"""A run over the two worlds (worlds.py, pairs.py), its verdict, and its control: where the barrier of `trust` is missing, the worlds differ."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LEAST_REACHED, LEAST_OF_EACH = 0.8, 0.001
 _CONTROLS, _LEAST_DIFFERENT, _LEAST_KINDS = 1_200, 8, 2
 # What is taken away in each control, and what is left.
 _ALL_OFF = "leaks,free,proof"
-_CONTROLLED = {_ALL_OFF: "without guard, free fence and proof", "free,proof": "with the guard alone", "leaks,proof": "with the free fence alone"}
+_CONTROLLED = {_ALL_OFF: "without barrier, free fence and proof", "free,proof": "with the barrier alone", "leaks,proof": "with the free fence alone"}
 
 
 def main(options) -> int:

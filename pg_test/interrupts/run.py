@@ -31,10 +31,8 @@ import psycopg
 from calls import Call, every
 from splitplane_test.cluster import Cluster
 from splitplane_test.plane import Plane
+from splitplane_test.tally import Tally
 from values import SMALL, large
-
-ROOT = Path(__file__).resolve().parents[2]
-
 
 SOURCE = Path(__file__).with_name("longest.c")
 LIMIT_S = 0.5
@@ -47,7 +45,7 @@ NOT_ADMITTED = {"42501", "0A000", "42804", "42P18", "42P22"}
 REACHED = ("22", "54", "21")
 # Likewise, in a class that otherwise speaks of the statement.
 SAID_AT_EVALUATION = ("invalid range bound flags", "invalid parameter list format", "syntax error at or near")
-# A little under each bound of src/guard/cost.rs, for values that carry a header of their own.
+# A little under each bound of src/trust/cost.rs, for values that carry a header of their own.
 SIZES = [int(k * 1_000) for k in (3_990, 1_000, 460, 250, 120, 62, 46, 31, 15, 7.8, 3.9, 1.9, 0.9, 0.4)]
 VALUES = {size: large(size) for size in SIZES}
 
@@ -123,12 +121,12 @@ class Finding(NamedTuple):
     seconds: float
     name: str
     what: str
+    wrong: str = ""
 
 
 class Sweep:
     def __init__(self, session: Session):
         self.session = session
-        self.failed: list[str] = []
         # Calls that the gate or the proof refuses whatever the values are.
         self.refused = 0
 
@@ -149,7 +147,7 @@ class Sweep:
         if states <= NOT_ADMITTED | {"53400"} and states & NOT_ADMITTED:
             self.refused += 1
         elif " over " not in call.name and not is_reached:
-            self.failed.append(f"{call.name}: never answered ({self.session.told})")
+            return worst._replace(wrong=f"never answered ({self.session.told})")
         return worst
 
     def _said_so(self, state: str) -> bool:
@@ -213,7 +211,7 @@ def control(cluster: Cluster, intervals: Intervals) -> str | None:
         admin.execute("SELECT count(*) FROM generate_series(1, 20000000)")
         heeding = intervals.seconds(admin.info.backend_pid)
     if measured < 5 * max(heeding, 0.01):
-        return f"control: {measured:.3f} s for a long call, {heeding:.3f} s for one that looks for interrupts"
+        return f"{measured:.3f} s for a long call, {heeding:.3f} s for one that looks for interrupts"
     print(f"control: {measured:.3f} s for a long call, {heeding:.3f} s for one that looks for interrupts")
     return None
 
@@ -253,23 +251,22 @@ def main() -> int:
             if options.sql:
                 return alone(session, options.sql.read_text().splitlines())
             sweep = Sweep(session)
-            complaint = control(cluster, intervals)
-            failed = [complaint] if complaint else []
+            tally = Tally(verbose=False)
+            tally.add("control", control(cluster, intervals))
             for call in [call for n, call in enumerate(calls) if n % parts == part - 1 and options.only in call.name]:
                 findings.append(sweep.of(call))
                 if findings[-1].seconds > LIMIT_S:
                     print(f"over: {findings[-1]}", flush=True)
     findings.sort(reverse=True)
-    for seconds, name, what in findings if options.all else findings[:40]:
+    for seconds, name, what, _ in findings if options.all else findings[:40]:
         print(f"{seconds:8.3f} s  {name}  ({what})")
-    failed += sweep.failed
-    failed += [f"{name}: {seconds:.3f} s without a look for interrupts" for seconds, name, _ in findings if seconds > LIMIT_S]
-    for complaint in failed:
-        print(f"FAILED {complaint}")
+    if not findings:
+        tally.add("calls", f"none is called {options.only}")
+    for seconds, name, _, wrong in findings:
+        over = f"{seconds:.3f} s without a look for interrupts" if seconds > LIMIT_S else ""
+        tally.add(name, [reason for reason in (wrong, over) if reason])
     print(f"{sweep.refused} calls are admitted for no value")
-    names = {complaint.partition(": ")[0] for complaint in failed}
-    print(f"{len(findings) + 1 - len(names)} passed, {len(names)} failed")
-    return 1 if failed else 0
+    return tally.finish()
 
 
 if __name__ == "__main__":

@@ -45,12 +45,13 @@ class Plane:
         variables: Mapping[str, object] | None = None,
         **key: Any,
     ) -> Self:
-        """Make what is missing of: the database, the extension, a calling role, the plane, a key.
+        """Create the extension in a database, let a calling role ask, and create a key; the database and the role are made where missing.
 
         before     the application's own tables: scripts (a Path for psql, or SQL text) run before the extension is created
         after      what registers them, run when the calling role is there
-        variables  psql variables of the scripts
-        key        what splitplane.create_key takes: tenants, max_uses, valid_for
+        caller     the calling role
+        variables  psql variables of the scripts that are files
+        key        what `create_key` takes besides the id: tenants, max_uses, valid_for
         """
         plane = cls(cluster, database, "", key_id, caller)
         # As text that psql quotes: a name may hold capitals.

@@ -216,6 +216,11 @@ def wait_until(condition: Callable[[], Any], seconds: float, what: str):
 
 
 def memory_kb(pid: int, field: str = "VmRSS") -> int:
-    """A backend's memory in kB as the kernel counts it: VmRSS now, VmHWM at its highest, RssAnon its own."""
-    status = pathlib.Path(f"/proc/{pid}/status").read_text()
-    return int(re.search(rf"^{field}:\s+(\d+) kB", status, re.MULTILINE)[1])
+    """A backend's memory in kB as the kernel counts it: VmRSS now, VmHWM at its highest, RssAnon its own, VmSize its address space.
+
+    One that has ended is an OSError, also while the kernel still has its entry, which then says nothing of memory.
+    """
+    found = re.search(rf"^{field}:\s+(\d+) kB", pathlib.Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    if found is None:
+        raise ProcessLookupError(f"process {pid} has no {field}")
+    return int(found[1])

@@ -9,6 +9,8 @@ from typing import NoReturn
 # The exit status of a suite that could not run at all; tools/run-suites.sh prints it as NOT RUN, with the last line as the
 # reason. It is the number that automake and Meson have for this.
 NOT_RUN = 77
+# The exit status of a shell tool whose files no registry gives (tools/common.sh). Any other is a defect of the tool.
+UNREACHABLE = 3
 SHOWN = 12
 
 

@@ -20,11 +20,9 @@ from pathlib import Path
 
 import psycopg
 from splitplane_test.cluster import MAJOR, Cluster
-from splitplane_test.tally import Tally, not_run
+from splitplane_test.tally import UNREACHABLE, Tally, not_run
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
 TREE = ROOT / f".tools/pg{MAJOR}-checked"
 PYTEST = ("-m", "pytest")
 SUITES = {
@@ -60,8 +58,12 @@ def main(chosen: list[str]) -> int:
     if unknown:
         print(f"no such suite: {', '.join(sorted(unknown))}", file=sys.stderr)
         return 2
-    if subprocess.run([ROOT / "tools/checked-server.sh"]).returncode:
-        not_run("the server with assertions could not be built (tools/checked-server.sh)")
+    fetched = subprocess.run([ROOT / "tools/checked-server.sh"]).returncode
+    if fetched == UNREACHABLE:
+        not_run("what the server with assertions is built from could not be fetched (tools/checked-server.sh)")
+    if fetched:
+        print(f"the server with assertions was not built: tools/checked-server.sh ended with status {fetched}")
+        return 1
     # The suites get the library as it ships, which keeps their time limits; the suite `pg` and the planted mistakes the
     # debug build, whose own checks are on.
     for options in (("--checked",), ("--checked", "--debug", "--test")):

@@ -25,7 +25,7 @@ import psycopg
 import watched
 from splitplane_test.functions import expected_errors
 from splitplane_test.plane import Plane
-from splitplane_test.tally import Tally, not_run
+from splitplane_test.tally import UNREACHABLE, Tally, not_run
 
 from pg_test.analytics import corpus
 from pg_test.attacks.entries import load as load_attacks
@@ -37,8 +37,6 @@ from pg_test.worlds import restaurant
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-
-
 TESTS_DATABASE, ANALYTICS_DATABASE = "pg_tests", "shared"
 ANALYST, TENANT, KEY_ID = "analyst", "brand-a", "AKMEMORY"
 # 1,000 orders: the trees are the same over any number of rows, and Valgrind takes thirty times as long over each.
@@ -227,8 +225,12 @@ def main() -> int:
     tests = [test for test in sorted(expected_errors().items()) if chosen.only in test[0]][:: chosen.every]
     if not attacks and not queries and not tests:
         parser.error(f"no text of the corpora and no test function is called {chosen.only}")
-    if subprocess.run([ROOT / "tools/checked-server.sh"]).returncode:
-        not_run("the server with assertions could not be built (tools/checked-server.sh)")
+    fetched = subprocess.run([ROOT / "tools/checked-server.sh"]).returncode
+    if fetched == UNREACHABLE:
+        not_run("what the server with assertions is built from could not be fetched (tools/checked-server.sh)")
+    if fetched:
+        print(f"the server with assertions was not built: tools/checked-server.sh ended with status {fetched}")
+        return 1
     subprocess.run([ROOT / "tools/install-extension.sh", "--debug", "--test", "--checked"], check=True)
     with watched.WatchedCluster(SETTINGS) as cluster:
         world, plane = build(cluster)

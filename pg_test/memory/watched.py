@@ -18,8 +18,6 @@ from pathlib import Path
 from splitplane_test.cluster import MAJOR, Cluster
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
 SERVER_TREE = ROOT / f".tools/pg{MAJOR}-checked"
 # With the #[pg_test] functions and the planted mistakes.
 TREE = ROOT / f".tools/pg{MAJOR}-checked-test"

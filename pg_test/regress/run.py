@@ -21,8 +21,6 @@ from splitplane_test.cluster import MAJOR, ROOT, SUPERUSER, Cluster, private_tre
 from splitplane_test.tally import Tally
 
 HERE = Path(__file__).resolve().parent
-
-
 PG_REGRESS = private_tree() / f"usr/lib/postgresql/{MAJOR}/lib/pgxs/src/test/regress/pg_regress"
 OUTPUT = ROOT / ".tools/log/regress"
 # One audience for all databases, so that the expected output does not name them.

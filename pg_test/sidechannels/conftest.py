@@ -3,7 +3,6 @@
 The plane is the wire tests' own (pg_test/wire/harness.py), with what lies outside of it besides.
 """
 
-
 import pytest
 from planes import built, copied
 from splitplane_test.cluster import Cluster

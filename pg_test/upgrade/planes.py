@@ -70,6 +70,7 @@ QUERIES = (
     ("define_metric", "orders volume", "SELECT count(*) AS volume FROM orders", "How much was sold", "{volume of orders}"),
 )
 
+
 def make_ready(cluster) -> None:
     """The roles of plane.sql."""
     for role in ROLES:

@@ -1,6 +1,5 @@
 """Fixtures of the wire tests. Run with the project's Python: `python -m pytest pg_test/wire`."""
 
-
 import pytest
 from splitplane_test.cluster import Cluster
 from splitplane_test.plane import numbered

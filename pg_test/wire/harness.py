@@ -1,4 +1,4 @@
-"""The world of the wire tests, which the suites sidechannels, words, upgrade and endurance ask as well: three brands.
+"""The world of the wire tests, which the suites sidechannels, words and endurance ask as well: three brands.
 
 These tests speak the wire protocol through psycopg, because what they check (fields of an error, notices, cancels,
 closed sockets, two backends at once) is not visible to psql or from inside the server.

@@ -1,6 +1,5 @@
 """Memory stays flat over thousands of calls. Counts and kilobytes, no times."""
 
-
 import psycopg
 import pytest
 from psycopg.types.json import Jsonb

@@ -28,10 +28,6 @@ def database_setting(wire, setting, value):
         wire.run(f'ALTER DATABASE "{wire.database}" RESET {setting}')
 
 
-def role_of(wire, **settings):
-    return wire.role(**settings)
-
-
 def test_the_configuration_file_decides_and_not_the_client_or_the_role(own):
     with own.session() as session:
         assert session.value(STEMMED) == SIMPLE

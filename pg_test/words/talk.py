@@ -154,10 +154,6 @@ class Pending:
         assert not self._thread.is_alive(), f"the call did not end within {seconds} s"
         return self
 
-    @property
-    def is_over(self) -> bool:
-        return self.ended is not None
-
 
 def in_flight(standin, count: int, seconds: float = 10) -> None:
     """Wait until the stand-in is being asked so many things at a time."""
