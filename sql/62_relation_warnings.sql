@@ -134,8 +134,11 @@ AS $$
            p.relation::text,
            format('Its own permissive policy %I has no effect, since splitplane_others lets every role work as before '
                   'the table was protected.', y.polname),
-           format('UPDATE splitplane.relations SET had_row_security = true WHERE relation = %L::pg_catalog.regclass; '
-                  'DROP POLICY splitplane_others ON %s;', p.relation, p.relation)
+           -- What is not meant to bind the reader changes nothing in the plane; the fix would change what others see.
+           format('%sUPDATE splitplane.relations SET had_row_security = true WHERE relation = %L::pg_catalog.regclass; '
+                  'DROP POLICY splitplane_others ON %s;',
+                  CASE WHEN y.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid] THEN ''
+                       ELSE '-- if it should have one: ' END, p.relation, p.relation)
     FROM plane AS p
     JOIN pg_policy AS y
         ON y.polrelid = p.relation AND y.polpermissive AND y.polname <> ALL (splitplane._policy_names())

@@ -1,8 +1,8 @@
 -- Findings about the installation itself: what makes every call fail, and who may do more than the plane needs.
 
 -- The privileges that the extension grants on its own objects, each in the words of GRANT. What begins with an
--- underscore serves the functions that run as the owner, as do the planner's and the operator's; of those, administrators
--- need one to read a view.
+-- underscore serves the functions that run as the owner, as do two more; of those, administrators need one to
+-- read a view.
 CREATE FUNCTION splitplane._own_privileges() RETURNS TABLE (object text, privilege text, role_name name, held boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$

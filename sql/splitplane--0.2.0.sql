@@ -2970,8 +2970,11 @@ AS $$
            p.relation::text,
            format('Its own permissive policy %I has no effect, since splitplane_others lets every role work as before '
                   'the table was protected.', y.polname),
-           format('UPDATE splitplane.relations SET had_row_security = true WHERE relation = %L::pg_catalog.regclass; '
-                  'DROP POLICY splitplane_others ON %s;', p.relation, p.relation)
+           -- What is not meant to bind the reader changes nothing in the plane; the fix would change what others see.
+           format('%sUPDATE splitplane.relations SET had_row_security = true WHERE relation = %L::pg_catalog.regclass; '
+                  'DROP POLICY splitplane_others ON %s;',
+                  CASE WHEN y.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid] THEN ''
+                       ELSE '-- if it should have one: ' END, p.relation, p.relation)
     FROM plane AS p
     JOIN pg_policy AS y
         ON y.polrelid = p.relation AND y.polpermissive AND y.polname <> ALL (splitplane._policy_names())
@@ -3161,8 +3164,8 @@ COMMENT ON FUNCTION splitplane.doctor() IS
 -- Findings about the installation itself: what makes every call fail, and who may do more than the plane needs.
 
 -- The privileges that the extension grants on its own objects, each in the words of GRANT. What begins with an
--- underscore serves the functions that run as the owner, as do the planner's and the operator's; of those, administrators
--- need one to read a view.
+-- underscore serves the functions that run as the owner, as do two more; of those, administrators need one to
+-- read a view.
 CREATE FUNCTION splitplane._own_privileges() RETURNS TABLE (object text, privilege text, role_name name, held boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$

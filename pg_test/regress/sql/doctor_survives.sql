@@ -26,7 +26,7 @@ SELECT test.rows('SELECT count(*) FROM orders');
 DELETE FROM splitplane.allowed_functions;
 -- The reader.
 ALTER ROLE splitplane_reader RENAME TO splitplane_reader_x;
-SELECT severity, object, finding FROM splitplane.doctor();
+SELECT severity, object, finding FROM splitplane.doctor() WHERE object <> 'role dba';
 \c - app
 SELECT test.rows('SELECT count(*) FROM orders');
 \c - postgres
@@ -36,7 +36,7 @@ BEGIN;
 CREATE OR REPLACE FUNCTION splitplane._function_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$BEGIN RAISE EXCEPTION 'planted'; END$$;
 GRANT INSERT ON public.orders TO splitplane_reader;
-SELECT severity, object, finding FROM splitplane.doctor();
+SELECT severity, object, finding FROM splitplane.doctor() WHERE object <> 'role dba';
 ROLLBACK;
 -- A scope column that was renamed: row-level security holds, the plane is closed, and the fix names the column as it is called now.
 CREATE TABLE public.renamed (tenant_id int NOT NULL, store int, n int); INSERT INTO public.renamed VALUES (42, 1, 1), (7, 1, 70);
@@ -78,5 +78,5 @@ CREATE FUNCTION public.leaky(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT 
 SELECT splitplane.allow_function('public.leaky(int)');
 ALTER FUNCTION public.leaky(int) LEAKPROOF;
 ALTER ROLE splitplane_reader RENAME TO splitplane_reader_x;
-SELECT severity, object, finding FROM splitplane.doctor();
+SELECT severity, object, finding FROM splitplane.doctor() WHERE object <> 'role dba';
 ALTER ROLE splitplane_reader_x RENAME TO splitplane_reader;

@@ -1,0 +1,190 @@
+-- What doctor() says of roles, privileges, policies and the installation, each provoked, shown, and fixed by running its own fix.
+SET client_min_messages = warning;
+\set SHOW_CONTEXT never
+\pset format unaligned
+\pset tuples_only on
+\set findings 'SELECT format(E''%s: %s\n    %s\n    %s'', severity, object, finding, fix) FROM splitplane.doctor() WHERE object <> ''role dba'' ORDER BY severity, object, finding'
+\set asked 'SELECT test.rows(''SELECT count(*) FROM orders'')'
+:findings;
+
+\echo -- what the extension grants, revoked as a whole, comes back as it was
+CREATE TEMP VIEW granted AS
+    SELECT p.oid::regprocedure::text AS object, g.grantee::regrole::text AS grantee, g.privilege_type
+    FROM pg_proc AS p CROSS JOIN aclexplode(p.proacl) AS g
+    WHERE p.pronamespace = 'splitplane'::regnamespace OR p.proname IN ('ask', 'ask_rows', 'ask_dry_run')
+    UNION ALL
+    SELECT c.oid::regclass::text, g.grantee::regrole::text, g.privilege_type
+    FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g WHERE c.relnamespace = 'splitplane'::regnamespace
+    UNION ALL
+    SELECT 'splitplane', g.grantee::regrole::text, g.privilege_type
+    FROM pg_namespace AS n CROSS JOIN aclexplode(n.nspacl) AS g WHERE n.nspname = 'splitplane';
+CREATE TEMP TABLE as_installed AS SELECT * FROM granted;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA splitplane FROM splitplane_reader, splitplane_admin, splitplane_caller;
+REVOKE ALL ON ALL TABLES IN SCHEMA splitplane FROM splitplane_reader, splitplane_admin, splitplane_caller;
+REVOKE ALL ON SCHEMA splitplane FROM splitplane_reader, splitplane_admin;
+REVOKE ALL ON FUNCTION ask(jsonb, text, text, uuid), ask_rows(jsonb, text, text), ask_dry_run(jsonb, text, text) FROM splitplane_caller;
+SELECT count(*) > 20 AS taken FROM (TABLE as_installed EXCEPT TABLE granted) AS t;
+SELECT format('%s: %s', object, finding) FROM splitplane.doctor() WHERE object LIKE '%in_scope%' OR object LIKE '%ask(%' OR object LIKE '%protect%' OR object IN ('table splitplane.relations', 'schema splitplane');
+:asked;
+\o /dev/null
+SELECT fix FROM splitplane.doctor() WHERE fix LIKE 'GRANT%' \gexec
+\o
+SELECT count(*) AS missing FROM (TABLE as_installed EXCEPT TABLE granted) AS t;
+SELECT count(*) AS more FROM (TABLE granted EXCEPT TABLE as_installed) AS t;
+:asked;
+:findings;
+
+\echo -- privileges that the extension did not grant on its own objects
+GRANT EXECUTE ON FUNCTION splitplane.sign(text, text, text, text, text, text) TO app;
+GRANT EXECUTE ON FUNCTION splitplane._seal(text, text) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION ask(jsonb, text, text, uuid) TO PUBLIC;
+GRANT SELECT ON splitplane.keys TO app;
+:findings;
+SELECT fix FROM splitplane.doctor() WHERE fix NOT LIKE '--%' \gexec
+:findings;
+
+\echo -- roles of the extension with more power, or members
+ALTER ROLE splitplane_caller LOGIN CREATEDB;
+ALTER ROLE splitplane_admin SUPERUSER;
+GRANT splitplane_reader TO app;
+:findings;
+SELECT fix FROM splitplane.doctor() WHERE fix NOT LIKE '--%' \gexec
+:findings;
+CREATE ROLE once_super;
+UPDATE pg_extension SET extowner = 'once_super'::regrole WHERE extname = 'splitplane';
+:findings;
+SELECT fix FROM splitplane.doctor() WHERE fix NOT LIKE '--%' \gexec
+:findings;
+UPDATE pg_extension SET extowner = 'postgres'::regrole WHERE extname = 'splitplane';
+DROP ROLE once_super;
+
+\echo -- what the reader may use elsewhere
+CREATE SCHEMA elsewhere;
+CREATE FUNCTION elsewhere.secret() RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE TYPE elsewhere.kind AS ENUM ('a');
+CREATE FOREIGN DATA WRAPPER far;
+CREATE SERVER farther FOREIGN DATA WRAPPER far;
+GRANT USAGE ON SCHEMA elsewhere TO splitplane_reader;
+GRANT EXECUTE ON FUNCTION elsewhere.secret() TO splitplane_reader;
+GRANT USAGE ON TYPE elsewhere.kind TO splitplane_reader;
+GRANT USAGE ON FOREIGN DATA WRAPPER far TO splitplane_reader;
+GRANT USAGE ON FOREIGN SERVER farther TO splitplane_reader;
+GRANT USAGE ON LANGUAGE plpgsql TO splitplane_reader;
+GRANT SET ON PARAMETER log_statement TO splitplane_reader;
+GRANT CREATE ON TABLESPACE pg_default TO splitplane_reader;
+SELECT format('GRANT TEMPORARY ON DATABASE %I TO splitplane_reader', current_database()) \gexec
+:findings;
+SELECT fix FROM splitplane.doctor() WHERE fix NOT LIKE '--%' \gexec
+:findings;
+CREATE TABLE public.possession (a int);
+ALTER TABLE public.possession OWNER TO splitplane_reader;
+SELECT format('%s: %s', object, finding) FROM splitplane.doctor() WHERE finding LIKE '%own nothing%';
+SELECT fix FROM splitplane.doctor() WHERE fix NOT LIKE '--%' \gexec
+:findings;
+
+\echo -- publications
+CREATE PUBLICATION everything FOR ALL TABLES;
+CREATE PUBLICATION by_schema FOR TABLES IN SCHEMA splitplane;
+CREATE PUBLICATION by_name FOR TABLE splitplane.keys, splitplane.principals, public.orders;
+:findings;
+SELECT fix FROM splitplane.doctor() WHERE fix NOT LIKE '--%' \gexec
+DROP PUBLICATION everything;
+:findings;
+DROP PUBLICATION by_schema, by_name;
+
+\echo -- privileges and policies of other roles do not count
+GRANT SELECT, INSERT ON public.orders TO app;
+GRANT UPDATE (state) ON public.orders TO app;
+CREATE POLICY of_app ON public.orders FOR SELECT TO app USING (true);
+SELECT count(*) AS altered FROM splitplane.doctor() WHERE finding LIKE 'It was altered%';
+-- The control: what bears on the reader.
+GRANT SELECT ON public.orders TO PUBLIC;
+SELECT count(*) AS altered FROM splitplane.doctor() WHERE finding LIKE 'It was altered%';
+REVOKE SELECT ON public.orders FROM PUBLIC;
+SELECT count(*) AS altered FROM splitplane.doctor() WHERE finding LIKE 'It was altered%';
+REVOKE ALL ON public.orders FROM app;
+DROP POLICY of_app ON public.orders;
+SET client_min_messages = error; SELECT fix FROM splitplane.doctor() WHERE object = 'public.orders' AND fix NOT LIKE '--%' \gexec
+SET client_min_messages = warning;
+
+\echo -- own policies of a table
+CREATE TABLE public.notes (tenant_id int NOT NULL, kind text, words text);
+CREATE INDEX ON public.notes (tenant_id);
+INSERT INTO public.notes VALUES (42, 'open', 'a'), (42, 'shut', 'b'), (7, 'open', 'c');
+ALTER TABLE public.notes ENABLE ROW LEVEL SECURITY;
+GRANT SELECT ON public.notes TO app, shop_owner;
+CREATE POLICY let ON public.notes TO app USING (true);
+CREATE POLICY narrow ON public.notes AS RESTRICTIVE FOR SELECT USING (kind = current_setting('app.kind', true));
+CREATE POLICY writes ON public.notes AS RESTRICTIVE FOR INSERT WITH CHECK (false);
+CREATE POLICY named ON public.notes AS RESTRICTIVE FOR SELECT TO app, splitplane_reader USING (kind <> 'x');
+SELECT splitplane.protect('public.notes', '{"tenant_id": "tenant"}');
+SELECT test.rows('SELECT count(*) FROM notes');
+:findings;
+SELECT fix FROM splitplane.doctor() WHERE fix NOT LIKE '--%' \gexec
+:findings;
+SELECT test.rows('SELECT count(*) FROM notes');
+SELECT polname, polroles::regrole[] FROM pg_policy WHERE polrelid = 'public.notes'::regclass AND polname IN ('narrow', 'named') ORDER BY 1;
+-- A fix that registers again holds beside them, and for the tenant column under another name.
+ALTER TABLE public.notes RENAME tenant_id TO owner_id;
+ALTER TABLE public.notes RENAME TO remarks;
+:findings;
+SELECT fix FROM splitplane.doctor() WHERE fix NOT LIKE '--%' \gexec
+:findings;
+SELECT test.rows('SELECT count(*) FROM remarks');
+SELECT test.rows('SELECT count(*) FROM remarks', '7');
+DROP TABLE public.remarks;
+SELECT splitplane.unprotect(relation) FROM splitplane.relations WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = relation);
+
+\echo -- policies that were never in force
+CREATE TABLE public.idle (tenant_id int NOT NULL, words text);
+CREATE INDEX ON public.idle (tenant_id);
+CREATE POLICY of_app ON public.idle TO app USING (tenant_id = 42);
+CREATE POLICY of_all ON public.idle USING (tenant_id = 42);
+SELECT splitplane.protect('public.idle', '{"tenant_id": "tenant"}');
+:findings;
+SELECT splitplane.unprotect('public.idle');
+DROP TABLE public.idle;
+
+\echo -- the table of the tenants, whose key is called like the keys of others
+CREATE TABLE public.accounts (id int PRIMARY KEY, name text);
+INSERT INTO public.accounts VALUES (42, 'a'), (7, 'b');
+SELECT splitplane.protect('public.accounts', '{"id": "tenant"}');
+CREATE TABLE public.kinds (id int PRIMARY KEY, code text);
+INSERT INTO public.kinds VALUES (1, 'EUR'), (2, 'USD');
+SELECT splitplane.share('public.kinds');
+SELECT test.rows('SELECT code FROM kinds ORDER BY id');
+:findings;
+-- The control: a column that binds many rows to a tenant.
+ALTER TABLE public.kinds ADD tenant_id int;
+SELECT splitplane.share('public.kinds');
+SELECT format('%s: %s', object, finding) FROM splitplane.doctor() WHERE object = 'public.kinds';
+SELECT splitplane.unprotect('public.kinds'), splitplane.unprotect('public.accounts');
+DROP TABLE public.kinds, public.accounts;
+
+\echo -- functions
+CREATE FUNCTION public.turned() RETURNS int LANGUAGE sql AS 'SELECT 1';
+SELECT splitplane.allow_function('public.turned()');
+ALTER FUNCTION public.turned() SECURITY DEFINER;
+:findings;
+SELECT fix FROM splitplane.doctor() WHERE finding LIKE '%since it was allowed%' \gexec
+DROP FUNCTION public.turned();
+
+\echo -- claims
+SELECT splitplane.protect('public.customers', '{"tenant_id": "tenant", "customer_id": "customers"}', ARRAY['customer_id', 'name']);
+SELECT splitplane.admit('42', 'clerk', claims => '{"customers": [1]}');
+SELECT splitplane.protect('public.customers', '{"tenant_id": "tenant", "customer_id": "customers"}', ARRAY['customer_id', 'name']);
+:findings;
+SELECT fix FROM splitplane.doctor() WHERE object LIKE 'claim%' \gexec
+:findings;
+
+\echo -- a database of another encoding
+CREATE DATABASE doctor_fixes_latin ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0;
+\c doctor_fixes_latin
+CREATE EXTENSION splitplane;
+-- As an earlier version, or a restore, may have left it.
+CREATE EXTENSION splitplane VERSION '0.1.0';
+ALTER EXTENSION splitplane UPDATE;
+SELECT severity, object, finding, fix FROM splitplane.doctor() WHERE object = 'server_encoding';
+DROP EXTENSION splitplane;
+\c doctor_fixes
+DROP DATABASE doctor_fixes_latin;
