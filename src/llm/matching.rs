@@ -10,7 +10,7 @@ mod spelling;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-pub(crate) use folding::{fold_case, is_invisible, is_noncharacter};
+pub(crate) use folding::fold_case;
 pub(crate) use spelling::loosened;
 pub use spelling::normalise;
 
