@@ -291,6 +291,30 @@ mod tests {
         }
     }
 
+    /// The proof takes these functions for ours wherever they stand.
+    #[pg_test]
+    fn walk_refuses_what_only_we_may_put_into_a_tree() {
+        let world = World::new();
+        let functions = Spi::get_one::<Vec<String>>(
+            "SELECT array_agg(DISTINCT proname::text) FROM pg_proc WHERE pronamespace = 'splitplane'::regnamespace",
+        );
+        let functions = functions.unwrap().unwrap();
+        let ours = ["bounded", "counted", "behind", "pattern", "zone", "dated", "kept", "in_scope"];
+        for name in ours {
+            assert!(functions.iter().any(|known| known == name), "{name}");
+        }
+        let bare = ours.iter().flat_map(|name| [(*name).to_owned(), format!("pg_catalog.{name}")]);
+        for written in bare.chain(functions.iter().map(|name| format!("splitplane.{name}"))) {
+            for sql in [
+                format!("SELECT {written}(total) FROM orders"),
+                format!("SELECT 1 FROM orders WHERE {written}(total, 1)"),
+                format!("SELECT * FROM {written}(1)"),
+            ] {
+                assert_refused(&sql, walk(&world, &sql), State::OutsidePlane, "is not in the plane");
+            }
+        }
+    }
+
     #[pg_test]
     fn walk_refuses_columns_of_relations_outside_the_plane() {
         let world = World::new();
