@@ -24,7 +24,7 @@ const THRESHOLD: f64 = 0.3;
 pub struct Known {
     /// Its registered name.
     pub name: String,
-    /// The question that the SQL answers; of a metric, its description or nothing.
+    /// The question that the SQL answers; of a metric, its description, which is no way to ask for it.
     pub question: String,
     /// SQL that was proved when it was registered.
     pub sql: String,
