@@ -1930,8 +1930,8 @@ CREATE VIEW splitplane._asked AS
     FROM splitplane.metrics AS m CROSS JOIN LATERAL pg_catalog.unnest(m.synonyms || m.name) AS a(text);
 REVOKE ALL ON splitplane._asked FROM PUBLIC;
 
--- A text in words. If questions are matched with it, it must still contain a word after normalisation, and ask must take it
--- for a question: it looks at every question before it looks for an entry.
+-- A text in words. If questions are matched with it, it must still contain a word after normalisation, and ask must
+-- not refuse it as a question: ask looks at every question before it looks for an entry.
 CREATE FUNCTION splitplane._check_words(what text, words text, is_matched boolean) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
