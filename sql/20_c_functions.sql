@@ -160,6 +160,12 @@ LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE COST 10000
 AS 'MODULE_PATHNAME', '_prove_wrapper';
 REVOKE ALL ON FUNCTION splitplane._prove(text) FROM PUBLIC;
 
+-- Refuses words that ask would refuse as a question.
+CREATE FUNCTION splitplane._check_question(what text, words text) RETURNS void
+LANGUAGE c STABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', '_check_question_wrapper';
+REVOKE ALL ON FUNCTION splitplane._check_question(text, text) FROM PUBLIC;
+
 -- The normalised form by which questions are matched.
 CREATE FUNCTION splitplane._normalise_question(text) RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE

@@ -41,9 +41,10 @@ CREATE VIEW splitplane._asked AS
     FROM splitplane.metrics AS m CROSS JOIN LATERAL pg_catalog.unnest(m.synonyms || m.name) AS a(text);
 REVOKE ALL ON splitplane._asked FROM PUBLIC;
 
--- A text in words. If questions are matched with it, it must still contain a word after normalisation.
+-- A text in words. If questions are matched with it, it must still contain a word after normalisation, and ask must
+-- not refuse it as a question: ask looks at every question before it looks for an entry.
 CREATE FUNCTION splitplane._check_words(what text, words text, is_matched boolean) RETURNS void
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF words IS NULL OR words !~ '[^[:space:]]' THEN
@@ -54,6 +55,9 @@ BEGIN
     END IF;
     IF is_matched AND splitplane._normalise_question(words) = '' THEN
         RAISE EXCEPTION '% holds no word', what USING ERRCODE = '22023';
+    END IF;
+    IF is_matched THEN
+        PERFORM splitplane._check_question(what, words);
     END IF;
 END
 $$;

@@ -370,6 +370,13 @@ AS 'MODULE_PATHNAME', '_key_problem_wrapper';
 
 REVOKE ALL ON FUNCTION splitplane._key_problem(text, bytea) FROM PUBLIC;
 
+-- Refuses words that ask would refuse as a question.
+CREATE FUNCTION splitplane._check_question(what text, words text) RETURNS void
+LANGUAGE c STABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', '_check_question_wrapper';
+
+REVOKE ALL ON FUNCTION splitplane._check_question(text, text) FROM PUBLIC;
+
 -- The administrator's value of a setting that ask takes from the server, whatever the session has set.
 CREATE FUNCTION splitplane._configured(name text) RETURNS text
 LANGUAGE c STABLE STRICT PARALLEL UNSAFE
@@ -1725,6 +1732,27 @@ CREATE OR REPLACE VIEW splitplane._asked AS
     UNION ALL
     SELECT 'metric', m.name, a.text
     FROM splitplane.metrics AS m CROSS JOIN LATERAL pg_catalog.unnest(m.synonyms || m.name) AS a(text);
+
+-- A text in words. If questions are matched with it, it must still contain a word after normalisation, and ask must
+-- not refuse it as a question: ask looks at every question before it looks for an entry.
+CREATE OR REPLACE FUNCTION splitplane._check_words(what text, words text, is_matched boolean) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF words IS NULL OR words !~ '[^[:space:]]' THEN
+        RAISE EXCEPTION '% is NULL or blank', what USING ERRCODE = '22023';
+    END IF;
+    IF length(words) > 1000 THEN
+        RAISE EXCEPTION '% is longer than 1000 characters', what USING ERRCODE = '22023';
+    END IF;
+    IF is_matched AND splitplane._normalise_question(words) = '' THEN
+        RAISE EXCEPTION '% holds no word', what USING ERRCODE = '22023';
+    END IF;
+    IF is_matched THEN
+        PERFORM splitplane._check_question(what, words);
+    END IF;
+END
+$$;
 
 -- The checks of verify_query and define_metric. No other entry may be asked for in the same words, since then neither
 -- could be answered. `asked` is the question, or the name of a metric.

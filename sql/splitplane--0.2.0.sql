@@ -501,6 +501,12 @@ LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE COST 10000
 AS 'MODULE_PATHNAME', '_prove_wrapper';
 REVOKE ALL ON FUNCTION splitplane._prove(text) FROM PUBLIC;
 
+-- Refuses words that ask would refuse as a question.
+CREATE FUNCTION splitplane._check_question(what text, words text) RETURNS void
+LANGUAGE c STABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', '_check_question_wrapper';
+REVOKE ALL ON FUNCTION splitplane._check_question(text, text) FROM PUBLIC;
+
 -- The normalised form by which questions are matched.
 CREATE FUNCTION splitplane._normalise_question(text) RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
@@ -2074,9 +2080,10 @@ CREATE VIEW splitplane._asked AS
     FROM splitplane.metrics AS m CROSS JOIN LATERAL pg_catalog.unnest(m.synonyms || m.name) AS a(text);
 REVOKE ALL ON splitplane._asked FROM PUBLIC;
 
--- A text in words. If questions are matched with it, it must still contain a word after normalisation.
+-- A text in words. If questions are matched with it, it must still contain a word after normalisation, and ask must
+-- not refuse it as a question: ask looks at every question before it looks for an entry.
 CREATE FUNCTION splitplane._check_words(what text, words text, is_matched boolean) RETURNS void
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF words IS NULL OR words !~ '[^[:space:]]' THEN
@@ -2087,6 +2094,9 @@ BEGIN
     END IF;
     IF is_matched AND splitplane._normalise_question(words) = '' THEN
         RAISE EXCEPTION '% holds no word', what USING ERRCODE = '22023';
+    END IF;
+    IF is_matched THEN
+        PERFORM splitplane._check_question(what, words);
     END IF;
 END
 $$;

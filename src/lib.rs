@@ -3,6 +3,7 @@
 //! `identity`, `gate`, `llm` and `numbers` build without a server; everything else is the server side.
 #![deny(unsafe_code)]
 
+mod characters;
 pub mod gate;
 pub mod identity;
 mod json;

@@ -10,12 +10,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// (module, the other modules that it may name)
-const MAY_NAME: [(&str, &[&str]); 23] = [
+const MAY_NAME: [(&str, &[&str]); 24] = [
     ("error", &[]),
     ("json", &[]),
-    ("identity", &["json"]),
+    ("characters", &[]),
+    ("identity", &["characters", "json"]),
     ("gate", &[]),
-    ("llm", &["json"]),
+    ("llm", &["characters", "json"]),
     ("numbers", &[]),
     ("timings", &[]),
     ("pgx", &["error", "identity", "numbers"]),
@@ -59,16 +60,119 @@ const MAY_NAME: [(&str, &[&str]); 23] = [
     ("install", &["ablation", "api", "error", "ledger", "pgx", "run", "settings", "texts", "tripwire"]),
 ];
 
-/// A source file: its path below src/, and its text without comments.
+/// A source file: its path below src/, and its code.
 struct Source {
     path: String,
     text: String,
 }
 
+/// The text without comments and without what stands in quotes, each line where it was.
+fn code(text: &str) -> String {
+    let (mut kept, mut rest) = (String::new(), text);
+    while let Some(first) = rest.chars().next() {
+        // The beginning, which is kept with the quote that closes it, and the length of what follows it and is not.
+        let (beginning, closing, dropped) = if rest.starts_with("//") {
+            ("", "", rest.find('\n').unwrap_or(rest.len()))
+        } else if rest.starts_with("/*") {
+            ("", "", block_comment(rest))
+        } else if let Some(opening) = raw_opening(rest, kept.chars().next_back()) {
+            let closing = format!("\"{}", "#".repeat(opening.matches('#').count()));
+            let inside = rest.get(opening.len()..).unwrap_or_default();
+            (opening, "\"", inside.find(&closing).map_or(inside.len(), |end| end + closing.len()))
+        } else if first == '"' {
+            ("\"", "\"", quoted(rest, '"'))
+        } else if first == '\'' && is_character(rest) {
+            ("'", "'", quoted(rest, '\''))
+        } else {
+            (rest.get(..first.len_utf8()).unwrap_or_default(), "", 0)
+        };
+        let (gone, left) = rest.get(beginning.len()..).unwrap_or_default().split_at(dropped);
+        kept.push_str(beginning);
+        kept.extend(gone.chars().filter(|character| *character == '\n'));
+        kept.push_str(closing);
+        rest = left;
+    }
+    kept
+}
+
+/// How long a comment between `/*` and `*/` is, with those that it holds.
+fn block_comment(text: &str) -> usize {
+    let (mut depth, mut place) = (0_usize, 0);
+    while let Some(rest) = text.get(place..).filter(|rest| !rest.is_empty()) {
+        if rest.starts_with("/*") {
+            (depth, place) = (depth + 1, place + 2);
+        } else if rest.starts_with("*/") {
+            (depth, place) = (depth - 1, place + 2);
+            if depth == 0 {
+                break;
+            }
+        } else {
+            place += rest.chars().next().map_or(1, char::len_utf8);
+        }
+    }
+    place
+}
+
+/// `r"` or `r#"` with any number of `#`, unless the `r` ends another word; `br"` and `cr"` are raw as well.
+fn raw_opening(text: &str, before: Option<char>) -> Option<&str> {
+    let hashes = text.strip_prefix('r')?;
+    let length = 1 + hashes.len() - hashes.trim_start_matches('#').len();
+    let is_word = before.is_some_and(|before| (before.is_alphanumeric() || before == '_') && !"bc".contains(before));
+    (!is_word && text.get(length..)?.starts_with('"')).then(|| text.get(..=length)).flatten()
+}
+
+/// Whether a quote begins a character and no lifetime.
+fn is_character(text: &str) -> bool {
+    let mut characters = text.chars().skip(1);
+    characters.next() == Some('\\') || characters.next() == Some('\'')
+}
+
+/// How much of a text in such quotes is behind the first of them.
+fn quoted(text: &str, quote: char) -> usize {
+    let mut is_escaped = false;
+    for (place, character) in text.char_indices().skip(1) {
+        if character == quote && !is_escaped {
+            return place;
+        }
+        is_escaped = character == '\\' && !is_escaped;
+    }
+    text.len() - 1
+}
+
+/// Where the item that begins here ends: behind its closing brace or its semicolon.
+fn item_end(text: &str) -> usize {
+    let (mut depth, mut is_open) = (0_usize, false);
+    for (place, character) in text.char_indices() {
+        let end = place + character.len_utf8();
+        match character {
+            '(' | '[' | '{' => (depth, is_open) = (depth + 1, is_open || depth == 0 && character == '{'),
+            ')' | ']' | '}' => {
+                depth = depth.saturating_sub(1);
+                // `use a::{b};` and `const A: B = B {};` go on to the semicolon.
+                if depth == 0 && is_open && character == '}' {
+                    let behind = text.get(end..).unwrap_or_default();
+                    return if behind.trim_start().starts_with(';') {
+                        end + behind.find(';').unwrap_or(0) + 1
+                    } else {
+                        end
+                    };
+                }
+            }
+            ';' if depth == 0 => return end,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
 impl Source {
     fn new(path: &str, text: &str) -> Self {
-        let lines = text.lines().map(|line| line.split_once("//").map_or(line, |(code, _)| code));
-        Source { path: path.to_owned(), text: lines.collect::<Vec<_>>().join("\n") }
+        Source { path: path.to_owned(), text: code(text) }
+    }
+
+    /// Whether such a word stands in its code.
+    fn has_word(&self, word: &str) -> bool {
+        self.text.split(|letter: char| !letter.is_alphanumeric() && letter != '_').any(|known| known == word)
     }
 
     /// Its module as path segments below the crate; empty for lib.rs.
@@ -137,8 +241,14 @@ impl Source {
 
     /// The same file without its tests, which may look back.
     fn without_tests(&self) -> Self {
-        let text = self.text.split("#[cfg(test)]").next().unwrap_or_default();
-        Source { path: self.path.clone(), text: text.to_owned() }
+        const MARK: &str = "#[cfg(test)]";
+        let (mut kept, mut rest) = (String::new(), self.text.as_str());
+        while let Some((before, item)) = rest.split_once(MARK) {
+            kept.push_str(before);
+            rest = item.get(item_end(item)..).unwrap_or_default();
+        }
+        kept.push_str(rest);
+        Source { path: self.path.clone(), text: kept }
     }
 }
 
@@ -324,29 +434,162 @@ fn a_planted_circle_is_found() {
     assert_eq!(circles(&all), ["gate/one.rs", "gate/other.rs"]);
 }
 
+/// The control of `without_tests`: it takes out the item behind the mark, and nothing that follows.
+#[test]
+fn a_planted_circle_below_the_tests_is_found() {
+    let planted = |marked: &str| {
+        let text = format!("{marked}\nuse super::other::a;\n#[cfg(test)]\nmod more {{ fn f() {{ g(\"}}\"); }} }}\n");
+        let all = [Source::new("gate/one.rs", &text), Source::new("gate/other.rs", "use super::one::b;")];
+        circles(&all.iter().map(Source::without_tests).collect::<Vec<_>>())
+    };
+    for marked in [
+        "#[cfg(test)]\nmod tests;",
+        "#[cfg(test)]\n#[cfg_attr(test, allow(clippy::panic))]\npub(super) mod tests;",
+        "#[cfg(test)]\nmod tests { fn f() { if a {} else {} } }",
+        "#[cfg(test)]\nuse crate::{error, json};",
+        "impl A {\n    #[cfg(test)]\n    fn f(a: [u8; 2]) -> u8 { a[0] }\n}",
+    ] {
+        assert_eq!(planted(marked), ["gate/one.rs", "gate/other.rs"], "{marked}");
+    }
+    let text = "#[cfg(test)]\nmod tests {\n    use super::super::other::a;\n}\n#[cfg(test)]\nuse super::other::b;";
+    let all = [Source::new("gate/one.rs", text), Source::new("gate/other.rs", "use super::one::b;")];
+    assert_eq!(circles(&all), ["gate/one.rs", "gate/other.rs"]);
+    assert!(circles(&all.map(|source| source.without_tests())).is_empty(), "tests may look back");
+}
+
+#[test]
+fn code_is_what_is_neither_comment_nor_quoted() {
+    for (text, expected) in [
+        ("a // b\nc", "a \nc"),
+        ("a(\"//\"); b", "a(\"\"); b"),
+        ("a(\"\\\"//\", 'x', '\"', '\\''); b", "a(\"\", '', '', ''); b"),
+        ("fn f<'a>(b: &'a str) {}", "fn f<'a>(b: &'a str) {}"),
+        ("a(r#\"//\"\n\"#, br\"\\\", c\"d\"); b", "a(r#\"\n\", br\"\", c\"\"); b"),
+        ("a /* b /* c */ \n d */ e", "a \n e"),
+    ] {
+        assert_eq!(code(text), expected, "{text}");
+    }
+}
+
+/// Files outside of pgx whose code speaks of unsafe code, but for the one line that forbids it.
+fn unsafe_outside_pgx(sources: &[Source]) -> Vec<String> {
+    let is_wrong = |source: &&Source| {
+        let text = match source.path.as_str() {
+            "lib.rs" => source.text.replacen("#![deny(unsafe_code)]", "", 1),
+            _ => source.text.clone(),
+        };
+        let rest = Source { path: source.path.clone(), text };
+        source.module().first() != Some(&"pgx") && (rest.has_word("unsafe") || rest.has_word("unsafe_code"))
+    };
+    sources.iter().filter(is_wrong).map(|source| source.path.clone()).collect()
+}
+
 #[test]
 fn unsafe_code_is_in_pgx_alone() {
-    for source in sources() {
-        if source.module().first() != Some(&"pgx") {
-            assert!(
-                !source.text.contains("allow(unsafe_code)") && !source.text.contains("unsafe {"),
-                "{}",
-                source.path
-            );
-        }
-    }
+    assert_eq!(unsafe_outside_pgx(&sources()), Vec::<String>::new());
     assert!(fs::read_to_string(folder().join("lib.rs")).unwrap().contains("#![deny(unsafe_code)]"));
 }
 
 #[test]
-fn pure_modules_know_nothing_of_postgresql() {
-    for source in sources() {
-        if source
-            .module()
-            .first()
-            .is_some_and(|module| ["identity", "gate", "json", "llm", "numbers", "timings"].contains(module))
-        {
-            assert!(!source.text.contains("pgrx"), "{} names pgrx", source.path);
+fn planted_unsafe_code_is_found() {
+    for text in [
+        "#![allow(unsafe_code)]",
+        "#![deny(unsafe_code)]\n#![deny(unsafe_code)]",
+        "#[expect(unsafe_code, reason = \"\")]",
+        "fn f() { unsafe { g() } }",
+        "fn f() { unsafe\n{ g() } }",
+        "unsafe fn f() {}",
+        "unsafe impl Send for A {}",
+        "unsafe extern \"C\" { fn f(); }",
+        "#[unsafe(no_mangle)]\nfn f() {}",
+        "const A: &str = \"//\"; unsafe fn f() {}",
+    ] {
+        for path in ["lib.rs", "trust/newcomer.rs", "identity/newcomer.rs"] {
+            assert_eq!(unsafe_outside_pgx(&[Source::new(path, text)]), [path], "{text}");
         }
+    }
+    for (path, text) in [
+        ("pgx/entry.rs", "unsafe fn f() {}"),
+        ("lib.rs", "#![deny(unsafe_code)]"),
+        ("trust/newcomer.rs", "// unsafe\nfn f() { g(State::Unsafe, \"unsafe {\", is_unsafe); }"),
+    ] {
+        assert!(unsafe_outside_pgx(&[Source::new(path, text)]).is_empty(), "{text}");
+    }
+}
+
+/// Files of the pure modules that name pgrx.
+fn pgrx_in_pure_modules(sources: &[Source]) -> Vec<String> {
+    const PURE: [&str; 7] = ["characters", "gate", "identity", "json", "llm", "numbers", "timings"];
+    let is_pure = |source: &Source| source.module().first().is_some_and(|module| PURE.contains(module));
+    let names_it = |source: &Source| ["pgrx", "pg_sys"].iter().any(|word| source.has_word(word));
+    let wrong = sources.iter().filter(|source| is_pure(source) && names_it(source));
+    wrong.map(|source| source.path.clone()).collect()
+}
+
+#[test]
+fn pure_modules_know_nothing_of_postgresql() {
+    assert_eq!(pgrx_in_pure_modules(&sources()), Vec::<String>::new());
+}
+
+#[test]
+fn planted_pgrx_in_a_pure_module_is_found() {
+    for path in ["gate/walk.rs", "identity/mod.rs", "json.rs", "llm/client.rs", "characters.rs"] {
+        for text in ["use pgrx::prelude::*;", "const A: &str = \"https://\"; fn f(a: ::pgrx::pg_sys::Oid) {}"] {
+            assert_eq!(pgrx_in_pure_modules(&[Source::new(path, text)]), [path], "{text}");
+        }
+        assert!(pgrx_in_pure_modules(&[Source::new(path, "// pgrx")]).is_empty());
+    }
+    assert!(pgrx_in_pure_modules(&[Source::new("catalog/load.rs", "use pgrx::Spi;")]).is_empty());
+}
+
+/// Files outside of prove that could have a tree planned: they name the planner or the rewriter, or the planner's whole module. What
+/// they may name of it is the plan.
+fn planners(sources: &[Source]) -> Vec<String> {
+    let is_planner = |path: &Vec<String>| match path.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["pgx", "plan"] | ["pgx", "*"] => true,
+        ["pgx", "plan", name, ..] => ["plan", "*"].contains(name),
+        _ => false,
+    };
+    let calls = |source: &Source| {
+        let text: String = source.text.chars().filter(|letter| !letter.is_whitespace()).collect();
+        ["plan::plan(", "pgx::*", ".rewrite()", "Analysed::rewrite"].iter().any(|call| text.contains(call))
+    };
+    let wrong = sources.iter().filter(|source| {
+        let own = source.module();
+        own.first() != Some(&"prove")
+            && !own.starts_with(&["pgx", "plan"])
+            && (calls(source) || source.names().iter().any(is_planner))
+    });
+    wrong.map(|source| source.path.clone()).collect()
+}
+
+/// What is planned can be run, so nothing but the proof may have a statement planned.
+#[test]
+fn only_prove_calls_the_planner() {
+    assert_eq!(planners(&sources()), Vec::<String>::new());
+    let prove = sources().into_iter().filter(|source| source.path.starts_with("prove/"));
+    let moved: Vec<Source> = prove.map(|source| Source { path: format!("run/{}", source.path), ..source }).collect();
+    assert_eq!(planners(&moved), ["run/prove/mod.rs"], "where the calls are");
+}
+
+#[test]
+fn a_planted_call_of_the_planner_is_found() {
+    for text in [
+        "use crate::pgx::plan::plan;",
+        "use crate::pgx::plan::{self, Planned};",
+        "use crate::pgx::plan as pgx_plan;",
+        "use crate::pgx::{parse, plan::{Planned, plan as planned}};",
+        "use crate::pgx::*;",
+        "use crate::pgx;\nfn f() { pgx::plan::plan(a, b); }",
+        "use crate::pgx::plan::*;",
+        "fn f(analysed: Analysed) { analysed\n.rewrite() }",
+        "fn f() { parsed.map(parse::Analysed::rewrite) }",
+    ] {
+        for path in ["run/pipeline.rs", "api/mod.rs", "pgx/functions/keep.rs"] {
+            assert_eq!(planners(&[Source::new(path, text)]), [path], "{text}");
+        }
+    }
+    for text in ["use crate::pgx::plan::Planned;", "use crate::pgx::plan_tree;", "fn f() { session.rewrite(prompt) }"] {
+        assert!(planners(&[Source::new("run/pipeline.rs", text)]).is_empty(), "{text}");
     }
 }

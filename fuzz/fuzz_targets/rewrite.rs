@@ -41,7 +41,7 @@ fn tokens_stay_tokens(sql: &str) {
     assert_eq!(answer(sql), answer(&spaced), "the blanks decided");
 }
 
-/// Wraps the text as `plane::skeleton` does and sees what the whole names.
+/// Wraps the text as `attach::skeleton` does and sees what the whole names.
 fn stays_within(gated: &Gated) {
     let own: BTreeSet<&str> =
         gated.relations().iter().filter(|named| named.schema.is_none()).map(|named| named.name.as_str()).collect();

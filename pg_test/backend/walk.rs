@@ -291,6 +291,30 @@ mod tests {
         }
     }
 
+    /// The proof takes these functions for ours wherever they stand.
+    #[pg_test]
+    fn walk_refuses_what_only_we_may_put_into_a_tree() {
+        let world = World::new();
+        let functions = Spi::get_one::<Vec<String>>(
+            "SELECT array_agg(DISTINCT proname::text) FROM pg_proc WHERE pronamespace = 'splitplane'::regnamespace",
+        );
+        let functions = functions.unwrap().unwrap();
+        let ours = ["bounded", "counted", "behind", "pattern", "zone", "dated", "kept", "in_scope"];
+        for name in ours {
+            assert!(functions.iter().any(|known| known == name), "{name}");
+        }
+        let bare = ours.iter().flat_map(|name| [(*name).to_owned(), format!("pg_catalog.{name}")]);
+        for written in bare.chain(functions.iter().map(|name| format!("splitplane.{name}"))) {
+            for sql in [
+                format!("SELECT {written}(total) FROM orders"),
+                format!("SELECT 1 FROM orders WHERE {written}(total, 1)"),
+                format!("SELECT * FROM {written}(1)"),
+            ] {
+                assert_refused(&sql, walk(&world, &sql), State::OutsidePlane, "is not in the plane");
+            }
+        }
+    }
+
     #[pg_test]
     fn walk_refuses_columns_of_relations_outside_the_plane() {
         let world = World::new();
@@ -357,6 +381,70 @@ mod tests {
             "a chain",
             walk(&world, &format!("WITH a0 AS (SELECT * FROM orders), {} SELECT 1 FROM a89", chain.join(", "))),
         );
+    }
+
+    /// PostgreSQL takes the expressions of a recursive WITH in the order in which they need one another, however they are written.
+    #[pg_test]
+    fn walk_bounds_what_a_recursive_with_unfolds_to_in_any_order() {
+        let world = World::new();
+        let orders = || "a0 AS NOT MATERIALIZED (SELECT * FROM orders)".to_owned();
+        let written = |steps: &[String], last: usize| {
+            let backward: Vec<String> = steps.iter().rev().cloned().collect();
+            let (first, second) = steps.split_at(steps.len() / 2);
+            [steps, &backward, &[second, first].concat()]
+                .map(|steps| format!("WITH RECURSIVE {} SELECT count(*) FROM a{last}", steps.join(", ")))
+        };
+        let doubled = |levels: usize, how: &str| {
+            let step = |n: usize| format!("a{n} AS {how} (SELECT x.* FROM a{p} x, a{p} y)", p = n - 1);
+            written(&[orders()].into_iter().chain((1..levels).map(step)).collect::<Vec<_>>(), levels - 1)
+        };
+        let through = |levels: usize| {
+            let step = |n: usize| {
+                [
+                    format!("b{n} AS NOT MATERIALIZED (SELECT * FROM a{p})", p = n - 1),
+                    format!("a{n} AS (SELECT x.* FROM b{n} x, b{n} y)"),
+                ]
+            };
+            written(&[orders()].into_iter().chain((1..levels).flat_map(step)).collect::<Vec<_>>(), levels - 1)
+        };
+        // Each refers to the expression before it from within a WITH of its own, which shadows others of the same name.
+        let nested = |levels: usize| {
+            let step = |n: usize| {
+                let p = n - 1;
+                format!(
+                    "a{n} AS NOT MATERIALIZED (WITH a{levels} AS (SELECT 1), i AS (SELECT x.* FROM a{p} x, a{p} y, a{levels} z) SELECT * FROM i)"
+                )
+            };
+            written(&[orders()].into_iter().chain((1..levels).map(step)).collect::<Vec<_>>(), levels - 1)
+        };
+        for sql in doubled(5, "NOT MATERIALIZED").iter().chain(&through(5)).chain(&nested(5)) {
+            assert_accepted(sql, walk(&world, sql));
+        }
+        for sql in doubled(2, "NOT MATERIALIZED").iter().chain(&through(2)).chain(&nested(2)) {
+            assert_eq!(assert_accepted(sql, world.rows(sql)), serde_json::json!([[18 * 18]]), "{sql}");
+        }
+        for sql in doubled(14, "NOT MATERIALIZED").iter().chain(&through(14)).chain(&nested(14)) {
+            assert_refused(sql, walk(&world, sql), State::TooComplex, "too complex");
+        }
+        for sql in doubled(90, "").iter().chain(&doubled(90, "MATERIALIZED")) {
+            assert_accepted(sql, walk(&world, sql));
+        }
+        // What is referred to once is charged where it goes, also if the reference is written before it.
+        let copied = format!(
+            "WITH RECURSIVE c AS NOT MATERIALIZED (SELECT 1 FROM b), b AS (SELECT 1 FROM a),
+                  a AS (SELECT 1 FROM {}) SELECT 1 FROM c, c x, c y",
+            (0..400).map(|n| format!("orders o{n}")).collect::<Vec<_>>().join(", ")
+        );
+        assert_refused("copied", walk(&world, &copied), State::TooComplex, "too complex");
+        // PostgreSQL itself refuses expressions that need one another in a circle.
+        let circle = "WITH RECURSIVE a AS (SELECT 1 FROM b), b AS (SELECT 1 FROM a) SELECT 1 FROM a";
+        assert_accepted(circle, walk(&world, circle));
+        let refusal = world.rows(circle).unwrap_err();
+        assert_eq!(PgSqlErrorCode::from(refusal.state.code()), PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED);
+        let recursive =
+            "WITH RECURSIVE b (n) AS (SELECT n FROM a UNION ALL SELECT n + 1 FROM b WHERE n < 3), a (n) AS (SELECT 1)
+                         SELECT sum(n) FROM b";
+        assert_eq!(assert_accepted(recursive, world.rows(recursive)), serde_json::json!([[6]]));
     }
 
     /// PostgreSQL does not see through a common table expression that the key determines the other columns.

@@ -5,6 +5,7 @@ import time
 
 import psycopg
 import pytest
+from splitplane_test.cluster import Cluster
 from splitplane_test.session import fingerprint
 
 from pg_test.wire.harness import COUNT_SALES, SALES
@@ -289,3 +290,27 @@ def test_unknown_keys_and_principals_cannot_be_administered_away(plane):
         assert refused.value.sqlstate not in (None, "XX000"), refused.value
     with plane.session() as session:
         assert session.value(COUNT_SALES) == SALES["brand-a"]
+
+
+def test_without_a_key_file_administration_says_so():
+    """An administrator is told what is wrong; the one message of refused contexts is for those who ask."""
+    with Cluster({"splitplane.key_file": "absent/key"}) as running, psycopg.connect(running.dsn(), autocommit=True) as boss:
+        boss.execute("CREATE EXTENSION splitplane")
+
+        def refused(sql, *arguments):
+            with pytest.raises(psycopg.Error) as raised:
+                boss.execute(sql, arguments)
+            return raised.value.sqlstate, raised.value.diag.message_primary
+
+        unusable = ("55000", "the key file (splitplane.key_file) cannot be read or made")
+        assert refused("SELECT splitplane.sign('AKNOBODY', 'brand-a')") == ("22023", "no such key")
+        assert refused("SELECT splitplane.create_key('AKTHERE')") == unusable
+        assert refused("SELECT splitplane.import_key('AKTHERE', %s)", ANOTHER_SECRET) == unusable
+        # A key that came with a dump, whose key file did not.
+        boss.execute(
+            "INSERT INTO splitplane.keys (key_id, sealed, max_uses, not_before, not_after)"
+            " VALUES ('AKTHERE', decode(repeat('01', 80), 'hex'), 1, now(), now() + interval '1 day')"
+        )
+        assert refused("SELECT splitplane.sign('AKTHERE', 'brand-a')") == ("55000", "the key cannot be opened")
+        assert refused("SELECT splitplane.sign('AKNOBODY', 'brand-a')") == ("22023", "no such key")
+        assert "key file: " in running.log_text(), "the reason is in the log"

@@ -89,6 +89,17 @@ def test_near_ones_are_examples_and_metrics_definitions(own, standin):
     assert "All that was sold" in judged.user and "SELECT sum(amount)" not in judged.user
 
 
+def test_metrics_take_no_place_of_an_example(own, standin):
+    question = "Which shops sold most last week?"
+    for number in range(4):
+        near = [f"Which shops sold most last week {number}?"]
+        own.run("SELECT splitplane.define_metric(%s, 'SELECT 1 AS nearer', 'x', %s)", f"nearer {number}", near)
+    with own.talk() as talk:
+        assert talk.count(own.rule(question=question))["source"] == "model"
+    written = next(record.asked for record in standin.settle() if record.task == "generation")
+    assert TOP_SQL in written.user and written.user.count("AS nearer") == 4
+
+
 SAID = "Count sales whose amount = 5 or 3.5, by shop"
 OTHERS = (
     "Count sales whose amount != 5 or 3.5, by shop",

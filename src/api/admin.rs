@@ -93,7 +93,19 @@ fn _sign(
     let missing = |name: &str| Refusal::new(State::Argument, format!("{name} is NULL"));
     let signed = || -> StageResult<serde_json::Value> {
         let key_id = key_id.ok_or_else(|| missing("key_id"))?;
-        let key = principals::key(key_id)?.ok_or_else(|| Refusal::new(State::Argument, "no such key"))?;
+        let unknown = || Refusal::new(State::Argument, "no such key");
+        // Looked for before the key file is opened, without which there may be no key at all.
+        if !principals::is_known(key_id)? {
+            return Err(unknown());
+        }
+        // Whoever signs is no caller to be kept in the dark about layer 1, and no context of his was refused.
+        let unopened = |refusal: Refusal| match refusal.state {
+            State::Identity => {
+                Refusal { detail: refusal.detail, ..Refusal::new(State::Unsafe, "the key cannot be opened") }
+            }
+            _ => refusal,
+        };
+        let key = principals::key(key_id).map_err(unopened)?.ok_or_else(unknown)?;
         let nonce = uuid::Uuid::new_v4().simple().to_string();
         // As signers write a host.
         let audience = settings::audience(&server::database_name()).to_ascii_lowercase();

@@ -1,7 +1,8 @@
 //! The SQL surface: checks the arguments and calls the stages in order.
 //!
-//!     SignedContext --verify--> Principal --understand--> UntrustedSql --gate--> Gated --attach--> Attached --prove-->
-//!     Proven --run--> Rows
+//!     SignedContext --verify--> Principal --understand--> UntrustedSql
+//!
+//! From there on the stages are those of `run::pipeline`.
 
 mod admin;
 mod document;

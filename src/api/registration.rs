@@ -1,10 +1,11 @@
-//! Proving SQL that is registered to be answered later, and the one spelling of its questions.
+//! Proving SQL that is registered to be answered later, and checking its questions and giving them their one spelling.
 //!
 //! Nothing registered is ever run here: the stages end with the proof, which needs no principal.
 
 use crate::catalog::current_plane;
 use crate::error::{Refusal, StageResult, State};
 use crate::llm::matching;
+use crate::llm::screen::{self, ScreenError, Screened};
 use crate::pgx::pg_try::raise;
 use crate::preflight;
 use crate::run::{self, Subject};
@@ -36,4 +37,17 @@ fn _prove(sql: Option<&str>) {
 #[pg_extern(sql = false)]
 fn _normalise_question(text: &str) -> String {
     matching::normalise(text)
+}
+
+/// Refuses words that `ask` would refuse as a question: nobody could ask for what is registered with them.
+#[pg_extern(sql = false)]
+fn _check_question(what: &str, words: &str) {
+    let why = match screen::check(words, settings::model::max_question_bytes()) {
+        Ok(Screened::Question) => return,
+        Ok(Screened::Suspicious(found)) => format!("holds {found}"),
+        Err(ScreenError::Empty) => "is blank".to_owned(),
+        Err(ScreenError::TooLong(most)) => format!("is longer than splitplane.max_question_bytes ({most} bytes)"),
+        Err(ScreenError::Binary) => "holds a character that is no text".to_owned(),
+    };
+    raise(Refusal::new(State::Argument, format!("{what} {why}: ask would refuse it as a question")));
 }

@@ -3,7 +3,8 @@
 //! It refuses everything that is not on its list and points every relation name at a fence, with PostgreSQL's own
 //! scoping of WITH.
 
-use super::{admitted, group_by, uses};
+use super::uses::Uses;
+use super::{admitted, group_by};
 use crate::ablation::{self, Switch};
 use crate::catalog::plane::{Plane, PlaneColumn, PlaneRelation};
 use crate::error::{Refusal, StageResult, State};
@@ -40,7 +41,7 @@ const DATED_TYPES: [&str; 5] = ["date", "time", "timetz", "timestamp", "timestam
 /// Admits the tree or refuses it by name.
 pub fn admit(plane: &Plane, tree: &mut RawTree<'_>) -> StageResult<Named> {
     let root = tree.root();
-    let uses = uses::count(root);
+    let uses = Uses::count(root);
     tree.name_types();
     let mut walk = RawWalk {
         plane,
@@ -65,8 +66,8 @@ struct RawWalk<'p, 't> {
     /// Range table entries so far, as the planner will see them: a common table expression that it copies to its references
     /// counts at each, any other once.
     weight: usize,
-    /// How often each common table expression is referred to, in the order in which they are seen.
-    uses: Vec<usize>,
+    /// What refers to each common table expression.
+    uses: Uses,
     /// Common table expressions so far.
     expressions: usize,
     /// Literals so far that are something else, but would be times with a zone that is none.
@@ -159,7 +160,6 @@ impl<'t> RawWalk<'_, 't> {
         }
         let outer = self.scope.len();
         let (expressions, is_recursive) = select.with();
-        let first = self.expressions;
         self.expressions = self.expressions.saturating_add(expressions.len());
         if self.expressions > MOST_EXPRESSIONS {
             return Err(Refusal::new(
@@ -171,13 +171,16 @@ impl<'t> RawWalk<'_, 't> {
         if expressions.iter().any(|expression| expression.name.contains('.')) {
             return Err(Refusal::construct("a name with a dot in WITH"));
         }
+        // A reference to an expression that stands further down is charged with what that one comes to, so it must be known by then.
+        let order = if is_recursive { self.uses.order(&expressions) } else { (0..expressions.len()).collect() };
         if is_recursive {
             self.scope.extend(expressions.iter().map(|expression| (expression.name.clone(), 1)));
         }
-        for (position, expression) in expressions.into_iter().enumerate() {
+        for place in order {
+            let Some(expression) = expressions.get(place) else { continue };
             let before = self.weight;
             self.visit(expression.node)?;
-            let uses = self.uses.get(first.saturating_add(position)).copied().unwrap_or(0);
+            let uses = self.uses.of(expression);
             let own = self.weight.saturating_sub(before);
             let weight = if expression.moves(uses) {
                 self.weight = before;
@@ -188,8 +191,8 @@ impl<'t> RawWalk<'_, 't> {
                 1
             };
             if !is_recursive {
-                self.scope.push((expression.name, weight));
-            } else if let Some(entry) = self.scope.get_mut(outer.saturating_add(position)) {
+                self.scope.push((expression.name.clone(), weight));
+            } else if let Some(entry) = self.scope.get_mut(outer.saturating_add(place)) {
                 entry.1 = weight;
             }
         }

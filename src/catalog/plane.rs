@@ -106,12 +106,13 @@ pub struct PolicyFunctions {
     pub zone: Oid,
     /// `splitplane.dated`, likewise.
     pub dated: Oid,
-    /// `splitplane.kept`, an aggregate: it stands for columns that GROUP BY's key determines.
+    /// `splitplane.kept`, an aggregate: the stage `attach` puts it around columns that GROUP BY's key determines.
     pub kept: Oid,
 }
 
 impl PolicyFunctions {
-    /// Whether a function is one of those that the stage `trust` puts around expressions. No text can name them.
+    /// Whether a function is one of those that `attach` and `trust` put into the tree. No text can name them: the raw walk refuses
+    /// their names.
     pub fn is_wrapper(&self, function: Oid) -> bool {
         [self.bounded, self.counted, self.behind, self.pattern, self.zone, self.dated, self.kept].contains(&function)
     }
@@ -132,7 +133,7 @@ pub struct Plane {
     pub builtins: Rc<Builtins>,
     /// The reader role.
     pub reader: Oid,
-    /// The functions of the policies and of the stage `trust`.
+    /// The functions of the policies and of the stages `attach` and `trust`.
     pub policy: PolicyFunctions,
     /// Armed relations, as `pgx::hooks::tripwire_scan` reads them.
     pub tripwires: String,

@@ -159,7 +159,6 @@ fn inside(text: &str, opening: usize, closing: usize) -> &str {
     text.get(opening..text.len().saturating_sub(closing)).unwrap_or_default()
 }
 
-/// The content is passed on as written, escapes and continuations and all: nothing reads it.
 /// A name: in quotes, which sqlparser can take for nothing else, if it is a keyword to PostgreSQL or to sqlparser.
 fn name(text: &str) -> Token {
     match Token::make_word(text, None) {
@@ -168,6 +167,7 @@ fn name(text: &str) -> Token {
     }
 }
 
+/// The content is passed on as written, escapes and continuations and all: nothing reads it.
 fn string(form: StringForm, text: &str) -> Token {
     match form {
         StringForm::Plain => Token::SingleQuotedString(inside(text, 1, 1).to_owned()),

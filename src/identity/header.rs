@@ -5,6 +5,7 @@
 //! of being normalised.
 
 use super::ContextError;
+use crate::characters::is_invisible;
 
 pub(super) const AUTHORIZATION: &str = "authorization";
 pub(super) const HOST: &str = "host";
@@ -87,7 +88,7 @@ pub fn check_identity_value(value: &str) -> Result<(), &'static str> {
     if value.chars().any(char::is_control) {
         return Err("holds a control character");
     }
-    if value.chars().any(|character| (character.is_whitespace() && character != ' ') || is_invisible(character)) {
+    if value.chars().any(|character| (character.is_whitespace() && character != ' ') || is_unseen(character)) {
         return Err("holds a blank other than the space, or an invisible character");
     }
     if value.starts_with(' ') || value.ends_with(' ') || value.contains("  ") {
@@ -96,27 +97,9 @@ pub fn check_identity_value(value: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Format characters that no identifier needs and that make two identifiers look like one.
-fn is_invisible(character: char) -> bool {
-    matches!(
-        character,
-        '\u{00AD}'
-            | '\u{034F}'
-            | '\u{061C}'
-            | '\u{115F}'..='\u{1160}'
-            | '\u{17B4}'..='\u{17B5}'
-            | '\u{180B}'..='\u{180F}'
-            | '\u{200B}'..='\u{200F}'
-            | '\u{202A}'..='\u{202E}'
-            | '\u{2060}'..='\u{206F}'
-            | '\u{2800}'
-            | '\u{3164}'
-            | '\u{FE00}'..='\u{FE0F}'
-            | '\u{FEFF}'
-            | '\u{FFA0}'
-            | '\u{FFF0}'..='\u{FFFB}'
-            | '\u{E0000}'..='\u{E0FFF}'
-    )
+/// What makes two identifiers look like one. The braille blank is a character to Unicode that is drawn; it is drawn as nothing.
+fn is_unseen(character: char) -> bool {
+    is_invisible(character) || character == '\u{2800}'
 }
 
 /// Checks the nonce: 16 to 128 characters of visible ASCII.
@@ -222,6 +205,9 @@ mod tests {
             "a\u{200b}",
             "\u{202e}a",
             "\u{feff}a",
+            "a\u{1d173}",
+            "a\u{1bca0}b",
+            "a\u{2800}b",
             "a\u{3000}b",
             " ",
         ] {

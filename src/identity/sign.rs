@@ -52,6 +52,7 @@ impl fmt::Debug for SigningRequest<'_> {
             .field("tenant", &self.tenant)
             .field("business", &self.business)
             .field("subject", &self.subject)
+            .field("conversation", &self.conversation)
             .field("dated", &self.dated)
             .finish_non_exhaustive()
     }

@@ -52,14 +52,4 @@ impl ModelError {
             ModelError::Reply(_) | ModelError::Configuration(_) | ModelError::Deadline => None,
         }
     }
-
-    /// Whether the same call may succeed when it is made again.
-    #[must_use]
-    pub fn is_transient(&self) -> bool {
-        match self {
-            ModelError::Unreachable { .. } => true,
-            ModelError::Refused { status, .. } => matches!(status, 429 | 500 | 503),
-            ModelError::Reply(_) | ModelError::Configuration(_) | ModelError::Deadline => false,
-        }
-    }
 }

@@ -10,7 +10,7 @@ mod spelling;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-pub(crate) use folding::{fold_case, is_invisible, is_noncharacter};
+pub(crate) use folding::fold_case;
 pub(crate) use spelling::loosened;
 pub use spelling::normalise;
 
@@ -24,7 +24,7 @@ const THRESHOLD: f64 = 0.3;
 pub struct Known {
     /// Its registered name.
     pub name: String,
-    /// The question that the SQL answers; of a metric, its description or nothing.
+    /// The question that the SQL answers; of a metric, its description, which is no way to ask for it.
     pub question: String,
     /// SQL that was proved when it was registered.
     pub sql: String,

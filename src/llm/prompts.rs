@@ -8,8 +8,8 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::matching::{is_invisible, is_noncharacter};
 use super::{Prompt, verdict, writing};
+use crate::characters::{is_invisible, is_noncharacter};
 
 /// Rises with every change of a text below; cached verdicts of other versions are void.
 pub const VERSION: u32 = 1;

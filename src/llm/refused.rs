@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use super::matching::{is_invisible, is_noncharacter};
+use crate::characters::{is_invisible, is_noncharacter};
 
 /// Longest sentence of a provider that is logged, in characters.
 const MOST_CHARACTERS: usize = 500;

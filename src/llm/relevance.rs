@@ -8,7 +8,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::matching::{fold_case, is_invisible};
+use super::matching::fold_case;
+use crate::characters::is_invisible;
 
 /// One table or function of the plane as a model is shown it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,7 @@ mod markers;
 
 use thiserror::Error;
 
-use super::matching::{is_invisible, is_noncharacter};
+use crate::characters::{is_invisible, is_noncharacter};
 
 /// Longest message to a caller, in characters.
 const MOST_CHARACTERS: usize = 1_000;

@@ -1,7 +1,7 @@
 //! Functions that make a large value out of small ones in a single step, between two of PostgreSQL's interrupt checks.
 //!
-//! The memory timer ends what grows step by step. These grow at once, so their sizes are bounded before they run
-//! where they are constants; where they are computed, the watch ends the call right after.
+//! The watch on memory ends what grows step by step. These grow at once, so their sizes are bounded before they run
+//! where they are constants; where they are computed, the watch on memory ends the call right after.
 
 use crate::error::{Refusal, StageResult, State};
 use crate::pgx::query::{Call, QueryNode};

@@ -10,8 +10,8 @@ use crate::pgx::plan_tree::{PlanKind, PlanScan};
 use pgrx::pg_sys::Oid;
 
 /// Every scan is one of a fence's table, of its partitions or children, or of what the tables' own policies read
-/// (`policy_relations`); of a protected one the conditions that bind the
-/// scope are evaluated before any other, and no index is asked to compute an order over rows that they hide.
+/// (`policy_relations`); of a protected one the conditions that bind the scope are evaluated before any other, and no
+/// index is asked to compute an order over rows that they hide.
 pub fn prove_plan(planned: &Planned<'_>, fences: &[Fence], policy_relations: &[Oid], plane: &Plane) -> StageResult<()> {
     if ablation::is_off(Switch::Proof) {
         return Ok(());

@@ -164,7 +164,7 @@ impl ProofWalk<'_> {
             return Ok(());
         }
         self.facts.functions += 1;
-        // Only this module puts wrappers there: the text could not name them.
+        // Put there by attach or trust; the raw walk refuses the name in a text.
         if self.plane.policy.is_wrapper(function) || ablation::is_off(Switch::Functions) {
             return Ok(());
         }

@@ -62,7 +62,7 @@ pub fn validate(questions: Vec<String>) -> StageResult<Vec<Validated>> {
         match prepared {
             Prepared::Known(validated) => validated,
             Prepared::Ask(prompt) => match consultation.judge(&prompt, &question).await {
-                Ok(judgement) => judged(question, &judgement),
+                Ok(judgement) => judged(question, judgement),
                 Err(error) => {
                     if let Some(detail) = error.detail() {
                         faults.borrow_mut().insert(format!("no verdict ({error}): {detail}"));
@@ -100,19 +100,14 @@ fn prepare(question: &str) -> StageResult<Prepared> {
     })
 }
 
-fn judged(question: String, judgement: &Judgement) -> Validated {
+fn judged(question: String, judgement: Judgement) -> Validated {
     let verdict = match judgement.verdict {
         Verdict::Allow => "allow",
         Verdict::Clarify => "clarify",
         Verdict::OutOfScope => "out_of_scope",
         Verdict::Reject => "reject",
     };
-    Validated {
-        question,
-        verdict: Some(verdict),
-        reason: screen::message(&judgement.reason),
-        message: screen::message(&judgement.message),
-    }
+    Validated { question, verdict: Some(verdict), reason: judgement.reason, message: judgement.message }
 }
 
 fn faulty(question: String, error: &ModelError) -> Validated {

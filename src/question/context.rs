@@ -51,10 +51,12 @@ impl Brief {
         let metrics = fitting(metrics, &mut left, |metric| {
             [metric.name.as_str(), &metric.description, &metric.sql].map(relevance::tokens).iter().sum()
         });
-        let near = known.catalogue.near(question, EXAMPLES);
+        // All metrics are shown as such: they take no example's place.
+        let near = known.catalogue.near(question, usize::MAX);
         let near: Vec<Example> = near
             .into_iter()
             .filter(|known| !known.is_metric)
+            .take(EXAMPLES)
             .map(|known| Example { question: known.question.clone(), sql: known.sql.clone() })
             .collect();
         let examples = fitting(near, &mut left, |example| {

@@ -117,8 +117,7 @@ impl Asked {
     /// Takes a verified principal's request. `conversation` is the id that the caller gave.
     ///
     /// # Errors
-    /// 22023 for a blank or binary question or a conversation without one, 54001 for one that is too long, 42501 for a
-    /// conversation of another principal, 55000 where none can be kept.
+    /// 22023 for a conversation without a question, 42501 for one of another principal, 55000 where none can be kept.
     pub fn new(
         principal: Rc<Principal>,
         question: Option<String>,
@@ -151,12 +150,13 @@ impl Asked {
     /// Layer 2, and generation at the same time where the caller passed no SQL.
     ///
     /// # Errors
-    /// A fault of the model or of its reply (08006, 38000, 57014), or 55000 when there is no model.
+    /// 22023 for a blank or binary question, 54001 for one that is too long, 55000 when there is no model, or a fault of the model
+    /// or of its reply (08006, 38000, 57014).
     pub fn understand(&mut self, sql: Option<String>) -> StageResult<Understood> {
         let Some(question) = self.question.clone() else {
-            return sql.map(|sql| from(sql, Source::Caller)).ok_or_else(|| {
-                Refusal::new(State::Argument, "give a question, or the SQL that a model wrote (sql => ..)")
-            });
+            return sql
+                .map(|sql| from(sql, Source::Caller))
+                .ok_or_else(|| Refusal::internal("a request with neither a question nor SQL passed layer 1"));
         };
         match screen::check(&question, settings::model::max_question_bytes()).map_err(from_screen)? {
             Screened::Question => {}

@@ -87,7 +87,7 @@ fn askable(queries: &[VerifiedQuery], metrics: &[MetricRow]) -> Vec<Known> {
     });
     let metrics = metrics.iter().map(|metric| Known {
         name: metric.name.clone(),
-        question: metric.name.clone(),
+        question: metric.description.clone(),
         sql: metric.sql.clone(),
         synonyms: metric.synonyms.clone(),
         is_metric: true,

@@ -11,7 +11,7 @@ use crate::identity::principal::Principal;
 use crate::llm::client::{Client, Task};
 use crate::llm::verdict::{self, Judgement, Verdict};
 use crate::llm::writing::{self, Writing};
-use crate::llm::{ModelError, ModelSettings, Prompt, Usage, prompts, screen};
+use crate::llm::{ModelError, ModelSettings, Prompt, Usage, prompts};
 use crate::pgx::wait;
 use crate::settings;
 use std::cell::{Cell, RefCell};
@@ -224,7 +224,7 @@ fn declined(judgement: Judgement) -> Option<Declined> {
         Verdict::OutOfScope => Outcome::OutOfScope,
         Verdict::Reject => Outcome::Refused,
     };
-    let (message, reason) = (screen::message(&judgement.message), screen::message(&judgement.reason));
+    let Judgement { message, reason, .. } = judgement;
     Some(Declined { outcome, message, reason })
 }
 
@@ -233,7 +233,7 @@ fn decided(writing: Writing) -> Decision {
         Writing::Sql(sql) => Decision::Written(sql),
         Writing::Clarification(text) => {
             let reason = "the model asks back instead of writing SQL".to_owned();
-            Decision::Declined(Declined { outcome: Outcome::Clarify, message: screen::message(&text), reason })
+            Decision::Declined(Declined { outcome: Outcome::Clarify, message: text, reason })
         }
     }
 }

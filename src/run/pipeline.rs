@@ -2,8 +2,8 @@
 //!
 //!     text --gate--> Gated --attach--> Attached --trust--> Trusted --prove--> Proven --plan--> Planned --run--> Rows
 //!
-//! Only a `Statement` can be planned, and only `prove` makes one: SQL that was not proved cannot be run because the value does
-//! not exist.
+//! Each stage takes the value of the one before it. Only `prove` calls the planner, so what was not proved has no plan to run;
+//! tests/architecture.rs holds that.
 
 use super::{confined, spelling};
 use crate::attach::{self, Attached, Claims};

@@ -1,7 +1,7 @@
 //! A name that differs from one of the plane's in the case of its letters alone: PostgreSQL folds what is not in quotes.
 //!
 //! Callers, and the model that repairs, see an error's message and nothing else of it, so the name that was meant is said there. Only
-//! names of the plane are: those that describe() shows.
+//! names that the plane takes are: those that describe() shows, and behind a schema the tables' own.
 
 use crate::catalog::plane::Plane;
 use crate::error::{Refusal, State};
@@ -16,22 +16,49 @@ const MOST_NAMES: usize = 3;
 /// The refusal, with the plane's spelling of the name that was not found, if there is one.
 pub(super) fn hinted(plane: &Plane, gated: &Gated, mut refusal: Refusal) -> Refusal {
     let Some(name) = missing(&refusal) else { return refusal };
-    let relations = gated.relations();
-    let names: BTreeSet<&str> = match name {
-        Missing::Relation(_) => plane.relations.keys().map(String::as_str).collect(),
-        Missing::Column(_) => relations
+    let references = gated.relations();
+    let names: BTreeSet<(&str, Option<&str>)> = match &name {
+        Missing::Relation(sought) => {
+            let written = references.iter().filter(|reference| reference.name == *sought);
+            let schemas = written.filter_map(|reference| reference.schema.as_deref()).map(Some);
+            schemas.chain([None]).flat_map(|schema| relations(plane, schema)).collect()
+        }
+        Missing::Column(_) => references
             .iter()
-            .filter_map(|reference| plane.relation(&reference.name))
-            .flat_map(|relation| relation.columns.iter().map(|column| column.name.as_str()))
+            .filter_map(|reference| match &reference.schema {
+                Some(schema) => plane.qualified(schema, &reference.name),
+                None => plane.relation(&reference.name),
+            })
+            .flat_map(|relation| relation.columns.iter().map(|column| (column.name.as_str(), None)))
             .collect(),
     };
     let (Missing::Relation(sought) | Missing::Column(sought)) = &name;
-    let is_meant = |name: &&str| *name != sought && name.to_lowercase() == sought.to_lowercase();
-    let meant: Vec<String> = names.into_iter().filter(is_meant).take(MOST_NAMES).map(quote_identifier).collect();
+    let is_meant = |(name, _): &(&str, _)| *name != sought && name.to_lowercase() == sought.to_lowercase();
+    let shown = |(name, schema): (&str, Option<&str>)| match schema {
+        Some(schema) => format!("{}.{}", quote_identifier(schema), quote_identifier(name)),
+        None => quote_identifier(name),
+    };
+    let mut meant: Vec<(&str, Option<&str>)> = names.into_iter().filter(is_meant).collect();
+    // Of a schema that was written, its own tables are nearest.
+    if meant.iter().any(|(_, schema)| schema.is_some()) {
+        meant.retain(|(_, schema)| schema.is_some());
+    }
+    let meant: Vec<String> = meant.into_iter().take(MOST_NAMES).map(shown).collect();
     if !meant.is_empty() {
         refusal.message = format!("{}; the plane has {}", refusal.message, meant.join(" and "));
     }
     refusal
+}
+
+/// The relations that can be named without a schema, or those of one, by the names of their tables.
+fn relations<'p>(plane: &'p Plane, schema: Option<&'p str>) -> Vec<(&'p str, Option<&'p str>)> {
+    let relations = plane.relations.values();
+    match schema {
+        None => relations.filter(|known| !known.has_lost_name).map(|known| (known.name.as_str(), None)).collect(),
+        Some(schema) => {
+            relations.filter(|known| known.schema == schema).map(|known| (known.table.as_str(), Some(schema))).collect()
+        }
+    }
 }
 
 fn missing(refusal: &Refusal) -> Option<Missing> {

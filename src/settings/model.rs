@@ -151,8 +151,9 @@ fn define_texts() {
         ),
         (
             c"splitplane.guardrail",
-            c"Id or ARN of a Bedrock guardrail that every question and every call goes through.",
-            c"Empty means none.",
+            c"Id or ARN of a Bedrock guardrail that questions go through, and that every model call carries.",
+            c"Questions of verified queries and metrics do not go through it, nor do those whose verdict is remembered \
+              (splitplane.verdict_lifetime). Empty means none.",
             &GUARDRAIL,
             GucFlags::default(),
         ),

@@ -13,15 +13,12 @@ use crate::pgx::query::operation::Operation;
 use crate::pgx::query::{QueryKind, QueryNode, QueryView, Wrapper};
 use crate::pgx::routines;
 use crate::pgx::types;
-use pgrx::pg_sys::Oid;
+use pgrx::pg_sys::{self, Oid};
 use std::collections::HashMap;
 
 /// Bytes that unmeasured calls of one statement may read together, by the estimates: all of them may follow one another
 /// for one row.
 const UNMEASURED: u64 = 64 * 1_024;
-
-/// The first OID that is not PostgreSQL's own.
-const FIRST_USER_OID: u32 = 16_384;
 
 /// The bounds that a statement needs.
 #[derive(Default)]
@@ -55,7 +52,7 @@ impl<'t> Bounds<'t> {
     }
 }
 
-/// Finds them. Must come after the proof of the fences and before the proof of the tree.
+/// Finds them, in a tree whose outermost expressions are the fences: the proof, which comes after, refuses any other.
 pub(super) fn find<'t>(query: QueryView<'t>, plane: &Plane) -> StageResult<Bounds<'t>> {
     let mut walk = CostWalk {
         functions: plane.policy,
@@ -146,7 +143,7 @@ impl<'t> CostWalk<'t> {
         if functions.is_wrapper(operation.function) {
             return Ok(());
         }
-        let is_built_in = operation.function.to_u32() < FIRST_USER_OID;
+        let is_built_in = operation.function.to_u32() < pg_sys::FirstNormalObjectId;
         let name = if is_built_in { routines::function_name(operation.function) } else { String::new() };
         let cost = if is_built_in { cost::of(&name, operation.is_list) } else { Cost::Read };
         if let Some(zone) = zones::named_at_run_time(&name, operation)? {

@@ -12,10 +12,7 @@ use crate::ablation::{self, Switch};
 use crate::catalog::plane::Plane;
 use crate::pgx::query::{Evaluation, QueryKind, QueryNode, QueryView, Wrapper};
 use crate::pgx::routines;
-use pgrx::pg_sys::Oid;
-
-/// The first OID that is not PostgreSQL's own.
-const FIRST_USER_OID: u32 = 16_384;
+use pgrx::pg_sys::{self, Oid};
 
 /// Whether a query has any such expression.
 pub(super) fn is_needed(query: QueryView<'_>) -> bool {
@@ -118,5 +115,5 @@ fn is_relabelling(element: QueryNode<'_>) -> bool {
 
 /// Whether a function that is marked LEAKPROOF may raise an error over some values; one that is not known may.
 fn may_raise(function: Oid) -> bool {
-    function.to_u32() >= FIRST_USER_OID || !leakproof::never_raises(&routines::function_name(function))
+    function.to_u32() >= pg_sys::FirstNormalObjectId || !leakproof::never_raises(&routines::function_name(function))
 }

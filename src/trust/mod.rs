@@ -1,8 +1,9 @@
 //! The analysed tree in a form that may run under row-level security: bounds around what would run long, and a barrier around
 //! what may raise an error over rows that the fence hides.
 //!
-//! Requires: the grafted tree, analysed. Produces: `Trusted`, which alone can be proved. Nothing here lets anything through: what
-//! this stage adds is part of what the proof looks at.
+//! Requires: the grafted tree, analysed. Produces: `Trusted`, which alone can be proved. It comes before the proof, and takes the
+//! outermost expressions for our fences: where one is not, the proof refuses the statement. What this stage adds is part of what
+//! the proof looks at. What it takes out (`pg_typeof` of a type of the plane) is not run, and a constant stands in its place.
 
 mod cost;
 mod cost_bounds;

@@ -7,6 +7,7 @@
 use crate::pgx::query::column_lineage::{ColumnReference, Origin, home};
 use crate::pgx::query::{QueryNode, QueryView, ValueForm};
 use crate::pgx::routines;
+use pgrx::pg_sys;
 use std::collections::HashMap;
 
 /// Of any size.
@@ -29,9 +30,6 @@ const LONGEST_NUMBER: u64 = 73_728;
 
 /// Columns that may be followed one into the other: common table expressions can be chained without any nesting.
 const DEEPEST: usize = 200;
-
-/// The first OID that is not PostgreSQL's own.
-const FIRST_USER_OID: u32 = 16_384;
 
 /// Estimates for one statement, each column's made once: equal expressions must come to equal estimates.
 #[derive(Default)]
@@ -130,7 +128,7 @@ impl<'t> Sizes<'t> {
         scopes: &[QueryView<'t>],
     ) -> u64 {
         let Some((home, query)) = home(scopes, level) else { return ANY };
-        // The outermost query's expressions are the fences.
+        // The outermost query's expressions are the fences, or the proof refuses the statement.
         if home.len() == 1 {
             return stored(node);
         }
@@ -183,11 +181,11 @@ impl<'t> Sizes<'t> {
     fn of_call(
         &mut self,
         node: QueryNode<'t>,
-        function: pgrx::pg_sys::Oid,
+        function: pg_sys::Oid,
         arguments: &[QueryNode<'t>],
         scopes: &[QueryView<'t>],
     ) -> u64 {
-        if function.to_u32() >= FIRST_USER_OID {
+        if function.to_u32() >= pg_sys::FirstNormalObjectId {
             return ANY;
         }
         let constant = |index: usize| arguments.get(index).and_then(|argument| argument.constant_text());

@@ -17,6 +17,10 @@ SELECT test.rows('SELECT n FROM rates_old');
 -- The table is in the plane still, by the name that it has.
 SELECT test.rows('SELECT o.n FROM public.rates_old AS o');
 SELECT test.rows('SELECT public.rates_old.n FROM public.rates_old');
+-- No error proposes a name that is lost; behind a schema the table's own counts.
+SELECT test.rows('SELECT n FROM "Rates"');
+SELECT test.rows('SELECT n FROM public."Rates_old"');
+SELECT test.rows('SELECT "N" FROM public.rates_old');
 \c - postgres
 SELECT splitplane.describe() LIKE '%rates%' AS described;
 -- The self-test reads it by the name that it can be named by.

@@ -2,7 +2,8 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::folding::{fold_case, is_invisible};
+use super::folding::fold_case;
+use crate::characters::is_invisible;
 
 /// The one spelling of a text: lower case, NFC, single blanks, and no quotes and none of `. , ; : ? !` at the ends of words.
 /// Normalising twice is the same as once. Empty when the text holds nothing but marks and blanks.

@@ -6,7 +6,8 @@
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-use super::super::matching::{fold_case, is_invisible};
+use super::super::matching::fold_case;
+use crate::characters::is_invisible;
 
 const VERDICT: &str = "a verdict";
 const ROLE: &str = "a role marker";

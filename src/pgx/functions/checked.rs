@@ -72,7 +72,7 @@ unsafe fn handed_on(
     call: pg_sys::FunctionCallInfo,
     choose: impl FnOnce(&Checks, pg_sys::Oid) -> Check,
 ) -> pg_sys::Datum {
-    let Some(checks) = CHECKS.get() else { raise(Refusal::proof("the checks of texts were not given at load")) };
+    let Some(checks) = CHECKS.get() else { raise(Refusal::internal("the checks of texts were not given at load")) };
     // SAFETY: the caller's promise; the type is that of the argument, whose own output function is called.
     let (value, checked) = unsafe {
         let [value] = (*call).args.as_slice(1) else {

@@ -22,7 +22,7 @@ pub use edit::RawTree;
 pub use made::RowColumn;
 pub use names::{RawColumnRef, RawFunction, RawJoin, RawRangeVar};
 pub use populate::{RawPopulate, RowField};
-pub use select::{Placed, RawSelect};
+pub use select::{Placed, RawExpression, RawSelect};
 
 /// One node of a raw parse tree.
 #[derive(Clone, Copy)]
@@ -155,6 +155,11 @@ impl TreeNode for RawNode<'_> {
 }
 
 impl<'t> RawNode<'t> {
+    /// Where it is in memory: no two nodes of a tree are at one place.
+    pub fn address(self) -> usize {
+        self.as_pointer().addr()
+    }
+
     /// Calls `visitor` on each direct child, as PostgreSQL's own raw walker finds them.
     pub fn children(self, visitor: &mut dyn FnMut(RawNode<'t>) -> StageResult<()>) -> StageResult<()> {
         let mut visit = RawVisit { visitor, refusal: None };

@@ -1,4 +1,4 @@
-//! A ceiling on the address space, for what grows in a single step between two checks of the memory timer.
+//! A ceiling on the address space, for what grows in a single step between two looks of the watch on memory.
 //!
 //! PostgreSQL answers a failed allocation with an ordinary ERROR (out of memory); without the ceiling the kernel would
 //! kill the backend, and the server would restart. Rust's own allocations are exempt (allocator.rs).

@@ -105,7 +105,7 @@ pub struct Deadline {
     _ceiling: Ceiling,
 }
 
-/// The ceiling is this many times the growth that the watch allows, so that the timer acts first when it can.
+/// The ceiling is this many times the growth that the watch on memory allows, so that the watch acts first when it can.
 const CEILING_FACTOR: usize = 2;
 
 impl Deadline {

@@ -125,8 +125,9 @@ unsafe fn attach_one(map: &SharedMap) {
             pg_sys::ShmemInitStruct(map.header_name.as_ptr(), size_of::<Header>(), &raw mut found).cast::<Header>();
         let mut entries = Vec::new();
         if !found {
-            let (first, first_entries) =
-                map.content.get().map_or((Header::EMPTY, Vec::new()), |content| (content.first)());
+            // A map of which nobody has said what it begins with refuses everyone.
+            let closed = Header { horizon: i64::MAX, ..Header::EMPTY };
+            let (first, first_entries) = map.content.get().map_or((closed, Vec::new()), |content| (content.first)());
             header.write(first);
             entries = first_entries;
         }
