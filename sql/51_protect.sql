@@ -261,9 +261,11 @@ DECLARE
 BEGIN
     SELECT r.shared, r.had_row_security, r.saved INTO STRICT registered
       FROM splitplane.relations AS r WHERE r.relation = _withdraw.relation;
-    -- Where splitplane_others was dropped by hand, other policies decide in its place: row-level security must stay on.
+    -- Where splitplane_others was dropped by hand and others decide in its place, row-level security must stay on.
     IF NOT registered.had_row_security AND NOT registered.shared
-       AND EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = relation AND p.polname = 'splitplane_others') THEN
+       AND (EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = relation AND p.polname = 'splitplane_others')
+            OR NOT EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = relation AND p.polpermissive
+                           AND p.polname <> ALL (splitplane._policy_names()))) THEN
         -- Without row-level security these policies would have no effect; with it and without splitplane_others they
         -- would let no role see a row.
         IF splitplane._other_restrictions(relation) IS NOT NULL THEN

@@ -140,7 +140,7 @@ CREATE FUNCTION splitplane._reader_findings() RETURNS TABLE (finding text, fix t
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT 'The role that untrusted SQL runs as does not exist.',
-           'Take every relation out with splitplane.unprotect, then drop and create the extension again.'
+           '-- take every relation out with splitplane.unprotect, then drop and create the extension again'
     WHERE to_regrole('splitplane_reader') IS NULL
     UNION ALL
     SELECT format('The role that untrusted SQL runs as %s.', p.power),

@@ -121,11 +121,10 @@ AS $$
            'Its policy splitplane_others is missing: roles other than its owner see no rows, or fewer than before it '
            'was protected.',
            CASE WHEN EXISTS (SELECT FROM pg_policy AS y WHERE y.polrelid = p.relation AND y.polpermissive
-                             AND y.polname <> 'splitplane_read')
+                             AND y.polname <> ALL (splitplane._policy_names()))
                 THEN format('UPDATE splitplane.relations SET had_row_security = true '
                             'WHERE relation = %L::pg_catalog.regclass;', p.relation)
-                ELSE format('CREATE POLICY splitplane_others ON %s AS PERMISSIVE FOR ALL TO PUBLIC '
-                            'USING (true) WITH CHECK (true);', p.relation) END
+                ELSE splitplane._register_again(p.relation) END
     FROM plane AS p
     WHERE NOT p.shared AND NOT p.had_row_security AND p.relrowsecurity
       AND NOT EXISTS (SELECT FROM pg_policy AS y WHERE y.polrelid = p.relation AND y.polname = 'splitplane_others')

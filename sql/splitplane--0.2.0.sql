@@ -1455,9 +1455,11 @@ DECLARE
 BEGIN
     SELECT r.shared, r.had_row_security, r.saved INTO STRICT registered
       FROM splitplane.relations AS r WHERE r.relation = _withdraw.relation;
-    -- Where splitplane_others was dropped by hand, other policies decide in its place: row-level security must stay on.
+    -- Where splitplane_others was dropped by hand and others decide in its place, row-level security must stay on.
     IF NOT registered.had_row_security AND NOT registered.shared
-       AND EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = relation AND p.polname = 'splitplane_others') THEN
+       AND (EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = relation AND p.polname = 'splitplane_others')
+            OR NOT EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = relation AND p.polpermissive
+                           AND p.polname <> ALL (splitplane._policy_names()))) THEN
         -- Without row-level security these policies would have no effect; with it and without splitplane_others they
         -- would let no role see a row.
         IF splitplane._other_restrictions(relation) IS NOT NULL THEN
@@ -2484,7 +2486,7 @@ CREATE FUNCTION splitplane._reader_findings() RETURNS TABLE (finding text, fix t
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT 'The role that untrusted SQL runs as does not exist.',
-           'Take every relation out with splitplane.unprotect, then drop and create the extension again.'
+           '-- take every relation out with splitplane.unprotect, then drop and create the extension again'
     WHERE to_regrole('splitplane_reader') IS NULL
     UNION ALL
     SELECT format('The role that untrusted SQL runs as %s.', p.power),
@@ -2967,11 +2969,10 @@ AS $$
            'Its policy splitplane_others is missing: roles other than its owner see no rows, or fewer than before it '
            'was protected.',
            CASE WHEN EXISTS (SELECT FROM pg_policy AS y WHERE y.polrelid = p.relation AND y.polpermissive
-                             AND y.polname <> 'splitplane_read')
+                             AND y.polname <> ALL (splitplane._policy_names()))
                 THEN format('UPDATE splitplane.relations SET had_row_security = true '
                             'WHERE relation = %L::pg_catalog.regclass;', p.relation)
-                ELSE format('CREATE POLICY splitplane_others ON %s AS PERMISSIVE FOR ALL TO PUBLIC '
-                            'USING (true) WITH CHECK (true);', p.relation) END
+                ELSE splitplane._register_again(p.relation) END
     FROM plane AS p
     WHERE NOT p.shared AND NOT p.had_row_security AND p.relrowsecurity
       AND NOT EXISTS (SELECT FROM pg_policy AS y WHERE y.polrelid = p.relation AND y.polname = 'splitplane_others')

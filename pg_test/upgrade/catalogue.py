@@ -110,12 +110,12 @@ _FACTS = {
         FROM pg_auth_members AS m""",
     "default privileges": f"""
         SELECT format('%s of %s', d.defaclobjtype, d.defaclrole::regrole), jsonb_build_object('acl', {_sorted('d.defaclacl')}) FROM pg_default_acl AS d""",
-    # What the tables hold. The fingerprint is made of OIDs: that it is the present one is what counts.
+    # What the tables hold. The fingerprints are made of OIDs: that one is the present one is what counts.
     "key": "SELECT k.key_id, to_jsonb(k) - ARRAY['sealed', 'not_before', 'not_after', 'created_at', 'revoked_at'] FROM splitplane.keys AS k",
     "principal": "SELECT format('%s %s %s', p.tenant, p.business, p.subject), to_jsonb(p) FROM splitplane.principals AS p",
     "registration": """
         SELECT r.name, to_jsonb(r) - 'saved' || jsonb_build_object('is unchanged', f.fingerprint IS NOT DISTINCT FROM r.saved ->> 'fingerprint')
-                       || (r.saved - 'fingerprint')
+                       || (r.saved - ARRAY['fingerprint', 'reader_fingerprint'])
         FROM splitplane.relations AS r LEFT JOIN splitplane._fences AS f ON f.relation = r.relation""",
     "allowed function": "SELECT f.signature, f.saved FROM splitplane.allowed_functions AS f",
     "verified query": "SELECT q.name, to_jsonb(q) - 'changed_at' FROM splitplane.verified_queries AS q",

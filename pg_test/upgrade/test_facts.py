@@ -142,3 +142,18 @@ def test_placeholders_of_the_self_test(facts):
         assert set(re.findall(r"\{([^}]*)\}", template)) <= known
         assert text.replace('"{columns}"', "t").count("{") == 0
         assert '"{columns}"' in text or "{table}" not in template
+
+
+def test_every_finding_of_doctor_is_provoked():
+    """Each sentence that doctor() can say stands in what a regression suite prints, or in a test, which then runs its fix."""
+    printed = "".join(path.read_text() for path in (ROOT / "pg_test/regress/expected").glob("*.out"))
+    printed += "".join(path.read_text() for path in (ROOT / "pg_test").glob("*/test_*.py"))
+    findings = []
+    for path in sorted((ROOT / "sql").glob("6?_*.sql")):
+        text = re.sub(r"(?m)^\s*--.*$", "", path.read_text())
+        # Of a literal over several lines the parts between what is filled in.
+        literals = re.findall(r"'((?:[^']|'')*)'", re.sub(r"'\s*\n\s*'", "", text))
+        findings += [literal.replace("''", "'") for literal in literals if re.match(r"[A-Z%]", literal) and re.search(r"[a-z][.,:]( |$)", literal) and not literal.startswith("SELECT f.")]
+    assert len(findings) > 45, "the control: they are found"
+    missing = [said for said in findings if any(part not in printed for part in re.split(r"%(?:\d\$)?[sIL]", said) if len(part) > 12)]
+    assert missing == []

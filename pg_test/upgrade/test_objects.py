@@ -34,6 +34,14 @@ def test_upgraded_database_equals_a_fresh_one(of_upgraded, fresh):
     assert len(of_upgraded) > 5000, "the control: there is something to compare"
 
 
+def test_upgraded_fingerprints_are_the_present_ones(upgraded):
+    present = "(SELECT f.fingerprint FROM splitplane._fences AS f WHERE f.relation = r.relation)"
+    counts = upgraded.run(f"""SELECT count(*), count(*) FILTER (WHERE r.saved ->> 'fingerprint' = {present}),
+                                     count(*) FILTER (WHERE r.saved ->> 'reader_fingerprint' = splitplane._reader_fingerprint(r.relation))
+                              FROM splitplane.relations AS r""")
+    assert counts[0] > 0 and set(counts) == {counts[0]}
+
+
 def test_upgraded_extension_without_a_plane_equals_a_fresh_one(cluster, other_cluster):
     seen = []
     for server, version in ((cluster, planes.BEFORE), (other_cluster, planes.NOW)):

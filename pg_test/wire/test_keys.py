@@ -1,7 +1,9 @@
 """Keys and principals: validity, tenants, uses, rotation and revocation, also in the middle of an open transaction."""
 
+import os
 import threading
 import time
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -314,3 +316,41 @@ def test_without_a_key_file_administration_says_so():
         assert refused("SELECT splitplane.sign('AKTHERE', 'brand-a')") == ("55000", "the key cannot be opened")
         assert refused("SELECT splitplane.sign('AKNOBODY', 'brand-a')") == ("22023", "no such key")
         assert "key file: " in running.log_text(), "the reason is in the log"
+
+
+def test_doctor_names_a_key_file_that_opens_nothing():
+    """Missing, of another mode, of another length, of another server: each would have every new session refuse. Put back, it is as before."""
+    with Cluster() as running, psycopg.connect(running.dsn(), autocommit=True) as boss:
+        boss.execute("CREATE EXTENSION splitplane; SELECT splitplane.create_key('AKFIRST'), splitplane.create_key('AKSECOND')")
+        boss.execute("SELECT splitplane.create_key('AKREVOKED'); SELECT splitplane.revoke_key('AKREVOKED')")
+        (data,) = boss.execute("SELECT current_setting('data_directory') || '/' || current_setting('splitplane.key_file')").fetchone()
+        file = Path(data)
+        content = file.read_bytes()
+
+        def found():
+            return boss.execute("SELECT severity, finding, fix FROM splitplane.doctor() WHERE object = 'splitplane.key_file'").fetchall()
+
+        def put_back():
+            file.write_bytes(content)
+            file.chmod(0o600)
+
+        assert found() == []
+        for damage, words in (
+            (file.unlink, "No such file"),
+            (lambda: file.chmod(0o644), "readable by others"),
+            (lambda: file.write_bytes(content[:16]), "fail"),
+            (lambda: file.write_bytes(content + b"x"), "longer than 32 bytes"),
+            (lambda: file.write_bytes(bytes(reversed(content))), "is not the one that sealed them"),
+        ):
+            damage()
+            ((severity, finding, fix),) = found()
+            assert severity == "warning" and fix.startswith("--"), (severity, fix)
+            assert finding.startswith("Signing keys cannot be opened, so new sessions refuse every context (28000): the key file"), finding
+            assert words in finding and finding.endswith("This concerns 2 keys, first AKFIRST."), finding
+            if file.exists():
+                file.unlink()
+            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT, 0o600)
+            os.close(descriptor)
+            os.chown(file, Path(data).parent.stat().st_uid, Path(data).parent.stat().st_gid)
+            put_back()
+            assert found() == []

@@ -177,6 +177,57 @@ SELECT splitplane.protect('public.customers', '{"tenant_id": "tenant", "customer
 SELECT fix FROM splitplane.doctor() WHERE object LIKE 'claim%' \gexec
 :findings;
 
+SELECT splitplane.protect('public.customers', '{"tenant_id": "tenant"}', ARRAY['tenant_id', 'customer_id', 'name']);
+SELECT splitplane.expel('42', 'clerk');
+:findings;
+
+\echo -- policies of the extension that are gone
+DROP POLICY splitplane_read ON public.orders;
+DROP POLICY splitplane_closed ON public.orders;
+DROP POLICY splitplane_others ON public.orders;
+:findings;
+SELECT fix FROM splitplane.doctor() WHERE fix NOT LIKE '--%' \gexec
+:findings;
+:asked;
+-- Where the table has a policy of its own by now, that is what is meant to bind.
+DROP POLICY splitplane_others ON public.orders;
+CREATE POLICY own ON public.orders TO app USING (true);
+:findings;
+SELECT fix FROM splitplane.doctor() WHERE fix NOT LIKE '--%' \gexec
+:findings;
+DROP POLICY own ON public.orders;
+
+\echo -- columns that come and go, and what PUBLIC may read of one
+CREATE TABLE public.items (tenant_id int NOT NULL, name text, price numeric);
+CREATE INDEX ON public.items (tenant_id);
+SELECT splitplane.protect('public.items', '{"tenant_id": "tenant"}');
+ALTER TABLE public.items DROP COLUMN price;
+ALTER TABLE public.items ADD COLUMN cost numeric;
+:findings;
+SELECT fix FROM splitplane.doctor() WHERE fix NOT LIKE '--%' \gexec
+:findings;
+SELECT splitplane.protect('public.items', '{"tenant_id": "tenant"}', ARRAY['name']);
+GRANT SELECT (cost) ON public.items TO PUBLIC;
+:findings;
+SELECT fix FROM splitplane.doctor() WHERE fix NOT LIKE '--%' \gexec
+:findings;
+CREATE TABLE public.all_items (LIKE public.items) PARTITION BY LIST (tenant_id);
+ALTER TABLE public.all_items ATTACH PARTITION public.items DEFAULT;
+:findings;
+SELECT fix FROM splitplane.doctor() WHERE fix NOT LIKE '--%' \gexec
+:findings;
+DROP TABLE public.all_items;
+
+\echo -- a key that ends soon
+SELECT length(splitplane.create_key('AKSOON', valid_for => '3 days')) > 0 AS made;
+SELECT regexp_replace(finding, '\d{4}-\d\d-\d\d \d\d:\d\d', 'DAY'), regexp_replace(fix, '-\d{6}', '-MONTH') FROM splitplane.doctor() WHERE object = 'key AKSOON';
+\o /dev/null
+SELECT regexp_replace(fix, '-\d{6}', '-LATER') FROM splitplane.doctor() WHERE object = 'key AKSOON' \gexec
+\o
+SELECT key_id, not_after > now() + interval '14 days' AS lasts FROM splitplane.keys WHERE key_id LIKE 'AKSOON%' ORDER BY key_id;
+SELECT splitplane.revoke_key('AKSOON');
+:findings;
+
 \echo -- a database of another encoding
 CREATE DATABASE doctor_fixes_latin ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0;
 \c doctor_fixes_latin
