@@ -181,6 +181,8 @@ class Suite:
                 wrong.append(f"rows are {document['rows']}, not {entry['rows']}")
             elif not self.naive and expect != "bounded":
                 wrong += self.alone.differs(entry, sql, document)
+        if not self.naive and outcome.state == "XX000":
+            wrong.append(f"an internal error: {outcome.error}")
         if not self.naive and "refused" in entry and outcome.state not in entry["refused"]:
             wrong.append(f"its bound did not stop it: it ended in {outcome.state}, not {' or '.join(entry['refused'])}")
         for notice in notices:
