@@ -109,8 +109,8 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._type_is_safe(oid) FROM PUBLIC;
 
--- The plane's columns of a relation: those named, or all. A column of an unsupported type is refused by name rather
--- than omitted silently.
+-- The plane's columns of a relation: those named, or all that it can carry. A column that is named is refused if its type
+-- is not supported; _leave_out reports the others.
 CREATE FUNCTION splitplane._plane_columns(relation regclass, columns text[]) RETURNS text[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
@@ -120,8 +120,13 @@ DECLARE
     column_type oid;
 BEGIN
     IF wanted IS NULL THEN
-        SELECT array_agg(a.attname::text ORDER BY a.attnum) INTO wanted
+        SELECT array_agg(a.attname::text ORDER BY a.attnum) FILTER (WHERE splitplane._type_is_safe(a.atttypid))
+          INTO wanted
           FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped;
+        IF wanted IS NULL AND EXISTS (SELECT FROM pg_attribute AS a
+                                      WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped) THEN
+            RAISE EXCEPTION 'no column of % has a type that the plane carries', relation USING ERRCODE = '0A000';
+        END IF;
     END IF;
     IF wanted IS NULL OR cardinality(wanted) = 0 THEN
         RAISE EXCEPTION 'the plane needs at least one column of %', relation USING ERRCODE = '22023';
@@ -146,6 +151,36 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION splitplane._plane_columns(regclass, text[]) FROM PUBLIC;
+
+-- Where no columns were named: reports those that the plane does not carry. One that binds the scope is no such column:
+-- a table is not registered by a column that could only be left out.
+CREATE FUNCTION splitplane._leave_out(relation regclass, scope jsonb) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+DECLARE
+    left_out record;
+    named text;
+BEGIN
+    FOR left_out IN
+        SELECT a.attname, format_type(a.atttypid, NULL) AS type_name, coalesce(scope ? a.attname::text, false) AS binds
+        FROM pg_attribute AS a
+        WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND NOT splitplane._type_is_safe(a.atttypid)
+        ORDER BY a.attnum
+    LOOP
+        IF left_out.binds THEN
+            RAISE EXCEPTION 'column "%" of % has type %, which the plane does not carry',
+                left_out.attname, relation, left_out.type_name
+                USING ERRCODE = '0A000', HINT = 'A column of the scope cannot be left out.';
+        END IF;
+        named := concat_ws(', ', named, format('%I %s', left_out.attname, left_out.type_name));
+    END LOOP;
+    IF named IS NOT NULL THEN
+        RAISE WARNING 'columns of % whose types the plane does not carry are left out: %', relation, named
+            USING HINT = 'To be without this warning, give the list of columns.';
+    END IF;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._leave_out(regclass, jsonb) FROM PUBLIC;
 
 -- The plane's columns whose values must never be sent to a model.
 CREATE FUNCTION splitplane._private_columns(relation regclass, plane_columns text[], private_columns text[])

@@ -318,6 +318,9 @@ BEGIN
     DELETE FROM splitplane.relations AS r WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = r.relation);
     qualified := splitplane._lock_relation(relation, true);
     plane_columns := splitplane._plane_columns(relation, columns);
+    IF columns IS NULL THEN
+        PERFORM splitplane._leave_out(relation, scope);
+    END IF;
     hidden_from_models := splitplane._private_columns(relation, plane_columns, private_columns);
     plane_name := splitplane._plane_name(relation, name);
     IF NOT shared THEN
@@ -326,7 +329,12 @@ BEGIN
     -- Reported rather than kept: this call defines what is registered, as with columns.
     SELECT string_agg(quote_ident(p.name), ', ' ORDER BY p.name) INTO no_longer
       FROM splitplane.relations AS r CROSS JOIN LATERAL unnest(r.private_columns) AS p(name)
-     WHERE r.relation = _register.relation AND p.name = ANY (plane_columns) AND p.name <> ALL (hidden_from_models);
+     WHERE r.relation = _register.relation AND p.name <> ALL (hidden_from_models)
+       AND (p.name = ANY (plane_columns)
+            -- One that is left out comes back with the next call, once its type is carried again.
+            OR _register.columns IS NULL
+               AND EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = _register.relation
+                           AND a.attname = p.name AND a.attnum > 0 AND NOT a.attisdropped));
     IF no_longer IS NOT NULL THEN
         RAISE WARNING 'private no longer in %: %', qualified, no_longer
             USING HINT = 'Name private columns each time a table is registered.';

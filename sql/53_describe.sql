@@ -1,23 +1,32 @@
 -- describe: the plane as it is shown to a model. Plane names only: no schema, no hidden column, no scope, no row.
 
--- Enums and domains of the plane's columns. Each goes by its bare name, whatever its schema. Two with one name, and one
--- with the name of a built-in type, are shown as the type of their column, and a query cannot name them. Nor can it
--- name a domain whose checks call user-defined functions: a cast would run them over any value.
+-- Enums and domains of the plane's columns, also those below them: what a domain is over, and the elements of an array.
+-- Each goes by its bare name, whatever its schema. Two with one name, and one with the name of a built-in type, are
+-- shown as the type of their column, and a query cannot name them; one that stands below others gives way to them. Nor
+-- can it name a domain whose checks call user-defined functions: a cast would run them over any value.
 CREATE FUNCTION splitplane._plane_types()
-RETURNS TABLE (type oid, array_type oid, schema text, name text, shown text, is_writable boolean)
+RETURNS TABLE (type oid, array_type oid, schema text, name text, shown text, is_writable boolean, is_visible boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
-    WITH uses AS (
+    WITH RECURSIVE uses AS (
         SELECT CASE WHEN t.typsubscript = 'array_subscript_handler'::regproc THEN t.typelem ELSE t.oid END AS type,
-               CASE WHEN a.attname = ANY (r.columns) THEN format('%I.%I%%TYPE', r.name, a.attname) END AS place
+               CASE WHEN a.attname = ANY (r.columns) THEN format('%I.%I%%TYPE', r.name, a.attname) END AS place,
+               true AS is_direct
         FROM splitplane.relations AS r
         JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped
              AND (a.attname = ANY (r.columns) OR r.scope ? a.attname::text)
         JOIN pg_type AS t ON t.oid = a.atttypid
+        UNION
+        SELECT CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.typelem END, u.place, false
+        FROM uses AS u JOIN pg_type AS t ON t.oid = u.type
+        WHERE t.typtype = 'd' OR t.typsubscript = 'array_subscript_handler'::regproc
     ),
     types AS (
-        SELECT t.oid, t.typarray, t.typname, t.typtype, t.typnamespace, min(u.place) AS place,
-               count(*) OVER (PARTITION BY t.typname) = 1
+        SELECT t.oid, t.typarray, t.typname, t.typtype, t.typnamespace,
+               coalesce(min(u.place) FILTER (WHERE u.is_direct), min(u.place)) AS place,
+               CASE WHEN bool_or(u.is_direct)
+                    THEN count(CASE WHEN bool_or(u.is_direct) THEN 1 END) OVER (PARTITION BY t.typname)
+                    ELSE count(*) OVER (PARTITION BY t.typname) END = 1
                AND NOT EXISTS (SELECT FROM pg_type AS own
                                WHERE own.typname = t.typname
                                  AND own.typnamespace = 'pg_catalog'::regnamespace) AS is_unique
@@ -37,7 +46,9 @@ AS $$
                JOIN pg_constraint AS c ON c.contypid = bases.base
                JOIN pg_depend AS d ON d.classid = 'pg_constraint'::regclass AND d.objid = c.oid
                -- There are no dependencies on built-in objects.
-               WHERE d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass)))
+               WHERE d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass))),
+           -- A column whose type is not carried any more is outside the plane, until it is registered again.
+           t.place IS NOT NULL AND splitplane._type_is_safe(t.oid)
     FROM types AS t JOIN pg_namespace AS n ON n.oid = t.typnamespace
 $$;
 REVOKE ALL ON FUNCTION splitplane._plane_types() FROM PUBLIC;

@@ -63,11 +63,15 @@ AS $$
            splitplane._registration(p.relation, p.scope, NULL, p.given_name, p.private_columns)
     FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
     WHERE (p.saved ->> 'all_columns')::boolean AND a.attname <> ALL (p.columns)
-      -- It may be a private column that was renamed, which has a finding of its own that comes first.
+      -- One that the plane does not carry was left out, and would be again.
+      AND splitplane._type_is_safe(a.atttypid)
+      -- It may be a private column that was renamed, or one whose type is not carried any more, which have findings of
+      -- their own that come first: to register all columns would forget that they are private.
       AND NOT EXISTS (SELECT FROM unnest(p.private_columns) AS w(name)
                       WHERE NOT EXISTS (SELECT FROM pg_attribute AS b
                                         WHERE b.attrelid = p.relation AND b.attname = w.name
-                                          AND b.attnum > 0 AND NOT b.attisdropped))
+                                          AND b.attnum > 0 AND NOT b.attisdropped
+                                          AND splitplane._type_is_safe(b.atttypid)))
     UNION ALL
     SELECT 'info', p.relation::text,
            'It was altered since it was registered, or restored from a dump. Its fences hold, but every new session '

@@ -969,8 +969,8 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._type_is_safe(oid) FROM PUBLIC;
 
--- The plane's columns of a relation: those named, or all. A column of an unsupported type is refused by name rather
--- than omitted silently.
+-- The plane's columns of a relation: those named, or all that it can carry. A column that is named is refused if its type
+-- is not supported; _leave_out reports the others.
 CREATE FUNCTION splitplane._plane_columns(relation regclass, columns text[]) RETURNS text[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
@@ -980,8 +980,13 @@ DECLARE
     column_type oid;
 BEGIN
     IF wanted IS NULL THEN
-        SELECT array_agg(a.attname::text ORDER BY a.attnum) INTO wanted
+        SELECT array_agg(a.attname::text ORDER BY a.attnum) FILTER (WHERE splitplane._type_is_safe(a.atttypid))
+          INTO wanted
           FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped;
+        IF wanted IS NULL AND EXISTS (SELECT FROM pg_attribute AS a
+                                      WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped) THEN
+            RAISE EXCEPTION 'no column of % has a type that the plane carries', relation USING ERRCODE = '0A000';
+        END IF;
     END IF;
     IF wanted IS NULL OR cardinality(wanted) = 0 THEN
         RAISE EXCEPTION 'the plane needs at least one column of %', relation USING ERRCODE = '22023';
@@ -1006,6 +1011,36 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION splitplane._plane_columns(regclass, text[]) FROM PUBLIC;
+
+-- Where no columns were named: reports those that the plane does not carry. One that binds the scope is no such column:
+-- a table is not registered by a column that could only be left out.
+CREATE FUNCTION splitplane._leave_out(relation regclass, scope jsonb) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+DECLARE
+    left_out record;
+    named text;
+BEGIN
+    FOR left_out IN
+        SELECT a.attname, format_type(a.atttypid, NULL) AS type_name, coalesce(scope ? a.attname::text, false) AS binds
+        FROM pg_attribute AS a
+        WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND NOT splitplane._type_is_safe(a.atttypid)
+        ORDER BY a.attnum
+    LOOP
+        IF left_out.binds THEN
+            RAISE EXCEPTION 'column "%" of % has type %, which the plane does not carry',
+                left_out.attname, relation, left_out.type_name
+                USING ERRCODE = '0A000', HINT = 'A column of the scope cannot be left out.';
+        END IF;
+        named := concat_ws(', ', named, format('%I %s', left_out.attname, left_out.type_name));
+    END LOOP;
+    IF named IS NOT NULL THEN
+        RAISE WARNING 'columns of % whose types the plane does not carry are left out: %', relation, named
+            USING HINT = 'To be without this warning, give the list of columns.';
+    END IF;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._leave_out(regclass, jsonb) FROM PUBLIC;
 
 -- The plane's columns whose values must never be sent to a model.
 CREATE FUNCTION splitplane._private_columns(relation regclass, plane_columns text[], private_columns text[])
@@ -1512,6 +1547,9 @@ BEGIN
     DELETE FROM splitplane.relations AS r WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = r.relation);
     qualified := splitplane._lock_relation(relation, true);
     plane_columns := splitplane._plane_columns(relation, columns);
+    IF columns IS NULL THEN
+        PERFORM splitplane._leave_out(relation, scope);
+    END IF;
     hidden_from_models := splitplane._private_columns(relation, plane_columns, private_columns);
     plane_name := splitplane._plane_name(relation, name);
     IF NOT shared THEN
@@ -1520,7 +1558,12 @@ BEGIN
     -- Reported rather than kept: this call defines what is registered, as with columns.
     SELECT string_agg(quote_ident(p.name), ', ' ORDER BY p.name) INTO no_longer
       FROM splitplane.relations AS r CROSS JOIN LATERAL unnest(r.private_columns) AS p(name)
-     WHERE r.relation = _register.relation AND p.name = ANY (plane_columns) AND p.name <> ALL (hidden_from_models);
+     WHERE r.relation = _register.relation AND p.name <> ALL (hidden_from_models)
+       AND (p.name = ANY (plane_columns)
+            -- One that is left out comes back with the next call, once its type is carried again.
+            OR _register.columns IS NULL
+               AND EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = _register.relation
+                           AND a.attname = p.name AND a.attnum > 0 AND NOT a.attisdropped));
     IF no_longer IS NOT NULL THEN
         RAISE WARNING 'private no longer in %: %', qualified, no_longer
             USING HINT = 'Name private columns each time a table is registered.';
@@ -1838,24 +1881,33 @@ COMMENT ON FUNCTION splitplane.disallow_function(regprocedure) IS 'Reverts allow
 
 -- describe: the plane as it is shown to a model. Plane names only: no schema, no hidden column, no scope, no row.
 
--- Enums and domains of the plane's columns. Each goes by its bare name, whatever its schema. Two with one name, and one
--- with the name of a built-in type, are shown as the type of their column, and a query cannot name them. Nor can it
--- name a domain whose checks call user-defined functions: a cast would run them over any value.
+-- Enums and domains of the plane's columns, also those below them: what a domain is over, and the elements of an array.
+-- Each goes by its bare name, whatever its schema. Two with one name, and one with the name of a built-in type, are
+-- shown as the type of their column, and a query cannot name them; one that stands below others gives way to them. Nor
+-- can it name a domain whose checks call user-defined functions: a cast would run them over any value.
 CREATE FUNCTION splitplane._plane_types()
-RETURNS TABLE (type oid, array_type oid, schema text, name text, shown text, is_writable boolean)
+RETURNS TABLE (type oid, array_type oid, schema text, name text, shown text, is_writable boolean, is_visible boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
-    WITH uses AS (
+    WITH RECURSIVE uses AS (
         SELECT CASE WHEN t.typsubscript = 'array_subscript_handler'::regproc THEN t.typelem ELSE t.oid END AS type,
-               CASE WHEN a.attname = ANY (r.columns) THEN format('%I.%I%%TYPE', r.name, a.attname) END AS place
+               CASE WHEN a.attname = ANY (r.columns) THEN format('%I.%I%%TYPE', r.name, a.attname) END AS place,
+               true AS is_direct
         FROM splitplane.relations AS r
         JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped
              AND (a.attname = ANY (r.columns) OR r.scope ? a.attname::text)
         JOIN pg_type AS t ON t.oid = a.atttypid
+        UNION
+        SELECT CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.typelem END, u.place, false
+        FROM uses AS u JOIN pg_type AS t ON t.oid = u.type
+        WHERE t.typtype = 'd' OR t.typsubscript = 'array_subscript_handler'::regproc
     ),
     types AS (
-        SELECT t.oid, t.typarray, t.typname, t.typtype, t.typnamespace, min(u.place) AS place,
-               count(*) OVER (PARTITION BY t.typname) = 1
+        SELECT t.oid, t.typarray, t.typname, t.typtype, t.typnamespace,
+               coalesce(min(u.place) FILTER (WHERE u.is_direct), min(u.place)) AS place,
+               CASE WHEN bool_or(u.is_direct)
+                    THEN count(CASE WHEN bool_or(u.is_direct) THEN 1 END) OVER (PARTITION BY t.typname)
+                    ELSE count(*) OVER (PARTITION BY t.typname) END = 1
                AND NOT EXISTS (SELECT FROM pg_type AS own
                                WHERE own.typname = t.typname
                                  AND own.typnamespace = 'pg_catalog'::regnamespace) AS is_unique
@@ -1875,7 +1927,9 @@ AS $$
                JOIN pg_constraint AS c ON c.contypid = bases.base
                JOIN pg_depend AS d ON d.classid = 'pg_constraint'::regclass AND d.objid = c.oid
                -- There are no dependencies on built-in objects.
-               WHERE d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass)))
+               WHERE d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass))),
+           -- A column whose type is not carried any more is outside the plane, until it is registered again.
+           t.place IS NOT NULL AND splitplane._type_is_safe(t.oid)
     FROM types AS t JOIN pg_namespace AS n ON n.oid = t.typnamespace
 $$;
 REVOKE ALL ON FUNCTION splitplane._plane_types() FROM PUBLIC;
@@ -2911,11 +2965,15 @@ AS $$
            splitplane._registration(p.relation, p.scope, NULL, p.given_name, p.private_columns)
     FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
     WHERE (p.saved ->> 'all_columns')::boolean AND a.attname <> ALL (p.columns)
-      -- It may be a private column that was renamed, which has a finding of its own that comes first.
+      -- One that the plane does not carry was left out, and would be again.
+      AND splitplane._type_is_safe(a.atttypid)
+      -- It may be a private column that was renamed, or one whose type is not carried any more, which have findings of
+      -- their own that come first: to register all columns would forget that they are private.
       AND NOT EXISTS (SELECT FROM unnest(p.private_columns) AS w(name)
                       WHERE NOT EXISTS (SELECT FROM pg_attribute AS b
                                         WHERE b.attrelid = p.relation AND b.attname = w.name
-                                          AND b.attnum > 0 AND NOT b.attisdropped))
+                                          AND b.attnum > 0 AND NOT b.attisdropped
+                                          AND splitplane._type_is_safe(b.atttypid)))
     UNION ALL
     SELECT 'info', p.relation::text,
            'It was altered since it was registered, or restored from a dump. Its fences hold, but every new session '

@@ -101,6 +101,7 @@ fn load() -> StageResult<Rc<Plane>> {
     let column_types = relations
         .values()
         .flat_map(|relation| relation.columns.iter().map(|column| column.type_oid))
+        .chain(types.visible().iter().copied())
         .filter(|type_oid| !builtins.types.contains(type_oid))
         // array_agg over an enum column gives an array of it.
         .flat_map(|type_oid| [Some(type_oid), array_type(type_oid), element_type(type_oid)])

@@ -1,4 +1,4 @@
-//! Enums and domains of the plane's columns, which it knows by bare names.
+//! Enums and domains of the plane's columns, and those that they are made of, which it knows by bare names.
 //!
 //! PostgreSQL writes them with their schema, since none is on the confined section's search path.
 
@@ -13,8 +13,8 @@ thread_local! {
     static TYPES: Lookup = const { Lookup::new(TYPES_SQL, 0) };
 }
 
-const TYPES_SQL: &str = "SELECT t.type::pg_catalog.text, t.schema, t.name, t.shown, t.is_writable::pg_catalog.text \
-     FROM splitplane._plane_types() AS t";
+const TYPES_SQL: &str = "SELECT t.type::pg_catalog.text, t.schema, t.name, t.shown, t.is_writable::pg_catalog.text, \
+     t.is_visible::pg_catalog.text FROM splitplane._plane_types() AS t";
 
 /// A type of a column.
 #[derive(Debug, Clone)]
@@ -36,6 +36,8 @@ pub struct PlaneTypes {
     spellings: Vec<(String, String)>,
     /// All, to watch.
     all: Vec<Oid>,
+    /// Those of columns that untrusted SQL may name.
+    visible: Vec<Oid>,
 }
 
 impl PlaneTypes {
@@ -52,6 +54,11 @@ impl PlaneTypes {
     /// All of them.
     pub fn oids(&self) -> &[Oid] {
         &self.all
+    }
+
+    /// Those whose values a query can meet: what a column's domain is over, and the elements of its array, are among them.
+    pub fn visible(&self) -> &[Oid] {
+        &self.visible
     }
 
     /// A text of PostgreSQL's in which types of the plane go by the names that they are shown by.
@@ -94,7 +101,7 @@ fn replaced(text: &str, written: &str, shown: &str) -> String {
 pub(super) fn load() -> StageResult<PlaneTypes> {
     let mut types = PlaneTypes::default();
     for row in TYPES.with(|lookup| lookup.rows(&[]))? {
-        let [type_oid, schema, name, shown, is_writable] = row.as_slice() else { return Err(unreadable()) };
+        let [type_oid, schema, name, shown, is_writable, is_visible] = row.as_slice() else { return Err(unreadable()) };
         let (name, known) = (
             text(name)?,
             PlaneType {
@@ -105,6 +112,9 @@ pub(super) fn load() -> StageResult<PlaneTypes> {
         );
         let written = [&text(schema)?, &name].map(|part| names::quote_identifier(part)).join(".");
         types.all.push(known.oid);
+        if is_visible.as_deref() == Some("true") {
+            types.visible.push(known.oid);
+        }
         types.spellings.push((written, known.shown.clone()));
         if known.is_writable {
             types.writable.insert(name, known);
