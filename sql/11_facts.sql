@@ -74,6 +74,15 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._identity_claims() FROM PUBLIC;
 
+-- The claim that a column of a scope is bound to, and whether rows whose column is NULL are everybody's besides. In the
+-- library: ScopeBinding::new.
+CREATE FUNCTION splitplane._binding(bound_to text, OUT claim text, OUT or_null boolean)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN bound_to = 'tenant or null' THEN 'tenant' ELSE bound_to END, bound_to = 'tenant or null'
+$$;
+REVOKE ALL ON FUNCTION splitplane._binding(text) FROM PUBLIC;
+
 -- The form of a claim's name.
 CREATE FUNCTION splitplane._check_claim_name(claim_name text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp

@@ -55,7 +55,7 @@ AS $$
     SELECT r.relation, a.attname::text, splitplane._base_type(a.atttypid)
     FROM splitplane.relations AS r
     JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped
-         AND r.scope ->> a.attname::text = 'tenant'
+         AND r.scope ->> a.attname::text IN ('tenant', 'tenant or null')
 $$;
 REVOKE ALL ON FUNCTION splitplane._tenant_columns() FROM PUBLIC;
 

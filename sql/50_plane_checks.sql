@@ -267,19 +267,22 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._check_claim(text) FROM PUBLIC;
 
--- The row-level security condition of a scope that has been checked: every column has one of its claim's values.
+-- The row-level security condition of a scope that has been checked: every column has one of its claim's values, or is
+-- NULL where the scope says so. The proof knows these two forms and no other.
 -- Domains are cast to their base type; the modifier is -1, since a bare "character" would mean character(1). NULL if a
 -- column does not exist any more.
 CREATE FUNCTION splitplane._scope_expression(relation regclass, scope jsonb) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     SELECT CASE WHEN count(*) = count(a.attname) THEN
-        string_agg(format('splitplane.in_scope(%s, %L::text)',
+        string_agg(format(CASE WHEN s.or_null THEN '(splitplane.in_scope(%s, %L::text) OR %I IS NULL)'
+                               ELSE 'splitplane.in_scope(%s, %L::text)' END,
                           CASE WHEN b.base = a.atttypid THEN quote_ident(s.key)
                                ELSE format('%I::%s', s.key, format_type(b.base, -1)) END,
-                          s.value),
-                   ' AND ' ORDER BY s.value <> 'tenant', s.key) END
-    FROM jsonb_each_text(scope) AS s
+                          s.claim, s.key),
+                   ' AND ' ORDER BY s.claim <> 'tenant', s.key) END
+    FROM (SELECT e.key, w.claim, w.or_null
+          FROM jsonb_each_text(scope) AS e CROSS JOIN LATERAL splitplane._binding(e.value) AS w) AS s
     LEFT JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = s.key AND a.attnum > 0 AND NOT a.attisdropped
     LEFT JOIN LATERAL (SELECT splitplane._base_type(a.atttypid)) AS b(base) ON true
 $$;
@@ -292,6 +295,7 @@ AS $$
 DECLARE
     column_name text;
     claim_name text;
+    or_null boolean;
     catalog_row record;
     base oid;
     base_name text;
@@ -303,9 +307,16 @@ BEGIN
         RAISE EXCEPTION 'scope must be a JSON object of column names and claim names, such as {"tenant_id": "tenant"}'
             USING ERRCODE = '22023';
     END IF;
-    FOR column_name, claim_name IN
-        SELECT s.key, s.value FROM jsonb_each_text(scope) AS s ORDER BY s.value <> 'tenant', s.key
+    FOR column_name, claim_name, or_null IN
+        SELECT s.key, w.claim, w.or_null
+        FROM jsonb_each_text(scope) AS s CROSS JOIN LATERAL splitplane._binding(s.value) AS w
+        ORDER BY w.claim <> 'tenant', s.key
     LOOP
+        IF claim_name LIKE '% or null' THEN
+            RAISE EXCEPTION 'column "%" of % is bound to "%": only the claim "tenant" can have "or null"',
+                column_name, relation, claim_name
+                USING ERRCODE = '22023';
+        END IF;
         SELECT a.atttypid, a.attnotnull, a.attcollation, a.attgenerated INTO catalog_row
           FROM pg_attribute AS a
          WHERE a.attrelid = relation AND a.attname = column_name AND a.attnum > 0 AND NOT a.attisdropped;
@@ -347,7 +358,10 @@ BEGIN
         END IF;
         IF claim_name = 'tenant' THEN
             binds_tenant := true;
-            IF NOT catalog_row.attnotnull THEN
+            IF or_null THEN
+                RAISE WARNING 'every tenant sees the rows of % whose "%" is NULL: a row that loses its tenant becomes '
+                              'everybody''s', relation, column_name;
+            ELSIF NOT catalog_row.attnotnull THEN
                 RAISE WARNING 'tenant column "%" of % may be NULL: such rows belong to no tenant and are never seen',
                     column_name, relation;
             END IF;

@@ -1,4 +1,5 @@
--- describe: the plane as it is shown to a model. Plane names only: no schema, no hidden column, no scope, no row.
+-- describe: the plane as it is shown to a model. Plane names only: no schema, no hidden column, no row, and of a scope
+-- only that there are rows of everybody.
 
 -- Enums and domains of the plane's columns, also those below them: what a domain is over, and the elements of an array.
 -- Each goes by its bare name, whatever its schema. Two with one name, and one with the name of a built-in type, are
@@ -107,7 +108,8 @@ BEGIN
     ),
     plane_columns AS (
         SELECT r.relation, r.name, a.attnum, a.attname,
-               a.attname = ANY (r.columns) AND s.is_safe AS visible
+               a.attname = ANY (r.columns) AND s.is_safe AS visible,
+               r.scope ->> a.attname::text = 'tenant or null' AS or_null
         FROM splitplane.relations AS r
         JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped
              AND (a.attname = ANY (r.columns) OR r.scope ? a.attname::text)
@@ -133,7 +135,7 @@ BEGIN
         GROUP BY a.attrelid
     ),
     -- A key is shown without the scope columns that the plane hides, since it is unique without them within one tenant.
-    -- It is not shown if another column of it is hidden.
+    -- It is not shown if another column of it is hidden, or if rows of everybody have their own values besides.
     primary_keys AS (
         SELECT c.conrelid AS relation,
                -- NULL, and not shown, if every column of it is hidden.
@@ -146,7 +148,7 @@ BEGIN
         LEFT JOIN plane_columns AS p ON p.relation = c.conrelid AND p.attnum = k.attnum
         WHERE c.contype = 'p'
         GROUP BY c.oid, c.conrelid
-        HAVING bool_and(p.attnum IS NOT NULL)
+        HAVING bool_and(p.attnum IS NOT NULL AND (p.visible OR p.or_null IS NOT TRUE))
     ),
     foreign_keys AS (
         SELECT c.oid, c.conrelid AS relation, c.confrelid AS target_relation, target.name AS target,
@@ -166,11 +168,18 @@ BEGIN
         WHERE c.contype = 'f' AND c.conparentid = 0
         GROUP BY c.oid, c.conrelid, c.confrelid, target.name
         HAVING bool_and(f.attnum IS NOT NULL AND t.attnum IS NOT NULL) AND bool_or(f.visible AND t.visible)
+           AND bool_and(f.visible AND t.visible OR (f.or_null IS NOT TRUE AND t.or_null IS NOT TRUE))
     ),
     relation_texts AS (
         SELECT r.name,
                'table ' || quote_ident(r.name)
                || splitplane._describe_comment(obj_description(r.relation, 'pg_class')) || l.lines
+               || coalesce((SELECT string_agg(
+                                CASE WHEN p.visible
+                                     THEN format(E'\n  rows whose %I is NULL are the same for every tenant', p.attname)
+                                     ELSE E'\n  some of its rows are the same for every tenant' END, ''
+                                ORDER BY p.attnum)
+                            FROM plane_columns AS p WHERE p.relation = r.relation AND p.or_null), '')
                || coalesce((SELECT p.line FROM primary_keys AS p WHERE p.relation = r.relation), '')
                || coalesce((SELECT string_agg(f.line, '' ORDER BY f.line)
                             FROM foreign_keys AS f WHERE f.relation = r.relation), '') AS text,

@@ -150,7 +150,7 @@ AS $$
     JOIN (
         SELECT s.value AS claim, string_agg(DISTINCT r.name, ', ') AS names
         FROM splitplane.relations AS r CROSS JOIN LATERAL jsonb_each_text(r.scope) AS s
-        WHERE s.value <> ALL (splitplane._identity_claims())
+        WHERE (splitplane._binding(s.value)).claim <> ALL (splitplane._identity_claims())
         GROUP BY s.value
     ) AS n ON NOT p.claims ? n.claim
     WHERE p.enabled

@@ -13,10 +13,11 @@ AS $$
                                              r.scope, r.columns, r.private_columns) AS today
     ),
     scope_columns AS (
-        SELECT p.relation, p.relkind, p.relpages, s.key AS column_name, s.value AS claim, a.attnum, a.attnotnull,
+        SELECT p.relation, p.relkind, p.relpages, s.key AS column_name, b.claim, b.or_null, a.attnum, a.attnotnull,
                splitplane._base_type(a.atttypid) AS base
         FROM plane AS p
         CROSS JOIN LATERAL jsonb_each_text(p.scope) AS s
+        CROSS JOIN LATERAL splitplane._binding(s.value) AS b
         JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attname = s.key AND a.attnum > 0 AND NOT a.attisdropped
     )
     -- The table and its columns.
@@ -208,7 +209,7 @@ AS $$
            format('Tenant column %I may be NULL. Such rows belong to no tenant and are never seen.', s.column_name),
            format('ALTER TABLE %s ALTER COLUMN %I SET NOT NULL;', s.relation, s.column_name)
     FROM scope_columns AS s
-    WHERE s.claim = 'tenant' AND NOT s.attnotnull
+    WHERE s.claim = 'tenant' AND NOT s.attnotnull AND NOT s.or_null
     UNION ALL
     SELECT 'warning', s.relation::text,
            format('Scope column %I has type %s, whose equality is not leakproof: estimates do not see which tenants '

@@ -76,18 +76,22 @@ CREATE FUNCTION splitplane._selftest_own(relation regclass, scope jsonb, claims 
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     SELECT CASE WHEN bool_and(w.value IS NOT NULL) THEN
-        string_agg(CASE WHEN s.value = ANY (splitplane._identity_claims())
+        string_agg(CASE WHEN s.value = 'tenant or null'
+                        THEN format('(%I OPERATOR(pg_catalog.=) %L::%s OR %1$I IS NULL)', s.key, claims ->> 'tenant',
+                                    t.name)
+                        WHEN s.value = ANY (splitplane._identity_claims())
                         THEN format('%I OPERATOR(pg_catalog.=) %L::%s', s.key, claims ->> s.value, t.name)
                         ELSE format('%I OPERATOR(pg_catalog.=) ANY (%L::%s[])', s.key, w.value, t.name) END,
                    ' AND ') END
     FROM jsonb_each_text(scope) AS s
     JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = s.key AND a.attnum > 0 AND NOT a.attisdropped
     CROSS JOIN LATERAL (SELECT format_type(splitplane._base_type(a.atttypid), -1)) AS t(name)
+    CROSS JOIN LATERAL (SELECT replace(s.value, 'tenant or null', 'tenant')) AS c(claim)
     CROSS JOIN LATERAL (
-        SELECT CASE jsonb_typeof(claims -> s.value)
-               WHEN 'array' THEN ARRAY(SELECT jsonb_array_elements_text(claims -> s.value))
-               ELSE ARRAY[claims ->> s.value] END
-        WHERE claims ? s.value
+        SELECT CASE jsonb_typeof(claims -> c.claim)
+               WHEN 'array' THEN ARRAY(SELECT jsonb_array_elements_text(claims -> c.claim))
+               ELSE ARRAY[claims ->> c.claim] END
+        WHERE claims ? c.claim
     ) AS w(value)
     -- No condition, so that nothing can pass, if a scope column does not exist any more or there is none.
     HAVING count(*) = (SELECT count(*) FROM jsonb_object_keys(scope)) AND count(*) > 0
@@ -133,7 +137,7 @@ BEGIN
             SELECT s.key INTO scope_column FROM jsonb_each_text(r.scope) AS s WHERE s.value = part LIMIT 1;
             IF FOUND THEN
                 SELECT splitplane._selftest_own(r.relation, jsonb_object_agg(s.key, s.value), person) INTO of_tenant
-                  FROM jsonb_each_text(r.scope) AS s WHERE s.value = 'tenant';
+                  FROM jsonb_each_text(r.scope) AS s WHERE s.value IN ('tenant', 'tenant or null');
                 EXECUTE format('SELECT %I::text FROM %s WHERE %s AND %1$I IS NOT NULL LIMIT 1',
                                scope_column, qualified, of_tenant)
                    INTO value;
@@ -173,8 +177,10 @@ AS $$
     WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attname = ANY (columns)
       AND (EXISTS (SELECT FROM splitplane._scope_type(b.base) AS t WHERE t.takes_list)
            OR (indexed AND b.base = ANY ('{numeric,date,timestamp,timestamptz}'::regtype[])))
-      AND (NOT indexed OR (i.is_unique IS NOT NULL AND scope ->> a.attname::text IS DISTINCT FROM 'tenant'))
-    ORDER BY CASE WHEN indexed THEN i.is_unique WHEN scope ->> a.attname::text = 'tenant' THEN 1 ELSE 0 END DESC,
+      AND (NOT indexed
+           OR (i.is_unique IS NOT NULL AND (scope ->> a.attname::text IN ('tenant', 'tenant or null')) IS NOT TRUE))
+    ORDER BY CASE WHEN indexed THEN i.is_unique
+                  WHEN scope ->> a.attname::text IN ('tenant', 'tenant or null') THEN 1 ELSE 0 END DESC,
              a.attnum
 $$;
 REVOKE ALL ON FUNCTION splitplane._selftest_columns(regclass, text[], jsonb, boolean) FROM PUBLIC;
@@ -203,6 +209,9 @@ DECLARE
     column_name text;
     values_each integer;
     owner_condition text;
+    -- The rows that are everybody's, where there are any: some of them are in the sample, too.
+    everybody text[] := ARRAY(SELECT format('%I IS NULL', s.key)
+                              FROM jsonb_each_text(r.scope) AS s WHERE s.value = 'tenant or null');
     chosen text[];
 BEGIN
     condition := 'true';
@@ -219,7 +228,7 @@ BEGIN
         ORDER BY c.place, n.values_each DESC
     LOOP
         chosen := '{}';
-        FOREACH owner_condition IN ARRAY owners LOOP
+        FOREACH owner_condition IN ARRAY owners || everybody LOOP
             chosen := chosen || splitplane._selftest_values(
                 format('SELECT DISTINCT l.v FROM (SELECT %1$I::text FROM %2$s WHERE (%3$s) AND %1$I IS NOT NULL '
                        'LIMIT %4$s) AS l(v)', column_name, qualified, owner_condition, values_each), NULL);

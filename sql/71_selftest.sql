@@ -119,23 +119,30 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._selftest_hidden(splitplane.relations, text, text, text, text) FROM PUBLIC;
 
--- Rows whose scope is NULL belong to no principal: none sees them, and no test can decide whose they should be.
+-- Rows whose scope is NULL belong to no principal: none sees them, and no test can decide whose they should be. Unless
+-- the scope says that they are everybody's: then every answer is compared with them.
 CREATE FUNCTION splitplane._selftest_scope(
     r splitplane.relations, qualified text, OUT verdict text, OUT detail text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     column_name text;
+    is_everybodys boolean;
     found boolean;
 BEGIN
-    FOR column_name IN
-        SELECT a.attname FROM pg_attribute AS a
+    FOR column_name, is_everybodys IN
+        SELECT a.attname, r.scope ->> a.attname::text = 'tenant or null' FROM pg_attribute AS a
         WHERE a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped
           AND r.scope ? a.attname::text AND NOT a.attnotnull
         ORDER BY a.attnum
     LOOP
         EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE %I IS NULL)', qualified, column_name) INTO found;
-        IF found THEN
+        IF is_everybodys THEN
+            detail := concat_ws(' ', detail,
+                                format(CASE WHEN found THEN 'The rows with NULL in %I are everybody''s.'
+                                            ELSE 'Rows with NULL in %I would be everybody''s: there is none now.' END,
+                                       column_name));
+        ELSIF found THEN
             verdict := 'FAIL';
             detail := concat_ws(' ', detail,
                                 format('There are rows with NULL in %I, which belong to no principal.', column_name));

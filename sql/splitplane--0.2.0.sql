@@ -111,6 +111,15 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._identity_claims() FROM PUBLIC;
 
+-- The claim that a column of a scope is bound to, and whether rows whose column is NULL are everybody's besides. In the
+-- library: ScopeBinding::new.
+CREATE FUNCTION splitplane._binding(bound_to text, OUT claim text, OUT or_null boolean)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN bound_to = 'tenant or null' THEN 'tenant' ELSE bound_to END, bound_to = 'tenant or null'
+$$;
+REVOKE ALL ON FUNCTION splitplane._binding(text) FROM PUBLIC;
+
 -- The form of a claim's name.
 CREATE FUNCTION splitplane._check_claim_name(claim_name text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
@@ -712,7 +721,7 @@ AS $$
     SELECT r.relation, a.attname::text, splitplane._base_type(a.atttypid)
     FROM splitplane.relations AS r
     JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped
-         AND r.scope ->> a.attname::text = 'tenant'
+         AND r.scope ->> a.attname::text IN ('tenant', 'tenant or null')
 $$;
 REVOKE ALL ON FUNCTION splitplane._tenant_columns() FROM PUBLIC;
 
@@ -1127,19 +1136,22 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._check_claim(text) FROM PUBLIC;
 
--- The row-level security condition of a scope that has been checked: every column has one of its claim's values.
+-- The row-level security condition of a scope that has been checked: every column has one of its claim's values, or is
+-- NULL where the scope says so. The proof knows these two forms and no other.
 -- Domains are cast to their base type; the modifier is -1, since a bare "character" would mean character(1). NULL if a
 -- column does not exist any more.
 CREATE FUNCTION splitplane._scope_expression(relation regclass, scope jsonb) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     SELECT CASE WHEN count(*) = count(a.attname) THEN
-        string_agg(format('splitplane.in_scope(%s, %L::text)',
+        string_agg(format(CASE WHEN s.or_null THEN '(splitplane.in_scope(%s, %L::text) OR %I IS NULL)'
+                               ELSE 'splitplane.in_scope(%s, %L::text)' END,
                           CASE WHEN b.base = a.atttypid THEN quote_ident(s.key)
                                ELSE format('%I::%s', s.key, format_type(b.base, -1)) END,
-                          s.value),
-                   ' AND ' ORDER BY s.value <> 'tenant', s.key) END
-    FROM jsonb_each_text(scope) AS s
+                          s.claim, s.key),
+                   ' AND ' ORDER BY s.claim <> 'tenant', s.key) END
+    FROM (SELECT e.key, w.claim, w.or_null
+          FROM jsonb_each_text(scope) AS e CROSS JOIN LATERAL splitplane._binding(e.value) AS w) AS s
     LEFT JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = s.key AND a.attnum > 0 AND NOT a.attisdropped
     LEFT JOIN LATERAL (SELECT splitplane._base_type(a.atttypid)) AS b(base) ON true
 $$;
@@ -1152,6 +1164,7 @@ AS $$
 DECLARE
     column_name text;
     claim_name text;
+    or_null boolean;
     catalog_row record;
     base oid;
     base_name text;
@@ -1163,9 +1176,16 @@ BEGIN
         RAISE EXCEPTION 'scope must be a JSON object of column names and claim names, such as {"tenant_id": "tenant"}'
             USING ERRCODE = '22023';
     END IF;
-    FOR column_name, claim_name IN
-        SELECT s.key, s.value FROM jsonb_each_text(scope) AS s ORDER BY s.value <> 'tenant', s.key
+    FOR column_name, claim_name, or_null IN
+        SELECT s.key, w.claim, w.or_null
+        FROM jsonb_each_text(scope) AS s CROSS JOIN LATERAL splitplane._binding(s.value) AS w
+        ORDER BY w.claim <> 'tenant', s.key
     LOOP
+        IF claim_name LIKE '% or null' THEN
+            RAISE EXCEPTION 'column "%" of % is bound to "%": only the claim "tenant" can have "or null"',
+                column_name, relation, claim_name
+                USING ERRCODE = '22023';
+        END IF;
         SELECT a.atttypid, a.attnotnull, a.attcollation, a.attgenerated INTO catalog_row
           FROM pg_attribute AS a
          WHERE a.attrelid = relation AND a.attname = column_name AND a.attnum > 0 AND NOT a.attisdropped;
@@ -1207,7 +1227,10 @@ BEGIN
         END IF;
         IF claim_name = 'tenant' THEN
             binds_tenant := true;
-            IF NOT catalog_row.attnotnull THEN
+            IF or_null THEN
+                RAISE WARNING 'every tenant sees the rows of % whose "%" is NULL: a row that loses its tenant becomes '
+                              'everybody''s', relation, column_name;
+            ELSIF NOT catalog_row.attnotnull THEN
                 RAISE WARNING 'tenant column "%" of % may be NULL: such rows belong to no tenant and are never seen',
                     column_name, relation;
             END IF;
@@ -1879,7 +1902,8 @@ COMMENT ON FUNCTION splitplane.disallow_function(regprocedure) IS 'Reverts allow
 -- requires:
 --   functions
 
--- describe: the plane as it is shown to a model. Plane names only: no schema, no hidden column, no scope, no row.
+-- describe: the plane as it is shown to a model. Plane names only: no schema, no hidden column, no row, and of a scope
+-- only that there are rows of everybody.
 
 -- Enums and domains of the plane's columns, also those below them: what a domain is over, and the elements of an array.
 -- Each goes by its bare name, whatever its schema. Two with one name, and one with the name of a built-in type, are
@@ -1988,7 +2012,8 @@ BEGIN
     ),
     plane_columns AS (
         SELECT r.relation, r.name, a.attnum, a.attname,
-               a.attname = ANY (r.columns) AND s.is_safe AS visible
+               a.attname = ANY (r.columns) AND s.is_safe AS visible,
+               r.scope ->> a.attname::text = 'tenant or null' AS or_null
         FROM splitplane.relations AS r
         JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped
              AND (a.attname = ANY (r.columns) OR r.scope ? a.attname::text)
@@ -2014,7 +2039,7 @@ BEGIN
         GROUP BY a.attrelid
     ),
     -- A key is shown without the scope columns that the plane hides, since it is unique without them within one tenant.
-    -- It is not shown if another column of it is hidden.
+    -- It is not shown if another column of it is hidden, or if rows of everybody have their own values besides.
     primary_keys AS (
         SELECT c.conrelid AS relation,
                -- NULL, and not shown, if every column of it is hidden.
@@ -2027,7 +2052,7 @@ BEGIN
         LEFT JOIN plane_columns AS p ON p.relation = c.conrelid AND p.attnum = k.attnum
         WHERE c.contype = 'p'
         GROUP BY c.oid, c.conrelid
-        HAVING bool_and(p.attnum IS NOT NULL)
+        HAVING bool_and(p.attnum IS NOT NULL AND (p.visible OR p.or_null IS NOT TRUE))
     ),
     foreign_keys AS (
         SELECT c.oid, c.conrelid AS relation, c.confrelid AS target_relation, target.name AS target,
@@ -2047,11 +2072,18 @@ BEGIN
         WHERE c.contype = 'f' AND c.conparentid = 0
         GROUP BY c.oid, c.conrelid, c.confrelid, target.name
         HAVING bool_and(f.attnum IS NOT NULL AND t.attnum IS NOT NULL) AND bool_or(f.visible AND t.visible)
+           AND bool_and(f.visible AND t.visible OR (f.or_null IS NOT TRUE AND t.or_null IS NOT TRUE))
     ),
     relation_texts AS (
         SELECT r.name,
                'table ' || quote_ident(r.name)
                || splitplane._describe_comment(obj_description(r.relation, 'pg_class')) || l.lines
+               || coalesce((SELECT string_agg(
+                                CASE WHEN p.visible
+                                     THEN format(E'\n  rows whose %I is NULL are the same for every tenant', p.attname)
+                                     ELSE E'\n  some of its rows are the same for every tenant' END, ''
+                                ORDER BY p.attnum)
+                            FROM plane_columns AS p WHERE p.relation = r.relation AND p.or_null), '')
                || coalesce((SELECT p.line FROM primary_keys AS p WHERE p.relation = r.relation), '')
                || coalesce((SELECT string_agg(f.line, '' ORDER BY f.line)
                             FROM foreign_keys AS f WHERE f.relation = r.relation), '') AS text,
@@ -2837,7 +2869,7 @@ AS $$
     JOIN (
         SELECT s.value AS claim, string_agg(DISTINCT r.name, ', ') AS names
         FROM splitplane.relations AS r CROSS JOIN LATERAL jsonb_each_text(r.scope) AS s
-        WHERE s.value <> ALL (splitplane._identity_claims())
+        WHERE (splitplane._binding(s.value)).claim <> ALL (splitplane._identity_claims())
         GROUP BY s.value
     ) AS n ON NOT p.claims ? n.claim
     WHERE p.enabled
@@ -2915,10 +2947,11 @@ AS $$
                                              r.scope, r.columns, r.private_columns) AS today
     ),
     scope_columns AS (
-        SELECT p.relation, p.relkind, p.relpages, s.key AS column_name, s.value AS claim, a.attnum, a.attnotnull,
+        SELECT p.relation, p.relkind, p.relpages, s.key AS column_name, b.claim, b.or_null, a.attnum, a.attnotnull,
                splitplane._base_type(a.atttypid) AS base
         FROM plane AS p
         CROSS JOIN LATERAL jsonb_each_text(p.scope) AS s
+        CROSS JOIN LATERAL splitplane._binding(s.value) AS b
         JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attname = s.key AND a.attnum > 0 AND NOT a.attisdropped
     )
     -- The table and its columns.
@@ -3110,7 +3143,7 @@ AS $$
            format('Tenant column %I may be NULL. Such rows belong to no tenant and are never seen.', s.column_name),
            format('ALTER TABLE %s ALTER COLUMN %I SET NOT NULL;', s.relation, s.column_name)
     FROM scope_columns AS s
-    WHERE s.claim = 'tenant' AND NOT s.attnotnull
+    WHERE s.claim = 'tenant' AND NOT s.attnotnull AND NOT s.or_null
     UNION ALL
     SELECT 'warning', s.relation::text,
            format('Scope column %I has type %s, whose equality is not leakproof: estimates do not see which tenants '
@@ -3465,18 +3498,22 @@ CREATE FUNCTION splitplane._selftest_own(relation regclass, scope jsonb, claims 
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     SELECT CASE WHEN bool_and(w.value IS NOT NULL) THEN
-        string_agg(CASE WHEN s.value = ANY (splitplane._identity_claims())
+        string_agg(CASE WHEN s.value = 'tenant or null'
+                        THEN format('(%I OPERATOR(pg_catalog.=) %L::%s OR %1$I IS NULL)', s.key, claims ->> 'tenant',
+                                    t.name)
+                        WHEN s.value = ANY (splitplane._identity_claims())
                         THEN format('%I OPERATOR(pg_catalog.=) %L::%s', s.key, claims ->> s.value, t.name)
                         ELSE format('%I OPERATOR(pg_catalog.=) ANY (%L::%s[])', s.key, w.value, t.name) END,
                    ' AND ') END
     FROM jsonb_each_text(scope) AS s
     JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = s.key AND a.attnum > 0 AND NOT a.attisdropped
     CROSS JOIN LATERAL (SELECT format_type(splitplane._base_type(a.atttypid), -1)) AS t(name)
+    CROSS JOIN LATERAL (SELECT replace(s.value, 'tenant or null', 'tenant')) AS c(claim)
     CROSS JOIN LATERAL (
-        SELECT CASE jsonb_typeof(claims -> s.value)
-               WHEN 'array' THEN ARRAY(SELECT jsonb_array_elements_text(claims -> s.value))
-               ELSE ARRAY[claims ->> s.value] END
-        WHERE claims ? s.value
+        SELECT CASE jsonb_typeof(claims -> c.claim)
+               WHEN 'array' THEN ARRAY(SELECT jsonb_array_elements_text(claims -> c.claim))
+               ELSE ARRAY[claims ->> c.claim] END
+        WHERE claims ? c.claim
     ) AS w(value)
     -- No condition, so that nothing can pass, if a scope column does not exist any more or there is none.
     HAVING count(*) = (SELECT count(*) FROM jsonb_object_keys(scope)) AND count(*) > 0
@@ -3522,7 +3559,7 @@ BEGIN
             SELECT s.key INTO scope_column FROM jsonb_each_text(r.scope) AS s WHERE s.value = part LIMIT 1;
             IF FOUND THEN
                 SELECT splitplane._selftest_own(r.relation, jsonb_object_agg(s.key, s.value), person) INTO of_tenant
-                  FROM jsonb_each_text(r.scope) AS s WHERE s.value = 'tenant';
+                  FROM jsonb_each_text(r.scope) AS s WHERE s.value IN ('tenant', 'tenant or null');
                 EXECUTE format('SELECT %I::text FROM %s WHERE %s AND %1$I IS NOT NULL LIMIT 1',
                                scope_column, qualified, of_tenant)
                    INTO value;
@@ -3562,8 +3599,10 @@ AS $$
     WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attname = ANY (columns)
       AND (EXISTS (SELECT FROM splitplane._scope_type(b.base) AS t WHERE t.takes_list)
            OR (indexed AND b.base = ANY ('{numeric,date,timestamp,timestamptz}'::regtype[])))
-      AND (NOT indexed OR (i.is_unique IS NOT NULL AND scope ->> a.attname::text IS DISTINCT FROM 'tenant'))
-    ORDER BY CASE WHEN indexed THEN i.is_unique WHEN scope ->> a.attname::text = 'tenant' THEN 1 ELSE 0 END DESC,
+      AND (NOT indexed
+           OR (i.is_unique IS NOT NULL AND (scope ->> a.attname::text IN ('tenant', 'tenant or null')) IS NOT TRUE))
+    ORDER BY CASE WHEN indexed THEN i.is_unique
+                  WHEN scope ->> a.attname::text IN ('tenant', 'tenant or null') THEN 1 ELSE 0 END DESC,
              a.attnum
 $$;
 REVOKE ALL ON FUNCTION splitplane._selftest_columns(regclass, text[], jsonb, boolean) FROM PUBLIC;
@@ -3592,6 +3631,9 @@ DECLARE
     column_name text;
     values_each integer;
     owner_condition text;
+    -- The rows that are everybody's, where there are any: some of them are in the sample, too.
+    everybody text[] := ARRAY(SELECT format('%I IS NULL', s.key)
+                              FROM jsonb_each_text(r.scope) AS s WHERE s.value = 'tenant or null');
     chosen text[];
 BEGIN
     condition := 'true';
@@ -3608,7 +3650,7 @@ BEGIN
         ORDER BY c.place, n.values_each DESC
     LOOP
         chosen := '{}';
-        FOREACH owner_condition IN ARRAY owners LOOP
+        FOREACH owner_condition IN ARRAY owners || everybody LOOP
             chosen := chosen || splitplane._selftest_values(
                 format('SELECT DISTINCT l.v FROM (SELECT %1$I::text FROM %2$s WHERE (%3$s) AND %1$I IS NOT NULL '
                        'LIMIT %4$s) AS l(v)', column_name, qualified, owner_condition, values_each), NULL);
@@ -3840,23 +3882,30 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._selftest_hidden(splitplane.relations, text, text, text, text) FROM PUBLIC;
 
--- Rows whose scope is NULL belong to no principal: none sees them, and no test can decide whose they should be.
+-- Rows whose scope is NULL belong to no principal: none sees them, and no test can decide whose they should be. Unless
+-- the scope says that they are everybody's: then every answer is compared with them.
 CREATE FUNCTION splitplane._selftest_scope(
     r splitplane.relations, qualified text, OUT verdict text, OUT detail text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     column_name text;
+    is_everybodys boolean;
     found boolean;
 BEGIN
-    FOR column_name IN
-        SELECT a.attname FROM pg_attribute AS a
+    FOR column_name, is_everybodys IN
+        SELECT a.attname, r.scope ->> a.attname::text = 'tenant or null' FROM pg_attribute AS a
         WHERE a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped
           AND r.scope ? a.attname::text AND NOT a.attnotnull
         ORDER BY a.attnum
     LOOP
         EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE %I IS NULL)', qualified, column_name) INTO found;
-        IF found THEN
+        IF is_everybodys THEN
+            detail := concat_ws(' ', detail,
+                                format(CASE WHEN found THEN 'The rows with NULL in %I are everybody''s.'
+                                            ELSE 'Rows with NULL in %I would be everybody''s: there is none now.' END,
+                                       column_name));
+        ELSIF found THEN
             verdict := 'FAIL';
             detail := concat_ws(' ', detail,
                                 format('There are rows with NULL in %I, which belong to no principal.', column_name));
@@ -4112,7 +4161,7 @@ BEGIN
       JOIN pg_class AS c ON c.oid = r.relation
       JOIN pg_namespace AS n ON n.oid = c.relnamespace
       JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped
-           AND r.scope ->> a.attname::text = 'tenant'
+           AND r.scope ->> a.attname::text IN ('tenant', 'tenant or null')
      WHERE r.relation = _tripwire_place.relation
      ORDER BY a.attnum
      LIMIT 1;

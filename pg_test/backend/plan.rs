@@ -88,6 +88,32 @@ mod tests {
         }
     }
 
+    /// Rows of everybody: the plan keeps exactly the policy's condition, on whatever path the rows are read.
+    #[pg_test]
+    fn refuses_a_plan_with_other_rows_of_everybody() {
+        let world = World::with("tenant or null");
+        Spi::run("DROP POLICY splitplane_closed ON public.orders; CREATE INDEX by_tenant ON public.orders (tenant_id, total)")
+            .unwrap();
+        const SQL: &str = "SELECT count(*) FROM public.orders WHERE tenant_id = 42 OR tenant_id IS NULL";
+        for off in ["", "enable_seqscan", "enable_bitmapscan", "enable_indexonlyscan"] {
+            if !off.is_empty() {
+                Spi::run(&format!("SET LOCAL {off} = off")).unwrap();
+            }
+            assert_accepted(off, proves(&world, SQL, ORDERS));
+        }
+        for condition in [
+            "splitplane.in_scope(tenant_id, 'tenant')",
+            "splitplane.in_scope(tenant_id, 'tenant') OR tenant_id IS NOT NULL",
+            "splitplane.in_scope(tenant_id, 'tenant') OR store_id IS NULL",
+            "splitplane.in_scope(tenant_id, 'tenant') OR tenant_id IS NULL OR order_id = 3",
+            "splitplane.in_scope(tenant_id, 'business') OR tenant_id IS NULL",
+            "splitplane.in_scope(store_id, 'tenant') OR tenant_id IS NULL",
+        ] {
+            Spi::run(&format!("ALTER POLICY \"!splitplane_scope\" ON public.orders USING ({condition}); ALTER POLICY splitplane_read ON public.orders USING (true)")).unwrap();
+            assert_refused(condition, proves(&world, SQL, ORDERS), State::OutsidePlane, NOT_FIRST);
+        }
+    }
+
     #[pg_test]
     fn refuses_a_plan_that_reads_another_relation() {
         let world = world();

@@ -70,6 +70,36 @@ mod tests {
     }
 
     #[pg_test]
+    fn refuses_a_fence_with_other_rows_of_everybody() {
+        let world = World::with("tenant or null");
+        const EVERYBODY: &str = " WHERE (tenant_id OPERATOR(pg_catalog.=) $1 OR tenant_id IS NULL)";
+        assert_accepted(ORDERS, world.prove(ORDERS));
+        for wrong in [
+            "",
+            " WHERE tenant_id OPERATOR(pg_catalog.=) $1",
+            " WHERE tenant_id IS NULL",
+            " WHERE (tenant_id OPERATOR(pg_catalog.=) $1 OR tenant_id IS NOT NULL)",
+            " WHERE (tenant_id OPERATOR(pg_catalog.=) $1 OR store_id IS NULL)",
+            " WHERE (store_id OPERATOR(pg_catalog.=) $1 OR tenant_id IS NULL)",
+            " WHERE (tenant_id OPERATOR(pg_catalog.<>) $1 OR tenant_id IS NULL)",
+            " WHERE (tenant_id OPERATOR(pg_catalog.=) 7 OR tenant_id IS NULL)",
+            " WHERE (tenant_id OPERATOR(pg_catalog.=) $1 OR $1 IS NULL)",
+            " WHERE (tenant_id OPERATOR(pg_catalog.=) $1 OR ROW(tenant_id) IS NULL)",
+            " WHERE (tenant_id OPERATOR(pg_catalog.=) $1 OR tenant_id + 0 IS NULL)",
+            " WHERE (tenant_id OPERATOR(pg_catalog.=) $1 OR tenant_id IS NULL OR true)",
+            " WHERE (tenant_id OPERATOR(pg_catalog.=) $1 OR true)",
+            " WHERE (tenant_id OPERATOR(pg_catalog.=) $1 OR (tenant_id IS NULL) IS NOT NULL)",
+            " WHERE NOT (tenant_id OPERATOR(pg_catalog.=) $1 OR tenant_id IS NULL)",
+            " WHERE (tenant_id IS NULL OR tenant_id OPERATOR(pg_catalog.=) $1)",
+        ] {
+            refuses(&world, ORDERS, EVERYBODY, wrong);
+        }
+        // A scope that does not say so has no such rows.
+        let plain = World::with("tenant");
+        refuses(&plain, ORDERS, " WHERE tenant_id OPERATOR(pg_catalog.=) $1", EVERYBODY);
+    }
+
+    #[pg_test]
     fn refuses_a_fence_that_compares_under_another_collation() {
         Spi::run(
             "CREATE TABLE public.shops (tenant text NOT NULL, n int);

@@ -134,6 +134,42 @@ mod tests {
         }
     }
 
+    /// `"tenant or null"` is one form; anything that is wider, and the form where the scope does not say so, is not it.
+    #[pg_test]
+    fn refuses_when_the_condition_with_rows_of_everybody_is_another() {
+        let world = World::with("tenant or null");
+        let everybody = format!("{TENANT} OR tenant_id IS NULL");
+        for condition in [
+            TENANT.to_owned(),
+            format!("{everybody} OR true"),
+            format!("{everybody} OR {STORES}"),
+            format!("{TENANT} OR tenant_id IS NOT NULL"),
+            format!("{TENANT} OR store_id IS NULL"),
+            format!("{TENANT} OR order_id IS NULL"),
+            format!("{TENANT} OR ROW(tenant_id) IS NULL"),
+            format!("{TENANT} OR (tenant_id + 0) IS NULL"),
+            format!("tenant_id IS NULL OR {TENANT}"),
+            format!("NOT {TENANT} OR tenant_id IS NULL"),
+            format!("{TENANT} OR NOT (tenant_id IS NULL)"),
+            format!("({everybody}) IS NOT FALSE"),
+            format!("{TENANT} OR NULL::boolean"),
+            "splitplane.in_scope(store_id, 'tenant') OR tenant_id IS NULL".to_owned(),
+            "splitplane.in_scope(tenant_id, 'business') OR tenant_id IS NULL".to_owned(),
+            format!("{STORES} OR tenant_id IS NULL"),
+            format!("({everybody}) OR tenant_id IS NULL OR tenant_id = 7"),
+        ] {
+            Spi::run(&scope_policy(&condition)).unwrap();
+            assert_refused(&condition, world.prove(ORDERS), State::Unsafe, NOT_FIRST);
+        }
+        Spi::run(&scope_policy(&everybody)).unwrap();
+        assert_accepted(&everybody, world.prove(ORDERS));
+        let plain = World::with("tenant");
+        Spi::run(&scope_policy(&everybody)).unwrap();
+        assert_refused("not said", plain.prove(ORDERS), State::Unsafe, NOT_FIRST);
+        Spi::run(&scope_policy(TENANT)).unwrap();
+        assert_accepted("plain", plain.prove(ORDERS));
+    }
+
     /// PostgreSQL orders restrictive policies by name and evaluates them in that order.
     #[pg_test]
     fn refuses_when_another_policy_stands_before_the_scope() {

@@ -55,6 +55,23 @@ impl World {
         World { plane: current_plane().unwrap(), principal: principal("42", r#"{"stores": [1, 2, 3]}"#) }
     }
 
+    /// The same with `orders` bound by the tenant column alone, to these words; every sixth of its rows has no tenant.
+    pub fn with(bound_to: &str) -> Self {
+        Spi::run(
+            "DROP TABLE IF EXISTS public.orders, public.stores, public.countries, public.hidden;
+             DELETE FROM splitplane.relations",
+        )
+        .unwrap();
+        Spi::run(TABLES).unwrap();
+        Spi::run(&format!(
+            "ALTER TABLE public.orders ALTER tenant_id DROP NOT NULL;
+             UPDATE public.orders SET tenant_id = NULL WHERE order_id % 6 = 0;
+             SELECT splitplane.protect('public.orders', '{{\"tenant_id\": \"{bound_to}\"}}', ARRAY['order_id', 'total'])"
+        ))
+        .unwrap();
+        World { plane: current_plane().unwrap(), principal: principal("42", r#"{"stores": [1, 2, 3]}"#) }
+    }
+
     /// The plane without a table, where only the section matters.
     pub fn bare() -> Self {
         World { plane: current_plane().unwrap(), principal: principal("42", r#"{"stores": [1, 2, 3]}"#) }

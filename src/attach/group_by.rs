@@ -235,8 +235,10 @@ fn can_be_grouped(relation: &PlaneRelation, column: &str) -> bool {
 }
 
 fn covers_key(relation: &PlaneRelation, is_grouped: &dyn Fn(&str) -> bool) -> bool {
-    let is_fixed =
-        |column: &str| relation.scope.iter().any(|binding| !binding.is_list() && binding.column.name == column);
+    let is_fixed = |column: &str| {
+        let mut bindings = relation.scope.iter();
+        bindings.any(|binding| !binding.is_list() && !binding.or_null && binding.column.name == column)
+    };
     let mut free = relation.primary_key.iter().filter(|column| !is_fixed(column)).peekable();
     free.peek().is_some() && free.all(|column| is_grouped(column))
 }

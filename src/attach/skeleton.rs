@@ -67,6 +67,8 @@ fn scope(
         let column = quote_identifier(&binding.column.name);
         texts.push(if binding.is_list() {
             format!("{column} OPERATOR(pg_catalog.=) ANY (${parameter})")
+        } else if binding.or_null {
+            format!("({column} OPERATOR(pg_catalog.=) ${parameter} OR {column} IS NULL)")
         } else {
             format!("{column} OPERATOR(pg_catalog.=) ${parameter}")
         });
@@ -77,6 +79,7 @@ fn scope(
             operator,
             parameter: i32::try_from(parameter).map_err(|_| Refusal::proof("too many parameters"))?,
             is_list: binding.is_list(),
+            or_null: binding.or_null,
         });
     }
     if conditions.is_empty() != relation.is_shared {

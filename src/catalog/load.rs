@@ -177,7 +177,7 @@ fn relations() -> StageResult<HashMap<String, Rc<PlaneRelation>>> {
         }
         if let Some(claim) = claim {
             let base_type = oid(Some(base))?;
-            entry.scope.push(ScopeBinding { column: column.clone(), base_type, claim: claim.clone() });
+            entry.scope.push(ScopeBinding::new(column.clone(), base_type, claim));
         }
         if flag(in_plane)? || ablation::is_off(Switch::Columns) {
             entry.columns.push(column);

@@ -27,9 +27,19 @@ pub struct ScopeBinding {
     pub base_type: Oid,
     /// The claim.
     pub claim: String,
+    /// Rows whose column is NULL are everybody's: `"tenant or null"`.
+    pub or_null: bool,
 }
 
 impl ScopeBinding {
+    /// A binding as `splitplane.relations` has it. Any other text ending in "or null" is the name of a claim that nobody
+    /// has, so it shows nothing.
+    pub fn new(column: PlaneColumn, base_type: Oid, bound_to: &str) -> Self {
+        let or_null = bound_to == "tenant or null";
+        let claim = if or_null { "tenant" } else { bound_to };
+        Self { column, base_type, claim: claim.to_owned(), or_null }
+    }
+
     /// `tenant`, `business` and `subject` are one value and compare by equality; every other claim is a list.
     pub fn is_list(&self) -> bool {
         !matches!(self.claim.as_str(), "tenant" | "business" | "subject")

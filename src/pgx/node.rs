@@ -221,7 +221,7 @@ node_types! {
     ColumnDef = T_ColumnDef {}
     ColumnRef = T_ColumnRef { nodes fields }
     FuncCall = T_FuncCall { nodes funcname node args }
-    NullTest = T_NullTest {}
+    NullTest = T_NullTest { node arg }
     RangeFunction = T_RangeFunction { node alias nodes functions }
     RangeSubselect = T_RangeSubselect { node alias }
     RawStmt = T_RawStmt { node stmt }

@@ -84,4 +84,5 @@ fn binds(condition: &ScopeCall, binding: &ScopeBinding, plane: &Plane) -> bool {
     condition.function == plane.policy.in_scope
         && condition.attribute == binding.column.attribute
         && condition.claim == binding.claim
+        && condition.or_null == binding.or_null
 }

@@ -48,7 +48,10 @@ fn prove_scan(scan: PlanScan<'_>, fences: &[Fence], plane: &Plane) -> StageResul
     let first = scan.first_conditions(relation.scope.len());
     let is_bound = |binding: &crate::catalog::plane::ScopeBinding| {
         first.iter().flatten().any(|(call, column)| {
-            call.function == plane.policy.in_scope && call.claim == binding.claim && *column == binding.column.name
+            call.function == plane.policy.in_scope
+                && call.claim == binding.claim
+                && call.or_null == binding.or_null
+                && *column == binding.column.name
         })
     };
     if !relation.scope.iter().all(is_bound) {

@@ -15,7 +15,7 @@ pub struct BaseScan {
     pub conditions: Vec<ScanCondition>,
 }
 
-/// `column = $parameter` or `column = ANY ($parameter)`.
+/// `column = $parameter` or `column = ANY ($parameter)`; with `or_null` as `(.. OR column IS NULL)`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ScanCondition {
     /// Attribute number of the column.
@@ -26,9 +26,12 @@ pub struct ScanCondition {
     pub parameter: i32,
     /// `= ANY`.
     pub is_list: bool,
+    /// `OR column IS NULL`.
+    pub or_null: bool,
 }
 
-/// One row-level security condition that is `in_scope(column, 'claim')` and nothing else.
+/// One row-level security condition that is `in_scope(column, 'claim')` or, with `or_null`, `in_scope(column, 'claim') OR
+/// column IS NULL`, and nothing else.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ScopeCall {
     /// The function.
@@ -37,6 +40,8 @@ pub struct ScopeCall {
     pub attribute: i16,
     /// Name of the claim.
     pub claim: String,
+    /// `OR column IS NULL`, of the same column.
+    pub or_null: bool,
 }
 
 impl<'t> QueryView<'t> {
@@ -235,7 +240,27 @@ fn column_of(node: QueryNode<'_>, entry: i32) -> Option<i16> {
     (var.varlevelsup == 0 && varno == entry && var.varattno > 0).then_some(var.varattno)
 }
 
+/// The two sides of `condition OR column IS NULL`, the column as its attribute number.
+fn or_null(node: QueryNode<'_>, entry: i32) -> Option<(QueryNode<'_>, i16)> {
+    let either = node.downcast::<pg_sys::BoolExpr>().filter(|either| either.boolop == pg_sys::BoolExprType::OR_EXPR)?;
+    let arguments = either.args();
+    let [condition, test] = arguments.as_slice() else { return None };
+    let test = test.downcast::<pg_sys::NullTest>()?;
+    if test.nulltesttype != pg_sys::NullTestType::IS_NULL || test.argisrow {
+        return None;
+    }
+    Some((*condition, column_of(test.arg()?, entry)?))
+}
+
 fn scan_condition(node: QueryNode<'_>) -> Option<ScanCondition> {
+    if let Some((condition, column)) = or_null(node, 1) {
+        let condition = plain_condition(condition).filter(|condition| condition.attribute == column)?;
+        return Some(ScanCondition { or_null: true, ..condition });
+    }
+    plain_condition(node)
+}
+
+fn plain_condition(node: QueryNode<'_>) -> Option<ScanCondition> {
     let (operator, arguments, is_list) = if let Some(expression) = node.downcast::<pg_sys::OpExpr>() {
         (expression.opno, expression.args(), false)
     } else {
@@ -251,17 +276,27 @@ fn scan_condition(node: QueryNode<'_>) -> Option<ScanCondition> {
         operator,
         parameter: parameter.paramid,
         is_list,
+        or_null: false,
     })
 }
 
-/// The call `function(column, 'claim')` over a column of the range table entry `entry`.
+/// The call `function(column, 'claim')`, or that `OR column IS NULL`, over a column of the range table entry `entry`.
 pub(in crate::pgx) fn scope_call(node: QueryNode<'_>, entry: i32) -> Option<ScopeCall> {
+    if let Some((condition, column)) = or_null(node, entry) {
+        let call = plain_call(condition, entry).filter(|call| call.attribute == column)?;
+        return Some(ScopeCall { or_null: true, ..call });
+    }
+    plain_call(node, entry)
+}
+
+fn plain_call(node: QueryNode<'_>, entry: i32) -> Option<ScopeCall> {
     let call = node.downcast::<pg_sys::FuncExpr>()?;
     match call.args().as_slice() {
         [column, claim] => Some(ScopeCall {
             function: call.funcid,
             attribute: column_of(unrelabelled(*column)?, entry)?,
             claim: claim.constant_text()?,
+            or_null: false,
         }),
         _ => None,
     }
