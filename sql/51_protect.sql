@@ -62,6 +62,14 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._reader_fingerprint(regclass) FROM PUBLIC;
 
+-- The table that column numbers belong to. load.sql and describe() have the same text.
+CREATE FUNCTION splitplane._numbers_of(relation regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('%s/%s', s.system_identifier, relation::oid) FROM pg_control_system() AS s
+$$;
+REVOKE ALL ON FUNCTION splitplane._numbers_of(regclass) FROM PUBLIC;
+
 -- The types of the scope columns as text, which survives a dump and restore where OIDs and column numbers do not.
 CREATE FUNCTION splitplane._scope_types(relation regclass, scope jsonb) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
@@ -135,13 +143,14 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._reader_grants(regclass, text) FROM PUBLIC;
 
--- Restrictive policies that are not ours. They bind every role as soon as row-level security is on.
+-- Restrictive policies that are not ours and bind others than the reader, as soon as row-level security is on.
 CREATE FUNCTION splitplane._other_restrictions(relation regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT string_agg(quote_ident(p.polname), ', ' ORDER BY p.polname)
     FROM pg_policy AS p
     WHERE p.polrelid = relation AND NOT p.polpermissive AND p.polname <> ALL (splitplane._policy_names())
+      AND p.polroles <> ARRAY[to_regrole('splitplane_reader')::oid]
 $$;
 REVOKE ALL ON FUNCTION splitplane._other_restrictions(regclass) FROM PUBLIC;
 
@@ -157,27 +166,41 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._earlier_restrictions(regclass) FROM PUBLIC;
 
--- Those that hold back rows from the reader, with the statement that binds each to the roles that it is for: to those
--- that it names, and if it names all, to those that hold a privilege on the table; else to the owner.
+-- Those that hold back rows from the reader and are not made for it alone, with the statement that binds each to the
+-- other roles that it is for: those that it names, and if it names all, every role that may read or write the table now.
+-- Advice alone where PUBLIC may.
 CREATE FUNCTION splitplane._binding_restrictions(relation regclass) RETURNS TABLE (name name, remedy text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
+    WITH holders(holder) AS (
+        SELECT g.grantee FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
+        WHERE c.oid = relation AND g.grantee <> c.relowner
+        UNION
+        SELECT g.grantee FROM pg_attribute AS a CROSS JOIN aclexplode(a.attacl) AS g
+        WHERE a.attrelid = relation AND a.attacl IS NOT NULL AND NOT a.attisdropped
+        UNION
+        -- An owner is bound only if that is forced.
+        SELECT c.relowner FROM pg_class AS c WHERE c.oid = relation AND c.relforcerowsecurity
+        UNION
+        SELECT m.roleid FROM pg_auth_members AS m
+        WHERE m.roleid IN (to_regrole('pg_read_all_data'), to_regrole('pg_write_all_data'))
+    )
     SELECT p.polname,
-           format('ALTER POLICY %I ON %s TO %s;', p.polname, p.polrelid::regclass, coalesce(
-               (SELECT string_agg(DISTINCT quote_ident(o.rolname), ', ')
-                FROM pg_roles AS o
-                WHERE o.oid = ANY (p.polroles) AND o.rolname <> ALL (splitplane._own_roles())),
-               (SELECT string_agg(DISTINCT quote_ident(o.rolname), ', ')
-                FROM (SELECT g.grantee FROM aclexplode(c.relacl) AS g
-                      UNION ALL
-                      SELECT g.grantee FROM pg_attribute AS a CROSS JOIN aclexplode(a.attacl) AS g
-                      WHERE a.attrelid = c.oid AND a.attacl IS NOT NULL AND NOT a.attisdropped) AS g
-                JOIN pg_roles AS o ON o.oid = g.grantee
-                WHERE o.oid <> c.relowner AND o.rolname <> ALL (splitplane._own_roles())),
-               quote_ident(pg_get_userbyid(c.relowner))))
+           CASE WHEN 0 <> ALL (p.polroles) OR NOT EXISTS (SELECT FROM holders AS h WHERE h.holder = 0)
+                THEN format('ALTER POLICY %I ON %s TO %s;', p.polname, p.polrelid::regclass,
+                            coalesce((SELECT string_agg(DISTINCT quote_ident(o.rolname), ', ')
+                                      FROM pg_roles AS o
+                                      WHERE o.rolname <> ALL (splitplane._own_roles())
+                                        AND (o.oid = ANY (p.polroles)
+                                             OR 0 = ANY (p.polroles)
+                                                AND o.oid IN (SELECT h.holder FROM holders AS h))),
+                                     quote_ident(pg_get_userbyid(c.relowner))))
+                ELSE format('-- ALTER POLICY %I ON %s TO ..; with the roles that it is for', p.polname,
+                            p.polrelid::regclass) END
     FROM pg_policy AS p JOIN pg_class AS c ON c.oid = p.polrelid
     WHERE p.polrelid = relation AND NOT p.polpermissive AND p.polname <> ALL (splitplane._policy_names())
-      AND p.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid] AND p.polcmd IN ('r', '*')
+      AND p.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid]
+      AND p.polroles <> ARRAY[to_regrole('splitplane_reader')::oid] AND p.polcmd IN ('r', '*')
 $$;
 REVOKE ALL ON FUNCTION splitplane._binding_restrictions(regclass) FROM PUBLIC;
 
@@ -231,28 +254,34 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._make_policies(regclass, text, boolean, text, boolean) FROM PUBLIC;
 
--- The policies' conditions as text, for doctor() to compare with: text survives a dump and restore. And the numbers of
--- the columns that the scope's policy reads, which do not, by their names.
+-- The policies' conditions as text, for doctor() to compare with: text survives a dump and restore.
 CREATE FUNCTION splitplane._policy_texts(relation regclass) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     SELECT jsonb_build_object(
         'policy', max(pg_get_expr(p.polqual, p.polrelid)) FILTER (WHERE p.polname = '!splitplane_scope'),
+        'read', max(pg_get_expr(p.polqual, p.polrelid)) FILTER (WHERE p.polname = 'splitplane_read'),
         -- Without the name of the table, which may be renamed.
         'closed', max(replace(pg_get_expr(p.polqual, p.polrelid), quote_literal(p.polrelid::regclass), 'itself'))
-                  FILTER (WHERE p.polname = 'splitplane_closed'),
-        'numbers', (SELECT jsonb_object_agg(a.attname, a.attnum)
-                    FROM pg_policy AS s
-                    JOIN pg_depend AS d ON d.classid = 'pg_policy'::regclass AND d.objid = s.oid
-                         AND d.refclassid = 'pg_class'::regclass AND d.refobjid = s.polrelid
-                    JOIN pg_attribute AS a ON a.attrelid = s.polrelid AND a.attnum = d.refobjsubid AND a.attnum > 0
-                    WHERE s.polrelid = relation AND s.polname = '!splitplane_scope'))
+                  FILTER (WHERE p.polname = 'splitplane_closed'))
     FROM pg_policy AS p WHERE p.polrelid = relation
 $$;
 REVOKE ALL ON FUNCTION splitplane._policy_texts(regclass) FROM PUBLIC;
 
+-- The numbers of a relation's columns by the names that they have at the registration: a column keeps its number, and a
+-- name may come to be another column's. A restore gives other numbers, so whose they are is kept with them.
+CREATE FUNCTION splitplane._column_numbers(relation regclass, names text[]) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT jsonb_build_object('numbers', coalesce(jsonb_object_agg(a.attname, a.attnum), '{}'),
+                              'numbers_of', splitplane._numbers_of(relation))
+    FROM pg_attribute AS a
+    WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attname::text = ANY (names)
+$$;
+REVOKE ALL ON FUNCTION splitplane._column_numbers(regclass, text[]) FROM PUBLIC;
+
 -- Restores a registered relation to what it was and deletes its registration.
-CREATE FUNCTION splitplane._withdraw(relation regclass, qualified text) RETURNS void
+CREATE FUNCTION splitplane._withdraw(relation regclass, qualified text, to_register boolean) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -267,8 +296,8 @@ BEGIN
             OR NOT EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = relation AND p.polpermissive
                            AND p.polname <> ALL (splitplane._policy_names()))) THEN
         -- Without row-level security these policies would have no effect; with it and without splitplane_others they
-        -- would let no role see a row.
-        IF splitplane._other_restrictions(relation) IS NOT NULL THEN
+        -- would let no role see a row. A relation that is registered again at once keeps both.
+        IF NOT to_register AND splitplane._other_restrictions(relation) IS NOT NULL THEN
             RAISE EXCEPTION '% has got restrictive policies of its own since it was protected: %',
                 qualified, splitplane._other_restrictions(relation)
                 USING ERRCODE = '55000',
@@ -289,7 +318,7 @@ BEGIN
     PERFORM splitplane._leave_schema(registered.saved ->> 'schema', (registered.saved ->> 'schema_usage')::boolean);
 END
 $$;
-REVOKE ALL ON FUNCTION splitplane._withdraw(regclass, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION splitplane._withdraw(regclass, text, boolean) FROM PUBLIC;
 
 -- Registering again starts from the table as it was: nothing of an earlier registration remains, and `saved` stays
 -- true. All of it is one transaction under an exclusive lock, so that no session sees the table unfenced in between.
@@ -311,6 +340,7 @@ DECLARE
     left_behind boolean;
     earlier text;
     binding text;
+    was_shared boolean;
 BEGIN
     -- One registration at a time: entries of one schema share its grant.
     LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
@@ -339,8 +369,9 @@ BEGIN
         RAISE WARNING 'private no longer in %: %', qualified, no_longer
             USING HINT = 'Name private columns each time a table is registered.';
     END IF;
-    IF EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = _register.relation) THEN
-        PERFORM splitplane._withdraw(relation, qualified);
+    SELECT r.shared INTO was_shared FROM splitplane.relations AS r WHERE r.relation = _register.relation;
+    IF FOUND THEN
+        PERFORM splitplane._withdraw(relation, qualified, NOT shared);
     END IF;
 
     SELECT c.relrowsecurity, n.nspname INTO had_row_security, schema_name
@@ -353,7 +384,7 @@ BEGIN
         EXECUTE format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY', qualified);
     END IF;
     IF NOT shared AND NOT had_row_security THEN
-        IF splitplane._other_restrictions(relation) IS NOT NULL THEN
+        IF was_shared IS NOT FALSE AND splitplane._other_restrictions(relation) IS NOT NULL THEN
             RAISE EXCEPTION '% has restrictive policies that are not in force: %',
                 qualified, splitplane._other_restrictions(relation)
                 USING ERRCODE = '55000',
@@ -408,6 +439,7 @@ BEGIN
             plane_columns, hidden_from_models, had_row_security, saved);
     UPDATE splitplane.relations AS r
        SET saved = r.saved || splitplane._policy_texts(r.relation)
+                   || splitplane._column_numbers(r.relation, r.columns || ARRAY(SELECT jsonb_object_keys(r.scope)))
                    || jsonb_build_object('fingerprint', f.fingerprint,
                                          'reader_fingerprint', splitplane._reader_fingerprint(r.relation),
                                          'types', splitplane._scope_types(r.relation, r.scope))
@@ -460,7 +492,7 @@ BEGIN
         RAISE EXCEPTION '% is not in the plane', coalesce(relation::text, 'NULL') USING ERRCODE = '42704';
     END IF;
     IF stale.lives THEN
-        PERFORM splitplane._withdraw(relation, splitplane._lock_relation(relation, false));
+        PERFORM splitplane._withdraw(relation, splitplane._lock_relation(relation, false), false);
     ELSE
         DELETE FROM splitplane.relations AS r WHERE r.relation = unprotect.relation;
         PERFORM splitplane._leave_schema(stale.saved ->> 'schema', (stale.saved ->> 'schema_usage')::boolean);

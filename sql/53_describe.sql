@@ -108,9 +108,13 @@ BEGIN
     ),
     plane_columns AS (
         SELECT r.relation, r.name, a.attnum, a.attname,
-               a.attname = ANY (r.columns) AND s.is_safe AS visible,
+               -- As load.sql has it.
+               a.attname = ANY (r.columns) AND s.is_safe
+               AND ((r.saved ->> 'numbers_of' = h.server || '/' || r.relation::oid) IS NOT TRUE
+                    OR r.saved -> 'numbers' ->> a.attname::text = a.attnum::text) AS visible,
                r.scope ->> a.attname::text = 'tenant or null' AS or_null
-        FROM splitplane.relations AS r
+        FROM (SELECT s.system_identifier::text AS server FROM pg_control_system() AS s) AS h
+        CROSS JOIN splitplane.relations AS r
         JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped
              AND (a.attname = ANY (r.columns) OR r.scope ? a.attname::text)
         JOIN types AS s ON s.oid = a.atttypid

@@ -18,16 +18,17 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._registration(regclass, jsonb, text[], text, text[]) FROM PUBLIC;
 
--- A registration in the names of today. A scope column that was renamed has its new name in the policy, which depends
--- on the column and not on its name. Another column may have got the old name since, which the column's number at the
--- registration tells from a policy that was altered. `scope` is NULL if nothing settles which columns hold the scope: a
--- wrong one would show a tenant the rows of others.
+-- A registration in the names of today. A column keeps its number, whatever it is called and whichever column has got
+-- its name since. Where the numbers are of another table, as after a restore, a scope column that was renamed has its
+-- new name in the policy, which depends on the column and not on its name. `scope` is NULL if nothing settles which
+-- columns hold the scope: a wrong one would show a tenant the rows of others.
 CREATE FUNCTION splitplane._today(
     relation regclass, policy name, saved jsonb,
     INOUT scope jsonb, INOUT columns text[], INOUT private_columns text[])
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 DECLARE
+    numbers jsonb := CASE WHEN saved ->> 'numbers_of' = splitplane._numbers_of(relation) THEN saved -> 'numbers' END;
     present text[] := ARRAY(SELECT a.attname::text FROM pg_attribute AS a
                             WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
                               AND scope ? a.attname::text);
@@ -35,43 +36,46 @@ DECLARE
     condition text;
     lost text[];
     found text[];
-    numbered text;
 BEGIN
+    IF numbers IS NOT NULL THEN
+        SELECT array_agg(a.attname::text ORDER BY n.position) INTO columns
+          FROM unnest(columns) WITH ORDINALITY AS n(name, position) JOIN pg_attribute AS a
+            ON a.attrelid = relation AND a.attnum = (numbers ->> n.name)::int2 AND NOT a.attisdropped;
+        private_columns := ARRAY(SELECT a.attname::text FROM unnest(private_columns) AS n(name) JOIN pg_attribute AS a
+                                     ON a.attrelid = relation AND a.attnum = (numbers ->> n.name)::int2
+                                        AND NOT a.attisdropped);
+        scope := (SELECT CASE WHEN count(*) = count(a.attname)
+                              THEN coalesce(jsonb_object_agg(a.attname, s.value) FILTER (WHERE a.attname IS NOT NULL),
+                                            '{}') END
+                  FROM jsonb_each(scope) AS s LEFT JOIN pg_attribute AS a
+                      ON a.attrelid = relation AND a.attnum = (numbers ->> s.key)::int2 AND NOT a.attisdropped);
+        RETURN;
+    END IF;
     SELECT array_agg(DISTINCT a.attname::text), max(pg_get_expr(p.polqual, p.polrelid)) INTO bound, condition
       FROM pg_policy AS p
       JOIN pg_depend AS d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid
            AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p.polrelid AND d.refobjsubid > 0
       JOIN pg_attribute AS a ON a.attrelid = p.polrelid AND a.attnum = d.refobjsubid AND NOT a.attisdropped
      WHERE p.polrelid = relation AND p.polname = policy;
-    -- Of a policy that is missing, or reads no column, there is nothing to learn: the columns are those that have their
-    -- names, unless their numbers are others now. A policy that shows nothing was made because that was not settled.
+    -- Of a policy that is missing, or reads no column, there is nothing to learn. One that shows nothing was made
+    -- because that was not settled.
     IF bound IS NULL THEN
-        bound := ARRAY(SELECT b.name FROM unnest(present) AS b(name)
-                       WHERE NOT EXISTS (SELECT FROM pg_attribute AS a
-                                         WHERE a.attrelid = relation AND a.attname <> b.name AND NOT a.attisdropped
-                                           AND a.attnum = (saved -> 'numbers' ->> b.name)::int2)
-                         AND NOT EXISTS (SELECT FROM pg_policy AS p
-                                         WHERE p.polrelid = relation AND p.polname = policy
-                                           AND pg_get_expr(p.polqual, p.polrelid) = 'false'));
+        bound := CASE WHEN condition = 'false' OR EXISTS (SELECT FROM pg_policy AS p
+                                                          WHERE p.polrelid = relation AND p.polname = policy
+                                                            AND pg_get_expr(p.polqual, p.polrelid) = 'false')
+                      THEN '{}' ELSE present END;
     END IF;
     lost := ARRAY(SELECT s.name FROM jsonb_object_keys(scope) AS s(name) WHERE s.name <> ALL (bound));
     found := ARRAY(SELECT b.name FROM unnest(bound) AS b(name) WHERE NOT scope ? b.name);
     IF cardinality(lost) = 0 THEN
         RETURN;
     END IF;
-    numbered := (SELECT a.attname FROM pg_attribute AS a
-                 WHERE a.attrelid = relation AND a.attnum = (saved -> 'numbers' ->> lost[1])::int2
-                   AND NOT a.attisdropped);
-    IF cardinality(lost) = 1 AND cardinality(found) = 1
+    IF cardinality(lost) = 1 AND cardinality(found) = 1 AND lost[1] <> ALL (present)
        AND replace(condition, quote_ident(found[1]), quote_ident(lost[1]))
-           = replace(saved ->> 'policy', quote_ident(found[1]), quote_ident(lost[1]))
-       AND (lost[1] <> ALL (present) OR numbered = found[1]) THEN
+           = replace(saved ->> 'policy', quote_ident(found[1]), quote_ident(lost[1])) THEN
         scope := scope - lost[1] || jsonb_build_object(found[1], scope -> lost[1]);
         columns := array_replace(columns, lost[1], found[1]);
         private_columns := array_replace(private_columns, lost[1], found[1]);
-    ELSIF cardinality(lost) = 1 AND lost[1] = ANY (present) AND numbered = lost[1] THEN
-        -- The column is the registered one, and the policy was altered.
-        RETURN;
     ELSE
         scope := NULL;
     END IF;
@@ -101,12 +105,13 @@ AS $$
     CROSS JOIN LATERAL splitplane._today(r.relation, '!splitplane_scope', r.saved,
                                          r.scope, r.columns, r.private_columns) AS today
     CROSS JOIN LATERAL (
-        -- Columns that do not exist any more would be refused; NULL (all) if none is left.
+        -- Columns that do not exist any more, or are not carried, would be refused; NULL (all) if none is left.
         SELECT array_agg(w.name ORDER BY w.position) AS columns,
                array_agg(w.name ORDER BY w.position)
                    FILTER (WHERE w.name = ANY (today.private_columns)) AS private_columns
         FROM unnest(today.columns) WITH ORDINALITY AS w(name, position)
         JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attname = w.name AND a.attnum > 0 AND NOT a.attisdropped
+        WHERE splitplane._type_is_safe(a.atttypid)
     ) AS kept
     WHERE r.relation = _register_again.relation
 $$;
@@ -163,6 +168,23 @@ AS $$
     WHERE p.proleakproof AND p.oid >= 16384
 $$;
 REVOKE ALL ON FUNCTION splitplane._leakproof_functions() FROM PUBLIC;
+
+-- What revokes the reader's privileges on a relation that others than its owner granted, which each of them must do.
+CREATE FUNCTION splitplane._grants_of_others(relation regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+    SELECT coalesce(string_agg(DISTINCT format('SET ROLE %I; REVOKE ALL ON TABLE %s FROM splitplane_reader; '
+                                               'RESET ROLE; ', pg_get_userbyid(g.grantor), relation), ''), '')
+    FROM pg_class AS c
+    CROSS JOIN LATERAL (
+        SELECT g.grantor, g.grantee FROM aclexplode(c.relacl) AS g
+        UNION ALL
+        SELECT g.grantor, g.grantee FROM pg_attribute AS a CROSS JOIN aclexplode(a.attacl) AS g
+        WHERE a.attrelid = c.oid AND a.attacl IS NOT NULL AND NOT a.attisdropped
+    ) AS g
+    WHERE c.oid = relation AND g.grantee = to_regrole('splitplane_reader') AND g.grantor <> c.relowner
+$$;
+REVOKE ALL ON FUNCTION splitplane._grants_of_others(regclass) FROM PUBLIC;
 
 -- Of the named relations, or of all if NULL.
 CREATE FUNCTION splitplane._critical_findings(suspects regclass[] DEFAULT NULL)
@@ -225,20 +247,25 @@ BEGIN
                    OR splitplane._scope_types(s.relation, s.scope) IS DISTINCT FROM nullif(s.saved -> 'types', 'null'))
             UNION ALL
             SELECT s.relation,
-                   format('splitplane_reader has %s on the whole table.', string_agg(g.privilege_type, ', ')), NULL
+                   format('splitplane_reader has %s on the whole table.', string_agg(g.privilege_type, ', ')),
+                   splitplane._grants_of_others(s.relation) || splitplane._register_again(s.relation)
             FROM state AS s CROSS JOIN aclexplode(s.relacl) AS g
             WHERE g.grantee = reader
             GROUP BY s.relation
             UNION ALL
             SELECT s.relation,
                    format('splitplane_reader has %s on column %I, which the plane does not grant.',
-                          g.privilege_type, a.attname), NULL
+                          g.privilege_type, a.attname),
+                   splitplane._grants_of_others(s.relation) || splitplane._register_again(s.relation)
             FROM state AS s
             JOIN pg_attribute AS a ON a.attrelid = s.relation
             CROSS JOIN aclexplode(a.attacl) AS g
             WHERE a.attacl IS NOT NULL AND NOT a.attisdropped AND g.grantee = reader
               AND NOT (g.privilege_type = 'SELECT' AND a.attnum > 0
-                       AND (a.attname = ANY (s.columns) OR s.scope ? a.attname::text))
+                       AND CASE WHEN s.saved ->> 'numbers_of' = splitplane._numbers_of(s.relation)
+                                THEN EXISTS (SELECT FROM jsonb_each(s.saved -> 'numbers') AS n
+                                             WHERE n.value = to_jsonb(a.attnum))
+                                ELSE a.attname = ANY (s.columns) OR s.scope ? a.attname::text END)
         )
         SELECT f.relation::text, f.finding, coalesce(f.fix, splitplane._register_again(f.relation))
         FROM found AS f(relation, finding, fix);

@@ -1,11 +1,24 @@
 -- Findings about the plane's relations that do not break isolation by themselves.
 
+-- Whether a column alone is unique in its table.
+CREATE FUNCTION splitplane._is_key(relation oid, attribute int2) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (SELECT FROM pg_index AS i
+                   WHERE i.indrelid = relation AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
+                     AND i.indnkeyatts = 1 AND i.indkey[0] = attribute)
+$$;
+REVOKE ALL ON FUNCTION splitplane._is_key(oid, int2) FROM PUBLIC;
+
 CREATE FUNCTION splitplane._relation_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     WITH plane AS (
         SELECT r.relation, splitplane._given_name(r.relation, r.name, r.saved) AS given_name,
                r.shared, today.scope, today.columns, today.private_columns, r.had_row_security, r.saved,
+               r.columns AS registered, r.private_columns AS registered_private,
+               CASE WHEN r.saved ->> 'numbers_of' = splitplane._numbers_of(r.relation)
+                    THEN r.saved -> 'numbers' END AS numbers,
                c.relkind, c.relpages, c.relnamespace, c.relrowsecurity, c.relispartition, c.relacl
         FROM splitplane.relations AS r
         JOIN pg_class AS c ON c.oid = r.relation
@@ -19,6 +32,16 @@ AS $$
         CROSS JOIN LATERAL jsonb_each_text(p.scope) AS s
         CROSS JOIN LATERAL splitplane._binding(s.value) AS b
         JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attname = s.key AND a.attnum > 0 AND NOT a.attisdropped
+    ),
+    -- Shared relations with a column that binds other tables to a tenant. Not one that is a key of the shared table by
+    -- itself: no tenant has two such rows. Nor one that is bound in the tenants' own table alone, where it is the key.
+    suspects AS (
+        SELECT p.relation, a.attname
+        FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
+        WHERE p.shared
+          AND a.attname::text IN (SELECT s.column_name FROM scope_columns AS s
+                                  WHERE s.claim = 'tenant' AND NOT splitplane._is_key(s.relation, s.attnum))
+          AND NOT splitplane._is_key(a.attrelid, a.attnum)
     )
     -- The table and its columns.
     SELECT 'warning', r.name, 'Its table was dropped.',
@@ -29,31 +52,41 @@ AS $$
     SELECT 'warning', r.relation::text,
            format('It was renamed or moved: its plane name %I was that of the table, which is now %s. The plane name '
                   'is refused until the table is registered again or taken out of the plane.', r.name, r.relation),
-           -- Another table that has lost its name may hold the one of today: it is registered again as well.
-           concat('SELECT splitplane.unprotect(' || quote_literal(h.relation) || '); ',
-                  splitplane._register_again(r.relation),
-                  ' ' || splitplane._register_again(h.relation),
-                  format(' -- or: SELECT splitplane.unprotect(%L);', r.relation))
+           -- Another table that has lost its name may hold the one of today, and a third that one's: then all of them
+           -- are taken out and registered again.
+           CASE WHEN EXISTS (SELECT FROM splitplane.relations AS h
+                             WHERE h.name = c.relname AND h.relation <> r.relation
+                               AND splitplane._has_lost_name(h.relation, h.name, h.saved))
+                THEN (SELECT string_agg(format('SELECT splitplane.unprotect(%L);', l.relation), ' ' ORDER BY l.relation)
+                             || ' ' || string_agg(splitplane._register_again(l.relation), ' ' ORDER BY l.relation)
+                      FROM splitplane.relations AS l WHERE splitplane._has_lost_name(l.relation, l.name, l.saved))
+                ELSE splitplane._register_again(r.relation) END
+           || format(' -- or: SELECT splitplane.unprotect(%L);', r.relation)
     FROM splitplane.relations AS r
     JOIN pg_class AS c ON c.oid = r.relation
-    LEFT JOIN splitplane.relations AS h
-        ON h.name = c.relname AND h.relation <> r.relation AND splitplane._has_lost_name(h.relation, h.name, h.saved)
     WHERE splitplane._has_lost_name(r.relation, r.name, r.saved)
     UNION ALL
     SELECT 'warning', p.relation::text,
-           format(CASE WHEN w.name = ANY (p.private_columns)
-                       THEN 'Private column %I does not exist any more. If it was renamed, name it as private again.'
-                       ELSE 'Column %I of the plane does not exist any more.' END, w.name),
+           CASE WHEN b.attname IS NOT NULL
+                THEN format('Column %I of the plane is called %I now, and is out of it until the table is registered '
+                            'again.', w.name, b.attname)
+                ELSE format(CASE WHEN w.name = ANY (p.registered_private)
+                                 THEN 'Private column %I does not exist any more. If it was renamed, name it as '
+                                      'private again.'
+                                 ELSE 'Column %I of the plane does not exist any more.' END, w.name) END,
            splitplane._register_again(p.relation)
-    FROM plane AS p CROSS JOIN LATERAL unnest(p.columns) AS w(name)
-    WHERE NOT EXISTS (SELECT FROM pg_attribute AS a
-                      WHERE a.attrelid = p.relation AND a.attname = w.name AND a.attnum > 0 AND NOT a.attisdropped)
+    FROM plane AS p CROSS JOIN LATERAL unnest(p.registered) AS w(name)
+    LEFT JOIN pg_attribute AS b
+        ON b.attrelid = p.relation AND b.attnum = (p.numbers ->> w.name)::int2 AND NOT b.attisdropped
+    WHERE CASE WHEN p.numbers IS NOT NULL THEN b.attname IS DISTINCT FROM w.name
+               ELSE NOT EXISTS (SELECT FROM pg_attribute AS a
+                                WHERE a.attrelid = p.relation AND a.attname = w.name AND a.attnum > 0
+                                  AND NOT a.attisdropped) END
     UNION ALL
     SELECT 'warning', p.relation::text,
            format('Column %I now has type %s, which the plane does not support.', a.attname,
                   format_type(a.atttypid, a.atttypmod)),
-           splitplane._registration(p.relation, p.scope, array_remove(p.columns, a.attname::text), p.given_name,
-                                    array_remove(p.private_columns, a.attname::text))
+           splitplane._register_again(p.relation)
     FROM plane AS p
     JOIN pg_attribute AS a
         ON a.attrelid = p.relation AND a.attname = ANY (p.columns) AND a.attnum > 0 AND NOT a.attisdropped
@@ -73,6 +106,8 @@ AS $$
                                         WHERE b.attrelid = p.relation AND b.attname = w.name
                                           AND b.attnum > 0 AND NOT b.attisdropped
                                           AND splitplane._type_is_safe(b.atttypid)))
+      -- Whether it is shared at all is to be settled first.
+      AND p.relation NOT IN (SELECT u.relation FROM suspects AS u)
     UNION ALL
     SELECT 'info', p.relation::text,
            'It was altered since it was registered, or restored from a dump. Its fences hold, but every new session '
@@ -82,6 +117,7 @@ AS $$
     WHERE f.fingerprint IS DISTINCT FROM p.saved ->> 'fingerprint'
       AND splitplane._reader_fingerprint(p.relation) IS DISTINCT FROM p.saved ->> 'reader_fingerprint'
       AND NOT EXISTS (SELECT FROM splitplane._critical_findings(ARRAY[p.relation]))
+      AND p.relation NOT IN (SELECT u.relation FROM suspects AS u)
     UNION ALL
     SELECT 'warning', p.relation::text,
            format('splitplane_reader may not read %s, so queries on the relation fail.',
@@ -105,6 +141,16 @@ AS $$
                         AND y.polroles = ARRAY[to_regrole('splitplane_reader')::oid])
     UNION ALL
     SELECT 'warning', p.relation::text,
+           'The condition of its policy splitplane_read is not the one that it was made with, so queries may see no '
+           'rows of it.', splitplane._register_again(p.relation)
+    FROM plane AS p
+    JOIN pg_policy AS y ON y.polrelid = p.relation AND y.polname = 'splitplane_read' AND y.polpermissive
+         AND y.polroles = ARRAY[to_regrole('splitplane_reader')::oid]
+    WHERE p.saved ? 'read' AND splitplane._policy_texts(p.relation) -> 'read' <> p.saved -> 'read'
+      -- The condition has the names of the scope's columns: where those have changed is a finding of its own.
+      AND NOT EXISTS (SELECT FROM splitplane._critical_findings(ARRAY[p.relation]))
+    UNION ALL
+    SELECT 'warning', p.relation::text,
            'Its policy splitplane_closed is missing: if the extension were dropped, splitplane_reader would see the '
            'rows of every tenant.',
            splitplane._register_again(p.relation)
@@ -118,7 +164,15 @@ AS $$
     SELECT 'warning', p.relation::text,
            format('Its own restrictive policy %I is evaluated before splitplane''s, so queries on the relation are '
                   'refused. PostgreSQL evaluates policies in the order of their names.', y.name),
-           format('ALTER POLICY %I ON %s RENAME TO %I;', y.name, p.relation, 'own_' || ltrim(y.name, E' !"\t'))
+           format('ALTER POLICY %I ON %s RENAME TO %I;', y.name, p.relation,
+                  -- With the policy's number where the name is taken, or would be by another.
+                  concat('own_', ltrim(y.name, E' !"\t'),
+                         (SELECT '_' || o.oid FROM pg_policy AS o
+                          WHERE o.polrelid = p.relation AND o.polname = y.name
+                            AND EXISTS (SELECT FROM pg_policy AS q
+                                        WHERE q.polrelid = p.relation AND q.oid <> o.oid
+                                          AND 'own_' || ltrim(y.name, E' !"\t')
+                                              IN (q.polname, 'own_' || ltrim(q.polname, E' !"\t'))))))
     FROM plane AS p CROSS JOIN LATERAL splitplane._earlier_restrictions(p.relation) AS y(name)
     WHERE NOT p.shared
     UNION ALL
@@ -133,6 +187,20 @@ AS $$
     FROM plane AS p
     WHERE NOT p.shared AND NOT p.had_row_security AND p.relrowsecurity
       AND NOT EXISTS (SELECT FROM pg_policy AS y WHERE y.polrelid = p.relation AND y.polname = 'splitplane_others')
+    UNION ALL
+    SELECT 'warning', p.relation::text,
+           CASE WHEN p.had_row_security
+                THEN 'A policy splitplane_others lets other roles see rows that its own policies would hide from them. '
+                     'splitplane makes none where a table had row-level security of its own.'
+                ELSE 'Its policy splitplane_others is not as it was made: other roles see fewer rows than before the '
+                     'table was protected.' END,
+           CASE WHEN p.had_row_security THEN format('DROP POLICY splitplane_others ON %s;', p.relation)
+                ELSE splitplane._register_again(p.relation) END
+    FROM plane AS p JOIN pg_policy AS y ON y.polrelid = p.relation AND y.polname = 'splitplane_others'
+    WHERE NOT p.shared
+      AND (p.had_row_security OR NOT y.polpermissive OR y.polcmd <> '*' OR y.polroles <> '{0}'
+           OR pg_get_expr(y.polqual, y.polrelid) IS DISTINCT FROM 'true'
+           OR pg_get_expr(y.polwithcheck, y.polrelid) IS DISTINCT FROM 'true')
     UNION ALL
     SELECT CASE WHEN y.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid] THEN 'warning' ELSE 'info' END,
            p.relation::text,
@@ -157,6 +225,21 @@ AS $$
     -- One that is evaluated too early has a finding of its own, which comes first.
     WHERE p.shared OR y.name <> ALL (ARRAY(SELECT splitplane._earlier_restrictions(p.relation)))
     UNION ALL
+    SELECT CASE WHEN t.is_ours THEN 'warning' ELSE 'info' END, p.relation::text,
+           format(CASE WHEN t.is_ours THEN 'Its policy %I is one of splitplane''s under another name.'
+                       ELSE 'Its own restrictive policy %I narrows what splitplane_reader sees, as it says.' END,
+                  y.polname),
+           format(CASE WHEN t.is_ours THEN 'DROP POLICY %I ON %s;'
+                       ELSE '-- DROP POLICY %I ON %s; if answers are to have those rows' END, y.polname, p.relation)
+    FROM plane AS p
+    JOIN pg_policy AS y
+        ON y.polrelid = p.relation AND NOT y.polpermissive AND y.polname <> ALL (splitplane._policy_names())
+    CROSS JOIN LATERAL (
+        SELECT coalesce(replace(pg_get_expr(y.polqual, y.polrelid), quote_literal(p.relation), 'itself')
+                        IN (p.saved ->> 'policy', p.saved ->> 'closed'), false)
+    ) AS t(is_ours)
+    WHERE y.polroles = ARRAY[to_regrole('splitplane_reader')::oid] AND y.polcmd IN ('r', '*')
+    UNION ALL
     -- What PUBLIC may read.
     SELECT 'warning', p.relation::text,
            'PUBLIC may read all its columns, so splitplane_reader''s column grants hide none of them.',
@@ -179,18 +262,10 @@ AS $$
     -- Its scope.
     SELECT 'warning', p.relation::text,
            format('It is shared, that is, the same for every tenant, but it has column %I, which binds other tables to '
-                  'a tenant.', a.attname),
-           splitplane._registration(p.relation, jsonb_build_object(a.attname, 'tenant'), p.columns, p.given_name,
+                  'a tenant.', u.attname),
+           splitplane._registration(p.relation, jsonb_build_object(u.attname, 'tenant'), p.columns, p.given_name,
                                     p.private_columns)
-    FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
-    WHERE p.shared
-      AND a.attname::text IN (
-          SELECT s.column_name FROM scope_columns AS s
-          WHERE s.claim = 'tenant'
-            -- The tenants' own table is bound by its key, whose name other tables use for their own.
-            AND NOT EXISTS (SELECT FROM pg_index AS i
-                            WHERE i.indrelid = s.relation AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
-                              AND i.indnkeyatts = 1 AND i.indkey[0] = s.attnum))
+    FROM plane AS p JOIN suspects AS u ON u.relation = p.relation
     UNION ALL
     -- Under row-level security a condition that is not leakproof cannot use its own index before the tenant's.
     SELECT CASE WHEN s.relpages > 100 OR s.relkind = 'p' THEN 'warning' ELSE 'info' END, s.relation::text,
@@ -207,7 +282,8 @@ AS $$
     UNION ALL
     SELECT 'warning', s.relation::text,
            format('Tenant column %I may be NULL. Such rows belong to no tenant and are never seen.', s.column_name),
-           format('ALTER TABLE %s ALTER COLUMN %I SET NOT NULL;', s.relation, s.column_name)
+           format('-- delete or assign such rows, then: ALTER TABLE %s ALTER COLUMN %I SET NOT NULL;', s.relation,
+                  s.column_name)
     FROM scope_columns AS s
     WHERE s.claim = 'tenant' AND NOT s.attnotnull AND NOT s.or_null
     UNION ALL

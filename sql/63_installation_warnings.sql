@@ -25,6 +25,15 @@ AS $$
       AND c.relname IN ('allowed_functions', 'functions', 'metrics', 'principals', 'relations', 'tripwires',
                         'verified_queries')
     UNION ALL
+    -- Where the application's own roles may use the schema, they do not need the caller's privilege.
+    SELECT format('SCHEMA %I', n.nspname), 'USAGE', 'splitplane_caller', false
+    FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace
+    WHERE e.extname = 'splitplane' AND to_regrole('splitplane_caller') IS NOT NULL
+      AND NOT has_schema_privilege('splitplane_caller', n.oid, 'USAGE')
+      AND NOT EXISTS (SELECT FROM pg_auth_members AS m
+                      WHERE m.roleid = to_regrole('splitplane_caller')
+                        AND has_schema_privilege(m.member, n.oid, 'USAGE'))
+    UNION ALL
     SELECT 'SCHEMA splitplane', 'USAGE', o.name, has_schema_privilege(o.name, 'splitplane', 'USAGE')
     FROM unnest(ARRAY['splitplane_reader', 'splitplane_admin']::name[]) AS o(name)
     WHERE to_regrole(o.name) IS NOT NULL
@@ -65,12 +74,10 @@ AS $$
                     OR EXISTS (SELECT FROM splitplane.functions AS f WHERE f.function = d.objid)))
       AND NOT (d.classid = 'pg_namespace'::regclass
                AND (d.objid::regnamespace::text = 'splitplane'
-                    OR EXISTS (SELECT FROM pg_namespace AS n
-                               JOIN (SELECT r.saved FROM splitplane.relations AS r
-                                     UNION ALL
-                                     SELECT f.saved FROM splitplane.allowed_functions AS f) AS u
-                                   ON u.saved ->> 'schema' = n.nspname
-                               WHERE n.oid = d.objid)))
+                    OR EXISTS (SELECT FROM splitplane.relations AS r JOIN pg_class AS c ON c.oid = r.relation
+                               WHERE c.relnamespace = d.objid)
+                    OR EXISTS (SELECT FROM splitplane.functions AS f JOIN pg_proc AS p ON p.oid = f.function
+                               WHERE p.pronamespace = d.objid)))
 $$;
 REVOKE ALL ON FUNCTION splitplane._reader_extras() FROM PUBLIC;
 
@@ -85,6 +92,29 @@ AS $$
            format('ALTER ROLE %I SUPERUSER;', pg_get_userbyid(e.extowner))
     FROM pg_extension AS e JOIN pg_roles AS a ON a.oid = e.extowner
     WHERE e.extname = 'splitplane' AND NOT a.rolsuper
+    UNION ALL
+    -- Who owns a table may rewrite registrations, and who owns a function decides what it may do.
+    SELECT 'warning', o.object,
+           format('It belongs to %I, and not to the owner of the extension, %I.', pg_get_userbyid(o.owner),
+                  pg_get_userbyid(e.extowner)),
+           format('ALTER %s OWNER TO %I;', o.object, pg_get_userbyid(e.extowner))
+    FROM pg_extension AS e
+    CROSS JOIN LATERAL (
+        SELECT 'SCHEMA splitplane', n.nspowner FROM pg_namespace AS n WHERE n.nspname = 'splitplane'
+        UNION ALL
+        SELECT CASE c.relkind WHEN 'v' THEN 'VIEW ' ELSE 'TABLE ' END || c.oid::regclass, c.relowner
+        FROM pg_class AS c WHERE c.relkind IN ('r', 'v') AND splitplane._is_ours('pg_class', c.oid)
+        UNION ALL
+        SELECT CASE p.prokind WHEN 'a' THEN 'AGGREGATE ' ELSE 'FUNCTION ' END || splitplane._signature(p.oid),
+               p.proowner
+        FROM pg_proc AS p WHERE splitplane._is_ours('pg_proc', p.oid)
+    ) AS o(object, owner)
+    WHERE e.extname = 'splitplane' AND o.owner <> e.extowner
+    UNION ALL
+    SELECT 'warning', 'extension splitplane', format('Its function %s does not exist any more.', f.name),
+           '-- take the tables out with splitplane.unprotect, then drop and create the extension again'
+    FROM unnest(ARRAY['ask', 'ask_rows', 'ask_dry_run']) AS f(name)
+    WHERE NOT EXISTS (SELECT FROM pg_proc AS p WHERE p.proname = f.name AND splitplane._is_ours('pg_proc', p.oid))
     UNION ALL
     SELECT 'warning', lower(split_part(p.object, ' ', 1)) || substr(p.object, strpos(p.object, ' ')),
            format('%I lacks %s on it, which splitplane grants: %s.', p.role_name, p.privilege,

@@ -978,8 +978,8 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._type_is_safe(oid) FROM PUBLIC;
 
--- The plane's columns of a relation: those named, or all that it can carry. A column that is named is refused if its type
--- is not supported; _leave_out reports the others.
+-- The plane's columns of a relation: those named, or all that it can carry. A column that is named is refused if its
+-- type is not supported; _leave_out reports the others.
 CREATE FUNCTION splitplane._plane_columns(relation regclass, columns text[]) RETURNS text[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
@@ -1314,6 +1314,14 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._reader_fingerprint(regclass) FROM PUBLIC;
 
+-- The table that column numbers belong to. load.sql and describe() have the same text.
+CREATE FUNCTION splitplane._numbers_of(relation regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('%s/%s', s.system_identifier, relation::oid) FROM pg_control_system() AS s
+$$;
+REVOKE ALL ON FUNCTION splitplane._numbers_of(regclass) FROM PUBLIC;
+
 -- The types of the scope columns as text, which survives a dump and restore where OIDs and column numbers do not.
 CREATE FUNCTION splitplane._scope_types(relation regclass, scope jsonb) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
@@ -1387,13 +1395,14 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._reader_grants(regclass, text) FROM PUBLIC;
 
--- Restrictive policies that are not ours. They bind every role as soon as row-level security is on.
+-- Restrictive policies that are not ours and bind others than the reader, as soon as row-level security is on.
 CREATE FUNCTION splitplane._other_restrictions(relation regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT string_agg(quote_ident(p.polname), ', ' ORDER BY p.polname)
     FROM pg_policy AS p
     WHERE p.polrelid = relation AND NOT p.polpermissive AND p.polname <> ALL (splitplane._policy_names())
+      AND p.polroles <> ARRAY[to_regrole('splitplane_reader')::oid]
 $$;
 REVOKE ALL ON FUNCTION splitplane._other_restrictions(regclass) FROM PUBLIC;
 
@@ -1409,27 +1418,41 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._earlier_restrictions(regclass) FROM PUBLIC;
 
--- Those that hold back rows from the reader, with the statement that binds each to the roles that it is for: to those
--- that it names, and if it names all, to those that hold a privilege on the table; else to the owner.
+-- Those that hold back rows from the reader and are not made for it alone, with the statement that binds each to the other
+-- roles that it is for: those that it names, and if it names all, every role that may read or write the table now. Advice
+-- alone where PUBLIC may.
 CREATE FUNCTION splitplane._binding_restrictions(relation regclass) RETURNS TABLE (name name, remedy text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
+    WITH holders(holder) AS (
+        SELECT g.grantee FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
+        WHERE c.oid = relation AND g.grantee <> c.relowner
+        UNION
+        SELECT g.grantee FROM pg_attribute AS a CROSS JOIN aclexplode(a.attacl) AS g
+        WHERE a.attrelid = relation AND a.attacl IS NOT NULL AND NOT a.attisdropped
+        UNION
+        -- An owner is bound only if that is forced.
+        SELECT c.relowner FROM pg_class AS c WHERE c.oid = relation AND c.relforcerowsecurity
+        UNION
+        SELECT m.roleid FROM pg_auth_members AS m
+        WHERE m.roleid IN (to_regrole('pg_read_all_data'), to_regrole('pg_write_all_data'))
+    )
     SELECT p.polname,
-           format('ALTER POLICY %I ON %s TO %s;', p.polname, p.polrelid::regclass, coalesce(
-               (SELECT string_agg(DISTINCT quote_ident(o.rolname), ', ')
-                FROM pg_roles AS o
-                WHERE o.oid = ANY (p.polroles) AND o.rolname <> ALL (splitplane._own_roles())),
-               (SELECT string_agg(DISTINCT quote_ident(o.rolname), ', ')
-                FROM (SELECT g.grantee FROM aclexplode(c.relacl) AS g
-                      UNION ALL
-                      SELECT g.grantee FROM pg_attribute AS a CROSS JOIN aclexplode(a.attacl) AS g
-                      WHERE a.attrelid = c.oid AND a.attacl IS NOT NULL AND NOT a.attisdropped) AS g
-                JOIN pg_roles AS o ON o.oid = g.grantee
-                WHERE o.oid <> c.relowner AND o.rolname <> ALL (splitplane._own_roles())),
-               quote_ident(pg_get_userbyid(c.relowner))))
+           CASE WHEN 0 <> ALL (p.polroles) OR NOT EXISTS (SELECT FROM holders AS h WHERE h.holder = 0)
+                THEN format('ALTER POLICY %I ON %s TO %s;', p.polname, p.polrelid::regclass,
+                            coalesce((SELECT string_agg(DISTINCT quote_ident(o.rolname), ', ')
+                                      FROM pg_roles AS o
+                                      WHERE o.rolname <> ALL (splitplane._own_roles())
+                                        AND (o.oid = ANY (p.polroles)
+                                             OR 0 = ANY (p.polroles)
+                                                AND o.oid IN (SELECT h.holder FROM holders AS h))),
+                                     quote_ident(pg_get_userbyid(c.relowner))))
+                ELSE format('-- ALTER POLICY %I ON %s TO ..; with the roles that it is for', p.polname,
+                            p.polrelid::regclass) END
     FROM pg_policy AS p JOIN pg_class AS c ON c.oid = p.polrelid
     WHERE p.polrelid = relation AND NOT p.polpermissive AND p.polname <> ALL (splitplane._policy_names())
-      AND p.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid] AND p.polcmd IN ('r', '*')
+      AND p.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid]
+      AND p.polroles <> ARRAY[to_regrole('splitplane_reader')::oid] AND p.polcmd IN ('r', '*')
 $$;
 REVOKE ALL ON FUNCTION splitplane._binding_restrictions(regclass) FROM PUBLIC;
 
@@ -1483,28 +1506,34 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._make_policies(regclass, text, boolean, text, boolean) FROM PUBLIC;
 
--- The policies' conditions as text, for doctor() to compare with: text survives a dump and restore. And the numbers of
--- the columns that the scope's policy reads, which do not, by their names.
+-- The policies' conditions as text, for doctor() to compare with: text survives a dump and restore.
 CREATE FUNCTION splitplane._policy_texts(relation regclass) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     SELECT jsonb_build_object(
         'policy', max(pg_get_expr(p.polqual, p.polrelid)) FILTER (WHERE p.polname = '!splitplane_scope'),
+        'read', max(pg_get_expr(p.polqual, p.polrelid)) FILTER (WHERE p.polname = 'splitplane_read'),
         -- Without the name of the table, which may be renamed.
         'closed', max(replace(pg_get_expr(p.polqual, p.polrelid), quote_literal(p.polrelid::regclass), 'itself'))
-                  FILTER (WHERE p.polname = 'splitplane_closed'),
-        'numbers', (SELECT jsonb_object_agg(a.attname, a.attnum)
-                    FROM pg_policy AS s
-                    JOIN pg_depend AS d ON d.classid = 'pg_policy'::regclass AND d.objid = s.oid
-                         AND d.refclassid = 'pg_class'::regclass AND d.refobjid = s.polrelid
-                    JOIN pg_attribute AS a ON a.attrelid = s.polrelid AND a.attnum = d.refobjsubid AND a.attnum > 0
-                    WHERE s.polrelid = relation AND s.polname = '!splitplane_scope'))
+                  FILTER (WHERE p.polname = 'splitplane_closed'))
     FROM pg_policy AS p WHERE p.polrelid = relation
 $$;
 REVOKE ALL ON FUNCTION splitplane._policy_texts(regclass) FROM PUBLIC;
 
+-- The numbers of a relation's columns by the names that they have at the registration: a column keeps its number, and a
+-- name may come to be another column's. A restore gives other numbers, so whose they are is kept with them.
+CREATE FUNCTION splitplane._column_numbers(relation regclass, names text[]) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT jsonb_build_object('numbers', coalesce(jsonb_object_agg(a.attname, a.attnum), '{}'),
+                              'numbers_of', splitplane._numbers_of(relation))
+    FROM pg_attribute AS a
+    WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attname::text = ANY (names)
+$$;
+REVOKE ALL ON FUNCTION splitplane._column_numbers(regclass, text[]) FROM PUBLIC;
+
 -- Restores a registered relation to what it was and deletes its registration.
-CREATE FUNCTION splitplane._withdraw(relation regclass, qualified text) RETURNS void
+CREATE FUNCTION splitplane._withdraw(relation regclass, qualified text, to_register boolean) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -1519,8 +1548,8 @@ BEGIN
             OR NOT EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = relation AND p.polpermissive
                            AND p.polname <> ALL (splitplane._policy_names()))) THEN
         -- Without row-level security these policies would have no effect; with it and without splitplane_others they
-        -- would let no role see a row.
-        IF splitplane._other_restrictions(relation) IS NOT NULL THEN
+        -- would let no role see a row. A relation that is registered again at once keeps both.
+        IF NOT to_register AND splitplane._other_restrictions(relation) IS NOT NULL THEN
             RAISE EXCEPTION '% has got restrictive policies of its own since it was protected: %',
                 qualified, splitplane._other_restrictions(relation)
                 USING ERRCODE = '55000',
@@ -1541,7 +1570,7 @@ BEGIN
     PERFORM splitplane._leave_schema(registered.saved ->> 'schema', (registered.saved ->> 'schema_usage')::boolean);
 END
 $$;
-REVOKE ALL ON FUNCTION splitplane._withdraw(regclass, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION splitplane._withdraw(regclass, text, boolean) FROM PUBLIC;
 
 -- Registering again starts from the table as it was: nothing of an earlier registration remains, and `saved` stays
 -- true. All of it is one transaction under an exclusive lock, so that no session sees the table unfenced in between.
@@ -1563,6 +1592,7 @@ DECLARE
     left_behind boolean;
     earlier text;
     binding text;
+    was_shared boolean;
 BEGIN
     -- One registration at a time: entries of one schema share its grant.
     LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
@@ -1591,8 +1621,9 @@ BEGIN
         RAISE WARNING 'private no longer in %: %', qualified, no_longer
             USING HINT = 'Name private columns each time a table is registered.';
     END IF;
-    IF EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = _register.relation) THEN
-        PERFORM splitplane._withdraw(relation, qualified);
+    SELECT r.shared INTO was_shared FROM splitplane.relations AS r WHERE r.relation = _register.relation;
+    IF FOUND THEN
+        PERFORM splitplane._withdraw(relation, qualified, NOT shared);
     END IF;
 
     SELECT c.relrowsecurity, n.nspname INTO had_row_security, schema_name
@@ -1605,7 +1636,7 @@ BEGIN
         EXECUTE format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY', qualified);
     END IF;
     IF NOT shared AND NOT had_row_security THEN
-        IF splitplane._other_restrictions(relation) IS NOT NULL THEN
+        IF was_shared IS NOT FALSE AND splitplane._other_restrictions(relation) IS NOT NULL THEN
             RAISE EXCEPTION '% has restrictive policies that are not in force: %',
                 qualified, splitplane._other_restrictions(relation)
                 USING ERRCODE = '55000',
@@ -1660,6 +1691,7 @@ BEGIN
             plane_columns, hidden_from_models, had_row_security, saved);
     UPDATE splitplane.relations AS r
        SET saved = r.saved || splitplane._policy_texts(r.relation)
+                   || splitplane._column_numbers(r.relation, r.columns || ARRAY(SELECT jsonb_object_keys(r.scope)))
                    || jsonb_build_object('fingerprint', f.fingerprint,
                                          'reader_fingerprint', splitplane._reader_fingerprint(r.relation),
                                          'types', splitplane._scope_types(r.relation, r.scope))
@@ -1712,7 +1744,7 @@ BEGIN
         RAISE EXCEPTION '% is not in the plane', coalesce(relation::text, 'NULL') USING ERRCODE = '42704';
     END IF;
     IF stale.lives THEN
-        PERFORM splitplane._withdraw(relation, splitplane._lock_relation(relation, false));
+        PERFORM splitplane._withdraw(relation, splitplane._lock_relation(relation, false), false);
     ELSE
         DELETE FROM splitplane.relations AS r WHERE r.relation = unprotect.relation;
         PERFORM splitplane._leave_schema(stale.saved ->> 'schema', (stale.saved ->> 'schema_usage')::boolean);
@@ -1917,7 +1949,8 @@ AS $$
         SELECT CASE WHEN t.typsubscript = 'array_subscript_handler'::regproc THEN t.typelem ELSE t.oid END AS type,
                CASE WHEN a.attname = ANY (r.columns) THEN format('%I.%I%%TYPE', r.name, a.attname) END AS place,
                true AS is_direct
-        FROM splitplane.relations AS r
+        FROM (SELECT s.system_identifier::text AS server FROM pg_control_system() AS s) AS h
+        CROSS JOIN splitplane.relations AS r
         JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped
              AND (a.attname = ANY (r.columns) OR r.scope ? a.attname::text)
         JOIN pg_type AS t ON t.oid = a.atttypid
@@ -2012,7 +2045,10 @@ BEGIN
     ),
     plane_columns AS (
         SELECT r.relation, r.name, a.attnum, a.attname,
-               a.attname = ANY (r.columns) AND s.is_safe AS visible,
+               -- As load.sql has it.
+               a.attname = ANY (r.columns) AND s.is_safe
+               AND ((r.saved ->> 'numbers_of' = h.server || '/' || r.relation::oid) IS NOT TRUE
+                    OR r.saved -> 'numbers' ->> a.attname::text = a.attnum::text) AS visible,
                r.scope ->> a.attname::text = 'tenant or null' AS or_null
         FROM splitplane.relations AS r
         JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped
@@ -2450,16 +2486,17 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._registration(regclass, jsonb, text[], text, text[]) FROM PUBLIC;
 
--- A registration in the names of today. A scope column that was renamed has its new name in the policy, which depends
--- on the column and not on its name. Another column may have got the old name since, which the column's number at the
--- registration tells from a policy that was altered. `scope` is NULL if nothing settles which columns hold the scope: a
--- wrong one would show a tenant the rows of others.
+-- A registration in the names of today. A column keeps its number, whatever it is called and whichever column has got
+-- its name since. Where the numbers are of another table, as after a restore, a scope column that was renamed has its
+-- new name in the policy, which depends on the column and not on its name. `scope` is NULL if nothing settles which
+-- columns hold the scope: a wrong one would show a tenant the rows of others.
 CREATE FUNCTION splitplane._today(
     relation regclass, policy name, saved jsonb,
     INOUT scope jsonb, INOUT columns text[], INOUT private_columns text[])
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 DECLARE
+    numbers jsonb := CASE WHEN saved ->> 'numbers_of' = splitplane._numbers_of(relation) THEN saved -> 'numbers' END;
     present text[] := ARRAY(SELECT a.attname::text FROM pg_attribute AS a
                             WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
                               AND scope ? a.attname::text);
@@ -2467,43 +2504,46 @@ DECLARE
     condition text;
     lost text[];
     found text[];
-    numbered text;
 BEGIN
+    IF numbers IS NOT NULL THEN
+        SELECT array_agg(a.attname::text ORDER BY n.position) INTO columns
+          FROM unnest(columns) WITH ORDINALITY AS n(name, position) JOIN pg_attribute AS a
+            ON a.attrelid = relation AND a.attnum = (numbers ->> n.name)::int2 AND NOT a.attisdropped;
+        private_columns := ARRAY(SELECT a.attname::text FROM unnest(private_columns) AS n(name) JOIN pg_attribute AS a
+                                     ON a.attrelid = relation AND a.attnum = (numbers ->> n.name)::int2
+                                        AND NOT a.attisdropped);
+        scope := (SELECT CASE WHEN count(*) = count(a.attname)
+                              THEN coalesce(jsonb_object_agg(a.attname, s.value) FILTER (WHERE a.attname IS NOT NULL),
+                                            '{}') END
+                  FROM jsonb_each(scope) AS s LEFT JOIN pg_attribute AS a
+                      ON a.attrelid = relation AND a.attnum = (numbers ->> s.key)::int2 AND NOT a.attisdropped);
+        RETURN;
+    END IF;
     SELECT array_agg(DISTINCT a.attname::text), max(pg_get_expr(p.polqual, p.polrelid)) INTO bound, condition
       FROM pg_policy AS p
       JOIN pg_depend AS d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid
            AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p.polrelid AND d.refobjsubid > 0
       JOIN pg_attribute AS a ON a.attrelid = p.polrelid AND a.attnum = d.refobjsubid AND NOT a.attisdropped
      WHERE p.polrelid = relation AND p.polname = policy;
-    -- Of a policy that is missing, or reads no column, there is nothing to learn: the columns are those that have their
-    -- names, unless their numbers are others now. A policy that shows nothing was made because that was not settled.
+    -- Of a policy that is missing, or reads no column, there is nothing to learn. One that shows nothing was made
+    -- because that was not settled.
     IF bound IS NULL THEN
-        bound := ARRAY(SELECT b.name FROM unnest(present) AS b(name)
-                       WHERE NOT EXISTS (SELECT FROM pg_attribute AS a
-                                         WHERE a.attrelid = relation AND a.attname <> b.name AND NOT a.attisdropped
-                                           AND a.attnum = (saved -> 'numbers' ->> b.name)::int2)
-                         AND NOT EXISTS (SELECT FROM pg_policy AS p
-                                         WHERE p.polrelid = relation AND p.polname = policy
-                                           AND pg_get_expr(p.polqual, p.polrelid) = 'false'));
+        bound := CASE WHEN condition = 'false' OR EXISTS (SELECT FROM pg_policy AS p
+                                                          WHERE p.polrelid = relation AND p.polname = policy
+                                                            AND pg_get_expr(p.polqual, p.polrelid) = 'false')
+                      THEN '{}' ELSE present END;
     END IF;
     lost := ARRAY(SELECT s.name FROM jsonb_object_keys(scope) AS s(name) WHERE s.name <> ALL (bound));
     found := ARRAY(SELECT b.name FROM unnest(bound) AS b(name) WHERE NOT scope ? b.name);
     IF cardinality(lost) = 0 THEN
         RETURN;
     END IF;
-    numbered := (SELECT a.attname FROM pg_attribute AS a
-                 WHERE a.attrelid = relation AND a.attnum = (saved -> 'numbers' ->> lost[1])::int2
-                   AND NOT a.attisdropped);
-    IF cardinality(lost) = 1 AND cardinality(found) = 1
+    IF cardinality(lost) = 1 AND cardinality(found) = 1 AND lost[1] <> ALL (present)
        AND replace(condition, quote_ident(found[1]), quote_ident(lost[1]))
-           = replace(saved ->> 'policy', quote_ident(found[1]), quote_ident(lost[1]))
-       AND (lost[1] <> ALL (present) OR numbered = found[1]) THEN
+           = replace(saved ->> 'policy', quote_ident(found[1]), quote_ident(lost[1])) THEN
         scope := scope - lost[1] || jsonb_build_object(found[1], scope -> lost[1]);
         columns := array_replace(columns, lost[1], found[1]);
         private_columns := array_replace(private_columns, lost[1], found[1]);
-    ELSIF cardinality(lost) = 1 AND lost[1] = ANY (present) AND numbered = lost[1] THEN
-        -- The column is the registered one, and the policy was altered.
-        RETURN;
     ELSE
         scope := NULL;
     END IF;
@@ -2533,12 +2573,13 @@ AS $$
     CROSS JOIN LATERAL splitplane._today(r.relation, '!splitplane_scope', r.saved,
                                          r.scope, r.columns, r.private_columns) AS today
     CROSS JOIN LATERAL (
-        -- Columns that do not exist any more would be refused; NULL (all) if none is left.
+        -- Columns that do not exist any more, or are not carried, would be refused; NULL (all) if none is left.
         SELECT array_agg(w.name ORDER BY w.position) AS columns,
                array_agg(w.name ORDER BY w.position)
                    FILTER (WHERE w.name = ANY (today.private_columns)) AS private_columns
         FROM unnest(today.columns) WITH ORDINALITY AS w(name, position)
         JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attname = w.name AND a.attnum > 0 AND NOT a.attisdropped
+        WHERE splitplane._type_is_safe(a.atttypid)
     ) AS kept
     WHERE r.relation = _register_again.relation
 $$;
@@ -2595,6 +2636,23 @@ AS $$
     WHERE p.proleakproof AND p.oid >= 16384
 $$;
 REVOKE ALL ON FUNCTION splitplane._leakproof_functions() FROM PUBLIC;
+
+-- What revokes the reader's privileges on a relation that others than its owner granted, which each of them must do.
+CREATE FUNCTION splitplane._grants_of_others(relation regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+    SELECT coalesce(string_agg(DISTINCT format('SET ROLE %I; REVOKE ALL ON TABLE %s FROM splitplane_reader; '
+                                               'RESET ROLE; ', pg_get_userbyid(g.grantor), relation), ''), '')
+    FROM pg_class AS c
+    CROSS JOIN LATERAL (
+        SELECT g.grantor, g.grantee FROM aclexplode(c.relacl) AS g
+        UNION ALL
+        SELECT g.grantor, g.grantee FROM pg_attribute AS a CROSS JOIN aclexplode(a.attacl) AS g
+        WHERE a.attrelid = c.oid AND a.attacl IS NOT NULL AND NOT a.attisdropped
+    ) AS g
+    WHERE c.oid = relation AND g.grantee = to_regrole('splitplane_reader') AND g.grantor <> c.relowner
+$$;
+REVOKE ALL ON FUNCTION splitplane._grants_of_others(regclass) FROM PUBLIC;
 
 -- Of the named relations, or of all if NULL.
 CREATE FUNCTION splitplane._critical_findings(suspects regclass[] DEFAULT NULL)
@@ -2657,20 +2715,25 @@ BEGIN
                    OR splitplane._scope_types(s.relation, s.scope) IS DISTINCT FROM nullif(s.saved -> 'types', 'null'))
             UNION ALL
             SELECT s.relation,
-                   format('splitplane_reader has %s on the whole table.', string_agg(g.privilege_type, ', ')), NULL
+                   format('splitplane_reader has %s on the whole table.', string_agg(g.privilege_type, ', ')),
+                   splitplane._grants_of_others(s.relation) || splitplane._register_again(s.relation)
             FROM state AS s CROSS JOIN aclexplode(s.relacl) AS g
             WHERE g.grantee = reader
             GROUP BY s.relation
             UNION ALL
             SELECT s.relation,
                    format('splitplane_reader has %s on column %I, which the plane does not grant.',
-                          g.privilege_type, a.attname), NULL
+                          g.privilege_type, a.attname),
+                   splitplane._grants_of_others(s.relation) || splitplane._register_again(s.relation)
             FROM state AS s
             JOIN pg_attribute AS a ON a.attrelid = s.relation
             CROSS JOIN aclexplode(a.attacl) AS g
             WHERE a.attacl IS NOT NULL AND NOT a.attisdropped AND g.grantee = reader
               AND NOT (g.privilege_type = 'SELECT' AND a.attnum > 0
-                       AND (a.attname = ANY (s.columns) OR s.scope ? a.attname::text))
+                       AND CASE WHEN s.saved ->> 'numbers_of' = splitplane._numbers_of(s.relation)
+                                THEN EXISTS (SELECT FROM jsonb_each(s.saved -> 'numbers') AS n
+                                             WHERE n.value = to_jsonb(a.attnum))
+                                ELSE a.attname = ANY (s.columns) OR s.scope ? a.attname::text END)
         )
         SELECT f.relation::text, f.finding, coalesce(f.fix, splitplane._register_again(f.relation))
         FROM found AS f(relation, finding, fix);
@@ -2862,9 +2925,12 @@ AS $$
                   count(*), (array_agg(p.tenant ORDER BY p.tenant, p.business, p.subject))[1],
                   (array_agg(p.business ORDER BY p.tenant, p.business, p.subject))[1],
                   (array_agg(p.subject ORDER BY p.tenant, p.business, p.subject))[1], n.names),
-           (array_agg(format('SELECT splitplane.admit(%L, %L, %L, %L);', p.tenant, p.business, p.subject,
-                             p.claims || jsonb_build_object(n.claim, '[]'::jsonb))
-                      ORDER BY p.tenant, p.business, p.subject))[1]
+           -- admit refuses a second spelling of a tenant, which has a finding of its own.
+           coalesce((array_agg(format('SELECT splitplane.admit(%L, %L, %L, %L);', p.tenant, p.business, p.subject,
+                                      p.claims || jsonb_build_object(n.claim, '[]'::jsonb))
+                               ORDER BY p.tenant, p.business, p.subject)
+                     FILTER (WHERE NOT EXISTS (SELECT FROM splitplane._same_tenants(p.tenant))))[1],
+                    '-- expel one of the spellings of the tenant first')
     FROM splitplane.principals AS p
     JOIN (
         SELECT s.value AS claim, string_agg(DISTINCT r.name, ', ') AS names
@@ -2919,7 +2985,8 @@ BEGIN
             severity := 'warning';
             object := format('%s %s', entry.kind, entry.name);
             finding := format('Its SQL is refused now (%s): %s.', SQLSTATE, SQLERRM);
-            fix := format('SELECT splitplane.%s(%L);', entry.remedy, entry.name);
+            -- What refuses it may be mended by another fix of the same run.
+            fix := format('-- correct it, or take it out: SELECT splitplane.%s(%L);', entry.remedy, entry.name);
             RETURN NEXT;
         END;
     END LOOP;
@@ -2934,12 +3001,25 @@ REVOKE ALL ON FUNCTION splitplane._question_findings() FROM PUBLIC;
 
 -- Findings about the plane's relations that do not break isolation by themselves.
 
+-- Whether a column alone is unique in its table.
+CREATE FUNCTION splitplane._is_key(relation oid, attribute int2) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (SELECT FROM pg_index AS i
+                   WHERE i.indrelid = relation AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
+                     AND i.indnkeyatts = 1 AND i.indkey[0] = attribute)
+$$;
+REVOKE ALL ON FUNCTION splitplane._is_key(oid, int2) FROM PUBLIC;
+
 CREATE FUNCTION splitplane._relation_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     WITH plane AS (
         SELECT r.relation, splitplane._given_name(r.relation, r.name, r.saved) AS given_name,
                r.shared, today.scope, today.columns, today.private_columns, r.had_row_security, r.saved,
+               r.columns AS registered, r.private_columns AS registered_private,
+               CASE WHEN r.saved ->> 'numbers_of' = splitplane._numbers_of(r.relation)
+                    THEN r.saved -> 'numbers' END AS numbers,
                c.relkind, c.relpages, c.relnamespace, c.relrowsecurity, c.relispartition, c.relacl
         FROM splitplane.relations AS r
         JOIN pg_class AS c ON c.oid = r.relation
@@ -2953,6 +3033,16 @@ AS $$
         CROSS JOIN LATERAL jsonb_each_text(p.scope) AS s
         CROSS JOIN LATERAL splitplane._binding(s.value) AS b
         JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attname = s.key AND a.attnum > 0 AND NOT a.attisdropped
+    ),
+    -- Shared relations with a column that binds other tables to a tenant. Not one that is a key of the shared table by
+    -- itself: no tenant has two such rows. Nor one that is bound in the tenants' own table alone, whose key it is there.
+    suspects AS (
+        SELECT p.relation, a.attname
+        FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
+        WHERE p.shared
+          AND a.attname::text IN (SELECT s.column_name FROM scope_columns AS s
+                                  WHERE s.claim = 'tenant' AND NOT splitplane._is_key(s.relation, s.attnum))
+          AND NOT splitplane._is_key(a.attrelid, a.attnum)
     )
     -- The table and its columns.
     SELECT 'warning', r.name, 'Its table was dropped.',
@@ -2963,31 +3053,41 @@ AS $$
     SELECT 'warning', r.relation::text,
            format('It was renamed or moved: its plane name %I was that of the table, which is now %s. The plane name '
                   'is refused until the table is registered again or taken out of the plane.', r.name, r.relation),
-           -- Another table that has lost its name may hold the one of today: it is registered again as well.
-           concat('SELECT splitplane.unprotect(' || quote_literal(h.relation) || '); ',
-                  splitplane._register_again(r.relation),
-                  ' ' || splitplane._register_again(h.relation),
-                  format(' -- or: SELECT splitplane.unprotect(%L);', r.relation))
+           -- Another table that has lost its name may hold the one of today, and a third that one's: then all of them
+           -- are taken out and registered again.
+           CASE WHEN EXISTS (SELECT FROM splitplane.relations AS h
+                             WHERE h.name = c.relname AND h.relation <> r.relation
+                               AND splitplane._has_lost_name(h.relation, h.name, h.saved))
+                THEN (SELECT string_agg(format('SELECT splitplane.unprotect(%L);', l.relation), ' ' ORDER BY l.relation)
+                             || ' ' || string_agg(splitplane._register_again(l.relation), ' ' ORDER BY l.relation)
+                      FROM splitplane.relations AS l WHERE splitplane._has_lost_name(l.relation, l.name, l.saved))
+                ELSE splitplane._register_again(r.relation) END
+           || format(' -- or: SELECT splitplane.unprotect(%L);', r.relation)
     FROM splitplane.relations AS r
     JOIN pg_class AS c ON c.oid = r.relation
-    LEFT JOIN splitplane.relations AS h
-        ON h.name = c.relname AND h.relation <> r.relation AND splitplane._has_lost_name(h.relation, h.name, h.saved)
     WHERE splitplane._has_lost_name(r.relation, r.name, r.saved)
     UNION ALL
     SELECT 'warning', p.relation::text,
-           format(CASE WHEN w.name = ANY (p.private_columns)
-                       THEN 'Private column %I does not exist any more. If it was renamed, name it as private again.'
-                       ELSE 'Column %I of the plane does not exist any more.' END, w.name),
+           CASE WHEN b.attname IS NOT NULL
+                THEN format('Column %I of the plane is called %I now, and is out of it until the table is registered '
+                            'again.', w.name, b.attname)
+                ELSE format(CASE WHEN w.name = ANY (p.registered_private)
+                                 THEN 'Private column %I does not exist any more. If it was renamed, name it as '
+                                      'private again.'
+                                 ELSE 'Column %I of the plane does not exist any more.' END, w.name) END,
            splitplane._register_again(p.relation)
-    FROM plane AS p CROSS JOIN LATERAL unnest(p.columns) AS w(name)
-    WHERE NOT EXISTS (SELECT FROM pg_attribute AS a
-                      WHERE a.attrelid = p.relation AND a.attname = w.name AND a.attnum > 0 AND NOT a.attisdropped)
+    FROM plane AS p CROSS JOIN LATERAL unnest(p.registered) AS w(name)
+    LEFT JOIN pg_attribute AS b
+        ON b.attrelid = p.relation AND b.attnum = (p.numbers ->> w.name)::int2 AND NOT b.attisdropped
+    WHERE CASE WHEN p.numbers IS NOT NULL THEN b.attname IS DISTINCT FROM w.name
+               ELSE NOT EXISTS (SELECT FROM pg_attribute AS a
+                                WHERE a.attrelid = p.relation AND a.attname = w.name AND a.attnum > 0
+                                  AND NOT a.attisdropped) END
     UNION ALL
     SELECT 'warning', p.relation::text,
            format('Column %I now has type %s, which the plane does not support.', a.attname,
                   format_type(a.atttypid, a.atttypmod)),
-           splitplane._registration(p.relation, p.scope, array_remove(p.columns, a.attname::text), p.given_name,
-                                    array_remove(p.private_columns, a.attname::text))
+           splitplane._register_again(p.relation)
     FROM plane AS p
     JOIN pg_attribute AS a
         ON a.attrelid = p.relation AND a.attname = ANY (p.columns) AND a.attnum > 0 AND NOT a.attisdropped
@@ -3007,6 +3107,8 @@ AS $$
                                         WHERE b.attrelid = p.relation AND b.attname = w.name
                                           AND b.attnum > 0 AND NOT b.attisdropped
                                           AND splitplane._type_is_safe(b.atttypid)))
+      -- Whether it is shared at all is to be settled first.
+      AND p.relation NOT IN (SELECT u.relation FROM suspects AS u)
     UNION ALL
     SELECT 'info', p.relation::text,
            'It was altered since it was registered, or restored from a dump. Its fences hold, but every new session '
@@ -3016,6 +3118,7 @@ AS $$
     WHERE f.fingerprint IS DISTINCT FROM p.saved ->> 'fingerprint'
       AND splitplane._reader_fingerprint(p.relation) IS DISTINCT FROM p.saved ->> 'reader_fingerprint'
       AND NOT EXISTS (SELECT FROM splitplane._critical_findings(ARRAY[p.relation]))
+      AND p.relation NOT IN (SELECT u.relation FROM suspects AS u)
     UNION ALL
     SELECT 'warning', p.relation::text,
            format('splitplane_reader may not read %s, so queries on the relation fail.',
@@ -3039,6 +3142,16 @@ AS $$
                         AND y.polroles = ARRAY[to_regrole('splitplane_reader')::oid])
     UNION ALL
     SELECT 'warning', p.relation::text,
+           'The condition of its policy splitplane_read is not the one that it was made with, so queries may see no rows '
+           'of it.', splitplane._register_again(p.relation)
+    FROM plane AS p
+    JOIN pg_policy AS y ON y.polrelid = p.relation AND y.polname = 'splitplane_read' AND y.polpermissive
+         AND y.polroles = ARRAY[to_regrole('splitplane_reader')::oid]
+    WHERE p.saved ? 'read' AND splitplane._policy_texts(p.relation) -> 'read' <> p.saved -> 'read'
+      -- The condition has the names of the scope's columns: where those have changed is a finding of its own.
+      AND NOT EXISTS (SELECT FROM splitplane._critical_findings(ARRAY[p.relation]))
+    UNION ALL
+    SELECT 'warning', p.relation::text,
            'Its policy splitplane_closed is missing: if the extension were dropped, splitplane_reader would see the '
            'rows of every tenant.',
            splitplane._register_again(p.relation)
@@ -3052,7 +3165,15 @@ AS $$
     SELECT 'warning', p.relation::text,
            format('Its own restrictive policy %I is evaluated before splitplane''s, so queries on the relation are '
                   'refused. PostgreSQL evaluates policies in the order of their names.', y.name),
-           format('ALTER POLICY %I ON %s RENAME TO %I;', y.name, p.relation, 'own_' || ltrim(y.name, E' !"\t'))
+           format('ALTER POLICY %I ON %s RENAME TO %I;', y.name, p.relation,
+                  -- With the policy's number where the name is taken, or would be by another.
+                  concat('own_', ltrim(y.name, E' !"\t'),
+                         (SELECT '_' || o.oid FROM pg_policy AS o
+                          WHERE o.polrelid = p.relation AND o.polname = y.name
+                            AND EXISTS (SELECT FROM pg_policy AS q
+                                        WHERE q.polrelid = p.relation AND q.oid <> o.oid
+                                          AND 'own_' || ltrim(y.name, E' !"\t')
+                                              IN (q.polname, 'own_' || ltrim(q.polname, E' !"\t'))))))
     FROM plane AS p CROSS JOIN LATERAL splitplane._earlier_restrictions(p.relation) AS y(name)
     WHERE NOT p.shared
     UNION ALL
@@ -3067,6 +3188,20 @@ AS $$
     FROM plane AS p
     WHERE NOT p.shared AND NOT p.had_row_security AND p.relrowsecurity
       AND NOT EXISTS (SELECT FROM pg_policy AS y WHERE y.polrelid = p.relation AND y.polname = 'splitplane_others')
+    UNION ALL
+    SELECT 'warning', p.relation::text,
+           CASE WHEN p.had_row_security
+                THEN 'A policy splitplane_others lets other roles see rows that its own policies would hide from them. '
+                     'splitplane makes none where a table had row-level security of its own.'
+                ELSE 'Its policy splitplane_others is not as it was made: other roles see fewer rows than before the '
+                     'table was protected.' END,
+           CASE WHEN p.had_row_security THEN format('DROP POLICY splitplane_others ON %s;', p.relation)
+                ELSE splitplane._register_again(p.relation) END
+    FROM plane AS p JOIN pg_policy AS y ON y.polrelid = p.relation AND y.polname = 'splitplane_others'
+    WHERE NOT p.shared
+      AND (p.had_row_security OR NOT y.polpermissive OR y.polcmd <> '*' OR y.polroles <> '{0}'
+           OR pg_get_expr(y.polqual, y.polrelid) IS DISTINCT FROM 'true'
+           OR pg_get_expr(y.polwithcheck, y.polrelid) IS DISTINCT FROM 'true')
     UNION ALL
     SELECT CASE WHEN y.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid] THEN 'warning' ELSE 'info' END,
            p.relation::text,
@@ -3091,6 +3226,21 @@ AS $$
     -- One that is evaluated too early has a finding of its own, which comes first.
     WHERE p.shared OR y.name <> ALL (ARRAY(SELECT splitplane._earlier_restrictions(p.relation)))
     UNION ALL
+    SELECT CASE WHEN t.is_ours THEN 'warning' ELSE 'info' END, p.relation::text,
+           format(CASE WHEN t.is_ours THEN 'Its policy %I is one of splitplane''s under another name.'
+                       ELSE 'Its own restrictive policy %I narrows what splitplane_reader sees, as it says.' END,
+                  y.polname),
+           format(CASE WHEN t.is_ours THEN 'DROP POLICY %I ON %s;'
+                       ELSE '-- DROP POLICY %I ON %s; if answers are to have those rows' END, y.polname, p.relation)
+    FROM plane AS p
+    JOIN pg_policy AS y
+        ON y.polrelid = p.relation AND NOT y.polpermissive AND y.polname <> ALL (splitplane._policy_names())
+    CROSS JOIN LATERAL (
+        SELECT coalesce(replace(pg_get_expr(y.polqual, y.polrelid), quote_literal(p.relation), 'itself')
+                        IN (p.saved ->> 'policy', p.saved ->> 'closed'), false)
+    ) AS t(is_ours)
+    WHERE y.polroles = ARRAY[to_regrole('splitplane_reader')::oid] AND y.polcmd IN ('r', '*')
+    UNION ALL
     -- What PUBLIC may read.
     SELECT 'warning', p.relation::text,
            'PUBLIC may read all its columns, so splitplane_reader''s column grants hide none of them.',
@@ -3113,18 +3263,10 @@ AS $$
     -- Its scope.
     SELECT 'warning', p.relation::text,
            format('It is shared, that is, the same for every tenant, but it has column %I, which binds other tables to '
-                  'a tenant.', a.attname),
-           splitplane._registration(p.relation, jsonb_build_object(a.attname, 'tenant'), p.columns, p.given_name,
+                  'a tenant.', u.attname),
+           splitplane._registration(p.relation, jsonb_build_object(u.attname, 'tenant'), p.columns, p.given_name,
                                     p.private_columns)
-    FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
-    WHERE p.shared
-      AND a.attname::text IN (
-          SELECT s.column_name FROM scope_columns AS s
-          WHERE s.claim = 'tenant'
-            -- The tenants' own table is bound by its key, whose name other tables use for their own.
-            AND NOT EXISTS (SELECT FROM pg_index AS i
-                            WHERE i.indrelid = s.relation AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
-                              AND i.indnkeyatts = 1 AND i.indkey[0] = s.attnum))
+    FROM plane AS p JOIN suspects AS u ON u.relation = p.relation
     UNION ALL
     -- Under row-level security a condition that is not leakproof cannot use its own index before the tenant's.
     SELECT CASE WHEN s.relpages > 100 OR s.relkind = 'p' THEN 'warning' ELSE 'info' END, s.relation::text,
@@ -3141,7 +3283,8 @@ AS $$
     UNION ALL
     SELECT 'warning', s.relation::text,
            format('Tenant column %I may be NULL. Such rows belong to no tenant and are never seen.', s.column_name),
-           format('ALTER TABLE %s ALTER COLUMN %I SET NOT NULL;', s.relation, s.column_name)
+           format('-- delete or assign such rows, then: ALTER TABLE %s ALTER COLUMN %I SET NOT NULL;', s.relation,
+                  s.column_name)
     FROM scope_columns AS s
     WHERE s.claim = 'tenant' AND NOT s.attnotnull AND NOT s.or_null
     UNION ALL
@@ -3290,6 +3433,14 @@ AS $$
       AND c.relname IN ('allowed_functions', 'functions', 'metrics', 'principals', 'relations', 'tripwires',
                         'verified_queries')
     UNION ALL
+    -- Where the application's own roles may use the schema, they do not need the caller's privilege.
+    SELECT format('SCHEMA %I', n.nspname), 'USAGE', 'splitplane_caller', false
+    FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace
+    WHERE e.extname = 'splitplane' AND to_regrole('splitplane_caller') IS NOT NULL
+      AND NOT has_schema_privilege('splitplane_caller', n.oid, 'USAGE')
+      AND NOT EXISTS (SELECT FROM pg_auth_members AS m
+                      WHERE m.roleid = to_regrole('splitplane_caller') AND has_schema_privilege(m.member, n.oid, 'USAGE'))
+    UNION ALL
     SELECT 'SCHEMA splitplane', 'USAGE', o.name, has_schema_privilege(o.name, 'splitplane', 'USAGE')
     FROM unnest(ARRAY['splitplane_reader', 'splitplane_admin']::name[]) AS o(name)
     WHERE to_regrole(o.name) IS NOT NULL
@@ -3330,12 +3481,10 @@ AS $$
                     OR EXISTS (SELECT FROM splitplane.functions AS f WHERE f.function = d.objid)))
       AND NOT (d.classid = 'pg_namespace'::regclass
                AND (d.objid::regnamespace::text = 'splitplane'
-                    OR EXISTS (SELECT FROM pg_namespace AS n
-                               JOIN (SELECT r.saved FROM splitplane.relations AS r
-                                     UNION ALL
-                                     SELECT f.saved FROM splitplane.allowed_functions AS f) AS u
-                                   ON u.saved ->> 'schema' = n.nspname
-                               WHERE n.oid = d.objid)))
+                    OR EXISTS (SELECT FROM splitplane.relations AS r JOIN pg_class AS c ON c.oid = r.relation
+                               WHERE c.relnamespace = d.objid)
+                    OR EXISTS (SELECT FROM splitplane.functions AS f JOIN pg_proc AS p ON p.oid = f.function
+                               WHERE p.pronamespace = d.objid)))
 $$;
 REVOKE ALL ON FUNCTION splitplane._reader_extras() FROM PUBLIC;
 
@@ -3350,6 +3499,29 @@ AS $$
            format('ALTER ROLE %I SUPERUSER;', pg_get_userbyid(e.extowner))
     FROM pg_extension AS e JOIN pg_roles AS a ON a.oid = e.extowner
     WHERE e.extname = 'splitplane' AND NOT a.rolsuper
+    UNION ALL
+    -- Who owns a table may rewrite registrations, and who owns a function decides what it may do.
+    SELECT 'warning', o.object,
+           format('It belongs to %I, and not to the owner of the extension, %I.', pg_get_userbyid(o.owner),
+                  pg_get_userbyid(e.extowner)),
+           format('ALTER %s OWNER TO %I;', o.object, pg_get_userbyid(e.extowner))
+    FROM pg_extension AS e
+    CROSS JOIN LATERAL (
+        SELECT 'SCHEMA splitplane', n.nspowner FROM pg_namespace AS n WHERE n.nspname = 'splitplane'
+        UNION ALL
+        SELECT CASE c.relkind WHEN 'v' THEN 'VIEW ' ELSE 'TABLE ' END || c.oid::regclass, c.relowner
+        FROM pg_class AS c WHERE c.relkind IN ('r', 'v') AND splitplane._is_ours('pg_class', c.oid)
+        UNION ALL
+        SELECT CASE p.prokind WHEN 'a' THEN 'AGGREGATE ' ELSE 'FUNCTION ' END || splitplane._signature(p.oid),
+               p.proowner
+        FROM pg_proc AS p WHERE splitplane._is_ours('pg_proc', p.oid)
+    ) AS o(object, owner)
+    WHERE e.extname = 'splitplane' AND o.owner <> e.extowner
+    UNION ALL
+    SELECT 'warning', 'extension splitplane', format('Its function %s does not exist any more.', f.name),
+           '-- take the tables out with splitplane.unprotect, then drop and create the extension again'
+    FROM unnest(ARRAY['ask', 'ask_rows', 'ask_dry_run']) AS f(name)
+    WHERE NOT EXISTS (SELECT FROM pg_proc AS p WHERE p.proname = f.name AND splitplane._is_ours('pg_proc', p.oid))
     UNION ALL
     SELECT 'warning', lower(split_part(p.object, ' ', 1)) || substr(p.object, strpos(p.object, ' ')),
            format('%I lacks %s on it, which splitplane grants: %s.', p.role_name, p.privilege,

@@ -50,6 +50,7 @@ DROP FUNCTION splitplane._selftest_expected(text, text, text, text, text, text, 
 DROP FUNCTION splitplane._selftest_shape(jsonb, text, text, text, text, text, text, integer, text);
 DROP FUNCTION splitplane._selftest_is_empty(text, text, text, text);
 DROP FUNCTION splitplane._selftest_hidden(splitplane.relations, text, text, text);
+DROP FUNCTION splitplane._withdraw(regclass, text);
 
 -- @functions
 
@@ -95,6 +96,7 @@ DECLARE
     scope_of_today jsonb;
     old_name text;
     new_name text;
+    numbers jsonb;
 BEGIN
     FOR entry IN
         SELECT r.relation, r.shared, r.scope, r.columns, r.private_columns, r.had_row_security, r.saved,
@@ -117,6 +119,15 @@ BEGIN
                      WHERE NOT scope_of_today OPERATOR(pg_catalog.?) s.name);
         new_name := (SELECT s.name FROM pg_catalog.jsonb_object_keys(scope_of_today) AS s(name)
                      WHERE NOT entry.scope OPERATOR(pg_catalog.?) s.name);
+        numbers := splitplane._column_numbers(
+            entry.relation, entry.columns || ARRAY(SELECT pg_catalog.jsonb_object_keys(entry.scope)));
+        IF scope_of_today IS NULL THEN
+            numbers := pg_catalog.jsonb_set(numbers, '{numbers}', (numbers -> 'numbers')
+                           OPERATOR(pg_catalog.-) ARRAY(SELECT pg_catalog.jsonb_object_keys(entry.scope)));
+        ELSIF new_name IS NOT NULL THEN
+            numbers := pg_catalog.jsonb_set(numbers, ARRAY['numbers', old_name],
+                           splitplane._column_numbers(entry.relation, ARRAY[new_name]) -> 'numbers' -> new_name);
+        END IF;
         PERFORM splitplane._drop_policies(entry.relation, entry.qualified);
         -- If nothing says which columns hold the scope now, the table shows the reader no rows.
         condition := CASE WHEN entry.shared THEN NULL
@@ -131,7 +142,7 @@ BEGIN
             EXECUTE pg_catalog.format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY', entry.qualified);
         END IF;
         UPDATE splitplane.relations AS r
-           SET saved = entry.saved - ARRAY['unchanged', 'tampered'] || splitplane._policy_texts(r.relation)
+           SET saved = entry.saved - ARRAY['unchanged', 'tampered'] || splitplane._policy_texts(r.relation) || numbers
                        || CASE WHEN new_name IS NOT NULL
                                -- As it would read if the column had the name that was registered.
                                THEN pg_catalog.jsonb_build_object('policy', pg_catalog.replace(
