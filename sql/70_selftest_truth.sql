@@ -139,7 +139,7 @@ BEGIN
                 SELECT splitplane._selftest_own(r.relation, jsonb_object_agg(s.key, s.value), person) INTO of_tenant
                   FROM jsonb_each_text(r.scope) AS s WHERE s.value IN ('tenant', 'tenant or null');
                 EXECUTE format('SELECT %I::text FROM %s WHERE %s AND %1$I IS NOT NULL LIMIT 1',
-                               scope_column, qualified, of_tenant)
+                               scope_column, qualified, coalesce(of_tenant, 'true'))
                    INTO value;
             END IF;
             person := person || jsonb_build_object(part, coalesce(value, 'splitplane-selftest'));

@@ -52,6 +52,18 @@ DROP FUNCTION splitplane._selftest_shape(jsonb, text, text, text, text, text, te
 DROP FUNCTION splitplane._selftest_is_empty(text, text, text, text);
 DROP FUNCTION splitplane._selftest_hidden(splitplane.relations, text, text, text);
 
+-- What is known of a claim besides the principals that carry it. The values of an exclusive one are never held by two
+-- tenants, so it alone can say whose a row is.
+CREATE TABLE splitplane.claims (
+    claim text PRIMARY KEY,
+    exclusive boolean NOT NULL
+);
+COMMENT ON TABLE splitplane.claims IS
+    'Claims that declare_claim was called for; no value of an exclusive one is held by two tenants.';
+REVOKE ALL ON splitplane.claims FROM PUBLIC;
+GRANT SELECT ON splitplane.claims TO splitplane_admin;
+SELECT pg_catalog.pg_extension_config_dump('splitplane.claims', '');
+
 -- Facts that more than one function needs. Each stands here once. Where the library holds the same list, the comment
 -- names its place there, and pg_test/upgrade/test_facts.py compares the two.
 
@@ -592,6 +604,165 @@ $$;
 
 REVOKE ALL ON FUNCTION splitplane._same_tenants(text) FROM PUBLIC;
 
+-- The values of a claim: those of a list, or the single one.
+CREATE FUNCTION splitplane._claim_values(value jsonb) RETURNS SETOF text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 10 SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT e.value
+    FROM jsonb_array_elements_text(
+        CASE WHEN jsonb_typeof(_claim_values.value) = 'array' THEN _claim_values.value
+             ELSE jsonb_build_array(_claim_values.value) END) AS e(value)
+    WHERE e.value IS NOT NULL
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._claim_values(jsonb) FROM PUBLIC;
+
+-- One number for each way in which a scope column may read a value: as text, as a number, as a uuid. Two values of a
+-- claim are the same for some column if they have one of these in common.
+CREATE FUNCTION splitplane._value_keys(claim text, value text) RETURNS bigint[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT array_remove(ARRAY[
+        hashtextextended(claim || '=' || value, 0),
+        -- Without a digit it is no value of an integer column, and what is shorter is no uuid: the look is cheaper.
+        hashtextextended(claim || '=' || hash_numeric_extended(
+            CASE WHEN value ~ '[0-9]' THEN splitplane._as_number(value) END, 0), 1),
+        hashtextextended(claim || '=' || CASE WHEN length(value) >= 32 THEN splitplane._as_uuid(value) END, 2)], NULL)
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._value_keys(text, text) FROM PUBLIC;
+
+-- Those of all values of all claims of a principal.
+CREATE FUNCTION splitplane._claim_keys(claims jsonb) RETURNS bigint[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE COST 10000 SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(array_agg(k.key), '{}')
+    FROM jsonb_each(claims) AS c
+    CROSS JOIN LATERAL splitplane._claim_values(c.value) AS v(value)
+    CROSS JOIN LATERAL unnest(splitplane._value_keys(c.key, v.value)) AS k(key)
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._claim_keys(jsonb) FROM PUBLIC;
+
+-- A value of an exclusive claim that a principal of this tenant would hold together with one of another tenant; no row
+-- if there is none. The keys come first, so that the index leads to the others: admit must not read all principals.
+CREATE FUNCTION splitplane._held_elsewhere(tenant text, claims jsonb)
+RETURNS TABLE (claim text, value text, other text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    exclusive jsonb := (SELECT jsonb_object_agg(d.claim, _held_elsewhere.claims -> d.claim)
+                        FROM splitplane.claims AS d WHERE d.exclusive AND _held_elsewhere.claims ? d.claim);
+    wanted bigint[] := splitplane._claim_keys(exclusive);
+    holder record;
+BEGIN
+    SELECT p.tenant, p.claims INTO holder
+      FROM splitplane.principals AS p
+     WHERE splitplane._claim_keys(p.claims) && wanted AND p.enabled AND p.tenant <> _held_elsewhere.tenant;
+    IF FOUND THEN
+        RETURN QUERY
+            SELECT c.key, v.value, holder.tenant
+            FROM jsonb_each(exclusive) AS c
+            CROSS JOIN LATERAL splitplane._claim_values(c.value) AS v(value)
+            WHERE splitplane._value_keys(c.key, v.value) && splitplane._claim_keys(holder.claims)
+            ORDER BY c.key, v.value
+            LIMIT 1;
+    END IF;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._held_elsewhere(text, jsonb) FROM PUBLIC;
+
+-- Pairs of tenants that hold a value of one of these claims together, one line for each claim and pair. Reads all
+-- principals: for declare_claim and doctor().
+CREATE FUNCTION splitplane._shared_values(among text[])
+RETURNS TABLE (claim text, tenant text, other text, value text)
+LANGUAGE plpgsql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp SET jit = off
+AS $$
+#variable_conflict use_column
+BEGIN
+    IF among = '{}' THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+        SELECT DISTINCT ON (h.claim, h.tenants[1], h.tenants[2]) h.claim, h.tenants[1], h.tenants[2], h.value
+        FROM (SELECT c.key AS claim, k.key,
+                     array_agg(DISTINCT p.tenant ORDER BY p.tenant) AS tenants,
+                     (array_agg(v.value ORDER BY p.tenant DESC))[1] AS value
+              FROM splitplane.principals AS p
+              CROSS JOIN LATERAL jsonb_each(p.claims) AS c
+              CROSS JOIN LATERAL splitplane._claim_values(c.value) AS v(value)
+              CROSS JOIN LATERAL unnest(splitplane._value_keys(c.key, v.value)) AS k(key)
+              WHERE p.enabled AND c.key = ANY (among)
+              GROUP BY c.key, k.key
+              HAVING count(DISTINCT p.tenant) > 1) AS h
+        ORDER BY h.claim, h.tenants[1], h.tenants[2], h.value;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._shared_values(text[]) FROM PUBLIC;
+
+-- Relations of the plane that no column binds to the tenant, and the claims that say whose their rows are instead.
+CREATE FUNCTION splitplane._bound_by_claims() RETURNS TABLE (relation regclass, claims text[], exclusive text[])
+LANGUAGE sql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT r.relation, array_agg(s.value ORDER BY s.value),
+           array_agg(s.value ORDER BY s.value)
+               FILTER (WHERE EXISTS (SELECT FROM splitplane.claims AS c WHERE c.claim = s.value AND c.exclusive))
+    FROM splitplane.relations AS r CROSS JOIN LATERAL jsonb_each_text(r.scope) AS s
+    GROUP BY r.relation
+    HAVING NOT bool_or(s.value IN ('tenant', 'tenant or null'))
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._bound_by_claims() FROM PUBLIC;
+
+CREATE FUNCTION splitplane.declare_claim(claim text, exclusive boolean DEFAULT true) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    shared record;
+    left_alone text;
+BEGIN
+    PERFORM splitplane._check_claim_name(claim);
+    IF claim = ANY (splitplane._identity_claims()) THEN
+        RAISE EXCEPTION 'claim "%" comes from the signed context: there is nothing to declare of it', claim
+            USING ERRCODE = '22023';
+    END IF;
+    IF exclusive IS NULL THEN
+        RAISE EXCEPTION 'exclusive must not be NULL' USING ERRCODE = '22023';
+    END IF;
+    -- A concurrent protect or admit must not be missed; each takes these locks in this order.
+    LOCK TABLE splitplane.relations IN SHARE ROW EXCLUSIVE MODE;
+    LOCK TABLE splitplane.claims IN EXCLUSIVE MODE;
+    LOCK TABLE splitplane.principals IN SHARE ROW EXCLUSIVE MODE;
+    IF exclusive THEN
+        SELECT s.tenant, s.other, s.value INTO shared FROM splitplane._shared_values(ARRAY[claim]) AS s LIMIT 1;
+        IF FOUND THEN
+            RAISE EXCEPTION 'claim "%" cannot be exclusive: tenants "%" and "%" both hold its value "%"', claim,
+                shared.tenant, shared.other, shared.value
+                USING ERRCODE = '22023', HINT = 'Admit one of them again without it.';
+        END IF;
+    ELSE
+        SELECT string_agg(b.relation::text, ', ' ORDER BY b.relation::text) INTO left_alone
+          FROM splitplane._bound_by_claims() AS b WHERE b.exclusive = ARRAY[claim];
+        IF left_alone IS NOT NULL THEN
+            RAISE EXCEPTION 'claim "%" alone says whose the rows of % are', claim, left_alone
+                USING ERRCODE = '55000', HINT = 'Bind a column to the tenant, or take them out of the plane first.';
+        END IF;
+    END IF;
+    INSERT INTO splitplane.claims AS c (claim, exclusive) VALUES (declare_claim.claim, declare_claim.exclusive)
+    ON CONFLICT ON CONSTRAINT claims_pkey DO UPDATE SET exclusive = excluded.exclusive;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane.declare_claim(text, boolean) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION splitplane.declare_claim(text, boolean) TO splitplane_admin;
+
+COMMENT ON FUNCTION splitplane.declare_claim(text, boolean) IS
+    'Says that no value of a claim is ever held by two tenants, so that the claim alone can scope a table.';
+
 CREATE OR REPLACE FUNCTION splitplane.admit(
     tenant text, business text DEFAULT '*', subject text DEFAULT '*', claims jsonb DEFAULT '{}')
 RETURNS void
@@ -601,8 +772,11 @@ DECLARE
     claim_name text;
     claim_value jsonb;
     same record;
+    held record;
 BEGIN
     PERFORM splitplane._check_principal(tenant, business, subject);
+    -- A concurrent declare_claim must not be missed.
+    LOCK TABLE splitplane.claims IN ROW SHARE MODE;
     IF EXISTS (SELECT FROM splitplane._tenant_columns() AS c
                WHERE c.base NOT IN ('text'::regtype, 'varchar'::regtype)) THEN
         -- Another spelling that is admitted concurrently must not be missed.
@@ -632,6 +806,16 @@ BEGIN
                 USING ERRCODE = '22023';
         END IF;
     END LOOP;
+    IF EXISTS (SELECT FROM splitplane.claims AS c WHERE c.exclusive AND admit.claims ? c.claim) THEN
+        LOCK TABLE splitplane.principals IN SHARE ROW EXCLUSIVE MODE;
+        SELECT h.claim, h.value, h.other INTO held
+          FROM splitplane._held_elsewhere(admit.tenant, admit.claims) AS h LIMIT 1;
+        IF FOUND THEN
+            RAISE EXCEPTION 'value "%" of the exclusive claim "%" is held by tenant "%"', held.value, held.claim,
+                held.other
+                USING ERRCODE = '22023', HINT = 'Each would see the rows of the other.';
+        END IF;
+    END IF;
     INSERT INTO splitplane.principals AS p (tenant, business, subject, claims, enabled)
     VALUES (admit.tenant, admit.business, admit.subject, admit.claims, true)
     ON CONFLICT ON CONSTRAINT principals_pkey DO UPDATE SET claims = excluded.claims, enabled = true;
@@ -936,6 +1120,7 @@ AS $$
 DECLARE
     column_name text;
     claim_name text;
+    twice record;
     or_null boolean;
     catalog_row record;
     base oid;
@@ -1008,9 +1193,32 @@ BEGIN
             END IF;
         END IF;
     END LOOP;
-    IF NOT binds_tenant THEN
+    -- A list claim alone would let two tenants that hold one value see each other's rows.
+    IF NOT binds_tenant
+       AND NOT EXISTS (SELECT FROM splitplane.claims AS c JOIN jsonb_each_text(scope) AS s ON s.value = c.claim
+                       WHERE c.exclusive) THEN
+        claim_name := (SELECT s.value FROM jsonb_each_text(scope) AS s
+                       WHERE s.value <> ALL (splitplane._identity_claims()) ORDER BY s.value LIMIT 1);
         RAISE EXCEPTION 'scope of % binds no column to claim "tenant"', relation
-            USING ERRCODE = '22023', HINT = 'For a table that is the same for every tenant, use splitplane.share.';
+            USING ERRCODE = '22023',
+                  HINT = concat(
+                      'For a table that is the same for every tenant, use splitplane.share.',
+                      CASE WHEN claim_name IS NOT NULL
+                           THEN format(' If no two tenants ever hold one value of claim "%1$s": '
+                                       'SELECT splitplane.declare_claim(%1$L);', claim_name) END);
+    END IF;
+    -- Nor does it help that the claim is exclusive where its values were given to two tenants by hand.
+    IF NOT binds_tenant THEN
+        SELECT s.claim, s.tenant, s.other, s.value INTO twice
+          FROM splitplane._shared_values(ARRAY(SELECT c.claim FROM splitplane.claims AS c
+                                               JOIN jsonb_each_text(scope) AS e ON e.value = c.claim
+                                               WHERE c.exclusive)) AS s
+         LIMIT 1;
+        IF FOUND THEN
+            RAISE EXCEPTION 'tenants "%" and "%" both hold value "%" of the exclusive claim "%"', twice.tenant,
+                twice.other, twice.value, twice.claim
+                USING ERRCODE = '22023', HINT = 'splitplane.doctor() has the statement that settles it.';
+        END IF;
     END IF;
     RETURN splitplane._scope_expression(relation, scope);
 END
@@ -1299,6 +1507,8 @@ DECLARE
 BEGIN
     -- One registration at a time: entries of one schema share its grant.
     LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
+    -- The scope may rest on a claim that is exclusive.
+    LOCK TABLE splitplane.claims IN ROW SHARE MODE;
     -- A dropped table has left its registration behind. Its plane name is free.
     DELETE FROM splitplane.relations AS r WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = r.relation);
     qualified := splitplane._lock_relation(relation, true);
@@ -2405,6 +2615,34 @@ AS $$
     WHERE p.enabled
     GROUP BY n.claim, n.names
     UNION ALL
+    SELECT 'warning', format('claim %s', s.claim),
+           format('It is exclusive, and tenants %L and %L both hold its value %L: each sees the rows of the other.',
+                  s.tenant, s.other, s.value),
+           format('SELECT splitplane.admit(%L, %L, %L, %L); -- or the other tenant', p.tenant, p.business, p.subject,
+                  p.claims || jsonb_build_object(s.claim, to_jsonb(ARRAY(
+                      SELECT v.value FROM splitplane._claim_values(p.claims -> s.claim) AS v(value)
+                      WHERE NOT splitplane._value_keys(s.claim, v.value)
+                                && splitplane._value_keys(s.claim, s.value)))))
+    FROM splitplane._shared_values(ARRAY(SELECT c.claim FROM splitplane.claims AS c WHERE c.exclusive)) AS s
+    CROSS JOIN LATERAL (
+        SELECT q.tenant, q.business, q.subject, q.claims
+        FROM splitplane.principals AS q
+        WHERE q.tenant = s.other AND q.enabled
+          AND EXISTS (SELECT FROM splitplane._claim_values(q.claims -> s.claim) AS v(value)
+                      WHERE splitplane._value_keys(s.claim, v.value) && splitplane._value_keys(s.claim, s.value))
+        ORDER BY q.business, q.subject
+        LIMIT 1
+    ) AS p
+    UNION ALL
+    SELECT 'warning', b.relation::text,
+           format('It is bound by %s and not by the tenant, and nothing keeps two tenants from holding one value of '
+                  'it.', array_to_string(b.claims, ', ')),
+           format('SELECT splitplane.declare_claim(%L);',
+                  (SELECT c.name FROM unnest(b.claims) AS c(name)
+                   WHERE c.name <> ALL (splitplane._identity_claims()) ORDER BY c.name LIMIT 1))
+    FROM splitplane._bound_by_claims() AS b
+    WHERE b.exclusive IS NULL AND NOT b.claims <@ splitplane._identity_claims()
+    UNION ALL
     SELECT 'warning', format('tenant %s', t.tenant),
            format('It is the same value as tenant %L in column %I of %s: each sees the rows of the other.',
                   t.other, t.column_name, t.relation),
@@ -2769,7 +3007,7 @@ AS $$
            has_table_privilege('splitplane_admin', c.oid, 'SELECT')
     FROM pg_class AS c
     WHERE c.relnamespace = 'splitplane'::regnamespace AND to_regrole('splitplane_admin') IS NOT NULL
-      AND c.relname IN ('allowed_functions', 'functions', 'metrics', 'principals', 'relations', 'tripwires',
+      AND c.relname IN ('allowed_functions', 'claims', 'functions', 'metrics', 'principals', 'relations', 'tripwires',
                         'verified_queries')
     UNION ALL
     SELECT 'SCHEMA splitplane', 'USAGE', o.name, has_schema_privilege(o.name, 'splitplane', 'USAGE')
@@ -3037,7 +3275,7 @@ BEGIN
                 SELECT splitplane._selftest_own(r.relation, jsonb_object_agg(s.key, s.value), person) INTO of_tenant
                   FROM jsonb_each_text(r.scope) AS s WHERE s.value IN ('tenant', 'tenant or null');
                 EXECUTE format('SELECT %I::text FROM %s WHERE %s AND %1$I IS NOT NULL LIMIT 1',
-                               scope_column, qualified, of_tenant)
+                               scope_column, qualified, coalesce(of_tenant, 'true'))
                    INTO value;
             END IF;
             person := person || jsonb_build_object(part, coalesce(value, 'splitplane-selftest'));
@@ -3598,7 +3836,12 @@ BEGIN
      WHERE r.relation = _tripwire_place.relation
      ORDER BY a.attnum
      LIMIT 1;
-    IF NOT FOUND THEN
+    IF NOT FOUND
+       AND EXISTS (SELECT FROM splitplane.relations AS r
+                   WHERE r.relation = _tripwire_place.relation AND NOT r.shared) THEN
+        RAISE EXCEPTION '% has no column that is bound to the tenant, on which a tripwire would stand', relation
+            USING ERRCODE = '0A000';
+    ELSIF NOT FOUND THEN
         RAISE EXCEPTION '% is not protected: a tripwire stands on the tenant column of a protected table',
             coalesce(relation::text, 'NULL')
             USING ERRCODE = '42704';
@@ -3743,6 +3986,13 @@ BEGIN
     LOOP
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %s', given.function, splitplane._grantee(given.grantee));
     END LOOP;
+    FOR given IN
+        SELECT g.grantee FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
+        WHERE c.oid = 'splitplane.claims'::regclass AND g.grantee <> c.relowner
+          AND pg_get_userbyid(g.grantee) <> ALL (splitplane._own_roles())
+    LOOP
+        EXECUTE format('REVOKE ALL ON splitplane.claims FROM %s', splitplane._grantee(given.grantee));
+    END LOOP;
 END
 $privileges$;
 
@@ -3755,6 +4005,8 @@ UPDATE splitplane.relations AS r
 
 CREATE INDEX principals_by_number ON splitplane.principals (splitplane._as_number(tenant));
 CREATE INDEX principals_by_uuid ON splitplane.principals (splitplane._as_uuid(tenant));
+CREATE INDEX principals_by_claim ON splitplane.principals USING gin (splitplane._claim_keys(claims))
+    WITH (fastupdate = off);
 CREATE INDEX ON splitplane.conversations (tenant, business, subject);
 DROP FUNCTION splitplane._keep_turn(text, text, text, text, text, text, text);
 
