@@ -48,6 +48,15 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._is_same_value(oid, text, text) FROM PUBLIC;
 
+-- Whether an id has the one spelling that it has for a column of type bytea, which reads many. In the library:
+-- types::bytes_of_id, which reads no other.
+CREATE FUNCTION splitplane._is_bytes(id text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT id ~ '^\\x([0-9a-f]{2})+$'
+$$;
+REVOKE ALL ON FUNCTION splitplane._is_bytes(text) FROM PUBLIC;
+
 -- Columns of the plane that are bound to the tenant, with the type in which their values are compared.
 CREATE FUNCTION splitplane._tenant_columns() RETURNS TABLE (relation regclass, column_name text, base oid)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -275,6 +284,13 @@ BEGIN
     PERFORM splitplane._check_principal(tenant, business, subject);
     -- A concurrent declare_claim must not be missed.
     LOCK TABLE splitplane.claims IN ROW SHARE MODE;
+    SELECT c.relation, c.column_name INTO same
+      FROM splitplane._tenant_columns() AS c WHERE c.base = 'bytea'::regtype ORDER BY c.relation::text LIMIT 1;
+    IF FOUND AND NOT splitplane._is_bytes(tenant) THEN
+        RAISE EXCEPTION 'tenant "%" is no id for column "%" of %, which has type bytea', tenant, same.column_name,
+            same.relation
+            USING ERRCODE = '22023', HINT = 'Such an id is \x and two lower-case hexadecimal digits for each byte.';
+    END IF;
     IF EXISTS (SELECT FROM splitplane._tenant_columns() AS c
                WHERE c.base NOT IN ('text'::regtype, 'varchar'::regtype)) THEN
         -- Another spelling that is admitted concurrently must not be missed.

@@ -315,8 +315,8 @@ BEGIN
         IF takes_list IS NULL THEN
             RAISE EXCEPTION 'column "%" of % has type %, which cannot carry a scope', column_name, relation, base_name
                 USING ERRCODE = '0A000',
-                      HINT = 'Scope columns are smallint, integer, bigint, text, character varying, character(n), date '
-                             'or uuid; numeric and enums work, but are estimated worse.';
+                      HINT = 'Scope columns are smallint, integer, bigint, text, character varying, character(n), '
+                             'date, uuid or bytea; numeric and enums work, but are estimated worse.';
         END IF;
         IF NOT splitplane._equality_is_leakproof(base) THEN
             RAISE WARNING 'column "%" of % has type %, whose equality is not leakproof: '

@@ -184,6 +184,15 @@ AS $$
     FROM splitplane._bound_by_claims() AS b
     WHERE b.exclusive IS NULL AND NOT b.claims <@ splitplane._identity_claims()
     UNION ALL
+    SELECT 'warning', format('tenant %s', p.tenant),
+           format('It is no id for column %I of %s, which has type bytea: no row there is its own.', c.column_name,
+                  c.relation),
+           format('SELECT splitplane.expel(%L); -- and admit it as \x and lower-case hexadecimal digits', p.tenant)
+    FROM (SELECT DISTINCT e.tenant FROM splitplane.principals AS e WHERE e.enabled) AS p
+    CROSS JOIN (SELECT t.relation, t.column_name FROM splitplane._tenant_columns() AS t
+                WHERE t.base = 'bytea'::regtype ORDER BY t.relation::text LIMIT 1) AS c
+    WHERE NOT splitplane._is_bytes(p.tenant)
+    UNION ALL
     SELECT 'warning', format('tenant %s', t.tenant),
            format('It is the same value as tenant %L in column %I of %s: each sees the rows of the other.',
                   t.other, t.column_name, t.relation),

@@ -138,7 +138,7 @@ REVOKE ALL ON FUNCTION splitplane._check_claim_name(text) FROM PUBLIC;
 -- `reserved` is then the tripwire's value. In the library: in_scope compares values of all these types, and the
 -- executor hook of the tripwire those of types with a reserved value.
 CREATE FUNCTION splitplane._scope_type_facts() RETURNS TABLE (type oid, takes_list boolean, reserved text)
-LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 10 SET search_path = pg_catalog, pg_temp
+LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 11 SET search_path = pg_catalog, pg_temp
 AS $$
     VALUES
     ('int2'::regtype::oid, true,  '-32768'),
@@ -149,6 +149,7 @@ AS $$
     ('uuid'::regtype,      true,  '00000000-0000-0000-7472-697077697265'),
     ('bpchar'::regtype,    false, NULL),
     ('date'::regtype,      false, NULL),
+    ('bytea'::regtype,     false, NULL),
     ('numeric'::regtype,   false, NULL),
     ('anyenum'::regtype,   false, NULL)
 $$;
@@ -724,6 +725,15 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._is_same_value(oid, text, text) FROM PUBLIC;
 
+-- Whether an id has the one spelling that it has for a column of type bytea, which reads many. In the library:
+-- types::bytes_of_id, which reads no other.
+CREATE FUNCTION splitplane._is_bytes(id text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT id ~ '^\\x([0-9a-f]{2})+$'
+$$;
+REVOKE ALL ON FUNCTION splitplane._is_bytes(text) FROM PUBLIC;
+
 -- Columns of the plane that are bound to the tenant, with the type in which their values are compared.
 CREATE FUNCTION splitplane._tenant_columns() RETURNS TABLE (relation regclass, column_name text, base oid)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -951,6 +961,13 @@ BEGIN
     PERFORM splitplane._check_principal(tenant, business, subject);
     -- A concurrent declare_claim must not be missed.
     LOCK TABLE splitplane.claims IN ROW SHARE MODE;
+    SELECT c.relation, c.column_name INTO same
+      FROM splitplane._tenant_columns() AS c WHERE c.base = 'bytea'::regtype ORDER BY c.relation::text LIMIT 1;
+    IF FOUND AND NOT splitplane._is_bytes(tenant) THEN
+        RAISE EXCEPTION 'tenant "%" is no id for column "%" of %, which has type bytea', tenant, same.column_name,
+            same.relation
+            USING ERRCODE = '22023', HINT = 'Such an id is \x and two lower-case hexadecimal digits for each byte.';
+    END IF;
     IF EXISTS (SELECT FROM splitplane._tenant_columns() AS c
                WHERE c.base NOT IN ('text'::regtype, 'varchar'::regtype)) THEN
         -- Another spelling that is admitted concurrently must not be missed.
@@ -1360,8 +1377,8 @@ BEGIN
         IF takes_list IS NULL THEN
             RAISE EXCEPTION 'column "%" of % has type %, which cannot carry a scope', column_name, relation, base_name
                 USING ERRCODE = '0A000',
-                      HINT = 'Scope columns are smallint, integer, bigint, text, character varying, character(n), date '
-                             'or uuid; numeric and enums work, but are estimated worse.';
+                      HINT = 'Scope columns are smallint, integer, bigint, text, character varying, character(n), '
+                             'date, uuid or bytea; numeric and enums work, but are estimated worse.';
         END IF;
         IF NOT splitplane._equality_is_leakproof(base) THEN
             RAISE WARNING 'column "%" of % has type %, whose equality is not leakproof: '
@@ -3051,6 +3068,15 @@ AS $$
     FROM splitplane._bound_by_claims() AS b
     WHERE b.exclusive IS NULL AND NOT b.claims <@ splitplane._identity_claims()
     UNION ALL
+    SELECT 'warning', format('tenant %s', p.tenant),
+           format('It is no id for column %I of %s, which has type bytea: no row there is its own.', c.column_name,
+                  c.relation),
+           format('SELECT splitplane.expel(%L); -- and admit it as \x and lower-case hexadecimal digits', p.tenant)
+    FROM (SELECT DISTINCT e.tenant FROM splitplane.principals AS e WHERE e.enabled) AS p
+    CROSS JOIN (SELECT t.relation, t.column_name FROM splitplane._tenant_columns() AS t
+                WHERE t.base = 'bytea'::regtype ORDER BY t.relation::text LIMIT 1) AS c
+    WHERE NOT splitplane._is_bytes(p.tenant)
+    UNION ALL
     SELECT 'warning', format('tenant %s', t.tenant),
            format('It is the same value as tenant %L in column %I of %s: each sees the rows of the other.',
                   t.other, t.column_name, t.relation),
@@ -3670,7 +3696,10 @@ CREATE FUNCTION splitplane._selftest_own(relation regclass, scope jsonb, claims 
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     SELECT CASE WHEN bool_and(w.value IS NOT NULL) THEN
-        string_agg(CASE WHEN s.value = 'tenant or null'
+        string_agg(CASE WHEN t.name = 'bytea' AND NOT splitplane._is_bytes(claims ->> c.claim)
+                        -- What is no spelling of an id is nobody's.
+                        THEN CASE WHEN s.value = 'tenant or null' THEN format('%I IS NULL', s.key) ELSE 'false' END
+                        WHEN s.value = 'tenant or null'
                         THEN format('(%I OPERATOR(pg_catalog.=) %L::%s OR %1$I IS NULL)', s.key, claims ->> 'tenant',
                                     t.name)
                         WHEN s.value = ANY (splitplane._identity_claims())
