@@ -101,7 +101,7 @@ REVOKE ALL ON FUNCTION splitplane._check_claim_name(text) FROM PUBLIC;
 -- `reserved` is then the tripwire's value. In the library: in_scope compares values of all these types, and the
 -- executor hook of the tripwire those of types with a reserved value.
 CREATE FUNCTION splitplane._scope_type_facts() RETURNS TABLE (type oid, takes_list boolean, reserved text)
-LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 10 SET search_path = pg_catalog, pg_temp
+LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 11 SET search_path = pg_catalog, pg_temp
 AS $$
     VALUES
     ('int2'::regtype::oid, true,  '-32768'),
@@ -112,6 +112,7 @@ AS $$
     ('uuid'::regtype,      true,  '00000000-0000-0000-7472-697077697265'),
     ('bpchar'::regtype,    false, NULL),
     ('date'::regtype,      false, NULL),
+    ('bytea'::regtype,     false, NULL),
     ('numeric'::regtype,   false, NULL),
     ('anyenum'::regtype,   false, NULL)
 $$;

@@ -67,6 +67,15 @@ CREATE TABLE splitplane.principals (
 COMMENT ON TABLE splitplane.principals IS
     'Registered combinations of tenant, business and subject, with their claims; ''*'' stands for any.';
 
+-- What is known of a claim besides the principals that carry it. The values of an exclusive one are never held by two
+-- tenants, so it alone can say whose a row is.
+CREATE TABLE splitplane.claims (
+    claim text PRIMARY KEY,
+    exclusive boolean NOT NULL
+);
+COMMENT ON TABLE splitplane.claims IS
+    'Claims that declare_claim was called for; no value of an exclusive one is held by two tenants.';
+
 -- The plane's relations. `columns` is the list as it was when the relation was registered, even if that was all of
 -- them: a column that a later migration adds stays outside the plane until an administrator registers it.
 -- `private_columns` are those whose values never enter a prompt.
@@ -116,15 +125,16 @@ CREATE VIEW splitplane.functions AS
     WHERE pg_catalog.pg_get_userbyid(p.proowner) = f.saved ->> 'owner';
 COMMENT ON VIEW splitplane.functions IS 'Functions that allow_function added to the plane and that are still the same.';
 
-REVOKE ALL ON splitplane.keys, splitplane.principals, splitplane.relations,
+REVOKE ALL ON splitplane.keys, splitplane.principals, splitplane.claims, splitplane.relations,
     splitplane.allowed_functions, splitplane.functions FROM PUBLIC;
 GRANT SELECT (key_id, tenants, max_uses, not_before, not_after, revoked_at, created_at)
     ON splitplane.keys TO splitplane_admin;
-GRANT SELECT ON splitplane.principals, splitplane.relations,
+GRANT SELECT ON splitplane.principals, splitplane.claims, splitplane.relations,
     splitplane.allowed_functions, splitplane.functions TO splitplane_admin;
 
 SELECT pg_catalog.pg_extension_config_dump('splitplane.keys', '');
 SELECT pg_catalog.pg_extension_config_dump('splitplane.principals', '');
+SELECT pg_catalog.pg_extension_config_dump('splitplane.claims', '');
 SELECT pg_catalog.pg_extension_config_dump('splitplane.relations', '');
 SELECT pg_catalog.pg_extension_config_dump('splitplane.allowed_functions', '');
 

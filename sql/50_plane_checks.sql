@@ -295,6 +295,7 @@ AS $$
 DECLARE
     column_name text;
     claim_name text;
+    twice record;
     or_null boolean;
     catalog_row record;
     base oid;
@@ -349,8 +350,8 @@ BEGIN
         IF takes_list IS NULL THEN
             RAISE EXCEPTION 'column "%" of % has type %, which cannot carry a scope', column_name, relation, base_name
                 USING ERRCODE = '0A000',
-                      HINT = 'Scope columns are smallint, integer, bigint, text, character varying, character(n), date '
-                             'or uuid; numeric and enums work, but are estimated worse.';
+                      HINT = 'Scope columns are smallint, integer, bigint, text, character varying, character(n), '
+                             'date, uuid or bytea; numeric and enums work, but are estimated worse.';
         END IF;
         IF NOT splitplane._equality_is_leakproof(base) THEN
             RAISE WARNING 'column "%" of % has type %, whose equality is not leakproof: '
@@ -367,9 +368,32 @@ BEGIN
             END IF;
         END IF;
     END LOOP;
-    IF NOT binds_tenant THEN
+    -- A list claim alone would let two tenants that hold one value see each other's rows.
+    IF NOT binds_tenant
+       AND NOT EXISTS (SELECT FROM splitplane.claims AS c JOIN jsonb_each_text(scope) AS s ON s.value = c.claim
+                       WHERE c.exclusive) THEN
+        claim_name := (SELECT s.value FROM jsonb_each_text(scope) AS s
+                       WHERE s.value <> ALL (splitplane._identity_claims()) ORDER BY s.value LIMIT 1);
         RAISE EXCEPTION 'scope of % binds no column to claim "tenant"', relation
-            USING ERRCODE = '22023', HINT = 'For a table that is the same for every tenant, use splitplane.share.';
+            USING ERRCODE = '22023',
+                  HINT = concat(
+                      'For a table that is the same for every tenant, use splitplane.share.',
+                      CASE WHEN claim_name IS NOT NULL
+                           THEN format(' If no two tenants ever hold one value of claim "%1$s": '
+                                       'SELECT splitplane.declare_claim(%1$L);', claim_name) END);
+    END IF;
+    -- Nor does it help that the claim is exclusive where its values were given to two tenants by hand.
+    IF NOT binds_tenant THEN
+        SELECT s.claim, s.tenant, s.other, s.value INTO twice
+          FROM splitplane._shared_values(ARRAY(SELECT c.claim FROM splitplane.claims AS c
+                                               JOIN jsonb_each_text(scope) AS e ON e.value = c.claim
+                                               WHERE c.exclusive)) AS s
+         LIMIT 1;
+        IF FOUND THEN
+            RAISE EXCEPTION 'tenants "%" and "%" both hold value "%" of the exclusive claim "%"', twice.tenant,
+                twice.other, twice.value, twice.claim
+                USING ERRCODE = '22023', HINT = 'splitplane.doctor() has the statement that settles it.';
+        END IF;
     END IF;
     RETURN splitplane._scope_expression(relation, scope);
 END

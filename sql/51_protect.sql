@@ -167,8 +167,8 @@ $$;
 REVOKE ALL ON FUNCTION splitplane._earlier_restrictions(regclass) FROM PUBLIC;
 
 -- Those that hold back rows from the reader and are not made for it alone, with the statement that binds each to the
--- other roles that it is for: those that it names, and if it names all, every role that may read or write the table now.
--- Advice alone where PUBLIC may.
+-- other roles that it is for: those that it names, and if it names all, every role that may use the table now. Advice
+-- alone where PUBLIC may.
 CREATE FUNCTION splitplane._binding_restrictions(relation regclass) RETURNS TABLE (name name, remedy text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
@@ -344,6 +344,8 @@ DECLARE
 BEGIN
     -- One registration at a time: entries of one schema share its grant.
     LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
+    -- The scope may rest on a claim that is exclusive.
+    LOCK TABLE splitplane.claims IN ROW SHARE MODE;
     -- A dropped table has left its registration behind. Its plane name is free.
     DELETE FROM splitplane.relations AS r WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = r.relation);
     qualified := splitplane._lock_relation(relation, true);

@@ -159,6 +159,43 @@ AS $$
     WHERE p.enabled
     GROUP BY n.claim, n.names
     UNION ALL
+    SELECT 'warning', format('claim %s', s.claim),
+           format('It is exclusive, and tenants %L and %L both hold its value %L: each sees the rows of the other.',
+                  s.tenant, s.other, s.value),
+           format('SELECT splitplane.admit(%L, %L, %L, %L); -- or the other tenant', p.tenant, p.business, p.subject,
+                  p.claims || jsonb_build_object(s.claim, to_jsonb(ARRAY(
+                      SELECT v.value FROM splitplane._claim_values(p.claims -> s.claim) AS v(value)
+                      WHERE NOT splitplane._value_keys(s.claim, v.value)
+                                && splitplane._value_keys(s.claim, s.value)))))
+    FROM splitplane._shared_values(ARRAY(SELECT c.claim FROM splitplane.claims AS c WHERE c.exclusive)) AS s
+    CROSS JOIN LATERAL (
+        SELECT q.tenant, q.business, q.subject, q.claims
+        FROM splitplane.principals AS q
+        WHERE q.tenant = s.other AND q.enabled
+          AND EXISTS (SELECT FROM splitplane._claim_values(q.claims -> s.claim) AS v(value)
+                      WHERE splitplane._value_keys(s.claim, v.value) && splitplane._value_keys(s.claim, s.value))
+        ORDER BY q.business, q.subject
+        LIMIT 1
+    ) AS p
+    UNION ALL
+    SELECT 'warning', b.relation::text,
+           format('It is bound by %s and not by the tenant, and nothing keeps two tenants from holding one value of '
+                  'it.', array_to_string(b.claims, ', ')),
+           format('SELECT splitplane.declare_claim(%L);',
+                  (SELECT c.name FROM unnest(b.claims) AS c(name)
+                   WHERE c.name <> ALL (splitplane._identity_claims()) ORDER BY c.name LIMIT 1))
+    FROM splitplane._bound_by_claims() AS b
+    WHERE b.exclusive IS NULL AND NOT b.claims <@ splitplane._identity_claims()
+    UNION ALL
+    SELECT 'warning', format('tenant %s', p.tenant),
+           format('It is no id for column %I of %s, which has type bytea: no row there is its own.', c.column_name,
+                  c.relation),
+           format('SELECT splitplane.expel(%L); -- and admit it as \x and lower-case hexadecimal digits', p.tenant)
+    FROM (SELECT DISTINCT e.tenant FROM splitplane.principals AS e WHERE e.enabled) AS p
+    CROSS JOIN (SELECT t.relation, t.column_name FROM splitplane._tenant_columns() AS t
+                WHERE t.base = 'bytea'::regtype ORDER BY t.relation::text LIMIT 1) AS c
+    WHERE NOT splitplane._is_bytes(p.tenant)
+    UNION ALL
     SELECT 'warning', format('tenant %s', t.tenant),
            format('It is the same value as tenant %L in column %I of %s: each sees the rows of the other.',
                   t.other, t.column_name, t.relation),

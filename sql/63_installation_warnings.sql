@@ -22,7 +22,7 @@ AS $$
            has_table_privilege('splitplane_admin', c.oid, 'SELECT')
     FROM pg_class AS c
     WHERE c.relnamespace = 'splitplane'::regnamespace AND to_regrole('splitplane_admin') IS NOT NULL
-      AND c.relname IN ('allowed_functions', 'functions', 'metrics', 'principals', 'relations', 'tripwires',
+      AND c.relname IN ('allowed_functions', 'claims', 'functions', 'metrics', 'principals', 'relations', 'tripwires',
                         'verified_queries')
     UNION ALL
     -- Where the application's own roles may use the schema, they do not need the caller's privilege.

@@ -79,7 +79,12 @@ BEGIN
      WHERE r.relation = _tripwire_place.relation
      ORDER BY a.attnum
      LIMIT 1;
-    IF NOT FOUND THEN
+    IF NOT FOUND
+       AND EXISTS (SELECT FROM splitplane.relations AS r
+                   WHERE r.relation = _tripwire_place.relation AND NOT r.shared) THEN
+        RAISE EXCEPTION '% has no column that is bound to the tenant, on which a tripwire would stand', relation
+            USING ERRCODE = '0A000';
+    ELSIF NOT FOUND THEN
         RAISE EXCEPTION '% is not protected: a tripwire stands on the tenant column of a protected table',
             coalesce(relation::text, 'NULL')
             USING ERRCODE = '42704';

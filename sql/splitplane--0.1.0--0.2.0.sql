@@ -53,6 +53,18 @@ DROP FUNCTION splitplane._selftest_is_empty(text, text, text, text);
 DROP FUNCTION splitplane._selftest_hidden(splitplane.relations, text, text, text);
 DROP FUNCTION splitplane._withdraw(regclass, text);
 
+-- What is known of a claim besides the principals that carry it. The values of an exclusive one are never held by two
+-- tenants, so it alone can say whose a row is.
+CREATE TABLE splitplane.claims (
+    claim text PRIMARY KEY,
+    exclusive boolean NOT NULL
+);
+COMMENT ON TABLE splitplane.claims IS
+    'Claims that declare_claim was called for; no value of an exclusive one is held by two tenants.';
+REVOKE ALL ON splitplane.claims FROM PUBLIC;
+GRANT SELECT ON splitplane.claims TO splitplane_admin;
+SELECT pg_catalog.pg_extension_config_dump('splitplane.claims', '');
+
 -- Facts that more than one function needs. Each stands here once. Where the library holds the same list, the comment
 -- names its place there, and pg_test/upgrade/test_facts.py compares the two.
 
@@ -165,7 +177,7 @@ REVOKE ALL ON FUNCTION splitplane._check_claim_name(text) FROM PUBLIC;
 -- `reserved` is then the tripwire's value. In the library: in_scope compares values of all these types, and the
 -- executor hook of the tripwire those of types with a reserved value.
 CREATE FUNCTION splitplane._scope_type_facts() RETURNS TABLE (type oid, takes_list boolean, reserved text)
-LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 10 SET search_path = pg_catalog, pg_temp
+LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 11 SET search_path = pg_catalog, pg_temp
 AS $$
     VALUES
     ('int2'::regtype::oid, true,  '-32768'),
@@ -176,6 +188,7 @@ AS $$
     ('uuid'::regtype,      true,  '00000000-0000-0000-7472-697077697265'),
     ('bpchar'::regtype,    false, NULL),
     ('date'::regtype,      false, NULL),
+    ('bytea'::regtype,     false, NULL),
     ('numeric'::regtype,   false, NULL),
     ('anyenum'::regtype,   false, NULL)
 $$;
@@ -532,6 +545,16 @@ EXCEPTION WHEN data_exception THEN
 END
 $$;
 
+-- Whether an id has the one spelling that it has for a column of type bytea, which reads many. In the library:
+-- types::bytes_of_id, which reads no other.
+CREATE FUNCTION splitplane._is_bytes(id text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT id ~ '^\\x([0-9a-f]{2})+$'
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._is_bytes(text) FROM PUBLIC;
+
 -- Columns of the plane that are bound to the tenant, with the type in which their values are compared.
 CREATE FUNCTION splitplane._tenant_columns() RETURNS TABLE (relation regclass, column_name text, base oid)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -593,6 +616,165 @@ $$;
 
 REVOKE ALL ON FUNCTION splitplane._same_tenants(text) FROM PUBLIC;
 
+-- The values of a claim: those of a list, or the single one.
+CREATE FUNCTION splitplane._claim_values(value jsonb) RETURNS SETOF text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 10 SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT e.value
+    FROM jsonb_array_elements_text(
+        CASE WHEN jsonb_typeof(_claim_values.value) = 'array' THEN _claim_values.value
+             ELSE jsonb_build_array(_claim_values.value) END) AS e(value)
+    WHERE e.value IS NOT NULL
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._claim_values(jsonb) FROM PUBLIC;
+
+-- One number for each way in which a scope column may read a value: as text, as a number, as a uuid. Two values of a
+-- claim are the same for some column if they have one of these in common.
+CREATE FUNCTION splitplane._value_keys(claim text, value text) RETURNS bigint[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT array_remove(ARRAY[
+        hashtextextended(claim || '=' || value, 0),
+        -- Without a digit it is no value of an integer column, and what is shorter is no uuid: the look is cheaper.
+        hashtextextended(claim || '=' || hash_numeric_extended(
+            CASE WHEN value ~ '[0-9]' THEN splitplane._as_number(value) END, 0), 1),
+        hashtextextended(claim || '=' || CASE WHEN length(value) >= 32 THEN splitplane._as_uuid(value) END, 2)], NULL)
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._value_keys(text, text) FROM PUBLIC;
+
+-- Those of all values of all claims of a principal.
+CREATE FUNCTION splitplane._claim_keys(claims jsonb) RETURNS bigint[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE COST 10000 SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(array_agg(k.key), '{}')
+    FROM jsonb_each(claims) AS c
+    CROSS JOIN LATERAL splitplane._claim_values(c.value) AS v(value)
+    CROSS JOIN LATERAL unnest(splitplane._value_keys(c.key, v.value)) AS k(key)
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._claim_keys(jsonb) FROM PUBLIC;
+
+-- A value of an exclusive claim that a principal of this tenant would hold together with one of another tenant; no row
+-- if there is none. The keys come first, so that the index leads to the others: admit must not read all principals.
+CREATE FUNCTION splitplane._held_elsewhere(tenant text, claims jsonb)
+RETURNS TABLE (claim text, value text, other text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    exclusive jsonb := (SELECT jsonb_object_agg(d.claim, _held_elsewhere.claims -> d.claim)
+                        FROM splitplane.claims AS d WHERE d.exclusive AND _held_elsewhere.claims ? d.claim);
+    wanted bigint[] := splitplane._claim_keys(exclusive);
+    holder record;
+BEGIN
+    SELECT p.tenant, p.claims INTO holder
+      FROM splitplane.principals AS p
+     WHERE splitplane._claim_keys(p.claims) && wanted AND p.enabled AND p.tenant <> _held_elsewhere.tenant;
+    IF FOUND THEN
+        RETURN QUERY
+            SELECT c.key, v.value, holder.tenant
+            FROM jsonb_each(exclusive) AS c
+            CROSS JOIN LATERAL splitplane._claim_values(c.value) AS v(value)
+            WHERE splitplane._value_keys(c.key, v.value) && splitplane._claim_keys(holder.claims)
+            ORDER BY c.key, v.value
+            LIMIT 1;
+    END IF;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._held_elsewhere(text, jsonb) FROM PUBLIC;
+
+-- Pairs of tenants that hold a value of one of these claims together, one line for each claim and pair. Reads all
+-- principals: for declare_claim and doctor().
+CREATE FUNCTION splitplane._shared_values(among text[])
+RETURNS TABLE (claim text, tenant text, other text, value text)
+LANGUAGE plpgsql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp SET jit = off
+AS $$
+#variable_conflict use_column
+BEGIN
+    IF among = '{}' THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+        SELECT DISTINCT ON (h.claim, h.tenants[1], h.tenants[2]) h.claim, h.tenants[1], h.tenants[2], h.value
+        FROM (SELECT c.key AS claim, k.key,
+                     array_agg(DISTINCT p.tenant ORDER BY p.tenant) AS tenants,
+                     (array_agg(v.value ORDER BY p.tenant DESC))[1] AS value
+              FROM splitplane.principals AS p
+              CROSS JOIN LATERAL jsonb_each(p.claims) AS c
+              CROSS JOIN LATERAL splitplane._claim_values(c.value) AS v(value)
+              CROSS JOIN LATERAL unnest(splitplane._value_keys(c.key, v.value)) AS k(key)
+              WHERE p.enabled AND c.key = ANY (among)
+              GROUP BY c.key, k.key
+              HAVING count(DISTINCT p.tenant) > 1) AS h
+        ORDER BY h.claim, h.tenants[1], h.tenants[2], h.value;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._shared_values(text[]) FROM PUBLIC;
+
+-- Relations of the plane that no column binds to the tenant, and the claims that say whose their rows are instead.
+CREATE FUNCTION splitplane._bound_by_claims() RETURNS TABLE (relation regclass, claims text[], exclusive text[])
+LANGUAGE sql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT r.relation, array_agg(s.value ORDER BY s.value),
+           array_agg(s.value ORDER BY s.value)
+               FILTER (WHERE EXISTS (SELECT FROM splitplane.claims AS c WHERE c.claim = s.value AND c.exclusive))
+    FROM splitplane.relations AS r CROSS JOIN LATERAL jsonb_each_text(r.scope) AS s
+    GROUP BY r.relation
+    HAVING NOT bool_or(s.value IN ('tenant', 'tenant or null'))
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._bound_by_claims() FROM PUBLIC;
+
+CREATE FUNCTION splitplane.declare_claim(claim text, exclusive boolean DEFAULT true) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    shared record;
+    left_alone text;
+BEGIN
+    PERFORM splitplane._check_claim_name(claim);
+    IF claim = ANY (splitplane._identity_claims()) THEN
+        RAISE EXCEPTION 'claim "%" comes from the signed context: there is nothing to declare of it', claim
+            USING ERRCODE = '22023';
+    END IF;
+    IF exclusive IS NULL THEN
+        RAISE EXCEPTION 'exclusive must not be NULL' USING ERRCODE = '22023';
+    END IF;
+    -- A concurrent protect or admit must not be missed; each takes these locks in this order.
+    LOCK TABLE splitplane.relations IN SHARE ROW EXCLUSIVE MODE;
+    LOCK TABLE splitplane.claims IN EXCLUSIVE MODE;
+    LOCK TABLE splitplane.principals IN SHARE ROW EXCLUSIVE MODE;
+    IF exclusive THEN
+        SELECT s.tenant, s.other, s.value INTO shared FROM splitplane._shared_values(ARRAY[claim]) AS s LIMIT 1;
+        IF FOUND THEN
+            RAISE EXCEPTION 'claim "%" cannot be exclusive: tenants "%" and "%" both hold its value "%"', claim,
+                shared.tenant, shared.other, shared.value
+                USING ERRCODE = '22023', HINT = 'Admit one of them again without it.';
+        END IF;
+    ELSE
+        SELECT string_agg(b.relation::text, ', ' ORDER BY b.relation::text) INTO left_alone
+          FROM splitplane._bound_by_claims() AS b WHERE b.exclusive = ARRAY[claim];
+        IF left_alone IS NOT NULL THEN
+            RAISE EXCEPTION 'claim "%" alone says whose the rows of % are', claim, left_alone
+                USING ERRCODE = '55000', HINT = 'Bind a column to the tenant, or take them out of the plane first.';
+        END IF;
+    END IF;
+    INSERT INTO splitplane.claims AS c (claim, exclusive) VALUES (declare_claim.claim, declare_claim.exclusive)
+    ON CONFLICT ON CONSTRAINT claims_pkey DO UPDATE SET exclusive = excluded.exclusive;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane.declare_claim(text, boolean) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION splitplane.declare_claim(text, boolean) TO splitplane_admin;
+
+COMMENT ON FUNCTION splitplane.declare_claim(text, boolean) IS
+    'Says that no value of a claim is ever held by two tenants, so that the claim alone can scope a table.';
+
 CREATE OR REPLACE FUNCTION splitplane.admit(
     tenant text, business text DEFAULT '*', subject text DEFAULT '*', claims jsonb DEFAULT '{}')
 RETURNS void
@@ -602,8 +784,18 @@ DECLARE
     claim_name text;
     claim_value jsonb;
     same record;
+    held record;
 BEGIN
     PERFORM splitplane._check_principal(tenant, business, subject);
+    -- A concurrent declare_claim must not be missed.
+    LOCK TABLE splitplane.claims IN ROW SHARE MODE;
+    SELECT c.relation, c.column_name INTO same
+      FROM splitplane._tenant_columns() AS c WHERE c.base = 'bytea'::regtype ORDER BY c.relation::text LIMIT 1;
+    IF FOUND AND NOT splitplane._is_bytes(tenant) THEN
+        RAISE EXCEPTION 'tenant "%" is no id for column "%" of %, which has type bytea', tenant, same.column_name,
+            same.relation
+            USING ERRCODE = '22023', HINT = 'Such an id is \x and two lower-case hexadecimal digits for each byte.';
+    END IF;
     IF EXISTS (SELECT FROM splitplane._tenant_columns() AS c
                WHERE c.base NOT IN ('text'::regtype, 'varchar'::regtype)) THEN
         -- Another spelling that is admitted concurrently must not be missed.
@@ -633,6 +825,16 @@ BEGIN
                 USING ERRCODE = '22023';
         END IF;
     END LOOP;
+    IF EXISTS (SELECT FROM splitplane.claims AS c WHERE c.exclusive AND admit.claims ? c.claim) THEN
+        LOCK TABLE splitplane.principals IN SHARE ROW EXCLUSIVE MODE;
+        SELECT h.claim, h.value, h.other INTO held
+          FROM splitplane._held_elsewhere(admit.tenant, admit.claims) AS h LIMIT 1;
+        IF FOUND THEN
+            RAISE EXCEPTION 'value "%" of the exclusive claim "%" is held by tenant "%"', held.value, held.claim,
+                held.other
+                USING ERRCODE = '22023', HINT = 'Each would see the rows of the other.';
+        END IF;
+    END IF;
     INSERT INTO splitplane.principals AS p (tenant, business, subject, claims, enabled)
     VALUES (admit.tenant, admit.business, admit.subject, admit.claims, true)
     ON CONFLICT ON CONSTRAINT principals_pkey DO UPDATE SET claims = excluded.claims, enabled = true;
@@ -973,6 +1175,7 @@ AS $$
 DECLARE
     column_name text;
     claim_name text;
+    twice record;
     or_null boolean;
     catalog_row record;
     base oid;
@@ -1027,8 +1230,8 @@ BEGIN
         IF takes_list IS NULL THEN
             RAISE EXCEPTION 'column "%" of % has type %, which cannot carry a scope', column_name, relation, base_name
                 USING ERRCODE = '0A000',
-                      HINT = 'Scope columns are smallint, integer, bigint, text, character varying, character(n), date '
-                             'or uuid; numeric and enums work, but are estimated worse.';
+                      HINT = 'Scope columns are smallint, integer, bigint, text, character varying, character(n), '
+                             'date, uuid or bytea; numeric and enums work, but are estimated worse.';
         END IF;
         IF NOT splitplane._equality_is_leakproof(base) THEN
             RAISE WARNING 'column "%" of % has type %, whose equality is not leakproof: '
@@ -1045,9 +1248,32 @@ BEGIN
             END IF;
         END IF;
     END LOOP;
-    IF NOT binds_tenant THEN
+    -- A list claim alone would let two tenants that hold one value see each other's rows.
+    IF NOT binds_tenant
+       AND NOT EXISTS (SELECT FROM splitplane.claims AS c JOIN jsonb_each_text(scope) AS s ON s.value = c.claim
+                       WHERE c.exclusive) THEN
+        claim_name := (SELECT s.value FROM jsonb_each_text(scope) AS s
+                       WHERE s.value <> ALL (splitplane._identity_claims()) ORDER BY s.value LIMIT 1);
         RAISE EXCEPTION 'scope of % binds no column to claim "tenant"', relation
-            USING ERRCODE = '22023', HINT = 'For a table that is the same for every tenant, use splitplane.share.';
+            USING ERRCODE = '22023',
+                  HINT = concat(
+                      'For a table that is the same for every tenant, use splitplane.share.',
+                      CASE WHEN claim_name IS NOT NULL
+                           THEN format(' If no two tenants ever hold one value of claim "%1$s": '
+                                       'SELECT splitplane.declare_claim(%1$L);', claim_name) END);
+    END IF;
+    -- Nor does it help that the claim is exclusive where its values were given to two tenants by hand.
+    IF NOT binds_tenant THEN
+        SELECT s.claim, s.tenant, s.other, s.value INTO twice
+          FROM splitplane._shared_values(ARRAY(SELECT c.claim FROM splitplane.claims AS c
+                                               JOIN jsonb_each_text(scope) AS e ON e.value = c.claim
+                                               WHERE c.exclusive)) AS s
+         LIMIT 1;
+        IF FOUND THEN
+            RAISE EXCEPTION 'tenants "%" and "%" both hold value "%" of the exclusive claim "%"', twice.tenant,
+                twice.other, twice.value, twice.claim
+                USING ERRCODE = '22023', HINT = 'splitplane.doctor() has the statement that settles it.';
+        END IF;
     END IF;
     RETURN splitplane._scope_expression(relation, scope);
 END
@@ -1188,8 +1414,8 @@ $$;
 
 REVOKE ALL ON FUNCTION splitplane._earlier_restrictions(regclass) FROM PUBLIC;
 
--- Those that hold back rows from the reader and are not made for it alone, with the statement that binds each to the other
--- roles that it is for: those that it names, and if it names all, every role that may read or write the table now. Advice
+-- Those that hold back rows from the reader and are not made for it alone, with the statement that binds each to the
+-- other roles that it is for: those that it names, and if it names all, every role that may use the table now. Advice
 -- alone where PUBLIC may.
 CREATE FUNCTION splitplane._binding_restrictions(relation regclass) RETURNS TABLE (name name, remedy text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
@@ -1370,6 +1596,8 @@ DECLARE
 BEGIN
     -- One registration at a time: entries of one schema share its grant.
     LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
+    -- The scope may rest on a claim that is exclusive.
+    LOCK TABLE splitplane.claims IN ROW SHARE MODE;
     -- A dropped table has left its registration behind. Its plane name is free.
     DELETE FROM splitplane.relations AS r WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = r.relation);
     qualified := splitplane._lock_relation(relation, true);
@@ -1689,8 +1917,7 @@ AS $$
         SELECT CASE WHEN t.typsubscript = 'array_subscript_handler'::regproc THEN t.typelem ELSE t.oid END AS type,
                CASE WHEN a.attname = ANY (r.columns) THEN format('%I.%I%%TYPE', r.name, a.attname) END AS place,
                true AS is_direct
-        FROM (SELECT s.system_identifier::text AS server FROM pg_control_system() AS s) AS h
-        CROSS JOIN splitplane.relations AS r
+        FROM splitplane.relations AS r
         JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped
              AND (a.attname = ANY (r.columns) OR r.scope ? a.attname::text)
         JOIN pg_type AS t ON t.oid = a.atttypid
@@ -1780,7 +2007,8 @@ BEGIN
                AND ((r.saved ->> 'numbers_of' = h.server || '/' || r.relation::oid) IS NOT TRUE
                     OR r.saved -> 'numbers' ->> a.attname::text = a.attnum::text) AS visible,
                r.scope ->> a.attname::text = 'tenant or null' AS or_null
-        FROM splitplane.relations AS r
+        FROM (SELECT s.system_identifier::text AS server FROM pg_control_system() AS s) AS h
+        CROSS JOIN splitplane.relations AS r
         JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped
              AND (a.attname = ANY (r.columns) OR r.scope ? a.attname::text)
         JOIN types AS s ON s.oid = a.atttypid
@@ -2553,6 +2781,43 @@ AS $$
     WHERE p.enabled
     GROUP BY n.claim, n.names
     UNION ALL
+    SELECT 'warning', format('claim %s', s.claim),
+           format('It is exclusive, and tenants %L and %L both hold its value %L: each sees the rows of the other.',
+                  s.tenant, s.other, s.value),
+           format('SELECT splitplane.admit(%L, %L, %L, %L); -- or the other tenant', p.tenant, p.business, p.subject,
+                  p.claims || jsonb_build_object(s.claim, to_jsonb(ARRAY(
+                      SELECT v.value FROM splitplane._claim_values(p.claims -> s.claim) AS v(value)
+                      WHERE NOT splitplane._value_keys(s.claim, v.value)
+                                && splitplane._value_keys(s.claim, s.value)))))
+    FROM splitplane._shared_values(ARRAY(SELECT c.claim FROM splitplane.claims AS c WHERE c.exclusive)) AS s
+    CROSS JOIN LATERAL (
+        SELECT q.tenant, q.business, q.subject, q.claims
+        FROM splitplane.principals AS q
+        WHERE q.tenant = s.other AND q.enabled
+          AND EXISTS (SELECT FROM splitplane._claim_values(q.claims -> s.claim) AS v(value)
+                      WHERE splitplane._value_keys(s.claim, v.value) && splitplane._value_keys(s.claim, s.value))
+        ORDER BY q.business, q.subject
+        LIMIT 1
+    ) AS p
+    UNION ALL
+    SELECT 'warning', b.relation::text,
+           format('It is bound by %s and not by the tenant, and nothing keeps two tenants from holding one value of '
+                  'it.', array_to_string(b.claims, ', ')),
+           format('SELECT splitplane.declare_claim(%L);',
+                  (SELECT c.name FROM unnest(b.claims) AS c(name)
+                   WHERE c.name <> ALL (splitplane._identity_claims()) ORDER BY c.name LIMIT 1))
+    FROM splitplane._bound_by_claims() AS b
+    WHERE b.exclusive IS NULL AND NOT b.claims <@ splitplane._identity_claims()
+    UNION ALL
+    SELECT 'warning', format('tenant %s', p.tenant),
+           format('It is no id for column %I of %s, which has type bytea: no row there is its own.', c.column_name,
+                  c.relation),
+           format('SELECT splitplane.expel(%L); -- and admit it as \x and lower-case hexadecimal digits', p.tenant)
+    FROM (SELECT DISTINCT e.tenant FROM splitplane.principals AS e WHERE e.enabled) AS p
+    CROSS JOIN (SELECT t.relation, t.column_name FROM splitplane._tenant_columns() AS t
+                WHERE t.base = 'bytea'::regtype ORDER BY t.relation::text LIMIT 1) AS c
+    WHERE NOT splitplane._is_bytes(p.tenant)
+    UNION ALL
     SELECT 'warning', format('tenant %s', t.tenant),
            format('It is the same value as tenant %L in column %I of %s: each sees the rows of the other.',
                   t.other, t.column_name, t.relation),
@@ -2641,7 +2906,7 @@ AS $$
         JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attname = s.key AND a.attnum > 0 AND NOT a.attisdropped
     ),
     -- Shared relations with a column that binds other tables to a tenant. Not one that is a key of the shared table by
-    -- itself: no tenant has two such rows. Nor one that is bound in the tenants' own table alone, whose key it is there.
+    -- itself: no tenant has two such rows. Nor one that is bound in the tenants' own table alone, where it is the key.
     suspects AS (
         SELECT p.relation, a.attname
         FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
@@ -2748,8 +3013,8 @@ AS $$
                         AND y.polroles = ARRAY[to_regrole('splitplane_reader')::oid])
     UNION ALL
     SELECT 'warning', p.relation::text,
-           'The condition of its policy splitplane_read is not the one that it was made with, so queries may see no rows '
-           'of it.', splitplane._register_again(p.relation)
+           'The condition of its policy splitplane_read is not the one that it was made with, so queries may see no '
+           'rows of it.', splitplane._register_again(p.relation)
     FROM plane AS p
     JOIN pg_policy AS y ON y.polrelid = p.relation AND y.polname = 'splitplane_read' AND y.polpermissive
          AND y.polroles = ARRAY[to_regrole('splitplane_reader')::oid]
@@ -3029,7 +3294,7 @@ AS $$
            has_table_privilege('splitplane_admin', c.oid, 'SELECT')
     FROM pg_class AS c
     WHERE c.relnamespace = 'splitplane'::regnamespace AND to_regrole('splitplane_admin') IS NOT NULL
-      AND c.relname IN ('allowed_functions', 'functions', 'metrics', 'principals', 'relations', 'tripwires',
+      AND c.relname IN ('allowed_functions', 'claims', 'functions', 'metrics', 'principals', 'relations', 'tripwires',
                         'verified_queries')
     UNION ALL
     -- Where the application's own roles may use the schema, they do not need the caller's privilege.
@@ -3038,7 +3303,8 @@ AS $$
     WHERE e.extname = 'splitplane' AND to_regrole('splitplane_caller') IS NOT NULL
       AND NOT has_schema_privilege('splitplane_caller', n.oid, 'USAGE')
       AND NOT EXISTS (SELECT FROM pg_auth_members AS m
-                      WHERE m.roleid = to_regrole('splitplane_caller') AND has_schema_privilege(m.member, n.oid, 'USAGE'))
+                      WHERE m.roleid = to_regrole('splitplane_caller')
+                        AND has_schema_privilege(m.member, n.oid, 'USAGE'))
     UNION ALL
     SELECT 'SCHEMA splitplane', 'USAGE', o.name, has_schema_privilege(o.name, 'splitplane', 'USAGE')
     FROM unnest(ARRAY['splitplane_reader', 'splitplane_admin']::name[]) AS o(name)
@@ -3265,7 +3531,10 @@ CREATE OR REPLACE FUNCTION splitplane._selftest_own(relation regclass, scope jso
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     SELECT CASE WHEN bool_and(w.value IS NOT NULL) THEN
-        string_agg(CASE WHEN s.value = 'tenant or null'
+        string_agg(CASE WHEN t.name = 'bytea' AND NOT splitplane._is_bytes(claims ->> c.claim)
+                        -- What is no spelling of an id is nobody's.
+                        THEN CASE WHEN s.value = 'tenant or null' THEN format('%I IS NULL', s.key) ELSE 'false' END
+                        WHEN s.value = 'tenant or null'
                         THEN format('(%I OPERATOR(pg_catalog.=) %L::%s OR %1$I IS NULL)', s.key, claims ->> 'tenant',
                                     t.name)
                         WHEN s.value = ANY (splitplane._identity_claims())
@@ -3326,7 +3595,7 @@ BEGIN
                 SELECT splitplane._selftest_own(r.relation, jsonb_object_agg(s.key, s.value), person) INTO of_tenant
                   FROM jsonb_each_text(r.scope) AS s WHERE s.value IN ('tenant', 'tenant or null');
                 EXECUTE format('SELECT %I::text FROM %s WHERE %s AND %1$I IS NOT NULL LIMIT 1',
-                               scope_column, qualified, of_tenant)
+                               scope_column, qualified, coalesce(of_tenant, 'true'))
                    INTO value;
             END IF;
             person := person || jsonb_build_object(part, coalesce(value, 'splitplane-selftest'));
@@ -3887,7 +4156,12 @@ BEGIN
      WHERE r.relation = _tripwire_place.relation
      ORDER BY a.attnum
      LIMIT 1;
-    IF NOT FOUND THEN
+    IF NOT FOUND
+       AND EXISTS (SELECT FROM splitplane.relations AS r
+                   WHERE r.relation = _tripwire_place.relation AND NOT r.shared) THEN
+        RAISE EXCEPTION '% has no column that is bound to the tenant, on which a tripwire would stand', relation
+            USING ERRCODE = '0A000';
+    ELSIF NOT FOUND THEN
         RAISE EXCEPTION '% is not protected: a tripwire stands on the tenant column of a protected table',
             coalesce(relation::text, 'NULL')
             USING ERRCODE = '42704';
@@ -4032,6 +4306,13 @@ BEGIN
     LOOP
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %s', given.function, splitplane._grantee(given.grantee));
     END LOOP;
+    FOR given IN
+        SELECT g.grantee FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
+        WHERE c.oid = 'splitplane.claims'::regclass AND g.grantee <> c.relowner
+          AND pg_get_userbyid(g.grantee) <> ALL (splitplane._own_roles())
+    LOOP
+        EXECUTE format('REVOKE ALL ON splitplane.claims FROM %s', splitplane._grantee(given.grantee));
+    END LOOP;
 END
 $privileges$;
 
@@ -4044,6 +4325,8 @@ UPDATE splitplane.relations AS r
 
 CREATE INDEX principals_by_number ON splitplane.principals (splitplane._as_number(tenant));
 CREATE INDEX principals_by_uuid ON splitplane.principals (splitplane._as_uuid(tenant));
+CREATE INDEX principals_by_claim ON splitplane.principals USING gin (splitplane._claim_keys(claims))
+    WITH (fastupdate = off);
 CREATE INDEX ON splitplane.conversations (tenant, business, subject);
 DROP FUNCTION splitplane._keep_turn(text, text, text, text, text, text, text);
 

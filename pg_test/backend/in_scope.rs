@@ -9,7 +9,7 @@ mod tests {
     use std::rc::Rc;
 
     /// (type, values of it as text, some of them in two spellings)
-    const TYPES: [(&str, &[&str]); 10] = [
+    const TYPES: [(&str, &[&str]); 11] = [
         ("int2", &["-32768", "32767", "0", "-1", "7", "42"]),
         ("int4", &["-2147483648", "2147483647", "0", "-1", "7", "42"]),
         ("int8", &["-9223372036854775808", "9223372036854775807", "4294967296", "0", "-1", "42"]),
@@ -24,6 +24,7 @@ mod tests {
                 "00000000-0000-4000-8000-000000000002",
             ],
         ),
+        ("bytea", &["\\x00", "\\x5c78", "\\xdeadbeef", "\\xdead", "\\x61"]),
         ("date", &["2026-01-01", "0044-03-15 BC", "infinity", "-infinity"]),
         ("numeric", &["1", "1.0", "1.00", "0", "-0", "NaN", "1e20", "100000000000000000000", "0.1", "Infinity"]),
         ("mood", &["sad", "ok", "happy"]),
@@ -71,6 +72,32 @@ mod tests {
                 &format!("SELECT count(*) FROM (VALUES {rows}) AS t(v) WHERE splitplane.in_scope(v, 'list')"),
             );
             assert_eq!(found, json!([[values.len()]]), "{type_name}");
+        }
+    }
+
+    /// An id of bytes has one spelling, of the many that the type reads.
+    #[pg_test]
+    fn in_scope_reads_one_spelling_of_bytes() {
+        let sql = "SELECT count(*) FROM (VALUES ('\\x6162'::bytea), ('\\xab'), ('')) AS t(v) WHERE splitplane.in_scope(v, 'one')";
+        for (claim, count) in [
+            ("\\x6162", 1),
+            ("\\xab", 1),
+            ("ab", 0),
+            ("\\X6162", 0),
+            ("\\xAB", 0),
+            ("\\xaB", 0),
+            ("\\x61 62", 0),
+            ("\\x616", 0),
+            ("\\x61626", 0),
+            ("\\x", 0),
+            ("", 0),
+            ("6162", 0),
+            ("\\253", 0),
+            ("\\x61zz", 0),
+            ("\\x6162 ", 0),
+            ("\\x61\u{e4}", 0),
+        ] {
+            assert_eq!(seen(&json!({"one": claim}), sql), json!([[count]]), "{claim}");
         }
     }
 

@@ -113,6 +113,7 @@ _FACTS = {
     # What the tables hold. The fingerprints are made of OIDs: that one is the present one is what counts.
     "key": "SELECT k.key_id, to_jsonb(k) - ARRAY['sealed', 'not_before', 'not_after', 'created_at', 'revoked_at'] FROM splitplane.keys AS k",
     "principal": "SELECT format('%s %s %s', p.tenant, p.business, p.subject), to_jsonb(p) FROM splitplane.principals AS p",
+    "claim": "SELECT c.claim, to_jsonb(c) FROM splitplane.claims AS c",
     "registration": """
         SELECT r.name, to_jsonb(r) - 'saved' || jsonb_build_object('is unchanged', f.fingerprint IS NOT DISTINCT FROM r.saved ->> 'fingerprint')
                        || (r.saved - ARRAY['fingerprint', 'reader_fingerprint'])
@@ -134,6 +135,9 @@ def snapshot(connection) -> dict[tuple[str, str, str], str]:
     connection.execute("SET search_path = pg_catalog, pg_temp")
     found: dict[tuple[str, str, str], str] = {}
     for kind, query in _FACTS.items():
+        # 0.1.0 has no such table.
+        if kind == "claim" and connection.execute("SELECT to_regclass('splitplane.claims')").fetchone() == (None,):
+            continue
         # A role's dependency of one kind on several objects of one name cannot be told apart, and need not be.
         for name, facts in connection.execute(_WITH + query).fetchall():
             for attribute, value in facts.items():

@@ -94,7 +94,9 @@ def program(cluster, name: str, *arguments: str, text: str | None = None) -> str
 
 @pytest.fixture(scope="module")
 def dump(upgraded) -> str:
-    return program(upgraded.cluster, "pg_dump", "-d", upgraded.database)
+    upgraded.run("SELECT splitplane.declare_claim('devices')")
+    yield program(upgraded.cluster, "pg_dump", "-d", upgraded.database)
+    upgraded.run("DELETE FROM splitplane.claims")
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +139,15 @@ def test_restored_database_is_the_same(restored, upgraded):
     assert [line for line in found if not line.endswith(owners)] == []
     told = restored.admin_rows("SELECT severity, object FROM splitplane.doctor() WHERE finding LIKE '%%restored from a dump%%'")
     assert len(told) == len(planes.TABLES | planes.SHARED) and {severity for severity, _ in told} == {"info"}
+
+
+def test_restored_claims_are_exclusive(restored):
+    assert restored.admin_rows("SELECT claim, exclusive FROM splitplane.claims") == [("devices", True)]
+    value = '{"devices": "{00000000-0000-4000-8000-00000000000%d}"}'
+    with pytest.raises(psycopg.errors.InvalidParameterValue, match="exclusive claim"):
+        restored.run("SELECT splitplane.admit('3', claims => %s)", value % 1)
+    restored.run("SELECT splitplane.admit('9', claims => %s)", value % 9)
+    restored.run("DELETE FROM splitplane.principals WHERE tenant = '9'")
 
 
 def test_restored_plane_answers_the_applications_role(restored):

@@ -346,7 +346,7 @@ def test_doctor_names_a_key_file_that_opens_nothing():
             ((severity, finding, fix),) = found()
             assert severity == "warning" and fix.startswith("--"), (severity, fix)
             assert finding.startswith("Signing keys cannot be opened, so new sessions refuse every context (28000): the key file"), finding
-            assert words in finding and finding.endswith("This concerns 2 keys, first AKFIRST."), finding
+            assert words in finding and finding.endswith(". This concerns 2 keys, first AKFIRST."), finding
             if file.exists():
                 file.unlink()
             descriptor = os.open(file, os.O_WRONLY | os.O_CREAT, 0o600)

@@ -52,6 +52,18 @@ DROP FUNCTION splitplane._selftest_is_empty(text, text, text, text);
 DROP FUNCTION splitplane._selftest_hidden(splitplane.relations, text, text, text);
 DROP FUNCTION splitplane._withdraw(regclass, text);
 
+-- What is known of a claim besides the principals that carry it. The values of an exclusive one are never held by two
+-- tenants, so it alone can say whose a row is.
+CREATE TABLE splitplane.claims (
+    claim text PRIMARY KEY,
+    exclusive boolean NOT NULL
+);
+COMMENT ON TABLE splitplane.claims IS
+    'Claims that declare_claim was called for; no value of an exclusive one is held by two tenants.';
+REVOKE ALL ON splitplane.claims FROM PUBLIC;
+GRANT SELECT ON splitplane.claims TO splitplane_admin;
+SELECT pg_catalog.pg_extension_config_dump('splitplane.claims', '');
+
 -- @functions
 
 -- What ALTER DEFAULT PRIVILEGES has granted on new functions is revoked, as in 90_privileges.sql. Grants that this
@@ -68,6 +80,13 @@ BEGIN
     LOOP
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %s', given.function, splitplane._grantee(given.grantee));
     END LOOP;
+    FOR given IN
+        SELECT g.grantee FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
+        WHERE c.oid = 'splitplane.claims'::regclass AND g.grantee <> c.relowner
+          AND pg_get_userbyid(g.grantee) <> ALL (splitplane._own_roles())
+    LOOP
+        EXECUTE format('REVOKE ALL ON splitplane.claims FROM %s', splitplane._grantee(given.grantee));
+    END LOOP;
 END
 $privileges$;
 
@@ -80,6 +99,8 @@ UPDATE splitplane.relations AS r
 
 CREATE INDEX principals_by_number ON splitplane.principals (splitplane._as_number(tenant));
 CREATE INDEX principals_by_uuid ON splitplane.principals (splitplane._as_uuid(tenant));
+CREATE INDEX principals_by_claim ON splitplane.principals USING gin (splitplane._claim_keys(claims))
+    WITH (fastupdate = off);
 CREATE INDEX ON splitplane.conversations (tenant, business, subject);
 DROP FUNCTION splitplane._keep_turn(text, text, text, text, text, text, text);
 

@@ -104,6 +104,10 @@ fn bind(binding: &ScopeBinding, claims: Claims<'_>, parameters: &mut Parameters<
         .claim(&binding.claim)
         .ok_or_else(|| Refusal::identity(format!("the principal has no claim {}", binding.claim)))?;
     match (binding.is_list(), claim) {
+        // The type would read other spellings, and so another tenant's id; in_scope reads none of them either.
+        (false, Claim::Scalar(value)) if types::is_bytes(type_oid) && types::bytes_of_id(&value).is_none() => {
+            Ok(parameters.add_null(type_oid))
+        }
         (false, Claim::Scalar(value)) => parameters.add(type_oid, value),
         (false, Claim::List(_)) => Err(Refusal::identity(format!("the claim {} is a list", binding.claim))),
         (true, Claim::Scalar(value)) => parameters.add(type_oid, parameters::array_literal(&[value])),

@@ -18,6 +18,11 @@ pub fn element_type(array: pg_sys::Oid) -> Option<pg_sys::Oid> {
     (found != pg_sys::InvalidOid).then_some(found)
 }
 
+/// Whether it is `bytea`.
+pub fn is_bytes(type_oid: pg_sys::Oid) -> bool {
+    type_oid == pg_sys::BYTEAOID
+}
+
 /// Whether values of a type name objects of the catalog: regclass and its like.
 pub fn names_catalog_object(type_oid: pg_sys::Oid) -> bool {
     matches!(
@@ -90,6 +95,22 @@ pub unsafe fn text_of(value: pg_sys::Datum, type_oid: pg_sys::Oid) -> String {
         let text = pg_sys::OidOutputFunctionCall(output, value);
         CStr::from_ptr(text).to_string_lossy().into_owned()
     }
+}
+
+/// The bytes that a claim's value stands for in a column of type `bytea`: `\x` and two lower-case hexadecimal digits for each,
+/// at least one. `None` for anything else, though the type reads many other spellings: an id has one.
+pub fn bytes_of_id(text: &str) -> Option<Box<[u8]>> {
+    let digits = text.strip_prefix("\\x")?.as_bytes();
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    };
+    let bytes = digits.chunks(2).map(|pair| match pair {
+        [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
+        _ => None,
+    });
+    bytes.collect::<Option<Box<[u8]>>>().filter(|bytes| !bytes.is_empty())
 }
 
 /// The equality operator that PostgreSQL's own type cache gives for a type.

@@ -36,6 +36,7 @@ enum Form {
     /// An enum's values are OIDs.
     Label,
     Uuid,
+    Bytes,
     Text,
     /// Blanks at the end do not count.
     Blanked,
@@ -141,6 +142,7 @@ fn form(type_oid: pg_sys::Oid) -> Option<Form> {
         pg_sys::INT4OID | pg_sys::DATEOID => Form::Integer,
         pg_sys::INT8OID => Form::Big,
         pg_sys::UUIDOID => Form::Uuid,
+        pg_sys::BYTEAOID => Form::Bytes,
         pg_sys::TEXTOID | pg_sys::VARCHAROID => Form::Text,
         pg_sys::BPCHAROID => Form::Blanked,
         pg_sys::NUMERICOID => Form::Numeric,
@@ -158,6 +160,7 @@ unsafe fn members(form: Form, type_oid: pg_sys::Oid, texts: &[String]) -> Member
                 Members::Integers(Set::of(datums().map(|datum| integer(form, datum)).collect()))
             }
             Form::Uuid => Members::Bytes(Set::of(datums().map(|datum| uuid(datum).into()).collect())),
+            Form::Bytes => Members::Bytes(Set::of(texts.iter().filter_map(|text| types::bytes_of_id(text)).collect())),
             Form::Text => Members::Bytes(Set::of(texts.iter().map(|text| text.as_bytes().into()).collect())),
             Form::Blanked => {
                 Members::Bytes(Set::of(texts.iter().map(|text| unblanked(text.as_bytes()).into()).collect()))
