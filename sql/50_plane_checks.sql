@@ -109,8 +109,8 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._type_is_safe(oid) FROM PUBLIC;
 
--- The plane's columns of a relation: those named, or all that it can carry. A column that is named is refused if its type
--- is not supported; _leave_out reports the others.
+-- The plane's columns of a relation: those named, or all that it can carry. A column that is named is refused if its
+-- type is not supported; _leave_out reports the others.
 CREATE FUNCTION splitplane._plane_columns(relation regclass, columns text[]) RETURNS text[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
