@@ -113,6 +113,14 @@ AS 'MODULE_PATHNAME', 'behind_wrapper';
 REVOKE ALL ON FUNCTION splitplane.behind(anyelement) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.behind(anyelement) TO splitplane_reader;
 
+-- The stage trust puts it in the place of random(), whose generator keeps a state for the session: who reads that could
+-- tell how often it was used in between, and what it gives to others who share the connection.
+CREATE FUNCTION splitplane.drawn() RETURNS double precision
+LANGUAGE c VOLATILE PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'drawn_wrapper';
+REVOKE ALL ON FUNCTION splitplane.drawn() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.drawn() TO splitplane_reader;
+
 -- Put in the place of columns that the key in GROUP BY determines and whose type has no equality: one of the group's
 -- values.
 CREATE FUNCTION splitplane.keep(kept anyelement, value anyelement) RETURNS anyelement

@@ -12,7 +12,7 @@ AS $$
     CROSS JOIN LATERAL (
         SELECT CASE WHEN p.proname IN ('ask', 'ask_rows', 'ask_dry_run') THEN 'splitplane_caller'
                     WHEN p.proname IN ('in_scope', 'in_call', 'claim', 'claim_list', 'bounded', 'counted', 'pattern',
-                                       'zone', 'dated', 'kept', 'behind') THEN 'splitplane_reader'
+                                       'zone', 'dated', 'kept', 'behind', 'drawn') THEN 'splitplane_reader'
                     ELSE 'splitplane_admin' END::name
     ) AS w(role_name)
     WHERE splitplane._is_ours('pg_proc', p.oid) AND to_regrole(w.role_name) IS NOT NULL

@@ -174,10 +174,8 @@ mod tests {
         "pg_replication_origin_create",
         "pg_extension_config_dump",
         "pg_collation_actual_version",
-        // randomness: rows could be distinguished from run to run, and setseed has an effect
-        "random",
+        // randomness: it has an effect
         "setseed",
-        "gen_random_uuid",
         // growth in one step, or the catalog of a composite type
         "factorial",
         "json_populate_record",
@@ -336,6 +334,26 @@ mod tests {
     fn allowlist_holds_no_dangerous_function_by_oid() {
         let names = DANGEROUS.join("','");
         assert_eq!(listed_where(&format!("p.proname IN ('{names}')")), None);
+    }
+
+    /// Known by name and to the proof, which admits them by their place; on no list of what may run anywhere.
+    #[pg_test]
+    fn allowlist_holds_random_values_apart() {
+        let plane = current_plane().unwrap();
+        let mut names: Vec<&str> = plane.builtins.drawing.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["gen_random_uuid", "random"]);
+        for function in plane.builtins.drawing.values() {
+            assert!(!plane.builtins.functions.contains(function) && !plane.allows_function(*function));
+            assert_eq!(
+                plane.draws(*function),
+                plane.generator() != Some(*function),
+                "random() has another in its place"
+            );
+        }
+        assert!(plane.draws(plane.policy.drawn) && !plane.allows_function(plane.policy.drawn));
+        assert!(!plane.policy.is_wrapper(plane.policy.drawn));
+        assert_eq!(plane.generator(), plane.builtins.drawing.get("random").copied());
     }
 
     #[pg_test]

@@ -8,7 +8,7 @@ mod tests {
     use crate::catalog::current_plane;
     use crate::error::{StageResult, State};
     use crate::pgx::parameters::Parameters;
-    use crate::prove::prove_plan;
+    use crate::prove::{prove_draws, prove_plan};
     use pgrx::prelude::*;
 
     /// The tables without the policy that only proved statements are rid of.
@@ -164,6 +164,46 @@ mod tests {
             ("SELECT 1 FROM public.countries WHERE ctid = '(0,1)'", State::NotAdmitted, "by row address"),
         ] {
             assert_refused(sql, proves(&world, sql, "SELECT 1 FROM countries"), state, words);
+        }
+    }
+
+    /// A plan with random values in a condition, as if the planner had moved them there.
+    #[pg_test]
+    fn refuses_a_plan_with_random_values_in_a_condition() {
+        let world = world();
+        let draws = |sql: &str| -> StageResult<()> {
+            world.confined(|confinement| {
+                let planned = unproved_plan(confinement, sql, &Parameters::new(confinement))?;
+                prove_draws(&planned, &world.plane)
+            })
+        };
+        for sql in [
+            "SELECT order_id FROM public.orders WHERE splitplane.drawn() < 0.5",
+            "SELECT order_id FROM public.orders WHERE order_id = 3 AND gen_random_uuid() IS NOT NULL",
+            "SELECT 1 FROM public.orders AS a JOIN public.orders AS b ON a.order_id = b.order_id AND splitplane.drawn() < a.order_id",
+            "SELECT splitplane.drawn() FROM public.orders WHERE splitplane.drawn() < 0.5",
+            "SELECT order_id FROM public.orders WHERE order_id > (SELECT splitplane.drawn())",
+            "SELECT order_id FROM public.orders AS o WHERE EXISTS (SELECT 1 FROM public.stores WHERE splitplane.drawn() < o.order_id)",
+            "SELECT (SELECT splitplane.drawn())",
+            "SELECT count(*) FROM public.orders HAVING splitplane.drawn() < 0.5",
+            "SELECT 1 WHERE splitplane.drawn() < 0.5",
+            "SELECT g FROM generate_series(1, (splitplane.drawn() * 3)::int) AS g",
+            "SELECT order_id FROM public.orders LIMIT (splitplane.drawn() * 3)::int",
+            "SELECT v.r FROM (VALUES (splitplane.drawn()), (1)) AS v (r)",
+        ] {
+            assert_refused(sql, draws(sql), State::OutsidePlane, "random values in a condition");
+        }
+        for sql in [
+            "SELECT splitplane.drawn(), gen_random_uuid() FROM public.orders",
+            "SELECT order_id FROM public.orders ORDER BY splitplane.drawn() LIMIT 2",
+            "SELECT s.r FROM (SELECT order_id, splitplane.drawn() AS r FROM public.orders) AS s JOIN public.stores ON s.r < store_id WHERE s.r < 0.5 AND s.order_id > 1",
+            "WITH s AS (SELECT order_id, splitplane.drawn() AS r FROM public.orders) SELECT r FROM s WHERE r < 0.5",
+            "SELECT r FROM (SELECT splitplane.drawn() AS r FROM public.orders UNION ALL SELECT splitplane.drawn() FROM public.stores) AS s WHERE r < 0.5",
+            "SELECT store_id, sum(splitplane.drawn()) FROM public.orders GROUP BY store_id",
+            // A name that looks like a call.
+            "SELECT 1 AS \":funcid 3432 \" FROM public.orders WHERE order_id > 0",
+        ] {
+            assert_accepted(sql, draws(sql));
         }
     }
 

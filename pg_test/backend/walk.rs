@@ -299,7 +299,7 @@ mod tests {
             "SELECT array_agg(DISTINCT proname::text) FROM pg_proc WHERE pronamespace = 'splitplane'::regnamespace",
         );
         let functions = functions.unwrap().unwrap();
-        let ours = ["bounded", "counted", "behind", "pattern", "zone", "dated", "kept", "in_scope"];
+        let ours = ["bounded", "counted", "behind", "pattern", "zone", "dated", "kept", "drawn", "in_scope"];
         for name in ours {
             assert!(functions.iter().any(|known| known == name), "{name}");
         }

@@ -262,7 +262,7 @@ HOSTILE: dict[str, list[str]] = {
     ],
     "int": [
         "nextval('order_id_seq')::int", "currval({text})::int", "lastval()::int", "txid_current()::int", "pg_backend_pid()", "({text})::regclass::int",
-        "pg_relation_size('orders')::int", "(SELECT count(*) FROM pg_class)::int", "(random() * {int})::int", "lo_create(0)::int", "ctid_of({int})", "tableoid::int",
+        "pg_relation_size('orders')::int", "(SELECT count(*) FROM pg_class)::int", "(setseed(0.25)::text)::int", "lo_create(0)::int", "ctid_of({int})", "tableoid::int",
         "(SELECT count(*) FROM public.secrets)::int", "(SELECT max(total_cents) FROM v_orders_all)", "inet_client_port()", "lo_open(4242, 131072)",
         "({int})::order_status::text::int", "pg_stat_get_live_tuples({int}::oid)::int", "setval('order_id_seq', {int})::int", "pg_notification_queue_usage()::int",
     ],

@@ -36,6 +36,9 @@ pub fn builtins() -> StageResult<Rc<Builtins>> {
         if kind.as_deref() == Some("collation") {
             builtins.collations.insert(entry);
             builtins.collation_names.insert(name);
+        } else if kind.as_deref() == Some("drawing") {
+            builtins.drawing.insert(name.clone(), entry);
+            builtins.names.insert(name);
         } else if kind.as_deref() != Some("type") {
             builtins.functions.insert(entry);
             builtins.names.insert(name);

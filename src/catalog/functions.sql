@@ -52,6 +52,12 @@ WHERE p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace AND p.oid < 16384::
                 'timestamptz_mi_interval','datetime_pl','quote_ident','ascii','array_agg'])
             OR p.proname ~ '^(date|timestamp|timestamptz)_(eq|ne|lt|le|gt|ge|cmp)_(date|timestamp|timestamptz)$'))
 UNION ALL
+-- Random values. They are admitted in select lists alone, which is proved.
+SELECT 'drawing', p.oid::pg_catalog.text, p.proname::pg_catalog.text
+FROM pg_catalog.pg_proc AS p
+WHERE p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace AND p.oid < 16384::pg_catalog.oid AND p.prokind = 'f'
+  AND p.pronargs = 0 AND p.provolatile = 'v' AND NOT p.prosecdef AND p.proname = ANY (ARRAY['random', 'gen_random_uuid'])
+UNION ALL
 SELECT 'type', w.oid::pg_catalog.text, t.typname::pg_catalog.text
 FROM with_arrays AS w JOIN pg_catalog.pg_type AS t ON t.oid = w.oid
 UNION ALL

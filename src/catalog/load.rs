@@ -45,7 +45,8 @@ const POLICY_SQL: &str = "SELECT 'splitplane.in_scope(anyelement,text)'::pg_cata
      'splitplane.pattern(anyelement)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
      'splitplane.zone(text)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
      'splitplane.dated(anyelement)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
-     'splitplane.kept(anyelement)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text";
+     'splitplane.kept(anyelement)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
+     'splitplane.drawn()'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text";
 
 /// What ALTER ROLE ALL SET and ALTER DATABASE .. SET say, the latter last, since it wins.
 const SETTINGS_SQL: &str = "SELECT pg_catalog.split_part(c.setting, '=', 1), \
@@ -202,7 +203,8 @@ fn allowed() -> StageResult<Vec<AllowedFunction>> {
 
 fn policy() -> StageResult<PolicyFunctions> {
     let rows = POLICY.with(|lookup| lookup.rows(&[]))?;
-    let Some([in_scope, bounded, counted, behind, pattern, zone, dated, kept]) = rows.first().map(Vec::as_slice) else {
+    let Some([in_scope, bounded, counted, behind, pattern, zone, dated, kept, drawn]) = rows.first().map(Vec::as_slice)
+    else {
         return Err(unreadable());
     };
     Ok(PolicyFunctions {
@@ -214,6 +216,7 @@ fn policy() -> StageResult<PolicyFunctions> {
         zone: oid(Some(zone))?,
         dated: oid(Some(dated))?,
         kept: oid(Some(kept))?,
+        drawn: oid(Some(drawn))?,
     })
 }
 

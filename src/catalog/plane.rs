@@ -87,6 +87,8 @@ pub struct Builtins {
     pub functions: HashSet<Oid>,
     /// By name.
     pub names: HashSet<String>,
+    /// By name, those that give random values: they are among the names, and not among the functions.
+    pub drawing: HashMap<String, Oid>,
     /// Those among them that are aggregates.
     pub aggregates: HashSet<String>,
     /// Types by OID that may appear in an expression.
@@ -118,6 +120,8 @@ pub struct PolicyFunctions {
     pub dated: Oid,
     /// `splitplane.kept`, an aggregate: the stage `attach` puts it around columns that GROUP BY's key determines.
     pub kept: Oid,
+    /// `splitplane.drawn`: the stage `trust` puts it in the place of `random()`. No wrapper: it is proved by its place.
+    pub drawn: Oid,
 }
 
 impl PolicyFunctions {
@@ -165,6 +169,20 @@ impl Plane {
     /// Whether a function may run.
     pub fn allows_function(&self, function: Oid) -> bool {
         self.builtins.functions.contains(&function) || self.allowed.iter().any(|known| known.oid == function)
+    }
+
+    /// PostgreSQL's `random()`, unless a DBA allowed it as it is.
+    pub fn generator(&self) -> Option<Oid> {
+        self.builtins.drawing.get("random").copied().filter(|function| !self.allows_function(*function))
+    }
+
+    /// Whether a function gives random values and so is admitted in select lists alone. One that a DBA allowed is not held to
+    /// that; `random()` itself is none: where the stage `trust` has left it, the proof refuses it.
+    pub fn draws(&self, function: Oid) -> bool {
+        let is_builtin = self.builtins.drawing.values().any(|known| *known == function);
+        (function == self.policy.drawn || is_builtin)
+            && self.generator() != Some(function)
+            && !self.allows_function(function)
     }
 
     /// Whether a value of a type may appear.

@@ -282,6 +282,7 @@ node_types! {
     AppendRelInfo = T_AppendRelInfo {}
     BitmapAnd = T_BitmapAnd { nodes bitmapplans }
     BitmapOr = T_BitmapOr { nodes bitmapplans }
+    CteScan = T_CteScan {}
     IndexOnlyScan = T_IndexOnlyScan { nodes indextlist }
     IndexScan = T_IndexScan {}
     MergeAppend = T_MergeAppend { nodes mergeplans }

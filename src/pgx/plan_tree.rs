@@ -44,6 +44,33 @@ impl<'c> Planned<'c> {
         roots.map(|node| PlanNode { node, statement }).try_for_each(|root| root.visit(visitor))
     }
 
+    /// Whether all calls of these functions stand in the lists that nodes hand on, and none in a sub-plan but those that a scan
+    /// of a common table expression reads.
+    pub fn calls_in_results_alone(&self, functions: &[pg_sys::Oid]) -> StageResult<bool> {
+        let statement = self.statement();
+        let planned = statement.read();
+        let mut expressions: Vec<i32> = Vec::new();
+        self.visit(&mut |node| {
+            expressions.extend(node.node.downcast::<pg_sys::CteScan>().map(|scan| scan.ctePlanId));
+            Ok(())
+        })?;
+        // SAFETY: NIL or a list of plans, some of them NULL.
+        let subplans = unsafe { pgrx::PgList::<pg_sys::Node>::from_pg(planned.subplans) };
+        let mut is_so = true;
+        if let Some(node) = planned.planTree() {
+            let root = PlanNode { node, statement };
+            is_so &= root.calls_in_lists(functions)? == root.calls(functions);
+        }
+        for (number, pointer) in (1..).zip(subplans.iter_ptr()) {
+            // SAFETY: NULL or a node of the same plan.
+            let Some(node) = (unsafe { QueryNode::from_pointer(pointer) }) else { continue };
+            let root = PlanNode { node, statement };
+            let admitted = if expressions.contains(&number) { root.calls_in_lists(functions)? } else { 0 };
+            is_so &= admitted == root.calls(functions);
+        }
+        Ok(is_so)
+    }
+
     /// Whether the statement is a plain SELECT to the executor, too.
     pub fn is_plain_select(&self) -> bool {
         let statement = self.statement().read();
@@ -60,6 +87,23 @@ impl<'t> PlanNode<'t> {
         interrupts::check();
         visitor(self)?;
         self.children().into_iter().try_for_each(|child| child.visit(visitor))
+    }
+
+    /// The calls in the lists that this node and those below it hand on.
+    fn calls_in_lists(self, functions: &[pg_sys::Oid]) -> StageResult<usize> {
+        let mut count: usize = 0;
+        self.visit(&mut |node| {
+            // SAFETY: the list of a node of a plan: NIL or a list of nodes of the same plan.
+            count = count.saturating_add(unsafe { calls_in(node.plan().targetlist.cast(), functions) });
+            Ok(())
+        })?;
+        Ok(count)
+    }
+
+    /// The calls in this node and those below it, wherever they stand.
+    fn calls(self, functions: &[pg_sys::Oid]) -> usize {
+        // SAFETY: a node of a whole plan.
+        unsafe { calls_in(self.node.as_pointer().cast(), functions) }
     }
 
     /// What every node of a plan begins with.
@@ -168,6 +212,17 @@ impl PlanScan<'_> {
             })
             .collect()
     }
+}
+
+/// How often functions are called in a part of a plan, by PostgreSQL's own text of it: no field of any node is left out there. In
+/// names and constants it puts a backslash before each space, so that none of them looks like a call.
+///
+/// # Safety
+/// NULL, or a node or list of a whole plan.
+unsafe fn calls_in(part: *const std::ffi::c_void, functions: &[pg_sys::Oid]) -> usize {
+    // SAFETY: the caller's promise; PostgreSQL makes a text that ends in a zero byte, in the section's memory.
+    let written = unsafe { text(pg_sys::nodeToString(part)) }.unwrap_or_default();
+    functions.iter().map(|function| written.matches(&format!(":funcid {} ", function.to_u32())).count()).sum()
 }
 
 fn column_of_index(scan: Typed<QueryNode<'_>, pg_sys::IndexOnlyScan>, place: i16) -> Option<i16> {

@@ -22,7 +22,7 @@ use pgrx::pg_sys::Oid;
 
 // Its test gives it plans that were never proved.
 #[cfg(feature = "pg_test")]
-pub(crate) use plan::prove_plan;
+pub(crate) use plan::{prove_draws, prove_plan};
 
 /// A statement that was proved to stay in the plane. Only `prove` makes one.
 pub struct Proven<'c> {
@@ -45,6 +45,8 @@ pub struct ProofFacts {
     /// Private columns that the statement touches, as `relation.column`: neither its rows nor an error over them may
     /// enter a prompt unless this is empty.
     pub private: Vec<String>,
+    /// Whether it holds a function that gives random values.
+    pub draws: bool,
     /// Whether the outermost query of the untrusted text aggregates.
     pub is_aggregate: bool,
 }
@@ -57,6 +59,9 @@ impl<'c> Proven<'c> {
     pub fn plan(self, parameters: &Parameters<'c>, plane: &Plane) -> StageResult<Planned<'c>> {
         let planned = pgx_plan::plan(self.rewritten, parameters)?;
         plan::prove_plan(&planned, &self.fences, &self.policy_relations, plane)?;
+        if self.facts.draws {
+            plan::prove_draws(&planned, plane)?;
+        }
         Ok(planned)
     }
 

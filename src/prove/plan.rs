@@ -26,6 +26,26 @@ pub fn prove_plan(planned: &Planned<'_>, fences: &[Fence], policy_relations: &[O
     })
 }
 
+/// Random values are computed in what the nodes of a plan hand on, which is after all of a node's own conditions, and so after
+/// the fences; nowhere else, and in no sub-plan but those of WITH: the planner moved none into a condition.
+pub fn prove_draws(planned: &Planned<'_>, plane: &Plane) -> StageResult<()> {
+    if ablation::is_off(Switch::Proof) {
+        return Ok(());
+    }
+    let functions: Vec<Oid> = plane
+        .builtins
+        .drawing
+        .values()
+        .copied()
+        .chain([plane.policy.drawn])
+        .filter(|known| plane.draws(*known))
+        .collect();
+    if planned.calls_in_results_alone(&functions)? {
+        return Ok(());
+    }
+    Err(Refusal::proof("the plan has random values in a condition"))
+}
+
 /// Whether a scan is of a relation that only a policy reads.
 fn reads_for_a_policy(scan: PlanScan<'_>, fences: &[Fence], policy_relations: &[Oid]) -> bool {
     let Some(root) = scan.root_relation() else { return false };

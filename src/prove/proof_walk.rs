@@ -19,7 +19,7 @@ pub(super) fn prove_tree(query: QueryView<'_>, plane: &Plane) -> StageResult<Pro
     let mut walk = ProofWalk { plane, facts: ProofFacts::default() };
     walk.shape(query)?;
     // The queries of the top level's WITH are the fences, proved by their own check.
-    query.children(true, &mut |node| walk.visit(node))?;
+    query.children(true, &mut |node| walk.visit(node, Place::within(query, node)))?;
     Ok(walk.facts)
 }
 
@@ -33,6 +33,31 @@ fn is_name_of_type(node: QueryNode<'_>) -> bool {
     node.type_named().is_some_and(|argument| is_named(argument.expression_type()))
 }
 
+/// Where a node stands, for what is admitted in select lists alone.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// A query whose rows a FROM reads, up to the statement's own; also WITH on the way to its queries.
+    Source,
+    /// The select list of such a query, with what it groups and orders by: it is computed over rows that the fences and all
+    /// conditions let through.
+    SelectList,
+    /// Conditions, functions in FROM, LIMIT, and everything below them; subqueries of expressions.
+    Other,
+}
+
+impl Place {
+    /// That of a node directly below a query which is a source itself.
+    fn within<'t>(query: QueryView<'t>, node: QueryNode<'t>) -> Self {
+        if query.is_select_list(node) {
+            Place::SelectList
+        } else if query.is_source(node) {
+            Place::Source
+        } else {
+            Place::Other
+        }
+    }
+}
+
 struct ProofWalk<'p> {
     plane: &'p Plane,
     facts: ProofFacts,
@@ -43,11 +68,14 @@ impl ProofWalk<'_> {
         if query.shape().is_plain_select { Ok(()) } else { Err(Refusal::construct("anything but a plain SELECT")) }
     }
 
-    fn visit(&mut self, node: QueryNode<'_>) -> StageResult<()> {
+    fn visit(&mut self, node: QueryNode<'_>, place: Place) -> StageResult<()> {
         match node.kind() {
             QueryKind::Query(query) => {
                 self.shape(query)?;
-                return query.children(false, &mut |child| self.visit(child));
+                return query.children(false, &mut |child| {
+                    let below = if place == Place::Source { Place::within(query, child) } else { Place::Other };
+                    self.visit(child, below)
+                });
             }
             // The contents of an entry come as children of its query.
             QueryKind::RangeTableEntry(kind) => return self.visit_entry(&kind),
@@ -63,7 +91,7 @@ impl ProofWalk<'_> {
             }
             QueryKind::SetOperation { groups, types } => {
                 types.into_iter().try_for_each(|known| self.check_type(known))?;
-                groups.into_iter().try_for_each(|group| self.visit(group))?;
+                groups.into_iter().try_for_each(|group| self.visit(group, place))?;
             }
             QueryKind::Column { type_oid, is_system } => {
                 if is_system {
@@ -79,7 +107,7 @@ impl ProofWalk<'_> {
             }
             QueryKind::CoerceViaIo { to, .. } if is_name_of_type(node) => {
                 self.check_type(to)?;
-                return node.type_named().map_or(Ok(()), |argument| self.visit(argument));
+                return node.type_named().map_or(Ok(()), |argument| self.visit(argument, place));
             }
             QueryKind::CoerceViaIo { from, to } => {
                 self.check_type(from)?;
@@ -109,6 +137,14 @@ impl ProofWalk<'_> {
                 }
             }
             QueryKind::MultipleAssignment => return Err(Refusal::construct("a multiple assignment")),
+            QueryKind::Call(call) if self.plane.draws(call.function) => {
+                self.check_type(node.expression_type())?;
+                if place != Place::SelectList {
+                    return Err(Refusal::construct("random() or gen_random_uuid() outside of a select list"));
+                }
+                self.facts.functions += 1;
+                self.facts.draws = true;
+            }
             QueryKind::Call(call) => {
                 self.check_expression(node)?;
                 growth::check(&call)?;
@@ -119,7 +155,7 @@ impl ProofWalk<'_> {
             },
         }
         self.facts.expressions += 1;
-        node.children(&mut |child| self.visit(child))
+        node.children(&mut |child| self.visit(child, place))
     }
 
     fn visit_entry(&self, kind: &RangeTableKind) -> StageResult<()> {

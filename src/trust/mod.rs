@@ -3,10 +3,12 @@
 //!
 //! Requires: the grafted tree, analysed. Produces: `Trusted`, which alone can be proved. It comes before the proof, and takes the
 //! outermost expressions for our fences: where one is not, the proof refuses the statement. What this stage adds is part of what
-//! the proof looks at. What it takes out (`pg_typeof` of a type of the plane) is not run, and a constant stands in its place.
+//! the proof looks at. What it takes out (`pg_typeof` of a type of the plane) is not run, and a constant stands in its place; and
+//! `random()`, whose place a function of ours without a state takes.
 
 mod cost;
 mod cost_bounds;
+mod draws;
 mod leakproof;
 mod leaks;
 mod patterns;
@@ -40,6 +42,7 @@ impl<'c> Trusted<'c> {
 /// 0A000 for a field that a row may lack; 22023 and 53400 for texts that are refused as they stand.
 pub fn trust<'c>(analysed: Analysed<'c>, plane: &Plane) -> StageResult<Trusted<'c>> {
     let analysed = type_names::named(analysed, plane)?;
+    let analysed = draws::stateless(analysed, plane)?;
     let query = analysed.query();
     row_fields::check(query)?;
     let bounds = cost_bounds::find(query, plane)?;

@@ -20,7 +20,7 @@ SELECT test.ask('SELECT pg_sleep(1)');
 \echo :SQLSTATE
 SELECT test.ask('SELECT no_such_function(1)');
 \echo :SQLSTATE
-SELECT test.ask('SELECT random()');
+SELECT test.ask('SELECT order_id FROM orders WHERE random() < 0.5');
 \echo :SQLSTATE
 SELECT test.ask('SELECT set_config(''x.y'', ''1'', false)');
 \echo :SQLSTATE

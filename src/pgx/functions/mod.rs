@@ -3,6 +3,7 @@
 pub mod behind;
 pub mod bounded;
 pub mod checked;
+mod drawn;
 pub(super) mod extent;
 pub mod in_scope;
 mod keep;

@@ -145,6 +145,16 @@ impl<'t> QueryView<'t> {
         visit.refusal.map_or(Ok(()), Err)
     }
 
+    /// Whether a node that `children` gives is this query's select list, with what it groups and orders by.
+    pub fn is_select_list(self, node: QueryNode<'t>) -> bool {
+        std::ptr::eq(node.as_pointer(), self.query().targetList.cast())
+    }
+
+    /// Whether a node that `children` gives is read by its FROM: a subquery there, or the queries of WITH.
+    pub fn is_source(self, node: QueryNode<'t>) -> bool {
+        node.tag() == pg_sys::NodeTag::T_Query || std::ptr::eq(node.as_pointer(), self.query().cteList.cast())
+    }
+
     /// The types of the result columns that are not junk, with their names.
     pub fn columns(self) -> Vec<(String, pg_sys::Oid)> {
         self.query()

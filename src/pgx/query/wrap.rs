@@ -19,6 +19,8 @@ pub struct Wrapper {
 struct Copying<'a, 't> {
     /// The text that stands for an expression of type text, if it is to.
     text: &'a dyn Fn(QueryNode<'t>) -> Option<String>,
+    /// The function that is called without arguments in the place of an expression of its type, if one is.
+    call: &'a dyn Fn(QueryNode<'t>) -> Option<pg_sys::Oid>,
     wrappers: &'a dyn Fn(QueryNode<'t>) -> Vec<Wrapper>,
 }
 
@@ -26,13 +28,19 @@ impl<'t> QueryView<'t> {
     /// A copy of the whole query in which `wrappers` stand around each expression for which there are any, the first
     /// innermost. The common table expressions of its top level, which are the fences, are copied as they are.
     pub fn wrapped(self, wrappers: &dyn Fn(QueryNode<'t>) -> Vec<Wrapper>) -> Option<QueryView<'t>> {
-        self.copied(Copying { text: &|_| None, wrappers })
+        self.copied(Copying { text: &|_| None, call: &|_| None, wrappers })
     }
 
     /// A copy of the whole query in which constants stand in the place of the expressions of type text for which `text` gives
     /// one. The common table expressions of its top level are copied as they are.
     pub fn with_texts(self, text: &dyn Fn(QueryNode<'t>) -> Option<String>) -> Option<QueryView<'t>> {
-        self.copied(Copying { text, wrappers: &|_| Vec::new() })
+        self.copied(Copying { text, call: &|_| None, wrappers: &|_| Vec::new() })
+    }
+
+    /// A copy of the whole query in which calls without arguments stand in the place of the expressions for which `call` gives a
+    /// function of the same type. The common table expressions of its top level are copied as they are.
+    pub fn with_calls(self, call: &dyn Fn(QueryNode<'t>) -> Option<pg_sys::Oid>) -> Option<QueryView<'t>> {
+        self.copied(Copying { text: &|_| None, call, wrappers: &|_| Vec::new() })
     }
 
     fn copied(self, mut copying: Copying<'_, 't>) -> Option<QueryView<'t>> {
@@ -89,6 +97,9 @@ unsafe extern "C-unwind" fn mutate(node: *mut pg_sys::Node, context: *mut c_void
         if let Some(text) = (copying.text)(original).filter(|_| original.is_text()) {
             return text_constant(&text);
         }
+        if let Some(function) = (copying.call)(original) {
+            return call_of(function, original.expression_type());
+        }
         let copy = mutated_children(node, context);
         (copying.wrappers)(original).into_iter().fold(copy, |inner, wrapper| wrap(inner, wrapper))
     }
@@ -106,6 +117,13 @@ unsafe fn wrap(inner: *mut pg_sys::Node, wrapper: Wrapper) -> *mut pg_sys::Node 
         let form = pg_sys::CoercionForm::COERCE_EXPLICIT_CALL;
         pg_sys::makeFuncExpr(wrapper.function, pg_sys::exprType(inner), arguments, collation, collation, form).cast()
     }
+}
+
+fn call_of(function: pg_sys::Oid, type_oid: pg_sys::Oid) -> *mut pg_sys::Node {
+    let form = pg_sys::CoercionForm::COERCE_EXPLICIT_CALL;
+    let none = std::ptr::null_mut();
+    // SAFETY: the constructor of PostgreSQL, in the section's memory.
+    unsafe { pg_sys::makeFuncExpr(function, type_oid, none, pg_sys::InvalidOid, pg_sys::InvalidOid, form).cast() }
 }
 
 fn text_constant(text: &str) -> *mut pg_sys::Node {
