@@ -124,6 +124,14 @@ BEGIN
             wanted, catalog_row.owner;
     END IF;
     unqualified := splitplane._unqualified_names(function);
+    IF EXISTS (SELECT FROM unnest(catalog_row.types) AS u(id)
+               WHERE u.id >= 16384 AND NOT EXISTS (SELECT FROM splitplane.relations AS r
+                                                   JOIN pg_attribute AS a ON a.attrelid = r.relation
+                                                   JOIN pg_type AS t ON t.oid = a.atttypid
+                                                   WHERE a.attnum > 0 AND NOT a.attisdropped
+                                                     AND u.id IN (t.oid, t.typarray, t.typelem, t.typbasetype))) THEN
+        RAISE WARNING 'function % cannot be called until a column of the plane has each of its types', wanted;
+    END IF;
     IF unqualified IS NOT NULL THEN
         RAISE WARNING 'function % may not find what its body names without a schema: %', wanted, unqualified
             USING HINT = format('In a call of ask, search_path is "pg_catalog, pg_temp". Give the function its own: '

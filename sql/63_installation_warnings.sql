@@ -95,7 +95,7 @@ AS $$
     UNION ALL
     -- Who owns a table may rewrite registrations, and who owns a function decides what it may do.
     SELECT 'warning', o.object,
-           format('It belongs to %I, and not to the owner of the extension, %I.', pg_get_userbyid(o.owner),
+           format('It belongs to %I, which is no superuser, and not to the owner of the extension, %I.', pg_get_userbyid(o.owner),
                   pg_get_userbyid(e.extowner)),
            format('ALTER %s OWNER TO %I;', o.object, pg_get_userbyid(e.extowner))
     FROM pg_extension AS e
@@ -109,7 +109,8 @@ AS $$
                p.proowner
         FROM pg_proc AS p WHERE splitplane._is_ours('pg_proc', p.oid)
     ) AS o(object, owner)
-    WHERE e.extname = 'splitplane' AND o.owner <> e.extowner
+    JOIN pg_roles AS a ON a.oid = o.owner
+    WHERE e.extname = 'splitplane' AND NOT a.rolsuper AND o.owner <> e.extowner
     UNION ALL
     SELECT 'warning', 'extension splitplane', format('Its function %s does not exist any more.', f.name),
            '-- take the tables out with splitplane.unprotect, then drop and create the extension again'

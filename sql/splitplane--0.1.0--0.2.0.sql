@@ -1891,6 +1891,14 @@ BEGIN
             wanted, catalog_row.owner;
     END IF;
     unqualified := splitplane._unqualified_names(function);
+    IF EXISTS (SELECT FROM unnest(catalog_row.types) AS u(id)
+               WHERE u.id >= 16384 AND NOT EXISTS (SELECT FROM splitplane.relations AS r
+                                                   JOIN pg_attribute AS a ON a.attrelid = r.relation
+                                                   JOIN pg_type AS t ON t.oid = a.atttypid
+                                                   WHERE a.attnum > 0 AND NOT a.attisdropped
+                                                     AND u.id IN (t.oid, t.typarray, t.typelem, t.typbasetype))) THEN
+        RAISE WARNING 'function % cannot be called until a column of the plane has each of its types', wanted;
+    END IF;
     IF unqualified IS NOT NULL THEN
         RAISE WARNING 'function % may not find what its body names without a schema: %', wanted, unqualified
             USING HINT = format('In a call of ask, search_path is "pg_catalog, pg_temp". Give the function its own: '
@@ -3379,7 +3387,7 @@ AS $$
     UNION ALL
     -- Who owns a table may rewrite registrations, and who owns a function decides what it may do.
     SELECT 'warning', o.object,
-           format('It belongs to %I, and not to the owner of the extension, %I.', pg_get_userbyid(o.owner),
+           format('It belongs to %I, which is no superuser, and not to the owner of the extension, %I.', pg_get_userbyid(o.owner),
                   pg_get_userbyid(e.extowner)),
            format('ALTER %s OWNER TO %I;', o.object, pg_get_userbyid(e.extowner))
     FROM pg_extension AS e
@@ -3393,7 +3401,8 @@ AS $$
                p.proowner
         FROM pg_proc AS p WHERE splitplane._is_ours('pg_proc', p.oid)
     ) AS o(object, owner)
-    WHERE e.extname = 'splitplane' AND o.owner <> e.extowner
+    JOIN pg_roles AS a ON a.oid = o.owner
+    WHERE e.extname = 'splitplane' AND NOT a.rolsuper AND o.owner <> e.extowner
     UNION ALL
     SELECT 'warning', 'extension splitplane', format('Its function %s does not exist any more.', f.name),
            '-- take the tables out with splitplane.unprotect, then drop and create the extension again'

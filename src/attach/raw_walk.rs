@@ -281,7 +281,7 @@ impl<'t> RawWalk<'_, 't> {
             let element = types::element_type(column.type_oid).unwrap_or(column.type_oid);
             let is_written = self.plane.builtins.types.contains(&element) || self.plane.types.is_writable(element);
             if !is_written {
-                return Err(Refusal::type_name(&self.plane.types.shown(column.type_oid)));
+                return Err(self.plane.types.outside(column.type_oid));
             }
             let modifier = types::type_modifier(relation.oid, column.attribute);
             Ok((column.name.clone(), column.type_oid, modifier))

@@ -3,10 +3,10 @@
 //! PostgreSQL writes them with their schema, since none is on the confined section's search path.
 
 use super::row::{oid, text, unreadable};
-use crate::error::{Refusal, StageResult};
+use crate::error::{Refusal, StageResult, State};
 use crate::pgx::names;
 use crate::pgx::spi::read::Lookup;
-use pgrx::pg_sys::Oid;
+use pgrx::pg_sys::{self, Oid};
 use std::collections::HashMap;
 
 thread_local! {
@@ -71,14 +71,36 @@ impl PlaneTypes {
         self.renamed(&names::type_name(type_oid))
     }
 
+    /// The refusal of a type that the caller did not write, but met in a function's argument or result. Its name says something
+    /// only where it is PostgreSQL's own or one of the plane.
+    pub fn outside(&self, type_oid: Oid) -> Refusal {
+        let shown = self.shown(type_oid);
+        if type_oid.to_u32() < pg_sys::FirstNormalObjectId || !shown.contains('.') {
+            return Refusal::type_name(&shown);
+        }
+        Refusal::new(State::OutsidePlane, "a value is of a type that is not in the plane").with_detail(shown)
+    }
+
     /// A refusal whose message names types as they are shown. What PostgreSQL said has its own words for the log; in our
     /// words a name stands as the caller wrote it, or a type of another schema would be known by its changed name.
     #[must_use]
     pub fn in_refusal(&self, mut refusal: Refusal) -> Refusal {
         if refusal.detail.is_some() {
-            refusal.message = self.renamed(&refusal.message);
+            refusal.message = without_schema(self.renamed(&refusal.message));
         }
         refusal
+    }
+}
+
+/// What is no label of an enum outside the plane says nothing of the enum.
+fn without_schema(message: String) -> String {
+    const BEFORE: &str = "invalid input value for enum ";
+    let rest = message.strip_prefix(BEFORE).and_then(|rest| rest.split_once(": \""));
+    match rest {
+        Some((name, value)) if name.contains('.') && !name.contains('%') => {
+            format!("{BEFORE}outside the plane: \"{value}")
+        }
+        _ => message,
     }
 }
 

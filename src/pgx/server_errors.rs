@@ -87,9 +87,16 @@ pub(in crate::pgx) fn from_server(error: &ServerError) -> Refusal {
     } else if error.is_of_raise && class == packed_class(b"XX") {
         // That class is for defects alone; what a function raises is none.
         Refusal::new(State::Server(Code::ERRCODE_RAISE_EXCEPTION as i32), error.message.clone())
+    } else if class == packed_class(b"3F") {
+        Refusal::new(State::OutsidePlane, "a schema that is looked up during execution is not in the plane")
+    } else if class == packed_class(b"25") {
+        // Among them what a read-only transaction does not admit; the message says which command.
+        Refusal::new(State::NotAdmitted, error.message.clone())
+    } else if error.is_of_raise {
+        Refusal::new(State::Server(error.code), error.message.clone())
     } else if has(error, Code::ERRCODE_UNDEFINED_FUNCTION) {
         // An operator, or a function of the plane with other arguments: outside the plane like any other.
-        Refusal::new(State::OutsidePlane, error.message.clone())
+        Refusal::new(State::OutsidePlane, without_schema(&error.message))
     } else if has(error, Code::ERRCODE_OUT_OF_MEMORY) {
         Refusal::over_memory()
     } else if has(error, Code::ERRCODE_DISK_FULL) {
@@ -104,12 +111,7 @@ pub(in crate::pgx) fn from_server(error: &ServerError) -> Refusal {
     } else if error.is_ours && has(error, Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE) {
         // The tripwire, in this process or a parallel worker.
         Refusal::new(State::Unsafe, error.message.clone())
-    } else if class == packed_class(b"3F") {
-        Refusal::new(State::OutsidePlane, "a schema that is looked up during execution is not in the plane")
-    } else if class == packed_class(b"25") {
-        // Among them what a read-only transaction does not admit; the message says which command.
-        Refusal::new(State::NotAdmitted, error.message.clone())
-    } else if error.is_of_raise || PASSED_CLASSES.contains(&class) {
+    } else if PASSED_CLASSES.contains(&class) {
         Refusal::new(State::Server(error.code), error.message.clone())
     } else if SERVERS_OWN.contains(&class) {
         Refusal::internal("")
@@ -117,6 +119,16 @@ pub(in crate::pgx) fn from_server(error: &ServerError) -> Refusal {
         Refusal::new(State::Server(error.code), OF_OTHERS)
     };
     refusal.with_detail(format!("{} ({})", error.message, State::Server(error.code).sqlstate()))
+}
+
+/// A function is written without its schema, which is put before it on the way.
+fn without_schema(message: &str) -> String {
+    let written = || {
+        let (name, rest) = message.strip_prefix("function ")?.split_once('(')?;
+        let (_, bare) = name.rsplit_once('.')?;
+        Some(format!("function {bare}({rest}"))
+    };
+    written().unwrap_or_else(|| message.to_owned())
 }
 
 /// What PostgreSQL calls an internal error, or names by types of which the caller may not know, though it is about values.
@@ -183,8 +195,13 @@ const CONFLICTS: [PgSqlErrorCode; 3] = [
     PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE,
 ];
 
-/// 0A not supported, 21 cardinality, 22 data, 42 text, 53 resources, 54 limits, 57 cancelled.
-const PASSED_CLASSES: [i32; 7] = [
+/// 0A not supported, 21 cardinality, 22 data, 42 text, 53 resources, 54 limits, 57 cancelled; and what PL/pgSQL says of the
+/// function that it runs: 20 no case, 2D a transaction ended, 2F no result, P0 its own.
+const PASSED_CLASSES: [i32; 11] = [
+    packed_class(b"20"),
+    packed_class(b"2D"),
+    packed_class(b"2F"),
+    packed_class(b"P0"),
     packed_class(b"0A"),
     packed_class(b"21"),
     packed_class(b"22"),

@@ -115,7 +115,7 @@ impl ProofWalk<'_> {
             }
             QueryKind::CoerceToDomain { type_oid, .. } => {
                 if !self.plane.types.is_writable(type_oid) {
-                    return Err(Refusal::type_name(&self.plane.types.shown(type_oid)));
+                    return Err(self.plane.types.outside(type_oid));
                 }
             }
             QueryKind::Cycle { type_oid, operator } => {
@@ -185,7 +185,7 @@ impl ProofWalk<'_> {
         if self.plane.allows_type(type_oid) {
             return Ok(());
         }
-        Err(Refusal::type_name(&self.plane.types.shown(type_oid)))
+        Err(self.plane.types.outside(type_oid))
     }
 
     fn check_operator(&mut self, operator: Oid) -> StageResult<()> {
