@@ -111,7 +111,7 @@ BEGIN
                -- As load.sql has it.
                a.attname = ANY (r.columns) AND s.is_safe
                AND ((r.saved ->> 'numbers_of' = h.server || '/' || r.relation::oid) IS NOT TRUE
-                    OR r.saved -> 'numbers' ->> a.attname::text = a.attnum::text) AS visible,
+                    OR (r.saved -> 'numbers' ->> a.attname::text = a.attnum::text) IS TRUE) AS visible,
                r.scope ->> a.attname::text = 'tenant or null' AS or_null
         FROM (SELECT s.system_identifier::text AS server FROM pg_control_system() AS s) AS h
         CROSS JOIN splitplane.relations AS r

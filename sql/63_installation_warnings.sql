@@ -95,8 +95,8 @@ AS $$
     UNION ALL
     -- Who owns a table may rewrite registrations, and who owns a function decides what it may do.
     SELECT 'warning', o.object,
-           format('It belongs to %I, which is no superuser, and not to the owner of the extension, %I.', pg_get_userbyid(o.owner),
-                  pg_get_userbyid(e.extowner)),
+           format('It belongs to %I, which is no superuser, and not to the owner of the extension, %I.',
+                  pg_get_userbyid(o.owner), pg_get_userbyid(e.extowner)),
            format('ALTER %s OWNER TO %I;', o.object, pg_get_userbyid(e.extowner))
     FROM pg_extension AS e
     CROSS JOIN LATERAL (

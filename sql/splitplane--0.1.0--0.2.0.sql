@@ -2023,7 +2023,7 @@ BEGIN
                -- As load.sql has it.
                a.attname = ANY (r.columns) AND s.is_safe
                AND ((r.saved ->> 'numbers_of' = h.server || '/' || r.relation::oid) IS NOT TRUE
-                    OR r.saved -> 'numbers' ->> a.attname::text = a.attnum::text) AS visible,
+                    OR (r.saved -> 'numbers' ->> a.attname::text = a.attnum::text) IS TRUE) AS visible,
                r.scope ->> a.attname::text = 'tenant or null' AS or_null
         FROM (SELECT s.system_identifier::text AS server FROM pg_control_system() AS s) AS h
         CROSS JOIN splitplane.relations AS r
@@ -2888,18 +2888,6 @@ END
 $$;
 
 -- Findings about the plane's relations that do not break isolation by themselves.
-
--- Whether a column alone is unique in its table.
-CREATE FUNCTION splitplane._is_key(relation oid, attribute int2) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT EXISTS (SELECT FROM pg_index AS i
-                   WHERE i.indrelid = relation AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
-                     AND i.indnkeyatts = 1 AND i.indkey[0] = attribute)
-$$;
-
-REVOKE ALL ON FUNCTION splitplane._is_key(oid, int2) FROM PUBLIC;
-
 CREATE OR REPLACE FUNCTION splitplane._relation_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
@@ -2923,15 +2911,21 @@ AS $$
         CROSS JOIN LATERAL splitplane._binding(s.value) AS b
         JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attname = s.key AND a.attnum > 0 AND NOT a.attisdropped
     ),
+    -- Columns that are unique in their table by themselves.
+    keys AS (
+        SELECT i.indrelid AS relation, i.indkey[0] AS attnum FROM pg_index AS i
+        WHERE i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indnkeyatts = 1
+    ),
     -- Shared relations with a column that binds other tables to a tenant. Not one that is a key of the shared table by
     -- itself: no tenant has two such rows. Nor one that is bound in the tenants' own table alone, where it is the key.
     suspects AS (
         SELECT p.relation, a.attname
         FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
         WHERE p.shared
-          AND a.attname::text IN (SELECT s.column_name FROM scope_columns AS s
-                                  WHERE s.claim = 'tenant' AND NOT splitplane._is_key(s.relation, s.attnum))
-          AND NOT splitplane._is_key(a.attrelid, a.attnum)
+          AND EXISTS (SELECT FROM scope_columns AS s
+                      WHERE s.column_name = a.attname AND s.claim = 'tenant'
+                        AND NOT EXISTS (SELECT FROM keys AS k WHERE k.relation = s.relation AND k.attnum = s.attnum))
+          AND NOT EXISTS (SELECT FROM keys AS k WHERE k.relation = p.relation AND k.attnum = a.attnum)
     )
     -- The table and its columns.
     SELECT 'warning', r.name, 'Its table was dropped.',
@@ -3245,6 +3239,8 @@ $$;
 -- reader most checks have nothing to look at; that it is missing is a finding of its own.
 CREATE FUNCTION splitplane._findings() RETURNS TABLE (severity text, object text, finding text, fix text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+-- Compiling these queries would take seconds, and running them takes milliseconds.
+SET jit = off
 AS $$
 DECLARE
     part text;
@@ -3387,8 +3383,8 @@ AS $$
     UNION ALL
     -- Who owns a table may rewrite registrations, and who owns a function decides what it may do.
     SELECT 'warning', o.object,
-           format('It belongs to %I, which is no superuser, and not to the owner of the extension, %I.', pg_get_userbyid(o.owner),
-                  pg_get_userbyid(e.extowner)),
+           format('It belongs to %I, which is no superuser, and not to the owner of the extension, %I.',
+                  pg_get_userbyid(o.owner), pg_get_userbyid(e.extowner)),
            format('ALTER %s OWNER TO %I;', o.object, pg_get_userbyid(e.extowner))
     FROM pg_extension AS e
     CROSS JOIN LATERAL (

@@ -20,9 +20,8 @@ SELECT r.relation::pg_catalog.oid::pg_catalog.text,
        a.atttypid::pg_catalog.oid::pg_catalog.text,
        (CASE WHEN t.typtype = 'd' THEN splitplane._base_type(a.atttypid) ELSE a.atttypid END)::pg_catalog.text,
        (a.attname = ANY (r.columns) AND s.is_safe
-        AND ((r.saved ->> 'numbers_of') = (h.server || '/' || r.relation::pg_catalog.oid::pg_catalog.text)) IS NOT TRUE
-            OR a.attname = ANY (r.columns) AND s.is_safe
-               AND (r.saved -> 'numbers' ->> a.attname::pg_catalog.text) = a.attnum::pg_catalog.text)::pg_catalog.text,
+        AND (((r.saved ->> 'numbers_of') = (h.server || '/' || r.relation::pg_catalog.oid::pg_catalog.text)) IS NOT TRUE
+             OR ((r.saved -> 'numbers' ->> a.attname::pg_catalog.text) = a.attnum::pg_catalog.text) IS TRUE))::pg_catalog.text,
        (a.attname = ANY (r.private_columns))::pg_catalog.text,
        r.scope ->> a.attname::pg_catalog.text,
        COALESCE(a.attnum = ANY (k.conkey), false)::pg_catalog.text
