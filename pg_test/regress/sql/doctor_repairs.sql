@@ -1,0 +1,197 @@
+-- Fixes of doctor() mend what they name, in the order in which it gives them, and show nobody more than before the damage.
+SET client_min_messages = error;
+\set SHOW_CONTEXT never
+\pset format unaligned
+\pset tuples_only on
+\set findings 'SELECT format(E''%s: %s\n    %s\n    %s'', severity, object, finding, fix) FROM splitplane.doctor() WHERE object <> ''role dba'' ORDER BY severity, object, finding'
+:findings;
+CREATE TABLE public.staff (tenant_id int NOT NULL, id int PRIMARY KEY, name text, mail text, salary text);
+CREATE INDEX ON public.staff (tenant_id);
+INSERT INTO public.staff VALUES (42, 1, 'n', 'CANARY mail', 'CANARY salary'), (7, 2, 'CANARY-b', 'q@x', 'CANARY salary');
+SELECT splitplane.protect('public.staff', '{"tenant_id": "tenant"}', ARRAY['id', 'name', 'mail'], private_columns => ARRAY['mail']);
+SELECT test.rows('SELECT * FROM staff');
+
+\echo -- the scope column is dropped, and another has its name
+BEGIN;
+ALTER TABLE public.staff DROP COLUMN tenant_id CASCADE;
+ALTER TABLE public.staff ADD tenant_id int NOT NULL DEFAULT 42;
+SELECT DISTINCT fix FROM splitplane.doctor() WHERE object = 'public.staff' AND severity = 'critical';
+ROLLBACK;
+
+\echo -- a hidden column takes the name of one of the plane
+BEGIN;
+ALTER TABLE public.staff RENAME name TO tmp;
+ALTER TABLE public.staff RENAME salary TO name;
+ALTER TABLE public.staff RENAME tmp TO salary;
+SAVEPOINT asked;
+SELECT test.rows('SELECT name FROM staff');
+ROLLBACK TO asked;
+SELECT finding, fix FROM splitplane.doctor() WHERE object = 'public.staff' ORDER BY severity DESC, finding LIMIT 1 \gset
+SELECT :'finding', :'fix';
+SELECT fix FROM splitplane.doctor() WHERE object = 'public.staff' AND fix NOT LIKE '--%' \gexec
+-- The registered column, under the name that it has now.
+SELECT test.rows('SELECT * FROM staff');
+ROLLBACK;
+BEGIN;
+ALTER TABLE public.staff DROP COLUMN name;
+ALTER TABLE public.staff RENAME salary TO name;
+SELECT fix FROM splitplane.doctor() WHERE object = 'public.staff' AND fix NOT LIKE '--%' \gexec
+SELECT test.rows('SELECT * FROM staff');
+ROLLBACK;
+
+\echo -- a private column and another change names
+BEGIN;
+ALTER TABLE public.staff RENAME mail TO m2;
+ALTER TABLE public.staff RENAME name TO mail;
+ALTER TABLE public.staff RENAME m2 TO name;
+SAVEPOINT asked;
+SELECT test.rows('SELECT name FROM staff');
+ROLLBACK TO asked;
+SELECT fix FROM splitplane.doctor() WHERE object = 'public.staff' AND fix NOT LIKE '--%' \gexec
+SELECT columns, private_columns FROM splitplane.relations WHERE name = 'staff';
+ROLLBACK;
+
+\echo -- a column is renamed
+BEGIN;
+ALTER TABLE public.staff RENAME id TO ident;
+SAVEPOINT asked;
+SELECT test.rows('SELECT id FROM staff');
+ROLLBACK TO asked;
+SELECT test.rows('SELECT name FROM staff');
+SELECT fix FROM splitplane.doctor() WHERE object = 'public.staff' AND fix NOT LIKE '--%' \gexec
+SELECT test.rows('SELECT ident, name FROM staff');
+ROLLBACK;
+
+\echo -- two columns get types that are not carried
+BEGIN;
+ALTER TABLE public.staff ALTER name TYPE xml USING NULL, ALTER mail TYPE xml USING NULL;
+SELECT fix FROM splitplane.doctor() WHERE object = 'public.staff' AND fix NOT LIKE '--%' \gexec
+SELECT test.rows('SELECT * FROM staff');
+SELECT count(*) FROM splitplane.doctor() WHERE finding LIKE '%does not support%';
+ROLLBACK;
+
+\echo -- a shared table that gets a tenant column stays what the first fix makes it
+BEGIN;
+CREATE TABLE public.kinds (code text);
+SELECT splitplane.share('public.kinds');
+ALTER TABLE public.kinds ADD tenant_id int NOT NULL DEFAULT 42;
+:findings;
+SELECT fix FROM splitplane.doctor() WHERE object = 'public.kinds' AND fix NOT LIKE '--%' \gexec
+SELECT shared, scope FROM splitplane.relations WHERE name = 'kinds';
+ROLLBACK;
+\echo -- but not where the column is a key of the shared table
+BEGIN;
+CREATE TABLE public.accounts (region text, id int, PRIMARY KEY (id, region));
+SELECT splitplane.protect('public.accounts', '{"id": "tenant"}');
+CREATE TABLE public.kinds (id int PRIMARY KEY, code text);
+SELECT splitplane.share('public.kinds');
+SELECT count(*) FROM splitplane.doctor() WHERE object = 'public.kinds';
+ROLLBACK;
+
+\echo -- restrictive policies: on every role that reads, or advice; those of the reader alone are left alone
+BEGIN;
+GRANT SELECT ON public.orders TO app;
+CREATE POLICY narrow ON public.orders AS RESTRICTIVE USING (tenant_id = 42);
+SELECT fix FROM splitplane.doctor() WHERE finding LIKE '%narrow%';
+GRANT pg_read_all_data TO app;
+ALTER TABLE public.orders FORCE ROW LEVEL SECURITY;
+SELECT fix FROM splitplane.doctor() WHERE finding LIKE '%narrow%';
+GRANT SELECT ON public.orders TO PUBLIC;
+SELECT fix FROM splitplane.doctor() WHERE finding LIKE '%narrow%';
+-- Registering again does not stumble over it.
+SELECT fix FROM splitplane.doctor() WHERE finding LIKE '%was altered%' AND object = 'public.orders' \gexec
+DROP POLICY narrow ON public.orders;
+CREATE POLICY readers ON public.orders AS RESTRICTIVE FOR SELECT TO splitplane_reader USING (order_id < 3);
+SELECT severity, finding, fix FROM splitplane.doctor() WHERE finding LIKE '%readers%';
+SELECT test.rows('SELECT count(*) FROM orders');
+ROLLBACK;
+
+\echo -- policies of ours that were altered, or renamed
+BEGIN;
+ALTER POLICY splitplane_read ON public.orders USING (false);
+SELECT test.rows('SELECT count(*) FROM orders');
+:findings;
+SELECT fix FROM splitplane.doctor() WHERE fix NOT LIKE '--%' \gexec
+:findings;
+SELECT test.rows('SELECT count(*) FROM orders');
+ALTER POLICY splitplane_others ON public.orders USING (false);
+:findings;
+SELECT fix FROM splitplane.doctor() WHERE fix NOT LIKE '--%' \gexec
+:findings;
+ALTER POLICY "!splitplane_scope" ON public.orders RENAME TO zzz;
+ALTER POLICY splitplane_closed ON public.orders RENAME TO zz;
+:findings;
+SELECT fix FROM splitplane.doctor() WHERE fix NOT LIKE '--%' \gexec
+SELECT fix FROM splitplane.doctor() WHERE fix NOT LIKE '--%' \gexec
+:findings;
+SELECT test.rows('SELECT count(*) FROM orders');
+ROLLBACK;
+BEGIN;
+ALTER TABLE public.staff DISABLE ROW LEVEL SECURITY;
+SELECT splitplane.unprotect('public.staff');
+ALTER TABLE public.staff ENABLE ROW LEVEL SECURITY;
+SELECT splitplane.protect('public.staff', '{"tenant_id": "tenant"}', ARRAY['id', 'name']);
+CREATE POLICY splitplane_others ON public.staff USING (true);
+:findings;
+SELECT fix FROM splitplane.doctor() WHERE fix NOT LIKE '--%' \gexec
+:findings;
+ROLLBACK;
+
+\echo -- a schema that is renamed
+BEGIN;
+CREATE SCHEMA crm;
+ALTER TABLE public.staff SET SCHEMA crm;
+SELECT splitplane.protect('crm.staff', '{"tenant_id": "tenant"}', ARRAY['id', 'name']);
+ALTER SCHEMA crm RENAME TO sales;
+SELECT count(*) FROM splitplane.doctor() WHERE object LIKE 'schema%';
+SELECT test.rows('SELECT id FROM sales.staff');
+ROLLBACK;
+
+\echo -- a grant of another than the owner
+BEGIN;
+GRANT SELECT ON public.staff TO reporting WITH GRANT OPTION;
+SET LOCAL ROLE reporting;
+GRANT SELECT ON public.staff TO splitplane_reader;
+RESET ROLE;
+SELECT object, finding, fix FROM splitplane.doctor() WHERE severity = 'critical';
+SELECT fix FROM splitplane.doctor() WHERE severity = 'critical' \gexec
+SELECT count(*) FROM splitplane.doctor() WHERE severity = 'critical';
+ROLLBACK;
+
+\echo -- three tables change names in a ring
+BEGIN;
+ALTER TABLE public.orders RENAME TO x;
+ALTER TABLE public.stores RENAME TO orders;
+ALTER TABLE public.visits RENAME TO stores;
+ALTER TABLE public.x RENAME TO visits;
+SELECT fix FROM splitplane.doctor() WHERE finding LIKE '%renamed%' \gexec
+SELECT name, relation FROM splitplane.relations ORDER BY name;
+SELECT count(*) FROM splitplane.doctor() WHERE finding LIKE '%renamed%';
+ROLLBACK;
+
+\echo -- two early policies of like names
+BEGIN;
+CREATE POLICY "!a" ON public.orders AS RESTRICTIVE USING (true);
+CREATE POLICY " a" ON public.orders AS RESTRICTIVE USING (true);
+SELECT count(DISTINCT regexp_replace(fix, '.* RENAME TO ', '')) FROM splitplane.doctor() WHERE fix LIKE '%RENAME TO%';
+\o /dev/null
+\set ECHO none
+SELECT fix FROM splitplane.doctor() WHERE fix LIKE '%RENAME TO%' \gexec
+\set ECHO all
+\o
+SELECT count(*) FROM splitplane.doctor() WHERE fix LIKE '%RENAME TO%';
+ROLLBACK;
+
+\echo -- who owns and who may use the extension
+BEGIN;
+ALTER TABLE splitplane.relations OWNER TO reporting;
+ALTER SCHEMA splitplane OWNER TO reporting;
+SELECT object, finding, fix FROM splitplane.doctor() WHERE finding LIKE 'It belongs to%';
+SELECT fix FROM splitplane.doctor() WHERE finding LIKE 'It belongs to%' \gexec
+SELECT count(*) FROM splitplane.doctor() WHERE finding LIKE 'It belongs to%';
+ALTER EXTENSION splitplane DROP FUNCTION ask_rows(jsonb, text, text);
+SELECT object, finding, fix FROM splitplane.doctor() WHERE finding LIKE '%does not exist any more%';
+REVOKE USAGE ON SCHEMA public FROM PUBLIC;
+SELECT object, finding, fix FROM splitplane.doctor() WHERE object = 'schema public';
+ROLLBACK;
+:findings;
