@@ -6,9 +6,11 @@
 //! whole call count as given, so that the key (tenant_id, id) is covered by `GROUP BY id`.
 //!
 //! A column of a type without equality (json, point, arrays of them) cannot be added: an aggregate of ours, which hands on one of
-//! the group's values, stands for it. A whole row becomes a row of the columns so found.
+//! the group's values, stands for it. A whole row becomes a row of the columns so found. With grouping sets the key must be in
+//! each of them, as PostgreSQL wants it.
 
-use crate::catalog::plane::PlaneRelation;
+use super::grouped::Grouped;
+use crate::catalog::plane::{PlaneColumn, PlaneRelation};
 use crate::pgx::raw::{Placed, RawColumnRef, RawKind, RawNode, RawRangeVar, RawSelect, RawTree, RowColumn};
 use crate::pgx::{interrupts, types};
 use pgrx::pg_sys::NodeTag;
@@ -29,36 +31,41 @@ pub(super) fn complete<'t>(
     if items.is_empty() {
         return;
     }
-    let Some(grouped) = Grouped::read(select, &items) else { return };
     let mut level = Level::default();
     let sources = select.sources();
     for item in &sources {
         level.collect(*item, resolve);
     }
+    let Some(grouped) = Grouped::read(select, &items, &level) else { return };
     let is_only = sources.len() == 1 && level.names == 1;
-    for (alias, relation) in &level.relations {
+    for source in &level.relations {
         interrupts::check();
-        let is_grouped = |column: &str| grouped.holds(alias, column, &level);
-        if !covers_key(relation, &is_grouped) {
+        let alias = source.alias.as_str();
+        let is_in_all = |column: &str| grouped.holds(alias, column, &level);
+        if !source.covers_key(&is_in_all) {
             continue;
         }
         let mut read = Found::default();
-        let has_rest = relation.columns.iter().any(|column| !can_be_grouped(relation, &column.name));
-        let reader =
-            Reader { alias, relation, aggregates, resolve, has_rest, is_argument: false, within: &level.within() };
+        let has_rest = source.columns().any(|(_, column)| !can_be_grouped(column));
+        let reader = Reader { source, aggregates, resolve, has_rest, star_is_row: false, within: &level.within() };
         if has_rest {
-            let columns: Vec<&str> = relation.columns.iter().map(|column| column.name.as_str()).collect();
-            tree.expand(select, &|item| reader.is_all(item, is_only), alias, &columns);
+            tree.expand(select, &|item| reader.is_all(item, is_only), alias, &source.names());
         }
-        for place in select.targets().into_iter().chain(select.grouped_places()) {
+        for place in select.targets() {
+            collect_columns(tree, place, &reader, &mut read);
+        }
+        let reader = Reader { star_is_row: true, ..reader };
+        for place in select.grouped_places() {
             collect_columns(tree, place, &reader, &mut read);
         }
         if !read.rows.is_empty() {
-            for column in &relation.columns {
-                read.columns.entry(column.name.clone()).or_default();
+            for name in source.names() {
+                read.columns.entry(name.to_owned()).or_default();
             }
         }
-        let groups = |column: &str| is_grouped(column) || can_be_grouped(relation, column);
+        // What only some of the sets hold is NULL in the others, and must not be put into all.
+        let is_written = |column: &str| grouped.mentions(alias, column, &level);
+        let groups = |column: &str| is_written(column) || source.can_group(column);
         if !read.rows.is_empty() || read.columns.keys().any(|column| !groups(column)) {
             tree.name_targets(select);
         }
@@ -66,25 +73,71 @@ pub(super) fn complete<'t>(
             interrupts::check();
             if !groups(column) {
                 references.iter().for_each(|place| tree.keep(*place, alias, column));
-            } else if !is_grouped(column) {
+            } else if !is_written(column) {
                 tree.add_group_column(select, alias, column);
             }
         }
-        let key = relation.primary_key.iter().find(|column| is_grouped(column));
-        if let Some(key) = key {
-            let columns = relation.columns.iter().map(|column| column.name.as_str());
-            let columns: Vec<RowColumn<'_>> =
-                columns.map(|name| RowColumn { name, is_grouped: groups(name) }).collect();
+        let key = source.relation.primary_key.iter().filter_map(|column| source.seen(column));
+        if let Some(key) = key.into_iter().find(|column| is_in_all(column)) {
+            // A whole row holds a column's own value also where a set leaves the column out.
+            let columns: Vec<RowColumn<'_>> = source
+                .columns()
+                .map(|(name, column)| RowColumn {
+                    name,
+                    output: &column.name,
+                    is_grouped: is_in_all(name) || !is_written(name) && can_be_grouped(column),
+                })
+                .collect();
             read.rows.iter().for_each(|place| tree.keep_row(*place, alias, &columns, key));
         }
     }
 }
 
+/// A plane relation in FROM.
+pub(super) struct Source {
+    alias: String,
+    relation: Rc<PlaneRelation>,
+    /// The names of the first columns, where the alias gives any.
+    renamed: Vec<String>,
+}
+
+impl Source {
+    /// The columns, with the names that they have in this level.
+    fn columns(&self) -> impl Iterator<Item = (&str, &PlaneColumn)> {
+        let columns = self.relation.columns.iter().enumerate();
+        columns.map(|(place, column)| (self.renamed.get(place).unwrap_or(&column.name).as_str(), column))
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.columns().map(|(name, _)| name).collect()
+    }
+
+    /// The name here of a column of the relation; `None` if the column is not in the plane.
+    fn seen(&self, column: &str) -> Option<&str> {
+        self.columns().find(|(_, known)| known.name == column).map(|(name, _)| name)
+    }
+
+    fn can_group(&self, name: &str) -> bool {
+        self.columns().find(|(known, _)| *known == name).is_some_and(|(_, column)| can_be_grouped(column))
+    }
+
+    fn covers_key(&self, is_grouped: &dyn Fn(&str) -> bool) -> bool {
+        let is_fixed = |column: &str| {
+            let mut bindings = self.relation.scope.iter();
+            bindings.any(|binding| !binding.is_list() && !binding.or_null && binding.column.name == column)
+        };
+        let mut free = self.relation.primary_key.iter().filter(|column| !is_fixed(column)).peekable();
+        free.peek().is_some() && free.all(|column| self.seen(column).is_some_and(is_grouped))
+    }
+}
+
 /// What FROM of one level holds.
 #[derive(Default)]
-struct Level {
-    /// Plane relations with their aliases.
-    relations: Vec<(String, Rc<PlaneRelation>)>,
+pub(super) struct Level {
+    /// Plane relations.
+    relations: Vec<Source>,
+    /// The names of all columns that are known, those of derived tables among them.
+    columns: Vec<String>,
     /// What each join merges.
     joins: Vec<Merged>,
     /// For each alias the joins in which a merged column is not the alias's own.
@@ -108,20 +161,26 @@ impl Level {
     fn collect(&mut self, item: RawNode<'_>, resolve: Resolve<'_>) -> Vec<String> {
         match item.kind() {
             RawKind::RangeVar(variable) => {
-                let relation = resolve(&variable).filter(|_| !variable.renames_columns());
-                self.is_unknown |= relation.is_none();
-                self.relations.extend(relation.map(|relation| (variable.alias(), relation)));
+                match resolve(&variable) {
+                    Some(relation) => {
+                        let source = Source { alias: variable.alias(), relation, renamed: variable.column_names() };
+                        self.columns.extend(source.names().into_iter().map(str::to_owned));
+                        self.relations.push(source);
+                    }
+                    None => self.is_unknown = true,
+                }
                 self.names = self.names.saturating_add(1);
                 vec![variable.alias()]
             }
             RawKind::Join(join) => {
-                let known = self.relations.len();
+                let (known, columns) = (self.relations.len(), self.columns.len());
                 let (left, right) = join.sides();
                 let mut names = left.map_or_else(Vec::new, |side| self.collect(side, resolve));
                 names.extend(right.map_or_else(Vec::new, |side| self.collect(side, resolve)));
                 if join.is_renamed() {
                     self.is_unknown = true;
                     self.relations.truncate(known);
+                    self.columns.truncate(columns);
                     return vec![item.source_name().unwrap_or_default()];
                 }
                 // A merged column is the left side's own in inner and left joins; for any other side it may differ from
@@ -138,7 +197,10 @@ impl Level {
                 names
             }
             _ => {
-                self.is_unknown = true;
+                match item.derived_columns() {
+                    Some(columns) => self.columns.extend(columns),
+                    None => self.is_unknown = true,
+                }
                 self.names = self.names.saturating_add(1);
                 vec![item.source_name().unwrap_or_default()]
             }
@@ -147,12 +209,17 @@ impl Level {
 
     /// The names that it gives to columns.
     fn within(&self) -> Within<'static> {
-        let relations = self.relations.iter().map(|(_, relation)| Rc::clone(relation)).collect();
-        Within { relations, is_unknown: self.is_unknown, outer: None }
+        Within { columns: self.columns.iter().cloned().collect(), is_unknown: self.is_unknown, outer: None }
+    }
+
+    /// Whether it has a column of this name; `None` where that is not known.
+    pub(super) fn has_column(&self, name: &str) -> Option<bool> {
+        let has = self.columns.iter().any(|column| column == name);
+        if has || !self.is_unknown { Some(has) } else { None }
     }
 
     /// Whether an unqualified column name, where it means a column of `alias`, is that column and no merged one.
-    fn is_own(&self, alias: &str, column: &str) -> bool {
+    pub(super) fn is_own(&self, alias: &str, column: &str) -> bool {
         let foreign = self.foreign.get(alias).map_or(&[][..], Vec::as_slice);
         !foreign.iter().filter_map(|join| self.joins.get(*join)).any(|merged| match merged {
             Merged::Natural => true,
@@ -161,91 +228,15 @@ impl Level {
     }
 }
 
-/// The columns in GROUP BY, as written, ordinals and output names resolved.
-#[derive(Default)]
-struct Grouped {
-    qualified: HashSet<(String, String)>,
-    unqualified: HashSet<String>,
-}
-
-impl Grouped {
-    /// `None` with grouping sets, where PostgreSQL itself does not see the dependency.
-    fn read(select: RawSelect<'_>, items: &[RawNode<'_>]) -> Option<Self> {
-        let outputs = select.output_names();
-        let mut by_name = HashMap::new();
-        for (name, value) in &outputs {
-            if let Some(name) = name {
-                // Of two with one name PostgreSQL takes neither.
-                by_name.entry(name.as_str()).or_insert(*value);
-            }
-        }
-        let mut grouped = Grouped::default();
-        for item in items {
-            match item.kind() {
-                RawKind::GroupingSet => return None,
-                RawKind::Constant(Some(position)) => {
-                    let index = usize::try_from(position).ok().and_then(|position| position.checked_sub(1));
-                    if let Some((_, value)) = index.and_then(|index| outputs.get(index)) {
-                        grouped.take(*value);
-                    }
-                }
-                _ => {
-                    let Some(name) = grouped.take(*item) else { continue };
-                    if let Some(value) = by_name.get(name.as_str()) {
-                        grouped.take(*value);
-                    }
-                }
-            }
-        }
-        Some(grouped)
-    }
-
-    /// Notes a column reference; gives its name when that stands alone.
-    fn take(&mut self, node: RawNode<'_>) -> Option<String> {
-        let RawKind::ColumnRef(reference) = node.kind() else { return None };
-        if reference.is_star() {
-            return None;
-        }
-        let mut names = reference.names();
-        let column = names.pop()?;
-        match names.pop() {
-            Some(alias) => {
-                self.qualified.insert((alias, column));
-                None
-            }
-            None => {
-                self.unqualified.insert(column.clone());
-                Some(column)
-            }
-        }
-    }
-
-    /// Whether a column of `alias` is in GROUP BY.
-    fn holds(&self, alias: &str, column: &str, level: &Level) -> bool {
-        self.qualified.contains(&(alias.to_owned(), column.to_owned()))
-            || self.unqualified.contains(column) && level.is_own(alias, column)
-    }
-}
-
 /// A type without equality (json) cannot stand in GROUP BY; one of the group's values is kept instead, since the key makes them
 /// one.
-fn can_be_grouped(relation: &PlaneRelation, column: &str) -> bool {
-    let known = relation.columns.iter().find(|known| known.name == column);
-    known.is_some_and(|known| types::equality_operator(known.type_oid).is_some())
-}
-
-fn covers_key(relation: &PlaneRelation, is_grouped: &dyn Fn(&str) -> bool) -> bool {
-    let is_fixed = |column: &str| {
-        let mut bindings = relation.scope.iter();
-        bindings.any(|binding| !binding.is_list() && !binding.or_null && binding.column.name == column)
-    };
-    let mut free = relation.primary_key.iter().filter(|column| !is_fixed(column)).peekable();
-    free.peek().is_some() && free.all(|column| is_grouped(column))
+fn can_be_grouped(column: &PlaneColumn) -> bool {
+    types::equality_operator(column.type_oid).is_some()
 }
 
 /// What an unqualified name may mean where it stands: columns of the level and of those around it, up to the grouped one.
 struct Within<'w> {
-    relations: Vec<Rc<PlaneRelation>>,
+    columns: HashSet<String>,
     is_unknown: bool,
     /// `None` at the grouped level itself.
     outer: Option<&'w Within<'w>>,
@@ -254,8 +245,7 @@ struct Within<'w> {
 impl Within<'_> {
     /// Whether nothing here has a column of this name for certain.
     fn lacks(&self, name: &str) -> bool {
-        let has = |relation: &Rc<PlaneRelation>| relation.columns.iter().any(|column| column.name == name);
-        !self.is_unknown && !self.relations.iter().any(has)
+        !self.is_unknown && !self.columns.contains(name)
     }
 
     /// Whether nothing between here and the grouped level has a column of this name for certain.
@@ -272,14 +262,13 @@ impl Within<'_> {
 /// Whose columns are looked for.
 #[derive(Clone, Copy)]
 struct Reader<'r> {
-    alias: &'r str,
-    relation: &'r PlaneRelation,
+    source: &'r Source,
     aggregates: &'r HashSet<String>,
     resolve: Resolve<'r>,
     /// The relation has columns that cannot be grouped.
     has_rest: bool,
-    /// An argument of a function, where `alias.*` is the whole row.
-    is_argument: bool,
+    /// `alias.*` is the whole row here: anywhere but in lists, where it is all columns.
+    star_is_row: bool,
     within: &'r Within<'r>,
 }
 
@@ -294,13 +283,13 @@ struct Found<'t> {
 
 impl Reader<'_> {
     fn has_column(&self, name: &str) -> bool {
-        self.relation.columns.iter().any(|column| column.name == name)
+        self.source.columns().any(|(column, _)| column == name)
     }
 
     /// Whether a reference is the alias alone, and no column of that name.
     fn is_row(&self, reference: &RawColumnRef<'_>) -> bool {
         !reference.is_star()
-            && matches!(reference.names().as_slice(), [name] if name == self.alias && self.within.never_has(name))
+            && matches!(reference.names().as_slice(), [name] if name == &self.source.alias && self.within.never_has(name))
     }
 
     /// Whether an item of the select list is all columns: `alias.*`, `(alias).*`, or `*` of the only item of FROM.
@@ -308,7 +297,7 @@ impl Reader<'_> {
         match item.kind() {
             RawKind::ColumnRef(reference) if reference.is_star() => match reference.names().as_slice() {
                 [] => is_only,
-                [.., name] => name == self.alias,
+                [.., name] => name == &self.source.alias,
             },
             _ => item.all_of().is_some_and(|reference| self.is_row(&reference)),
         }
@@ -327,15 +316,24 @@ fn collect_columns<'t>(tree: &mut RawTree<'t>, place: Placed<'t>, reader: &Reade
     match node.kind() {
         RawKind::ColumnRef(reference) => return collect_reference(place, reference, &reader, found),
         RawKind::Select(select) => return collect_in_subquery(tree, select, &reader, found),
+        // Its arguments must be in GROUP BY as they are written.
+        RawKind::Other(NodeTag::T_GroupingFunc) => return,
         RawKind::Function(function) => {
             let is_aggregate = function.names().last().is_some_and(|name| reader.aggregates.contains(name));
             if is_aggregate && !function.is_windowed() && !is_of_a_subquery(node, &reader) {
                 return;
             }
-            reader.is_argument = true;
+            reader.star_is_row = true;
+        }
+        RawKind::Other(NodeTag::T_RowExpr) => {
+            if reader.has_rest {
+                tree.expand_row(node, &|item| reader.is_all(item, false), &reader.source.alias, &reader.source.names());
+            }
+            reader.star_is_row = false;
         }
         RawKind::Other(NodeTag::T_List) => {}
-        _ => reader.is_argument = false,
+        RawKind::ResultTarget(_) => reader.star_is_row = false,
+        _ => reader.star_is_row = true,
     }
     // The visitor never refuses.
     let _ = node.children(&mut |child| {
@@ -347,7 +345,7 @@ fn collect_columns<'t>(tree: &mut RawTree<'t>, place: Placed<'t>, reader: &Reade
 fn collect_reference<'t>(place: Placed<'t>, reference: RawColumnRef<'t>, reader: &Reader<'_>, found: &mut Found<'t>) {
     let names = reference.names();
     let is_row = match names.as_slice() {
-        [.., name] if reference.is_star() => reader.is_argument && name == reader.alias,
+        [.., name] if reference.is_star() => reader.star_is_row && name == &reader.source.alias,
         _ => reader.is_row(&reference),
     };
     if is_row {
@@ -356,12 +354,12 @@ fn collect_reference<'t>(place: Placed<'t>, reference: RawColumnRef<'t>, reader:
     }
     let mut written = names.iter().rev();
     let column = if reference.is_star() { None } else { written.next() };
-    if written.next().is_some_and(|name| name != reader.alias) {
+    if written.next().is_some_and(|name| *name != reader.source.alias) {
         return;
     }
-    let columns = reader.relation.columns.iter().map(|known| &known.name);
-    for name in columns.filter(|known| column.is_none_or(|column| column == *known)) {
-        let references = found.columns.entry(name.clone()).or_default();
+    let columns = reader.source.columns().map(|(name, _)| name);
+    for name in columns.filter(|known| column.is_none_or(|column| column == known)) {
+        let references = found.columns.entry(name.to_owned()).or_default();
         let is_certain = column.is_some() && (names.len() > 1 || reader.within.passes(name));
         references.extend(is_certain.then_some(place));
     }
@@ -370,18 +368,19 @@ fn collect_reference<'t>(place: Placed<'t>, reference: RawColumnRef<'t>, reader:
 fn collect_in_subquery<'t>(tree: &mut RawTree<'t>, select: RawSelect<'t>, reader: &Reader<'_>, found: &mut Found<'t>) {
     let sources = select.sources();
     // A subquery with a FROM item of that name means its own by it.
-    if sources.iter().any(|item| binds(*item, reader.alias)) {
+    if sources.iter().any(|item| binds(*item, &reader.source.alias)) {
         return;
     }
     let mut level = Level::default();
     for item in sources {
         level.collect(item, reader.resolve);
     }
+    let within = Within { outer: Some(reader.within), ..level.within() };
+    let inner = Reader { within: &within, star_is_row: false, ..*reader };
     if reader.has_rest {
         tree.name_targets(select);
+        tree.expand(select, &|item| inner.is_all(item, false), &inner.source.alias, &inner.source.names());
     }
-    let within = Within { outer: Some(reader.within), ..level.within() };
-    let inner = Reader { within: &within, is_argument: false, ..*reader };
     let node = select.node();
     // The visitor never refuses.
     let _ = node.children(&mut |child| {
@@ -411,8 +410,8 @@ fn note_levels(node: RawNode<'_>, reader: &Reader<'_>, reads_own: &mut bool, rea
             [name] if !reference.is_star() => {
                 reader.is_row(&reference) || reader.has_column(name) && reader.within.passes(name)
             }
-            [.., qualifier, _] if !reference.is_star() => qualifier == reader.alias,
-            [.., qualifier] => qualifier == reader.alias,
+            [.., qualifier, _] if !reference.is_star() => *qualifier == reader.source.alias,
+            [.., qualifier] => *qualifier == reader.source.alias,
             [] => false,
         };
         if is_outer {

@@ -5,6 +5,7 @@
 
 mod admitted;
 mod group_by;
+mod grouped;
 mod raw_walk;
 mod skeleton;
 mod uses;

@@ -223,13 +223,13 @@ node_types! {
     FuncCall = T_FuncCall { nodes funcname node args }
     NullTest = T_NullTest { node arg }
     RangeFunction = T_RangeFunction { node alias nodes functions }
-    RangeSubselect = T_RangeSubselect { node alias }
+    RangeSubselect = T_RangeSubselect { node subquery node alias }
     RawStmt = T_RawStmt { node stmt }
     RangeVar = T_RangeVar { name catalogname name schemaname text relname node alias }
     ResTarget = T_ResTarget { name name node val }
     SelectStmt = T_SelectStmt {
         node withClause nodes targetList nodes fromClause node groupClause node sortClause node distinctClause
-        node windowClause node havingClause node larg node rarg
+        nodes valuesLists node windowClause node havingClause node larg node rarg
     }
     SortBy = T_SortBy { node node }
     String = T_String { text sval }
@@ -239,6 +239,7 @@ node_types! {
 
     CommonTableExpr = T_CommonTableExpr { text ctename node ctequery node cycle_clause }
     CTECycleClause = T_CTECycleClause { node cycle_mark_value node cycle_mark_default }
+    GroupingSet = T_GroupingSet { nodes content }
     JoinExpr = T_JoinExpr { node larg node rarg node alias nodes usingClause }
     SQLValueFunction = T_SQLValueFunction {}
     SubLink = T_SubLink { nodes operName node subselect }

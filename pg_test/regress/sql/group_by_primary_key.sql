@@ -94,3 +94,119 @@ SELECT test.rows('SELECT name.name, count(*) FROM wide AS name GROUP BY name.id 
 -- The aggregate that stands for them can be named by no one.
 SELECT test.ask('SELECT splitplane.kept(docs) FROM wide');
 \echo :SQLSTATE
+
+\echo -- where the key alone is (id): names, column aliases, sets, rows in rows
+\c - postgres
+SET client_min_messages = error;
+CREATE TABLE public.buyers (tenant_id int, id int, name text, meta jsonb, doc json, PRIMARY KEY (tenant_id, id));
+INSERT INTO public.buyers VALUES (42, 1, 'ann', '{"a": 1}', '{"d": 1}'), (42, 2, 'bob', NULL, NULL), (42, 3, 'ann', '{"a": 1}', '{"d": 3}'), (42, 4, NULL, NULL, NULL), (7, 1, 'CANARY', '"CANARY"', '"CANARY"');
+CREATE TABLE public.bills (tenant_id int, id int, total int, doc json, at timestamptz, PRIMARY KEY (tenant_id, id));
+INSERT INTO public.bills VALUES (42, 1, 10, '{"k": 1}', '2026-01-01'), (42, 2, 10, '{"k": 2}', '2026-01-01'), (42, 3, NULL, NULL, NULL), (42, 9, 3, '[]', '2026-01-02'), (7, 1, 70, '"CANARY"', '2026-01-01');
+SELECT splitplane.protect('public.buyers', '{"tenant_id": "tenant"}');
+SELECT splitplane.protect('public.bills', '{"tenant_id": "tenant"}');
+CREATE TABLE plain.buyers (LIKE public.buyers, PRIMARY KEY (id)); INSERT INTO plain.buyers SELECT * FROM public.buyers WHERE tenant_id = 42;
+CREATE TABLE plain.bills (LIKE public.bills, PRIMARY KEY (id)); INSERT INTO plain.bills SELECT * FROM public.bills WHERE tenant_id = 42;
+ALTER FUNCTION test.direct(text) SET timezone = 'UTC'; ALTER FUNCTION test.direct(text) SET datestyle = 'ISO';
+\c - app
+SELECT CASE WHEN a = d THEN 'same' ELSE format('%s, not %s', a, d) END AS answer, jsonb_typeof(d) AS is, q
+FROM unnest(ARRAY[
+    -- A name in GROUP BY means a column of FROM before an output.
+    'SELECT name AS id, meta, count(*) FROM buyers GROUP BY id ORDER BY max(id)',
+    'SELECT total AS id, doc FROM bills GROUP BY id ORDER BY max(id)',
+    'SELECT o.doc AS id FROM bills o GROUP BY id ORDER BY max(o.id)',
+    'SELECT o.total AS at, o.doc, o.at AS x FROM bills o GROUP BY o.id, at ORDER BY o.id',
+    'SELECT o.doc AS id, count(*) FROM bills o JOIN buyers b USING (id) GROUP BY id ORDER BY max(o.id)',
+    'SELECT o.id AS key, o.doc FROM bills o GROUP BY key ORDER BY key',
+    'SELECT o.id AS key, o.doc FROM bills o, (SELECT 1 AS one) s GROUP BY key ORDER BY key',
+    'SELECT o.id AS key, o.doc FROM bills o, (SELECT 1 AS key) s GROUP BY key ORDER BY key',
+    'SELECT o.id AS total, o.doc FROM bills o GROUP BY total ORDER BY 1',
+    'SELECT o.doc AS id FROM bills o, buyers b GROUP BY id'
+]) WITH ORDINALITY AS v (q, i), LATERAL (SELECT test.asked(q) AS a, test.direct(q) AS d) AS x ORDER BY i;
+SELECT CASE WHEN a = d THEN 'same' ELSE format('%s, not %s', a, d) END AS answer, jsonb_typeof(d) AS is, q
+FROM unnest(ARRAY[
+    -- Aliases of columns.
+    'SELECT x.i, x.d FROM bills AS x (t, i, tt, d, a) GROUP BY x.t, x.i ORDER BY x.i',
+    'SELECT x.i, x.d, x.a, tt FROM bills AS x (t, i, tt, d, a) GROUP BY x.i ORDER BY x.i',
+    'SELECT x.* FROM bills AS x (t, i, tt, d, a) GROUP BY x.i ORDER BY x.i',
+    'SELECT *, count(*) FROM bills AS x (t, i, tt, d, a) GROUP BY i ORDER BY i',
+    'SELECT to_jsonb(x), x FROM bills AS x (t, i, tt, d, a) GROUP BY x.i ORDER BY x.i',
+    'SELECT (x).d, (x).*, to_jsonb(x.*) FROM bills AS x (t, i, tt, d) GROUP BY x.i ORDER BY x.i',
+    'SELECT x.i, x.doc, x.at FROM bills AS x (t, i) GROUP BY x.i ORDER BY x.i',
+    'SELECT x.total, x.doc FROM bills AS x (t, total, id) GROUP BY x.total ORDER BY 1',
+    'SELECT x.total, x.doc FROM bills AS x (t, total, id) GROUP BY x.id',
+    'SELECT x.d AS i FROM bills AS x (t, i, tt, d, a) GROUP BY i ORDER BY max(x.i)',
+    'SELECT x.i, x.d, y.doc, y.meta FROM bills AS x (t, i, tt, d, a) JOIN buyers AS y (t, i) USING (i) GROUP BY x.i, y.i ORDER BY 1',
+    'SELECT x.i, (SELECT d), (SELECT to_jsonb(x)), (SELECT x.d FROM buyers AS b (d) LIMIT 1) FROM bills AS x (t, i, tt, d, a) GROUP BY x.i ORDER BY x.i',
+    'SELECT x.i, (SELECT d FROM buyers AS b (t, d) WHERE d = 1) FROM bills AS x (t, i, tt, d, a) GROUP BY x.i ORDER BY x.i',
+    'SELECT x.i, x.doc FROM bills AS x (t, i, tt, d, a) GROUP BY x.i',
+    'SELECT x.i, x.d FROM bills AS x (i, t, tt, d, a) GROUP BY x.i',
+    'SELECT x.i, x.d FROM bills AS x (a, b, c, d, e, f) GROUP BY x.b'
+]) WITH ORDINALITY AS v (q, i), LATERAL (SELECT test.asked(q) AS a, test.direct(q) AS d) AS x ORDER BY i;
+SELECT CASE WHEN a = d THEN 'same' ELSE format('%s, not %s', a, d) END AS answer, jsonb_typeof(d) AS is, q
+FROM unnest(ARRAY[
+    -- Lists and sets that all hold the key.
+    'SELECT o.id, o.doc, o.at FROM bills o GROUP BY (o.id, o.total) ORDER BY o.id',
+    'SELECT o.id, o.doc FROM bills o GROUP BY (), o.id ORDER BY o.id',
+    'SELECT o.id, o.doc, o.total FROM bills o GROUP BY GROUPING SETS ((o.id)) ORDER BY o.id',
+    'SELECT o.id, o.doc, o.total, o.at, count(*) FROM bills o GROUP BY o.id, GROUPING SETS ((o.at), ()) ORDER BY o.id, o.at',
+    'SELECT o.id, o.doc, o.total, o.at, grouping(o.at) FROM bills o GROUP BY o.id, ROLLUP(o.at) ORDER BY 1, 4, 5',
+    'SELECT o.id, o.doc, o.total, at, grouping(at, o.id) FROM bills o GROUP BY id, CUBE(at, total) ORDER BY 1, 3, 4, 5',
+    'SELECT o.id, to_jsonb(o), (o).at, (o).doc, grouping(o.at) FROM bills o GROUP BY o.id, ROLLUP(o.at) ORDER BY 1, 5',
+    'SELECT o.*, grouping(o.at) FROM bills o GROUP BY o.id, ROLLUP(o.at) ORDER BY o.id, 6',
+    'SELECT *, grouping(at) FROM bills GROUP BY id, ROLLUP(at) ORDER BY id, 6',
+    'SELECT o.id, o.total, o.at FROM bills o GROUP BY GROUPING SETS ((o.id), (o.id, o.at), ((o.at, o.id))) ORDER BY 1, 2, 3',
+    'SELECT o.id, o.doc FROM bills o GROUP BY GROUPING SETS ((o.id), (1, o.total)), GROUPING SETS (o.at, ()) ORDER BY o.id',
+    'SELECT o.id, o.doc FROM bills o GROUP BY DISTINCT GROUPING SETS (o.id, id, 1) ORDER BY o.id',
+    'SELECT o.id AS x, o.doc FROM bills o GROUP BY GROUPING SETS ((x, o.at), x) ORDER BY o.id',
+    'SELECT o.id, o.doc, b.name, b.doc FROM bills o LEFT JOIN buyers b USING (id) GROUP BY o.id, b.id, ROLLUP(b.name) ORDER BY o.id, b.name',
+    'SELECT o.id, o.total, o.at FROM bills o GROUP BY o.id, upper(o.doc::text), ROLLUP(o.at) ORDER BY 1, 3',
+    'SELECT o.id, o.at, count(*) FROM bills o GROUP BY o.id, ROLLUP(o.at) HAVING o.total > 3 AND o.doc IS NOT NULL ORDER BY o.doc::text, o.at',
+    'SELECT o.id, o.at, (SELECT o.at), (SELECT o.total), (SELECT o.doc) FROM bills o GROUP BY o.id, ROLLUP(o.at) ORDER BY o.id, o.at',
+    'SELECT o.id, o.at, o.total FROM bills o GROUP BY o.id, ROLLUP(2) ORDER BY 1, 2',
+    'SELECT o.id, ROW(o.*)::text, ROW(o.at)::text FROM bills o GROUP BY o.id, ROLLUP(o.at) ORDER BY 1, 3',
+    'SELECT x.*, to_jsonb(x), grouping(a) FROM bills AS x (t, i, tt, d, a) GROUP BY i, ROLLUP(a, x.tt) ORDER BY x.i, 7, x.tt',
+    -- Refused here: what in a set is no plain column may come down to one.
+    'SELECT o.id, o.total, o.at FROM bills o GROUP BY o.id, ROLLUP(date(o.at)) ORDER BY o.id',
+    'SELECT o.*, o.id AS y FROM bills o GROUP BY o.id, ROLLUP(3) ORDER BY o.id',
+    'SELECT o.id, o.doc::text FROM bills o GROUP BY o.id, ROLLUP(o.doc::text) ORDER BY o.id',
+    'SELECT o.id, o.doc FROM bills o GROUP BY GROUPING SETS ((o.id), ())',
+    'SELECT o.id, o.doc FROM bills o GROUP BY ROLLUP(o.id)',
+    'SELECT o.id, o.doc FROM bills o GROUP BY CUBE(o.id, o.at)',
+    'SELECT o.id, o.doc FROM bills o GROUP BY ()',
+    'SELECT o.id, o.doc FROM bills o GROUP BY GROUPING SETS (o.id, o.at)',
+    'SELECT o.id, o.doc FROM bills o GROUP BY GROUPING SETS (o.id, ROLLUP(o.id))',
+    'SELECT o.id, o.doc, grouping(o.total) FROM bills o GROUP BY o.id, ROLLUP(o.at)',
+    -- PostgreSQL groups by such a row itself.
+    'SELECT o.id, o.doc FROM bills o GROUP BY ROW(o.id, o.total)'
+]) WITH ORDINALITY AS v (q, i), LATERAL (SELECT test.asked(q) AS a, test.direct(q) AS d) AS x ORDER BY i;
+SELECT CASE WHEN a = d THEN 'same' ELSE format('%s, not %s', a, d) END AS answer, jsonb_typeof(d) AS is, q
+FROM unnest(ARRAY[
+    -- Rows in rows.
+    'SELECT c.id, row(c.*)::text FROM buyers c GROUP BY c.id ORDER BY 1',
+    'SELECT c.id, row_to_json(row(c.id, c.*)), ROW(c.*, c.doc, c.*)::text, (c.*, 1)::text FROM buyers c GROUP BY c.id ORDER BY 1',
+    'SELECT c.id, (c.*) IS NOT NULL, (c.*) IS NULL, (c.*)::text, c IS NOT NULL FROM buyers c GROUP BY c.id ORDER BY 1',
+    'SELECT c.id, ROW(c)::text, ROW(c, 1)::text, to_jsonb(row(to_jsonb(c.*), c.*)) FROM buyers c GROUP BY c.id ORDER BY 1',
+    'SELECT c.id, CASE WHEN (c.*) IS NULL THEN 0 ELSE 1 END, (SELECT row(c.*)::text), (SELECT (c.*) IS NULL) FROM buyers c GROUP BY c.id ORDER BY 1',
+    'SELECT c.id, (SELECT c.doc FROM (SELECT c.*) AS s LIMIT 1), (SELECT count(*) FROM (SELECT c.*, 1) AS s) FROM buyers c GROUP BY c.id ORDER BY 1',
+    'SELECT o.id, (c.*) IS NULL, row(o.*, c.*)::text FROM bills o LEFT JOIN buyers c USING (id) GROUP BY o.id, c.id ORDER BY 1',
+    'SELECT c.id, row(c.*)::text = row(c.id)::text FROM buyers c GROUP BY c.id HAVING (c.*) IS NOT NULL ORDER BY row(c.*)::text',
+    'SELECT x.i, row(x.*)::text, (x.*) IS NULL FROM buyers AS x (t, i, n, m, d) GROUP BY x.i ORDER BY x.i',
+    'SELECT row(*) FROM buyers c GROUP BY c.id',
+    'SELECT row(c.*)::text FROM buyers c GROUP BY c.name',
+    'SELECT (c.*) IS NULL FROM buyers c GROUP BY c.name'
+]) WITH ORDINALITY AS v (q, i), LATERAL (SELECT test.asked(q) AS a, test.direct(q) AS d) AS x ORDER BY i;
+SELECT CASE WHEN a = d THEN 'same' ELSE format('%s, not %s', a, d) END AS answer, jsonb_typeof(d) AS is, q
+FROM unnest(ARRAY[
+    -- Bare names in a subquery over derived tables, whose columns are known by their names.
+    'SELECT c.id, (SELECT meta FROM (SELECT 1) s) FROM buyers c GROUP BY c.id ORDER BY 1',
+    'SELECT c.id, (SELECT doc FROM (SELECT 1) s), (SELECT doc FROM (SELECT 1 AS x, now()) s), (SELECT doc FROM (SELECT 2 AS y LIMIT 1) s) FROM buyers c GROUP BY c.id ORDER BY 1',
+    'SELECT c.id, (SELECT doc FROM (VALUES (1, 2)) s), (SELECT doc FROM (VALUES (1, 2)) s (a) WHERE a = column2 - 1) FROM buyers c GROUP BY c.id ORDER BY 1',
+    'SELECT c.id, (SELECT doc FROM (SELECT 1 UNION ALL SELECT 1 LIMIT 1) s) FROM buyers c GROUP BY c.id ORDER BY 1',
+    'SELECT c.id, (SELECT doc FROM (SELECT 5 AS doc) s), (SELECT doc FROM (SELECT 5) s (doc)), (SELECT doc FROM (SELECT 5 AS doc UNION SELECT 5) s) FROM buyers c GROUP BY c.id ORDER BY 1',
+    'SELECT c.id, (SELECT doc FROM (SELECT o.doc FROM bills o WHERE o.id = 1) s), (SELECT doc FROM (SELECT * FROM bills o WHERE o.id = 1) s) FROM buyers c GROUP BY c.id ORDER BY 1',
+    'SELECT c.id, (SELECT doc FROM (SELECT (SELECT 5 AS doc)) s), (SELECT doc FROM (SELECT (c).doc) s), (SELECT column1 FROM (VALUES (c.doc)) s) FROM buyers c GROUP BY c.id ORDER BY 1',
+    -- The column's name is the subquery's, which is not looked for; refused.
+    'SELECT c.id, (SELECT doc FROM (SELECT (SELECT 5 AS doc)::int) s), (SELECT doc FROM (SELECT CASE WHEN true THEN 1 ELSE (SELECT 5 AS doc) END) s) FROM buyers c GROUP BY c.id ORDER BY 1',
+    'SELECT to_jsonb(c), doc FROM buyers c, (SELECT 1) s GROUP BY c.id ORDER BY c.id',
+    'SELECT c.id, (SELECT c.doc FROM (SELECT 1) c (doc)) FROM buyers c GROUP BY c.id ORDER BY 1'
+]) WITH ORDINALITY AS v (q, i), LATERAL (SELECT test.asked(q) AS a, test.direct(q) AS d) AS x ORDER BY i;

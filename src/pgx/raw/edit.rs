@@ -108,6 +108,27 @@ impl<'t> RawTree<'t> {
         unsafe { (*select.stmt_pointer()).targetList = expanded };
     }
 
+    /// Replaces members of a row that are all columns of `alias`, as `is_all` says, by the columns.
+    pub fn expand_row(
+        &mut self,
+        row: RawNode<'t>,
+        is_all: &dyn Fn(RawNode<'t>) -> bool,
+        alias: &str,
+        columns: &[&str],
+    ) {
+        let Some(row) = row.typed::<pg_sys::RowExpr>() else { return };
+        let members = row.read().args();
+        if !members.iter().any(|member| is_all(*member)) {
+            return;
+        }
+        let column = |name: &&str| made::column_ref(&[alias, name]);
+        let expanded = made::list(members.into_iter().flat_map(|member| {
+            if is_all(member) { columns.iter().map(column).collect() } else { vec![member.as_pointer()] }
+        }));
+        // SAFETY: a RowExpr of a tree that nothing else looks at now; the list holds its own members and new ones.
+        unsafe { (*row.as_pointer()).args = expanded };
+    }
+
     /// Adds the column `alias.column` to GROUP BY.
     pub fn add_group_column(&mut self, select: RawSelect<'t>, alias: &str, column: &str) {
         let stmt = select.stmt_pointer();

@@ -13,8 +13,10 @@ pub(super) const OUR_LOCATION: i32 = -77;
 /// A column of a row that stands for a relation's.
 #[derive(Clone, Copy)]
 pub struct RowColumn<'c> {
-    /// Its name.
+    /// Its name in FROM.
     pub name: &'c str,
+    /// Its name in the row: the relation's own, whatever an alias calls it.
+    pub output: &'c str,
     /// Whether it stands in GROUP BY; any other is kept by the aggregate.
     pub is_grouped: bool,
 }
@@ -74,7 +76,7 @@ pub(super) fn kept(alias: &str, column: &str) -> *mut pg_sys::Node {
 pub(super) fn kept_row(alias: &str, columns: &[RowColumn<'_>], key: &str) -> *mut pg_sys::Node {
     let targets = list(columns.iter().map(|column| {
         let value = if column.is_grouped { column_ref(&[alias, column.name]) } else { kept(alias, column.name) };
-        target(value, Some(column.name))
+        target(value, Some(column.output))
     }));
     let test = node::<pg_sys::NullTest>();
     let source = node::<pg_sys::RangeSubselect>();

@@ -118,6 +118,17 @@ impl<'t> RawResultTarget<'t> {
         name.filter(|name| name != "?column?")
     }
 
+    /// The name of the column, the statement's or the one that PostgreSQL gives; `None` for a star, and where PostgreSQL may
+    /// take it from a subquery, which it names before.
+    fn name(self) -> Option<String> {
+        let (_, value) = self.value()?;
+        if let Some(name) = self.0.read().name() {
+            return Some(name);
+        }
+        let is_known = !value.is_star() && !value.has_subquery();
+        is_known.then(|| self.default_name().unwrap_or_else(|| "?column?".to_owned()))
+    }
+
     /// The target as a node, and its expression.
     pub fn value(self) -> Option<(RawNode<'t>, RawNode<'t>)> {
         self.0.read().val().map(|value| (self.0.node(), value))
@@ -196,6 +207,46 @@ impl<'t> RawNode<'t> {
         let indirection = self.downcast::<pg_sys::A_Indirection>()?;
         let name = indirection.indirection().first()?.downcast::<pg_sys::String>()?.sval();
         Some((RawColumnRef::of(indirection.arg()?)?, name))
+    }
+
+    /// The columns of a derived table by their names; `None` where those cannot be known yet.
+    pub fn derived_columns(self) -> Option<Vec<String>> {
+        let table = self.downcast::<pg_sys::RangeSubselect>()?;
+        let mut columns = RawSelect::of(table.subquery()?)?.column_names()?;
+        let alias = table.alias().and_then(|alias| alias.downcast::<pg_sys::Alias>());
+        let renamed = alias.map_or_else(Vec::new, |alias| strings(alias.colnames()));
+        columns.drain(..renamed.len().min(columns.len()));
+        Some(renamed.into_iter().chain(columns).collect())
+    }
+
+    /// The members of `(a, b)`, which in GROUP BY is no row but a list.
+    pub fn grouped_list(self) -> Option<Vec<RawNode<'t>>> {
+        let row = self.downcast::<pg_sys::RowExpr>()?;
+        (row.row_format == pg_sys::CoercionForm::COERCE_IMPLICIT_CAST).then(|| row.args())
+    }
+
+    /// What the sets of GROUP BY are made of, one of which is taken at a time, and whether that of nothing is among them.
+    pub fn grouping_sets(self) -> Option<(Vec<RawNode<'t>>, bool)> {
+        let set = self.downcast::<pg_sys::GroupingSet>()?;
+        Some((set.content(), set.kind != pg_sys::GroupingSetKind::GROUPING_SET_SETS))
+    }
+
+    /// Whether it ends in a star, and so may be more columns than one.
+    pub fn is_star(self) -> bool {
+        let last = self.downcast::<pg_sys::A_Indirection>().and_then(|steps| steps.indirection().last().copied());
+        last.is_some_and(|step| step.tag() == pg_sys::NodeTag::T_A_Star)
+            || RawColumnRef::of(self).is_some_and(|reference| reference.is_star())
+    }
+
+    /// Whether there is a subquery in it.
+    fn has_subquery(self) -> bool {
+        let mut has = self.tag() == pg_sys::NodeTag::T_SubLink;
+        // The visitor never refuses.
+        let _ = self.children(&mut |child| {
+            has = has || child.has_subquery();
+            Ok(())
+        });
+        has
     }
 
     /// What this node is.

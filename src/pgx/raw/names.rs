@@ -29,9 +29,9 @@ impl<'t> RawRangeVar<'t> {
         self.written_alias().map_or_else(|| self.name(), |alias| alias.aliasname())
     }
 
-    /// Whether the alias renames columns: `orders AS o (a, b)`.
-    pub fn renames_columns(&self) -> bool {
-        self.written_alias().is_some_and(|alias| !alias.colnames.is_null())
+    /// The names that the alias gives to the first columns: `orders AS o (a, b)`.
+    pub fn column_names(&self) -> Vec<String> {
+        self.written_alias().map_or_else(Vec::new, |alias| strings(alias.colnames()))
     }
 
     /// FROM ONLY.

@@ -99,6 +99,21 @@ impl<'t> RawSelect<'t> {
         self.result_targets().into_iter().filter_map(named).collect()
     }
 
+    /// The names of its columns, where they can be known yet.
+    pub(super) fn column_names(self) -> Option<Vec<String>> {
+        let mut first = self;
+        while let Some(arm) = first.stmt().larg().and_then(RawSelect::of) {
+            first = arm;
+        }
+        let rows = first.stmt().valuesLists();
+        let Some(row) = rows.first() else {
+            return first.result_targets().into_iter().map(RawResultTarget::name).collect();
+        };
+        let values = row.elements();
+        let is_known = !values.iter().any(|value| value.is_star());
+        is_known.then(|| (1..=values.len()).map(|place| format!("column{place}")).collect())
+    }
+
     /// Items of GROUP BY.
     pub fn group_items(self) -> Vec<RawNode<'t>> {
         self.stmt().groupClause().map(TreeNode::elements).unwrap_or_default()
