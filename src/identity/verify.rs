@@ -227,14 +227,16 @@ impl SignedContext {
         }
     }
 
-    /// The spellings of the audience that may have been signed. The signature is over the one in the context. Where there is
-    /// none the signer had it from a URL, which most signers put in lower case and some leave as it was.
+    /// The spellings of the audience that may have been signed: the one in the context, and those of a URL, which most signers
+    /// put in lower case, whatever stands in their header set, and some leave as it was.
     fn hosts(&self, audience: &str) -> Vec<String> {
-        if let Some(host) = self.header(HOST) {
-            return vec![host.to_owned()];
+        let given = self.header(HOST).map(str::to_owned);
+        let mut hosts: Vec<String> = given.into_iter().collect();
+        for spelling in [audience.to_ascii_lowercase(), audience.to_owned()] {
+            if !hosts.contains(&spelling) {
+                hosts.push(spelling);
+            }
         }
-        let mut hosts = vec![audience.to_ascii_lowercase(), audience.to_owned()];
-        hosts.dedup();
         hosts
     }
 
@@ -299,8 +301,8 @@ impl SignedContext {
         let mut headers = Vec::with_capacity(self.authorization.signed_headers.len());
         for name in &self.authorization.signed_headers {
             let value = match self.header(name) {
+                _ if name == HOST => signed.host,
                 Some(value) => value,
-                None if name == HOST => signed.host,
                 // Go's signer signs it and leaves it out of the header set. The payload itself is hashed in any case.
                 None if name == CONTENT_LENGTH => &length,
                 None => return Err(ContextError::SignedButMissing(name.clone())),

@@ -51,6 +51,14 @@ SELECT fix FROM splitplane.doctor() WHERE object = 'public.staff' AND fix NOT LI
 SELECT columns, private_columns FROM splitplane.relations WHERE name = 'staff';
 ROLLBACK;
 
+\echo -- a private column is dropped
+BEGIN;
+ALTER TABLE public.staff DROP COLUMN mail;
+:findings;
+SELECT fix FROM splitplane.doctor() WHERE object = 'public.staff' AND fix NOT LIKE '--%' \gexec
+:findings;
+ROLLBACK;
+
 \echo -- a column is renamed
 BEGIN;
 ALTER TABLE public.staff RENAME id TO ident;
