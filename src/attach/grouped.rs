@@ -1,6 +1,6 @@
 //! The columns in GROUP BY, with its lists and sets: which stand in all of them, as a primary key must.
 
-use super::group_by::Level;
+use super::level::Level;
 use crate::pgx::interrupts;
 use crate::pgx::raw::{RawKind, RawNode, RawSelect};
 use std::collections::{HashMap, HashSet};

@@ -6,6 +6,7 @@
 mod admitted;
 mod group_by;
 mod grouped;
+mod level;
 mod raw_walk;
 mod skeleton;
 mod uses;

@@ -218,7 +218,7 @@ node_types! {
     A_Const = T_A_Const {}
     A_Expr = T_A_Expr { nodes name node lexpr node rexpr }
     A_Indirection = T_A_Indirection { node arg nodes indirection }
-    CollateClause = T_CollateClause { nodes collname }
+    CollateClause = T_CollateClause { node arg nodes collname }
     ColumnDef = T_ColumnDef {}
     ColumnRef = T_ColumnRef { nodes fields }
     FuncCall = T_FuncCall { nodes funcname node args }

@@ -205,7 +205,8 @@ FROM unnest(ARRAY[
     'SELECT c.id, (SELECT doc FROM (SELECT 5 AS doc) s), (SELECT doc FROM (SELECT 5) s (doc)), (SELECT doc FROM (SELECT 5 AS doc UNION SELECT 5) s) FROM buyers c GROUP BY c.id ORDER BY 1',
     'SELECT c.id, (SELECT doc FROM (SELECT o.doc FROM bills o WHERE o.id = 1) s), (SELECT doc FROM (SELECT * FROM bills o WHERE o.id = 1) s) FROM buyers c GROUP BY c.id ORDER BY 1',
     'SELECT c.id, (SELECT doc FROM (SELECT (SELECT 5 AS doc)) s), (SELECT doc FROM (SELECT (c).doc) s), (SELECT column1 FROM (VALUES (c.doc)) s) FROM buyers c GROUP BY c.id ORDER BY 1',
-    -- The column's name is the subquery's, which is not looked for; refused.
+    'SELECT c.id, (SELECT meta FROM (SELECT (SELECT 5 AS meta)::int) s), (SELECT name FROM (SELECT CASE WHEN false THEN 1 ELSE (SELECT 5 AS name) END) s) FROM buyers c GROUP BY c.id ORDER BY 1',
+    'SELECT c.id, (SELECT doc FROM (SELECT CASE WHEN (SELECT true) THEN 1 END) s) FROM buyers c GROUP BY c.id ORDER BY 1',
     'SELECT c.id, (SELECT doc FROM (SELECT (SELECT 5 AS doc)::int) s), (SELECT doc FROM (SELECT CASE WHEN true THEN 1 ELSE (SELECT 5 AS doc) END) s) FROM buyers c GROUP BY c.id ORDER BY 1',
     'SELECT to_jsonb(c), doc FROM buyers c, (SELECT 1) s GROUP BY c.id ORDER BY c.id',
     'SELECT c.id, (SELECT c.doc FROM (SELECT 1) c (doc)) FROM buyers c GROUP BY c.id ORDER BY 1'

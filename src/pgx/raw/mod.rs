@@ -112,7 +112,7 @@ impl<'t> RawResultTarget<'t> {
     /// would take it from a subquery, whose own columns have theirs by then.
     pub fn default_name(self) -> Option<String> {
         let target = self.0.read();
-        let value = target.val().filter(|_| target.name.is_null())?;
+        let value = target.val().filter(|value| target.name.is_null() && !value.is_named_by_subquery())?;
         // SAFETY: an expression of a raw tree whose type names are as they were written; a name comes back.
         let name = unsafe { node::text(FigureColname(value.as_pointer())) };
         name.filter(|name| name != "?column?")
@@ -125,7 +125,7 @@ impl<'t> RawResultTarget<'t> {
         if let Some(name) = self.0.read().name() {
             return Some(name);
         }
-        let is_known = !value.is_star() && !value.has_subquery();
+        let is_known = !value.is_star() && !value.is_named_by_subquery();
         is_known.then(|| self.default_name().unwrap_or_else(|| "?column?".to_owned()))
     }
 
@@ -238,15 +238,25 @@ impl<'t> RawNode<'t> {
             || RawColumnRef::of(self).is_some_and(|reference| reference.is_star())
     }
 
-    /// Whether there is a subquery in it.
-    fn has_subquery(self) -> bool {
-        let mut has = self.tag() == pg_sys::NodeTag::T_SubLink;
-        // The visitor never refuses.
-        let _ = self.children(&mut |child| {
-            has = has || child.has_subquery();
-            Ok(())
-        });
-        has
+    /// Whether PostgreSQL takes a column's name from a subquery, through what it looks through: that is analysed by then.
+    fn is_named_by_subquery(self) -> bool {
+        use pg_sys::NodeTag as T;
+        let mut node = self;
+        loop {
+            let inner = match node.tag() {
+                T::T_SubLink => {
+                    let link = node.downcast::<pg_sys::SubLink>();
+                    return link.is_some_and(|link| link.subLinkType == pg_sys::SubLinkType::EXPR_SUBLINK);
+                }
+                T::T_A_Indirection => node.downcast::<pg_sys::A_Indirection>().and_then(|steps| steps.arg()),
+                T::T_CaseExpr => node.downcast::<pg_sys::CaseExpr>().and_then(|case| case.defresult()),
+                T::T_CollateClause => node.downcast::<pg_sys::CollateClause>().and_then(|clause| clause.arg()),
+                T::T_TypeCast => node.downcast::<pg_sys::TypeCast>().and_then(|cast| cast.arg()),
+                _ => None,
+            };
+            let Some(inner) = inner else { return false };
+            node = inner;
+        }
     }
 
     /// What this node is.
