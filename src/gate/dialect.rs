@@ -20,6 +20,10 @@ impl Respelt {
         Some(Self { consumed, tokens: Vec::new() })
     }
 
+    fn equals(consumed: usize) -> Option<Self> {
+        Some(Self { consumed, tokens: vec![Token::Eq] })
+    }
+
     fn words(consumed: usize, words: &[&str]) -> Option<Self> {
         Some(Self { consumed, tokens: words.iter().map(|word| Token::make_keyword(word)).collect() })
     }
@@ -38,6 +42,9 @@ pub(super) fn respell(sql: &str, before: &[Lexeme], rest: &[Lexeme]) -> Option<R
     let first = rest.first()?;
     if first.is_symbol(b'.') {
         return place.whole_row();
+    }
+    if first.kind == LexemeKind::Operator {
+        return place.compares_with_each(1).then(|| Respelt::equals(1)).flatten();
     }
     if first.kind != LexemeKind::Word || first.is_name {
         return None;
@@ -62,7 +69,13 @@ pub(super) fn respell(sql: &str, before: &[Lexeme], rest: &[Lexeme]) -> Option<R
     } else if is("EXCLUDE") {
         place.frame_exclusion()
     } else if is("FROM") {
-        place.trim_from().or_else(|| place.rows_from())
+        place.trim_from()
+    } else if is("FETCH") {
+        place.fetch()
+    } else if is("ROW") || is("ROWS") {
+        place.end_of_fetch()
+    } else if is("OPERATOR") {
+        place.named_operator()
     } else if is("ISNULL") || is("NOTNULL") {
         (!place.symbol(1, b'(')).then(|| Respelt::words(1, &["IS", "NULL"])).flatten()
     } else if is("AS") {
@@ -179,12 +192,47 @@ impl Place<'_> {
         (trim.is_keyword(self.sql, "TRIM") && parenthesis.is_symbol(b'(')).then(|| Respelt::dropped(1)).flatten()
     }
 
-    /// `ROWS FROM (f(..), g(..))`: a function ROWS over f and g. Only where FROM, JOIN or LATERAL stands before, since
-    /// after a comma it may also be a column ROWS and the FROM clause of the query.
-    fn rows_from(&self) -> Option<Respelt> {
-        let source = self.follows(&["FROM", "ROWS"]) && !self.follows(&["DISTINCT", "FROM", "ROWS"]);
-        let source = source || self.follows(&["JOIN", "ROWS"]) || self.follows(&["LATERAL", "ROWS"]);
-        (source && self.symbol(1, b'(')).then(|| Respelt::dropped(1)).flatten()
+    /// `FETCH FIRST (a + b) ROWS ONLY` and `FETCH FIRST -2 ROWS ONLY`: sqlparser reads a constant there. The former is a LIMIT.
+    fn fetch(&self) -> Option<Respelt> {
+        if !self.keyword(1, "FIRST") && !self.keyword(1, "NEXT") {
+            return None;
+        }
+        if self.sign(2) {
+            return Respelt::words(3, &["FETCH", "FIRST"]);
+        }
+        let is_call = self.is_name(2) && self.symbol(3, b'(');
+        (self.symbol(2, b'(') || is_call).then(|| Respelt::words(2, &["LIMIT"])).flatten()
+    }
+
+    fn sign(&self, ahead: usize) -> bool {
+        self.rest.get(ahead).is_some_and(|lexeme| matches!(lexeme.text(self.sql), "+" | "-"))
+    }
+
+    /// What follows such an expression, and nothing else that ends in a parenthesis.
+    fn end_of_fetch(&self) -> Option<Respelt> {
+        let is_ties = self.keyword(1, "WITH") && self.keyword(2, "TIES");
+        let consumed = if is_ties { 3 } else { 2 };
+        let ends = is_ties || self.keyword(1, "ONLY");
+        (self.follows_symbol(b')') && ends).then(|| Respelt::dropped(consumed)).flatten()
+    }
+
+    /// `ANY (..)` and the like, which sqlparser reads behind some operators only.
+    fn compares_with_each(&self, ahead: usize) -> bool {
+        ["ANY", "SOME", "ALL"].iter().any(|word| self.keyword(ahead, word))
+            && self.symbol(ahead.saturating_add(1), b'(')
+    }
+
+    /// `OPERATOR(pg_catalog.=) ANY (..)`.
+    fn named_operator(&self) -> Option<Respelt> {
+        // Two parts at most, so the rest need not be looked through.
+        let closing = self.rest.iter().take(6).position(|lexeme| lexeme.is_symbol(b')'))?;
+        let is_operator = closing > 2 && self.rest.get(closing.checked_sub(1)?)?.kind == LexemeKind::Operator;
+        let schema = self.rest.get(2..closing.checked_sub(1)?)?.iter().enumerate();
+        let is_qualified =
+            schema.map(|(place, _)| place.saturating_add(2)).all(|at| self.is_name(at) || self.symbol(at, b'.'));
+        let consumed = closing.saturating_add(1);
+        let is_whole = self.symbol(1, b'(') && is_operator && is_qualified;
+        (is_whole && self.compares_with_each(consumed)).then(|| Respelt::equals(consumed)).flatten()
     }
 
     /// `SEARCH DEPTH FIRST BY a, b SET c` after a CTE.

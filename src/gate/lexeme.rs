@@ -43,8 +43,10 @@ pub(super) struct Lexeme {
     pub(super) end: usize,
     /// An unquoted word that PostgreSQL takes as a name where it stands.
     pub(super) is_name: bool,
-    /// Part of the type before a constant, which the parser here is not given.
+    /// Part of what the parser here is not given: the type before a constant, a prefix operator, and the like.
     pub(super) is_dropped: bool,
+    /// A word between the arguments of SUBSTRING, of which the parser here knows one order only. It is given a comma.
+    pub(super) is_comma: bool,
 }
 
 impl Lexeme {

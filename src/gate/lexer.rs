@@ -38,7 +38,7 @@ pub(super) fn lex(sql: &str, limits: &Limits) -> GateResult<Vec<Lexeme>> {
         }
         let start = cursor.position;
         let kind = token(&mut cursor, limits)?;
-        lexemes.push(Lexeme { kind, start, end: cursor.position, is_name: false, is_dropped: false });
+        lexemes.push(Lexeme { kind, start, end: cursor.position, is_name: false, is_dropped: false, is_comma: false });
     }
 }
 

@@ -54,11 +54,8 @@ fn is_known_unreadable(sql: &str, statement: &[Lexeme]) -> bool {
         let lexeme = |ahead: usize| statement.get(index.saturating_add(ahead));
         let keyword = |ahead: usize, word: &str| lexeme(ahead).is_some_and(|lexeme| lexeme.is_keyword(sql, word));
         let symbol = |ahead: usize, symbol: u8| lexeme(ahead).is_some_and(|lexeme| lexeme.is_symbol(symbol));
-        (keyword(0, "FETCH") && symbol(2, b'('))
-            || (keyword(0, "COLLATION") && keyword(1, "FOR") && symbol(2, b'('))
+        (keyword(0, "COLLATION") && keyword(1, "FOR") && symbol(2, b'('))
             || (keyword(0, "IN") && symbol(1, b'(') && symbol(2, b'(') && keyword(3, "SELECT"))
-            || (keyword(0, "SIMILAR") && !keyword(1, "TO"))
-            || (keyword(0, "ROWS") && keyword(1, "FROM") && symbol(2, b'('))
     })
 }
 

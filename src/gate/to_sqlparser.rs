@@ -109,6 +109,10 @@ pub(super) fn for_parser(sql: &str, statement: &[Lexeme]) -> Vec<TokenWithSpan> 
     while let Some((lexeme, others)) = rest.split_first() {
         let consumed = match dialect::respell(sql, before, rest) {
             _ if lexeme.is_dropped => 1,
+            _ if lexeme.is_comma => {
+                tokens.push(placed(Token::Comma, lexeme));
+                1
+            }
             Some(respelt) => {
                 tokens.extend(respelt.tokens.into_iter().map(|token| placed(token, lexeme)));
                 respelt.consumed.max(1)
@@ -182,7 +186,7 @@ fn string(form: StringForm, text: &str) -> Token {
 }
 
 /// sqlparser knows many operators by name; PostgreSQL's grammar treats all others in the same way.
-fn operator(text: &str) -> Token {
+pub(super) fn operator(text: &str) -> Token {
     match text {
         "=" => Token::Eq,
         "<>" | "!=" => Token::Neq,

@@ -5,10 +5,16 @@
 //! recursion, finds the words that are names; sqlparser is then given those in quotes and can take them for nothing else.
 //!
 //! A type before a constant (`inet '10.0.0.1'`) is found here as well: sqlparser reads few of them, and is given the constant
-//! alone. A wrong finding ends in a refusal, as any other respelling: what PostgreSQL reads is the text itself.
+//! alone. So are other tokens that tell nothing of relations and that it does not read where they stand. A wrong finding ends in
+//! a refusal, as any other respelling: what PostgreSQL reads is the text itself.
+
+use std::ops::Range;
+
+use sqlparser::tokenizer::Token;
 
 use super::keywords::{self, Category, is_among};
 use super::lexeme::{Lexeme, LexemeKind, StringForm};
+use super::to_sqlparser;
 
 /// Words between two operands, or behind one, that are labels only where a select list's item ends behind them.
 const INFIX: &str = "\
@@ -45,6 +51,12 @@ enum Clause {
     Case,
     /// The arguments of CAST.
     Cast,
+    /// The arguments of SUBSTRING, with words between them.
+    Substring,
+    /// The same, behind SIMILAR: ESCAPE follows.
+    Similar,
+    /// The functions of ROWS FROM.
+    RowsFrom,
     /// A window in parentheses.
     Window,
     /// The frame in it.
@@ -125,6 +137,11 @@ impl<'a> Reader<'a> {
         matches!(self.kind(at), Some(LexemeKind::Word | LexemeKind::QuotedWord))
     }
 
+    /// Is the token here an unquoted word that was not found to be a name?
+    fn is_keyword(&self, at: usize) -> bool {
+        self.lexemes.get(at).is_some_and(|lexeme| lexeme.kind == LexemeKind::Word && !lexeme.is_name)
+    }
+
     fn is_constant(&self, at: usize) -> bool {
         let forms = [StringForm::Plain, StringForm::Escape, StringForm::Dollar];
         matches!(self.kind(at), Some(LexemeKind::String(form)) if forms.contains(&form))
@@ -166,6 +183,13 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Keeps these tokens from the parser here.
+    fn drop_tokens(&mut self, tokens: Range<usize>) {
+        for lexeme in self.lexemes.get_mut(tokens).unwrap_or_default() {
+            lexeme.is_dropped = true;
+        }
+    }
+
     /// Takes `count` tokens as they are.
     fn keep(&mut self, at: usize, count: usize, after_operand: bool) -> usize {
         self.after_operand = after_operand;
@@ -203,6 +227,13 @@ impl<'a> Reader<'a> {
             }
             // The star of a select list or of count(*) is no operator.
             LexemeKind::Operator if !self.after_operand && self.text(at) == "*" => self.after_operand = true,
+            // sqlparser knows the prefix operators that PostgreSQL has; which others there are is for the server to say.
+            LexemeKind::Operator
+                if !self.after_operand
+                    && matches!(to_sqlparser::operator(self.text(at)), Token::CustomBinaryOperator(_)) =>
+            {
+                self.drop_tokens(at..at.saturating_add(1));
+            }
             LexemeKind::Operator | LexemeKind::ColonEquals | LexemeKind::Symbol(_) => self.after_operand = false,
             LexemeKind::DoubleColon => return self.type_name(at.saturating_add(1)),
             LexemeKind::Number | LexemeKind::String(_) => self.after_operand = true,
@@ -222,6 +253,8 @@ impl<'a> Reader<'a> {
             Clause::Window
         } else if self.follows(at, &["CAST"]) && !self.follows(at, &["AS", "CAST"]) {
             Clause::Cast
+        } else if self.follows(at, &["SUBSTRING"]) && self.is_keyword(at.saturating_sub(1)) {
+            Clause::Substring
         } else if self.clause() == Clause::From && !self.after_operand {
             Clause::From
         } else {
@@ -253,8 +286,10 @@ impl<'a> Reader<'a> {
                 let ends = !self.one_of(at, "first next");
                 return self.keep(at, 1, ends);
             }
+            // A function ROWS over the functions, as the parser here is given it.
             Clause::From if self.words(at, &["ROWS", "FROM"]) && self.symbol(at.saturating_add(2), b'(') => {
-                self.push(Clause::Expression);
+                self.drop_tokens(next..at.saturating_add(2));
+                self.push(Clause::RowsFrom);
                 return at.saturating_add(3);
             }
             _ => {}
@@ -266,7 +301,11 @@ impl<'a> Reader<'a> {
             return self.keep(at, 2, false);
         }
         if self.word(at, "OPERATOR") && self.symbol(next, b'(') {
-            return self.operator(at);
+            let end = self.operator(at);
+            if self.is_operator_name(at.saturating_add(2)..end.saturating_sub(1)) {
+                self.drop_tokens(at..end);
+            }
+            return end;
         }
         if self.follows(at, &["EXTRACT"])
             || self.symbol(at.saturating_sub(1), b'(') && self.follows(at.saturating_sub(1), &["EXTRACT"])
@@ -330,7 +369,7 @@ impl<'a> Reader<'a> {
             begins(self, Clause::Targets, 1)
         } else if self.word(at, "FROM") && clause == Clause::Targets || self.word(at, "TABLE") {
             begins(self, Clause::From, 1)
-        } else if self.word(at, "WITH") && clause != Clause::From {
+        } else if self.word(at, "WITH") && !(clause == Clause::From && self.after_operand) {
             let is_word = self.word(next, "RECURSIVE")
                 && !self.word(at.saturating_add(2), "AS")
                 && !self.symbol(at.saturating_add(2), b'(');
@@ -398,6 +437,18 @@ impl<'a> Reader<'a> {
                 return next;
             }
             Clause::Cast if self.word(at, "AS") => return self.type_name(next),
+            Clause::Substring if self.one_of(at, "from for") => return self.comma(at),
+            Clause::Substring if self.word(at, "SIMILAR") && !self.word(next, "TO") => {
+                self.set(Clause::Similar);
+                return self.comma(at);
+            }
+            Clause::Similar if self.word(at, "ESCAPE") => return self.comma(at),
+            // Names and types of columns, with no expression in them.
+            Clause::RowsFrom if self.word(at, "AS") && self.symbol(next, b'(') => {
+                let end = self.after_list(next);
+                self.drop_tokens(at..end);
+                return end;
+            }
             Clause::Window if self.word(at, "PARTITION") => return self.keep(at, 2, false),
             Clause::Window if self.one_of(at, "range rows groups") => {
                 self.set(Clause::Frame);
@@ -513,6 +564,38 @@ impl<'a> Reader<'a> {
         self.keep(at, count, true)
     }
 
+    /// A word between arguments.
+    fn comma(&mut self, at: usize) -> usize {
+        if let Some(lexeme) = self.lexemes.get_mut(at) {
+            lexeme.is_comma = true;
+        }
+        self.keep(at, 1, false)
+    }
+
+    /// Where the list that opens here ends.
+    fn after_list(&self, opening: usize) -> usize {
+        let (mut at, mut depth) = (opening, 0_usize);
+        while self.kind(at).is_some() {
+            if self.symbol(at, b'(') {
+                depth = depth.saturating_add(1);
+            } else if self.symbol(at, b')') {
+                depth = depth.saturating_sub(1);
+            }
+            at = at.saturating_add(1);
+            if depth == 0 {
+                break;
+            }
+        }
+        at
+    }
+
+    /// Do these tokens name an operator, with or without its schema?
+    fn is_operator_name(&self, tokens: Range<usize>) -> bool {
+        let is_part = |at: usize| self.is_name(at) || self.symbol(at, b'.');
+        let last = tokens.end.saturating_sub(1);
+        self.kind(last) == Some(LexemeKind::Operator) && (tokens.start..last).all(is_part)
+    }
+
     /// `OPERATOR(schema.+)`.
     fn operator(&mut self, at: usize) -> usize {
         let mut end = at.saturating_add(2);
@@ -538,11 +621,8 @@ impl<'a> Reader<'a> {
         if self.word(at, "INTERVAL") {
             after = self.after_interval_fields(after);
         }
-        for place in (at..end).chain(end.saturating_add(1)..after) {
-            if let Some(lexeme) = self.lexemes.get_mut(place) {
-                lexeme.is_dropped = true;
-            }
-        }
+        self.drop_tokens(at..end);
+        self.drop_tokens(end.saturating_add(1)..after);
         self.after_operand = true;
         Some(after)
     }
@@ -618,6 +698,12 @@ impl<'a> Reader<'a> {
         let is_free = matches!(self.category(at), Category::Free | Category::Function);
         if is_free && !self.one_of(at, UNQUOTED_TYPES) {
             self.mark_name(at);
+        }
+        // The words of which sqlparser reads `character varying` and a type of one word.
+        if self.word(at, "NATIONAL") && self.one_of(at.saturating_add(1), "char character") {
+            self.drop_tokens(at..at.saturating_add(1));
+        } else if self.words(at, &["NCHAR", "VARYING"]) {
+            self.drop_tokens(at.saturating_add(1)..at.saturating_add(2));
         }
         for place in at..end {
             if self.symbol(place, b'.') {

@@ -6,13 +6,7 @@ use super::refused;
 
 #[test]
 fn says_that_the_gate_cannot_read_it() {
-    for sql in [
-        "SELECT * FROM t FETCH FIRST (1 + 1) ROWS ONLY",
-        "SELECT collation for (a) FROM t",
-        "SELECT * FROM t WHERE a IN ((SELECT 1), 2)",
-        "SELECT substring(a similar 'x' escape '#') FROM t",
-        "SELECT * FROM t, ROWS FROM (f(1), g(2)) AS r(a, b)",
-    ] {
+    for sql in ["SELECT collation for (a) FROM t", "SELECT * FROM t WHERE a IN ((SELECT 1), 2)"] {
         assert_eq!(refused(sql), Some(GateErrorKind::UnsupportedByGate), "{sql}");
     }
 }

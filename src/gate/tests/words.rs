@@ -179,3 +179,68 @@ fn three_parts_are_a_database_a_schema_and_a_name() {
     check(&[("SELECT 1 FROM db.public.t, \"Db\".public.\"T\" AS u", "Db.public.T db.public.t")]);
     assert_eq!(refused("SELECT 1 FROM a.b.c.d"), Some(GateErrorKind::Construct));
 }
+
+#[test]
+fn types_of_more_than_one_word_are_read() {
+    check(&[
+        ("SELECT a::national character varying(4), b::national char(4), c::nchar varying(4), d::nchar(4) FROM t", "t"),
+        ("SELECT CAST(a AS national character(4)), CAST(b AS nchar varying), c::national char varying[] FROM t", "t"),
+    ]);
+}
+
+#[test]
+fn the_words_of_substring_stand_in_any_order() {
+    check(&[
+        ("SELECT substring(a for 2 from 3), substring(a for (SELECT 1 FROM u)) FROM t", "t u"),
+        ("SELECT substring(a similar '%#\"cd#\"%' escape '#'), substring(a from '1' for '#') FROM t", "t"),
+        ("SELECT substring(substring(a for 2) similar (SELECT b FROM u) escape '#' || c) FROM t", "t u"),
+        ("SELECT substring(a similar to 'x' from 1) FROM t", "t"),
+        ("SELECT a AS substring, (SELECT 1 FROM u) FROM t substring", "t u"),
+    ]);
+}
+
+#[test]
+fn fetch_takes_an_expression() {
+    check(&[
+        ("SELECT 1 FROM t FETCH FIRST (1 + 1) ROWS ONLY", "t"),
+        ("SELECT 1 FROM t ORDER BY 1 OFFSET (1) ROWS FETCH NEXT (SELECT 1 FROM u) ROW WITH TIES", "t u"),
+        ("SELECT 1 FROM t FETCH FIRST +2 ROWS ONLY", "t"),
+        ("SELECT 1 FROM (SELECT 1 FROM t FETCH FIRST -2 ROW ONLY) x, u", "t u"),
+        ("SELECT 1 FROM t FETCH FIRST length((SELECT a FROM u)) ROWS ONLY", "t u"),
+        ("SELECT 1 FROM f(1) rows, u FETCH FIRST ROW ONLY", "u"),
+    ]);
+}
+
+#[test]
+fn operators_are_read_where_they_stand() {
+    check(&[
+        ("SELECT OPERATOR(pg_catalog.-) a, 1 OPERATOR(pg_catalog.+) OPERATOR(-) b FROM t", "t"),
+        ("SELECT @-1, 2 + @-(SELECT 1 FROM u), count(*) FROM t", "t u"),
+        ("SELECT 5 OPERATOR(pg_catalog.=) ANY (ARRAY[1]), 5 OPERATOR(=) ALL (SELECT a FROM u) FROM t", "t u"),
+        ("SELECT a ^@ ANY (ARRAY['a']), a @> SOME (SELECT b FROM u), a <-> 1 FROM t", "t u"),
+    ]);
+    for sql in ["SELECT OPERATOR((SELECT 1 FROM u).+) a FROM t", "SELECT 1 OPERATOR(pg_catalog.=)"] {
+        assert!(refused(sql).is_some(), "{sql}");
+    }
+}
+
+#[test]
+fn functions_of_rows_from_define_columns() {
+    check(&[
+        ("SELECT 1 FROM ROWS FROM (f(a) AS (a int, b numeric(5, 2)), g((SELECT 1 FROM u))) AS z(p, q, r), t", "t u"),
+        ("SELECT 1 FROM t, ROWS FROM (f(1), g(2)) AS r(a, b)", "t"),
+        (
+            "SELECT 1 FROM t LEFT JOIN LATERAL ROWS FROM (f(t.a) AS (a int)) WITH ORDINALITY AS z(a, n) ON true, u",
+            "t u",
+        ),
+        ("SELECT 1 AS rows FROM t, (SELECT rows FROM u) rows", "t u"),
+    ]);
+}
+
+#[test]
+fn with_before_values_in_from() {
+    check(&[
+        ("SELECT 1 FROM (WITH a AS (SELECT 1 FROM t) VALUES (1), (2)) x, a", "a t"),
+        ("SELECT 1 FROM ((WITH a AS (SELECT 1) VALUES ((SELECT 1 FROM a, t))) UNION SELECT 2 FROM u) x", "t u"),
+    ]);
+}
