@@ -259,10 +259,7 @@ mod tests {
             ("SELECT '{english}'::regconfig[]", "type \"regconfig\""),
             ("SELECT ('english').regconfig", "type \"regconfig\""),
             ("SELECT 'x'::hidden.regconfig", "type \"hidden.regconfig\""),
-            ("SELECT pg_typeof(1) = pg_typeof(2)", "function \"pg_typeof\""),
-            ("SELECT t FROM (SELECT pg_typeof(1) AS t) AS q", "function \"pg_typeof\""),
             ("SELECT public.pg_typeof(1)::text", "function \"public.pg_typeof\""),
-            ("SELECT pg_typeof(1)::regtype", "function \"pg_typeof\""),
             ("SELECT pg_typeof(pg_sleep(1))", "function \"pg_sleep\""),
             ("SELECT splitplane.kept(total) FROM orders", "function \"splitplane.kept\""),
             ("SELECT splitplane.keep(1, 2)", "function \"splitplane.keep\""),
@@ -270,7 +267,6 @@ mod tests {
             ("SELECT * FROM json_populate_record(NULL::public.secrets, '{}')", "type \"public.secrets\""),
             ("SELECT * FROM json_populate_record(NULL::nowhere.orders, '{}')", "type \"nowhere.orders\""),
             ("SELECT * FROM json_populate_record(NULL::orders, pg_read_file('x')::json)", "function \"pg_read_file\""),
-            ("SELECT (json_populate_record(NULL::orders, '{}')).total", "function \"json_populate_record\""),
             ("SELECT current_user", "CURRENT_USER"),
             ("SELECT session_user", "CURRENT_USER"),
             ("SELECT current_role", "CURRENT_USER"),
@@ -286,8 +282,26 @@ mod tests {
             "SELECT current_date, current_timestamp(2), localtime",
             "SELECT '1'::int4, '1'::pg_catalog.int8, ARRAY[]::text[]",
             "SELECT * FROM jsonb_to_recordset('[]') AS t (a text, b int)",
+            "SELECT pg_typeof(1) = pg_typeof(2), pg_typeof(1) IS NOT NULL, pg_typeof(1)::varchar(3), ARRAY[pg_typeof(1)]",
+            "SELECT * FROM ROWS FROM (json_populate_record(from_json => '{}', base => NULL::orders), generate_series(1, 2))",
         ] {
             assert_accepted(sql, walk(&world, sql));
+        }
+    }
+
+    #[pg_test]
+    fn walk_says_where_a_function_may_stand() {
+        let world = World::new();
+        for (sql, words) in [
+            ("SELECT t FROM (SELECT pg_typeof(1) AS t) AS q", "pg_typeof outside the statement's own select list"),
+            ("SELECT pg_typeof(1)::regtype", "pg_typeof outside the statement's own select list"),
+            ("SELECT pg_typeof(1) = 'int'::regtype", "pg_typeof outside the statement's own select list"),
+            ("SELECT pg_typeof(1) < pg_typeof(2)", "pg_typeof outside the statement's own select list"),
+            ("SELECT (json_populate_record(NULL::orders, '{}')).total", "json_populate_record other than in FROM"),
+            ("SELECT * FROM json_populate_record(NULL::orders, '{}', true)", "json_populate_record other than in FROM"),
+            ("SELECT * FROM json_populate_record(base => NULL::orders, base => '{}')", "json_populate_record other than"),
+        ] {
+            assert_refused(sql, walk(&world, sql), State::NotAdmitted, words);
         }
     }
 

@@ -12,7 +12,7 @@ use crate::gate::RelationReference;
 use crate::pgx::raw::{
     RawColumnRef, RawFunction, RawKind, RawNode, RawPopulate, RawRangeVar, RawSelect, RawTree, RawTypeName, RowField,
 };
-use crate::pgx::{server, types};
+use crate::pgx::{raw, server, types};
 use crate::texts::{self, Reading};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -83,7 +83,7 @@ impl<'t> RawWalk<'_, 't> {
         if let Some(argument) = node.type_named() {
             return self.visit(argument);
         }
-        if let Some(call) = node.populates() {
+        for call in node.populates() {
             self.populate(&call)?;
         }
         match node.kind() {
@@ -261,7 +261,7 @@ impl<'t> RawWalk<'_, 't> {
             if ablation::is_off(Switch::Functions) {
                 return Ok(());
             }
-            return Err(Refusal::function(&names.join(".")));
+            return Err(refused_function(schema, name));
         };
         if schema.is_none() {
             self.tree.qualify(function, &allowed.schema);
@@ -383,6 +383,21 @@ fn fence_name(schema: &str, relation: &PlaneRelation) -> String {
 
 fn written(variable: &RawRangeVar<'_>) -> String {
     [variable.database(), variable.schema(), Some(variable.name())].into_iter().flatten().collect::<Vec<_>>().join(".")
+}
+
+/// Functions that the plane has in some places are refused in words that say where.
+fn refused_function(schema: Option<&str>, name: &str) -> Refusal {
+    let is_built_in = matches!(schema, None | Some("pg_catalog"));
+    if is_built_in && name == "pg_typeof" {
+        return Refusal::construct(
+            "pg_typeof outside the statement's own select list, a cast to text, ||, concat, format, IS NULL and a comparison with \
+             another pg_typeof",
+        );
+    }
+    if is_built_in && raw::POPULATES.contains(&name) {
+        return Refusal::construct(&format!("{name} other than in FROM, of NULL::relation and one JSON value,"));
+    }
+    Refusal::function(&schema.into_iter().chain([name]).collect::<Vec<_>>().join("."))
 }
 
 fn visit_operator(names: &[String]) -> StageResult<()> {

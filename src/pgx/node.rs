@@ -214,6 +214,7 @@ const fn tail(bytes: &[u8], index: usize) -> &[u8] {
 // Of the raw parse tree, the analysed tree, both, and plans.
 node_types! {
     Alias = T_Alias { text aliasname nodes colnames }
+    A_ArrayExpr = T_A_ArrayExpr { node elements }
     A_Const = T_A_Const {}
     A_Expr = T_A_Expr { nodes name node lexpr node rexpr }
     A_Indirection = T_A_Indirection { node arg nodes indirection }
@@ -258,7 +259,7 @@ node_types! {
     FromExpr = T_FromExpr { nodes fromlist node quals }
     FuncExpr = T_FuncExpr { nodes args }
     MinMaxExpr = T_MinMaxExpr { nodes args }
-    NamedArgExpr = T_NamedArgExpr { node arg }
+    NamedArgExpr = T_NamedArgExpr { text name node arg }
     OpExpr = T_OpExpr { nodes args }
     Param = T_Param {}
     Query = T_Query { nodes cteList nodes rtable nodes targetList node jointree }

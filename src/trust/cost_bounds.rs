@@ -99,7 +99,9 @@ impl<'t> CostWalk<'t> {
             }
             // Their text lies within a JSON value.
             QueryKind::RangeTableFunction(types) if types.iter().copied().any(is_sorted_on_input) => {
-                return Err(Refusal::construct("a multirange in a column definition list"));
+                return Err(Refusal::construct(
+                    "a multirange in a column definition list or a relation's row made of JSON",
+                ));
             }
             // The checks may do anything that is linear, and more than that with patterns.
             QueryKind::CoerceToDomain { value: Some(value), .. } => {

@@ -94,6 +94,17 @@ impl<'t> QueryView<'t> {
         vec![self.origin(column)]
     }
 
+    /// Whether an entry of the range table has rows of the statement's own making: those of a subquery, VALUES or a join, or of a
+    /// common table expression so many queries up.
+    pub fn makes_rows(self, entry: i32) -> Option<usize> {
+        let entry = self.entry(entry)?;
+        match entry.rtekind {
+            pg_sys::RTEKind::RTE_SUBQUERY | pg_sys::RTEKind::RTE_VALUES | pg_sys::RTEKind::RTE_JOIN => Some(0),
+            pg_sys::RTEKind::RTE_CTE => usize::try_from(entry.ctelevelsup).ok(),
+            _ => None,
+        }
+    }
+
     /// The number of columns of a range table entry.
     pub fn width(self, entry: i32) -> usize {
         let names = self.entry(entry).and_then(|entry| entry.eref()?.downcast::<pg_sys::Alias>());

@@ -251,6 +251,11 @@ impl<'t> QueryNode<'t> {
         call.args().first().copied().filter(|_| call.funcid == pg_sys::Oid::from(pg_sys::F_PG_TYPEOF))
     }
 
+    /// Whether it is `ROW(..)`, of no named type.
+    pub fn is_anonymous_row(self) -> bool {
+        self.downcast::<pg_sys::RowExpr>().is_some_and(|row| row.row_typeid == pg_sys::RECORDOID)
+    }
+
     /// Whether it gives more than one row.
     pub fn is_set(self) -> bool {
         // SAFETY: an expression of a whole tree.

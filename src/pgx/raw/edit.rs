@@ -181,6 +181,11 @@ impl<'t> RawTree<'t> {
             return;
         }
         for target in select.result_targets() {
+            target
+                .value()
+                .into_iter()
+                .flat_map(|(_, value)| value.listed_types())
+                .for_each(|place| self.name_type(place));
             let Some((parent, node)) = target.value().filter(|(_, value)| value.is_type_of()) else { continue };
             if let Some(name) = target.default_name() {
                 self.set_name(target, &name);
@@ -197,20 +202,24 @@ impl<'t> RawTree<'t> {
         }
     }
 
-    /// Makes a call that fills rows of a relation's type one without the relation, and with its columns.
+    /// Makes a call that fills rows of a relation's type one without the relation, and with its columns. They stand beside the
+    /// call, as in ROWS FROM, where WITH ORDINALITY and other functions may be as well.
     pub fn read_as(&mut self, populate: &RawPopulate<'t>, fields: &[RowField]) {
         let (item, call) = (populate.item.as_pointer(), populate.call.as_pointer());
         let function = populate.function.replace("_populate_", "_to_");
         let columns =
             fields.iter().map(|(name, type_oid, modifier)| made::column_definition(name, *type_oid, *modifier));
         let columns = made::list(columns);
-        // SAFETY: a RangeFunction and the FuncCall in it, of a tree that nothing else looks at now; what they get was just made,
-        // and list_delete_first keeps the rest.
+        let arguments = made::list(std::iter::once(populate.json.as_pointer()));
+        // SAFETY: a RangeFunction, a pair in it and its FuncCall, of a tree that nothing else looks at now; what they get was just
+        // made, but for the argument, which was the call's.
         unsafe {
             (*call).funcname = made::name(&["pg_catalog", &function]);
-            (*call).args = pg_sys::list_delete_first((*call).args);
-            (*item).coldeflist = columns;
-            if (*item).alias.is_null() {
+            (*call).args = arguments;
+            if let Some(place) = places(populate.pair).get(1) {
+                **place = columns.cast();
+            }
+            if populate.is_first && (*item).alias.is_null() {
                 (*item).alias = pg_sys::makeAlias(palloc_text(&populate.function).cast_const(), std::ptr::null_mut());
             }
         }

@@ -21,7 +21,7 @@ mod type_names;
 pub use edit::RawTree;
 pub use made::RowColumn;
 pub use names::{RawColumnRef, RawFunction, RawJoin, RawRangeVar};
-pub use populate::{RawPopulate, RowField};
+pub use populate::{POPULATES, RawPopulate, RowField};
 pub use select::{Placed, RawExpression, RawSelect};
 
 /// One node of a raw parse tree.

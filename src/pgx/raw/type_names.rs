@@ -1,4 +1,5 @@
-//! `pg_typeof`, whose value names an object of the catalog: it is admitted where a text is made of it.
+//! `pg_typeof`, whose value names an object of the catalog: it is admitted where a text is made of it, and where a text does as
+//! well: two types are the same if their names are.
 
 use super::select::members;
 use super::{Placed, RawNode, RawSelect, strings};
@@ -52,16 +53,54 @@ impl<'t> RawNode<'t> {
         arguments.elements().first().copied()
     }
 
-    /// Of this node's operands or arguments those whose text it takes, whatever their type.
+    /// Whether this type's values are texts that PostgreSQL makes of a type's name as it does of the text of that.
+    fn is_text_like(self) -> bool {
+        let Some(name) = self.downcast::<pg_sys::TypeName>() else { return false };
+        let names = strings(name.names());
+        let known = match names.as_slice() {
+            [name] => name,
+            [schema, name] if schema == "pg_catalog" => name,
+            _ => return false,
+        };
+        let is_plain = name.arrayBounds.is_null() && !name.setof && !name.pct_type;
+        is_plain && ["varchar", "bpchar", "name"].contains(&known.as_str())
+    }
+
+    /// Of this node's operands or arguments those whose text it takes, whatever their type, or may take as well.
     pub(super) fn taken_as_text(self) -> Vec<Placed<'t>> {
+        if let Some(cast) = self.downcast::<pg_sys::TypeCast>() {
+            let value = cast.arg().filter(|_| cast.typeName().is_some_and(RawNode::is_text_like));
+            return value.into_iter().map(|node| Placed { parent: self, node }).collect();
+        }
+        if let Some(test) = self.downcast::<pg_sys::NullTest>() {
+            return test.arg().into_iter().map(|node| Placed { parent: self, node }).collect();
+        }
         if let Some(call) = self.downcast::<pg_sys::FuncCall>() {
             let takes_text = strings(call.funcname()).last().is_some_and(|name| TAKE_TEXT.contains(&name.as_str()));
             return if takes_text { members(call.args()) } else { Vec::new() };
         }
         let Some(expression) = self.downcast::<pg_sys::A_Expr>() else { return Vec::new() };
-        let is_concatenation = matches!(strings(expression.name()).as_slice(), [name] if name == "||");
-        let operands = [expression.lexpr(), expression.rexpr()].into_iter().flatten().filter(|_| is_concatenation);
+        let operands: Vec<_> = [expression.lexpr(), expression.rexpr()].into_iter().flatten().collect();
+        let takes_text = match strings(expression.name()).as_slice() {
+            [name] if name == "||" => true,
+            // Of two types; one with a literal is compared as PostgreSQL reads that, which may be another spelling of the name.
+            [name] if ["=", "<>"].contains(&name.as_str()) => {
+                use pg_sys::A_Expr_Kind as K;
+                [K::AEXPR_OP, K::AEXPR_DISTINCT, K::AEXPR_NOT_DISTINCT].contains(&expression.kind)
+                    && operands.iter().all(|operand| operand.is_type_of())
+            }
+            _ => false,
+        };
+        let operands = operands.into_iter().filter(|_| takes_text);
         operands.map(|node| Placed { parent: self, node }).collect()
+    }
+}
+
+impl<'t> RawNode<'t> {
+    /// The elements of `ARRAY[..]` if all are calls of `pg_typeof`.
+    pub(super) fn listed_types(self) -> Vec<Placed<'t>> {
+        let elements = members(self.downcast::<pg_sys::A_ArrayExpr>().and_then(|array| array.elements()));
+        if elements.iter().all(|element| element.node.is_type_of()) { elements } else { Vec::new() }
     }
 }
 
