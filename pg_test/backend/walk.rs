@@ -299,7 +299,10 @@ mod tests {
             ("SELECT pg_typeof(1) < pg_typeof(2)", "pg_typeof outside the statement's own select list"),
             ("SELECT (json_populate_record(NULL::orders, '{}')).total", "json_populate_record other than in FROM"),
             ("SELECT * FROM json_populate_record(NULL::orders, '{}', true)", "json_populate_record other than in FROM"),
-            ("SELECT * FROM json_populate_record(base => NULL::orders, base => '{}')", "json_populate_record other than"),
+            (
+                "SELECT * FROM json_populate_record(base => NULL::orders, base => '{}')",
+                "json_populate_record other than",
+            ),
         ] {
             assert_refused(sql, walk(&world, sql), State::NotAdmitted, words);
         }

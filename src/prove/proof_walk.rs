@@ -24,13 +24,13 @@ pub(super) fn prove_tree(query: QueryView<'_>, plane: &Plane) -> StageResult<Pro
 }
 
 /// `pg_typeof(..)::text` of a type of PostgreSQL's own: no other has its name written by PostgreSQL. A row of a table has that
-/// of the table there, and none in the plane; one that is put together has no type of its own.
+/// of the table there, and none in the plane.
 fn is_name_of_type(node: QueryNode<'_>) -> bool {
-    node.type_named().is_some_and(|argument| match argument.expression_type() {
-        pg_sys::RECORDOID => argument.is_anonymous_row(),
-        pg_sys::RECORDARRAYOID => false,
-        type_oid => type_oid.to_u32() < pg_sys::FirstNormalObjectId,
-    })
+    let is_named = |type_oid: Oid| {
+        type_oid.to_u32() < pg_sys::FirstNormalObjectId
+            && ![pg_sys::RECORDOID, pg_sys::RECORDARRAYOID].contains(&type_oid)
+    };
+    node.type_named().is_some_and(|argument| is_named(argument.expression_type()))
 }
 
 struct ProofWalk<'p> {

@@ -61,8 +61,7 @@ impl<'t> NameWalk<'_, 't> {
     fn name(&self, argument: QueryNode<'t>) -> StageResult<Option<String>> {
         let type_oid = argument.expression_type();
         match type_oid {
-            pg_sys::RECORDOID if argument.is_anonymous_row() => Ok(None),
-            pg_sys::RECORDOID if self.is_own_row(argument) => Ok(Some("record".to_owned())),
+            pg_sys::RECORDOID if self.is_own_row(argument) && !argument.is_set() => Ok(Some("record".to_owned())),
             pg_sys::RECORDOID | pg_sys::RECORDARRAYOID => {
                 Err(Refusal::construct("pg_typeof of a row of a relation, or of a row out of an expression,"))
             }
@@ -73,8 +72,12 @@ impl<'t> NameWalk<'_, 't> {
         }
     }
 
-    /// Whether it is the whole row of a query, and not of a fence: one of those stands in the outermost WITH.
+    /// Whether it is put together here, or the whole row of a query, and not of a fence: one of those stands in the outermost
+    /// WITH.
     fn is_own_row(&self, row: QueryNode<'t>) -> bool {
+        if row.is_anonymous_row() {
+            return true;
+        }
         let Some(column) = row.named().filter(|column| column.attribute == 0) else { return false };
         let Some((around, query)) = home(&self.scopes, column.level) else { return false };
         query

@@ -16,6 +16,17 @@ CREATE TABLE public."Hidden" (n int); CREATE TABLE hidden."Plans" (n int);
 SELECT splitplane.protect('public.plans', '{"tenant_id": "tenant"}');
 SELECT splitplane.protect('public."OrderItems"', '{"tenant_id": "tenant"}');
 SELECT splitplane.protect('public.looked', '{"tenant_id": "tenant"}');
+CREATE TABLE public.spans (tenant_id int NOT NULL, m int4multirange); SELECT splitplane.protect('public.spans', '{"tenant_id": "tenant"}');
+-- The tenant's own rows, and what PostgreSQL itself answers over them.
+CREATE SCHEMA own; CREATE VIEW own.plans AS SELECT * FROM public.plans WHERE tenant_id = 42;
+CREATE FUNCTION public.truth(q text) RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = own, public, hidden AS $$
+DECLARE rows json;
+BEGIN
+    EXECUTE format('SELECT json_agg((SELECT json_agg(value) FROM json_each(row_to_json(x)))) FROM (%s) AS x', q) INTO rows;
+    RETURN rows::jsonb;
+EXCEPTION WHEN OTHERS THEN
+    RETURN sqlstate || ' ' || sqlerrm;
+END $$;
 CREATE FUNCTION public.answer(q text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
     RETURN ask(test.ctx(q), sql => q) ->> 'rows';
@@ -67,6 +78,37 @@ SELECT answer(q) FROM unnest(ARRAY[
     'SELECT * FROM jsonb_populate_record(NULL::looked, ''{"l": 1}'')', 'SELECT * FROM jsonb_populate_record(NULL::"Hidden", ''{}'')', 'SELECT * FROM jsonb_populate_record(NULL::nothing, ''{}'')',
     'SELECT * FROM jsonb_populate_record(NULL::hidden.mood, ''{}'')', 'SELECT * FROM jsonb_populate_record(NULL::hidden."Plans", ''{}'')', 'SELECT * FROM jsonb_populate_record(NULL::customers, ''{"email": "x"}'')',
     'SELECT (jsonb_populate_record(NULL::plans, ''{}'')).id', 'SELECT * FROM plans p, jsonb_populate_record(p, ''{}'')', 'SELECT * FROM jsonb_populate_record(ROW(1)::plans, ''{}'')']) WITH ORDINALITY AS v (q, i) ORDER BY i;
+SELECT answer(q) FROM unnest(ARRAY['SELECT * FROM jsonb_populate_record(NULL::spans, ''{}'')', 'SELECT * FROM json_populate_record(NULL::plans, ''{}'', true)']) AS v (q);
+\echo -- types by their names, and rarer forms of the grammar; elsewhere: what PostgreSQL itself answers, where it differs
+SELECT q, answer(q), CASE WHEN answer(q) IS DISTINCT FROM truth(q) THEN truth(q) END AS elsewhere FROM unnest(ARRAY[
+    'SELECT pg_typeof(price)::varchar, pg_typeof(price)::varchar(3), pg_typeof(mood)::char(2), pg_typeof(moods)::name FROM plans ORDER BY id',
+    'SELECT id FROM plans WHERE pg_typeof(mood) IS NOT NULL AND pg_typeof(id) = pg_typeof(amount + 1) AND pg_typeof(mood) <> pg_typeof(note) ORDER BY id',
+    'SELECT pg_typeof(mood) IS DISTINCT FROM pg_typeof(moods[1]), pg_typeof(1) IS NULL, pg_typeof(amount) = pg_typeof(id) FROM plans',
+    'SELECT ARRAY[pg_typeof(1), pg_typeof(''a''::varchar)], ARRAY[pg_typeof(mood)] FROM plans',
+    'SELECT pg_typeof(row(1, 2)), pg_typeof((id, price)), pg_typeof(row(p.*)) FROM plans p',
+    'SELECT pg_typeof(v), pg_typeof(v.*) FROM (VALUES (1, 2)) AS v', 'WITH c AS (SELECT * FROM plans) SELECT pg_typeof(c), (SELECT pg_typeof(c)::text) FROM c',
+    'SELECT pg_typeof(j) FROM (plans a JOIN plans b USING (id)) AS j',
+    'SELECT ''abcdef''::national character varying(4), ''a''::national char(4), ''abcdef''::nchar varying(4), CAST(''ab'' AS nchar(1)), note::national character(3) FROM plans ORDER BY id',
+    'SELECT SUBSTRING(''abcdef'' FOR 2 FROM 3), substring(note FOR 2), substring(note SIMILAR ''%#"fox#"%'' ESCAPE ''#''), substring(note from ''%#"o#"%'' for ''#'') FROM plans ORDER BY id',
+    'SELECT id FROM plans ORDER BY id FETCH FIRST (1+1) ROWS ONLY', 'SELECT id FROM plans ORDER BY id OFFSET (1) ROWS FETCH NEXT (SELECT 5) ROWS ONLY', 'SELECT id FROM plans ORDER BY id FETCH FIRST +1 ROW ONLY',
+    'SELECT id FROM plans FETCH FIRST -2 ROWS ONLY', 'SELECT id, 1 FROM plans ORDER BY 2, 1 FETCH FIRST (1) ROWS WITH TIES',
+    'SELECT OPERATOR(pg_catalog.-) id, 5 OPERATOR(pg_catalog.=) ANY (ARRAY[1,5]), 5 OPERATOR(pg_catalog.<>) ALL (SELECT id FROM plans), ''ab'' ^@ ANY (ARRAY[''a'']) FROM plans ORDER BY id',
+    'SELECT @-1', 'SELECT OPERATOR(pg_catalog.~) 2 OPERATOR(pg_catalog.+) OPERATOR(pg_catalog.-) 3',
+    'SELECT * FROM ROWS FROM (json_to_recordset(''[{"a":1,"b":"x"}]'') AS (a int, b text), generate_series(1,2)) AS z(p,q,r)',
+    'SELECT * FROM ROWS FROM (json_to_recordset(''[{"a":1,"b":"x"}]'') AS (a int, b text), generate_series(1,2)) WITH ORDINALITY AS z(p,q,r,n)',
+    'SELECT p.id, z.* FROM plans p, ROWS FROM (jsonb_to_record(to_jsonb(p)) AS (note varchar(30), price numeric(5,1)), generate_series(1, 2)) AS z ORDER BY 1, 4',
+    'SELECT * FROM json_populate_recordset(NULL::plans, ''[{"id": 9}, {"id": 8, "mood": "calm"}]'') WITH ORDINALITY',
+    'SELECT r.id, ordinality FROM json_populate_recordset(base => NULL::plans, from_json => ''[{"id": 9}]'') WITH ORDINALITY AS r',
+    'SELECT json_populate_record.id FROM json_populate_record(from_json => ''{"id": 9}'', base => NULL::plans)', 'SELECT id FROM jsonb_populate_record(NULL::plans, from_json => ''{"id": 9}'')',
+    'SELECT * FROM ROWS FROM (generate_series(1, 2), json_populate_recordset(NULL::plans, ''[{"id": 9}]'')) WITH ORDINALITY AS z (g)',
+    'SELECT json_populate_record.id, generate_series FROM ROWS FROM (json_populate_record(NULL::plans, ''{"id": 9}''), generate_series(1, 2)) ORDER BY 2',
+    'SELECT * FROM (WITH a AS (SELECT 1) VALUES (1)) t', 'SELECT * FROM (WITH a AS (SELECT id FROM plans) VALUES ((SELECT max(id) FROM a)), (3)) t ORDER BY 1']) WITH ORDINALITY AS v (q, i) ORDER BY i;
+\echo -- and what is refused of them
+SELECT q, answer(q) FROM unnest(ARRAY[
+    'SELECT pg_typeof(price) = ''numeric''::regtype FROM plans', 'SELECT t::text FROM (SELECT pg_typeof(id) AS t FROM plans) x', 'SELECT pg_typeof(1) < pg_typeof(2)', 'SELECT pg_typeof(1)::oid',
+    'SELECT pg_typeof(p) FROM plans p', 'SELECT pg_typeof(p.*) FROM plans p', 'SELECT pg_typeof(ARRAY[p]) FROM plans p', 'SELECT pg_typeof(x) FROM (SELECT p AS x FROM plans p) q', 'SELECT pg_typeof(row(pg_sleep(1)))',
+    'SELECT 1 OPERATOR(hidden.+) 1', 'SELECT OPERATOR(hidden.-) 1', 'SELECT * FROM ROWS FROM (json_to_record(''{}'') AS (a hidden.secret)) z', 'SELECT * FROM json_populate_record(base => NULL::"Hidden", from_json => ''{}'')',
+    'SELECT * FROM ROWS FROM (json_populate_record(NULL::plans, ''{}'') AS (id int)) z']) WITH ORDINALITY AS v (q, i) ORDER BY i;
 \echo -- this database, by its name; no other has names of the plane
 SELECT answer(q) FROM unnest(ARRAY[
     format('SELECT id FROM "%s"."public"."plans" ORDER BY id', current_database()), format('SELECT %1$I.public.plans.id FROM %1$I.public.plans ORDER BY 1', current_database()),

@@ -64,6 +64,10 @@ impl<'t> RawNode<'t> {
             }
             _ => return None,
         };
+        // Those over jsonb have no names for their arguments.
+        if name.starts_with("jsonb") && second.argument_name().is_some() {
+            return None;
+        }
         let base = base.argument()?.downcast::<pg_sys::TypeCast>()?;
         let is_null = base.arg()?.downcast::<pg_sys::A_Const>()?.isnull;
         let type_name = base.typeName()?.downcast::<pg_sys::TypeName>()?;
