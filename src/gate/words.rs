@@ -286,6 +286,11 @@ impl<'a> Reader<'a> {
                 let ends = !self.one_of(at, "first next");
                 return self.keep(at, 1, ends);
             }
+            // What its lists of expressions hold is no FROM item.
+            Clause::From if self.word(at, "VALUES") && self.symbol(next, b'(') => {
+                self.set(Clause::Expression);
+                return self.keep(at, 1, true);
+            }
             // A function ROWS over the functions, as the parser here is given it.
             Clause::From if self.words(at, &["ROWS", "FROM"]) && self.symbol(at.saturating_add(2), b'(') => {
                 self.drop_tokens(next..at.saturating_add(2));

@@ -241,6 +241,7 @@ fn functions_of_rows_from_define_columns() {
 fn with_before_values_in_from() {
     check(&[
         ("SELECT 1 FROM (WITH a AS (SELECT 1 FROM t) VALUES (1), (2)) x, a", "a t"),
+        ("SELECT 1 FROM (VALUES (1, NULL::date), (2, DATE '2026-01-01'), ((SELECT 1 FROM u), NULL)) x, t", "t u"),
         ("SELECT 1 FROM ((WITH a AS (SELECT 1) VALUES ((SELECT 1 FROM a, t))) UNION SELECT 2 FROM u) x", "t u"),
     ]);
 }
