@@ -176,7 +176,7 @@ mod tests {
             ("RAISE EXCEPTION 'inner' USING ERRCODE = '58030'", "58030", true),
             ("RAISE EXCEPTION 'inner' USING ERRCODE = '25006'", "0A000", true),
             ("RAISE EXCEPTION 'inner' USING ERRCODE = '3F000'", "42501", false),
-            ("RAISE EXCEPTION 'inner' USING ERRCODE = '40001'", "40001", false),
+            ("RAISE EXCEPTION 'inner' USING ERRCODE = '40001'", "40001", true),
             // By C code.
             ("PERFORM float8_accum(ARRAY[1.0], 2)", "XX000", false),
         ] {
