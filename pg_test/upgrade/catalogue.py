@@ -116,7 +116,7 @@ _FACTS = {
     "claim": "SELECT c.claim, to_jsonb(c) FROM splitplane.claims AS c",
     "registration": """
         SELECT r.name, to_jsonb(r) - 'saved' || jsonb_build_object('is unchanged', f.fingerprint IS NOT DISTINCT FROM r.saved ->> 'fingerprint')
-                       || (r.saved - ARRAY['fingerprint', 'reader_fingerprint'])
+                       || (r.saved - ARRAY['fingerprint', 'reader_fingerprint', 'numbers_of'])
         FROM splitplane.relations AS r LEFT JOIN splitplane._fences AS f ON f.relation = r.relation""",
     "allowed function": "SELECT f.signature, f.saved FROM splitplane.allowed_functions AS f",
     "verified query": "SELECT q.name, to_jsonb(q) - 'changed_at' FROM splitplane.verified_queries AS q",

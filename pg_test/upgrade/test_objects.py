@@ -37,7 +37,8 @@ def test_upgraded_database_equals_a_fresh_one(of_upgraded, fresh):
 def test_upgraded_fingerprints_are_the_present_ones(upgraded):
     present = "(SELECT f.fingerprint FROM splitplane._fences AS f WHERE f.relation = r.relation)"
     counts = upgraded.run(f"""SELECT count(*), count(*) FILTER (WHERE r.saved ->> 'fingerprint' = {present}),
-                                     count(*) FILTER (WHERE r.saved ->> 'reader_fingerprint' = splitplane._reader_fingerprint(r.relation))
+                                     count(*) FILTER (WHERE r.saved ->> 'reader_fingerprint' = splitplane._reader_fingerprint(r.relation)),
+                                     count(*) FILTER (WHERE r.saved ->> 'numbers_of' = splitplane._numbers_of(r.relation))
                               FROM splitplane.relations AS r""")
     assert counts[0] > 0 and set(counts) == {counts[0]}
 
