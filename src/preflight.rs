@@ -12,7 +12,7 @@ use crate::tripwire;
 
 /// Oldest minor of each major without CVE-2026-116327, through which an error message carried a row past row-level
 /// security. `server_version_num` of each.
-const FLOORS: [u32; 4] = [150_020, 160_016, 170_012, 180_006];
+const FLOORS: [u32; 4] = [150_020, 160_016, 170_012, 180_007];
 
 /// One thing that is wrong with the server.
 pub struct ServerProblem {
