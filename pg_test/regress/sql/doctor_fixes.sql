@@ -251,9 +251,13 @@ SELECT splitplane.revoke_key('AKSOON');
 CREATE DATABASE doctor_fixes_latin ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0;
 \c doctor_fixes_latin
 CREATE EXTENSION splitplane;
--- As an earlier version, or a restore, may have left it.
-CREATE EXTENSION splitplane VERSION '0.1.0';
-ALTER EXTENSION splitplane UPDATE;
+-- As an earlier version, or a restore, may have left it: installed, and the encoding is another.
+UPDATE pg_database SET encoding = pg_char_to_encoding('UTF8') WHERE datname = current_database();
+\c doctor_fixes_latin
+CREATE EXTENSION splitplane;
+UPDATE pg_database SET encoding = pg_char_to_encoding('LATIN1') WHERE datname = current_database();
+\c doctor_fixes_latin
+SHOW server_encoding;
 SELECT severity, object, finding, fix FROM splitplane.doctor() WHERE object = 'server_encoding';
 DROP EXTENSION splitplane;
 \c doctor_fixes
