@@ -3,7 +3,7 @@
 use super::section::allocator;
 use crate::error::Refusal;
 use pgrx::pg_sys::panic::CaughtError;
-use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::pg_sys::panic::{ErrorReport, ErrorReportWithLevel};
 use pgrx::{PgLogLevel, PgSqlErrorCode, PgTryBuilder, pg_sys};
 use std::cell::Cell;
 use std::ffi::c_int;
@@ -47,10 +47,11 @@ struct Report {
     place: Place,
 }
 
+/// Nothing is known of it.
+const UNSEEN: Report = Report { code: 0, place: Place { user: pg_sys::InvalidOid, may_be_worker: true } };
+
 thread_local! {
-    static LATEST: Cell<Report> = const {
-        Cell::new(Report { code: 0, place: Place { user: pg_sys::InvalidOid, may_be_worker: false } })
-    };
+    static LATEST: Cell<Report> = const { Cell::new(UNSEEN) };
     /// The SQLSTATE of the refusal that is being raised.
     static RAISED: Cell<i32> = const { Cell::new(0) };
 }
@@ -63,20 +64,9 @@ pub fn catch<T>(body: impl FnOnce() -> T) -> Result<T, ServerError> {
     PgTryBuilder::new(AssertUnwindSafe(|| Ok(body())))
         .catch_others(|caught| {
             Err(match caught {
-                CaughtError::PostgresError(report) | CaughtError::ErrorReport(report) => {
-                    let latest = LATEST.get();
-                    // pgrx makes an internal error of a SQLSTATE that it has no name for.
-                    let is_unnamed =
-                        report.sql_error_code() == PgSqlErrorCode::ERRCODE_INTERNAL_ERROR && !is_named(latest.code);
-                    ServerError {
-                        code: if is_unnamed { latest.code } else { report.sql_error_code() as i32 },
-                        message: shortened(report.message()),
-                        is_panic: false,
-                        is_ours: report.function_name() == Some(RAISED_BY),
-                        is_of_raise: report.function_name() == Some(RAISE),
-                        place: latest.place,
-                    }
-                }
+                CaughtError::PostgresError(report) => reported(&report, LATEST.get()),
+                // By Rust code, so that no callback has seen it.
+                CaughtError::ErrorReport(report) => reported(&report, UNSEEN),
                 CaughtError::RustPanic { ereport, .. } => panicked(ereport.message()),
             })
         })
@@ -87,6 +77,19 @@ pub fn catch<T>(body: impl FnOnce() -> T) -> Result<T, ServerError> {
             })
         })
         .execute()
+}
+
+fn reported(report: &ErrorReportWithLevel, seen: Report) -> ServerError {
+    // pgrx makes an internal error of a SQLSTATE that it has no name for.
+    let is_unnamed = report.sql_error_code() == PgSqlErrorCode::ERRCODE_INTERNAL_ERROR && !is_named(seen.code);
+    ServerError {
+        code: if is_unnamed { seen.code } else { report.sql_error_code() as i32 },
+        message: shortened(report.message()),
+        is_panic: false,
+        is_ours: report.function_name() == Some(RAISED_BY),
+        is_of_raise: report.function_name() == Some(RAISE),
+        place: seen.place,
+    }
 }
 
 /// Whether pgrx keeps the SQLSTATE.
@@ -159,7 +162,7 @@ fn panicked(message: &str) -> ServerError {
         is_panic: true,
         is_ours: false,
         is_of_raise: false,
-        place: LATEST.get().place,
+        place: UNSEEN.place,
     }
 }
 

@@ -26,11 +26,9 @@ pub(in crate::pgx) fn of_statement(error: &ServerError, circumstances: &Circumst
     if circumstances.stage == Stage::Analysing && looks_up_catalog(error) {
         return Refusal::catalog_object().with_detail(error.message.clone());
     }
-    if is_beyond && circumstances.is_of_definer && !error.is_ours && !error.is_panic {
+    if is_beyond && circumstances.is_of_definer && !error.is_ours {
         // What such a function read is not the caller's, and its message may hold it.
-        let refusal = from_server(error);
-        let is_general = refusal.message != error.message;
-        return if is_general { refusal } else { Refusal { message: OF_DEFINER.to_owned(), ..refusal } };
+        return refusal(error, |_| OF_DEFINER.to_owned());
     }
     if is_beyond && speaks_of_others(error) {
         return Refusal::new(State::Server(error.code), OF_OTHERS).with_detail(error.message.clone());
@@ -80,39 +78,45 @@ fn has(error: &ServerError, code: PgSqlErrorCode) -> bool {
 /// An error of PostgreSQL over the caller's text or rows. Its message is passed on only for the classes of SQLSTATE
 /// that speak of the caller's own text and rows, and where a function says it of itself; DETAIL, HINT and CONTEXT never are.
 pub(in crate::pgx) fn from_server(error: &ServerError) -> Refusal {
+    refusal(error, |words| words)
+}
+
+/// The same, with what `passed_on` makes of PostgreSQL's words. Our own sentences stay.
+fn refusal(error: &ServerError, passed_on: impl Fn(String) -> String) -> Refusal {
     use PgSqlErrorCode as Code;
     let class = class_of(error.code);
+    let servers = |state: State| Refusal::new(state, passed_on(error.message.clone()));
     let refusal = if error.is_panic {
         Refusal::internal("")
     } else if error.is_of_raise && class == packed_class(b"XX") {
         // That class is for defects alone; what a function raises is none.
-        Refusal::new(State::Server(Code::ERRCODE_RAISE_EXCEPTION as i32), error.message.clone())
+        servers(State::Server(Code::ERRCODE_RAISE_EXCEPTION as i32))
     } else if class == packed_class(b"3F") {
         Refusal::new(State::OutsidePlane, "a schema that is looked up during execution is not in the plane")
     } else if class == packed_class(b"25") {
         // Among them what a read-only transaction does not admit; the message says which command.
-        Refusal::new(State::NotAdmitted, error.message.clone())
+        servers(State::NotAdmitted)
     } else if error.is_of_raise {
-        Refusal::new(State::Server(error.code), error.message.clone())
+        servers(State::Server(error.code))
     } else if has(error, Code::ERRCODE_UNDEFINED_FUNCTION) {
         // An operator, or a function of the plane with other arguments: outside the plane like any other.
-        Refusal::new(State::OutsidePlane, without_schema(&error.message))
+        Refusal::new(State::OutsidePlane, passed_on(without_schema(&error.message)))
     } else if has(error, Code::ERRCODE_OUT_OF_MEMORY) {
         Refusal::over_memory()
     } else if has(error, Code::ERRCODE_DISK_FULL) {
         // PostgreSQL's own message names the file.
         Refusal::new(State::Limit, "the server has no space left for temporary files")
     } else if let Some(message) = domain_violation(error) {
-        Refusal::new(State::Server(error.code), message)
+        Refusal::new(State::Server(error.code), passed_on(message))
     } else if CONFLICTS.iter().any(|conflict| has(error, *conflict)) {
         Refusal::new(State::Server(error.code), "the call met a lock or a conflict with another session; try again")
     } else if let Some(refusal) = of_a_value(error) {
         refusal
     } else if error.is_ours && has(error, Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE) {
         // The tripwire, in this process or a parallel worker.
-        Refusal::new(State::Unsafe, error.message.clone())
+        servers(State::Unsafe)
     } else if PASSED_CLASSES.contains(&class) {
-        Refusal::new(State::Server(error.code), error.message.clone())
+        servers(State::Server(error.code))
     } else if SERVERS_OWN.contains(&class) {
         Refusal::internal("")
     } else {

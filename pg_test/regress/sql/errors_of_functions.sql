@@ -12,6 +12,11 @@ CREATE FUNCTION public.owners(code text) RETURNS int STABLE SECURITY DEFINER SET
     $$ BEGIN RAISE EXCEPTION 'CANARY %', (SELECT min(tenant_id) FROM public.customers) USING ERRCODE = code; END $$;
 CREATE FUNCTION public.owners_cast() RETURNS int STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp LANGUAGE sql AS
     $$ SELECT sum(('CANARY' || tenant_id)::int) FROM public.customers $$;
+CREATE DOMAIN public.canary_small AS int CHECK (VALUE < 10);
+CREATE FUNCTION public.owners_domain() RETURNS int STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp LANGUAGE plpgsql AS
+    $$ BEGIN RETURN (70 + (SELECT count(*) FROM public.customers))::int::public.canary_small; END $$;
+CREATE FUNCTION public.owners_unknown() RETURNS int STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp LANGUAGE plpgsql AS
+    $$ BEGIN RETURN public.canary_function((SELECT min(tenant_id) FROM public.customers)); END $$;
 CREATE FUNCTION public.writes() RETURNS int VOLATILE LANGUAGE sql AS
     $$ INSERT INTO public.customers SELECT * FROM public.customers RETURNING 1 $$;
 CREATE FUNCTION test.refusal(sql text) RETURNS text LANGUAGE plpgsql AS $$
@@ -26,7 +31,8 @@ END $$;
 SET client_min_messages = error;
 SELECT splitplane.allow_function('public.checked(numeric)'), splitplane.allow_function('public.stop(text)'),
        splitplane.allow_function('public.again(text)'), splitplane.allow_function('public.owners(text)'),
-       splitplane.allow_function('public.owners_cast()'), splitplane.allow_function('public.writes()');
+       splitplane.allow_function('public.owners_cast()'), splitplane.allow_function('public.owners_domain()'),
+       splitplane.allow_function('public.owners_unknown()'), splitplane.allow_function('public.writes()');
 \c - app
 \set SHOW_CONTEXT always
 SELECT test.rows('SELECT checked(2)');
@@ -39,6 +45,8 @@ SELECT test.refusal(format('SELECT %s(%L)', f, code))
        (VALUES ('stop'), ('again'), ('owners')) AS w(f)
  ORDER BY f, code;
 SELECT test.refusal('SELECT owners_cast()');
+-- Nor are words of ours that would hold its names.
+SELECT test.refusal('SELECT owners_domain()'), test.refusal('SELECT owners_unknown()');
 SELECT test.refusal('SELECT writes()');
 -- Nothing of the functions that aggregates call with their state is there.
 SELECT test.refusal('SELECT float8_accum(ARRAY[1], 2)'), test.refusal('SELECT int8inc(1)');
