@@ -89,11 +89,29 @@ CREATE TABLE splitplane.relations (
     private_columns text[] NOT NULL DEFAULT '{}',
     had_row_security boolean NOT NULL,
     saved jsonb NOT NULL,
-    -- A relation without a scope is the same for every tenant. That must be stated, not omitted.
-    CHECK (shared = (scope = '{}')),
+    -- A relation without a scope is the same for every tenant, which must be stated and not omitted, or its rows belong
+    -- to those of its parents.
+    CHECK (scope = '{}' OR NOT shared),
     CHECK (private_columns <@ columns AND pg_catalog.array_position(private_columns, NULL) IS NULL)
 );
-COMMENT ON TABLE splitplane.relations IS 'Tables of the plane, by protect (scoped) or share.';
+COMMENT ON TABLE splitplane.relations IS 'Tables of the plane, by protect (scoped), protect_through or share.';
+
+-- By which foreign keys rows belong to rows of other relations of the plane. `columns` are those of the relation, in
+-- the order of the key, and `parent_columns` those of the parent that they are compared with. Of a membership the key
+-- points from the parent to the relation.
+CREATE TABLE splitplane.parents (
+    link integer PRIMARY KEY,
+    relation regclass NOT NULL,
+    parent regclass NOT NULL,
+    key name NOT NULL,
+    columns text[] NOT NULL CHECK (pg_catalog.cardinality(columns) > 0),
+    parent_columns text[] NOT NULL,
+    membership boolean NOT NULL,
+    UNIQUE (relation, parent, key),
+    CHECK (pg_catalog.cardinality(columns) = pg_catalog.cardinality(parent_columns))
+);
+COMMENT ON TABLE splitplane.parents IS
+    'By which foreign keys rows belong to rows of other relations, by protect_through.';
 
 -- Functions beyond the built-in allowlist, by signature: a regprocedure column in a table stops pg_upgrade.
 CREATE TABLE splitplane.allowed_functions (
@@ -126,16 +144,17 @@ CREATE VIEW splitplane.functions AS
 COMMENT ON VIEW splitplane.functions IS 'Functions that allow_function added to the plane and that are still the same.';
 
 REVOKE ALL ON splitplane.keys, splitplane.principals, splitplane.claims, splitplane.relations,
-    splitplane.allowed_functions, splitplane.functions FROM PUBLIC;
+    splitplane.parents, splitplane.allowed_functions, splitplane.functions FROM PUBLIC;
 GRANT SELECT (key_id, tenants, max_uses, not_before, not_after, revoked_at, created_at)
     ON splitplane.keys TO splitplane_admin;
-GRANT SELECT ON splitplane.principals, splitplane.claims, splitplane.relations,
+GRANT SELECT ON splitplane.principals, splitplane.claims, splitplane.relations, splitplane.parents,
     splitplane.allowed_functions, splitplane.functions TO splitplane_admin;
 
 SELECT pg_catalog.pg_extension_config_dump('splitplane.keys', '');
 SELECT pg_catalog.pg_extension_config_dump('splitplane.principals', '');
 SELECT pg_catalog.pg_extension_config_dump('splitplane.claims', '');
 SELECT pg_catalog.pg_extension_config_dump('splitplane.relations', '');
+SELECT pg_catalog.pg_extension_config_dump('splitplane.parents', '');
 SELECT pg_catalog.pg_extension_config_dump('splitplane.allowed_functions', '');
 
 -- Every backend caches the plane. Any change of these tables, by our functions or by hand, invalidates the cache. Keys
@@ -151,6 +170,8 @@ $$;
 REVOKE ALL ON FUNCTION splitplane._on_config_change() FROM PUBLIC;
 
 CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON splitplane.relations
+    FOR EACH STATEMENT EXECUTE FUNCTION splitplane._on_config_change();
+CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON splitplane.parents
     FOR EACH STATEMENT EXECUTE FUNCTION splitplane._on_config_change();
 CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON splitplane.allowed_functions
     FOR EACH STATEMENT EXECUTE FUNCTION splitplane._on_config_change();

@@ -63,6 +63,27 @@ AS 'MODULE_PATHNAME', 'in_scope_wrapper';
 REVOKE ALL ON FUNCTION splitplane.in_scope(anyelement, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.in_scope(anyelement, text) TO splitplane_reader;
 
+-- The row-level security condition of a relation whose rows belong to those of others: whether each key that is not
+-- NULL is among those of the parent's rows that this call may see, and there is one. `links` says of each link, as
+-- "link:columns", how many of the values are its key. The call collects the keys before it runs its statement.
+CREATE FUNCTION splitplane.in_parent(links text, VARIADIC key_values "any") RETURNS boolean
+LANGUAGE c STABLE LEAKPROOF CALLED ON NULL INPUT PARALLEL SAFE COST 1 SUPPORT splitplane.in_scope_support
+AS 'MODULE_PATHNAME', 'in_parent_wrapper';
+REVOKE ALL ON FUNCTION splitplane.in_parent(text, "any") FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.in_parent(text, "any") TO splitplane_reader;
+
+-- The same for the plane's own condition, of which the planner is told how many rows it keeps.
+CREATE FUNCTION splitplane.has_parent_support(request internal) RETURNS internal
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'has_parent_support_wrapper';
+REVOKE ALL ON FUNCTION splitplane.has_parent_support(internal) FROM PUBLIC;
+
+CREATE FUNCTION splitplane.has_parent(links text, VARIADIC key_values "any") RETURNS boolean
+LANGUAGE c STABLE LEAKPROOF CALLED ON NULL INPUT PARALLEL SAFE COST 1 SUPPORT splitplane.has_parent_support
+AS 'MODULE_PATHNAME', 'in_parent_wrapper';
+REVOKE ALL ON FUNCTION splitplane.has_parent(text, "any") FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.has_parent(text, "any") TO splitplane_reader;
+
 -- The condition of a shared table that had row-level security: whether a call is running.
 CREATE FUNCTION splitplane.in_call() RETURNS boolean
 LANGUAGE c STABLE LEAKPROOF STRICT PARALLEL SAFE COST 1 SUPPORT splitplane.in_scope_support

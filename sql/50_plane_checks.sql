@@ -288,8 +288,9 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._scope_expression(regclass, jsonb) FROM PUBLIC;
 
--- The same for a scope that has not been checked.
-CREATE FUNCTION splitplane._scope_condition(relation regclass, scope jsonb) RETURNS text
+-- The same for a scope that has not been checked. `through`: whose the rows are is said by foreign keys, and the scope,
+-- which may be NULL or empty, narrows that.
+CREATE FUNCTION splitplane._scope_condition(relation regclass, scope jsonb, through boolean DEFAULT false) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 DECLARE
@@ -303,6 +304,9 @@ DECLARE
     takes_list boolean;
     binds_tenant boolean := false;
 BEGIN
+    IF through AND coalesce(scope, '{}') = '{}' THEN
+        RETURN NULL;
+    END IF;
     IF scope IS NULL OR jsonb_typeof(scope) <> 'object' OR scope = '{}'
        OR EXISTS (SELECT FROM jsonb_each(scope) AS s WHERE jsonb_typeof(s.value) <> 'string') THEN
         RAISE EXCEPTION 'scope must be a JSON object of column names and claim names, such as {"tenant_id": "tenant"}'
@@ -368,6 +372,13 @@ BEGIN
             END IF;
         END IF;
     END LOOP;
+    IF through AND binds_tenant THEN
+        RAISE EXCEPTION 'scope of % binds a column to claim "tenant", and its foreign key says whose its rows are',
+            relation
+            USING ERRCODE = '22023', HINT = 'A table with a tenant column of its own is for splitplane.protect.';
+    ELSIF through THEN
+        RETURN splitplane._scope_expression(relation, scope);
+    END IF;
     -- A list claim alone would let two tenants that hold one value see each other's rows.
     IF NOT binds_tenant
        AND NOT EXISTS (SELECT FROM splitplane.claims AS c JOIN jsonb_each_text(scope) AS s ON s.value = c.claim
@@ -398,4 +409,4 @@ BEGIN
     RETURN splitplane._scope_expression(relation, scope);
 END
 $$;
-REVOKE ALL ON FUNCTION splitplane._scope_condition(regclass, jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION splitplane._scope_condition(regclass, jsonb, boolean) FROM PUBLIC;

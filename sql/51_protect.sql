@@ -10,16 +10,17 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._policy_names() FROM PUBLIC;
 
--- One number for everything that fences a relation: owner, row-level security, grants, scope policy, and the names,
--- types and grants of its columns. While it is what it was when the relation was registered, nothing else needs to be
--- checked, which keeps the check of every new backend cheap. It also changes for harmless reasons, such as privileges
--- of other roles, and after a restore; then _reader_fingerprint() decides.
+-- One number for everything that fences a relation: owner, row-level security, grants, scope policy, the foreign keys
+-- by which its rows belong to others, and the names, types and grants of its columns. While it is what it was when the
+-- relation was registered, nothing else needs to be checked, which keeps the check of every new backend cheap. It also
+-- changes for harmless reasons, such as privileges of other roles, and after a restore; then _reader_fingerprint()
+-- decides.
 CREATE VIEW splitplane._fences AS
     SELECT r.relation, r.saved,
            pg_catalog.hash_record_extended(
                ROW(c.relowner, c.relrowsecurity, c.relacl, r.shared, r.scope, r.columns, a.columns_hash,
                    p.polpermissive, p.polcmd, p.polroles, pg_catalog.hashtextextended(p.polqual::text, 0),
-                   p.polwithcheck IS NULL), 0)::text AS fingerprint
+                   p.polwithcheck IS NULL, l.links_hash), 0)::text AS fingerprint
     FROM splitplane.relations AS r
     JOIN pg_catalog.pg_class AS c ON c.oid = r.relation
     LEFT JOIN pg_catalog.pg_policy AS p ON p.polrelid = r.relation AND p.polname = '!splitplane_scope'
@@ -29,7 +30,11 @@ CREATE VIEW splitplane._fences AS
                    ROW(a.attname, a.attnum, a.atttypid, a.atttypmod, a.attcollation, a.attisdropped, a.attacl),
                    a.attnum)) AS columns_hash
         FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = r.relation
-    ) AS a;
+    ) AS a
+    CROSS JOIN LATERAL (
+        SELECT pg_catalog.sum(pg_catalog.hash_record_extended(l.*, l.link)) AS links_hash
+        FROM splitplane._links AS l WHERE l.relation = r.relation
+    ) AS l;
 REVOKE ALL ON splitplane._fences FROM PUBLIC;
 
 -- The privileges of an access control list that bear on the reader: its own and PUBLIC's, whoever granted them.
@@ -54,7 +59,9 @@ AS $$
                                    splitplane._reader_privileges(a.attacl)), a.attnum))
                     FROM pg_attribute AS a WHERE a.attrelid = r.relation),
                    p.polpermissive, p.polcmd, p.polroles, hashtextextended(p.polqual::text, 0),
-                   p.polwithcheck IS NULL), 0)::text
+                   p.polwithcheck IS NULL,
+                   (SELECT sum(hash_record_extended(l.*, l.link)) FROM splitplane._links AS l
+                    WHERE l.relation = r.relation)), 0)::text
     FROM splitplane.relations AS r
     JOIN pg_class AS c ON c.oid = r.relation
     LEFT JOIN pg_policy AS p ON p.polrelid = r.relation AND p.polname = '!splitplane_scope'
@@ -287,6 +294,7 @@ AS $$
 DECLARE
     registered record;
     statement text;
+    link splitplane.parents;
 BEGIN
     SELECT r.shared, r.had_row_security, r.saved INTO STRICT registered
       FROM splitplane.relations AS r WHERE r.relation = _withdraw.relation;
@@ -315,15 +323,36 @@ BEGIN
         EXECUTE statement;
     END LOOP;
     DELETE FROM splitplane.relations AS r WHERE r.relation = _withdraw.relation;
+    FOR link IN DELETE FROM splitplane.parents AS p WHERE p.relation = _withdraw.relation RETURNING p.* LOOP
+        PERFORM splitplane._grant_keys(link.parent, link.parent_columns);
+    END LOOP;
     PERFORM splitplane._leave_schema(registered.saved ->> 'schema', (registered.saved ->> 'schema_usage')::boolean);
 END
 $$;
 REVOKE ALL ON FUNCTION splitplane._withdraw(regclass, text, boolean) FROM PUBLIC;
 
+-- Refuses to take the scope from a table whose rows say whose those of others are.
+CREATE FUNCTION splitplane._refuse_parent(relation regclass) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    children text;
+BEGIN
+    SELECT string_agg(DISTINCT p.relation::text, ', ') INTO children
+      FROM splitplane.parents AS p JOIN pg_class AS c ON c.oid = p.relation WHERE p.parent = _refuse_parent.relation;
+    IF children IS NOT NULL THEN
+        RAISE EXCEPTION 'the rows of % say whose the rows of other tables are: %', relation, children
+            USING ERRCODE = '2BP01', HINT = 'Take those out of the plane first, with splitplane.unprotect.';
+    END IF;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._refuse_parent(regclass) FROM PUBLIC;
+
 -- Registering again starts from the table as it was: nothing of an earlier registration remains, and `saved` stays
 -- true. All of it is one transaction under an exclusive lock, so that no session sees the table unfenced in between.
 CREATE FUNCTION splitplane._register(
-    relation regclass, shared boolean, scope jsonb, columns text[], name text, private_columns text[])
+    relation regclass, shared boolean, scope jsonb, columns text[], name text, private_columns text[],
+    links splitplane.parents[] DEFAULT NULL)
 RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -341,6 +370,7 @@ DECLARE
     earlier text;
     binding text;
     was_shared boolean;
+    link splitplane.parents;
 BEGIN
     -- One registration at a time: entries of one schema share its grant.
     LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
@@ -348,6 +378,7 @@ BEGIN
     LOCK TABLE splitplane.claims IN ROW SHARE MODE;
     -- A dropped table has left its registration behind. Its plane name is free.
     DELETE FROM splitplane.relations AS r WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = r.relation);
+    DELETE FROM splitplane.parents AS p WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = p.relation);
     qualified := splitplane._lock_relation(relation, true);
     plane_columns := splitplane._plane_columns(relation, columns);
     IF columns IS NULL THEN
@@ -355,8 +386,11 @@ BEGIN
     END IF;
     hidden_from_models := splitplane._private_columns(relation, plane_columns, private_columns);
     plane_name := splitplane._plane_name(relation, name);
-    IF NOT shared THEN
-        condition := splitplane._scope_condition(relation, scope);
+    IF shared THEN
+        PERFORM splitplane._refuse_parent(relation);
+    ELSE
+        condition := concat_ws(' AND ', splitplane._scope_condition(relation, scope, links IS NOT NULL),
+                               splitplane._links_condition(links));
     END IF;
     -- Reported rather than kept: this call defines what is registered, as with columns.
     SELECT string_agg(quote_ident(p.name), ', ' ORDER BY p.name) INTO no_longer
@@ -375,6 +409,7 @@ BEGIN
     IF FOUND THEN
         PERFORM splitplane._withdraw(relation, qualified, NOT shared);
     END IF;
+    INSERT INTO splitplane.parents SELECT l.* FROM unnest(links) AS l;
 
     SELECT c.relrowsecurity, n.nspname INTO had_row_security, schema_name
       FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = relation;
@@ -416,7 +451,8 @@ BEGIN
                            string_agg(DISTINCT quote_ident(w.name), ', '), qualified)
              FROM (SELECT unnest(plane_columns)
                    UNION ALL
-                   SELECT jsonb_object_keys(CASE WHEN shared THEN '{}'::jsonb ELSE scope END)) AS w(name));
+                   SELECT jsonb_object_keys(CASE WHEN shared THEN '{}'::jsonb ELSE scope END
+                                            || splitplane._key_columns(relation))) AS w(name));
     PERFORM splitplane._make_policies(relation, qualified, shared, condition, had_row_security);
     IF NOT shared THEN
         SELECT string_agg(quote_ident(e.name), ', ') INTO earlier
@@ -441,15 +477,22 @@ BEGIN
             plane_columns, hidden_from_models, had_row_security, saved);
     UPDATE splitplane.relations AS r
        SET saved = r.saved || splitplane._policy_texts(r.relation)
-                   || splitplane._column_numbers(r.relation, r.columns || ARRAY(SELECT jsonb_object_keys(r.scope)))
+                   || splitplane._column_numbers(
+                          r.relation,
+                          r.columns || ARRAY(SELECT jsonb_object_keys(r.scope || splitplane._key_columns(r.relation))))
                    || jsonb_build_object('fingerprint', f.fingerprint,
                                          'reader_fingerprint', splitplane._reader_fingerprint(r.relation),
-                                         'types', splitplane._scope_types(r.relation, r.scope))
+                                         'types', splitplane._scope_types(
+                                             r.relation, r.scope || splitplane._key_columns(r.relation)))
       FROM splitplane._fences AS f
      WHERE r.relation = _register.relation AND f.relation = r.relation;
+    FOREACH link IN ARRAY coalesce(links, '{}') LOOP
+        PERFORM splitplane._grant_keys(link.parent);
+    END LOOP;
 END
 $$;
-REVOKE ALL ON FUNCTION splitplane._register(regclass, boolean, jsonb, text[], text, text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION splitplane._register(regclass, boolean, jsonb, text[], text, text[], splitplane.parents[])
+    FROM PUBLIC;
 
 CREATE FUNCTION splitplane.protect(
     relation regclass, scope jsonb, columns text[] DEFAULT NULL, name text DEFAULT NULL,
@@ -494,9 +537,11 @@ BEGIN
         RAISE EXCEPTION '% is not in the plane', coalesce(relation::text, 'NULL') USING ERRCODE = '42704';
     END IF;
     IF stale.lives THEN
+        PERFORM splitplane._refuse_parent(relation);
         PERFORM splitplane._withdraw(relation, splitplane._lock_relation(relation, false), false);
     ELSE
         DELETE FROM splitplane.relations AS r WHERE r.relation = unprotect.relation;
+        DELETE FROM splitplane.parents AS p WHERE p.relation = unprotect.relation;
         PERFORM splitplane._leave_schema(stale.saved ->> 'schema', (stale.saved ->> 'schema_usage')::boolean);
     END IF;
 END

@@ -1,7 +1,7 @@
 -- Findings that break isolation. While there is one, ask refuses.
 
 -- The statement that registers a relation: with a scope by protect, without one by share; all columns if `columns` is
--- NULL.
+-- NULL. One whose rows belong to those of others by protect_through, which keeps its other parents.
 CREATE FUNCTION splitplane._registration(
     relation regclass, scope jsonb, columns text[], name text, private_columns text[])
 RETURNS text
@@ -10,6 +10,24 @@ AS $$
     SELECT CASE WHEN scope IS NULL
                 THEN '-- call splitplane.protect with the columns that hold the scope now: the registered ones were '
                      'renamed or replaced'
+                WHEN EXISTS (SELECT FROM splitplane.relations AS r
+                             WHERE r.relation = _registration.relation AND NOT r.shared)
+                     AND (scope = '{}' OR EXISTS (SELECT FROM splitplane.parents AS p
+                                                  WHERE p.relation = _registration.relation))
+                THEN coalesce((SELECT format('SELECT splitplane.protect_through(%s);',
+                                             concat_ws(', ', quote_literal(relation), quote_literal(l.parent),
+                                                       quote_literal(columns), 'name => ' || quote_literal(name),
+                                                       CASE WHEN cardinality(private_columns) > 0 THEN
+                                                           'private_columns => ' || quote_literal(private_columns) END,
+                                                       'key => ' || quote_literal(l.key),
+                                                       'scope => ' || quote_literal(nullif(scope, '{}'))))
+                               FROM (SELECT k.*, bool_and(k.has_key AND k.has_parent) OVER () AS is_whole
+                                     FROM splitplane._links AS k WHERE k.relation = _registration.relation
+                                     ORDER BY k.link LIMIT 1) AS l
+                               WHERE l.is_whole),
+                              '-- see to it that its parent is in the plane and the foreign key is as it was; if that '
+                              'is not to be, call splitplane.unprotect and then splitplane.protect_through with '
+                              'another key')
     ELSE format('SELECT splitplane.%s;', CASE WHEN scope = '{}' THEN 'share(' ELSE 'protect(' END
         || concat_ws(', ', quote_literal(relation), quote_literal(nullif(scope, '{}')),
                      quote_literal(columns), 'name => ' || quote_literal(name),
@@ -244,7 +262,23 @@ BEGIN
             FROM state AS s
             WHERE NOT s.shared AND NOT s.unfenced
               AND (pg_get_expr(s.polqual, s.relation) IS DISTINCT FROM s.saved ->> 'policy'
-                   OR splitplane._scope_types(s.relation, s.scope) IS DISTINCT FROM nullif(s.saved -> 'types', 'null'))
+                   OR splitplane._scope_types(s.relation, s.scope || splitplane._key_columns(s.relation))
+                      IS DISTINCT FROM nullif(s.saved -> 'types', 'null'))
+            UNION ALL
+            SELECT s.relation,
+                   format(CASE WHEN l.has_parent
+                               THEN 'Foreign key %I, by which its rows belong to those of %s, was dropped or altered.'
+                               ELSE 'Foreign key %I says that its rows belong to those of %s, which is not in the '
+                                    'plane or is the same for every tenant.' END,
+                          l.key, l.parent), NULL
+            FROM state AS s JOIN splitplane._links AS l ON l.relation = s.relation
+            WHERE NOT (l.has_key AND l.has_parent)
+            UNION ALL
+            SELECT s.relation, 'It has neither a scope nor a parent, so nothing says whose its rows are.',
+                   format('SELECT splitplane.unprotect(%L);', s.relation)
+            FROM state AS s
+            WHERE NOT s.shared AND s.scope = '{}'
+              AND NOT EXISTS (SELECT FROM splitplane.parents AS p WHERE p.relation = s.relation)
             UNION ALL
             SELECT s.relation,
                    format('splitplane_reader has %s on the whole table.', string_agg(g.privilege_type, ', ')),
@@ -265,7 +299,8 @@ BEGIN
                        AND CASE WHEN s.saved ->> 'numbers_of' = splitplane._numbers_of(s.relation)
                                 THEN EXISTS (SELECT FROM jsonb_each(s.saved -> 'numbers') AS n
                                              WHERE n.value = to_jsonb(a.attnum))
-                                ELSE a.attname = ANY (s.columns) OR s.scope ? a.attname::text END)
+                                ELSE a.attname = ANY (s.columns)
+                                     OR s.scope || splitplane._key_columns(s.relation) ? a.attname::text END)
         )
         SELECT f.relation::text, f.finding, coalesce(f.fix, splitplane._register_again(f.relation))
         FROM found AS f(relation, finding, fix);

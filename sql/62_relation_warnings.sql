@@ -121,7 +121,7 @@ AS $$
            splitplane._register_again(p.relation)
     FROM plane AS p
     JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
-         AND (a.attname = ANY (p.columns) OR p.scope ? a.attname::text)
+         AND (a.attname = ANY (p.columns) OR p.scope || splitplane._key_columns(p.relation) ? a.attname::text)
     WHERE NOT has_column_privilege('splitplane_reader', p.relation, a.attnum, 'SELECT')
        OR NOT has_schema_privilege('splitplane_reader', p.relnamespace, 'USAGE')
     GROUP BY p.relation
@@ -359,9 +359,9 @@ AS $$
 DECLARE
     part text;
 BEGIN
-    FOREACH part IN ARRAY ARRAY['_critical_findings', '_server_problems', '_relation_findings', '_bypass_findings',
-                                '_role_findings', '_installation_findings', '_function_findings',
-                                '_identity_findings', '_question_findings']
+    FOREACH part IN ARRAY ARRAY['_critical_findings', '_server_problems', '_relation_findings', '_parent_findings',
+                                '_bypass_findings', '_role_findings', '_installation_findings',
+                                '_function_findings', '_identity_findings', '_question_findings']
     LOOP
         BEGIN
             IF part = '_critical_findings' THEN

@@ -101,6 +101,48 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._selftest_own(regclass, jsonb, jsonb) FROM PUBLIC;
 
+-- The same of a relation whose rows belong to those of others: each key that is not NULL leads to a row of the parent
+-- that belongs to these claims, and there is one. NULL if a claim is missing on the way.
+CREATE FUNCTION splitplane._selftest_rows(relation regclass, scope jsonb, claims jsonb) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+DECLARE
+    condition text := splitplane._selftest_own(relation, scope, claims);
+    link record;
+    of_parent text;
+    keys text;
+    has_keys text[] := '{}';
+BEGIN
+    IF NOT EXISTS (SELECT FROM splitplane.parents AS p WHERE p.relation = _selftest_rows.relation)
+       OR (scope <> '{}' AND condition IS NULL) THEN
+        RETURN condition;
+    END IF;
+    FOR link IN
+        SELECT p.parent, p.columns, p.parent_columns, r.scope,
+               (SELECT format('%I.%I', n.nspname, c.relname)
+                FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = p.parent) AS qualified
+        FROM splitplane.parents AS p JOIN splitplane.relations AS r ON r.relation = p.parent
+        WHERE p.relation = _selftest_rows.relation
+    LOOP
+        of_parent := splitplane._selftest_rows(link.parent, link.scope, claims);
+        IF of_parent IS NULL THEN
+            RETURN NULL;
+        END IF;
+        -- Rows of columns, also where it is one: a row with a NULL in it is not "IS NOT NULL".
+        keys := (SELECT string_agg(quote_ident(c.name), ', ' ORDER BY c.place)
+                 FROM unnest(link.columns) WITH ORDINALITY AS c(name, place));
+        has_keys := has_keys || format('ROW(%s) IS NOT NULL', keys);
+        condition := concat_ws(' AND ', condition,
+            format('((ROW(%s) IS NOT NULL) IS FALSE OR (%1$s) IN (SELECT %s FROM %s WHERE %s))', keys,
+                   (SELECT string_agg(quote_ident(c.name), ', ' ORDER BY c.place)
+                    FROM unnest(link.parent_columns) WITH ORDINALITY AS c(name, place)),
+                   link.qualified, of_parent));
+    END LOOP;
+    RETURN format('%s AND (%s)', condition, array_to_string(has_keys, ' OR '));
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._selftest_rows(regclass, jsonb, jsonb) FROM PUBLIC;
+
 -- Who asks: for each tenant the enabled principal that may see most, as {"tenant", "business", "subject"}, with '*' for
 -- any.
 CREATE FUNCTION splitplane._selftest_principals(tenants text[]) RETURNS jsonb[]
@@ -151,7 +193,7 @@ BEGIN
         whole := whole || (person || jsonb_build_object('own',
             CASE WHEN claims IS NULL THEN NULL
                  WHEN r.shared THEN 'true'
-                 ELSE splitplane._selftest_own(r.relation, r.scope, claims) END));
+                 ELSE splitplane._selftest_rows(r.relation, r.scope, claims) END));
     END LOOP;
     RETURN whole;
 END

@@ -129,6 +129,7 @@ DECLARE
     column_name text;
     is_everybodys boolean;
     found boolean;
+    has_key text;
 BEGIN
     FOR column_name, is_everybodys IN
         SELECT a.attname, r.scope ->> a.attname::text = 'tenant or null' FROM pg_attribute AS a
@@ -152,6 +153,20 @@ BEGIN
                                 format('No row has NULL in %I now, but nothing prevents it.', column_name));
         END IF;
     END LOOP;
+    -- A row without any key has no parent.
+    SELECT string_agg(format('ROW(%s) IS NOT NULL', k.keys), ' OR '), string_agg(k.keys, ', ')
+      INTO has_key, column_name
+      FROM (SELECT (SELECT string_agg(quote_ident(c.name), ', ' ORDER BY c.place)
+                    FROM unnest(p.columns) WITH ORDINALITY AS c(name, place)) AS keys
+            FROM splitplane.parents AS p WHERE p.relation = r.relation) AS k;
+    IF has_key IS NOT NULL THEN
+        EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE (%s) IS NOT TRUE)', qualified, has_key) INTO found;
+        IF found THEN
+            verdict := 'FAIL';
+            detail := concat_ws(' ', detail, format('There are rows with NULL in %s, which belong to no principal.',
+                                                    column_name));
+        END IF;
+    END IF;
     verdict := coalesce(verdict, 'pass');
     detail := coalesce(detail, 'every row has an owner');
 END

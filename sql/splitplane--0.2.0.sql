@@ -288,11 +288,29 @@ CREATE TABLE splitplane.relations (
     private_columns text[] NOT NULL DEFAULT '{}',
     had_row_security boolean NOT NULL,
     saved jsonb NOT NULL,
-    -- A relation without a scope is the same for every tenant. That must be stated, not omitted.
-    CHECK (shared = (scope = '{}')),
+    -- A relation without a scope is the same for every tenant, which must be stated and not omitted, or its rows belong
+    -- to those of its parents.
+    CHECK (scope = '{}' OR NOT shared),
     CHECK (private_columns <@ columns AND pg_catalog.array_position(private_columns, NULL) IS NULL)
 );
-COMMENT ON TABLE splitplane.relations IS 'Tables of the plane, by protect (scoped) or share.';
+COMMENT ON TABLE splitplane.relations IS 'Tables of the plane, by protect (scoped), protect_through or share.';
+
+-- By which foreign keys rows belong to rows of other relations of the plane. `columns` are those of the relation, in
+-- the order of the key, and `parent_columns` those of the parent that they are compared with. Of a membership the key
+-- points from the parent to the relation.
+CREATE TABLE splitplane.parents (
+    link integer PRIMARY KEY,
+    relation regclass NOT NULL,
+    parent regclass NOT NULL,
+    key name NOT NULL,
+    columns text[] NOT NULL CHECK (pg_catalog.cardinality(columns) > 0),
+    parent_columns text[] NOT NULL,
+    membership boolean NOT NULL,
+    UNIQUE (relation, parent, key),
+    CHECK (pg_catalog.cardinality(columns) = pg_catalog.cardinality(parent_columns))
+);
+COMMENT ON TABLE splitplane.parents IS
+    'By which foreign keys rows belong to rows of other relations, by protect_through.';
 
 -- Functions beyond the built-in allowlist, by signature: a regprocedure column in a table stops pg_upgrade.
 CREATE TABLE splitplane.allowed_functions (
@@ -325,16 +343,17 @@ CREATE VIEW splitplane.functions AS
 COMMENT ON VIEW splitplane.functions IS 'Functions that allow_function added to the plane and that are still the same.';
 
 REVOKE ALL ON splitplane.keys, splitplane.principals, splitplane.claims, splitplane.relations,
-    splitplane.allowed_functions, splitplane.functions FROM PUBLIC;
+    splitplane.parents, splitplane.allowed_functions, splitplane.functions FROM PUBLIC;
 GRANT SELECT (key_id, tenants, max_uses, not_before, not_after, revoked_at, created_at)
     ON splitplane.keys TO splitplane_admin;
-GRANT SELECT ON splitplane.principals, splitplane.claims, splitplane.relations,
+GRANT SELECT ON splitplane.principals, splitplane.claims, splitplane.relations, splitplane.parents,
     splitplane.allowed_functions, splitplane.functions TO splitplane_admin;
 
 SELECT pg_catalog.pg_extension_config_dump('splitplane.keys', '');
 SELECT pg_catalog.pg_extension_config_dump('splitplane.principals', '');
 SELECT pg_catalog.pg_extension_config_dump('splitplane.claims', '');
 SELECT pg_catalog.pg_extension_config_dump('splitplane.relations', '');
+SELECT pg_catalog.pg_extension_config_dump('splitplane.parents', '');
 SELECT pg_catalog.pg_extension_config_dump('splitplane.allowed_functions', '');
 
 -- Every backend caches the plane. Any change of these tables, by our functions or by hand, invalidates the cache. Keys
@@ -350,6 +369,8 @@ $$;
 REVOKE ALL ON FUNCTION splitplane._on_config_change() FROM PUBLIC;
 
 CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON splitplane.relations
+    FOR EACH STATEMENT EXECUTE FUNCTION splitplane._on_config_change();
+CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON splitplane.parents
     FOR EACH STATEMENT EXECUTE FUNCTION splitplane._on_config_change();
 CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON splitplane.allowed_functions
     FOR EACH STATEMENT EXECUTE FUNCTION splitplane._on_config_change();
@@ -423,6 +444,27 @@ LANGUAGE c STABLE LEAKPROOF STRICT PARALLEL SAFE COST 1 SUPPORT splitplane.in_sc
 AS 'MODULE_PATHNAME', 'in_scope_wrapper';
 REVOKE ALL ON FUNCTION splitplane.in_scope(anyelement, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.in_scope(anyelement, text) TO splitplane_reader;
+
+-- The row-level security condition of a relation whose rows belong to those of others: whether each key that is not
+-- NULL is among those of the parent's rows that this call may see, and there is one. `links` says of each link, as
+-- "link:columns", how many of the values are its key. The call collects the keys before it runs its statement.
+CREATE FUNCTION splitplane.in_parent(links text, VARIADIC key_values "any") RETURNS boolean
+LANGUAGE c STABLE LEAKPROOF CALLED ON NULL INPUT PARALLEL SAFE COST 1 SUPPORT splitplane.in_scope_support
+AS 'MODULE_PATHNAME', 'in_parent_wrapper';
+REVOKE ALL ON FUNCTION splitplane.in_parent(text, "any") FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.in_parent(text, "any") TO splitplane_reader;
+
+-- The same for the plane's own condition, of which the planner is told how many rows it keeps.
+CREATE FUNCTION splitplane.has_parent_support(request internal) RETURNS internal
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'has_parent_support_wrapper';
+REVOKE ALL ON FUNCTION splitplane.has_parent_support(internal) FROM PUBLIC;
+
+CREATE FUNCTION splitplane.has_parent(links text, VARIADIC key_values "any") RETURNS boolean
+LANGUAGE c STABLE LEAKPROOF CALLED ON NULL INPUT PARALLEL SAFE COST 1 SUPPORT splitplane.has_parent_support
+AS 'MODULE_PATHNAME', 'in_parent_wrapper';
+REVOKE ALL ON FUNCTION splitplane.has_parent(text, "any") FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.has_parent(text, "any") TO splitplane_reader;
 
 -- The condition of a shared table that had row-level security: whether a call is running.
 CREATE FUNCTION splitplane.in_call() RETURNS boolean
@@ -1358,8 +1400,9 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._scope_expression(regclass, jsonb) FROM PUBLIC;
 
--- The same for a scope that has not been checked.
-CREATE FUNCTION splitplane._scope_condition(relation regclass, scope jsonb) RETURNS text
+-- The same for a scope that has not been checked. `through`: whose the rows are is said by foreign keys, and the scope,
+-- which may be NULL or empty, narrows that.
+CREATE FUNCTION splitplane._scope_condition(relation regclass, scope jsonb, through boolean DEFAULT false) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 DECLARE
@@ -1373,6 +1416,9 @@ DECLARE
     takes_list boolean;
     binds_tenant boolean := false;
 BEGIN
+    IF through AND coalesce(scope, '{}') = '{}' THEN
+        RETURN NULL;
+    END IF;
     IF scope IS NULL OR jsonb_typeof(scope) <> 'object' OR scope = '{}'
        OR EXISTS (SELECT FROM jsonb_each(scope) AS s WHERE jsonb_typeof(s.value) <> 'string') THEN
         RAISE EXCEPTION 'scope must be a JSON object of column names and claim names, such as {"tenant_id": "tenant"}'
@@ -1438,6 +1484,13 @@ BEGIN
             END IF;
         END IF;
     END LOOP;
+    IF through AND binds_tenant THEN
+        RAISE EXCEPTION 'scope of % binds a column to claim "tenant", and its foreign key says whose its rows are',
+            relation
+            USING ERRCODE = '22023', HINT = 'A table with a tenant column of its own is for splitplane.protect.';
+    ELSIF through THEN
+        RETURN splitplane._scope_expression(relation, scope);
+    END IF;
     -- A list claim alone would let two tenants that hold one value see each other's rows.
     IF NOT binds_tenant
        AND NOT EXISTS (SELECT FROM splitplane.claims AS c JOIN jsonb_each_text(scope) AS s ON s.value = c.claim
@@ -1468,12 +1521,260 @@ BEGIN
     RETURN splitplane._scope_expression(relation, scope);
 END
 $$;
-REVOKE ALL ON FUNCTION splitplane._scope_condition(regclass, jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION splitplane._scope_condition(regclass, jsonb, boolean) FROM PUBLIC;
 /* </end connected objects> */
 
 /* <begin connected objects> */
 -- requires:
 --   plane_checks
+
+-- What a foreign key must be like to say whose rows are, for protect_through.
+
+-- How values of a key's column are compared, by its type below domains; NULL for a type that no link is made of. Two
+-- columns of one class are equal where PostgreSQL's operator for the key says so. In the library: the forms of
+-- key_forms.rs.
+CREATE FUNCTION splitplane._key_class(type_id oid) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE splitplane._base_type(type_id)
+           WHEN 'int2'::regtype THEN 'integer' WHEN 'int4'::regtype THEN 'integer' WHEN 'int8'::regtype THEN 'integer'
+           WHEN 'text'::regtype THEN 'text' WHEN 'varchar'::regtype THEN 'text'
+           WHEN 'bpchar'::regtype THEN 'character'
+           WHEN 'uuid'::regtype THEN 'uuid'
+           WHEN 'bytea'::regtype THEN 'bytea'
+           WHEN 'date'::regtype THEN 'date'
+           WHEN 'timestamp'::regtype THEN 'timestamp'
+           WHEN 'timestamptz'::regtype THEN 'timestamptz' END
+$$;
+REVOKE ALL ON FUNCTION splitplane._key_class(oid) FROM PUBLIC;
+
+-- The foreign keys between two tables, in both directions, with the columns of each; `membership` if it points from the
+-- parent to the relation. `problem` says why one cannot tell whose a row is, after its name.
+CREATE FUNCTION splitplane._foreign_keys(relation regclass, parent regclass)
+RETURNS TABLE (key name, columns text[], parent_columns text[], membership boolean, problem text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+    SELECT f.conname, n.columns, n.parent_columns, f.membership,
+           CASE -- Columns of 18 and later.
+                WHEN f.more ->> 'conenforced' = 'false' THEN 'is not enforced'
+                WHEN f.more ->> 'conperiod' = 'true' THEN 'is temporal'
+                -- A key is unique in the table itself, and not among its children.
+                WHEN EXISTS (SELECT FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhparent
+                             WHERE i.inhparent IN (f.conrelid, f.confrelid) AND c.relkind = 'r')
+                    THEN 'joins a table that others inherit from'
+                WHEN n.unlike IS NOT NULL THEN 'has ' || n.unlike
+           END
+    FROM (SELECT c.conname, c.conrelid, c.confrelid, to_jsonb(c) AS more, d.membership,
+                 CASE WHEN d.membership THEN c.confkey ELSE c.conkey END AS own,
+                 CASE WHEN d.membership THEN c.conkey ELSE c.confkey END AS other
+          FROM (VALUES (false), (true)) AS d(membership)
+          JOIN pg_constraint AS c ON c.contype = 'f' AND c.conparentid = 0
+               AND c.conrelid = CASE WHEN d.membership THEN parent ELSE relation END
+               AND c.confrelid = CASE WHEN d.membership THEN relation ELSE parent END) AS f
+    CROSS JOIN LATERAL (
+        SELECT array_agg(a.attname::text ORDER BY k.place) AS columns,
+               array_agg(b.attname::text ORDER BY k.place) AS parent_columns,
+               min(CASE WHEN splitplane._key_class(a.atttypid) IS DISTINCT FROM splitplane._key_class(b.atttypid)
+                          OR splitplane._key_class(a.atttypid) IS NULL
+                        THEN format('column %I of type %s, compared with %s: keys are whole numbers, text, uuid, '
+                                    'bytea, dates and timestamps', a.attname, format_type(a.atttypid, -1),
+                                    format_type(b.atttypid, -1))
+                        WHEN EXISTS (SELECT FROM pg_collation AS c WHERE c.oid IN (a.attcollation, b.attcollation)
+                                     AND NOT c.collisdeterministic)
+                        THEN format('column %I of a nondeterministic collation, under which different keys may '
+                                    'compare equal', a.attname)
+                        WHEN 'v' IN (a.attgenerated, b.attgenerated)
+                        THEN format('virtual generated column %I', a.attname) END) AS unlike
+        FROM unnest(f.own, f.other) WITH ORDINALITY AS k(own, other, place)
+        JOIN pg_attribute AS a ON a.attrelid = relation AND a.attnum = k.own
+        JOIN pg_attribute AS b ON b.attrelid = parent AND b.attnum = k.other
+    ) AS n
+$$;
+REVOKE ALL ON FUNCTION splitplane._foreign_keys(regclass, regclass) FROM PUBLIC;
+
+-- The registered links with what is left of them: whether the foreign key is there, enforced and over the same columns,
+-- and whether the parent is a relation of the plane that is not the same for every tenant.
+CREATE VIEW splitplane._links AS
+    SELECT p.link, p.relation, p.parent, p.key, p.columns, p.parent_columns, p.membership,
+           k.columns IS NOT NULL AND k.columns = p.columns AND k.parent_columns = p.parent_columns AS has_key,
+           NOT r.shared IS TRUE AND r.relation IS NOT NULL AS has_parent
+    FROM splitplane.parents AS p
+    LEFT JOIN LATERAL (
+        SELECT f.columns, f.parent_columns
+        FROM splitplane._foreign_keys(p.relation, p.parent) AS f
+        WHERE f.key = p.key AND f.membership = p.membership AND f.problem IS NULL
+    ) AS k ON true
+    LEFT JOIN splitplane.relations AS r ON r.relation = p.parent
+        AND EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = p.parent);
+REVOKE ALL ON splitplane._links FROM PUBLIC;
+
+-- The columns that links need in a relation, its own and those that its children are compared with, as keys of an
+-- object.
+CREATE FUNCTION splitplane._key_columns(relation regclass) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(jsonb_object_agg(c.name, 'key'), '{}')
+    FROM (SELECT unnest(p.columns) FROM splitplane.parents AS p WHERE p.relation = _key_columns.relation
+          UNION
+          SELECT unnest(p.parent_columns)
+          FROM splitplane.parents AS p WHERE p.parent = _key_columns.relation) AS c(name)
+$$;
+REVOKE ALL ON FUNCTION splitplane._key_columns(regclass) FROM PUBLIC;
+
+-- The part of a row-level security condition that the links make: one call, which names each link and how many columns
+-- it has, and gives all of them. The proof knows this form and no other. NULL without a link.
+CREATE FUNCTION splitplane._links_condition(links splitplane.parents[]) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+    SELECT format('splitplane.in_parent(%L::text, %s)',
+                  string_agg(format('%s:%s', l.link, cardinality(l.columns)), ',' ORDER BY l.link),
+                  string_agg((SELECT string_agg(quote_ident(c.name), ', ' ORDER BY c.place)
+                              FROM unnest(l.columns) WITH ORDINALITY AS c(name, place)), ', ' ORDER BY l.link))
+    FROM unnest(links) AS l
+    HAVING count(*) > 0
+$$;
+REVOKE ALL ON FUNCTION splitplane._links_condition(splitplane.parents[]) FROM PUBLIC;
+
+-- Whether a column may be NULL. Where the server keeps NOT NULL as constraints (18 and later), one that was not
+-- validated does not count: attnotnull is true then, over rows that are NULL.
+CREATE FUNCTION splitplane._may_be_null(relation regclass, column_name text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT NOT a.attnotnull
+        OR EXISTS (SELECT FROM pg_constraint AS c
+                   WHERE c.conrelid = a.attrelid AND c.contype = 'n' AND a.attnum = ANY (c.conkey)
+                     AND NOT c.convalidated)
+    FROM pg_attribute AS a
+    WHERE a.attrelid = relation AND a.attname = column_name AND a.attnum > 0 AND NOT a.attisdropped
+$$;
+REVOKE ALL ON FUNCTION splitplane._may_be_null(regclass, text) FROM PUBLIC;
+
+-- The link by which the rows of a relation belong to those of a parent; its number is that of a registered one, else a
+-- new one.
+CREATE FUNCTION splitplane._link(relation regclass, parent regclass, key name) RETURNS splitplane.parents
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+DECLARE
+    link splitplane.parents;
+    candidate record;
+    candidates text;
+    registered record;
+BEGIN
+    IF parent IS NULL THEN
+        RAISE EXCEPTION 'parent must not be NULL' USING ERRCODE = '22023';
+    END IF;
+    SELECT string_agg(quote_ident(f.key), ', ' ORDER BY f.key) INTO candidates
+      FROM splitplane._foreign_keys(relation, parent) AS f
+     WHERE _link.key IS NULL OR f.key = _link.key;
+    IF candidates IS NULL THEN
+        RAISE EXCEPTION 'there is no foreign key % between % and %',
+            coalesce('"' || key || '"', 'of any name'), relation, parent
+            USING ERRCODE = '42704',
+                  HINT = 'The foreign key says whose a row is. Without one, bind a column with splitplane.protect.';
+    END IF;
+    BEGIN
+        SELECT f.* INTO STRICT candidate FROM splitplane._foreign_keys(relation, parent) AS f
+         WHERE _link.key IS NULL OR f.key = _link.key;
+    EXCEPTION WHEN too_many_rows THEN
+        RAISE EXCEPTION 'there are several foreign keys between % and %: %', relation, parent, candidates
+            USING ERRCODE = '22023', HINT = 'Give the name of the one that says whose a row is as argument "key".';
+    END;
+    IF candidate.problem IS NOT NULL THEN
+        RAISE EXCEPTION 'foreign key "%" between % and % %', candidate.key, relation, parent, candidate.problem
+            USING ERRCODE = '0A000';
+    END IF;
+    IF EXISTS (WITH RECURSIVE ancestors AS (
+                   SELECT _link.parent AS relation
+                   UNION
+                   SELECT p.parent FROM ancestors AS a JOIN splitplane.parents AS p ON p.relation = a.relation)
+               SELECT FROM ancestors AS a WHERE a.relation = _link.relation) THEN
+        RAISE EXCEPTION 'the rows of % would belong to its own rows, by way of %', relation, parent
+            USING ERRCODE = '22023', HINT = 'Name a parent that does not lead back to the table.';
+    END IF;
+    SELECT r.shared INTO registered FROM splitplane.relations AS r WHERE r.relation = _link.parent;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION '% is not in the plane', parent
+            USING ERRCODE = '42704', HINT = 'Protect it first: its own scope says whose its rows are.';
+    ELSIF registered.shared THEN
+        RAISE EXCEPTION '% is the same for every tenant, so it cannot say whose the rows of % are', parent, relation
+            USING ERRCODE = '22023';
+    END IF;
+    SELECT p.* INTO link FROM splitplane.parents AS p
+     WHERE p.relation = _link.relation AND p.parent = _link.parent AND p.key = candidate.key;
+    link.link := coalesce(link.link, (SELECT coalesce(max(p.link), 0) + 1 FROM splitplane.parents AS p));
+    link.relation := relation;
+    link.parent := parent;
+    link.key := candidate.key;
+    link.columns := candidate.columns;
+    link.parent_columns := candidate.parent_columns;
+    link.membership := candidate.membership;
+    RETURN link;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._link(regclass, regclass, name) FROM PUBLIC;
+
+-- Grants the reader the key columns that links read in a parent and that its own registration does not grant, and takes
+-- back those that no link reads any more. What is known of the parent's fences follows, if they were as it says.
+CREATE FUNCTION splitplane._grant_keys(parent regclass, gone text[] DEFAULT '{}') RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    registered splitplane.relations;
+    qualified text;
+    needed text[];
+    dropped text[];
+    is_sound boolean;
+BEGIN
+    SELECT r.* INTO registered FROM splitplane.relations AS r
+      JOIN pg_class AS c ON c.oid = r.relation
+     WHERE r.relation = _grant_keys.parent;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    SELECT format('%I.%I', n.nspname, c.relname) INTO qualified
+      FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = parent;
+    SELECT f.fingerprint = f.saved ->> 'fingerprint'
+           OR splitplane._reader_fingerprint(f.relation) = f.saved ->> 'reader_fingerprint' INTO is_sound
+      FROM splitplane._fences AS f WHERE f.relation = parent;
+    needed := ARRAY(SELECT k.name FROM jsonb_object_keys(splitplane._key_columns(parent)) AS k(name)
+                    WHERE k.name <> ALL (registered.columns) AND NOT registered.scope ? k.name);
+    dropped := ARRAY(SELECT g.name FROM unnest(gone) AS g(name)
+                     JOIN pg_attribute AS a
+                         ON a.attrelid = parent AND a.attname = g.name AND a.attnum > 0 AND NOT a.attisdropped
+                     WHERE g.name <> ALL (needed || registered.columns) AND NOT registered.scope ? g.name);
+    IF cardinality(needed) > 0 THEN
+        EXECUTE format('GRANT SELECT (%s) ON TABLE %s TO splitplane_reader',
+                       (SELECT string_agg(quote_ident(n.name), ', ') FROM unnest(needed) AS n(name)), qualified);
+    END IF;
+    IF cardinality(dropped) > 0 THEN
+        EXECUTE format('REVOKE SELECT (%s) ON TABLE %s FROM splitplane_reader',
+                       (SELECT string_agg(quote_ident(d.name), ', ') FROM unnest(dropped) AS d(name)), qualified);
+    END IF;
+    IF registered.saved ->> 'numbers_of' = splitplane._numbers_of(parent) THEN
+        UPDATE splitplane.relations AS r
+           SET saved = jsonb_set(r.saved, '{numbers}',
+                                 (splitplane._column_numbers(parent, needed) -> 'numbers')
+                                 || ((r.saved -> 'numbers') - dropped))
+         WHERE r.relation = parent;
+    END IF;
+    IF is_sound THEN
+        UPDATE splitplane.relations AS r
+           SET saved = r.saved
+                       || jsonb_build_object('fingerprint', f.fingerprint,
+                                             'reader_fingerprint', splitplane._reader_fingerprint(r.relation),
+                                             'types', splitplane._scope_types(
+                                                 r.relation, r.scope || splitplane._key_columns(r.relation)))
+          FROM splitplane._fences AS f
+         WHERE r.relation = parent AND f.relation = r.relation;
+    END IF;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._grant_keys(regclass, text[]) FROM PUBLIC;
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- requires:
+--   plane_parents
 
 -- protect, share and unprotect: the fences around the plane's relations.
 
@@ -1487,16 +1788,17 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._policy_names() FROM PUBLIC;
 
--- One number for everything that fences a relation: owner, row-level security, grants, scope policy, and the names,
--- types and grants of its columns. While it is what it was when the relation was registered, nothing else needs to be
--- checked, which keeps the check of every new backend cheap. It also changes for harmless reasons, such as privileges
--- of other roles, and after a restore; then _reader_fingerprint() decides.
+-- One number for everything that fences a relation: owner, row-level security, grants, scope policy, the foreign keys
+-- by which its rows belong to others, and the names, types and grants of its columns. While it is what it was when the
+-- relation was registered, nothing else needs to be checked, which keeps the check of every new backend cheap. It also
+-- changes for harmless reasons, such as privileges of other roles, and after a restore; then _reader_fingerprint()
+-- decides.
 CREATE VIEW splitplane._fences AS
     SELECT r.relation, r.saved,
            pg_catalog.hash_record_extended(
                ROW(c.relowner, c.relrowsecurity, c.relacl, r.shared, r.scope, r.columns, a.columns_hash,
                    p.polpermissive, p.polcmd, p.polroles, pg_catalog.hashtextextended(p.polqual::text, 0),
-                   p.polwithcheck IS NULL), 0)::text AS fingerprint
+                   p.polwithcheck IS NULL, l.links_hash), 0)::text AS fingerprint
     FROM splitplane.relations AS r
     JOIN pg_catalog.pg_class AS c ON c.oid = r.relation
     LEFT JOIN pg_catalog.pg_policy AS p ON p.polrelid = r.relation AND p.polname = '!splitplane_scope'
@@ -1506,7 +1808,11 @@ CREATE VIEW splitplane._fences AS
                    ROW(a.attname, a.attnum, a.atttypid, a.atttypmod, a.attcollation, a.attisdropped, a.attacl),
                    a.attnum)) AS columns_hash
         FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = r.relation
-    ) AS a;
+    ) AS a
+    CROSS JOIN LATERAL (
+        SELECT pg_catalog.sum(pg_catalog.hash_record_extended(l.*, l.link)) AS links_hash
+        FROM splitplane._links AS l WHERE l.relation = r.relation
+    ) AS l;
 REVOKE ALL ON splitplane._fences FROM PUBLIC;
 
 -- The privileges of an access control list that bear on the reader: its own and PUBLIC's, whoever granted them.
@@ -1531,7 +1837,9 @@ AS $$
                                    splitplane._reader_privileges(a.attacl)), a.attnum))
                     FROM pg_attribute AS a WHERE a.attrelid = r.relation),
                    p.polpermissive, p.polcmd, p.polroles, hashtextextended(p.polqual::text, 0),
-                   p.polwithcheck IS NULL), 0)::text
+                   p.polwithcheck IS NULL,
+                   (SELECT sum(hash_record_extended(l.*, l.link)) FROM splitplane._links AS l
+                    WHERE l.relation = r.relation)), 0)::text
     FROM splitplane.relations AS r
     JOIN pg_class AS c ON c.oid = r.relation
     LEFT JOIN pg_policy AS p ON p.polrelid = r.relation AND p.polname = '!splitplane_scope'
@@ -1764,6 +2072,7 @@ AS $$
 DECLARE
     registered record;
     statement text;
+    link splitplane.parents;
 BEGIN
     SELECT r.shared, r.had_row_security, r.saved INTO STRICT registered
       FROM splitplane.relations AS r WHERE r.relation = _withdraw.relation;
@@ -1792,15 +2101,36 @@ BEGIN
         EXECUTE statement;
     END LOOP;
     DELETE FROM splitplane.relations AS r WHERE r.relation = _withdraw.relation;
+    FOR link IN DELETE FROM splitplane.parents AS p WHERE p.relation = _withdraw.relation RETURNING p.* LOOP
+        PERFORM splitplane._grant_keys(link.parent, link.parent_columns);
+    END LOOP;
     PERFORM splitplane._leave_schema(registered.saved ->> 'schema', (registered.saved ->> 'schema_usage')::boolean);
 END
 $$;
 REVOKE ALL ON FUNCTION splitplane._withdraw(regclass, text, boolean) FROM PUBLIC;
 
+-- Refuses to take the scope from a table whose rows say whose those of others are.
+CREATE FUNCTION splitplane._refuse_parent(relation regclass) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    children text;
+BEGIN
+    SELECT string_agg(DISTINCT p.relation::text, ', ') INTO children
+      FROM splitplane.parents AS p JOIN pg_class AS c ON c.oid = p.relation WHERE p.parent = _refuse_parent.relation;
+    IF children IS NOT NULL THEN
+        RAISE EXCEPTION 'the rows of % say whose the rows of other tables are: %', relation, children
+            USING ERRCODE = '2BP01', HINT = 'Take those out of the plane first, with splitplane.unprotect.';
+    END IF;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._refuse_parent(regclass) FROM PUBLIC;
+
 -- Registering again starts from the table as it was: nothing of an earlier registration remains, and `saved` stays
 -- true. All of it is one transaction under an exclusive lock, so that no session sees the table unfenced in between.
 CREATE FUNCTION splitplane._register(
-    relation regclass, shared boolean, scope jsonb, columns text[], name text, private_columns text[])
+    relation regclass, shared boolean, scope jsonb, columns text[], name text, private_columns text[],
+    links splitplane.parents[] DEFAULT NULL)
 RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -1818,6 +2148,7 @@ DECLARE
     earlier text;
     binding text;
     was_shared boolean;
+    link splitplane.parents;
 BEGIN
     -- One registration at a time: entries of one schema share its grant.
     LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
@@ -1825,6 +2156,7 @@ BEGIN
     LOCK TABLE splitplane.claims IN ROW SHARE MODE;
     -- A dropped table has left its registration behind. Its plane name is free.
     DELETE FROM splitplane.relations AS r WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = r.relation);
+    DELETE FROM splitplane.parents AS p WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = p.relation);
     qualified := splitplane._lock_relation(relation, true);
     plane_columns := splitplane._plane_columns(relation, columns);
     IF columns IS NULL THEN
@@ -1832,8 +2164,11 @@ BEGIN
     END IF;
     hidden_from_models := splitplane._private_columns(relation, plane_columns, private_columns);
     plane_name := splitplane._plane_name(relation, name);
-    IF NOT shared THEN
-        condition := splitplane._scope_condition(relation, scope);
+    IF shared THEN
+        PERFORM splitplane._refuse_parent(relation);
+    ELSE
+        condition := concat_ws(' AND ', splitplane._scope_condition(relation, scope, links IS NOT NULL),
+                               splitplane._links_condition(links));
     END IF;
     -- Reported rather than kept: this call defines what is registered, as with columns.
     SELECT string_agg(quote_ident(p.name), ', ' ORDER BY p.name) INTO no_longer
@@ -1852,6 +2187,7 @@ BEGIN
     IF FOUND THEN
         PERFORM splitplane._withdraw(relation, qualified, NOT shared);
     END IF;
+    INSERT INTO splitplane.parents SELECT l.* FROM unnest(links) AS l;
 
     SELECT c.relrowsecurity, n.nspname INTO had_row_security, schema_name
       FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = relation;
@@ -1893,7 +2229,8 @@ BEGIN
                            string_agg(DISTINCT quote_ident(w.name), ', '), qualified)
              FROM (SELECT unnest(plane_columns)
                    UNION ALL
-                   SELECT jsonb_object_keys(CASE WHEN shared THEN '{}'::jsonb ELSE scope END)) AS w(name));
+                   SELECT jsonb_object_keys(CASE WHEN shared THEN '{}'::jsonb ELSE scope END
+                                            || splitplane._key_columns(relation))) AS w(name));
     PERFORM splitplane._make_policies(relation, qualified, shared, condition, had_row_security);
     IF NOT shared THEN
         SELECT string_agg(quote_ident(e.name), ', ') INTO earlier
@@ -1918,15 +2255,22 @@ BEGIN
             plane_columns, hidden_from_models, had_row_security, saved);
     UPDATE splitplane.relations AS r
        SET saved = r.saved || splitplane._policy_texts(r.relation)
-                   || splitplane._column_numbers(r.relation, r.columns || ARRAY(SELECT jsonb_object_keys(r.scope)))
+                   || splitplane._column_numbers(
+                          r.relation,
+                          r.columns || ARRAY(SELECT jsonb_object_keys(r.scope || splitplane._key_columns(r.relation))))
                    || jsonb_build_object('fingerprint', f.fingerprint,
                                          'reader_fingerprint', splitplane._reader_fingerprint(r.relation),
-                                         'types', splitplane._scope_types(r.relation, r.scope))
+                                         'types', splitplane._scope_types(
+                                             r.relation, r.scope || splitplane._key_columns(r.relation)))
       FROM splitplane._fences AS f
      WHERE r.relation = _register.relation AND f.relation = r.relation;
+    FOREACH link IN ARRAY coalesce(links, '{}') LOOP
+        PERFORM splitplane._grant_keys(link.parent);
+    END LOOP;
 END
 $$;
-REVOKE ALL ON FUNCTION splitplane._register(regclass, boolean, jsonb, text[], text, text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION splitplane._register(regclass, boolean, jsonb, text[], text, text[], splitplane.parents[])
+    FROM PUBLIC;
 
 CREATE FUNCTION splitplane.protect(
     relation regclass, scope jsonb, columns text[] DEFAULT NULL, name text DEFAULT NULL,
@@ -1971,9 +2315,11 @@ BEGIN
         RAISE EXCEPTION '% is not in the plane', coalesce(relation::text, 'NULL') USING ERRCODE = '42704';
     END IF;
     IF stale.lives THEN
+        PERFORM splitplane._refuse_parent(relation);
         PERFORM splitplane._withdraw(relation, splitplane._lock_relation(relation, false), false);
     ELSE
         DELETE FROM splitplane.relations AS r WHERE r.relation = unprotect.relation;
+        DELETE FROM splitplane.parents AS p WHERE p.relation = unprotect.relation;
         PERFORM splitplane._leave_schema(stale.saved ->> 'schema', (stale.saved ->> 'schema_usage')::boolean);
     END IF;
 END
@@ -1987,6 +2333,70 @@ COMMENT ON FUNCTION splitplane.unprotect(regclass) IS
 /* <begin connected objects> */
 -- requires:
 --   protect
+
+-- protect_through: tables without a tenant column, whose rows belong to those of another.
+
+-- A relation that has links keeps those that the call does not name. With a parent that is new to it the rest of the
+-- registration stays, too, where the call does not say otherwise; else the call defines it, as one of protect does.
+CREATE FUNCTION splitplane.protect_through(
+    relation regclass, parent regclass, columns text[] DEFAULT NULL, name text DEFAULT NULL,
+    private_columns text[] DEFAULT NULL, key name DEFAULT NULL, scope jsonb DEFAULT NULL, hidden boolean DEFAULT false)
+RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    chosen splitplane.parents;
+    kept splitplane.parents[];
+    registered splitplane.relations;
+    nullable text;
+BEGIN
+    IF hidden IS NOT FALSE THEN
+        RAISE EXCEPTION 'a relation cannot be hidden in this version' USING ERRCODE = '0A000';
+    END IF;
+    LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
+    PERFORM splitplane._lock_relation(relation, true);
+    chosen := splitplane._link(relation, parent, key);
+    SELECT r.* INTO registered FROM splitplane.relations AS r WHERE r.relation = protect_through.relation;
+    kept := ARRAY(SELECT p FROM splitplane.parents AS p
+                  WHERE p.relation = protect_through.relation AND p.link <> chosen.link
+                  ORDER BY p.link);
+    IF cardinality(kept) > 0 AND NOT EXISTS (SELECT FROM splitplane.parents AS p
+                                             WHERE p.link = chosen.link) THEN
+        columns := coalesce(columns, registered.columns);
+        private_columns := coalesce(private_columns,
+                                    ARRAY(SELECT c.name FROM unnest(registered.private_columns) AS c(name)
+                                          WHERE c.name = ANY (columns)));
+        scope := coalesce(scope, registered.scope);
+        name := coalesce(name, splitplane._given_name(relation, registered.name, registered.saved));
+    END IF;
+    -- Its columns are those of people who may belong to several tenants.
+    IF chosen.membership AND columns IS NULL THEN
+        RAISE EXCEPTION 'a row of % may belong to several tenants, by %: the columns must be given', relation, parent
+            USING ERRCODE = '22023', HINT = 'Give those that every tenant of a member may see as argument "columns".';
+    END IF;
+    PERFORM splitplane._register(relation, false, coalesce(scope, '{}'), columns, name, private_columns, kept || chosen);
+    IF cardinality(kept) = 0 THEN
+        SELECT string_agg(format('"%s"', c.name), ', ' ORDER BY c.place) INTO nullable
+          FROM unnest(chosen.columns) WITH ORDINALITY AS c(name, place)
+         WHERE splitplane._may_be_null(relation, c.name);
+        IF nullable IS NOT NULL THEN
+            RAISE WARNING 'rows of % with NULL in % belong to no tenant and are never seen', relation, nullable;
+        END IF;
+    END IF;
+END
+$$;
+REVOKE ALL ON FUNCTION
+    splitplane.protect_through(regclass, regclass, text[], text, text[], name, jsonb, boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION
+    splitplane.protect_through(regclass, regclass, text[], text, text[], name, jsonb, boolean) TO splitplane_admin;
+COMMENT ON FUNCTION splitplane.protect_through(regclass, regclass, text[], text, text[], name, jsonb, boolean) IS
+    'Adds a table whose rows belong to rows of another: protect_through(''order_lines'', ''orders''). '
+    'Call it again with another parent to add that.';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- requires:
+--   protect_through
 
 -- allow_function and disallow_function: functions besides those of the built-in allowlist.
 
@@ -2704,7 +3114,7 @@ COMMENT ON FUNCTION splitplane.forget_conversations(text, interval) IS
 -- Findings that break isolation. While there is one, ask refuses.
 
 -- The statement that registers a relation: with a scope by protect, without one by share; all columns if `columns` is
--- NULL.
+-- NULL. One whose rows belong to those of others by protect_through, which keeps its other parents.
 CREATE FUNCTION splitplane._registration(
     relation regclass, scope jsonb, columns text[], name text, private_columns text[])
 RETURNS text
@@ -2713,6 +3123,24 @@ AS $$
     SELECT CASE WHEN scope IS NULL
                 THEN '-- call splitplane.protect with the columns that hold the scope now: the registered ones were '
                      'renamed or replaced'
+                WHEN EXISTS (SELECT FROM splitplane.relations AS r
+                             WHERE r.relation = _registration.relation AND NOT r.shared)
+                     AND (scope = '{}' OR EXISTS (SELECT FROM splitplane.parents AS p
+                                                  WHERE p.relation = _registration.relation))
+                THEN coalesce((SELECT format('SELECT splitplane.protect_through(%s);',
+                                             concat_ws(', ', quote_literal(relation), quote_literal(l.parent),
+                                                       quote_literal(columns), 'name => ' || quote_literal(name),
+                                                       CASE WHEN cardinality(private_columns) > 0 THEN
+                                                           'private_columns => ' || quote_literal(private_columns) END,
+                                                       'key => ' || quote_literal(l.key),
+                                                       'scope => ' || quote_literal(nullif(scope, '{}'))))
+                               FROM (SELECT k.*, bool_and(k.has_key AND k.has_parent) OVER () AS is_whole
+                                     FROM splitplane._links AS k WHERE k.relation = _registration.relation
+                                     ORDER BY k.link LIMIT 1) AS l
+                               WHERE l.is_whole),
+                              '-- see to it that its parent is in the plane and the foreign key is as it was; if that '
+                              'is not to be, call splitplane.unprotect and then splitplane.protect_through with '
+                              'another key')
     ELSE format('SELECT splitplane.%s;', CASE WHEN scope = '{}' THEN 'share(' ELSE 'protect(' END
         || concat_ws(', ', quote_literal(relation), quote_literal(nullif(scope, '{}')),
                      quote_literal(columns), 'name => ' || quote_literal(name),
@@ -2947,7 +3375,23 @@ BEGIN
             FROM state AS s
             WHERE NOT s.shared AND NOT s.unfenced
               AND (pg_get_expr(s.polqual, s.relation) IS DISTINCT FROM s.saved ->> 'policy'
-                   OR splitplane._scope_types(s.relation, s.scope) IS DISTINCT FROM nullif(s.saved -> 'types', 'null'))
+                   OR splitplane._scope_types(s.relation, s.scope || splitplane._key_columns(s.relation))
+                      IS DISTINCT FROM nullif(s.saved -> 'types', 'null'))
+            UNION ALL
+            SELECT s.relation,
+                   format(CASE WHEN l.has_parent
+                               THEN 'Foreign key %I, by which its rows belong to those of %s, was dropped or altered.'
+                               ELSE 'Foreign key %I says that its rows belong to those of %s, which is not in the '
+                                    'plane or is the same for every tenant.' END,
+                          l.key, l.parent), NULL
+            FROM state AS s JOIN splitplane._links AS l ON l.relation = s.relation
+            WHERE NOT (l.has_key AND l.has_parent)
+            UNION ALL
+            SELECT s.relation, 'It has neither a scope nor a parent, so nothing says whose its rows are.',
+                   format('SELECT splitplane.unprotect(%L);', s.relation)
+            FROM state AS s
+            WHERE NOT s.shared AND s.scope = '{}'
+              AND NOT EXISTS (SELECT FROM splitplane.parents AS p WHERE p.relation = s.relation)
             UNION ALL
             SELECT s.relation,
                    format('splitplane_reader has %s on the whole table.', string_agg(g.privilege_type, ', ')),
@@ -2968,7 +3412,8 @@ BEGIN
                        AND CASE WHEN s.saved ->> 'numbers_of' = splitplane._numbers_of(s.relation)
                                 THEN EXISTS (SELECT FROM jsonb_each(s.saved -> 'numbers') AS n
                                              WHERE n.value = to_jsonb(a.attnum))
-                                ELSE a.attname = ANY (s.columns) OR s.scope ? a.attname::text END)
+                                ELSE a.attname = ANY (s.columns)
+                                     OR s.scope || splitplane._key_columns(s.relation) ? a.attname::text END)
         )
         SELECT f.relation::text, f.finding, coalesce(f.fix, splitplane._register_again(f.relation))
         FROM found AS f(relation, finding, fix);
@@ -3271,6 +3716,68 @@ REVOKE ALL ON FUNCTION splitplane._question_findings() FROM PUBLIC;
 -- requires:
 --   warnings
 
+-- Findings about foreign keys by which rows belong to those of other relations, that do not break isolation.
+
+CREATE FUNCTION splitplane._parent_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+    WITH links AS (
+        SELECT l.*, c.oid AS constraint_oid, c.conrelid::regclass AS referring, c.condeferrable, c.convalidated
+        FROM splitplane._links AS l
+        JOIN pg_constraint AS c ON c.contype = 'f' AND c.conname = l.key AND c.conparentid = 0
+             AND c.conrelid = CASE WHEN l.membership THEN l.parent ELSE l.relation END
+             AND c.confrelid = CASE WHEN l.membership THEN l.relation ELSE l.parent END
+        WHERE l.has_key AND l.has_parent
+    )
+    -- What does not check every row: the rows without a parent are nobody's.
+    SELECT 'info', l.relation::text,
+           format('Foreign key %I, by which its rows belong to those of %s, was not validated: there may be rows '
+                  'without a parent, which nobody sees.', l.key, l.parent),
+           format('ALTER TABLE %s VALIDATE CONSTRAINT %I;', l.referring, l.key)
+    FROM links AS l WHERE NOT l.convalidated
+    UNION ALL
+    SELECT 'info', l.relation::text,
+           format('Foreign key %I, by which its rows belong to those of %s, is deferrable: within a transaction there '
+                  'may be rows without a parent, which nobody sees.', l.key, l.parent),
+           format('-- ALTER TABLE %s ALTER CONSTRAINT %I NOT DEFERRABLE; if nothing relies on it', l.referring, l.key)
+    FROM links AS l WHERE l.condeferrable
+    UNION ALL
+    SELECT 'info', l.relation::text,
+           format('Triggers of foreign key %I, by which its rows belong to those of %s, are disabled: there may be '
+                  'rows without a parent, which nobody sees.', l.key, l.parent),
+           format('-- ALTER TABLE %s ENABLE TRIGGER ALL; and on the other table, and look for such rows', l.referring)
+    FROM links AS l
+    WHERE EXISTS (SELECT FROM pg_trigger AS t
+                  WHERE t.tgconstraint = l.constraint_oid AND t.tgenabled NOT IN ('O', 'A'))
+    UNION ALL
+    -- A row needs one parent at least.
+    SELECT 'warning', l.relation::text,
+           format('Column %I may be NULL. Such rows have no parent in %s: they belong to no tenant and are never seen.',
+                  c.name, l.parent),
+           format('-- delete or assign such rows, then: ALTER TABLE %s ALTER COLUMN %I SET NOT NULL;', l.relation,
+                  c.name)
+    FROM links AS l CROSS JOIN LATERAL unnest(l.columns) AS c(name)
+    WHERE splitplane._may_be_null(l.relation, c.name)
+      AND NOT EXISTS (SELECT FROM splitplane.parents AS o WHERE o.relation = l.relation AND o.link <> l.link)
+    UNION ALL
+    SELECT CASE WHEN c.relpages > 100 OR c.relkind = 'p' THEN 'warning' ELSE 'info' END, l.relation::text,
+           format('No index starts with column %I, by which its rows belong to those of %s.', l.columns[1], l.parent),
+           format('CREATE INDEX %sON %s (%s);', CASE WHEN c.relkind = 'p' THEN '' ELSE 'CONCURRENTLY ' END, l.relation,
+                  (SELECT string_agg(quote_ident(k.name), ', ' ORDER BY k.place)
+                   FROM unnest(l.columns) WITH ORDINALITY AS k(name, place)))
+    FROM links AS l
+    JOIN pg_class AS c ON c.oid = l.relation
+    JOIN pg_attribute AS a ON a.attrelid = l.relation AND a.attname = l.columns[1] AND NOT a.attisdropped
+    WHERE NOT EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = l.relation AND i.indisvalid AND i.indpred IS NULL
+                      AND i.indkey[0] = a.attnum)
+$$;
+REVOKE ALL ON FUNCTION splitplane._parent_findings() FROM PUBLIC;
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- requires:
+--   parent_warnings
+
 -- Findings about the plane's relations that do not break isolation by themselves.
 
 CREATE FUNCTION splitplane._relation_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
@@ -3394,7 +3901,7 @@ AS $$
            splitplane._register_again(p.relation)
     FROM plane AS p
     JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
-         AND (a.attname = ANY (p.columns) OR p.scope ? a.attname::text)
+         AND (a.attname = ANY (p.columns) OR p.scope || splitplane._key_columns(p.relation) ? a.attname::text)
     WHERE NOT has_column_privilege('splitplane_reader', p.relation, a.attnum, 'SELECT')
        OR NOT has_schema_privilege('splitplane_reader', p.relnamespace, 'USAGE')
     GROUP BY p.relation
@@ -3632,9 +4139,9 @@ AS $$
 DECLARE
     part text;
 BEGIN
-    FOREACH part IN ARRAY ARRAY['_critical_findings', '_server_problems', '_relation_findings', '_bypass_findings',
-                                '_role_findings', '_installation_findings', '_function_findings',
-                                '_identity_findings', '_question_findings']
+    FOREACH part IN ARRAY ARRAY['_critical_findings', '_server_problems', '_relation_findings', '_parent_findings',
+                                '_bypass_findings', '_role_findings', '_installation_findings',
+                                '_function_findings', '_identity_findings', '_question_findings']
     LOOP
         BEGIN
             IF part = '_critical_findings' THEN
@@ -3689,12 +4196,12 @@ AS $$
     FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
     CROSS JOIN LATERAL (
         SELECT CASE WHEN p.proname IN ('ask', 'ask_rows', 'ask_dry_run') THEN 'splitplane_caller'
-                    WHEN p.proname IN ('in_scope', 'in_call', 'claim', 'claim_list', 'bounded', 'counted', 'pattern',
-                                       'zone', 'dated', 'kept', 'behind', 'drawn') THEN 'splitplane_reader'
+                    WHEN p.proname IN ('in_scope', 'in_parent', 'has_parent', 'in_call', 'claim', 'claim_list', 'bounded',
+                                       'counted', 'pattern', 'zone', 'dated', 'kept', 'behind', 'drawn') THEN 'splitplane_reader'
                     ELSE 'splitplane_admin' END::name
     ) AS w(role_name)
     WHERE splitplane._is_ours('pg_proc', p.oid) AND to_regrole(w.role_name) IS NOT NULL
-      AND (p.proname NOT LIKE '\_%' OR p.proname = '_procedure') AND p.proname NOT IN ('in_scope_support', 'keep')
+      AND (p.proname NOT LIKE '\_%' OR p.proname = '_procedure') AND p.proname NOT IN ('in_scope_support', 'has_parent_support', 'keep')
     UNION ALL
     SELECT 'TABLE ' || c.oid::regclass, 'SELECT', 'splitplane_admin',
            has_table_privilege('splitplane_admin', c.oid, 'SELECT')
@@ -3967,6 +4474,48 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._selftest_own(regclass, jsonb, jsonb) FROM PUBLIC;
 
+-- The same of a relation whose rows belong to those of others: each key that is not NULL leads to a row of the parent
+-- that belongs to these claims, and there is one. NULL if a claim is missing on the way.
+CREATE FUNCTION splitplane._selftest_rows(relation regclass, scope jsonb, claims jsonb) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+DECLARE
+    condition text := splitplane._selftest_own(relation, scope, claims);
+    link record;
+    of_parent text;
+    keys text;
+    has_keys text[] := '{}';
+BEGIN
+    IF NOT EXISTS (SELECT FROM splitplane.parents AS p WHERE p.relation = _selftest_rows.relation)
+       OR (scope <> '{}' AND condition IS NULL) THEN
+        RETURN condition;
+    END IF;
+    FOR link IN
+        SELECT p.parent, p.columns, p.parent_columns, r.scope,
+               (SELECT format('%I.%I', n.nspname, c.relname)
+                FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = p.parent) AS qualified
+        FROM splitplane.parents AS p JOIN splitplane.relations AS r ON r.relation = p.parent
+        WHERE p.relation = _selftest_rows.relation
+    LOOP
+        of_parent := splitplane._selftest_rows(link.parent, link.scope, claims);
+        IF of_parent IS NULL THEN
+            RETURN NULL;
+        END IF;
+        -- Rows of columns, also where it is one: a row with a NULL in it is not "IS NOT NULL".
+        keys := (SELECT string_agg(quote_ident(c.name), ', ' ORDER BY c.place)
+                 FROM unnest(link.columns) WITH ORDINALITY AS c(name, place));
+        has_keys := has_keys || format('ROW(%s) IS NOT NULL', keys);
+        condition := concat_ws(' AND ', condition,
+            format('((ROW(%s) IS NOT NULL) IS FALSE OR (%1$s) IN (SELECT %s FROM %s WHERE %s))', keys,
+                   (SELECT string_agg(quote_ident(c.name), ', ' ORDER BY c.place)
+                    FROM unnest(link.parent_columns) WITH ORDINALITY AS c(name, place)),
+                   link.qualified, of_parent));
+    END LOOP;
+    RETURN format('%s AND (%s)', condition, array_to_string(has_keys, ' OR '));
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._selftest_rows(regclass, jsonb, jsonb) FROM PUBLIC;
+
 -- Who asks: for each tenant the enabled principal that may see most, as {"tenant", "business", "subject"}, with '*' for
 -- any.
 CREATE FUNCTION splitplane._selftest_principals(tenants text[]) RETURNS jsonb[]
@@ -4017,7 +4566,7 @@ BEGIN
         whole := whole || (person || jsonb_build_object('own',
             CASE WHEN claims IS NULL THEN NULL
                  WHEN r.shared THEN 'true'
-                 ELSE splitplane._selftest_own(r.relation, r.scope, claims) END));
+                 ELSE splitplane._selftest_rows(r.relation, r.scope, claims) END));
     END LOOP;
     RETURN whole;
 END
@@ -4339,6 +4888,7 @@ DECLARE
     column_name text;
     is_everybodys boolean;
     found boolean;
+    has_key text;
 BEGIN
     FOR column_name, is_everybodys IN
         SELECT a.attname, r.scope ->> a.attname::text = 'tenant or null' FROM pg_attribute AS a
@@ -4362,6 +4912,20 @@ BEGIN
                                 format('No row has NULL in %I now, but nothing prevents it.', column_name));
         END IF;
     END LOOP;
+    -- A row without any key has no parent.
+    SELECT string_agg(format('ROW(%s) IS NOT NULL', k.keys), ' OR '), string_agg(k.keys, ', ')
+      INTO has_key, column_name
+      FROM (SELECT (SELECT string_agg(quote_ident(c.name), ', ' ORDER BY c.place)
+                    FROM unnest(p.columns) WITH ORDINALITY AS c(name, place)) AS keys
+            FROM splitplane.parents AS p WHERE p.relation = r.relation) AS k;
+    IF has_key IS NOT NULL THEN
+        EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE (%s) IS NOT TRUE)', qualified, has_key) INTO found;
+        IF found THEN
+            verdict := 'FAIL';
+            detail := concat_ws(' ', detail, format('There are rows with NULL in %s, which belong to no principal.',
+                                                    column_name));
+        END IF;
+    END IF;
     verdict := coalesce(verdict, 'pass');
     detail := coalesce(detail, 'every row has an owner');
 END

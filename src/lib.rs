@@ -1,12 +1,13 @@
 //! splitplane: ask a shared multi-tenant PostgreSQL database, and never see another tenant's row.
 //!
-//! `identity`, `gate`, `llm` and `numbers` build without a server; everything else is the server side.
+//! `identity`, `gate`, `key_set`, `llm` and `numbers` build without a server; everything else is the server side.
 #![deny(unsafe_code)]
 
 mod characters;
 pub mod gate;
 pub mod identity;
 mod json;
+pub mod key_set;
 pub mod llm;
 pub mod numbers;
 

@@ -1,6 +1,6 @@
 //! What the suites share: two tenants' tables in the plane, a verified principal, and the stages one by one.
 
-use crate::attach::{self, Attached, Claims, Fence};
+use crate::attach::{self, Attached, Claims, Fence, Keys};
 use crate::catalog::current_plane;
 use crate::catalog::plane::Plane;
 use crate::error::{Refusal, StageResult, State};
@@ -82,7 +82,7 @@ impl World {
     }
 
     pub fn attach<'c>(&self, confinement: &'c Confinement<'c>, sql: &str) -> StageResult<Attached<'c>> {
-        attach::attach(confinement, &gated(sql), &self.plane, Claims::Of(&self.principal))
+        attach::attach(confinement, &gated(sql), &self.plane, Claims::Of(&self.principal), &Keys::new())
     }
 
     /// Every stage as `ask` calls them; the rows as JSON.

@@ -51,6 +51,8 @@ DROP FUNCTION splitplane._selftest_shape(jsonb, text, text, text, text, text, te
 DROP FUNCTION splitplane._selftest_is_empty(text, text, text, text);
 DROP FUNCTION splitplane._selftest_hidden(splitplane.relations, text, text, text);
 DROP FUNCTION splitplane._withdraw(regclass, text);
+DROP FUNCTION splitplane._register(regclass, boolean, jsonb, text[], text, text[]);
+DROP FUNCTION splitplane._scope_condition(regclass, jsonb);
 
 -- What is known of a claim besides the principals that carry it. The values of an exclusive one are never held by two
 -- tenants, so it alone can say whose a row is.
@@ -63,6 +65,32 @@ COMMENT ON TABLE splitplane.claims IS
 REVOKE ALL ON splitplane.claims FROM PUBLIC;
 GRANT SELECT ON splitplane.claims TO splitplane_admin;
 SELECT pg_catalog.pg_extension_config_dump('splitplane.claims', '');
+
+-- A relation without a scope is the same for every tenant, which must be stated and not omitted, or its rows belong to
+-- those of its parents.
+ALTER TABLE splitplane.relations DROP CONSTRAINT relations_check;
+ALTER TABLE splitplane.relations ADD CONSTRAINT relations_check CHECK (scope = '{}' OR NOT shared);
+COMMENT ON TABLE splitplane.relations IS 'Tables of the plane, by protect (scoped), protect_through or share.';
+
+-- By which foreign keys rows belong to rows of other relations of the plane.
+CREATE TABLE splitplane.parents (
+    link integer PRIMARY KEY,
+    relation regclass NOT NULL,
+    parent regclass NOT NULL,
+    key name NOT NULL,
+    columns text[] NOT NULL CHECK (pg_catalog.cardinality(columns) > 0),
+    parent_columns text[] NOT NULL,
+    membership boolean NOT NULL,
+    UNIQUE (relation, parent, key),
+    CHECK (pg_catalog.cardinality(columns) = pg_catalog.cardinality(parent_columns))
+);
+COMMENT ON TABLE splitplane.parents IS
+    'By which foreign keys rows belong to rows of other relations, by protect_through.';
+REVOKE ALL ON splitplane.parents FROM PUBLIC;
+GRANT SELECT ON splitplane.parents TO splitplane_admin;
+SELECT pg_catalog.pg_extension_config_dump('splitplane.parents', '');
+CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON splitplane.parents
+    FOR EACH STATEMENT EXECUTE FUNCTION splitplane._on_config_change();
 
 -- @functions
 

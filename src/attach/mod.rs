@@ -11,15 +11,18 @@ mod raw_walk;
 mod skeleton;
 mod uses;
 
-use crate::catalog::plane::{Plane, PlaneRelation};
+use crate::catalog::plane::{Plane, PlaneColumn, PlaneRelation};
 use crate::error::{Refusal, StageResult};
 use crate::gate::Gated;
 use crate::identity::principal::Principal;
+use crate::pgx::key_sink::LeadingValues;
+use crate::pgx::names::quote_identifier;
 use crate::pgx::parameters::Parameters;
 use crate::pgx::parse::{self, Grafted};
 use crate::pgx::query::BaseScan;
 use crate::pgx::raw::{RawKind, RawTree};
 use crate::pgx::section::confine::Confinement;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 // What the walk found, for the tests alone.
@@ -33,6 +36,17 @@ pub enum Claims<'p> {
     Of(&'p Principal),
     /// None yet: a statement is to be proved, not run. The fences compare with NULL and let no row through.
     Unknown,
+}
+
+/// What was collected of the keys of parents: by the numbers of the links.
+pub type Keys = BTreeMap<i32, LinkKeys>;
+
+/// The keys of one link.
+pub struct LinkKeys {
+    /// How many rows of the parent have one.
+    pub count: usize,
+    /// The values of their first column, unless these are many.
+    pub leading: Option<LeadingValues>,
 }
 
 /// One common table expression of ours and what the proof must find in it.
@@ -66,6 +80,7 @@ pub fn attach<'c>(
     gated: &Gated,
     plane: &Plane,
     claims: Claims<'_>,
+    keys: &Keys,
 ) -> StageResult<Attached<'c>> {
     let mut untrusted = parse::parse_one(confinement, gated.sql())?;
     let named = admit(plane, &mut untrusted)?;
@@ -77,10 +92,32 @@ pub fn attach<'c>(
         .with_detail("gate and raw tree name different relations"));
     }
     let mut parameters = Parameters::new(confinement);
-    let (fences, skeleton) = skeleton::build(&named.targets, claims, &mut parameters)?;
+    let (fences, skeleton) = skeleton::build(&named.targets, plane, claims, keys, &mut parameters)?;
     let shown = skeleton::show(&skeleton, gated);
     let grafted = parse::graft(confinement, &skeleton, untrusted, &shown)?;
     Ok(Attached { grafted, fences, parameters, shown })
+}
+
+/// A query of our own for some columns of one relation, all rows that its fence lets through.
+///
+/// # Errors
+/// 28000 when the principal lacks a claim.
+pub fn attach_columns<'c>(
+    confinement: &'c Confinement<'c>,
+    relation: &PlaneRelation,
+    columns: &[PlaneColumn],
+    plane: &Plane,
+    claims: Claims<'_>,
+    keys: &Keys,
+) -> StageResult<Attached<'c>> {
+    let columns = columns.to_vec();
+    let relation = Rc::new(PlaneRelation { columns, ..relation.clone() });
+    let query = parse::parse_one(confinement, &format!("SELECT * FROM {}", quote_identifier(&relation.name)))?;
+    let targets = BTreeMap::from([(relation.name.clone(), relation)]);
+    let mut parameters = Parameters::new(confinement);
+    let (fences, skeleton) = skeleton::build(&targets, plane, claims, keys, &mut parameters)?;
+    let grafted = parse::graft(confinement, &skeleton, query, &skeleton)?;
+    Ok(Attached { grafted, fences, parameters, shown: skeleton })
 }
 
 /// Refuses, by the construct's name where there is one, a tree that PostgreSQL parsed and the gate could not read.

@@ -1,14 +1,14 @@
 //! The trusted skeleton: one common table expression per plane relation, holding the columns and rows of the plane.
 
-use super::{Claims, Fence};
+use super::{Claims, Fence, Keys};
 use crate::ablation::{self, Switch};
-use crate::catalog::plane::{PlaneRelation, ScopeBinding};
+use crate::catalog::plane::{Plane, PlaneRelation, ScopeBinding};
 use crate::error::{Refusal, StageResult};
 use crate::gate::Gated;
 use crate::identity::principal::Claim;
 use crate::pgx::names::quote_identifier;
 use crate::pgx::parameters::{self, Parameters};
-use crate::pgx::query::{BaseScan, ScanCondition};
+use crate::pgx::query::{BaseScan, LinkCall, ScanCondition};
 use crate::pgx::types;
 
 use std::collections::BTreeMap;
@@ -20,14 +20,16 @@ const PLACEHOLDER: &str = "SELECT 1";
 /// The fences and the skeleton's text, with `PLACEHOLDER` as its derived table.
 pub(super) fn build(
     targets: &BTreeMap<String, Rc<PlaneRelation>>,
+    plane: &Plane,
     claims: Claims<'_>,
+    keys: &Keys,
     parameters: &mut Parameters<'_>,
 ) -> StageResult<(Vec<Fence>, String)> {
     let mut fences = Vec::with_capacity(targets.len());
     let mut expressions = Vec::with_capacity(targets.len());
     let form = if ablation::is_off(Switch::Inlining) { "MATERIALIZED" } else { "NOT MATERIALIZED" };
     for (name, relation) in targets {
-        let (conditions, text) = scope(relation, claims, parameters)?;
+        let (conditions, links, text) = scope(relation, plane, claims, keys, parameters)?;
         let columns: Vec<String> = relation.columns.iter().map(|column| quote_identifier(&column.name)).collect();
         expressions.push(format!(
             "{} AS {form} (SELECT {} FROM {}.{}{text})",
@@ -37,7 +39,7 @@ pub(super) fn build(
             quote_identifier(&relation.table),
         ));
         let columns = relation.columns.iter().map(|column| column.attribute).collect();
-        let scan = BaseScan { relation: relation.oid, columns, conditions };
+        let scan = BaseScan { relation: relation.oid, columns, conditions, links };
         fences.push(Fence { name: name.clone(), relation: Rc::clone(relation), scan });
     }
     let with = if expressions.is_empty() { String::new() } else { format!("WITH {}\n", expressions.join(",\n     ")) };
@@ -54,14 +56,16 @@ pub(super) fn show(skeleton: &str, gated: &Gated) -> String {
 
 fn scope(
     relation: &PlaneRelation,
+    plane: &Plane,
     claims: Claims<'_>,
+    keys: &Keys,
     parameters: &mut Parameters<'_>,
-) -> StageResult<(Vec<ScanCondition>, String)> {
+) -> StageResult<(Vec<ScanCondition>, Option<LinkCall>, String)> {
     if ablation::is_off(Switch::Filter) {
-        return Ok((Vec::new(), String::new()));
+        return Ok((Vec::new(), None, String::new()));
     }
-    let mut conditions = Vec::with_capacity(relation.scope.len());
-    let mut texts = Vec::with_capacity(relation.scope.len());
+    let mut conditions = Vec::with_capacity(relation.conditions());
+    let mut texts = Vec::with_capacity(relation.conditions());
     for binding in &relation.scope {
         let parameter = bind(binding, claims, parameters)?;
         let column = quote_identifier(&binding.column.name);
@@ -82,7 +86,8 @@ fn scope(
             or_null: binding.or_null,
         });
     }
-    if conditions.is_empty() != relation.is_shared {
+    let links = links(relation, plane, keys, parameters, &mut conditions, &mut texts)?;
+    if texts.is_empty() != relation.is_shared {
         return Err(Refusal::proof("a protected relation without a scope"));
     }
     let text = if texts.is_empty() || ablation::is_off(Switch::FilterText) {
@@ -90,7 +95,53 @@ fn scope(
     } else {
         format!(" WHERE {}", texts.join(" AND "))
     };
-    Ok((conditions, text))
+    Ok((conditions, links, text))
+}
+
+/// The conditions on the keys of parents. `column = ANY (keys)` on the first column of a key, where there are few, gives the planner
+/// an index and an estimate; where that is not the whole condition, `has_parent` is the rest.
+fn links(
+    relation: &PlaneRelation,
+    plane: &Plane,
+    keys: &Keys,
+    parameters: &mut Parameters<'_>,
+    conditions: &mut Vec<ScanCondition>,
+    texts: &mut Vec<String>,
+) -> StageResult<Option<LinkCall>> {
+    let mut is_whole = true;
+    for link in &relation.links {
+        let is_alone = relation.links.len() == 1;
+        let leading = keys.get(&link.number).and_then(|keys| Some((keys.count, keys.leading.as_ref()?)));
+        let (Some((count, leading)), Some(column)) = (leading, link.columns.first()) else {
+            is_whole = false;
+            continue;
+        };
+        // With several links a key that is NULL does not hide the row.
+        if !is_alone && !link.is_not_null {
+            is_whole = false;
+            continue;
+        }
+        is_whole &= is_alone && link.columns.len() == 1;
+        let base = types::base_type(column.type_oid);
+        let parent = plane.of_table(link.parent).map_or("", |parent| parent.name.as_str());
+        let parameter = parameters.add_keys(base, leading, format!("({count} keys of {parent})"))?;
+        texts.push(format!("{} OPERATOR(pg_catalog.=) ANY (${parameter})", quote_identifier(&column.name)));
+        conditions.push(ScanCondition {
+            attribute: column.attribute,
+            operator: types::equality_operator(base)
+                .ok_or_else(|| Refusal::proof("a key column's type has no equality"))?,
+            parameter: i32::try_from(parameter).map_err(|_| Refusal::proof("too many parameters"))?,
+            is_list: true,
+            or_null: false,
+        });
+    }
+    let call = relation.link_call(plane.policy.has_parent).filter(|_| !is_whole);
+    if let Some(call) = &call {
+        let columns: Vec<String> = relation.link_columns().map(|column| quote_identifier(&column.name)).collect();
+        // Numbers, colons and commas.
+        texts.push(format!("splitplane.has_parent('{}', {})", call.links, columns.join(", ")));
+    }
+    Ok(call)
 }
 
 fn bind(binding: &ScopeBinding, claims: Claims<'_>, parameters: &mut Parameters<'_>) -> StageResult<usize> {

@@ -2,7 +2,7 @@
 //! critical finding of `doctor()` closes it.
 
 use super::allowlist;
-use super::plane::{AllowedFunction, Plane, PlaneColumn, PlaneRelation, PolicyFunctions, ScopeBinding};
+use super::plane::{AllowedFunction, Link, Plane, PlaneColumn, PlaneRelation, PolicyFunctions, ScopeBinding};
 use super::row::{first_text, flag, oid, text, unreadable};
 use super::{types, version};
 use crate::ablation::{self, Switch};
@@ -19,6 +19,7 @@ use std::rc::Rc;
 thread_local! {
     static CACHE: RefCell<Option<Rc<Plane>>> = const { RefCell::new(None) };
     static COLUMNS: Lookup = const { Lookup::new(include_str!("load.sql"), 0) };
+    static LINKS: Lookup = const { Lookup::new(include_str!("links.sql"), 0) };
     static FUNCTIONS: Lookup = const { Lookup::new(FUNCTIONS_SQL, 0) };
     static WATCHED: Lookup = const { Lookup::new(WATCHED_SQL, 0) };
     static POLICY: Lookup = const { Lookup::new(POLICY_SQL, 0) };
@@ -36,9 +37,12 @@ const WATCHED_SQL: &str = "WITH RECURSIVE family AS (SELECT r.relation::pg_catal
      UNION SELECT i.inhrelid FROM family AS f JOIN pg_catalog.pg_inherits AS i ON i.inhparent OPERATOR(pg_catalog.=) f.member) \
      SELECT member::pg_catalog.text FROM family UNION ALL \
      SELECT 'splitplane.relations'::pg_catalog.regclass::pg_catalog.oid::pg_catalog.text UNION ALL \
+     SELECT 'splitplane.parents'::pg_catalog.regclass::pg_catalog.oid::pg_catalog.text UNION ALL \
      SELECT 'splitplane.allowed_functions'::pg_catalog.regclass::pg_catalog.oid::pg_catalog.text";
 
 const POLICY_SQL: &str = "SELECT 'splitplane.in_scope(anyelement,text)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
+     'splitplane.in_parent(text,\"any\")'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
+     'splitplane.has_parent(text,\"any\")'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
      'splitplane.bounded(anyelement,integer)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
      'splitplane.counted(anyelement,integer)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
      'splitplane.behind(anyelement)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
@@ -101,7 +105,10 @@ fn load() -> StageResult<Rc<Plane>> {
     invalidation::watch_types(types.oids());
     let column_types = relations
         .values()
-        .flat_map(|relation| relation.columns.iter().map(|column| column.type_oid))
+        .flat_map(|relation| {
+            let keys = relation.links.iter().flat_map(|link| link.columns.iter().chain(&link.parent_columns));
+            relation.columns.iter().chain(keys).map(|column| column.type_oid)
+        })
         .chain(types.visible().iter().copied())
         .filter(|type_oid| !builtins.types.contains(type_oid))
         // array_agg over an enum column gives an array of it.
@@ -164,6 +171,7 @@ fn relations() -> StageResult<HashMap<String, Rc<PlaneRelation>>> {
                 is_shared: flag(shared)?,
                 columns: Vec::new(),
                 scope: Vec::new(),
+                links: Vec::new(),
                 primary_key: Vec::new(),
             }),
         };
@@ -184,10 +192,46 @@ fn relations() -> StageResult<HashMap<String, Rc<PlaneRelation>>> {
             entry.columns.push(column);
         }
     }
-    if found.values().any(|relation| relation.is_shared != relation.scope.is_empty()) {
+    add_links(&mut found)?;
+    if found.values().any(|relation| relation.is_shared != (relation.conditions() == 0)) {
         return Err(Refusal::new(State::Unsafe, "a plane relation has lost its scope column").with_detail("scope"));
     }
     Ok(found.into_iter().map(|(name, relation)| (name, Rc::new(relation))).collect())
+}
+
+/// One row for each column of each link, in order.
+fn add_links(found: &mut HashMap<String, PlaneRelation>) -> StageResult<()> {
+    for row in LINKS.with(|lookup| lookup.rows(&[]))? {
+        let [link, name, parent, own, own_number, own_type, not_null, other, other_number, other_type] = row.as_slice()
+        else {
+            return Err(unreadable());
+        };
+        let number: i32 = text(link)?.parse().map_err(|_| unreadable())?;
+        let relation = found.get_mut(&text(name)?).ok_or_else(unreadable)?;
+        if relation.links.last().is_none_or(|last| last.number != number) {
+            relation.links.push(Link {
+                number,
+                parent: oid(Some(parent))?,
+                columns: Vec::new(),
+                parent_columns: Vec::new(),
+                is_not_null: true,
+            });
+        }
+        let last = relation.links.last_mut().ok_or_else(unreadable)?;
+        last.columns.push(key_column(own, own_number, own_type)?);
+        last.parent_columns.push(key_column(other, other_number, other_type)?);
+        last.is_not_null &= flag(not_null)?;
+    }
+    Ok(())
+}
+
+fn key_column(name: &Option<String>, number: &Option<String>, type_oid: &Option<String>) -> StageResult<PlaneColumn> {
+    Ok(PlaneColumn {
+        name: text(name)?,
+        attribute: text(number)?.parse().map_err(|_| unreadable())?,
+        type_oid: oid(Some(type_oid))?,
+        is_private: false,
+    })
 }
 
 fn allowed() -> StageResult<Vec<AllowedFunction>> {
@@ -203,12 +247,15 @@ fn allowed() -> StageResult<Vec<AllowedFunction>> {
 
 fn policy() -> StageResult<PolicyFunctions> {
     let rows = POLICY.with(|lookup| lookup.rows(&[]))?;
-    let Some([in_scope, bounded, counted, behind, pattern, zone, dated, kept, drawn]) = rows.first().map(Vec::as_slice)
+    let Some([in_scope, in_parent, has_parent, bounded, counted, behind, pattern, zone, dated, kept, drawn]) =
+        rows.first().map(Vec::as_slice)
     else {
         return Err(unreadable());
     };
     Ok(PolicyFunctions {
         in_scope: oid(Some(in_scope))?,
+        in_parent: oid(Some(in_parent))?,
+        has_parent: oid(Some(has_parent))?,
         bounded: oid(Some(bounded))?,
         counted: oid(Some(counted))?,
         behind: oid(Some(behind))?,

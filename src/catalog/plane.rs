@@ -1,6 +1,7 @@
 //! The plane as a snapshot: relations, columns, functions and types that untrusted SQL may name.
 
 use super::types::PlaneTypes;
+use crate::pgx::query::LinkCall;
 use pgrx::pg_sys::Oid;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -46,6 +47,21 @@ impl ScopeBinding {
     }
 }
 
+/// A foreign key by which rows belong to those of another relation.
+#[derive(Debug, Clone)]
+pub struct Link {
+    /// Its number in `splitplane.parents`.
+    pub number: i32,
+    /// The relation whose visible rows have the keys.
+    pub parent: Oid,
+    /// The relation's columns of the key.
+    pub columns: Vec<PlaneColumn>,
+    /// The parent's columns that they are compared with, in the same order.
+    pub parent_columns: Vec<PlaneColumn>,
+    /// Whether none of the relation's columns can be NULL.
+    pub is_not_null: bool,
+}
+
 /// One relation of the plane.
 #[derive(Debug, Clone)]
 pub struct PlaneRelation {
@@ -65,8 +81,37 @@ pub struct PlaneRelation {
     pub columns: Vec<PlaneColumn>,
     /// The scope conditions, in order of column number.
     pub scope: Vec<ScopeBinding>,
+    /// The foreign keys by which its rows belong to those of others, in order of their numbers.
+    pub links: Vec<Link>,
     /// The primary key's columns by name; empty without one.
     pub primary_key: Vec<String>,
+}
+
+impl PlaneRelation {
+    /// How many conditions its policy has.
+    pub fn conditions(&self) -> usize {
+        self.scope.len() + usize::from(!self.links.is_empty())
+    }
+
+    /// The links and how many columns each has, as the policy says it.
+    pub fn links_text(&self) -> String {
+        let parts = self.links.iter().map(|link| format!("{}:{}", link.number, link.columns.len()));
+        parts.collect::<Vec<String>>().join(",")
+    }
+
+    /// The columns of all links, in the order of the policy's call.
+    pub fn link_columns(&self) -> impl Iterator<Item = &PlaneColumn> {
+        self.links.iter().flat_map(|link| &link.columns)
+    }
+
+    /// The condition on the keys of its links, as a call of `in_parent` or `has_parent`; `None` without any.
+    pub fn link_call(&self, function: Oid) -> Option<LinkCall> {
+        (!self.links.is_empty()).then(|| LinkCall {
+            function,
+            links: self.links_text(),
+            attributes: self.link_columns().map(|column| column.attribute).collect(),
+        })
+    }
 }
 
 /// A function that a DBA allowed, outside pg_catalog.
@@ -106,6 +151,10 @@ pub struct Builtins {
 pub struct PolicyFunctions {
     /// `splitplane.in_scope`.
     pub in_scope: Oid,
+    /// `splitplane.in_parent`.
+    pub in_parent: Oid,
+    /// `splitplane.has_parent`, the same in the plane's own condition.
+    pub has_parent: Oid,
     /// `splitplane.bounded`, in no policy: the stage `trust` puts it around arguments.
     pub bounded: Oid,
     /// `splitplane.counted`, likewise.
@@ -159,6 +208,11 @@ impl Plane {
     /// The relation of a plane name.
     pub fn relation(&self, name: &str) -> Option<&Rc<PlaneRelation>> {
         self.relations.get(name).filter(|relation| !relation.has_lost_name)
+    }
+
+    /// The relation of a table.
+    pub fn of_table(&self, table: Oid) -> Option<&Rc<PlaneRelation>> {
+        self.relations.values().find(|relation| relation.oid == table)
     }
 
     /// The relation whose table has this schema and name now, whatever its plane name.

@@ -8,6 +8,8 @@ mod flags;
 pub mod functions;
 pub mod hooks;
 pub mod interrupts;
+mod key_forms;
+pub mod key_sink;
 pub mod names;
 mod node;
 pub mod parameters;

@@ -1,7 +1,8 @@
 //! Claims as typed parameters of a statement.
 
+use super::key_sink::LeadingValues;
 use super::section::confine::Confinement;
-use super::types::from_text;
+use super::types::{array_type, from_text};
 use crate::error::{Refusal, StageResult, State};
 use pgrx::pg_sys;
 use std::marker::PhantomData;
@@ -16,6 +17,8 @@ struct Parameter {
     type_oid: pg_sys::Oid,
     /// Value and its text; `None` is NULL.
     value: Option<(pg_sys::Datum, String)>,
+    /// Keys of a parent: their text says how many they are, and nothing else is equal to them.
+    is_of_keys: bool,
 }
 
 impl Parameter {
@@ -47,20 +50,30 @@ impl<'c> Parameters<'c> {
             return Err(Refusal::new(State::Argument, "a claim holds a zero byte"));
         }
         let datum = from_text(type_oid, &text);
-        self.values.push(Parameter { type_oid, value: Some((datum, text)) });
+        self.values.push(Parameter { type_oid, value: Some((datum, text)), is_of_keys: false });
+        Ok(self.values.len())
+    }
+
+    /// Adds an array of `element`s with the first column of a parent's keys and returns its number, from 1.
+    pub fn add_keys(&mut self, element: pg_sys::Oid, keys: &LeadingValues, shown: String) -> StageResult<usize> {
+        let type_oid =
+            array_type(element).ok_or_else(|| Refusal::proof("a key's column has a type without an array type"))?;
+        let value = Some((keys.array(element), shown));
+        self.values.push(Parameter { type_oid, value, is_of_keys: true });
         Ok(self.values.len())
     }
 
     /// Adds a NULL of `type_oid` and returns its number, from 1. An equal one is used again.
     pub fn add_null(&mut self, type_oid: pg_sys::Oid) -> usize {
         self.known(type_oid, None).unwrap_or_else(|| {
-            self.values.push(Parameter { type_oid, value: None });
+            self.values.push(Parameter { type_oid, value: None, is_of_keys: false });
             self.values.len()
         })
     }
 
     fn known(&self, type_oid: pg_sys::Oid, text: Option<&str>) -> Option<usize> {
-        let index = self.values.iter().position(|known| known.type_oid == type_oid && known.text() == text);
+        let is_same = |known: &Parameter| !known.is_of_keys && known.type_oid == type_oid && known.text() == text;
+        let index = self.values.iter().position(is_same);
         index.map(|index| index + 1)
     }
 

@@ -1,5 +1,6 @@
 //! Parsing, analysing and rewriting with PostgreSQL's own code, inside the confined section.
 
+use super::flags::c_int;
 use super::node::{TreeNode, nodes};
 use super::parameters::Parameters;
 use super::query::{QueryView, drop_presence_conditions};
@@ -71,6 +72,27 @@ pub fn graft<'c>(
 pub struct Analysed<'c> {
     query: QueryView<'c>,
     text: SourceText<'c>,
+    /// All tables were locked before the snapshot was taken.
+    keeps_snapshot: bool,
+}
+
+/// Locks a table as reading it does, to the end of the section.
+pub fn lock(_confinement: &Confinement<'_>, relation: pg_sys::Oid) {
+    // SAFETY: a relation's OID; where it is gone meanwhile, what names it next says so.
+    unsafe { pg_sys::LockRelationOid(relation, const { c_int(pg_sys::AccessShareLock) }) };
+}
+
+/// Takes a snapshot anew: waiting for a lock may have taken long.
+pub fn renew_snapshot(_confinement: &Confinement<'_>) {
+    take_snapshot();
+}
+
+fn take_snapshot() {
+    // SAFETY: in the section; pops the snapshot that `confine` pushed (nothing else is pushed between) and pushes a newer one.
+    unsafe {
+        pg_sys::PopActiveSnapshot();
+        pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
+    }
 }
 
 /// Analyses the grafted tree. No user code runs here: the raw walk admitted every type, function and operator name.
@@ -98,7 +120,7 @@ pub fn analyse<'c>(grafted: Grafted<'c>, parameters: &Parameters<'c>) -> StageRe
     // SAFETY: what analysis just made, in the section's memory.
     let query =
         unsafe { QueryView::from_pointer(query) }.ok_or_else(|| Refusal::proof("analysis produced no query"))?;
-    Ok(Analysed { query, text: grafted.text })
+    Ok(Analysed { query, text: grafted.text, keeps_snapshot: false })
 }
 
 impl<'c> Analysed<'c> {
@@ -107,10 +129,16 @@ impl<'c> Analysed<'c> {
         self.query
     }
 
+    /// The same statement, to run under the snapshot that is active: the caller has locked its tables before that was taken.
+    #[must_use]
+    pub fn under_this_snapshot(self) -> Self {
+        Analysed { keeps_snapshot: true, ..self }
+    }
+
     /// The same statement with another tree in the place of its own.
     #[must_use]
     pub fn with_query(self, query: QueryView<'c>) -> Self {
-        Analysed { query, text: self.text }
+        Analysed { query, ..self }
     }
 
     /// Converts the result columns to `expected` (type, modifier), as assignment would.
@@ -157,10 +185,8 @@ impl<'c> Analysed<'c> {
         // SAFETY: what the rewriter just made, in the section's memory.
         let mut queries = list.iter_ptr().filter_map(|query| unsafe { QueryView::from_pointer(query) });
         // Analysis may have waited for a lock; a snapshot older than that would see a rewritten table as empty.
-        // SAFETY: pops the snapshot that `confine` pushed (nothing else is pushed between) and pushes a newer one.
-        unsafe {
-            pg_sys::PopActiveSnapshot();
-            pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
+        if !self.keeps_snapshot {
+            take_snapshot();
         }
         match (queries.next(), queries.next()) {
             (Some(query), None) => Ok(Rewritten { query, text: self.text }),

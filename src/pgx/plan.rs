@@ -8,6 +8,7 @@ use super::node::{TreeNode, Typed};
 use super::parameters::Parameters;
 use super::parse::Rewritten;
 use super::query::{QueryNode, QueryView};
+use super::section::key_sets;
 use super::sink::{Receiver, Sink};
 use crate::error::{Refusal, StageResult};
 use pgrx::pg_sys;
@@ -76,14 +77,27 @@ impl<'c> Planned<'c> {
     /// Runs the plan into `sink`, which may stop it early.
     pub fn execute(self, sink: &mut Sink<'_>) -> StageResult<()> {
         let mut receiver = Receiver::new(sink);
-        // SAFETY: a plan, its text and parameters of the section; the receiver outlives the run on this stack.
+        // SAFETY: the receiver outlives the run on this stack.
+        unsafe { self.execute_into((&raw mut receiver).cast::<pg_sys::DestReceiver>()) };
+        Ok(())
+    }
+
+    /// Runs the plan into a receiver, which may stop it early.
+    ///
+    /// # Safety
+    /// The receiver lives until this returns.
+    pub(super) unsafe fn execute_into(self, receiver: *mut pg_sys::DestReceiver) {
+        if self.statement.read().parallelModeNeeded {
+            key_sets::share();
+        }
+        // SAFETY: a plan, its text and parameters of the section; the caller's promise.
         unsafe {
             let description = pg_sys::CreateQueryDesc(
                 self.statement.as_pointer(),
                 self.source,
                 pg_sys::GetActiveSnapshot(),
                 std::ptr::null_mut(),
-                (&raw mut receiver).cast::<pg_sys::DestReceiver>(),
+                receiver,
                 self.parameters,
                 std::ptr::null_mut(),
                 0,
@@ -94,7 +108,6 @@ impl<'c> Planned<'c> {
             pg_sys::ExecutorFinish(description);
             pg_sys::ExecutorEnd(description);
         }
-        Ok(())
     }
 }
 

@@ -3,7 +3,7 @@
 use super::interrupts;
 use super::node::{Fields, TreeNode, Typed, nodes, text};
 use super::plan::Planned;
-use super::query::{QueryNode, ScopeCall, scope_call};
+use super::query::{FenceCall, LinkCall, QueryNode, ScopeCall, fence_call};
 use crate::error::StageResult;
 use pgrx::pg_sys;
 
@@ -190,27 +190,36 @@ impl PlanScan<'_> {
         None
     }
 
-    /// The first `count` conditions that are evaluated on a row, as calls of a function with the name of the column that
-    /// is looked at; `None` for any other condition.
-    pub fn first_conditions(self, count: usize) -> Vec<Option<(ScopeCall, String)>> {
+    /// The first `count` conditions that are evaluated on a row, as calls of ours with the names of the columns that are
+    /// looked at; `None` for any other condition.
+    pub fn first_conditions(self, count: usize) -> Vec<Option<(FenceCall, Vec<String>)>> {
         // SAFETY: the conditions of a node of a plan: NIL or a list of nodes of the same plan.
         let conditions: Vec<QueryNode<'_>> = unsafe { nodes(self.node.plan().qual) };
         conditions
             .into_iter()
             .take(count)
             .map(|condition| {
-                let call = match self.index_only {
-                    None => scope_call(condition, i32::try_from(self.number).ok()?)?,
-                    Some(index) => {
-                        let call = scope_call(condition, pg_sys::INDEX_VAR)?;
-                        ScopeCall { attribute: column_of_index(index, call.attribute)?, ..call }
-                    }
+                let entry =
+                    if self.index_only.is_some() { pg_sys::INDEX_VAR } else { i32::try_from(self.number).ok()? };
+                let call = fence_call(condition, entry)?;
+                let attributes: &[i16] = match &call {
+                    FenceCall::Scope(ScopeCall { attribute, .. }) => std::slice::from_ref(attribute),
+                    FenceCall::Links(LinkCall { attributes, .. }) => attributes,
                 };
-                // SAFETY: a catalog look-up that gives NULL for a column that is not there.
-                let name = unsafe { text(pg_sys::get_attname(self.relation()?, call.attribute, true)) };
-                name.map(|name| (call, name))
+                let names = attributes.iter().map(|attribute| self.column_name(*attribute)).collect::<Option<_>>()?;
+                Some((call, names))
             })
             .collect()
+    }
+
+    /// The name of a column by its number in the conditions.
+    fn column_name(self, attribute: i16) -> Option<String> {
+        let attribute = match self.index_only {
+            None => attribute,
+            Some(index) => column_of_index(index, attribute)?,
+        };
+        // SAFETY: a catalog look-up that gives NULL for a column that is not there.
+        unsafe { text(pg_sys::get_attname(self.relation()?, attribute, true)) }
     }
 }
 

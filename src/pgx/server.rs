@@ -145,3 +145,18 @@ pub fn current_user() -> pg_sys::Oid {
     // SAFETY: reads a global of the backend.
     unsafe { pg_sys::GetUserId() }
 }
+
+/// How many rows a table has, by its statistics; 0 where it has none.
+pub fn estimated_rows(relation: pg_sys::Oid) -> f64 {
+    let cache = const { c_int(pg_sys::SysCacheIdentifier::RELOID) };
+    // SAFETY: a look-up by the one key of that cache; the row is read before it is let go.
+    unsafe {
+        let row = pg_sys::SearchSysCache1(cache, pg_sys::Datum::from(relation));
+        if row.is_null() {
+            return 0.0;
+        }
+        let rows = (*pg_sys::GETSTRUCT(row).cast::<pg_sys::FormData_pg_class>()).reltuples;
+        pg_sys::ReleaseSysCache(row);
+        f64::from(rows).max(0.0)
+    }
+}

@@ -11,6 +11,12 @@ pub fn array_type(element: pg_sys::Oid) -> Option<pg_sys::Oid> {
     (found != pg_sys::InvalidOid).then_some(found)
 }
 
+/// The type below domains.
+pub fn base_type(type_oid: pg_sys::Oid) -> pg_sys::Oid {
+    // SAFETY: a catalog look-up.
+    unsafe { pg_sys::getBaseType(type_oid) }
+}
+
 /// The element type of an array type, or `None`.
 pub fn element_type(array: pg_sys::Oid) -> Option<pg_sys::Oid> {
     // SAFETY: a catalog look-up.

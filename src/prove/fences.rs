@@ -5,7 +5,7 @@ use crate::attach::Fence;
 use crate::catalog::plane::{Plane, ScopeBinding};
 use crate::error::{Refusal, StageResult, State};
 use crate::pgx::parse::Rewritten;
-use crate::pgx::query::{QueryView, ScopeCall};
+use crate::pgx::query::{FenceCall, QueryView};
 use pgrx::pg_sys::Oid;
 
 /// The top level is `WITH <our fences> SELECT ..`, each fence exactly one scan of its table under its scope.
@@ -44,11 +44,15 @@ pub(super) fn prove_row_security(query: QueryView<'_>, fences: &[Fence], plane: 
         return Err(Refusal::proof("rewriting changed the number of common table expressions"));
     }
     for ((_, expression), fence) in expressions.iter().zip(fences).filter(|(_, fence)| !fence.relation.is_shared) {
-        let scope = &fence.relation.scope;
+        let relation = &fence.relation;
         let first = expression.map(QueryView::first_security_condition).unwrap_or_default();
         let is_bound =
             |binding: &ScopeBinding| first.iter().flatten().any(|condition| binds(condition, binding, plane));
-        if first.len() != scope.len() || !scope.iter().all(is_bound) {
+        let is_linked = relation.links.is_empty()
+            || first.iter().flatten().any(
+                |condition| matches!(condition, FenceCall::Links(call) if Some(call) == relation.link_call(plane.policy.in_parent).as_ref()),
+            );
+        if first.len() != relation.conditions() || !relation.scope.iter().all(is_bound) || !is_linked {
             return Err(unfenced(&format!(
                 "row-level security does not begin with the scope of {}",
                 fence.relation.name
@@ -80,9 +84,9 @@ fn unfenced(reason: &str) -> Refusal {
     .with_detail(reason)
 }
 
-fn binds(condition: &ScopeCall, binding: &ScopeBinding, plane: &Plane) -> bool {
-    condition.function == plane.policy.in_scope
+fn binds(condition: &FenceCall, binding: &ScopeBinding, plane: &Plane) -> bool {
+    matches!(condition, FenceCall::Scope(condition) if condition.function == plane.policy.in_scope
         && condition.attribute == binding.column.attribute
         && condition.claim == binding.claim
-        && condition.or_null == binding.or_null
+        && condition.or_null == binding.or_null)
 }

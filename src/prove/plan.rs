@@ -3,10 +3,11 @@
 use super::admitted;
 use crate::ablation::{self, Switch};
 use crate::attach::Fence;
-use crate::catalog::plane::Plane;
+use crate::catalog::plane::{Plane, ScopeBinding};
 use crate::error::{Refusal, StageResult};
 use crate::pgx::plan::Planned;
 use crate::pgx::plan_tree::{PlanKind, PlanScan};
+use crate::pgx::query::FenceCall;
 use pgrx::pg_sys::Oid;
 
 /// Every scan is one of a fence's table, of its partitions or children, or of what the tables' own policies read
@@ -65,16 +66,21 @@ fn prove_scan(scan: PlanScan<'_>, fences: &[Fence], plane: &Plane) -> StageResul
     if scan.is_ordered_by_operator {
         return Err(Refusal::proof(format!("the plan orders {} by an index's operator", relation.name)));
     }
-    let first = scan.first_conditions(relation.scope.len());
-    let is_bound = |binding: &crate::catalog::plane::ScopeBinding| {
-        first.iter().flatten().any(|(call, column)| {
-            call.function == plane.policy.in_scope
+    let first = scan.first_conditions(relation.conditions());
+    let is_bound = |binding: &ScopeBinding| {
+        first.iter().flatten().any(|(call, columns)| {
+            matches!(call, FenceCall::Scope(call) if call.function == plane.policy.in_scope
                 && call.claim == binding.claim
                 && call.or_null == binding.or_null
-                && *column == binding.column.name
+                && *columns == [binding.column.name.as_str()])
         })
     };
-    if !relation.scope.iter().all(is_bound) {
+    let is_linked = |(call, columns): &(FenceCall, Vec<String>)| {
+        matches!(call, FenceCall::Links(call) if call.function == plane.policy.in_parent
+            && call.links == relation.links_text()
+            && columns.iter().eq(relation.link_columns().map(|column| &column.name)))
+    };
+    if !relation.scope.iter().all(is_bound) || !(relation.links.is_empty() || first.iter().flatten().any(is_linked)) {
         return Err(Refusal::proof(format!("the plan does not begin with the scope of {}", relation.name)));
     }
     Ok(())

@@ -5,8 +5,8 @@
 //! Each stage takes the value of the one before it. Only `prove` calls the planner, so what was not proved has no plan to run;
 //! tests/architecture.rs holds that.
 
-use super::{confined, spelling};
-use crate::attach::{self, Attached, Claims};
+use super::{confined, parents, spelling};
+use crate::attach::{self, Attached, Claims, Keys};
 use crate::catalog::plane::Plane;
 use crate::error::{Refusal, StageResult, State};
 use crate::gate::{self, GateError, GateErrorKind, Gated, Limits};
@@ -80,9 +80,17 @@ pub fn prove<'c>(
     wanted: Option<&[(Oid, i32)]>,
     mut done: impl FnMut(&'static str),
 ) -> StageResult<Statement<'c>> {
-    let Attached { grafted, fences, parameters, shown } = attach::attach(confinement, gated, plane, claims)?;
+    let has_parents = parents::are_needed(gated, plane);
+    let keys = if has_parents { parents::collect(confinement, gated, plane, claims)? } else { Keys::new() };
+    if has_parents {
+        done("parents");
+    }
+    let Attached { grafted, fences, parameters, shown } = attach::attach(confinement, gated, plane, claims, &keys)?;
     done("attach");
     let mut analysed = parse::analyse(grafted, &parameters)?;
+    if has_parents {
+        analysed = analysed.under_this_snapshot();
+    }
     if let Some(columns) = wanted {
         analysed.coerce_columns(columns)?;
     }

@@ -5,6 +5,7 @@
 //! keeping every row, since the plane's own condition on the same column has counted both already: PostgreSQL then plans as
 //! if it were not there, and puts it before any other condition on the scan.
 
+use super::stored::{plain, unblanked, uuid};
 use super::version_1::version_1;
 use crate::error::{Refusal, State};
 use crate::identity::principal::Claim;
@@ -216,29 +217,6 @@ unsafe fn integer(form: Form, value: pg_sys::Datum) -> i64 {
             _ => i64::from(i32::from_datum(value, false).unwrap_or_default()),
         }
     }
-}
-
-unsafe fn uuid<'d>(value: pg_sys::Datum) -> &'d [u8] {
-    // SAFETY: a uuid is 16 bytes that the datum points at.
-    unsafe { std::slice::from_raw_parts(value.cast_mut_ptr::<u8>(), 16) }
-}
-
-/// The value as it lies in the row, or a copy where it is compressed or kept out of line.
-#[inline]
-unsafe fn plain(value: pg_sys::Datum) -> *mut pg_sys::varlena {
-    // SAFETY: a varlena that is not NULL.
-    unsafe {
-        let stored = value.cast_mut_ptr::<pg_sys::varlena>();
-        if pgrx::varlena::varatt_is_1b_e(stored) || pgrx::varlena::varatt_is_4b_c(stored) {
-            return pg_sys::pg_detoast_datum_packed(stored);
-        }
-        stored
-    }
-}
-
-fn unblanked(bytes: &[u8]) -> &[u8] {
-    let end = bytes.iter().rposition(|byte| *byte != b' ').map_or(0, |last| last + 1);
-    bytes.get(..end).unwrap_or_default()
 }
 
 unsafe fn is_same_number(one: pg_sys::Datum, other: pg_sys::Datum) -> bool {

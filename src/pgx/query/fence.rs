@@ -13,6 +13,8 @@ pub struct BaseScan {
     pub columns: Vec<i16>,
     /// The scope conditions, in order.
     pub conditions: Vec<ScanCondition>,
+    /// The condition on the keys of parents, after them.
+    pub links: Option<LinkCall>,
 }
 
 /// `column = $parameter` or `column = ANY ($parameter)`; with `or_null` as `(.. OR column IS NULL)`.
@@ -42,6 +44,26 @@ pub struct ScopeCall {
     pub claim: String,
     /// `OR column IS NULL`, of the same column.
     pub or_null: bool,
+}
+
+/// A condition that is `in_parent('links', column, ..)`, and nothing else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkCall {
+    /// The function.
+    pub function: pg_sys::Oid,
+    /// The links and how many columns each has, as the policy says it.
+    pub links: String,
+    /// Attribute numbers of the bare columns.
+    pub attributes: Vec<i16>,
+}
+
+/// One of the conditions by which a fence holds.
+#[derive(Debug, PartialEq, Eq)]
+pub enum FenceCall {
+    /// A column is bound to a claim.
+    Scope(ScopeCall),
+    /// Keys are those of parents.
+    Links(LinkCall),
 }
 
 impl<'t> QueryView<'t> {
@@ -81,11 +103,11 @@ impl<'t> QueryView<'t> {
         if from.fromlist().len() != 1 {
             return None;
         }
-        let conditions = match from.quals() {
-            None => Vec::new(),
-            Some(quals) => conjuncts(quals).into_iter().map(scan_condition).collect::<Option<Vec<_>>>()?,
-        };
-        Some(BaseScan { relation, columns, conditions })
+        let mut quals = from.quals().map(conjuncts).unwrap_or_default();
+        let links = quals.last().and_then(|last| link_call(*last, 1));
+        quals.truncate(quals.len() - usize::from(links.is_some()));
+        let conditions = quals.into_iter().map(scan_condition).collect::<Option<Vec<_>>>()?;
+        Some(BaseScan { relation, columns, conditions, links })
     }
 
     fn only_entry(self) -> Option<Typed<QueryNode<'t>, pg_sys::RangeTblEntry>> {
@@ -106,10 +128,10 @@ impl<'t> QueryView<'t> {
     }
 
     /// The first row-level security condition on the one table of this query, each AND taken apart; a condition that is
-    /// anything but a scope call is `None`. PostgreSQL keeps the conditions in the order in which they are evaluated.
-    pub fn first_security_condition(self) -> Vec<Option<ScopeCall>> {
+    /// anything but a call of ours is `None`. PostgreSQL keeps the conditions in the order in which they are evaluated.
+    pub fn first_security_condition(self) -> Vec<Option<FenceCall>> {
         let first = self.security_conditions().first().copied();
-        first.map(conjuncts).unwrap_or_default().into_iter().map(|condition| scope_call(condition, 1)).collect()
+        first.map(conjuncts).unwrap_or_default().into_iter().map(|condition| fence_call(condition, 1)).collect()
     }
 
     /// The relations that the row-level security conditions on the one table of this query read in sub-selects.
@@ -280,8 +302,24 @@ fn plain_condition(node: QueryNode<'_>) -> Option<ScanCondition> {
     })
 }
 
+/// A scope's condition or one on keys, over columns of the range table entry `entry`.
+pub(in crate::pgx) fn fence_call(node: QueryNode<'_>, entry: i32) -> Option<FenceCall> {
+    let scope = scope_call(node, entry).map(FenceCall::Scope);
+    scope.or_else(|| link_call(node, entry).map(FenceCall::Links))
+}
+
+/// The call `function('links', column, ..)`, the columns bare ones of the range table entry `entry`.
+fn link_call(node: QueryNode<'_>, entry: i32) -> Option<LinkCall> {
+    let call = node.downcast::<pg_sys::FuncExpr>()?;
+    let arguments = call.args();
+    let (links, columns) = arguments.split_first()?;
+    let attributes = columns.iter().map(|column| column_of(*column, entry)).collect::<Option<Vec<i16>>>()?;
+    let links = links.constant_text().filter(|_| !attributes.is_empty())?;
+    Some(LinkCall { function: call.funcid, links, attributes })
+}
+
 /// The call `function(column, 'claim')`, or that `OR column IS NULL`, over a column of the range table entry `entry`.
-pub(in crate::pgx) fn scope_call(node: QueryNode<'_>, entry: i32) -> Option<ScopeCall> {
+fn scope_call(node: QueryNode<'_>, entry: i32) -> Option<ScopeCall> {
     if let Some((condition, column)) = or_null(node, entry) {
         let call = plain_call(condition, entry).filter(|call| call.attribute == column)?;
         return Some(ScopeCall { or_null: true, ..call });

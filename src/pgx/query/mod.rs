@@ -20,8 +20,8 @@ mod view;
 mod wrap;
 
 pub use evaluation::Evaluation;
-pub use fence::{BaseScan, ScanCondition, ScopeCall};
-pub(in crate::pgx) use fence::{drop_presence_conditions, scope_call};
+pub use fence::{BaseScan, FenceCall, LinkCall, ScanCondition, ScopeCall};
+pub(in crate::pgx) use fence::{drop_presence_conditions, fence_call};
 pub use size::ValueForm;
 pub use view::QueryView;
 pub use wrap::Wrapper;

@@ -4,6 +4,7 @@
 //! them except the policies on plane relations, through `splitplane.in_scope()` and `splitplane.claim()`. A backend
 //! has its own in its memory; a parallel worker reads its leader's from shared memory (claims_slots.rs).
 
+use super::key_sets;
 use crate::identity::principal::{Claim, Principal};
 use crate::pgx::shmem::claims_slots;
 use pgrx::prelude::*;
@@ -63,6 +64,7 @@ impl Drop for ClaimsGuard {
 /// Forgets the claims. Also called when a transaction ends, in case a guard was skipped by a defect.
 pub fn clear() {
     claims_slots::clear();
+    key_sets::clear();
     ACTIVE.with(|active| {
         if let Ok(mut slot) = active.try_borrow_mut() {
             *slot = None;

@@ -9,7 +9,7 @@ use crate::pgx::shmem;
 use pgrx::{pg_guard, pg_sys};
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::c_int;
-use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 /// Bytes of one slot. Claims that are longer are not written, and their call runs without workers.
 const BYTES: usize = 16 * 1_024;
@@ -21,6 +21,8 @@ struct Slot {
     writes: AtomicUsize,
     /// Bytes in use; 0 while no call runs.
     length: AtomicUsize,
+    /// The segment of shared memory with the keys of the call; 0 without one.
+    keys: AtomicU32,
     bytes: UnsafeCell<[u8; BYTES]>,
 }
 
@@ -101,9 +103,26 @@ pub fn write(text: &[u8]) -> bool {
     true
 }
 
+/// Says in this backend's slot where the keys of the call are.
+pub fn write_keys(segment: pg_sys::dsm_handle) {
+    if let Some(slot) = slot(own_and_leader().0) {
+        slot.keys.store(segment, Ordering::SeqCst);
+    }
+}
+
+/// Where the keys of this parallel worker's leader are; `None` in any other process, and where there are none.
+pub fn leaders_keys() -> Option<pg_sys::dsm_handle> {
+    if !is_worker() {
+        return None;
+    }
+    let segment = slot(own_and_leader().1)?.keys.load(Ordering::SeqCst);
+    (segment != 0).then_some(segment)
+}
+
 /// Empties this backend's slot.
 pub fn clear() {
     let Some(slot) = slot(own_and_leader().0) else { return };
+    slot.keys.store(0, Ordering::SeqCst);
     let length = slot.length.swap(0, Ordering::SeqCst).min(BYTES);
     if length > 0 {
         slot.writes.fetch_add(1, Ordering::SeqCst);

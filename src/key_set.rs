@@ -1,0 +1,387 @@
+//! A set of keys in one block of words, so that a parallel worker can read it from shared memory as it is.
+//!
+//! Keys are whole numbers, or texts of bytes. The block holds a header, a table of slots with open addressing, and for bytes the
+//! keys themselves. Where in the table a key lies depends on a seed that is drawn for each set: who chooses the keys cannot choose
+//! where they collide.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hasher};
+
+/// Words of the header: kind, number of keys, number of slots less one, seed, whether `EMPTY` is a key itself.
+const HEADER: usize = 5;
+const INTEGERS: u64 = 1;
+const TEXTS: u64 = 2;
+/// A slot of numbers that holds none.
+const EMPTY: u64 = i64::MIN.cast_unsigned();
+/// Bits of a slot that say where a key lies; the others are of its hash.
+const PLACE: u64 = (1 << 40) - 1;
+
+/// Collects keys for a set.
+#[derive(Debug)]
+pub enum KeySetBuilder {
+    /// Whole numbers.
+    Integers(Vec<i64>),
+    /// Texts of bytes, one after the other, with the place where each ends.
+    Texts {
+        /// The bytes.
+        bytes: Vec<u8>,
+        /// The ends.
+        ends: Vec<usize>,
+    },
+}
+
+impl KeySetBuilder {
+    /// An empty one, of numbers or of bytes.
+    pub fn new(is_of_integers: bool) -> Self {
+        if is_of_integers {
+            KeySetBuilder::Integers(Vec::new())
+        } else {
+            KeySetBuilder::Texts { bytes: Vec::new(), ends: Vec::new() }
+        }
+    }
+
+    /// Adds a number; of no effect on a set of bytes.
+    pub fn add_integer(&mut self, key: i64) {
+        if let KeySetBuilder::Integers(keys) = self {
+            keys.push(key);
+        }
+    }
+
+    /// Adds bytes; of no effect on a set of numbers.
+    pub fn add_text(&mut self, key: &[u8]) {
+        if let KeySetBuilder::Texts { bytes, ends } = self {
+            bytes.extend_from_slice(key);
+            ends.push(bytes.len());
+        }
+    }
+
+    /// Bytes that the set will take, at most.
+    pub fn size(&self) -> usize {
+        let (keys, words) = match self {
+            KeySetBuilder::Integers(keys) => (keys.len(), 0),
+            KeySetBuilder::Texts { bytes, ends } => (ends.len(), bytes.len() / 8 + 2 * ends.len()),
+        };
+        8 * (HEADER + slots(keys) + words)
+    }
+
+    /// The set.
+    pub fn finish(self, seed: u64) -> KeySet {
+        match self {
+            KeySetBuilder::Integers(keys) => of_integers(&keys, seed),
+            KeySetBuilder::Texts { bytes, ends } => of_texts(&bytes, &ends, seed),
+        }
+    }
+}
+
+/// A set of keys.
+#[derive(Debug)]
+pub struct KeySet {
+    words: Vec<u64>,
+}
+
+impl KeySet {
+    /// The block.
+    pub fn words(&self) -> &[u64] {
+        &self.words
+    }
+
+    /// To look keys up.
+    pub fn view(&self) -> Option<KeySetView<'_>> {
+        KeySetView::of(&self.words)
+    }
+}
+
+/// A set of keys where it lies.
+#[derive(Debug, Clone, Copy)]
+pub struct KeySetView<'w> {
+    is_of_integers: bool,
+    has_empty: bool,
+    mask: usize,
+    seed: u64,
+    slots: &'w [u64],
+    keys: &'w [u64],
+}
+
+impl<'w> KeySetView<'w> {
+    /// Reads the header; `None` for words that are no set.
+    pub fn of(words: &'w [u64]) -> Option<Self> {
+        let (header, rest) = words.split_at_checked(HEADER)?;
+        let [kind, _, mask, seed, has_empty] = *header else { return None };
+        let mask = usize::try_from(mask).ok()?;
+        let (slots, keys) = rest.split_at_checked(mask.checked_add(1)?)?;
+        if !slots.len().is_power_of_two() || !matches!(kind, INTEGERS | TEXTS) {
+            return None;
+        }
+        Some(KeySetView { is_of_integers: kind == INTEGERS, has_empty: has_empty != 0, mask, seed, slots, keys })
+    }
+
+    /// Whether a number is in the set.
+    #[inline]
+    pub fn has_integer(&self, key: i64) -> bool {
+        let key = key.cast_unsigned();
+        if !self.is_of_integers {
+            return false;
+        }
+        if key == EMPTY {
+            return self.has_empty;
+        }
+        let mut place = place_of(key, self.seed) & self.mask;
+        // There is always an empty slot; the bound is for words that are no set of ours.
+        for _ in 0..=self.mask {
+            match self.slots.get(place) {
+                Some(slot) if *slot == key => return true,
+                Some(slot) if *slot != EMPTY => place = (place + 1) & self.mask,
+                _ => return false,
+            }
+        }
+        false
+    }
+
+    /// Whether bytes are in the set.
+    pub fn has_text(&self, key: &[u8]) -> bool {
+        if self.is_of_integers {
+            return false;
+        }
+        let hash = hash(key, self.seed);
+        let mut place = narrow(hash) & self.mask;
+        for _ in 0..=self.mask {
+            match self.slots.get(place).copied() {
+                None | Some(0) => return false,
+                Some(slot) if slot & !PLACE == hash & !PLACE && self.is_at(narrow(slot & PLACE), key) => return true,
+                Some(_) => place = (place + 1) & self.mask,
+            }
+        }
+        false
+    }
+
+    /// Whether the key whose place, counted from 1, is `place` has these bytes.
+    fn is_at(&self, place: usize, key: &[u8]) -> bool {
+        let Some((length, stored)) = place.checked_sub(1).and_then(|at| self.keys.get(at..)?.split_first()) else {
+            return false;
+        };
+        // `stored` reaches to the end of the block; words that are no set of ours may end too soon.
+        narrow(*length) == key.len()
+            && stored.len() >= key.len().div_ceil(8)
+            && key.chunks(8).zip(stored).all(|(chunk, word)| packed(chunk) == *word)
+    }
+}
+
+/// Several sets in one block, each with a number: how many they are, then (number, place, length) of each, then their words. Nothing
+/// for none.
+pub fn joined(sets: &BTreeMap<i32, KeySet>) -> Vec<u64> {
+    if sets.is_empty() {
+        return Vec::new();
+    }
+    let mut place = 1 + 3 * sets.len();
+    let mut words = vec![sets.len() as u64];
+    for (number, set) in sets {
+        words.extend([u64::from(number.cast_unsigned()), place as u64, set.words.len() as u64]);
+        place += set.words.len();
+    }
+    sets.values().for_each(|set| words.extend_from_slice(&set.words));
+    words
+}
+
+/// The words of the set with this number in such a block.
+pub fn within(block: &[u64], number: i32) -> Option<&[u64]> {
+    let (count, rest) = block.split_first()?;
+    let mut entries = rest.chunks_exact(3).take(usize::try_from(*count).ok()?);
+    let entry = entries.find(|entry| entry.first() == Some(&u64::from(number.cast_unsigned())))?;
+    let [_, place, length] = *entry else { return None };
+    let (place, length) = (usize::try_from(place).ok()?, usize::try_from(length).ok()?);
+    block.get(place..place.checked_add(length)?)
+}
+
+/// Twice as many as there are keys, at least: chains stay short.
+fn slots(keys: usize) -> usize {
+    (keys.max(2) * 2).next_power_of_two()
+}
+
+fn header(kind: u64, keys: usize, slots: usize, seed: u64, has_empty: bool) -> Vec<u64> {
+    let mut words = Vec::with_capacity(HEADER + slots);
+    words.extend([kind, keys as u64, slots as u64 - 1, seed, u64::from(has_empty)]);
+    words
+}
+
+fn of_integers(keys: &[i64], seed: u64) -> KeySet {
+    let count = slots(keys.len());
+    let mut words = header(INTEGERS, keys.len(), count, seed, keys.contains(&i64::MIN));
+    words.resize(HEADER + count, EMPTY);
+    let (_, table) = words.split_at_mut(HEADER);
+    for key in keys.iter().map(|key| key.cast_unsigned()).filter(|key| *key != EMPTY) {
+        let mut place = place_of(key, seed) & (count - 1);
+        while let Some(slot) = table.get_mut(place) {
+            if *slot == EMPTY || *slot == key {
+                *slot = key;
+                break;
+            }
+            place = (place + 1) & (count - 1);
+        }
+    }
+    KeySet { words }
+}
+
+fn of_texts(bytes: &[u8], ends: &[usize], seed: u64) -> KeySet {
+    let count = slots(ends.len());
+    let mut table = vec![0_u64; count];
+    let mut keys: Vec<u64> = Vec::new();
+    let mut start = 0;
+    for end in ends {
+        let key = bytes.get(start..*end).unwrap_or_default();
+        start = *end;
+        let hash = hash(key, seed);
+        let mut place = narrow(hash) & (count - 1);
+        while let Some(slot) = table.get_mut(place) {
+            if *slot == 0 {
+                *slot = hash & !PLACE | (keys.len() as u64 + 1);
+                keys.push(key.len() as u64);
+                keys.extend(key.chunks(8).map(packed));
+                break;
+            }
+            let known = KeySetView { is_of_integers: false, has_empty: false, mask: 0, seed, slots: &[], keys: &keys };
+            if *slot & !PLACE == hash & !PLACE && known.is_at(narrow(*slot & PLACE), key) {
+                break;
+            }
+            place = (place + 1) & (count - 1);
+        }
+    }
+    let mut words = header(TEXTS, ends.len(), count, seed, false);
+    words.append(&mut table);
+    words.append(&mut keys);
+    KeySet { words }
+}
+
+/// Where a number's chain begins, before it is cut to the table: a finaliser with full avalanche (SplitMix64's).
+#[inline]
+fn place_of(key: u64, seed: u64) -> usize {
+    let mut mixed = key ^ seed;
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    narrow(mixed ^ (mixed >> 31))
+}
+
+fn hash(key: &[u8], seed: u64) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write_u64(seed);
+    hasher.write(key);
+    hasher.finish()
+}
+
+/// Up to eight bytes as one word.
+fn packed(chunk: &[u8]) -> u64 {
+    chunk.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
+}
+
+/// The low bits: only they are used, or the value was a `usize` before.
+#[expect(clippy::cast_possible_truncation, reason = "see above")]
+fn narrow(value: u64) -> usize {
+    value as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::HashSet;
+
+    fn integers(keys: &[i64], seed: u64) -> KeySet {
+        let mut builder = KeySetBuilder::new(true);
+        keys.iter().for_each(|key| builder.add_integer(*key));
+        let size = builder.size();
+        let set = builder.finish(seed);
+        assert!(set.words().len() * 8 <= size);
+        set
+    }
+
+    fn texts(keys: &[Vec<u8>], seed: u64) -> KeySet {
+        let mut builder = KeySetBuilder::new(false);
+        keys.iter().for_each(|key| builder.add_text(key));
+        let size = builder.size();
+        let set = builder.finish(seed);
+        assert!(set.words().len() * 8 <= size);
+        set
+    }
+
+    #[test]
+    fn the_empty_set_has_nothing() {
+        for seed in [0, 1, u64::MAX] {
+            let (numbers, bytes) = (integers(&[], seed), texts(&[], seed));
+            for key in [0, 1, -1, i64::MIN, i64::MAX] {
+                assert!(!numbers.view().unwrap().has_integer(key));
+            }
+            assert!(!bytes.view().unwrap().has_text(b""));
+            assert!(!bytes.view().unwrap().has_text(b"a"));
+        }
+    }
+
+    #[test]
+    fn a_set_of_one_kind_has_nothing_of_the_other() {
+        assert!(!integers(&[7], 3).view().unwrap().has_text(&7_i64.to_le_bytes()));
+        assert!(!texts(&[7_i64.to_le_bytes().to_vec()], 3).view().unwrap().has_integer(7));
+    }
+
+    #[test]
+    fn zeros_at_the_end_are_part_of_a_text() {
+        let set = texts(&[b"a".to_vec(), b"b\0".to_vec()], 9);
+        let view = set.view().unwrap();
+        assert!(view.has_text(b"a") && view.has_text(b"b\0"));
+        assert!(!view.has_text(b"a\0") && !view.has_text(b"b") && !view.has_text(b""));
+    }
+
+    #[test]
+    fn words_that_are_no_set_are_none_or_have_an_answer() {
+        assert!(KeySetView::of(&[]).is_none());
+        assert!(KeySetView::of(&[INTEGERS, 0, 8, 0, 0]).is_none());
+        assert!(KeySetView::of(&[3, 0, 0, 0, 0, 0]).is_none());
+        // A table without an empty slot, and places that lie outside.
+        assert!(!KeySetView::of(&[INTEGERS, 2, 1, 0, 0, 5, 6]).unwrap().has_integer(7));
+        let hash = hash(b"x", 0) & !PLACE;
+        assert!(!KeySetView::of(&[TEXTS, 1, 0, 0, 0, hash | 99]).unwrap().has_text(b"x"));
+        assert!(!KeySetView::of(&[TEXTS, 1, 0, 0, 0, hash | 1, 1]).unwrap().has_text(b"x"));
+    }
+
+    #[test]
+    fn finds_each_set_in_a_block() {
+        let sets = BTreeMap::from([(3, integers(&[1, 2], 4)), (7, integers(&[], 5)), (i32::MAX, texts(&[vec![5]], 6))]);
+        let block = joined(&sets);
+        let view = |number| within(&block, number).and_then(KeySetView::of);
+        assert!(view(3).unwrap().has_integer(2) && !view(3).unwrap().has_integer(5));
+        assert!(!view(7).unwrap().has_integer(1));
+        assert!(view(i32::MAX).unwrap().has_text(&[5]));
+        assert!(view(4).is_none() && view(-1).is_none());
+        assert!(joined(&BTreeMap::new()).is_empty() && within(&[], 3).is_none());
+        assert!(within(&[9, 3, 4, 5], 3).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn has_what_was_added_and_nothing_else(
+            keys in prop::collection::vec(prop_oneof![any::<i64>(), -20..20_i64, Just(i64::MIN)], 0..200),
+            others in prop::collection::vec(prop_oneof![any::<i64>(), -20..20_i64, Just(i64::MIN)], 0..200), seed in any::<u64>(),
+        ) {
+            let (set, known) = (integers(&keys, seed), keys.iter().copied().collect::<HashSet<i64>>());
+            for key in keys.iter().chain(&others) {
+                prop_assert_eq!(set.view().unwrap().has_integer(*key), known.contains(key));
+            }
+        }
+
+        #[test]
+        fn has_the_bytes_that_were_added_and_nothing_else(
+            keys in prop::collection::vec(prop::collection::vec(0..3_u8, 0..20), 0..100),
+            others in prop::collection::vec(prop::collection::vec(0..3_u8, 0..20), 0..100), seed in any::<u64>(),
+        ) {
+            let (set, known) = (texts(&keys, seed), keys.iter().collect::<HashSet<_>>());
+            for key in keys.iter().chain(&others) {
+                prop_assert_eq!(set.view().unwrap().has_text(key), known.contains(key));
+            }
+        }
+
+        #[test]
+        fn no_words_make_a_look_up_fail(words in prop::collection::vec(any::<u64>(), 0..40), key in any::<i64>()) {
+            if let Some(view) = KeySetView::of(&words) {
+                let _ = view.has_integer(key);
+                let _ = view.has_text(&key.to_le_bytes());
+            }
+        }
+    }
+}
