@@ -17,6 +17,25 @@ CREATE FUNCTION public.owners_domain() RETURNS int STABLE SECURITY DEFINER SET s
     $$ BEGIN RETURN (70 + (SELECT count(*) FROM public.customers))::int::public.canary_small; END $$;
 CREATE FUNCTION public.owners_unknown() RETURNS int STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp LANGUAGE plpgsql AS
     $$ BEGIN RETURN public.canary_function((SELECT min(tenant_id) FROM public.customers)); END $$;
+-- An error that an invoker's function caught and throws again is the owner's still, whatever was said in between.
+CREATE FUNCTION public.again_owners(code text) RETURNS int STABLE LANGUAGE plpgsql AS
+    $$ BEGIN RETURN public.owners(code); EXCEPTION WHEN OTHERS THEN RAISE; END $$;
+CREATE FUNCTION public.logged_owners(code text) RETURNS int STABLE LANGUAGE plpgsql AS
+    $$ BEGIN RETURN public.owners(code); EXCEPTION WHEN OTHERS THEN RAISE LOG 'failed'; RAISE; END $$;
+CREATE FUNCTION public.caught_owners(code text) RETURNS int STABLE LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN public.owners(code);
+EXCEPTION WHEN OTHERS THEN
+    BEGIN
+        PERFORM 1 / 0;
+    EXCEPTION WHEN division_by_zero THEN
+        NULL;
+    END;
+    RAISE;
+END $$;
+-- The control: what it says of its own.
+CREATE FUNCTION public.logged_stop(code text) RETURNS int STABLE LANGUAGE plpgsql AS
+    $$ BEGIN RETURN public.stop(code); EXCEPTION WHEN OTHERS THEN RAISE LOG 'failed'; RAISE; END $$;
 CREATE FUNCTION public.writes() RETURNS int VOLATILE LANGUAGE sql AS
     $$ INSERT INTO public.customers SELECT * FROM public.customers RETURNING 1 $$;
 CREATE FUNCTION test.refusal(sql text) RETURNS text LANGUAGE plpgsql AS $$
@@ -32,7 +51,9 @@ SET client_min_messages = error;
 SELECT splitplane.allow_function('public.checked(numeric)'), splitplane.allow_function('public.stop(text)'),
        splitplane.allow_function('public.again(text)'), splitplane.allow_function('public.owners(text)'),
        splitplane.allow_function('public.owners_cast()'), splitplane.allow_function('public.owners_domain()'),
-       splitplane.allow_function('public.owners_unknown()'), splitplane.allow_function('public.writes()');
+       splitplane.allow_function('public.owners_unknown()'), splitplane.allow_function('public.writes()'),
+       splitplane.allow_function('public.again_owners(text)'), splitplane.allow_function('public.logged_owners(text)'),
+       splitplane.allow_function('public.caught_owners(text)'), splitplane.allow_function('public.logged_stop(text)');
 \c - app
 \set SHOW_CONTEXT always
 SELECT test.rows('SELECT checked(2)');
@@ -44,6 +65,12 @@ SELECT test.refusal(format('SELECT %s(%L)', f, code))
   FROM (VALUES ('P0001'), ('45000'), ('22ZZZ'), ('22P07'), ('ZZ001'), ('XX000'), ('25006'), ('3F000'), ('42704'), ('58030'), ('53200'), ('23505'), ('22012')) AS v(code),
        (VALUES ('stop'), ('again'), ('owners')) AS w(f)
  ORDER BY f, code;
+SELECT test.refusal(format('SELECT %s(%L)', f, code))
+  FROM (VALUES ('P0001'), ('45000'), ('22012'), ('42704')) AS v(code),
+       (VALUES ('again_owners'), ('logged_owners'), ('caught_owners'), ('logged_stop')) AS w(f)
+ ORDER BY f, code;
+-- What another statement of the session raised is not counted.
+SELECT test.refusal('SELECT stop(''P0001'')'), test.refusal('SELECT 1 / 0');
 SELECT test.refusal('SELECT owners_cast()');
 -- Nor are words of ours that would hold its names.
 SELECT test.refusal('SELECT owners_domain()'), test.refusal('SELECT owners_unknown()');
