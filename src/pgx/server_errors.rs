@@ -28,12 +28,27 @@ pub(in crate::pgx) fn of_statement(error: &ServerError, circumstances: &Circumst
     }
     if is_beyond && circumstances.is_of_definer && !error.is_ours {
         // What such a function read is not the caller's, and its message may hold it.
-        return refusal(error, |_| OF_DEFINER.to_owned());
+        return refusal(error, |_| OF_DEFINER.to_owned()).unwrap_or_else(|| of_others(error));
     }
     if is_beyond && speaks_of_others(error) {
-        return Refusal::new(State::Server(error.code), OF_OTHERS).with_detail(error.message.clone());
+        return of_others(error);
     }
-    from_server(error)
+    refusal(error, str::to_owned).unwrap_or_else(|| of_others(error))
+}
+
+/// An error of PostgreSQL outside the sections, over the arguments or within the extension's own SQL: no policy and no function
+/// of a DBA's runs there, so that what is not about the arguments is a defect of ours or of the server.
+pub fn from_own(error: &ServerError) -> Refusal {
+    refusal(error, str::to_owned).unwrap_or_else(|| with_words(error, Refusal::internal("")))
+}
+
+fn of_others(error: &ServerError) -> Refusal {
+    with_words(error, Refusal::new(State::Server(error.code), OF_OTHERS))
+}
+
+/// The refusal with PostgreSQL's own words for the server log.
+fn with_words(error: &ServerError, refusal: Refusal) -> Refusal {
+    refusal.with_detail(format!("{} ({})", error.message, State::Server(error.code).sqlstate()))
 }
 
 /// What is said of an error within a function that runs as its owner.
@@ -75,17 +90,13 @@ fn has(error: &ServerError, code: PgSqlErrorCode) -> bool {
     error.code == code as i32
 }
 
-/// An error of PostgreSQL over the caller's text or rows. Its message is passed on only for the classes of SQLSTATE
-/// that speak of the caller's own text and rows, and where a function says it of itself; DETAIL, HINT and CONTEXT never are.
-pub(in crate::pgx) fn from_server(error: &ServerError) -> Refusal {
-    refusal(error, |words| words)
-}
-
-/// The same, with what `passed_on` makes of PostgreSQL's words. Our own sentences stay.
-fn refusal(error: &ServerError, passed_on: impl Fn(String) -> String) -> Refusal {
+/// An error of PostgreSQL over the caller's text or rows, with what `passed_on` makes of its words; our own sentences stay. `None`
+/// for classes of SQLSTATE that do not speak of the caller's own text and rows, unless a function says it of itself. DETAIL, HINT
+/// and CONTEXT are never passed on.
+fn refusal(error: &ServerError, passed_on: impl Fn(&str) -> String) -> Option<Refusal> {
     use PgSqlErrorCode as Code;
     let class = class_of(error.code);
-    let servers = |state: State| Refusal::new(state, passed_on(error.message.clone()));
+    let servers = |state: State| Refusal::new(state, passed_on(&error.message));
     let refusal = if error.is_panic {
         Refusal::internal("")
     } else if error.is_of_raise && class == packed_class(b"XX") {
@@ -100,14 +111,14 @@ fn refusal(error: &ServerError, passed_on: impl Fn(String) -> String) -> Refusal
         servers(State::Server(error.code))
     } else if has(error, Code::ERRCODE_UNDEFINED_FUNCTION) {
         // An operator, or a function of the plane with other arguments: outside the plane like any other.
-        Refusal::new(State::OutsidePlane, passed_on(without_schema(&error.message)))
+        Refusal::new(State::OutsidePlane, passed_on(&without_schema(&error.message)))
     } else if has(error, Code::ERRCODE_OUT_OF_MEMORY) {
         Refusal::over_memory()
     } else if has(error, Code::ERRCODE_DISK_FULL) {
         // PostgreSQL's own message names the file.
         Refusal::new(State::Limit, "the server has no space left for temporary files")
     } else if let Some(message) = domain_violation(error) {
-        Refusal::new(State::Server(error.code), passed_on(message))
+        Refusal::new(State::Server(error.code), passed_on(&message))
     } else if CONFLICTS.iter().any(|conflict| has(error, *conflict)) {
         Refusal::new(State::Server(error.code), "the call met a lock or a conflict with another session; try again")
     } else if let Some(refusal) = of_a_value(error) {
@@ -120,9 +131,9 @@ fn refusal(error: &ServerError, passed_on: impl Fn(String) -> String) -> Refusal
     } else if SERVERS_OWN.contains(&class) {
         Refusal::internal("")
     } else {
-        Refusal::new(State::Server(error.code), OF_OTHERS)
+        return None;
     };
-    refusal.with_detail(format!("{} ({})", error.message, State::Server(error.code).sqlstate()))
+    Some(with_words(error, refusal))
 }
 
 /// A function is written without its schema, which is put before it on the way.

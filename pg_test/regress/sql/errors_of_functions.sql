@@ -118,3 +118,10 @@ SELECT splitplane.allow_function('public.calls()');
 \c - app
 SELECT test.refusal('SELECT unqualified()');
 SELECT test.rows('SELECT qualified(), own_path(), atomic()');
+
+-- What goes wrong in the extension's own SQL is no policy's and no function's.
+\c - postgres
+CREATE OR REPLACE FUNCTION splitplane._tripwires() RETURNS text STABLE LANGUAGE sql SET search_path = pg_catalog, pg_temp AS
+    'SELECT lastval()::text';
+\c - app
+SELECT test.refusal('SELECT 1');
