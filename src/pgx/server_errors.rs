@@ -28,7 +28,8 @@ pub(in crate::pgx) fn of_statement(error: &ServerError, circumstances: &Circumst
     }
     if is_beyond && circumstances.is_of_definer && !error.is_ours {
         // What such a function read is not the caller's, and its message may hold it.
-        return refusal(error, |_| OF_DEFINER.to_owned()).unwrap_or_else(|| of_others(error));
+        let passed_on = |words: &str| if is_constant(error) { words } else { OF_DEFINER }.to_owned();
+        return refusal(error, passed_on).unwrap_or_else(|| of_others(error));
     }
     if is_beyond && speaks_of_others(error) {
         return of_others(error);
@@ -53,6 +54,17 @@ fn with_words(error: &ServerError, refusal: Refusal) -> Refusal {
 
 /// What is said of an error within a function that runs as its owner.
 const OF_DEFINER: &str = "an allowed function raised an error";
+
+/// What PostgreSQL says whatever runs, in words that hold no value. Other words of these classes may: "word is too long (..)".
+const CONSTANT: [(PgSqlErrorCode, &str); 3] = [
+    (PgSqlErrorCode::ERRCODE_QUERY_CANCELED, "canceling statement due to user request"),
+    (PgSqlErrorCode::ERRCODE_QUERY_CANCELED, "canceling statement due to statement timeout"),
+    (PgSqlErrorCode::ERRCODE_STATEMENT_TOO_COMPLEX, "stack depth limit exceeded"),
+];
+
+fn is_constant(error: &ServerError) -> bool {
+    !error.is_of_raise && CONSTANT.iter().any(|(code, words)| has(error, *code) && error.message == *words)
+}
 
 /// The look-up of a name that stood in an untyped literal. Which error it is shows what the catalog holds, and what not.
 fn looks_up_catalog(error: &ServerError) -> bool {

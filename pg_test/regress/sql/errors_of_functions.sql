@@ -33,6 +33,11 @@ EXCEPTION WHEN OTHERS THEN
     END;
     RAISE;
 END $$;
+-- What PostgreSQL says whatever runs is no word of the owner's.
+CREATE FUNCTION public.owners_sleep() RETURNS int STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp LANGUAGE plpgsql AS
+    $$ BEGIN PERFORM pg_sleep(60); RETURN 1; END $$;
+CREATE FUNCTION public.owners_depth() RETURNS int STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp LANGUAGE plpgsql AS
+    $$ BEGIN RETURN public.owners_depth(); END $$;
 -- The control: what it says of its own.
 CREATE FUNCTION public.logged_stop(code text) RETURNS int STABLE LANGUAGE plpgsql AS
     $$ BEGIN RETURN public.stop(code); EXCEPTION WHEN OTHERS THEN RAISE LOG 'failed'; RAISE; END $$;
@@ -53,7 +58,8 @@ SELECT splitplane.allow_function('public.checked(numeric)'), splitplane.allow_fu
        splitplane.allow_function('public.owners_cast()'), splitplane.allow_function('public.owners_domain()'),
        splitplane.allow_function('public.owners_unknown()'), splitplane.allow_function('public.writes()'),
        splitplane.allow_function('public.again_owners(text)'), splitplane.allow_function('public.logged_owners(text)'),
-       splitplane.allow_function('public.caught_owners(text)'), splitplane.allow_function('public.logged_stop(text)');
+       splitplane.allow_function('public.caught_owners(text)'), splitplane.allow_function('public.logged_stop(text)'),
+       splitplane.allow_function('public.owners_sleep()'), splitplane.allow_function('public.owners_depth()');
 \c - app
 \set SHOW_CONTEXT always
 SELECT test.rows('SELECT checked(2)');
@@ -72,6 +78,13 @@ SELECT test.refusal(format('SELECT %s(%L)', f, code))
 -- What another statement of the session raised is not counted.
 SELECT test.refusal('SELECT stop(''P0001'')'), test.refusal('SELECT 1 / 0');
 SELECT test.refusal('SELECT owners_cast()');
+SELECT test.refusal('SELECT owners_depth()');
+SET statement_timeout = '300ms';
+SELECT test.rows('SELECT owners_sleep()');
+RESET statement_timeout;
+-- In its own words it may say the like.
+SELECT test.rows('SELECT owners(''57014'')');
+SELECT test.refusal('SELECT owners(''54001'')');
 -- Nor are words of ours that would hold its names.
 SELECT test.refusal('SELECT owners_domain()'), test.refusal('SELECT owners_unknown()');
 SELECT test.refusal('SELECT writes()');
