@@ -147,7 +147,18 @@ impl<'t> QueryView<'t> {
 
     /// Whether a node that `children` gives is this query's select list, with what it groups and orders by.
     pub fn is_select_list(self, node: QueryNode<'t>) -> bool {
-        std::ptr::eq(node.as_pointer(), self.query().targetList.cast())
+        let query = self.query();
+        let is_node = |list: *mut pg_sys::List| std::ptr::eq(node.as_pointer(), list.cast());
+        // From 18 on the select list refers to an entry of the range table for what it groups by.
+        #[cfg(feature = "pg18")]
+        let is_grouped = query
+            .rtable()
+            .into_iter()
+            .filter_map(|entry| entry.downcast::<pg_sys::RangeTblEntry>())
+            .any(|entry| entry.rtekind == pg_sys::RTEKind::RTE_GROUP && is_node(entry.groupexprs));
+        #[cfg(not(feature = "pg18"))]
+        let is_grouped = false;
+        is_node(query.targetList) || is_grouped
     }
 
     /// Whether a node that `children` gives is read by its FROM: a subquery there, or the queries of WITH.
