@@ -542,6 +542,46 @@ fn planted_pgrx_in_a_pure_module_is_found() {
     assert!(pgrx_in_pure_modules(&[Source::new("catalog/load.rs", "use pgrx::Spi;")]).is_empty());
 }
 
+/// The modules that are built without a server, whose unit tests the unit run compiles: those that src/lib.rs binds to nothing.
+fn without_server(lib: &str) -> Vec<String> {
+    let is_bound = |line: &str| line.starts_with("#[cfg(");
+    let lines: Vec<&str> = lib.lines().collect();
+    let free = lines.iter().enumerate().filter(|(index, _)| !index.checked_sub(1).is_some_and(|above| is_bound(lines[above])));
+    let name = |line: &str| line.trim_start_matches("pub ").strip_prefix("mod ")?.strip_suffix(';').map(str::to_owned);
+    free.filter_map(|(_, line)| name(line)).collect()
+}
+
+/// Files with unit tests that nothing compiles.
+fn dead_tests(sources: &[Source]) -> Vec<String> {
+    let lib = fs::read_to_string(folder().join("lib.rs")).unwrap();
+    let compiled = without_server(&lib);
+    let is_compiled = |source: &Source| {
+        source.module().first().is_none_or(|module| compiled.iter().any(|known| known == module))
+    };
+    let has_tests = |source: &Source| source.text.contains("cfg(test)") || source.text.contains("#[test]");
+    sources.iter().filter(|source| has_tests(source) && !is_compiled(source)).map(|source| source.path.clone()).collect()
+}
+
+/// What is bound to the server is tested in pg_test/backend.
+#[test]
+fn unit_tests_are_where_they_are_compiled() {
+    assert_eq!(dead_tests(&sources()), Vec::<String>::new());
+}
+
+#[test]
+fn a_planted_test_that_nothing_compiles_is_found() {
+    for text in ["#[cfg(test)]\nmod tests {}", "#[test]\nfn f() {}"] {
+        for path in ["pgx/functions/drawn.rs", "error.rs", "texts/mod.rs"] {
+            assert_eq!(dead_tests(&[Source::new(path, text)]), [path], "{text}");
+        }
+        for path in ["numbers.rs", "gate/words.rs", "llm/http.rs"] {
+            assert!(dead_tests(&[Source::new(path, text)]).is_empty(), "{path}");
+        }
+    }
+    let lib = "mod a;\npub mod b;\n\n#[cfg(feature = \"server\")]\nmod c;\nmod d;\n";
+    assert_eq!(without_server(lib), ["a", "b", "d"]);
+}
+
 /// Files outside of prove that could have a tree planned: they name the planner or the rewriter, or the planner's whole module. What
 /// they may name of it is the plan.
 fn planners(sources: &[Source]) -> Vec<String> {
