@@ -29,7 +29,7 @@ use std::rc::Rc;
 pub struct Subject<'a> {
     /// The plane.
     pub plane: &'a Plane,
-    /// Whose rows; `None` for nobody's: the text can be proved and sees no row.
+    /// Whose rows; `None` for nobody's: the text can be proved and sees no row of a tenant.
     pub principal: Option<&'a Rc<Principal>>,
     /// (type, modifier) pairs that the result columns are converted to.
     pub columns: Option<&'a [(Oid, i32)]>,

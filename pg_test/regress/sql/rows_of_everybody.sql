@@ -78,8 +78,11 @@ SELECT test.rows('SELECT title FROM templates');
 ROLLBACK;
 -- What the policy lets through by itself: the reader outside a call sees everybody's rows, and no tenant's.
 BEGIN;
+SELECT count(*) FROM public.templates;
 SET LOCAL ROLE splitplane_reader;
 SELECT title FROM public.templates ORDER BY template_id;
+SELECT count(*) FROM public.templates;
+SELECT count(*) FROM public.stores;
 RESET ROLE;
 DROP POLICY "!splitplane_scope" ON public.templates;
 DROP POLICY splitplane_closed ON public.templates;

@@ -54,7 +54,8 @@ pub struct Confinement<'c> {
 
 /// Runs `body` confined. Refusals of `body` and errors of PostgreSQL both come back as refusals.
 ///
-/// Without a principal no claim is held, and the policies hide every row of a protected relation.
+/// Without a principal no claim is held, and the policies hide every row of a protected relation but those without a tenant where
+/// the scope shows these to everybody.
 pub fn confine<T>(
     plan: &ConfinementPlan,
     principal: impl Into<Option<Rc<Principal>>>,
