@@ -4,10 +4,9 @@
 #[pgrx::pg_schema]
 mod tests {
     use crate::backend_tests::support::{World, assert_refused, text, told, unproved_rows};
-    use crate::error::{Refusal, SHUT_MESSAGE, StageResult, State, class_of, packed, packed_class};
+    use crate::error::{Missing, Refusal, SHUT_MESSAGE, StageResult, State, class_of, packed, packed_class};
     use crate::pgx::parameters::Parameters;
     use crate::pgx::pg_try::raise;
-    use crate::pgx::server_errors::{Missing, missing};
     use pgrx::prelude::*;
 
     /// The refusal of a statement that is run as it stands, without gate, walk and proof.
@@ -187,20 +186,25 @@ mod tests {
     /// Names that were not found, for the hint with the plane's spelling.
     #[pg_test]
     fn recognises_the_name_that_is_missing() {
-        for (sql, is_column, name) in [
-            ("SELECT \"A b\".x FROM (VALUES (1)) AS t(x)", false, "A b"),
-            ("SELECT Xy FROM (VALUES (1)) AS t(x)", true, "xy"),
-            ("SELECT t.\"Xy\" FROM (VALUES (1)) AS t(x)", true, "Xy"),
+        let relation = |name: &str| Some(Missing::Relation(name.to_owned()));
+        let column = |name: &str| Some(Missing::Column(name.to_owned()));
+        for (sql, expected) in [
+            ("SELECT \"A b\".x FROM (VALUES (1)) AS t(x)", relation("A b")),
+            ("SELECT Xy FROM (VALUES (1)) AS t(x)", column("xy")),
+            ("SELECT t.\"Xy\" FROM (VALUES (1)) AS t(x)", column("Xy")),
+            ("SELECT 1 / 0", None),
         ] {
             let refusal = refused(sql);
-            let found = missing(refusal.state.code(), &refusal.message);
-            let is_right = match found {
-                Some(Missing::Column(found)) => is_column && found == name,
-                Some(Missing::Relation(found)) => !is_column && found == name,
-                None => false,
-            };
-            assert!(is_right, "{sql}: {}", told(&refusal));
+            assert_eq!(refusal.missing, expected, "{sql}: {}", told(&refusal));
         }
+    }
+
+    /// A name in the words of a function is not looked for in the plane.
+    #[pg_test]
+    fn takes_no_name_out_of_a_functions_words() {
+        let sql = "DO $$ BEGIN RAISE EXCEPTION 'column \"Xy\" does not exist' USING ERRCODE = '42703'; END $$";
+        let refusal = World::bare().confined(|_| Ok(Spi::run(sql).is_ok())).unwrap_err();
+        assert_eq!((refusal.missing, refusal.message.as_str()), (None, "column \"Xy\" does not exist"));
     }
 
     /// SQLSTATEs that pgrx has no name for are PostgreSQL's own all the same, as caught and as raised.

@@ -371,7 +371,7 @@ fn resolve(
         (Some(database), Some(schema)) if server::database_name() == database => plane.qualified(&schema, &name),
         (Some(_), _) => None,
     };
-    relation.map(|relation| Some(Rc::clone(relation))).ok_or_else(|| Refusal::relation(&written(variable)))
+    relation.map(|relation| Some(Rc::clone(relation))).ok_or_else(|| outside(variable))
 }
 
 /// Plane names hold no dot, so this is none of them; PostgreSQL would cut a longer one.
@@ -381,8 +381,8 @@ fn fence_name(schema: &str, relation: &PlaneRelation) -> String {
     if name.len() <= LONGEST { name } else { format!("relation.{}", relation.oid.to_u32()) }
 }
 
-fn written(variable: &RawRangeVar<'_>) -> String {
-    [variable.database(), variable.schema(), Some(variable.name())].into_iter().flatten().collect::<Vec<_>>().join(".")
+fn outside(variable: &RawRangeVar<'_>) -> Refusal {
+    Refusal::relation([variable.database(), variable.schema()], &variable.name())
 }
 
 /// Functions that the plane has in some places are refused in words that say where.

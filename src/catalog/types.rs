@@ -81,19 +81,14 @@ impl PlaneTypes {
         Refusal::new(State::OutsidePlane, "a value is of a type that is not in the plane").with_detail(shown)
     }
 
-    /// A refusal whose message names types as they are shown. What PostgreSQL said has its own words for the log; in our
-    /// words a name stands as the caller wrote it, or a type of another schema would be known by its changed name.
-    #[must_use]
-    pub fn in_refusal(&self, mut refusal: Refusal) -> Refusal {
-        if refusal.detail.is_some() {
-            refusal.message = without_schema(self.renamed(&refusal.message));
-        }
-        refusal
+    /// A text of PostgreSQL's about the caller's statement, in which types go by the names that they are shown by.
+    pub fn in_words(&self, text: &str) -> String {
+        without_enum(self.renamed(text))
     }
 }
 
 /// What is no label of an enum outside the plane says nothing of the enum.
-fn without_schema(message: String) -> String {
+fn without_enum(message: String) -> String {
     const BEFORE: &str = "invalid input value for enum ";
     let rest = message.strip_prefix(BEFORE).and_then(|rest| rest.split_once(": \""));
     match rest {

@@ -6,7 +6,7 @@
 
 use super::pg_try::ServerError;
 use super::section::stage::Stage;
-use crate::error::{Refusal, State, class_of, packed_class};
+use crate::error::{Missing, Refusal, State, Words, class_of, packed_class};
 use pgrx::PgSqlErrorCode;
 
 /// What is said of an error that is not about the caller's own text and rows.
@@ -34,7 +34,8 @@ pub(in crate::pgx) fn of_statement(error: &ServerError, circumstances: &Circumst
     if is_beyond && speaks_of_others(error) {
         return of_others(error);
     }
-    refusal(error, str::to_owned).unwrap_or_else(|| of_others(error))
+    let refusal = refusal(error, str::to_owned).unwrap_or_else(|| of_others(error));
+    Refusal { missing: missing(error), ..refusal }
 }
 
 /// An error of PostgreSQL outside the sections, over the arguments or within the extension's own SQL: no policy and no function
@@ -108,7 +109,8 @@ fn has(error: &ServerError, code: PgSqlErrorCode) -> bool {
 fn refusal(error: &ServerError, passed_on: impl Fn(&str) -> String) -> Option<Refusal> {
     use PgSqlErrorCode as Code;
     let class = class_of(error.code);
-    let servers = |state: State| Refusal::new(state, passed_on(&error.message));
+    let words = if error.is_of_raise { Words::AsTheyAre } else { Words::Servers };
+    let servers = |state: State| Refusal { words, ..Refusal::new(state, passed_on(&error.message)) };
     let refusal = if error.is_panic {
         Refusal::internal("")
     } else if error.is_of_raise && class == packed_class(b"XX") {
@@ -123,14 +125,14 @@ fn refusal(error: &ServerError, passed_on: impl Fn(&str) -> String) -> Option<Re
         servers(State::Server(error.code))
     } else if has(error, Code::ERRCODE_UNDEFINED_FUNCTION) {
         // An operator, or a function of the plane with other arguments: outside the plane like any other.
-        Refusal::new(State::OutsidePlane, passed_on(&without_schema(&error.message)))
+        servers(State::OutsidePlane)
     } else if has(error, Code::ERRCODE_OUT_OF_MEMORY) {
         Refusal::over_memory()
     } else if has(error, Code::ERRCODE_DISK_FULL) {
         // PostgreSQL's own message names the file.
         Refusal::new(State::Limit, "the server has no space left for temporary files")
     } else if let Some(message) = domain_violation(error) {
-        Refusal::new(State::Server(error.code), passed_on(&message))
+        Refusal { message: passed_on(&message), ..servers(State::Server(error.code)) }
     } else if CONFLICTS.iter().any(|conflict| has(error, *conflict)) {
         Refusal::new(State::Server(error.code), "the call met a lock or a conflict with another session; try again")
     } else if let Some(refusal) = of_a_value(error) {
@@ -146,16 +148,6 @@ fn refusal(error: &ServerError, passed_on: impl Fn(&str) -> String) -> Option<Re
         return None;
     };
     Some(with_words(error, refusal))
-}
-
-/// A function is written without its schema, which is put before it on the way.
-fn without_schema(message: &str) -> String {
-    let written = || {
-        let (name, rest) = message.strip_prefix("function ")?.split_once('(')?;
-        let (_, bare) = name.rsplit_once('.')?;
-        Some(format!("function {bare}({rest}"))
-    };
-    written().unwrap_or_else(|| message.to_owned())
 }
 
 /// What PostgreSQL calls an internal error, or names by types of which the caller may not know, though it is about values.
@@ -176,21 +168,16 @@ fn of_a_value(error: &ServerError) -> Option<Refusal> {
     }
 }
 
-/// A name that PostgreSQL did not find, without its qualification and quotes.
-pub enum Missing {
-    /// Of a relation or its alias.
-    Relation(String),
-    /// Of a column.
-    Column(String),
-}
-
-/// The name that an error of this SQLSTATE says is missing.
-pub fn missing(code: i32, message: &str) -> Option<Missing> {
+/// The name that PostgreSQL says is missing. What a function says of itself is no name of the caller's.
+fn missing(error: &ServerError) -> Option<Missing> {
+    if error.is_of_raise {
+        return None;
+    }
     let between = |before: &str, after: &str| {
-        let name = message.strip_prefix(before)?.split_once(after)?.0.trim_matches('"');
+        let name = error.message.strip_prefix(before)?.split_once(after)?.0.trim_matches('"');
         Some(name.rsplit_once('.').map_or(name, |(_, last)| last).trim_matches('"').to_owned())
     };
-    match PgSqlErrorCode::from(code) {
+    match PgSqlErrorCode::from(error.code) {
         PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE => {
             between("missing FROM-clause entry for table \"", "\"").map(Missing::Relation)
         }

@@ -36,5 +36,5 @@ pub fn confined<T>(
         growth: settings::max_memory(),
         allowed: plane.allowed.iter().map(|function| function.oid).collect(),
     };
-    confine::confine(&plan, principal, body).map_err(|refusal| plane.types.in_refusal(refusal))
+    confine::confine(&plan, principal, body).map_err(|refusal| spelling::as_shown(plane, refusal))
 }
