@@ -5,7 +5,7 @@
 use crate::catalog::current_plane;
 use crate::error::{Refusal, StageResult, State};
 use crate::llm::matching;
-use crate::llm::screen::{self, ScreenError, Screened};
+use crate::llm::screen::{self, Screened};
 use crate::pgx::pg_try::raise;
 use crate::preflight;
 use crate::run::{self, Subject};
@@ -44,10 +44,8 @@ fn _normalise_question(text: &str) -> String {
 fn _check_question(what: &str, words: &str) {
     let why = match screen::check(words, settings::model::max_question_bytes()) {
         Ok(Screened::Question) => return,
-        Ok(Screened::Suspicious(found)) => format!("holds {found}"),
-        Err(ScreenError::Empty) => "is blank".to_owned(),
-        Err(ScreenError::TooLong(most)) => format!("is longer than splitplane.max_question_bytes ({most} bytes)"),
-        Err(ScreenError::Binary) => "holds a character that is no text".to_owned(),
+        Ok(Screened::Suspicious(found)) => Refusal::new(State::Argument, format!("the question holds {found}")),
+        Err(error) => Refusal::from(error),
     };
-    raise(Refusal::new(State::Argument, format!("{what} {why}: ask would refuse it as a question")));
+    raise(Refusal::new(why.state, format!("ask would refuse {what}: {}", why.message)));
 }
