@@ -340,7 +340,7 @@ def test_doctor_names_a_key_file_that_opens_nothing():
             (lambda: file.chmod(0o644), "readable by others"),
             (lambda: file.write_bytes(content[:16]), "fail"),
             (lambda: file.write_bytes(content + b"x"), "longer than 32 bytes"),
-            (lambda: file.write_bytes(bytes(reversed(content))), "is not the one that sealed them"),
+            (lambda: file.write_bytes(bytes(reversed(content))), "did not seal this key"),
         ):
             damage()
             ((severity, finding, fix),) = found()

@@ -98,7 +98,7 @@ fn _sign(
         if !principals::is_known(key_id)? {
             return Err(unknown());
         }
-        // Whoever signs is no caller to be kept in the dark about layer 1, and no context of his was refused.
+        // A signer is an administrator: it may know why layer 1 would refuse.
         let unopened = |refusal: Refusal| match refusal.state {
             State::Identity => {
                 Refusal { detail: refusal.detail, ..Refusal::new(State::Unsafe, "the key cannot be opened") }
