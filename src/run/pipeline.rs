@@ -3,7 +3,7 @@
 //!     text --gate--> Gated --attach--> Attached --trust--> Trusted --prove--> Proven --plan--> Planned --run--> Rows
 //!
 //! Each stage takes the value of the one before it. Only `prove` calls the planner, so what was not proved has no plan to run;
-//! tests/architecture.rs holds that.
+//! tests/architecture holds that.
 
 use super::{confined, spelling};
 use crate::attach::{self, Attached, Claims};
