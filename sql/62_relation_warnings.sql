@@ -90,7 +90,7 @@ AS $$
     UNION ALL
     SELECT 'info', p.relation::text,
            format('Column %I was added after the table was registered and is not in the plane.', a.attname),
-           splitplane._registration(p.relation, p.scope, NULL, p.given_name, p.private_columns)
+           splitplane._registration(p.relation, p.scope, NULL, p.given_name, p.private_columns, true)
     FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
     WHERE (p.saved ->> 'all_columns')::boolean AND a.attname <> ALL (p.columns)
       -- One that the plane does not carry was left out, and would be again.

@@ -2329,24 +2329,29 @@ COMMENT ON FUNCTION splitplane.forget_conversations(text, interval) IS
 
 -- Findings that break isolation. While there is one, ask refuses.
 
--- The statement that registers a relation: with a scope by protect, without one by share; all columns if `columns` is
--- NULL.
+-- The statement that registers a relation: with a scope by protect, without one by share. Advice where no column is
+-- left to name: a call that names none registers all, hidden ones among them, which only `all_columns` asks for.
 CREATE FUNCTION splitplane._registration(
-    relation regclass, scope jsonb, columns text[], name text, private_columns text[])
+    relation regclass, scope jsonb, columns text[], name text, private_columns text[],
+    all_columns boolean DEFAULT false)
 RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE WHEN scope IS NULL
                 THEN '-- call splitplane.protect with the columns that hold the scope now: the registered ones were '
                      'renamed or replaced'
+                WHEN NOT all_columns AND cardinality(columns) > 0 IS NOT TRUE
+                THEN format('-- none of its registered columns is left: call splitplane.%s with those that are to be '
+                            'in the plane, or: SELECT splitplane.unprotect(%L);',
+                            CASE WHEN scope = '{}' THEN 'share' ELSE 'protect' END, relation)
     ELSE format('SELECT splitplane.%s;', CASE WHEN scope = '{}' THEN 'share(' ELSE 'protect(' END
         || concat_ws(', ', quote_literal(relation), quote_literal(nullif(scope, '{}')),
-                     quote_literal(columns), 'name => ' || quote_literal(name),
+                     CASE WHEN NOT all_columns THEN quote_literal(columns) END, 'name => ' || quote_literal(name),
                      CASE WHEN cardinality(private_columns) > 0
                           THEN 'private_columns => ' || quote_literal(private_columns) END) || ')') END
 $$;
 
-REVOKE ALL ON FUNCTION splitplane._registration(regclass, jsonb, text[], text, text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION splitplane._registration(regclass, jsonb, text[], text, text[], boolean) FROM PUBLIC;
 
 -- A registration in the names of today. A column keeps its number, whatever it is called and whichever column has got
 -- its name since. Where the numbers are of another table, as after a restore, a scope column that was renamed has its
@@ -2437,7 +2442,7 @@ AS $$
     CROSS JOIN LATERAL splitplane._today(r.relation, '!splitplane_scope', r.saved,
                                          r.scope, r.columns, r.private_columns) AS today
     CROSS JOIN LATERAL (
-        -- Columns that do not exist any more, or are not carried, would be refused; NULL (all) if none is left.
+        -- Columns that do not exist any more, or are not carried, would be refused; NULL if none is left.
         SELECT array_agg(w.name ORDER BY w.position) AS columns,
                array_agg(w.name ORDER BY w.position)
                    FILTER (WHERE w.name = ANY (today.private_columns)) AS private_columns
@@ -2978,7 +2983,7 @@ AS $$
     UNION ALL
     SELECT 'info', p.relation::text,
            format('Column %I was added after the table was registered and is not in the plane.', a.attname),
-           splitplane._registration(p.relation, p.scope, NULL, p.given_name, p.private_columns)
+           splitplane._registration(p.relation, p.scope, NULL, p.given_name, p.private_columns, true)
     FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
     WHERE (p.saved ->> 'all_columns')::boolean AND a.attname <> ALL (p.columns)
       -- One that the plane does not carry was left out, and would be again.

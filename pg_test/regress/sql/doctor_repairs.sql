@@ -78,6 +78,30 @@ SELECT test.rows('SELECT * FROM staff');
 SELECT count(*) FROM splitplane.doctor() WHERE finding LIKE '%does not support%';
 ROLLBACK;
 
+\echo -- no registered column is left: to register all of them would show the hidden ones
+BEGIN;
+SELECT splitplane.protect('public.staff', '{"tenant_id": "tenant"}', ARRAY['name']);
+ALTER TABLE public.staff ALTER name TYPE xml USING NULL;
+:findings;
+SELECT fix FROM splitplane.doctor() WHERE object = 'public.staff' AND fix NOT LIKE '--%' \gexec
+SELECT columns FROM splitplane.relations WHERE name = 'staff';
+SAVEPOINT asked;
+SELECT test.rows('SELECT salary FROM staff');
+ROLLBACK TO asked;
+-- The control: the hidden column has a row that all columns would show.
+SELECT splitplane.protect('public.staff', '{"tenant_id": "tenant"}');
+SELECT test.rows('SELECT salary FROM staff');
+ROLLBACK;
+BEGIN;
+CREATE TABLE public.kinds (code text, salary text);
+SELECT splitplane.share('public.kinds', ARRAY['code']);
+ALTER TABLE public.kinds DROP COLUMN code;
+ALTER TABLE public.kinds ADD tenant_id int NOT NULL DEFAULT 42;
+:findings;
+SELECT fix FROM splitplane.doctor() WHERE object = 'public.kinds' AND fix NOT LIKE '--%' \gexec
+SELECT columns FROM splitplane.relations WHERE name = 'kinds';
+ROLLBACK;
+
 \echo -- a shared table that gets a tenant column stays what the first fix makes it
 BEGIN;
 CREATE TABLE public.kinds (code text);
