@@ -138,6 +138,22 @@ SELECT severity, finding, fix FROM splitplane.doctor() WHERE finding LIKE '%read
 SELECT test.rows('SELECT count(*) FROM orders');
 ROLLBACK;
 
+\echo -- and the groups of those who ask and of administrators, which may have privileges of their own
+BEGIN;
+GRANT SELECT ON public.orders TO splitplane_caller, splitplane_admin;
+CREATE POLICY narrow ON public.orders AS RESTRICTIVE USING (tenant_id = 42);
+CREATE POLICY named ON public.orders AS RESTRICTIVE FOR SELECT TO splitplane_caller, splitplane_reader USING (order_id > 10);
+SET LOCAL ROLE app; SELECT count(*) FROM public.orders;
+SET LOCAL ROLE dba; SELECT count(*) FROM public.orders;
+SET LOCAL ROLE reporting; SELECT count(*) FROM public.orders; RESET ROLE;
+SELECT fix FROM splitplane.doctor() WHERE finding LIKE '%narrow%' OR finding LIKE '%named%' ORDER BY fix \gexec
+SET LOCAL ROLE app; SELECT count(*) FROM public.orders;
+SET LOCAL ROLE dba; SELECT count(*) FROM public.orders;
+SET LOCAL ROLE reporting; SELECT count(*) FROM public.orders; RESET ROLE;
+SELECT test.rows('SELECT count(*) FROM orders');
+SELECT count(*) FROM splitplane.doctor() WHERE finding LIKE '%narrow%' OR finding LIKE '%named%';
+ROLLBACK;
+
 \echo -- policies of ours that were altered, or renamed
 BEGIN;
 ALTER POLICY splitplane_read ON public.orders USING (false);
