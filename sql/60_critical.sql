@@ -73,6 +73,10 @@ BEGIN
     lost := ARRAY(SELECT s.name FROM jsonb_object_keys(scope) AS s(name) WHERE s.name <> ALL (bound));
     found := ARRAY(SELECT b.name FROM unnest(bound) AS b(name) WHERE NOT scope ? b.name);
     IF cardinality(lost) = 0 THEN
+        -- Columns that have exchanged their names are all there, and the policy has each of them under another's.
+        IF cardinality(bound) > 1 AND condition <> saved ->> 'policy' THEN
+            scope := NULL;
+        END IF;
         RETURN;
     END IF;
     IF cardinality(lost) = 1 AND cardinality(found) = 1 AND lost[1] <> ALL (present)
