@@ -12,8 +12,9 @@ AS $$
                 THEN '-- call splitplane.protect with the columns that hold the scope now: the registered ones were '
                      'renamed or replaced'
                 WHEN NOT all_columns AND cardinality(columns) > 0 IS NOT TRUE
-                THEN format('-- none of its registered columns is left: call splitplane.%s with those that are to be '
-                            'in the plane, or: SELECT splitplane.unprotect(%L);',
+                THEN format('-- its registered columns are gone, or others may have their names now: call '
+                            'splitplane.%s with those that are to be in the plane, or: '
+                            'SELECT splitplane.unprotect(%L);',
                             CASE WHEN scope = '{}' THEN 'share' ELSE 'protect' END, relation)
     ELSE format('SELECT splitplane.%s;', CASE WHEN scope = '{}' THEN 'share(' ELSE 'protect(' END
         || concat_ws(', ', quote_literal(relation), quote_literal(nullif(scope, '{}')),
@@ -23,10 +24,22 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._registration(regclass, jsonb, text[], text, text[], boolean) FROM PUBLIC;
 
+-- Those of these columns that the reader has no SELECT of its own on.
+CREATE FUNCTION splitplane._unread(relation regclass, names text[]) RETURNS text[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT ARRAY(SELECT a.attname::text FROM pg_attribute AS a
+                 WHERE a.attrelid = relation AND a.attname::text = ANY (names) AND a.attnum > 0 AND NOT a.attisdropped
+                   AND NOT EXISTS (SELECT FROM aclexplode(a.attacl) AS g
+                                   WHERE g.grantee = to_regrole('splitplane_reader') AND g.privilege_type = 'SELECT'))
+$$;
+REVOKE ALL ON FUNCTION splitplane._unread(regclass, text[]) FROM PUBLIC;
+
 -- A registration in the names of today. A column keeps its number, whatever it is called and whichever column has got
 -- its name since. Where the numbers are of another table, as after a restore, a scope column that was renamed has its
 -- new name in the policy, which depends on the column and not on its name. `scope` is NULL if nothing settles which
--- columns hold the scope: a wrong one would show a tenant the rows of others.
+-- columns hold the scope: a wrong one would show a tenant the rows of others. `columns` is NULL if one of the names may
+-- be another column's, which the plane hides: the reader may read the columns that were registered.
 CREATE FUNCTION splitplane._today(
     relation regclass, policy name, saved jsonb,
     INOUT scope jsonb, INOUT columns text[], INOUT private_columns text[])
@@ -55,6 +68,13 @@ BEGIN
                   FROM jsonb_each(scope) AS s LEFT JOIN pg_attribute AS a
                       ON a.attrelid = relation AND a.attnum = (numbers ->> s.key)::int2 AND NOT a.attisdropped);
         RETURN;
+    END IF;
+    -- Where the reader may read none of them, privileges were not restored at all, and tell nothing.
+    IF cardinality(splitplane._unread(relation, columns)) > 0
+       AND EXISTS (SELECT FROM pg_attribute AS a CROSS JOIN aclexplode(a.attacl) AS g
+                   WHERE a.attrelid = relation AND a.attacl IS NOT NULL AND a.attnum > 0 AND NOT a.attisdropped
+                     AND g.grantee = to_regrole('splitplane_reader') AND g.privilege_type = 'SELECT') THEN
+        columns := NULL;
     END IF;
     SELECT array_agg(DISTINCT a.attname::text), max(pg_get_expr(p.polqual, p.polrelid)) INTO bound, condition
       FROM pg_policy AS p

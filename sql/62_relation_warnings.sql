@@ -121,7 +121,7 @@ AS $$
            splitplane._register_again(p.relation)
     FROM plane AS p
     JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
-         AND (a.attname = ANY (p.columns) OR p.scope ? a.attname::text)
+         AND (a.attname = ANY (coalesce(p.columns, p.registered)) OR p.scope ? a.attname::text)
     WHERE NOT has_column_privilege('splitplane_reader', p.relation, a.attnum, 'SELECT')
        OR NOT has_schema_privilege('splitplane_reader', p.relnamespace, 'USAGE')
     GROUP BY p.relation

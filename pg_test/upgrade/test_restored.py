@@ -5,6 +5,7 @@ column's: the policy of the scope, which is written with the names of that day, 
 """
 
 import planes
+import psycopg
 import pytest
 from planes import NOTES, PRINCIPALS, TABLES, ask, criticals, program
 from splitplane_test.plane import Plane
@@ -26,10 +27,10 @@ def restore(own):
     """Restores it into another database of the server, where the roles and the key file are."""
     made = []
 
-    def restored() -> Plane:
+    def restored(*options: str) -> Plane:
         database = planes.new_database()
         own.cluster.createdb(database)
-        own.cluster.psql(database, program(own.cluster, "pg_dump", "-d", own.database))
+        own.cluster.psql(database, program(own.cluster, "pg_dump", "-d", own.database, *options))
         made.append(database)
         return Plane(own.cluster, database, own.secret, own.key_id)
 
@@ -58,3 +59,54 @@ def test_scope_columns_that_exchanged_names(own, restore, monkeypatch):
     assert criticals(restored) == []
     monkeypatch.setitem(TABLES, "tickets", ("tickets", "(team, tenant) IN (('1', 'red'), ('1', 'blue'), ('2', 'blue')) AND team = %(tenant)s"))
     planes.assert_isolated(restored, ("tickets",))
+
+
+PROTECT = "SELECT DISTINCT fix FROM splitplane.doctor() WHERE object = 'public.orders' AND fix LIKE '%%protect%%'"
+SECRET = "SELECT min(note) FROM orders"
+REGISTERED = """SELECT splitplane.protect('public.orders', '{"tenant_id": "tenant"}', ARRAY['order_id', 'note', 'customer_email'])"""
+
+
+def test_hidden_column_that_exchanged_names_with_one_of_the_plane(own, restore):
+    own.run(EXCHANGE.format("orders", "note", "secret"))
+    assert "'{order_id,secret,customer_email}'" in own.run(PROTECT)[0], "the control: before the dump the numbers tell"
+    restored = restore()
+    assert {row[0] for row in criticals(restored)} == {"public.orders"}
+    fixes = restored.admin_rows(PROTECT)
+    assert [fix[:2] for (fix,) in fixes] == ["--"], fixes
+    with restored.session() as session, restored.admin() as admin:
+        session.ask_refused("55000", SECRET, "1", business="b", subject="s")
+        admin.execute("SET ROLE splitplane_reader")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            admin.execute(SECRET)
+        admin.execute("RESET ROLE")
+        # The control: what the names of the registration would have shown.
+        admin.execute(REGISTERED)
+        assert ask(session, PRINCIPALS[0], SECRET) == [["secret of row 1 of tenant 1"]]
+        admin.execute(REGISTERED.replace("'note'", "'secret'"))
+        session.ask_refused("42703", SECRET, "1", business="b", subject="s")
+    assert criticals(restored) == []
+
+
+def test_hidden_column_that_took_the_name_of_one_that_was_dropped(own, restore):
+    """Nothing is open: the reader may not read the column. Nor is it one of the plane, and no statement makes it one."""
+    own.run("ALTER TABLE orders DROP note; ALTER TABLE orders RENAME secret TO note")
+    restored = restore()
+    assert criticals(restored) == []
+    table = restored.run("SELECT splitplane.describe()")[0].split("table orders")[1].split("table ")[0]
+    assert "order_id" in table and "note" not in table
+    with restored.session() as session:
+        session.ask_refused("42703", SECRET, "1", business="b", subject="s")
+        assert ask(session, PRINCIPALS[0], "SELECT min(order_id) FROM orders") == [[1]]
+    assert [fix[:2] for (fix,) in restored.admin_rows(PROTECT)] == ["--"]
+    assert restored.run("SELECT count(*) FROM splitplane.doctor() WHERE object = 'public.orders' AND finding LIKE '%%may not read note%%'") == (1,)
+
+
+def test_dump_without_privileges_is_mended_by_name(own, restore):
+    """The control of the two above: where the reader may read nothing, that says nothing of names."""
+    restored = restore("--no-privileges")
+    fixes = [fix for (fix,) in restored.admin_rows("SELECT DISTINCT fix FROM splitplane.doctor() WHERE fix ~ '^SELECT splitplane.(protect|share)'")]
+    assert len(fixes) == len(TABLES | planes.SHARED) and not any(fix.startswith("--") for fix in fixes), fixes
+    for fix in fixes:
+        restored.run(fix)
+    assert criticals(restored) == []
+    planes.assert_isolated(restored)
