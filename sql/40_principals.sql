@@ -234,6 +234,7 @@ DECLARE
     shared record;
     left_alone text;
 BEGIN
+    PERFORM splitplane._check_isolation('declare_claim');
     PERFORM splitplane._check_claim_name(claim);
     IF claim = ANY (splitplane._identity_claims()) THEN
         RAISE EXCEPTION 'claim "%" comes from the signed context: there is nothing to declare of it', claim
@@ -281,6 +282,7 @@ DECLARE
     same record;
     held record;
 BEGIN
+    PERFORM splitplane._check_isolation('admit');
     PERFORM splitplane._check_principal(tenant, business, subject);
     -- A concurrent declare_claim must not be missed.
     LOCK TABLE splitplane.claims IN ROW SHARE MODE;
@@ -349,6 +351,7 @@ DECLARE
     removed bigint;
     refused bigint;
 BEGIN
+    PERFORM splitplane._check_isolation('expel');
     PERFORM splitplane._check_principal(tenant, business, subject);
     -- A concurrent admit must not be missed.
     LOCK TABLE splitplane.principals IN SHARE ROW EXCLUSIVE MODE;

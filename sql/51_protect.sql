@@ -343,6 +343,7 @@ DECLARE
     binding text;
     was_shared boolean;
 BEGIN
+    PERFORM splitplane._check_isolation(CASE WHEN shared THEN 'share' ELSE 'protect' END);
     -- One registration at a time: entries of one schema share its grant.
     LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
     -- The scope may rest on a claim that is exclusive.

@@ -158,6 +158,23 @@ $$;
 
 REVOKE ALL ON FUNCTION splitplane._binding(text) FROM PUBLIC;
 
+-- What looks first at what others hold, under a lock, must see what they have committed until then. From REPEATABLE
+-- READ on the rows that are seen are those of before the lock; SERIALIZABLE detects only what other SERIALIZABLE
+-- transactions do.
+CREATE FUNCTION splitplane._check_isolation(called text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE EXCEPTION 'splitplane.% can be called at isolation level READ COMMITTED only', called
+            USING ERRCODE = '25001',
+                  HINT = 'At another level it does not see what others have committed since the transaction began.';
+    END IF;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._check_isolation(text) FROM PUBLIC;
+
 -- The form of a claim's name.
 CREATE FUNCTION splitplane._check_claim_name(claim_name text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
@@ -746,6 +763,7 @@ DECLARE
     shared record;
     left_alone text;
 BEGIN
+    PERFORM splitplane._check_isolation('declare_claim');
     PERFORM splitplane._check_claim_name(claim);
     IF claim = ANY (splitplane._identity_claims()) THEN
         RAISE EXCEPTION 'claim "%" comes from the signed context: there is nothing to declare of it', claim
@@ -796,6 +814,7 @@ DECLARE
     same record;
     held record;
 BEGIN
+    PERFORM splitplane._check_isolation('admit');
     PERFORM splitplane._check_principal(tenant, business, subject);
     -- A concurrent declare_claim must not be missed.
     LOCK TABLE splitplane.claims IN ROW SHARE MODE;
@@ -863,6 +882,7 @@ DECLARE
     removed bigint;
     refused bigint;
 BEGIN
+    PERFORM splitplane._check_isolation('expel');
     PERFORM splitplane._check_principal(tenant, business, subject);
     -- A concurrent admit must not be missed.
     LOCK TABLE splitplane.principals IN SHARE ROW EXCLUSIVE MODE;
@@ -1605,6 +1625,7 @@ DECLARE
     binding text;
     was_shared boolean;
 BEGIN
+    PERFORM splitplane._check_isolation(CASE WHEN shared THEN 'share' ELSE 'protect' END);
     -- One registration at a time: entries of one schema share its grant.
     LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
     -- The scope may rest on a claim that is exclusive.
@@ -4290,6 +4311,7 @@ AS $$
 DECLARE
     place record := splitplane._tripwire_place(relation, value);
 BEGIN
+    PERFORM splitplane._check_isolation('arm_tripwire');
     -- A concurrent admit must not be missed.
     LOCK TABLE splitplane.principals IN SHARE ROW EXCLUSIVE MODE;
     IF EXISTS (SELECT FROM splitplane.principals AS p
