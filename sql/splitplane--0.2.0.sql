@@ -3379,9 +3379,16 @@ AS $$
            CASE WHEN EXISTS (SELECT FROM splitplane.relations AS h
                              WHERE h.name = c.relname AND h.relation <> r.relation
                                AND splitplane._has_lost_name(h.relation, h.name, h.saved))
-                THEN (SELECT string_agg(format('SELECT splitplane.unprotect(%L);', l.relation), ' ' ORDER BY l.relation)
-                             || ' ' || string_agg(splitplane._register_again(l.relation), ' ' ORDER BY l.relation)
-                      FROM splitplane.relations AS l WHERE splitplane._has_lost_name(l.relation, l.name, l.saved))
+                -- Where one of them cannot be, that alone: none is taken out and left out.
+                THEN (SELECT coalesce(
+                                 min(format('-- first %s: %s', l.relation, substr(a.again, 4)))
+                                     FILTER (WHERE a.again LIKE '--%'),
+                                 string_agg(format('SELECT splitplane.unprotect(%L);', l.relation), ' '
+                                            ORDER BY l.relation)
+                                 || ' ' || string_agg(a.again, ' ' ORDER BY l.relation))
+                      FROM splitplane.relations AS l
+                      CROSS JOIN LATERAL splitplane._register_again(l.relation) AS a(again)
+                      WHERE splitplane._has_lost_name(l.relation, l.name, l.saved))
                 ELSE splitplane._register_again(r.relation) END
            || format(' -- or: SELECT splitplane.unprotect(%L);', r.relation)
     FROM splitplane.relations AS r
@@ -3612,10 +3619,11 @@ AS $$
     SELECT 'warning', s.relation::text,
            format('Scope column %I has type %s, whose equality is not leakproof: estimates do not see which tenants '
                   'have many rows.', s.column_name, format_type(s.base, -1)),
-           format('SELECT splitplane.unprotect(%1$L); ALTER TABLE %1$s ALTER COLUMN %2$I TYPE %3$s; %4$s',
+           format(CASE WHEN a.again LIKE '--%' THEN '%4$s'
+                       ELSE 'SELECT splitplane.unprotect(%1$L); ALTER TABLE %1$s ALTER COLUMN %2$I TYPE %3$s; %4$s' END,
                   s.relation, s.column_name, CASE WHEN s.base = 'numeric'::regtype THEN 'bigint' ELSE 'text' END,
-                  splitplane._register_again(s.relation))
-    FROM scope_columns AS s
+                  a.again)
+    FROM scope_columns AS s CROSS JOIN LATERAL splitplane._register_again(s.relation) AS a(again)
     WHERE NOT splitplane._equality_is_leakproof(s.base)
     UNION ALL
     SELECT 'warning', p.relation::text,

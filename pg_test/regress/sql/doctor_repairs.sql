@@ -217,6 +217,31 @@ SELECT name, relation FROM splitplane.relations ORDER BY name;
 SELECT count(*) FROM splitplane.doctor() WHERE finding LIKE '%renamed%';
 ROLLBACK;
 
+\echo -- and nothing says which column holds the scope of one of them: that one comes first, and none is taken out of the plane before
+BEGIN;
+ALTER TABLE public.orders RENAME TO x;
+ALTER TABLE public.stores RENAME TO orders;
+ALTER TABLE public.x RENAME TO stores;
+ALTER TABLE public.orders DROP COLUMN tenant_id CASCADE;
+ALTER TABLE public.orders ADD tenant_id int NOT NULL DEFAULT 42;
+SELECT DISTINCT fix FROM splitplane.doctor() WHERE finding LIKE '%renamed%' ORDER BY fix;
+SELECT fix FROM splitplane.doctor() WHERE finding LIKE '%renamed%' AND fix NOT LIKE '--%' \gexec
+SELECT name, relation FROM splitplane.relations WHERE name IN ('orders', 'stores') ORDER BY name;
+SELECT splitplane.unprotect('public.orders');
+SELECT fix FROM splitplane.doctor() WHERE finding LIKE '%renamed%' AND fix NOT LIKE '--%' \gexec
+SELECT splitplane.protect('public.orders', '{"tenant_id": "tenant"}');
+SELECT name, relation FROM splitplane.relations WHERE name IN ('orders', 'stores') ORDER BY name;
+SELECT count(*) FROM splitplane.doctor() WHERE severity = 'critical' OR finding LIKE '%renamed%';
+ROLLBACK;
+
+\echo -- nor is a table taken out of the plane to mend the type of its scope column, if no registered column is left
+BEGIN;
+CREATE TABLE public.ledger (account numeric NOT NULL, note text);
+SELECT splitplane.protect('public.ledger', '{"account": "tenant"}', ARRAY['note']);
+ALTER TABLE public.ledger DROP COLUMN note;
+SELECT fix FROM splitplane.doctor() WHERE object = 'public.ledger' AND finding LIKE 'Scope column%';
+ROLLBACK;
+
 \echo -- two early policies of like names
 BEGIN;
 CREATE POLICY "!a" ON public.orders AS RESTRICTIVE USING (true);
