@@ -3473,7 +3473,11 @@ AS $$
                   CASE p.role_name WHEN 'splitplane_reader' THEN 'calls of ask fail'
                                    WHEN 'splitplane_caller' THEN 'applications cannot call it'
                                    ELSE 'administrators cannot use it' END),
-           format('GRANT %s ON %s TO %I;', p.privilege, p.object, p.role_name)
+           -- Privileges may have been revoked on purpose: that of ask is, when something is wrong. The reader's cannot
+           -- have been, since no call works without them.
+           format('%sGRANT %s ON %s TO %I;',
+                  CASE WHEN p.role_name <> 'splitplane_reader' THEN '-- if it was not revoked on purpose: ' END,
+                  p.privilege, p.object, p.role_name)
     FROM splitplane._own_privileges() AS p
     WHERE NOT p.held
     UNION ALL
