@@ -190,7 +190,9 @@ AS $$
     SELECT 'warning', format('tenant %s', p.tenant),
            format('It is no id for column %I of %s, which has type bytea: no row there is its own.', c.column_name,
                   c.relation),
-           format('SELECT splitplane.expel(%L); -- and admit it as \x and lower-case hexadecimal digits', p.tenant)
+           -- Other tables may have rows of its own, which it would lose.
+           format('-- SELECT splitplane.expel(%L); -- and admit it as \x and lower-case hexadecimal digits, if it has '
+                  'rows there', p.tenant)
     FROM (SELECT DISTINCT e.tenant FROM splitplane.principals AS e WHERE e.enabled) AS p
     CROSS JOIN (SELECT t.relation, t.column_name FROM splitplane._tenant_columns() AS t
                 WHERE t.base = 'bytea'::regtype ORDER BY t.relation::text LIMIT 1) AS c
