@@ -186,8 +186,8 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._held_elsewhere(text, jsonb) FROM PUBLIC;
 
--- Pairs of tenants that hold a value of one of these claims together, one line for each claim and pair. Reads all
--- principals: for declare_claim and doctor().
+-- Of each value of these claims that more than one tenant holds, the first two of those that do: one line for each
+-- claim and two tenants, with a value as the first of them has it. Reads all principals: for declare_claim and doctor().
 CREATE FUNCTION splitplane._shared_values(among text[])
 RETURNS TABLE (claim text, tenant text, other text, value text)
 LANGUAGE plpgsql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp SET jit = off
@@ -201,7 +201,7 @@ BEGIN
         SELECT DISTINCT ON (h.claim, h.tenants[1], h.tenants[2]) h.claim, h.tenants[1], h.tenants[2], h.value
         FROM (SELECT c.key AS claim, k.key,
                      array_agg(DISTINCT p.tenant ORDER BY p.tenant) AS tenants,
-                     (array_agg(v.value ORDER BY p.tenant DESC))[1] AS value
+                     (array_agg(v.value ORDER BY p.tenant, v.value))[1] AS value
               FROM splitplane.principals AS p
               CROSS JOIN LATERAL jsonb_each(p.claims) AS c
               CROSS JOIN LATERAL splitplane._claim_values(c.value) AS v(value)
@@ -213,6 +213,27 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION splitplane._shared_values(text[]) FROM PUBLIC;
+
+-- The claims of a principal of this tenant without the values of exclusive ones that another tenant holds, whichever
+-- they are: admit refuses all of them.
+CREATE FUNCTION splitplane._unshared_claims(tenant text, claims jsonb) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT claims || coalesce(jsonb_object_agg(c.key, k.kept) FILTER (WHERE k.all_of_them > k.unshared), '{}')
+    FROM jsonb_each(claims) AS c
+    JOIN splitplane.claims AS d ON d.claim = c.key AND d.exclusive
+    CROSS JOIN LATERAL (
+        SELECT count(*), count(*) FILTER (WHERE NOT h.elsewhere),
+               to_jsonb(coalesce(array_agg(v.value ORDER BY v.position) FILTER (WHERE NOT h.elsewhere), '{}'))
+        FROM splitplane._claim_values(c.value) WITH ORDINALITY AS v(value, position)
+        CROSS JOIN LATERAL (
+            SELECT EXISTS (SELECT FROM splitplane.principals AS p
+                           WHERE splitplane._claim_keys(p.claims) && splitplane._value_keys(c.key, v.value)
+                             AND p.enabled AND p.tenant <> _unshared_claims.tenant)
+        ) AS h(elsewhere)
+    ) AS k(all_of_them, unshared, kept)
+$$;
+REVOKE ALL ON FUNCTION splitplane._unshared_claims(text, jsonb) FROM PUBLIC;
 
 -- Relations of the plane that no column binds to the tenant, and the claims that say whose their rows are instead.
 CREATE FUNCTION splitplane._bound_by_claims() RETURNS TABLE (relation regclass, claims text[], exclusive text[])

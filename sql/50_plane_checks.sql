@@ -279,8 +279,8 @@ BEGIN
     SELECT count(DISTINCT p.tenant), min(p.tenant) INTO others, first_of_them
       FROM splitplane.principals AS p WHERE p.enabled AND NOT splitplane._is_bytes(p.tenant);
     IF others > 0 THEN
-        RAISE WARNING 'column "%" of % has type bytea, and admitted tenants that are no ids for it see no row there: %, '
-                      'first "%"', column_name, relation, others, first_of_them
+        RAISE WARNING 'column "%" of % has type bytea, and admitted tenants that are no ids for it see no row there: '
+                      '%, first "%"', column_name, relation, others, first_of_them
             USING HINT = 'Such an id is \x and two lower-case hexadecimal digits for each byte.';
     END IF;
 END

@@ -162,21 +162,16 @@ AS $$
     SELECT 'warning', format('claim %s', s.claim),
            format('It is exclusive, and tenants %L and %L both hold its value %L: each sees the rows of the other.',
                   s.tenant, s.other, s.value),
-           format('SELECT splitplane.admit(%L, %L, %L, %L); -- or the other tenant', p.tenant, p.business, p.subject,
-                  p.claims || jsonb_build_object(s.claim, to_jsonb(ARRAY(
-                      SELECT v.value FROM splitplane._claim_values(p.claims -> s.claim) AS v(value)
-                      WHERE NOT splitplane._value_keys(s.claim, v.value)
-                                && splitplane._value_keys(s.claim, s.value)))))
+           p.statements || ' -- or the other tenant'
     FROM splitplane._shared_values(ARRAY(SELECT c.claim FROM splitplane.claims AS c WHERE c.exclusive)) AS s
     CROSS JOIN LATERAL (
-        SELECT q.tenant, q.business, q.subject, q.claims
+        SELECT string_agg(format('SELECT splitplane.admit(%L, %L, %L, %L);', q.tenant, q.business, q.subject,
+                                 splitplane._unshared_claims(q.tenant, q.claims)), ' ' ORDER BY q.business, q.subject)
         FROM splitplane.principals AS q
         WHERE q.tenant = s.other AND q.enabled
           AND EXISTS (SELECT FROM splitplane._claim_values(q.claims -> s.claim) AS v(value)
                       WHERE splitplane._value_keys(s.claim, v.value) && splitplane._value_keys(s.claim, s.value))
-        ORDER BY q.business, q.subject
-        LIMIT 1
-    ) AS p
+    ) AS p(statements)
     UNION ALL
     SELECT 'warning', b.relation::text,
            format('It is bound by %s and not by the tenant, and nothing keeps two tenants from holding one value of '

@@ -713,8 +713,8 @@ $$;
 
 REVOKE ALL ON FUNCTION splitplane._held_elsewhere(text, jsonb) FROM PUBLIC;
 
--- Pairs of tenants that hold a value of one of these claims together, one line for each claim and pair. Reads all
--- principals: for declare_claim and doctor().
+-- Of each value of these claims that more than one tenant holds, the first two of those that do: one line for each
+-- claim and two tenants, with a value as the first of them has it. Reads all principals: for declare_claim and doctor().
 CREATE FUNCTION splitplane._shared_values(among text[])
 RETURNS TABLE (claim text, tenant text, other text, value text)
 LANGUAGE plpgsql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp SET jit = off
@@ -728,7 +728,7 @@ BEGIN
         SELECT DISTINCT ON (h.claim, h.tenants[1], h.tenants[2]) h.claim, h.tenants[1], h.tenants[2], h.value
         FROM (SELECT c.key AS claim, k.key,
                      array_agg(DISTINCT p.tenant ORDER BY p.tenant) AS tenants,
-                     (array_agg(v.value ORDER BY p.tenant DESC))[1] AS value
+                     (array_agg(v.value ORDER BY p.tenant, v.value))[1] AS value
               FROM splitplane.principals AS p
               CROSS JOIN LATERAL jsonb_each(p.claims) AS c
               CROSS JOIN LATERAL splitplane._claim_values(c.value) AS v(value)
@@ -741,6 +741,28 @@ END
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._shared_values(text[]) FROM PUBLIC;
+
+-- The claims of a principal of this tenant without the values of exclusive ones that another tenant holds, whichever
+-- they are: admit refuses all of them.
+CREATE FUNCTION splitplane._unshared_claims(tenant text, claims jsonb) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT claims || coalesce(jsonb_object_agg(c.key, k.kept) FILTER (WHERE k.all_of_them > k.unshared), '{}')
+    FROM jsonb_each(claims) AS c
+    JOIN splitplane.claims AS d ON d.claim = c.key AND d.exclusive
+    CROSS JOIN LATERAL (
+        SELECT count(*), count(*) FILTER (WHERE NOT h.elsewhere),
+               to_jsonb(coalesce(array_agg(v.value ORDER BY v.position) FILTER (WHERE NOT h.elsewhere), '{}'))
+        FROM splitplane._claim_values(c.value) WITH ORDINALITY AS v(value, position)
+        CROSS JOIN LATERAL (
+            SELECT EXISTS (SELECT FROM splitplane.principals AS p
+                           WHERE splitplane._claim_keys(p.claims) && splitplane._value_keys(c.key, v.value)
+                             AND p.enabled AND p.tenant <> _unshared_claims.tenant)
+        ) AS h(elsewhere)
+    ) AS k(all_of_them, unshared, kept)
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._unshared_claims(text, jsonb) FROM PUBLIC;
 
 -- Relations of the plane that no column binds to the tenant, and the claims that say whose their rows are instead.
 CREATE FUNCTION splitplane._bound_by_claims() RETURNS TABLE (relation regclass, claims text[], exclusive text[])
@@ -1188,8 +1210,8 @@ BEGIN
     SELECT count(DISTINCT p.tenant), min(p.tenant) INTO others, first_of_them
       FROM splitplane.principals AS p WHERE p.enabled AND NOT splitplane._is_bytes(p.tenant);
     IF others > 0 THEN
-        RAISE WARNING 'column "%" of % has type bytea, and admitted tenants that are no ids for it see no row there: %, '
-                      'first "%"', column_name, relation, others, first_of_them
+        RAISE WARNING 'column "%" of % has type bytea, and admitted tenants that are no ids for it see no row there: '
+                      '%, first "%"', column_name, relation, others, first_of_them
             USING HINT = 'Such an id is \x and two lower-case hexadecimal digits for each byte.';
     END IF;
 END
@@ -2881,21 +2903,16 @@ AS $$
     SELECT 'warning', format('claim %s', s.claim),
            format('It is exclusive, and tenants %L and %L both hold its value %L: each sees the rows of the other.',
                   s.tenant, s.other, s.value),
-           format('SELECT splitplane.admit(%L, %L, %L, %L); -- or the other tenant', p.tenant, p.business, p.subject,
-                  p.claims || jsonb_build_object(s.claim, to_jsonb(ARRAY(
-                      SELECT v.value FROM splitplane._claim_values(p.claims -> s.claim) AS v(value)
-                      WHERE NOT splitplane._value_keys(s.claim, v.value)
-                                && splitplane._value_keys(s.claim, s.value)))))
+           p.statements || ' -- or the other tenant'
     FROM splitplane._shared_values(ARRAY(SELECT c.claim FROM splitplane.claims AS c WHERE c.exclusive)) AS s
     CROSS JOIN LATERAL (
-        SELECT q.tenant, q.business, q.subject, q.claims
+        SELECT string_agg(format('SELECT splitplane.admit(%L, %L, %L, %L);', q.tenant, q.business, q.subject,
+                                 splitplane._unshared_claims(q.tenant, q.claims)), ' ' ORDER BY q.business, q.subject)
         FROM splitplane.principals AS q
         WHERE q.tenant = s.other AND q.enabled
           AND EXISTS (SELECT FROM splitplane._claim_values(q.claims -> s.claim) AS v(value)
                       WHERE splitplane._value_keys(s.claim, v.value) && splitplane._value_keys(s.claim, s.value))
-        ORDER BY q.business, q.subject
-        LIMIT 1
-    ) AS p
+    ) AS p(statements)
     UNION ALL
     SELECT 'warning', b.relation::text,
            format('It is bound by %s and not by the tenant, and nothing keeps two tenants from holding one value of '
