@@ -714,7 +714,8 @@ $$;
 REVOKE ALL ON FUNCTION splitplane._held_elsewhere(text, jsonb) FROM PUBLIC;
 
 -- Of each value of these claims that more than one tenant holds, the first two of those that do: one line for each
--- claim and two tenants, with a value as the first of them has it. Reads all principals: for declare_claim and doctor().
+-- claim and two tenants, with a value as the first of them has it. Reads all principals: for declare_claim and
+-- doctor().
 CREATE FUNCTION splitplane._shared_values(among text[])
 RETURNS TABLE (claim text, tenant text, other text, value text)
 LANGUAGE plpgsql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp SET jit = off

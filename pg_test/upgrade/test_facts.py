@@ -145,7 +145,10 @@ def test_placeholders_of_the_self_test(facts):
 
 
 def test_every_finding_of_doctor_is_provoked():
-    """Each sentence that doctor() can say stands in what a regression suite prints, or in a test, which then runs its fix."""
+    """The words of each sentence that doctor() can say stand in what a regression suite prints, or in a test.
+
+    That the finding comes when it should, and that its fix mends it, is for those suites to show.
+    """
     printed = "".join(path.read_text() for path in (ROOT / "pg_test/regress/expected").glob("*.out"))
     printed += "".join(path.read_text() for path in (ROOT / "pg_test").glob("*/test_*.py"))
     findings = []

@@ -6,6 +6,7 @@ must not look like one of those, or a database that is restored years later lack
 
 import os
 import shutil
+from collections.abc import Iterator
 
 import planes
 import psycopg
@@ -84,7 +85,7 @@ def test_grant_to_public_lives_on(earlier):
 
 
 @pytest.fixture(scope="module")
-def dump(upgraded) -> str:
+def dump(upgraded) -> Iterator[str]:
     upgraded.run("SELECT splitplane.declare_claim('devices')")
     yield program(upgraded.cluster, "pg_dump", "-d", upgraded.database)
     upgraded.run("DELETE FROM splitplane.claims")

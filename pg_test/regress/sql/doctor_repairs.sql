@@ -4,6 +4,26 @@ SET client_min_messages = error;
 \pset format unaligned
 \pset tuples_only on
 \set findings 'SELECT format(E''%s: %s\n    %s\n    %s'', severity, object, finding, fix) FROM splitplane.doctor() WHERE object <> ''role dba'' ORDER BY severity, object, finding'
+-- How many rows of a table each role sees; a minus where it may not read it.
+CREATE FUNCTION pg_temp.seen(place text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    who name;
+    n bigint;
+    told text := '';
+BEGIN
+    FOREACH who IN ARRAY ARRAY['app', 'dba', 'reporting', 'shop_owner', 'stranger'] LOOP
+        BEGIN
+            EXECUTE format('SET LOCAL ROLE %I', who);
+            EXECUTE format('SELECT count(*) FROM %s', place) INTO n;
+            RESET ROLE;
+            told := told || format('%s %s ', who, n);
+        EXCEPTION WHEN insufficient_privilege THEN
+            told := told || format('%s - ', who);
+        END;
+    END LOOP;
+    RETURN told;
+END
+$$;
 :findings;
 CREATE TABLE public.staff (tenant_id int NOT NULL, id int PRIMARY KEY, name text, mail text, salary text);
 CREATE INDEX ON public.staff (tenant_id);
@@ -124,10 +144,22 @@ ROLLBACK;
 BEGIN;
 GRANT SELECT ON public.orders TO app;
 CREATE POLICY narrow ON public.orders AS RESTRICTIVE USING (tenant_id = 42);
-SELECT fix FROM splitplane.doctor() WHERE finding LIKE '%narrow%';
-GRANT pg_read_all_data TO app;
+SAVEPOINT before;
+SELECT pg_temp.seen('public.orders');
+SELECT fix FROM splitplane.doctor() WHERE finding LIKE '%narrow%' \gexec
+SELECT pg_temp.seen('public.orders');
+ROLLBACK TO before;
+GRANT pg_read_all_data TO stranger;
 ALTER TABLE public.orders FORCE ROW LEVEL SECURITY;
-SELECT fix FROM splitplane.doctor() WHERE finding LIKE '%narrow%';
+SAVEPOINT before;
+SELECT pg_temp.seen('public.orders');
+SELECT fix FROM splitplane.doctor() WHERE finding LIKE '%narrow%' \gexec
+SELECT pg_temp.seen('public.orders');
+ROLLBACK TO before;
+-- The control: who is not named is not bound.
+ALTER POLICY narrow ON public.orders TO app;
+SELECT pg_temp.seen('public.orders');
+ROLLBACK TO before;
 GRANT SELECT ON public.orders TO PUBLIC;
 SELECT fix FROM splitplane.doctor() WHERE finding LIKE '%narrow%';
 -- Registering again does not stumble over it.
@@ -156,6 +188,7 @@ ROLLBACK;
 
 \echo -- policies of ours that were altered, or renamed
 BEGIN;
+SELECT pg_temp.seen('public.orders');
 ALTER POLICY splitplane_read ON public.orders USING (false);
 SELECT test.rows('SELECT count(*) FROM orders');
 :findings;
@@ -173,16 +206,20 @@ SELECT fix FROM splitplane.doctor() WHERE fix NOT LIKE '--%' \gexec
 SELECT fix FROM splitplane.doctor() WHERE fix NOT LIKE '--%' \gexec
 :findings;
 SELECT test.rows('SELECT count(*) FROM orders');
+SELECT pg_temp.seen('public.orders');
 ROLLBACK;
 BEGIN;
 ALTER TABLE public.staff DISABLE ROW LEVEL SECURITY;
 SELECT splitplane.unprotect('public.staff');
 ALTER TABLE public.staff ENABLE ROW LEVEL SECURITY;
 SELECT splitplane.protect('public.staff', '{"tenant_id": "tenant"}', ARRAY['id', 'name']);
+GRANT SELECT ON public.staff TO reporting;
+SELECT pg_temp.seen('public.staff');
 CREATE POLICY splitplane_others ON public.staff USING (true);
 :findings;
 SELECT fix FROM splitplane.doctor() WHERE fix NOT LIKE '--%' \gexec
 :findings;
+SELECT pg_temp.seen('public.staff');
 ROLLBACK;
 
 \echo -- a schema that is renamed
