@@ -198,22 +198,46 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._leakproof_functions() FROM PUBLIC;
 
--- What revokes the reader's privileges on a relation that others than its owner granted, which each of them must do.
-CREATE FUNCTION splitplane._grants_of_others(relation regclass) RETURNS text
+-- What revokes privileges that others than the owner of an object granted: REVOKE takes back what the one who runs it
+-- has granted, and for a superuser that is the owner. `what` is in the words of REVOKE, without the grantees.
+CREATE FUNCTION splitplane._revoked_by_others(what text, acl aclitem[], owner oid, grantees oid[]) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
-    SELECT coalesce(string_agg(DISTINCT format('SET ROLE %I; REVOKE ALL ON TABLE %s FROM splitplane_reader; '
-                                               'RESET ROLE; ', pg_get_userbyid(g.grantor), relation), ''), '')
+    SELECT coalesce(string_agg(DISTINCT format('SET ROLE %I; REVOKE %s FROM %s; RESET ROLE; ',
+                                               pg_get_userbyid(g.grantor), what, splitplane._grantee(g.grantee)), ''),
+                    '')
+    FROM aclexplode(acl) AS g
+    WHERE g.grantee = ANY (grantees) AND g.grantor <> owner
+$$;
+REVOKE ALL ON FUNCTION splitplane._revoked_by_others(text, aclitem[], oid, oid[]) FROM PUBLIC;
+
+-- The same for a relation and its columns; by default of the reader's privileges. Each by its name: who may grant one
+-- column, or what no column has, may not revoke ALL.
+CREATE FUNCTION splitplane._grants_of_others(
+    relation regclass, grantees oid[] DEFAULT ARRAY[to_regrole('splitplane_reader')::oid])
+RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+    SELECT coalesce(string_agg(format('SET ROLE %I; REVOKE %s ON %s %s FROM %s; RESET ROLE; ',
+                                      pg_get_userbyid(g.grantor), g.privileges,
+                                      CASE WHEN c.relkind = 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, relation,
+                                      splitplane._grantee(g.grantee)), ''
+                               ORDER BY g.grantor, g.grantee, g.privileges), '')
     FROM pg_class AS c
     CROSS JOIN LATERAL (
-        SELECT g.grantor, g.grantee FROM aclexplode(c.relacl) AS g
+        SELECT t.grantor, t.grantee, string_agg(t.privilege_type, ', ' ORDER BY t.privilege_type)
+        FROM aclexplode(c.relacl) AS t
+        GROUP BY t.grantor, t.grantee
         UNION ALL
-        SELECT g.grantor, g.grantee FROM pg_attribute AS a CROSS JOIN aclexplode(a.attacl) AS g
-        WHERE a.attrelid = c.oid AND a.attacl IS NOT NULL AND NOT a.attisdropped
-    ) AS g
-    WHERE c.oid = relation AND g.grantee = to_regrole('splitplane_reader') AND g.grantor <> c.relowner
+        SELECT t.grantor, t.grantee, string_agg(format('%s (%I)', t.privilege_type, a.attname), ', '
+                                                ORDER BY a.attnum, t.privilege_type)
+        FROM pg_attribute AS a CROSS JOIN aclexplode(a.attacl) AS t
+        WHERE a.attrelid = relation AND a.attacl IS NOT NULL AND NOT a.attisdropped
+        GROUP BY t.grantor, t.grantee
+    ) AS g(grantor, grantee, privileges)
+    WHERE c.oid = relation AND g.grantee = ANY (grantees) AND g.grantor <> c.relowner
 $$;
-REVOKE ALL ON FUNCTION splitplane._grants_of_others(regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION splitplane._grants_of_others(regclass, oid[]) FROM PUBLIC;
 
 -- Of the named relations, or of all if NULL.
 CREATE FUNCTION splitplane._critical_findings(suspects regclass[] DEFAULT NULL)

@@ -25,8 +25,9 @@ AS $$
     SELECT 'warning', c.oid::regclass::text,
            format('%s has %s on it, and it is not in the plane.', splitplane._grantee(g.grantee),
                   string_agg(DISTINCT g.privilege_type, ', ')),
-           format('REVOKE ALL ON %s%s FROM %s;', CASE WHEN c.relkind = 'S' THEN 'SEQUENCE ' END, c.oid::regclass,
-                  splitplane._grantee(g.grantee))
+           splitplane._grants_of_others(c.oid, ARRAY[g.grantee])
+           || format('REVOKE ALL ON %s%s FROM %s;', CASE WHEN c.relkind = 'S' THEN 'SEQUENCE ' END, c.oid::regclass,
+                     splitplane._grantee(g.grantee))
     FROM pg_class AS c
     JOIN pg_namespace AS n ON n.oid = c.relnamespace
     CROSS JOIN LATERAL (
@@ -50,7 +51,9 @@ AS $$
     GROUP BY c.oid, c.relkind, g.grantee
     UNION ALL
     SELECT 'warning', format('schema %I', n.nspname), 'splitplane_reader may create objects in it.',
-           format('REVOKE CREATE ON SCHEMA %I FROM PUBLIC, splitplane_reader;', n.nspname)
+           splitplane._revoked_by_others(format('CREATE ON SCHEMA %I', n.nspname), n.nspacl, n.nspowner,
+                                         ARRAY[0, to_regrole('splitplane_reader')::oid])
+           || format('REVOKE CREATE ON SCHEMA %I FROM PUBLIC, splitplane_reader;', n.nspname)
     FROM pg_namespace AS n
     WHERE has_schema_privilege('splitplane_reader', n.oid, 'CREATE')
       AND n.nspname NOT LIKE 'pg\_temp%' AND n.nspname NOT LIKE 'pg\_toast%'
@@ -58,7 +61,9 @@ AS $$
     SELECT 'warning', p.oid::regprocedure::text,
            'splitplane_reader may execute it, and it runs with its owner''s rights (SECURITY DEFINER), to which the '
            'plane''s row-level security does not apply.',
-           format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC, splitplane_reader;', splitplane._signature(p.oid))
+           splitplane._revoked_by_others('EXECUTE ON FUNCTION ' || splitplane._signature(p.oid), p.proacl, p.proowner,
+                                         ARRAY[0, to_regrole('splitplane_reader')::oid])
+           || format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC, splitplane_reader;', splitplane._signature(p.oid))
     FROM pg_proc AS p
     WHERE p.prosecdef AND p.prokind <> 'p'
       AND has_function_privilege('splitplane_reader', p.oid, 'EXECUTE')
@@ -83,7 +88,9 @@ AS $$
     UNION ALL
     SELECT 'warning', p.oid::regprocedure::text,
            'PUBLIC may execute it: every role of the database can present a context.',
-           format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC;', splitplane._signature(p.oid))
+           splitplane._revoked_by_others('EXECUTE ON FUNCTION ' || splitplane._signature(p.oid), p.proacl, p.proowner,
+                                         ARRAY[0::oid])
+           || format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC;', splitplane._signature(p.oid))
     FROM pg_extension AS e
     JOIN pg_proc AS p ON p.pronamespace = e.extnamespace AND p.proname IN ('ask', 'ask_rows', 'ask_dry_run')
     CROSS JOIN aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS g
@@ -92,7 +99,8 @@ AS $$
     SELECT 'warning', c.oid::regclass::text,
            format('%s has %s on a configuration table of the extension.', splitplane._grantee(g.grantee),
                   g.privilege_type),
-           format('REVOKE %s ON %s FROM %s;', g.privilege_type, c.oid::regclass, splitplane._grantee(g.grantee))
+           splitplane._grants_of_others(c.oid, ARRAY[g.grantee])
+           || format('REVOKE %s ON %s FROM %s;', g.privilege_type, c.oid::regclass, splitplane._grantee(g.grantee))
     FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
     WHERE c.relnamespace = 'splitplane'::regnamespace AND c.relkind IN ('r', 'v')
       AND g.grantee NOT IN (c.relowner, to_regrole('splitplane_reader'))

@@ -246,7 +246,8 @@ AS $$
     -- What PUBLIC may read.
     SELECT 'warning', p.relation::text,
            'PUBLIC may read all its columns, so splitplane_reader''s column grants hide none of them.',
-           format('REVOKE SELECT ON %s FROM PUBLIC;', p.relation)
+           splitplane._grants_of_others(p.relation, ARRAY[0::oid])
+           || format('REVOKE SELECT ON %s FROM PUBLIC;', p.relation)
     FROM plane AS p CROSS JOIN aclexplode(p.relacl) AS g
     WHERE g.grantee = 0 AND g.privilege_type = 'SELECT'
       AND EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
@@ -254,7 +255,8 @@ AS $$
     UNION ALL
     SELECT 'warning', p.relation::text,
            format('PUBLIC may read column %I, which the plane hides from splitplane_reader.', a.attname),
-           format('REVOKE SELECT (%I) ON %s FROM PUBLIC;', a.attname, p.relation)
+           splitplane._grants_of_others(p.relation, ARRAY[0::oid])
+           || format('REVOKE SELECT (%I) ON %s FROM PUBLIC;', a.attname, p.relation)
     FROM plane AS p
     JOIN pg_attribute AS a
         ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attacl IS NOT NULL
@@ -339,7 +341,8 @@ AS $$
                   CASE WHEN c.relkind = 'm' THEN 'This materialized view' ELSE 'This view without security_invoker' END,
                   string_agg(s.ancestor::text, ', ' ORDER BY s.ancestor::text)),
            CASE WHEN c.relkind = 'v' THEN format('ALTER VIEW %s SET (security_invoker = true);', c.oid::regclass)
-                ELSE format('REVOKE ALL ON %s FROM PUBLIC, splitplane_reader;', c.oid::regclass) END
+                ELSE splitplane._grants_of_others(c.oid, ARRAY[0, to_regrole('splitplane_reader')::oid])
+                     || format('REVOKE ALL ON %s FROM PUBLIC, splitplane_reader;', c.oid::regclass) END
     FROM dependants AS s JOIN readable AS c ON c.oid = s.relation
     WHERE c.relkind = 'm'
        OR (c.relkind = 'v'
@@ -351,7 +354,8 @@ AS $$
     SELECT 'warning', c.oid::regclass::text,
            format('It is a partition or child of %s, whose policies do not apply when it is read directly, and '
                   'splitplane_reader (by itself or by PUBLIC) may read it.', f.ancestor),
-           format('REVOKE ALL ON %s FROM PUBLIC, splitplane_reader;', c.oid::regclass)
+           splitplane._grants_of_others(c.oid, ARRAY[0, to_regrole('splitplane_reader')::oid])
+           || format('REVOKE ALL ON %s FROM PUBLIC, splitplane_reader;', c.oid::regclass)
     FROM family AS f JOIN readable AS c ON c.oid = f.relation
     WHERE f.is_child AND NOT EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = c.oid)
 $$;

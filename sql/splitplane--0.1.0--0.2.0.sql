@@ -2605,23 +2605,48 @@ $$;
 
 REVOKE ALL ON FUNCTION splitplane._leakproof_functions() FROM PUBLIC;
 
--- What revokes the reader's privileges on a relation that others than its owner granted, which each of them must do.
-CREATE FUNCTION splitplane._grants_of_others(relation regclass) RETURNS text
+-- What revokes privileges that others than the owner of an object granted: REVOKE takes back what the one who runs it
+-- has granted, and for a superuser that is the owner. `what` is in the words of REVOKE, without the grantees.
+CREATE FUNCTION splitplane._revoked_by_others(what text, acl aclitem[], owner oid, grantees oid[]) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
-    SELECT coalesce(string_agg(DISTINCT format('SET ROLE %I; REVOKE ALL ON TABLE %s FROM splitplane_reader; '
-                                               'RESET ROLE; ', pg_get_userbyid(g.grantor), relation), ''), '')
-    FROM pg_class AS c
-    CROSS JOIN LATERAL (
-        SELECT g.grantor, g.grantee FROM aclexplode(c.relacl) AS g
-        UNION ALL
-        SELECT g.grantor, g.grantee FROM pg_attribute AS a CROSS JOIN aclexplode(a.attacl) AS g
-        WHERE a.attrelid = c.oid AND a.attacl IS NOT NULL AND NOT a.attisdropped
-    ) AS g
-    WHERE c.oid = relation AND g.grantee = to_regrole('splitplane_reader') AND g.grantor <> c.relowner
+    SELECT coalesce(string_agg(DISTINCT format('SET ROLE %I; REVOKE %s FROM %s; RESET ROLE; ',
+                                               pg_get_userbyid(g.grantor), what, splitplane._grantee(g.grantee)), ''),
+                    '')
+    FROM aclexplode(acl) AS g
+    WHERE g.grantee = ANY (grantees) AND g.grantor <> owner
 $$;
 
-REVOKE ALL ON FUNCTION splitplane._grants_of_others(regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION splitplane._revoked_by_others(text, aclitem[], oid, oid[]) FROM PUBLIC;
+
+-- The same for a relation and its columns; by default of the reader's privileges. Each by its name: who may grant one
+-- column, or what no column has, may not revoke ALL.
+CREATE FUNCTION splitplane._grants_of_others(
+    relation regclass, grantees oid[] DEFAULT ARRAY[to_regrole('splitplane_reader')::oid])
+RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+    SELECT coalesce(string_agg(format('SET ROLE %I; REVOKE %s ON %s %s FROM %s; RESET ROLE; ',
+                                      pg_get_userbyid(g.grantor), g.privileges,
+                                      CASE WHEN c.relkind = 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, relation,
+                                      splitplane._grantee(g.grantee)), ''
+                               ORDER BY g.grantor, g.grantee, g.privileges), '')
+    FROM pg_class AS c
+    CROSS JOIN LATERAL (
+        SELECT t.grantor, t.grantee, string_agg(t.privilege_type, ', ' ORDER BY t.privilege_type)
+        FROM aclexplode(c.relacl) AS t
+        GROUP BY t.grantor, t.grantee
+        UNION ALL
+        SELECT t.grantor, t.grantee, string_agg(format('%s (%I)', t.privilege_type, a.attname), ', '
+                                                ORDER BY a.attnum, t.privilege_type)
+        FROM pg_attribute AS a CROSS JOIN aclexplode(a.attacl) AS t
+        WHERE a.attrelid = relation AND a.attacl IS NOT NULL AND NOT a.attisdropped
+        GROUP BY t.grantor, t.grantee
+    ) AS g(grantor, grantee, privileges)
+    WHERE c.oid = relation AND g.grantee = ANY (grantees) AND g.grantor <> c.relowner
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._grants_of_others(regclass, oid[]) FROM PUBLIC;
 
 -- Of the named relations, or of all if NULL.
 CREATE OR REPLACE FUNCTION splitplane._critical_findings(suspects regclass[] DEFAULT NULL)
@@ -2769,8 +2794,9 @@ AS $$
     SELECT 'warning', c.oid::regclass::text,
            format('%s has %s on it, and it is not in the plane.', splitplane._grantee(g.grantee),
                   string_agg(DISTINCT g.privilege_type, ', ')),
-           format('REVOKE ALL ON %s%s FROM %s;', CASE WHEN c.relkind = 'S' THEN 'SEQUENCE ' END, c.oid::regclass,
-                  splitplane._grantee(g.grantee))
+           splitplane._grants_of_others(c.oid, ARRAY[g.grantee])
+           || format('REVOKE ALL ON %s%s FROM %s;', CASE WHEN c.relkind = 'S' THEN 'SEQUENCE ' END, c.oid::regclass,
+                     splitplane._grantee(g.grantee))
     FROM pg_class AS c
     JOIN pg_namespace AS n ON n.oid = c.relnamespace
     CROSS JOIN LATERAL (
@@ -2794,7 +2820,9 @@ AS $$
     GROUP BY c.oid, c.relkind, g.grantee
     UNION ALL
     SELECT 'warning', format('schema %I', n.nspname), 'splitplane_reader may create objects in it.',
-           format('REVOKE CREATE ON SCHEMA %I FROM PUBLIC, splitplane_reader;', n.nspname)
+           splitplane._revoked_by_others(format('CREATE ON SCHEMA %I', n.nspname), n.nspacl, n.nspowner,
+                                         ARRAY[0, to_regrole('splitplane_reader')::oid])
+           || format('REVOKE CREATE ON SCHEMA %I FROM PUBLIC, splitplane_reader;', n.nspname)
     FROM pg_namespace AS n
     WHERE has_schema_privilege('splitplane_reader', n.oid, 'CREATE')
       AND n.nspname NOT LIKE 'pg\_temp%' AND n.nspname NOT LIKE 'pg\_toast%'
@@ -2802,7 +2830,9 @@ AS $$
     SELECT 'warning', p.oid::regprocedure::text,
            'splitplane_reader may execute it, and it runs with its owner''s rights (SECURITY DEFINER), to which the '
            'plane''s row-level security does not apply.',
-           format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC, splitplane_reader;', splitplane._signature(p.oid))
+           splitplane._revoked_by_others('EXECUTE ON FUNCTION ' || splitplane._signature(p.oid), p.proacl, p.proowner,
+                                         ARRAY[0, to_regrole('splitplane_reader')::oid])
+           || format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC, splitplane_reader;', splitplane._signature(p.oid))
     FROM pg_proc AS p
     WHERE p.prosecdef AND p.prokind <> 'p'
       AND has_function_privilege('splitplane_reader', p.oid, 'EXECUTE')
@@ -2827,7 +2857,9 @@ AS $$
     UNION ALL
     SELECT 'warning', p.oid::regprocedure::text,
            'PUBLIC may execute it: every role of the database can present a context.',
-           format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC;', splitplane._signature(p.oid))
+           splitplane._revoked_by_others('EXECUTE ON FUNCTION ' || splitplane._signature(p.oid), p.proacl, p.proowner,
+                                         ARRAY[0::oid])
+           || format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC;', splitplane._signature(p.oid))
     FROM pg_extension AS e
     JOIN pg_proc AS p ON p.pronamespace = e.extnamespace AND p.proname IN ('ask', 'ask_rows', 'ask_dry_run')
     CROSS JOIN aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS g
@@ -2836,7 +2868,8 @@ AS $$
     SELECT 'warning', c.oid::regclass::text,
            format('%s has %s on a configuration table of the extension.', splitplane._grantee(g.grantee),
                   g.privilege_type),
-           format('REVOKE %s ON %s FROM %s;', g.privilege_type, c.oid::regclass, splitplane._grantee(g.grantee))
+           splitplane._grants_of_others(c.oid, ARRAY[g.grantee])
+           || format('REVOKE %s ON %s FROM %s;', g.privilege_type, c.oid::regclass, splitplane._grantee(g.grantee))
     FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
     WHERE c.relnamespace = 'splitplane'::regnamespace AND c.relkind IN ('r', 'v')
       AND g.grantee NOT IN (c.relowner, to_regrole('splitplane_reader'))
@@ -3233,7 +3266,8 @@ AS $$
     -- What PUBLIC may read.
     SELECT 'warning', p.relation::text,
            'PUBLIC may read all its columns, so splitplane_reader''s column grants hide none of them.',
-           format('REVOKE SELECT ON %s FROM PUBLIC;', p.relation)
+           splitplane._grants_of_others(p.relation, ARRAY[0::oid])
+           || format('REVOKE SELECT ON %s FROM PUBLIC;', p.relation)
     FROM plane AS p CROSS JOIN aclexplode(p.relacl) AS g
     WHERE g.grantee = 0 AND g.privilege_type = 'SELECT'
       AND EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
@@ -3241,7 +3275,8 @@ AS $$
     UNION ALL
     SELECT 'warning', p.relation::text,
            format('PUBLIC may read column %I, which the plane hides from splitplane_reader.', a.attname),
-           format('REVOKE SELECT (%I) ON %s FROM PUBLIC;', a.attname, p.relation)
+           splitplane._grants_of_others(p.relation, ARRAY[0::oid])
+           || format('REVOKE SELECT (%I) ON %s FROM PUBLIC;', a.attname, p.relation)
     FROM plane AS p
     JOIN pg_attribute AS a
         ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attacl IS NOT NULL
@@ -3325,7 +3360,8 @@ AS $$
                   CASE WHEN c.relkind = 'm' THEN 'This materialized view' ELSE 'This view without security_invoker' END,
                   string_agg(s.ancestor::text, ', ' ORDER BY s.ancestor::text)),
            CASE WHEN c.relkind = 'v' THEN format('ALTER VIEW %s SET (security_invoker = true);', c.oid::regclass)
-                ELSE format('REVOKE ALL ON %s FROM PUBLIC, splitplane_reader;', c.oid::regclass) END
+                ELSE splitplane._grants_of_others(c.oid, ARRAY[0, to_regrole('splitplane_reader')::oid])
+                     || format('REVOKE ALL ON %s FROM PUBLIC, splitplane_reader;', c.oid::regclass) END
     FROM dependants AS s JOIN readable AS c ON c.oid = s.relation
     WHERE c.relkind = 'm'
        OR (c.relkind = 'v'
@@ -3337,7 +3373,8 @@ AS $$
     SELECT 'warning', c.oid::regclass::text,
            format('It is a partition or child of %s, whose policies do not apply when it is read directly, and '
                   'splitplane_reader (by itself or by PUBLIC) may read it.', f.ancestor),
-           format('REVOKE ALL ON %s FROM PUBLIC, splitplane_reader;', c.oid::regclass)
+           splitplane._grants_of_others(c.oid, ARRAY[0, to_regrole('splitplane_reader')::oid])
+           || format('REVOKE ALL ON %s FROM PUBLIC, splitplane_reader;', c.oid::regclass)
     FROM family AS f JOIN readable AS c ON c.oid = f.relation
     WHERE f.is_child AND NOT EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = c.oid)
 $$;
@@ -3435,8 +3472,9 @@ $$;
 REVOKE ALL ON FUNCTION splitplane._own_privileges() FROM PUBLIC;
 
 -- What the reader may use besides relations of the plane, allowed functions and their schemas, and splitplane's own:
--- objects of this database and of the server, in the words of REVOKE. Relations have a finding of their own.
-CREATE FUNCTION splitplane._reader_extras() RETURNS TABLE (object text, remedy text)
+-- objects of this database and of the server, in the words of REVOKE, with who granted what. Relations have a finding
+-- of their own.
+CREATE FUNCTION splitplane._reader_extras() RETURNS TABLE (object text, remedy text, acl aclitem[], owner oid)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     SELECT pg_describe_object(d.classid, d.objid, 0),
@@ -3458,8 +3496,35 @@ AS $$
                    THEN format('TABLESPACE %I', (SELECT t.spcname FROM pg_tablespace AS t WHERE t.oid = d.objid))
                WHEN 'pg_parameter_acl'::regclass
                    THEN 'PARAMETER ' || (SELECT a.parname FROM pg_parameter_acl AS a WHERE a.oid = d.objid)
-           END
+           END,
+           o.acl, o.owner
     FROM pg_shdepend AS d
+    LEFT JOIN LATERAL (
+        SELECT p.proacl, p.proowner FROM pg_proc AS p WHERE d.classid = 'pg_proc'::regclass AND p.oid = d.objid
+        UNION ALL
+        SELECT n.nspacl, n.nspowner FROM pg_namespace AS n
+        WHERE d.classid = 'pg_namespace'::regclass AND n.oid = d.objid
+        UNION ALL
+        SELECT b.datacl, b.datdba FROM pg_database AS b WHERE d.classid = 'pg_database'::regclass AND b.oid = d.objid
+        UNION ALL
+        SELECT t.typacl, t.typowner FROM pg_type AS t WHERE d.classid = 'pg_type'::regclass AND t.oid = d.objid
+        UNION ALL
+        SELECT l.lanacl, l.lanowner FROM pg_language AS l
+        WHERE d.classid = 'pg_language'::regclass AND l.oid = d.objid
+        UNION ALL
+        SELECT s.srvacl, s.srvowner FROM pg_foreign_server AS s
+        WHERE d.classid = 'pg_foreign_server'::regclass AND s.oid = d.objid
+        UNION ALL
+        SELECT w.fdwacl, w.fdwowner FROM pg_foreign_data_wrapper AS w
+        WHERE d.classid = 'pg_foreign_data_wrapper'::regclass AND w.oid = d.objid
+        UNION ALL
+        SELECT t.spcacl, t.spcowner FROM pg_tablespace AS t
+        WHERE d.classid = 'pg_tablespace'::regclass AND t.oid = d.objid
+        UNION ALL
+        -- They have no owner; the superuser of initdb stands for it.
+        SELECT a.paracl, 10 FROM pg_parameter_acl AS a
+        WHERE d.classid = 'pg_parameter_acl'::regclass AND a.oid = d.objid
+    ) AS o(acl, owner) ON true
     WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = to_regrole('splitplane_reader') AND d.deptype = 'a'
       AND d.dbid IN (0, (SELECT b.oid FROM pg_database AS b WHERE b.datname = current_database()))
       AND d.classid NOT IN ('pg_class'::regclass, 'pg_largeobject'::regclass, 'pg_default_acl'::regclass)
@@ -3526,8 +3591,9 @@ AS $$
     WHERE NOT p.held
     UNION ALL
     SELECT 'warning', 'splitplane.key_file',
-           format('Signing keys cannot be opened, so new sessions refuse every context (28000): %s. This concerns %s '
-                  'keys, first %s.', (array_agg(s.problem ORDER BY s.key_id))[1], count(*), min(s.key_id)),
+           format('Signing keys cannot be opened, so new sessions refuse contexts that are signed with them (28000): '
+                  '%s. This concerns %s keys, first %s.', (array_agg(s.problem ORDER BY s.key_id))[1], count(*),
+                  min(s.key_id)),
            '-- put the key file of the server that made the keys back, owned by the server''s user with mode 0600; or '
            'revoke the keys (revoke_key) and create others (create_key)'
     FROM (SELECT k.key_id, splitplane._key_problem(k.key_id, k.sealed) AS problem
@@ -3550,18 +3616,35 @@ AS $$
     UNION ALL
     SELECT 'warning', x.object, 'splitplane_reader has privileges on it that splitplane did not grant.',
            CASE WHEN x.remedy IS NULL THEN '-- revoke them'
-                ELSE format('REVOKE ALL ON %s FROM splitplane_reader;', x.remedy) END
+                ELSE splitplane._revoked_by_others('ALL ON ' || x.remedy, x.acl, x.owner,
+                                                   ARRAY[to_regrole('splitplane_reader')::oid])
+                     || format('REVOKE ALL ON %s FROM splitplane_reader;', x.remedy) END
     FROM splitplane._reader_extras() AS x
     UNION ALL
     SELECT 'warning', splitplane._signature(p.oid),
            format('%s may execute it, which splitplane did not grant.', splitplane._grantee(g.grantee)),
-           format('REVOKE ALL ON FUNCTION %s FROM %s;', splitplane._signature(p.oid), splitplane._grantee(g.grantee))
+           splitplane._revoked_by_others('ALL ON FUNCTION ' || splitplane._signature(p.oid), p.proacl, p.proowner,
+                                         ARRAY[g.grantee])
+           || format('REVOKE ALL ON FUNCTION %s FROM %s;', splitplane._signature(p.oid), splitplane._grantee(g.grantee))
     FROM pg_proc AS p CROSS JOIN LATERAL aclexplode(p.proacl) AS g
     WHERE p.pronamespace = 'splitplane'::regnamespace AND splitplane._is_ours('pg_proc', p.oid)
       AND g.grantee <> p.proowner AND to_regrole('splitplane_reader') IS NOT NULL
       AND NOT EXISTS (SELECT FROM splitplane._own_privileges() AS o
                       WHERE o.object = 'FUNCTION ' || splitplane._signature(p.oid)
                         AND o.role_name = pg_get_userbyid(g.grantee))
+    UNION ALL
+    -- What is created from now on. Every function is PUBLIC's unless that was changed, which is no finding.
+    SELECT 'warning', pg_describe_object('pg_default_acl'::regclass, d.oid, 0),
+           format('%s will have %s on what %I creates.', splitplane._grantee(g.grantee),
+                  string_agg(DISTINCT g.privilege_type, ', '), pg_get_userbyid(d.defaclrole)),
+           format('ALTER DEFAULT PRIVILEGES FOR ROLE %I%s REVOKE ALL ON %s FROM %s;', pg_get_userbyid(d.defaclrole),
+                  (SELECT format(' IN SCHEMA %I', n.nspname) FROM pg_namespace AS n WHERE n.oid = d.defaclnamespace),
+                  CASE d.defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'ROUTINES'
+                                       WHEN 'T' THEN 'TYPES' WHEN 'n' THEN 'SCHEMAS' ELSE 'LARGE OBJECTS' END,
+                  splitplane._grantee(g.grantee))
+    FROM pg_default_acl AS d CROSS JOIN aclexplode(d.defaclacl) AS g
+    WHERE g.grantee = to_regrole('splitplane_reader') OR g.grantee = 0 AND d.defaclobjtype IN ('r', 'S', 'L')
+    GROUP BY d.oid, d.defaclrole, d.defaclnamespace, d.defaclobjtype, g.grantee
     UNION ALL
     -- Subscribers get sealed secrets, principals and conversations.
     SELECT 'warning', format('publication %I', t.pubname),

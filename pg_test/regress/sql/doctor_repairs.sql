@@ -243,6 +243,72 @@ SELECT fix FROM splitplane.doctor() WHERE severity = 'critical' \gexec
 SELECT count(*) FROM splitplane.doctor() WHERE severity = 'critical';
 ROLLBACK;
 
+\echo -- and of other objects: each fix takes back what others granted
+BEGIN;
+CREATE TABLE public.outside (a int, b int);
+CREATE SEQUENCE public.counter;
+CREATE VIEW public.all_orders AS SELECT * FROM public.orders;
+CREATE SCHEMA elsewhere;
+CREATE TYPE elsewhere.kind AS ENUM ('a');
+CREATE FUNCTION elsewhere.secret() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1';
+REVOKE ALL ON FUNCTION elsewhere.secret() FROM PUBLIC;
+GRANT SELECT ON public.outside, public.staff, public.all_orders TO reporting WITH GRANT OPTION;
+GRANT USAGE ON SEQUENCE public.counter TO reporting WITH GRANT OPTION;
+GRANT ALL ON SCHEMA elsewhere, public TO reporting WITH GRANT OPTION;
+GRANT USAGE ON TYPE elsewhere.kind TO reporting WITH GRANT OPTION;
+GRANT EXECUTE ON FUNCTION elsewhere.secret(), ask(jsonb, text, text, uuid), splitplane._unread(regclass, text[]) TO reporting WITH GRANT OPTION;
+GRANT SELECT ON splitplane.claims TO reporting WITH GRANT OPTION;
+GRANT USAGE ON SCHEMA splitplane TO reporting;
+-- Who may grant one column, or what no column has, may not revoke ALL.
+GRANT SELECT (a) ON public.outside TO stranger WITH GRANT OPTION;
+GRANT TRUNCATE ON public.outside TO app WITH GRANT OPTION;
+SET LOCAL ROLE stranger;
+GRANT SELECT (a) ON public.outside TO splitplane_reader;
+SET LOCAL ROLE app;
+GRANT TRUNCATE ON public.outside TO splitplane_reader;
+SET LOCAL ROLE reporting;
+GRANT SELECT (b) ON public.outside TO splitplane_reader;
+GRANT SELECT ON public.outside, public.all_orders TO PUBLIC;
+GRANT SELECT ON public.staff TO PUBLIC;
+GRANT SELECT (salary) ON public.staff TO PUBLIC;
+GRANT USAGE ON SEQUENCE public.counter TO splitplane_reader;
+GRANT USAGE, CREATE ON SCHEMA elsewhere TO splitplane_reader;
+GRANT CREATE ON SCHEMA public TO splitplane_reader;
+GRANT USAGE ON TYPE elsewhere.kind TO splitplane_reader;
+GRANT EXECUTE ON FUNCTION elsewhere.secret() TO splitplane_reader;
+GRANT EXECUTE ON FUNCTION ask(jsonb, text, text, uuid) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane._unread(regclass, text[]) TO app;
+GRANT SELECT ON splitplane.claims TO app;
+RESET ROLE;
+:findings;
+\o /dev/null
+\set ECHO none
+SELECT fix FROM splitplane.doctor() WHERE fix LIKE '%REVOKE%' AND fix NOT LIKE '--%' AND finding NOT LIKE 'reporting %' \gexec
+\set ECHO all
+\o
+SELECT format('%s: %s', object, finding) FROM splitplane.doctor() WHERE fix LIKE '%REVOKE%' AND object <> 'role dba';
+ROLLBACK;
+
+\echo -- what is created from now on
+BEGIN;
+ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner GRANT SELECT, INSERT ON TABLES TO splitplane_reader;
+ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner IN SCHEMA public GRANT SELECT ON TABLES TO PUBLIC;
+ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE ON SEQUENCES TO splitplane_reader, reporting;
+ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO splitplane_reader;
+ALTER DEFAULT PRIVILEGES GRANT USAGE ON SCHEMAS TO splitplane_reader;
+ALTER DEFAULT PRIVILEGES GRANT USAGE ON TYPES TO splitplane_reader;
+-- Neither what other roles will have nor what every role has by default.
+ALTER DEFAULT PRIVILEGES FOR ROLE app GRANT EXECUTE ON FUNCTIONS TO reporting;
+:findings;
+SELECT fix FROM splitplane.doctor() WHERE fix LIKE 'ALTER DEFAULT%' \gexec
+:findings;
+GRANT CREATE ON SCHEMA public TO shop_owner;
+SET LOCAL ROLE shop_owner;
+CREATE TABLE public.later (a int);
+RESET ROLE;
+SELECT relacl FROM pg_class WHERE oid = 'public.later'::regclass;
+ROLLBACK;
+
 \echo -- three tables change names in a ring
 BEGIN;
 ALTER TABLE public.orders RENAME TO x;
