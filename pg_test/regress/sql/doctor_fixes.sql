@@ -176,7 +176,24 @@ SELECT splitplane.allow_function('public.turned()');
 ALTER FUNCTION public.turned() SECURITY DEFINER;
 :findings;
 SELECT fix FROM splitplane.doctor() WHERE finding LIKE '%since it was allowed%' \gexec
+CREATE OR REPLACE FUNCTION public.turned() RETURNS int LANGUAGE sql AS 'SELECT 1';
+SELECT splitplane.allow_function('public.turned()');
+REVOKE EXECUTE ON FUNCTION public.turned() FROM PUBLIC, splitplane_reader;
+SELECT test.rows('SELECT turned()');
+:findings;
+SELECT fix FROM splitplane.doctor() WHERE fix NOT LIKE '--%' \gexec
+:findings;
+SELECT test.rows('SELECT turned()');
+SELECT splitplane.disallow_function('public.turned()');
 DROP FUNCTION public.turned();
+
+\echo -- what the reader may not read
+REVOKE SELECT (total, state) ON public.orders FROM splitplane_reader;
+SELECT test.rows('SELECT sum(total) FROM orders');
+:findings;
+SELECT fix FROM splitplane.doctor() WHERE fix NOT LIKE '--%' \gexec
+:findings;
+SELECT test.rows('SELECT sum(total) FROM orders');
 
 \echo -- claims
 SELECT splitplane.protect('public.customers', '{"tenant_id": "tenant", "customer_id": "customers"}', ARRAY['customer_id', 'name']);
