@@ -763,9 +763,9 @@ CREATE FUNCTION splitplane._tenant_columns() RETURNS TABLE (relation regclass, c
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT r.relation, a.attname::text, splitplane._base_type(a.atttypid)
-    FROM splitplane.relations AS r
-    JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped
-         AND r.scope ->> a.attname::text IN ('tenant', 'tenant or null')
+    FROM splitplane.relations AS r CROSS JOIN LATERAL jsonb_each_text(r.scope) AS s
+    JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attname = s.key AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE (splitplane._binding(s.value)).claim = 'tenant'
 $$;
 REVOKE ALL ON FUNCTION splitplane._tenant_columns() FROM PUBLIC;
 
@@ -946,7 +946,7 @@ AS $$
                FILTER (WHERE EXISTS (SELECT FROM splitplane.claims AS c WHERE c.claim = s.value AND c.exclusive))
     FROM splitplane.relations AS r CROSS JOIN LATERAL jsonb_each_text(r.scope) AS s
     GROUP BY r.relation
-    HAVING NOT bool_or(s.value IN ('tenant', 'tenant or null'))
+    HAVING NOT bool_or((splitplane._binding(s.value)).claim = 'tenant')
 $$;
 REVOKE ALL ON FUNCTION splitplane._bound_by_claims() FROM PUBLIC;
 
@@ -4798,7 +4798,7 @@ BEGIN
       JOIN pg_class AS c ON c.oid = r.relation
       JOIN pg_namespace AS n ON n.oid = c.relnamespace
       JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped
-           AND r.scope ->> a.attname::text IN ('tenant', 'tenant or null')
+           AND (splitplane._binding(r.scope ->> a.attname::text)).claim = 'tenant'
      WHERE r.relation = _tripwire_place.relation
      ORDER BY a.attnum
      LIMIT 1;
