@@ -2823,6 +2823,9 @@ DECLARE
     present text[] := ARRAY(SELECT a.attname::text FROM pg_attribute AS a
                             WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
                               AND scope ? a.attname::text);
+    -- In a dump of 0.1.0 the policy has the name that it had there.
+    held name := coalesce((SELECT p.polname FROM pg_policy AS p WHERE p.polrelid = relation AND p.polname = policy),
+                          'splitplane_scope');
     bound text[];
     condition text;
     lost text[];
@@ -2854,12 +2857,12 @@ BEGIN
       JOIN pg_depend AS d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid
            AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p.polrelid AND d.refobjsubid > 0
       JOIN pg_attribute AS a ON a.attrelid = p.polrelid AND a.attnum = d.refobjsubid AND NOT a.attisdropped
-     WHERE p.polrelid = relation AND p.polname = policy;
+     WHERE p.polrelid = relation AND p.polname = held;
     -- Of a policy that is missing, or reads no column, there is nothing to learn. One that shows nothing was made
     -- because that was not settled.
     IF bound IS NULL THEN
         bound := CASE WHEN condition = 'false' OR EXISTS (SELECT FROM pg_policy AS p
-                                                          WHERE p.polrelid = relation AND p.polname = policy
+                                                          WHERE p.polrelid = relation AND p.polname = held
                                                             AND pg_get_expr(p.polqual, p.polrelid) = 'false')
                       THEN '{}' ELSE present END;
     END IF;
