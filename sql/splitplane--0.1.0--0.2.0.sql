@@ -2846,12 +2846,17 @@ AS $$
     SELECT 'warning', 'large objects',
            format('%s may read or write %s of them, and row-level security does not apply to large objects.',
                   g.holder, count(*)),
-           format('REVOKE ALL ON LARGE OBJECT %s FROM %s;',
-                  array_to_string((array_agg(g.oid ORDER BY g.oid))[:100], ', '), g.holder)
+           array_to_string((array_agg(g.of_others ORDER BY g.oid))[:100], '')
+           || format('REVOKE ALL ON LARGE OBJECT %s FROM %s;',
+                     array_to_string((array_agg(g.oid ORDER BY g.oid))[:100], ', '), g.holder)
     FROM (
-        SELECT DISTINCT l.oid, splitplane._grantee(a.grantee) AS holder
+        SELECT l.oid, splitplane._grantee(a.grantee) AS holder,
+               coalesce(max(splitplane._revoked_by_others('ALL ON LARGE OBJECT ' || l.oid, l.lomacl, l.lomowner,
+                                                          ARRAY[a.grantee]))
+                            FILTER (WHERE a.grantor <> l.lomowner), '') AS of_others
         FROM pg_largeobject_metadata AS l CROSS JOIN aclexplode(l.lomacl) AS a
         WHERE a.grantee IN (0, to_regrole('splitplane_reader'))
+        GROUP BY l.oid, a.grantee
     ) AS g
     GROUP BY g.holder
     UNION ALL

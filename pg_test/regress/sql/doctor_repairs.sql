@@ -258,6 +258,8 @@ GRANT ALL ON SCHEMA elsewhere, public TO reporting WITH GRANT OPTION;
 GRANT USAGE ON TYPE elsewhere.kind TO reporting WITH GRANT OPTION;
 GRANT EXECUTE ON FUNCTION elsewhere.secret(), ask(jsonb, text, text, uuid), splitplane._unread(regclass, text[]) TO reporting WITH GRANT OPTION;
 GRANT SELECT ON splitplane.claims TO reporting WITH GRANT OPTION;
+SELECT lo_create(n) FROM generate_series(424201, 424202) AS n;
+GRANT SELECT ON LARGE OBJECT 424201, 424202 TO reporting WITH GRANT OPTION;
 GRANT USAGE ON SCHEMA splitplane TO reporting;
 -- Who may grant one column, or what no column has, may not revoke ALL.
 GRANT SELECT (a) ON public.outside TO stranger WITH GRANT OPTION;
@@ -279,6 +281,7 @@ GRANT EXECUTE ON FUNCTION elsewhere.secret() TO splitplane_reader;
 GRANT EXECUTE ON FUNCTION ask(jsonb, text, text, uuid) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane._unread(regclass, text[]) TO app;
 GRANT SELECT ON splitplane.claims TO app;
+GRANT SELECT ON LARGE OBJECT 424201, 424202 TO splitplane_reader;
 RESET ROLE;
 :findings;
 \o /dev/null
