@@ -2454,9 +2454,7 @@ DECLARE
     present text[] := ARRAY(SELECT a.attname::text FROM pg_attribute AS a
                             WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
                               AND scope ? a.attname::text);
-    -- In a dump of 0.1.0 the policy has the name that it had there.
-    held name := coalesce((SELECT p.polname FROM pg_policy AS p WHERE p.polrelid = relation AND p.polname = policy),
-                          'splitplane_scope');
+    held name;
     bound text[];
     condition text;
     lost text[];
@@ -2476,6 +2474,9 @@ BEGIN
                       ON a.attrelid = relation AND a.attnum = (numbers ->> s.key)::int2 AND NOT a.attisdropped);
         RETURN;
     END IF;
+    -- In a dump of 0.1.0 the policy has the name that it had there.
+    held := coalesce((SELECT p.polname FROM pg_policy AS p WHERE p.polrelid = relation AND p.polname = policy),
+                     'splitplane_scope');
     -- Where the reader may read none of them, privileges were not restored at all, and tell nothing.
     IF cardinality(splitplane._unread(relation, columns)) > 0
        AND EXISTS (SELECT FROM pg_attribute AS a CROSS JOIN aclexplode(a.attacl) AS g
