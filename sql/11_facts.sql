@@ -83,6 +83,22 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._binding(text) FROM PUBLIC;
 
+-- What looks first at what others hold, under a lock, must see what they have committed until then. From REPEATABLE
+-- READ on the rows that are seen are those of before the lock; SERIALIZABLE detects only what other SERIALIZABLE
+-- transactions do.
+CREATE FUNCTION splitplane._check_isolation(called text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE EXCEPTION 'splitplane.% can be called at isolation level READ COMMITTED only', called
+            USING ERRCODE = '25001',
+                  HINT = 'At another level it does not see what others have committed since the transaction began.';
+    END IF;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._check_isolation(text) FROM PUBLIC;
+
 -- The form of a claim's name.
 CREATE FUNCTION splitplane._check_claim_name(claim_name text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp

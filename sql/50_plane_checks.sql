@@ -267,6 +267,26 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._check_claim(text) FROM PUBLIC;
 
+-- Warns of tenants that were admitted before a column of type bytea was bound to the tenant. admit refuses such ids
+-- from then on.
+CREATE FUNCTION splitplane._warn_of_other_ids(relation regclass, column_name text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    others bigint;
+    first_of_them text;
+BEGIN
+    SELECT count(DISTINCT p.tenant), min(p.tenant) INTO others, first_of_them
+      FROM splitplane.principals AS p WHERE p.enabled AND NOT splitplane._is_bytes(p.tenant);
+    IF others > 0 THEN
+        RAISE WARNING 'column "%" of % has type bytea, and admitted tenants that are no ids for it see no row there: '
+                      '%, first "%"', column_name, relation, others, first_of_them
+            USING HINT = 'Such an id is \x and two lower-case hexadecimal digits for each byte.';
+    END IF;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._warn_of_other_ids(regclass, text) FROM PUBLIC;
+
 -- The row-level security condition of a scope that has been checked: every column has one of its claim's values, or is
 -- NULL where the scope says so. The proof knows these two forms and no other.
 -- Domains are cast to their base type; the modifier is -1, since a bare "character" would mean character(1). NULL if a
@@ -359,6 +379,9 @@ BEGIN
         END IF;
         IF claim_name = 'tenant' THEN
             binds_tenant := true;
+            IF base = 'bytea'::regtype THEN
+                PERFORM splitplane._warn_of_other_ids(relation, column_name);
+            END IF;
             IF or_null THEN
                 RAISE WARNING 'every tenant sees the rows of % whose "%" is NULL: a row that loses its tenant becomes '
                               'everybody''s', relation, column_name;

@@ -190,7 +190,8 @@ AS $$
                 THEN format('ALTER POLICY %I ON %s TO %s;', p.polname, p.polrelid::regclass,
                             coalesce((SELECT string_agg(DISTINCT quote_ident(o.rolname), ', ')
                                       FROM pg_roles AS o
-                                      WHERE o.rolname <> ALL (splitplane._own_roles())
+                                      -- The reader alone: applications and administrators read the table, too.
+                                      WHERE o.rolname <> 'splitplane_reader'
                                         AND (o.oid = ANY (p.polroles)
                                              OR 0 = ANY (p.polroles)
                                                 AND o.oid IN (SELECT h.holder FROM holders AS h))),
@@ -342,6 +343,7 @@ DECLARE
     binding text;
     was_shared boolean;
 BEGIN
+    PERFORM splitplane._check_isolation(CASE WHEN shared THEN 'share' ELSE 'protect' END);
     -- One registration at a time: entries of one schema share its grant.
     LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
     -- The scope may rest on a claim that is exclusive.

@@ -110,10 +110,13 @@ BEGIN
         SELECT r.relation, r.name, a.attnum, a.attname,
                -- As load.sql has it.
                a.attname = ANY (r.columns) AND s.is_safe
-               AND ((r.saved ->> 'numbers_of' = h.server || '/' || r.relation::oid) IS NOT TRUE
-                    OR (r.saved -> 'numbers' ->> a.attname::text = a.attnum::text) IS TRUE) AS visible,
+               AND CASE WHEN r.saved ->> 'numbers_of' = h.server || '/' || r.relation::oid
+                        THEN (r.saved -> 'numbers' ->> a.attname::text = a.attnum::text) IS TRUE
+                        ELSE EXISTS (SELECT FROM aclexplode(a.attacl) AS g
+                                     WHERE g.grantee = h.reader AND g.privilege_type = 'SELECT') END AS visible,
                r.scope ->> a.attname::text = 'tenant or null' AS or_null
-        FROM (SELECT s.system_identifier::text AS server FROM pg_control_system() AS s) AS h
+        FROM (SELECT s.system_identifier::text AS server, to_regrole('splitplane_reader')::oid AS reader
+              FROM pg_control_system() AS s) AS h
         CROSS JOIN splitplane.relations AS r
         JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped
              AND (a.attname = ANY (r.columns) OR r.scope ? a.attname::text)

@@ -53,9 +53,16 @@ AS $$
            CASE WHEN EXISTS (SELECT FROM splitplane.relations AS h
                              WHERE h.name = c.relname AND h.relation <> r.relation
                                AND splitplane._has_lost_name(h.relation, h.name, h.saved))
-                THEN (SELECT string_agg(format('SELECT splitplane.unprotect(%L);', l.relation), ' ' ORDER BY l.relation)
-                             || ' ' || string_agg(splitplane._register_again(l.relation), ' ' ORDER BY l.relation)
-                      FROM splitplane.relations AS l WHERE splitplane._has_lost_name(l.relation, l.name, l.saved))
+                -- Where one of them cannot be, that alone: none is taken out and left out.
+                THEN (SELECT coalesce(
+                                 min(format('-- first %s: %s', l.relation, substr(a.again, 4)))
+                                     FILTER (WHERE a.again LIKE '--%'),
+                                 string_agg(format('SELECT splitplane.unprotect(%L);', l.relation), ' '
+                                            ORDER BY l.relation)
+                                 || ' ' || string_agg(a.again, ' ' ORDER BY l.relation))
+                      FROM splitplane.relations AS l
+                      CROSS JOIN LATERAL splitplane._register_again(l.relation) AS a(again)
+                      WHERE splitplane._has_lost_name(l.relation, l.name, l.saved))
                 ELSE splitplane._register_again(r.relation) END
            || format(' -- or: SELECT splitplane.unprotect(%L);', r.relation)
     FROM splitplane.relations AS r
@@ -90,7 +97,7 @@ AS $$
     UNION ALL
     SELECT 'info', p.relation::text,
            format('Column %I was added after the table was registered and is not in the plane.', a.attname),
-           splitplane._registration(p.relation, p.scope, NULL, p.given_name, p.private_columns)
+           splitplane._registration(p.relation, p.scope, NULL, p.given_name, p.private_columns, true)
     FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
     WHERE (p.saved ->> 'all_columns')::boolean AND a.attname <> ALL (p.columns)
       -- One that the plane does not carry was left out, and would be again.
@@ -121,7 +128,7 @@ AS $$
            splitplane._register_again(p.relation)
     FROM plane AS p
     JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
-         AND (a.attname = ANY (p.columns) OR p.scope ? a.attname::text)
+         AND (a.attname = ANY (coalesce(p.columns, p.registered)) OR p.scope ? a.attname::text)
     WHERE NOT has_column_privilege('splitplane_reader', p.relation, a.attnum, 'SELECT')
        OR NOT has_schema_privilege('splitplane_reader', p.relnamespace, 'USAGE')
     GROUP BY p.relation
@@ -239,7 +246,8 @@ AS $$
     -- What PUBLIC may read.
     SELECT 'warning', p.relation::text,
            'PUBLIC may read all its columns, so splitplane_reader''s column grants hide none of them.',
-           format('REVOKE SELECT ON %s FROM PUBLIC;', p.relation)
+           splitplane._grants_of_others(p.relation, ARRAY[0::oid])
+           || format('REVOKE SELECT ON %s FROM PUBLIC;', p.relation)
     FROM plane AS p CROSS JOIN aclexplode(p.relacl) AS g
     WHERE g.grantee = 0 AND g.privilege_type = 'SELECT'
       AND EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
@@ -247,7 +255,8 @@ AS $$
     UNION ALL
     SELECT 'warning', p.relation::text,
            format('PUBLIC may read column %I, which the plane hides from splitplane_reader.', a.attname),
-           format('REVOKE SELECT (%I) ON %s FROM PUBLIC;', a.attname, p.relation)
+           splitplane._grants_of_others(p.relation, ARRAY[0::oid])
+           || format('REVOKE SELECT (%I) ON %s FROM PUBLIC;', a.attname, p.relation)
     FROM plane AS p
     JOIN pg_attribute AS a
         ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attacl IS NOT NULL
@@ -286,10 +295,11 @@ AS $$
     SELECT 'warning', s.relation::text,
            format('Scope column %I has type %s, whose equality is not leakproof: estimates do not see which tenants '
                   'have many rows.', s.column_name, format_type(s.base, -1)),
-           format('SELECT splitplane.unprotect(%1$L); ALTER TABLE %1$s ALTER COLUMN %2$I TYPE %3$s; %4$s',
+           format(CASE WHEN a.again LIKE '--%' THEN '%4$s'
+                       ELSE 'SELECT splitplane.unprotect(%1$L); ALTER TABLE %1$s ALTER COLUMN %2$I TYPE %3$s; %4$s' END,
                   s.relation, s.column_name, CASE WHEN s.base = 'numeric'::regtype THEN 'bigint' ELSE 'text' END,
-                  splitplane._register_again(s.relation))
-    FROM scope_columns AS s
+                  a.again)
+    FROM scope_columns AS s CROSS JOIN LATERAL splitplane._register_again(s.relation) AS a(again)
     WHERE NOT splitplane._equality_is_leakproof(s.base)
     UNION ALL
     SELECT 'warning', p.relation::text,
@@ -331,7 +341,8 @@ AS $$
                   CASE WHEN c.relkind = 'm' THEN 'This materialized view' ELSE 'This view without security_invoker' END,
                   string_agg(s.ancestor::text, ', ' ORDER BY s.ancestor::text)),
            CASE WHEN c.relkind = 'v' THEN format('ALTER VIEW %s SET (security_invoker = true);', c.oid::regclass)
-                ELSE format('REVOKE ALL ON %s FROM PUBLIC, splitplane_reader;', c.oid::regclass) END
+                ELSE splitplane._grants_of_others(c.oid, ARRAY[0, to_regrole('splitplane_reader')::oid])
+                     || format('REVOKE ALL ON %s FROM PUBLIC, splitplane_reader;', c.oid::regclass) END
     FROM dependants AS s JOIN readable AS c ON c.oid = s.relation
     WHERE c.relkind = 'm'
        OR (c.relkind = 'v'
@@ -343,7 +354,8 @@ AS $$
     SELECT 'warning', c.oid::regclass::text,
            format('It is a partition or child of %s, whose policies do not apply when it is read directly, and '
                   'splitplane_reader (by itself or by PUBLIC) may read it.', f.ancestor),
-           format('REVOKE ALL ON %s FROM PUBLIC, splitplane_reader;', c.oid::regclass)
+           splitplane._grants_of_others(c.oid, ARRAY[0, to_regrole('splitplane_reader')::oid])
+           || format('REVOKE ALL ON %s FROM PUBLIC, splitplane_reader;', c.oid::regclass)
     FROM family AS f JOIN readable AS c ON c.oid = f.relation
     WHERE f.is_child AND NOT EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = c.oid)
 $$;

@@ -158,6 +158,23 @@ $$;
 
 REVOKE ALL ON FUNCTION splitplane._binding(text) FROM PUBLIC;
 
+-- What looks first at what others hold, under a lock, must see what they have committed until then. From REPEATABLE
+-- READ on the rows that are seen are those of before the lock; SERIALIZABLE detects only what other SERIALIZABLE
+-- transactions do.
+CREATE FUNCTION splitplane._check_isolation(called text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE EXCEPTION 'splitplane.% can be called at isolation level READ COMMITTED only', called
+            USING ERRCODE = '25001',
+                  HINT = 'At another level it does not see what others have committed since the transaction began.';
+    END IF;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._check_isolation(text) FROM PUBLIC;
+
 -- The form of a claim's name.
 CREATE FUNCTION splitplane._check_claim_name(claim_name text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
@@ -570,9 +587,9 @@ CREATE FUNCTION splitplane._tenant_columns() RETURNS TABLE (relation regclass, c
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT r.relation, a.attname::text, splitplane._base_type(a.atttypid)
-    FROM splitplane.relations AS r
-    JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped
-         AND r.scope ->> a.attname::text IN ('tenant', 'tenant or null')
+    FROM splitplane.relations AS r CROSS JOIN LATERAL jsonb_each_text(r.scope) AS s
+    JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attname = s.key AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE (splitplane._binding(s.value)).claim = 'tenant'
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._tenant_columns() FROM PUBLIC;
@@ -696,8 +713,9 @@ $$;
 
 REVOKE ALL ON FUNCTION splitplane._held_elsewhere(text, jsonb) FROM PUBLIC;
 
--- Pairs of tenants that hold a value of one of these claims together, one line for each claim and pair. Reads all
--- principals: for declare_claim and doctor().
+-- Of each value of these claims that more than one tenant holds, the first two of those that do: one line for each
+-- claim and two tenants, with a value as the first of them has it. Reads all principals: for declare_claim and
+-- doctor().
 CREATE FUNCTION splitplane._shared_values(among text[])
 RETURNS TABLE (claim text, tenant text, other text, value text)
 LANGUAGE plpgsql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp SET jit = off
@@ -711,7 +729,7 @@ BEGIN
         SELECT DISTINCT ON (h.claim, h.tenants[1], h.tenants[2]) h.claim, h.tenants[1], h.tenants[2], h.value
         FROM (SELECT c.key AS claim, k.key,
                      array_agg(DISTINCT p.tenant ORDER BY p.tenant) AS tenants,
-                     (array_agg(v.value ORDER BY p.tenant DESC))[1] AS value
+                     (array_agg(v.value ORDER BY p.tenant, v.value))[1] AS value
               FROM splitplane.principals AS p
               CROSS JOIN LATERAL jsonb_each(p.claims) AS c
               CROSS JOIN LATERAL splitplane._claim_values(c.value) AS v(value)
@@ -725,6 +743,28 @@ $$;
 
 REVOKE ALL ON FUNCTION splitplane._shared_values(text[]) FROM PUBLIC;
 
+-- The claims of a principal of this tenant without the values of exclusive ones that another tenant holds, whichever
+-- they are: admit refuses all of them.
+CREATE FUNCTION splitplane._unshared_claims(tenant text, claims jsonb) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT claims || coalesce(jsonb_object_agg(c.key, k.kept) FILTER (WHERE k.all_of_them > k.unshared), '{}')
+    FROM jsonb_each(claims) AS c
+    JOIN splitplane.claims AS d ON d.claim = c.key AND d.exclusive
+    CROSS JOIN LATERAL (
+        SELECT count(*), count(*) FILTER (WHERE NOT h.elsewhere),
+               to_jsonb(coalesce(array_agg(v.value ORDER BY v.position) FILTER (WHERE NOT h.elsewhere), '{}'))
+        FROM splitplane._claim_values(c.value) WITH ORDINALITY AS v(value, position)
+        CROSS JOIN LATERAL (
+            SELECT EXISTS (SELECT FROM splitplane.principals AS p
+                           WHERE splitplane._claim_keys(p.claims) && splitplane._value_keys(c.key, v.value)
+                             AND p.enabled AND p.tenant <> _unshared_claims.tenant)
+        ) AS h(elsewhere)
+    ) AS k(all_of_them, unshared, kept)
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._unshared_claims(text, jsonb) FROM PUBLIC;
+
 -- Relations of the plane that no column binds to the tenant, and the claims that say whose their rows are instead.
 CREATE FUNCTION splitplane._bound_by_claims() RETURNS TABLE (relation regclass, claims text[], exclusive text[])
 LANGUAGE sql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp
@@ -734,7 +774,7 @@ AS $$
                FILTER (WHERE EXISTS (SELECT FROM splitplane.claims AS c WHERE c.claim = s.value AND c.exclusive))
     FROM splitplane.relations AS r CROSS JOIN LATERAL jsonb_each_text(r.scope) AS s
     GROUP BY r.relation
-    HAVING NOT bool_or(s.value IN ('tenant', 'tenant or null'))
+    HAVING NOT bool_or((splitplane._binding(s.value)).claim = 'tenant')
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._bound_by_claims() FROM PUBLIC;
@@ -746,6 +786,7 @@ DECLARE
     shared record;
     left_alone text;
 BEGIN
+    PERFORM splitplane._check_isolation('declare_claim');
     PERFORM splitplane._check_claim_name(claim);
     IF claim = ANY (splitplane._identity_claims()) THEN
         RAISE EXCEPTION 'claim "%" comes from the signed context: there is nothing to declare of it', claim
@@ -796,6 +837,7 @@ DECLARE
     same record;
     held record;
 BEGIN
+    PERFORM splitplane._check_isolation('admit');
     PERFORM splitplane._check_principal(tenant, business, subject);
     -- A concurrent declare_claim must not be missed.
     LOCK TABLE splitplane.claims IN ROW SHARE MODE;
@@ -863,6 +905,7 @@ DECLARE
     removed bigint;
     refused bigint;
 BEGIN
+    PERFORM splitplane._check_isolation('expel');
     PERFORM splitplane._check_principal(tenant, business, subject);
     -- A concurrent admit must not be missed.
     LOCK TABLE splitplane.principals IN SHARE ROW EXCLUSIVE MODE;
@@ -1156,6 +1199,27 @@ BEGIN
 END
 $$;
 
+-- Warns of tenants that were admitted before a column of type bytea was bound to the tenant. admit refuses such ids
+-- from then on.
+CREATE FUNCTION splitplane._warn_of_other_ids(relation regclass, column_name text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    others bigint;
+    first_of_them text;
+BEGIN
+    SELECT count(DISTINCT p.tenant), min(p.tenant) INTO others, first_of_them
+      FROM splitplane.principals AS p WHERE p.enabled AND NOT splitplane._is_bytes(p.tenant);
+    IF others > 0 THEN
+        RAISE WARNING 'column "%" of % has type bytea, and admitted tenants that are no ids for it see no row there: '
+                      '%, first "%"', column_name, relation, others, first_of_them
+            USING HINT = 'Such an id is \x and two lower-case hexadecimal digits for each byte.';
+    END IF;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._warn_of_other_ids(regclass, text) FROM PUBLIC;
+
 -- The row-level security condition of a scope that has been checked: every column has one of its claim's values, or is
 -- NULL where the scope says so. The proof knows these two forms and no other.
 -- Domains are cast to their base type; the modifier is -1, since a bare "character" would mean character(1). NULL if a
@@ -1249,6 +1313,9 @@ BEGIN
         END IF;
         IF claim_name = 'tenant' THEN
             binds_tenant := true;
+            IF base = 'bytea'::regtype THEN
+                PERFORM splitplane._warn_of_other_ids(relation, column_name);
+            END IF;
             IF or_null THEN
                 RAISE WARNING 'every tenant sees the rows of % whose "%" is NULL: a row that loses its tenant becomes '
                               'everybody''s', relation, column_name;
@@ -1448,7 +1515,8 @@ AS $$
                 THEN format('ALTER POLICY %I ON %s TO %s;', p.polname, p.polrelid::regclass,
                             coalesce((SELECT string_agg(DISTINCT quote_ident(o.rolname), ', ')
                                       FROM pg_roles AS o
-                                      WHERE o.rolname <> ALL (splitplane._own_roles())
+                                      -- The reader alone: applications and administrators read the table, too.
+                                      WHERE o.rolname <> 'splitplane_reader'
                                         AND (o.oid = ANY (p.polroles)
                                              OR 0 = ANY (p.polroles)
                                                 AND o.oid IN (SELECT h.holder FROM holders AS h))),
@@ -1604,6 +1672,7 @@ DECLARE
     binding text;
     was_shared boolean;
 BEGIN
+    PERFORM splitplane._check_isolation(CASE WHEN shared THEN 'share' ELSE 'protect' END);
     -- One registration at a time: entries of one schema share its grant.
     LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
     -- The scope may rest on a claim that is exclusive.
@@ -1792,14 +1861,15 @@ REVOKE ALL ON FUNCTION splitplane._type_outside(oid[]) FROM PUBLIC;
 
 -- Relations and functions outside pg_catalog whose names stand alone in the body of a function that has no search_path
 -- of its own: in a call of ask it is "pg_catalog, pg_temp", and they are not found. By words, since a body is only read
--- when it runs; a word may be a variable. Texts in quotes and comments are left out. NULL if there are none.
+-- when it runs; a word may be a variable. Texts in quotes and comments are left out, but for the rest of a comment that
+-- holds another. NULL if there are none.
 CREATE FUNCTION splitplane._unqualified_names(function regprocedure) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     WITH words AS (
         SELECT DISTINCT lower(m.word[1]) AS word
         FROM pg_proc AS p JOIN pg_language AS l ON l.oid = p.prolang
-        CROSS JOIN LATERAL regexp_replace(p.prosrc, $re$'[^']*'|--[^\n]*|/\*.*?\*/$re$, ' ', 'g') AS body
+        CROSS JOIN LATERAL regexp_replace(p.prosrc, $re$'[^']*'|--[^\n]*|/\*([^*]|\*+[^*/])*\*+/$re$, ' ', 'g') AS body
         CROSS JOIN LATERAL regexp_matches(body, '(?<![.\w"])"?([[:alpha:]_][\w$]*)(?![\w$.]|"\.)', 'g') AS m(word)
         WHERE p.oid = function AND p.prosqlbody IS NULL AND l.lanname NOT IN ('internal', 'c')
           AND NOT EXISTS (SELECT FROM unnest(p.proconfig) AS s(setting) WHERE s.setting LIKE 'search\_path=%')
@@ -2022,10 +2092,13 @@ BEGIN
         SELECT r.relation, r.name, a.attnum, a.attname,
                -- As load.sql has it.
                a.attname = ANY (r.columns) AND s.is_safe
-               AND ((r.saved ->> 'numbers_of' = h.server || '/' || r.relation::oid) IS NOT TRUE
-                    OR (r.saved -> 'numbers' ->> a.attname::text = a.attnum::text) IS TRUE) AS visible,
+               AND CASE WHEN r.saved ->> 'numbers_of' = h.server || '/' || r.relation::oid
+                        THEN (r.saved -> 'numbers' ->> a.attname::text = a.attnum::text) IS TRUE
+                        ELSE EXISTS (SELECT FROM aclexplode(a.attacl) AS g
+                                     WHERE g.grantee = h.reader AND g.privilege_type = 'SELECT') END AS visible,
                r.scope ->> a.attname::text = 'tenant or null' AS or_null
-        FROM (SELECT s.system_identifier::text AS server FROM pg_control_system() AS s) AS h
+        FROM (SELECT s.system_identifier::text AS server, to_regrole('splitplane_reader')::oid AS reader
+              FROM pg_control_system() AS s) AS h
         CROSS JOIN splitplane.relations AS r
         JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped
              AND (a.attname = ANY (r.columns) OR r.scope ? a.attname::text)
@@ -2329,29 +2402,48 @@ COMMENT ON FUNCTION splitplane.forget_conversations(text, interval) IS
 
 -- Findings that break isolation. While there is one, ask refuses.
 
--- The statement that registers a relation: with a scope by protect, without one by share; all columns if `columns` is
--- NULL.
+-- The statement that registers a relation: with a scope by protect, without one by share. Advice where no column is
+-- left to name: a call that names none registers all, hidden ones among them, which only `all_columns` asks for.
 CREATE FUNCTION splitplane._registration(
-    relation regclass, scope jsonb, columns text[], name text, private_columns text[])
+    relation regclass, scope jsonb, columns text[], name text, private_columns text[],
+    all_columns boolean DEFAULT false)
 RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE WHEN scope IS NULL
                 THEN '-- call splitplane.protect with the columns that hold the scope now: the registered ones were '
                      'renamed or replaced'
+                WHEN NOT all_columns AND cardinality(columns) > 0 IS NOT TRUE
+                THEN format('-- its registered columns are gone, or others may have their names now: call '
+                            'splitplane.%s with those that are to be in the plane, or: '
+                            'SELECT splitplane.unprotect(%L);',
+                            CASE WHEN scope = '{}' THEN 'share' ELSE 'protect' END, relation)
     ELSE format('SELECT splitplane.%s;', CASE WHEN scope = '{}' THEN 'share(' ELSE 'protect(' END
         || concat_ws(', ', quote_literal(relation), quote_literal(nullif(scope, '{}')),
-                     quote_literal(columns), 'name => ' || quote_literal(name),
+                     CASE WHEN NOT all_columns THEN quote_literal(columns) END, 'name => ' || quote_literal(name),
                      CASE WHEN cardinality(private_columns) > 0
                           THEN 'private_columns => ' || quote_literal(private_columns) END) || ')') END
 $$;
 
-REVOKE ALL ON FUNCTION splitplane._registration(regclass, jsonb, text[], text, text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION splitplane._registration(regclass, jsonb, text[], text, text[], boolean) FROM PUBLIC;
+
+-- Those of these columns that the reader has no SELECT of its own on.
+CREATE FUNCTION splitplane._unread(relation regclass, names text[]) RETURNS text[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT ARRAY(SELECT a.attname::text FROM pg_attribute AS a
+                 WHERE a.attrelid = relation AND a.attname::text = ANY (names) AND a.attnum > 0 AND NOT a.attisdropped
+                   AND NOT EXISTS (SELECT FROM aclexplode(a.attacl) AS g
+                                   WHERE g.grantee = to_regrole('splitplane_reader') AND g.privilege_type = 'SELECT'))
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._unread(regclass, text[]) FROM PUBLIC;
 
 -- A registration in the names of today. A column keeps its number, whatever it is called and whichever column has got
 -- its name since. Where the numbers are of another table, as after a restore, a scope column that was renamed has its
 -- new name in the policy, which depends on the column and not on its name. `scope` is NULL if nothing settles which
--- columns hold the scope: a wrong one would show a tenant the rows of others.
+-- columns hold the scope: a wrong one would show a tenant the rows of others. `columns` is NULL if one of the names may
+-- be another column's, which the plane hides: the reader may read the columns that were registered.
 CREATE FUNCTION splitplane._today(
     relation regclass, policy name, saved jsonb,
     INOUT scope jsonb, INOUT columns text[], INOUT private_columns text[])
@@ -2362,6 +2454,7 @@ DECLARE
     present text[] := ARRAY(SELECT a.attname::text FROM pg_attribute AS a
                             WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
                               AND scope ? a.attname::text);
+    held name;
     bound text[];
     condition text;
     lost text[];
@@ -2381,23 +2474,37 @@ BEGIN
                       ON a.attrelid = relation AND a.attnum = (numbers ->> s.key)::int2 AND NOT a.attisdropped);
         RETURN;
     END IF;
+    -- In a dump of 0.1.0 the policy has the name that it had there.
+    held := coalesce((SELECT p.polname FROM pg_policy AS p WHERE p.polrelid = relation AND p.polname = policy),
+                     'splitplane_scope');
+    -- Where the reader may read none of them, privileges were not restored at all, and tell nothing.
+    IF cardinality(splitplane._unread(relation, columns)) > 0
+       AND EXISTS (SELECT FROM pg_attribute AS a CROSS JOIN aclexplode(a.attacl) AS g
+                   WHERE a.attrelid = relation AND a.attacl IS NOT NULL AND a.attnum > 0 AND NOT a.attisdropped
+                     AND g.grantee = to_regrole('splitplane_reader') AND g.privilege_type = 'SELECT') THEN
+        columns := NULL;
+    END IF;
     SELECT array_agg(DISTINCT a.attname::text), max(pg_get_expr(p.polqual, p.polrelid)) INTO bound, condition
       FROM pg_policy AS p
       JOIN pg_depend AS d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid
            AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p.polrelid AND d.refobjsubid > 0
       JOIN pg_attribute AS a ON a.attrelid = p.polrelid AND a.attnum = d.refobjsubid AND NOT a.attisdropped
-     WHERE p.polrelid = relation AND p.polname = policy;
+     WHERE p.polrelid = relation AND p.polname = held;
     -- Of a policy that is missing, or reads no column, there is nothing to learn. One that shows nothing was made
     -- because that was not settled.
     IF bound IS NULL THEN
         bound := CASE WHEN condition = 'false' OR EXISTS (SELECT FROM pg_policy AS p
-                                                          WHERE p.polrelid = relation AND p.polname = policy
+                                                          WHERE p.polrelid = relation AND p.polname = held
                                                             AND pg_get_expr(p.polqual, p.polrelid) = 'false')
                       THEN '{}' ELSE present END;
     END IF;
     lost := ARRAY(SELECT s.name FROM jsonb_object_keys(scope) AS s(name) WHERE s.name <> ALL (bound));
     found := ARRAY(SELECT b.name FROM unnest(bound) AS b(name) WHERE NOT scope ? b.name);
     IF cardinality(lost) = 0 THEN
+        -- Columns that have exchanged their names are all there, and the policy has each of them under another's.
+        IF cardinality(bound) > 1 AND condition <> saved ->> 'policy' THEN
+            scope := NULL;
+        END IF;
         RETURN;
     END IF;
     IF cardinality(lost) = 1 AND cardinality(found) = 1 AND lost[1] <> ALL (present)
@@ -2437,7 +2544,7 @@ AS $$
     CROSS JOIN LATERAL splitplane._today(r.relation, '!splitplane_scope', r.saved,
                                          r.scope, r.columns, r.private_columns) AS today
     CROSS JOIN LATERAL (
-        -- Columns that do not exist any more, or are not carried, would be refused; NULL (all) if none is left.
+        -- Columns that do not exist any more, or are not carried, would be refused; NULL if none is left.
         SELECT array_agg(w.name ORDER BY w.position) AS columns,
                array_agg(w.name ORDER BY w.position)
                    FILTER (WHERE w.name = ANY (today.private_columns)) AS private_columns
@@ -2503,23 +2610,48 @@ $$;
 
 REVOKE ALL ON FUNCTION splitplane._leakproof_functions() FROM PUBLIC;
 
--- What revokes the reader's privileges on a relation that others than its owner granted, which each of them must do.
-CREATE FUNCTION splitplane._grants_of_others(relation regclass) RETURNS text
+-- What revokes privileges that others than the owner of an object granted: REVOKE takes back what the one who runs it
+-- has granted, and for a superuser that is the owner. `what` is in the words of REVOKE, without the grantees.
+CREATE FUNCTION splitplane._revoked_by_others(what text, acl aclitem[], owner oid, grantees oid[]) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
-    SELECT coalesce(string_agg(DISTINCT format('SET ROLE %I; REVOKE ALL ON TABLE %s FROM splitplane_reader; '
-                                               'RESET ROLE; ', pg_get_userbyid(g.grantor), relation), ''), '')
-    FROM pg_class AS c
-    CROSS JOIN LATERAL (
-        SELECT g.grantor, g.grantee FROM aclexplode(c.relacl) AS g
-        UNION ALL
-        SELECT g.grantor, g.grantee FROM pg_attribute AS a CROSS JOIN aclexplode(a.attacl) AS g
-        WHERE a.attrelid = c.oid AND a.attacl IS NOT NULL AND NOT a.attisdropped
-    ) AS g
-    WHERE c.oid = relation AND g.grantee = to_regrole('splitplane_reader') AND g.grantor <> c.relowner
+    SELECT coalesce(string_agg(DISTINCT format('SET ROLE %I; REVOKE %s FROM %s; RESET ROLE; ',
+                                               pg_get_userbyid(g.grantor), what, splitplane._grantee(g.grantee)), ''),
+                    '')
+    FROM aclexplode(acl) AS g
+    WHERE g.grantee = ANY (grantees) AND g.grantor <> owner
 $$;
 
-REVOKE ALL ON FUNCTION splitplane._grants_of_others(regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION splitplane._revoked_by_others(text, aclitem[], oid, oid[]) FROM PUBLIC;
+
+-- The same for a relation and its columns; by default of the reader's privileges. Each by its name: who may grant one
+-- column, or what no column has, may not revoke ALL.
+CREATE FUNCTION splitplane._grants_of_others(
+    relation regclass, grantees oid[] DEFAULT ARRAY[to_regrole('splitplane_reader')::oid])
+RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+    SELECT coalesce(string_agg(format('SET ROLE %I; REVOKE %s ON %s %s FROM %s; RESET ROLE; ',
+                                      pg_get_userbyid(g.grantor), g.privileges,
+                                      CASE WHEN c.relkind = 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, relation,
+                                      splitplane._grantee(g.grantee)), ''
+                               ORDER BY g.grantor, g.grantee, g.privileges), '')
+    FROM pg_class AS c
+    CROSS JOIN LATERAL (
+        SELECT t.grantor, t.grantee, string_agg(t.privilege_type, ', ' ORDER BY t.privilege_type)
+        FROM aclexplode(c.relacl) AS t
+        GROUP BY t.grantor, t.grantee
+        UNION ALL
+        SELECT t.grantor, t.grantee, string_agg(format('%s (%I)', t.privilege_type, a.attname), ', '
+                                                ORDER BY a.attnum, t.privilege_type)
+        FROM pg_attribute AS a CROSS JOIN aclexplode(a.attacl) AS t
+        WHERE a.attrelid = relation AND a.attacl IS NOT NULL AND NOT a.attisdropped
+        GROUP BY t.grantor, t.grantee
+    ) AS g(grantor, grantee, privileges)
+    WHERE c.oid = relation AND g.grantee = ANY (grantees) AND g.grantor <> c.relowner
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._grants_of_others(regclass, oid[]) FROM PUBLIC;
 
 -- Of the named relations, or of all if NULL.
 CREATE OR REPLACE FUNCTION splitplane._critical_findings(suspects regclass[] DEFAULT NULL)
@@ -2667,8 +2799,9 @@ AS $$
     SELECT 'warning', c.oid::regclass::text,
            format('%s has %s on it, and it is not in the plane.', splitplane._grantee(g.grantee),
                   string_agg(DISTINCT g.privilege_type, ', ')),
-           format('REVOKE ALL ON %s%s FROM %s;', CASE WHEN c.relkind = 'S' THEN 'SEQUENCE ' END, c.oid::regclass,
-                  splitplane._grantee(g.grantee))
+           splitplane._grants_of_others(c.oid, ARRAY[g.grantee])
+           || format('REVOKE ALL ON %s%s FROM %s;', CASE WHEN c.relkind = 'S' THEN 'SEQUENCE ' END, c.oid::regclass,
+                     splitplane._grantee(g.grantee))
     FROM pg_class AS c
     JOIN pg_namespace AS n ON n.oid = c.relnamespace
     CROSS JOIN LATERAL (
@@ -2692,7 +2825,9 @@ AS $$
     GROUP BY c.oid, c.relkind, g.grantee
     UNION ALL
     SELECT 'warning', format('schema %I', n.nspname), 'splitplane_reader may create objects in it.',
-           format('REVOKE CREATE ON SCHEMA %I FROM PUBLIC, splitplane_reader;', n.nspname)
+           splitplane._revoked_by_others(format('CREATE ON SCHEMA %I', n.nspname), n.nspacl, n.nspowner,
+                                         ARRAY[0, to_regrole('splitplane_reader')::oid])
+           || format('REVOKE CREATE ON SCHEMA %I FROM PUBLIC, splitplane_reader;', n.nspname)
     FROM pg_namespace AS n
     WHERE has_schema_privilege('splitplane_reader', n.oid, 'CREATE')
       AND n.nspname NOT LIKE 'pg\_temp%' AND n.nspname NOT LIKE 'pg\_toast%'
@@ -2700,7 +2835,9 @@ AS $$
     SELECT 'warning', p.oid::regprocedure::text,
            'splitplane_reader may execute it, and it runs with its owner''s rights (SECURITY DEFINER), to which the '
            'plane''s row-level security does not apply.',
-           format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC, splitplane_reader;', splitplane._signature(p.oid))
+           splitplane._revoked_by_others('EXECUTE ON FUNCTION ' || splitplane._signature(p.oid), p.proacl, p.proowner,
+                                         ARRAY[0, to_regrole('splitplane_reader')::oid])
+           || format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC, splitplane_reader;', splitplane._signature(p.oid))
     FROM pg_proc AS p
     WHERE p.prosecdef AND p.prokind <> 'p'
       AND has_function_privilege('splitplane_reader', p.oid, 'EXECUTE')
@@ -2710,12 +2847,17 @@ AS $$
     SELECT 'warning', 'large objects',
            format('%s may read or write %s of them, and row-level security does not apply to large objects.',
                   g.holder, count(*)),
-           format('REVOKE ALL ON LARGE OBJECT %s FROM %s;',
-                  array_to_string((array_agg(g.oid ORDER BY g.oid))[:100], ', '), g.holder)
+           array_to_string((array_agg(g.of_others ORDER BY g.oid))[:100], '')
+           || format('REVOKE ALL ON LARGE OBJECT %s FROM %s;',
+                     array_to_string((array_agg(g.oid ORDER BY g.oid))[:100], ', '), g.holder)
     FROM (
-        SELECT DISTINCT l.oid, splitplane._grantee(a.grantee) AS holder
+        SELECT l.oid, splitplane._grantee(a.grantee) AS holder,
+               coalesce(max(splitplane._revoked_by_others('ALL ON LARGE OBJECT ' || l.oid, l.lomacl, l.lomowner,
+                                                          ARRAY[a.grantee]))
+                            FILTER (WHERE a.grantor <> l.lomowner), '') AS of_others
         FROM pg_largeobject_metadata AS l CROSS JOIN aclexplode(l.lomacl) AS a
         WHERE a.grantee IN (0, to_regrole('splitplane_reader'))
+        GROUP BY l.oid, a.grantee
     ) AS g
     GROUP BY g.holder
     UNION ALL
@@ -2725,7 +2867,9 @@ AS $$
     UNION ALL
     SELECT 'warning', p.oid::regprocedure::text,
            'PUBLIC may execute it: every role of the database can present a context.',
-           format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC;', splitplane._signature(p.oid))
+           splitplane._revoked_by_others('EXECUTE ON FUNCTION ' || splitplane._signature(p.oid), p.proacl, p.proowner,
+                                         ARRAY[0::oid])
+           || format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC;', splitplane._signature(p.oid))
     FROM pg_extension AS e
     JOIN pg_proc AS p ON p.pronamespace = e.extnamespace AND p.proname IN ('ask', 'ask_rows', 'ask_dry_run')
     CROSS JOIN aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS g
@@ -2734,7 +2878,8 @@ AS $$
     SELECT 'warning', c.oid::regclass::text,
            format('%s has %s on a configuration table of the extension.', splitplane._grantee(g.grantee),
                   g.privilege_type),
-           format('REVOKE %s ON %s FROM %s;', g.privilege_type, c.oid::regclass, splitplane._grantee(g.grantee))
+           splitplane._grants_of_others(c.oid, ARRAY[g.grantee])
+           || format('REVOKE %s ON %s FROM %s;', g.privilege_type, c.oid::regclass, splitplane._grantee(g.grantee))
     FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
     WHERE c.relnamespace = 'splitplane'::regnamespace AND c.relkind IN ('r', 'v')
       AND g.grantee NOT IN (c.relowner, to_regrole('splitplane_reader'))
@@ -2802,21 +2947,16 @@ AS $$
     SELECT 'warning', format('claim %s', s.claim),
            format('It is exclusive, and tenants %L and %L both hold its value %L: each sees the rows of the other.',
                   s.tenant, s.other, s.value),
-           format('SELECT splitplane.admit(%L, %L, %L, %L); -- or the other tenant', p.tenant, p.business, p.subject,
-                  p.claims || jsonb_build_object(s.claim, to_jsonb(ARRAY(
-                      SELECT v.value FROM splitplane._claim_values(p.claims -> s.claim) AS v(value)
-                      WHERE NOT splitplane._value_keys(s.claim, v.value)
-                                && splitplane._value_keys(s.claim, s.value)))))
+           p.statements || ' -- or the other tenant'
     FROM splitplane._shared_values(ARRAY(SELECT c.claim FROM splitplane.claims AS c WHERE c.exclusive)) AS s
     CROSS JOIN LATERAL (
-        SELECT q.tenant, q.business, q.subject, q.claims
+        SELECT string_agg(format('SELECT splitplane.admit(%L, %L, %L, %L);', q.tenant, q.business, q.subject,
+                                 splitplane._unshared_claims(q.tenant, q.claims)), ' ' ORDER BY q.business, q.subject)
         FROM splitplane.principals AS q
         WHERE q.tenant = s.other AND q.enabled
           AND EXISTS (SELECT FROM splitplane._claim_values(q.claims -> s.claim) AS v(value)
                       WHERE splitplane._value_keys(s.claim, v.value) && splitplane._value_keys(s.claim, s.value))
-        ORDER BY q.business, q.subject
-        LIMIT 1
-    ) AS p
+    ) AS p(statements)
     UNION ALL
     SELECT 'warning', b.relation::text,
            format('It is bound by %s and not by the tenant, and nothing keeps two tenants from holding one value of '
@@ -2830,7 +2970,9 @@ AS $$
     SELECT 'warning', format('tenant %s', p.tenant),
            format('It is no id for column %I of %s, which has type bytea: no row there is its own.', c.column_name,
                   c.relation),
-           format('SELECT splitplane.expel(%L); -- and admit it as \x and lower-case hexadecimal digits', p.tenant)
+           -- Other tables may have rows of its own, which it would lose.
+           format('-- SELECT splitplane.expel(%L); -- and admit it as \x and lower-case hexadecimal digits, if it has '
+                  'rows there', p.tenant)
     FROM (SELECT DISTINCT e.tenant FROM splitplane.principals AS e WHERE e.enabled) AS p
     CROSS JOIN (SELECT t.relation, t.column_name FROM splitplane._tenant_columns() AS t
                 WHERE t.base = 'bytea'::regtype ORDER BY t.relation::text LIMIT 1) AS c
@@ -2941,9 +3083,16 @@ AS $$
            CASE WHEN EXISTS (SELECT FROM splitplane.relations AS h
                              WHERE h.name = c.relname AND h.relation <> r.relation
                                AND splitplane._has_lost_name(h.relation, h.name, h.saved))
-                THEN (SELECT string_agg(format('SELECT splitplane.unprotect(%L);', l.relation), ' ' ORDER BY l.relation)
-                             || ' ' || string_agg(splitplane._register_again(l.relation), ' ' ORDER BY l.relation)
-                      FROM splitplane.relations AS l WHERE splitplane._has_lost_name(l.relation, l.name, l.saved))
+                -- Where one of them cannot be, that alone: none is taken out and left out.
+                THEN (SELECT coalesce(
+                                 min(format('-- first %s: %s', l.relation, substr(a.again, 4)))
+                                     FILTER (WHERE a.again LIKE '--%'),
+                                 string_agg(format('SELECT splitplane.unprotect(%L);', l.relation), ' '
+                                            ORDER BY l.relation)
+                                 || ' ' || string_agg(a.again, ' ' ORDER BY l.relation))
+                      FROM splitplane.relations AS l
+                      CROSS JOIN LATERAL splitplane._register_again(l.relation) AS a(again)
+                      WHERE splitplane._has_lost_name(l.relation, l.name, l.saved))
                 ELSE splitplane._register_again(r.relation) END
            || format(' -- or: SELECT splitplane.unprotect(%L);', r.relation)
     FROM splitplane.relations AS r
@@ -2978,7 +3127,7 @@ AS $$
     UNION ALL
     SELECT 'info', p.relation::text,
            format('Column %I was added after the table was registered and is not in the plane.', a.attname),
-           splitplane._registration(p.relation, p.scope, NULL, p.given_name, p.private_columns)
+           splitplane._registration(p.relation, p.scope, NULL, p.given_name, p.private_columns, true)
     FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
     WHERE (p.saved ->> 'all_columns')::boolean AND a.attname <> ALL (p.columns)
       -- One that the plane does not carry was left out, and would be again.
@@ -3009,7 +3158,7 @@ AS $$
            splitplane._register_again(p.relation)
     FROM plane AS p
     JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
-         AND (a.attname = ANY (p.columns) OR p.scope ? a.attname::text)
+         AND (a.attname = ANY (coalesce(p.columns, p.registered)) OR p.scope ? a.attname::text)
     WHERE NOT has_column_privilege('splitplane_reader', p.relation, a.attnum, 'SELECT')
        OR NOT has_schema_privilege('splitplane_reader', p.relnamespace, 'USAGE')
     GROUP BY p.relation
@@ -3127,7 +3276,8 @@ AS $$
     -- What PUBLIC may read.
     SELECT 'warning', p.relation::text,
            'PUBLIC may read all its columns, so splitplane_reader''s column grants hide none of them.',
-           format('REVOKE SELECT ON %s FROM PUBLIC;', p.relation)
+           splitplane._grants_of_others(p.relation, ARRAY[0::oid])
+           || format('REVOKE SELECT ON %s FROM PUBLIC;', p.relation)
     FROM plane AS p CROSS JOIN aclexplode(p.relacl) AS g
     WHERE g.grantee = 0 AND g.privilege_type = 'SELECT'
       AND EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
@@ -3135,7 +3285,8 @@ AS $$
     UNION ALL
     SELECT 'warning', p.relation::text,
            format('PUBLIC may read column %I, which the plane hides from splitplane_reader.', a.attname),
-           format('REVOKE SELECT (%I) ON %s FROM PUBLIC;', a.attname, p.relation)
+           splitplane._grants_of_others(p.relation, ARRAY[0::oid])
+           || format('REVOKE SELECT (%I) ON %s FROM PUBLIC;', a.attname, p.relation)
     FROM plane AS p
     JOIN pg_attribute AS a
         ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attacl IS NOT NULL
@@ -3174,10 +3325,11 @@ AS $$
     SELECT 'warning', s.relation::text,
            format('Scope column %I has type %s, whose equality is not leakproof: estimates do not see which tenants '
                   'have many rows.', s.column_name, format_type(s.base, -1)),
-           format('SELECT splitplane.unprotect(%1$L); ALTER TABLE %1$s ALTER COLUMN %2$I TYPE %3$s; %4$s',
+           format(CASE WHEN a.again LIKE '--%' THEN '%4$s'
+                       ELSE 'SELECT splitplane.unprotect(%1$L); ALTER TABLE %1$s ALTER COLUMN %2$I TYPE %3$s; %4$s' END,
                   s.relation, s.column_name, CASE WHEN s.base = 'numeric'::regtype THEN 'bigint' ELSE 'text' END,
-                  splitplane._register_again(s.relation))
-    FROM scope_columns AS s
+                  a.again)
+    FROM scope_columns AS s CROSS JOIN LATERAL splitplane._register_again(s.relation) AS a(again)
     WHERE NOT splitplane._equality_is_leakproof(s.base)
     UNION ALL
     SELECT 'warning', p.relation::text,
@@ -3218,7 +3370,8 @@ AS $$
                   CASE WHEN c.relkind = 'm' THEN 'This materialized view' ELSE 'This view without security_invoker' END,
                   string_agg(s.ancestor::text, ', ' ORDER BY s.ancestor::text)),
            CASE WHEN c.relkind = 'v' THEN format('ALTER VIEW %s SET (security_invoker = true);', c.oid::regclass)
-                ELSE format('REVOKE ALL ON %s FROM PUBLIC, splitplane_reader;', c.oid::regclass) END
+                ELSE splitplane._grants_of_others(c.oid, ARRAY[0, to_regrole('splitplane_reader')::oid])
+                     || format('REVOKE ALL ON %s FROM PUBLIC, splitplane_reader;', c.oid::regclass) END
     FROM dependants AS s JOIN readable AS c ON c.oid = s.relation
     WHERE c.relkind = 'm'
        OR (c.relkind = 'v'
@@ -3230,7 +3383,8 @@ AS $$
     SELECT 'warning', c.oid::regclass::text,
            format('It is a partition or child of %s, whose policies do not apply when it is read directly, and '
                   'splitplane_reader (by itself or by PUBLIC) may read it.', f.ancestor),
-           format('REVOKE ALL ON %s FROM PUBLIC, splitplane_reader;', c.oid::regclass)
+           splitplane._grants_of_others(c.oid, ARRAY[0, to_regrole('splitplane_reader')::oid])
+           || format('REVOKE ALL ON %s FROM PUBLIC, splitplane_reader;', c.oid::regclass)
     FROM family AS f JOIN readable AS c ON c.oid = f.relation
     WHERE f.is_child AND NOT EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = c.oid)
 $$;
@@ -3328,8 +3482,9 @@ $$;
 REVOKE ALL ON FUNCTION splitplane._own_privileges() FROM PUBLIC;
 
 -- What the reader may use besides relations of the plane, allowed functions and their schemas, and splitplane's own:
--- objects of this database and of the server, in the words of REVOKE. Relations have a finding of their own.
-CREATE FUNCTION splitplane._reader_extras() RETURNS TABLE (object text, remedy text)
+-- objects of this database and of the server, in the words of REVOKE, with who granted what. Relations have a finding
+-- of their own.
+CREATE FUNCTION splitplane._reader_extras() RETURNS TABLE (object text, remedy text, acl aclitem[], owner oid)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     SELECT pg_describe_object(d.classid, d.objid, 0),
@@ -3351,8 +3506,35 @@ AS $$
                    THEN format('TABLESPACE %I', (SELECT t.spcname FROM pg_tablespace AS t WHERE t.oid = d.objid))
                WHEN 'pg_parameter_acl'::regclass
                    THEN 'PARAMETER ' || (SELECT a.parname FROM pg_parameter_acl AS a WHERE a.oid = d.objid)
-           END
+           END,
+           o.acl, o.owner
     FROM pg_shdepend AS d
+    LEFT JOIN LATERAL (
+        SELECT p.proacl, p.proowner FROM pg_proc AS p WHERE d.classid = 'pg_proc'::regclass AND p.oid = d.objid
+        UNION ALL
+        SELECT n.nspacl, n.nspowner FROM pg_namespace AS n
+        WHERE d.classid = 'pg_namespace'::regclass AND n.oid = d.objid
+        UNION ALL
+        SELECT b.datacl, b.datdba FROM pg_database AS b WHERE d.classid = 'pg_database'::regclass AND b.oid = d.objid
+        UNION ALL
+        SELECT t.typacl, t.typowner FROM pg_type AS t WHERE d.classid = 'pg_type'::regclass AND t.oid = d.objid
+        UNION ALL
+        SELECT l.lanacl, l.lanowner FROM pg_language AS l
+        WHERE d.classid = 'pg_language'::regclass AND l.oid = d.objid
+        UNION ALL
+        SELECT s.srvacl, s.srvowner FROM pg_foreign_server AS s
+        WHERE d.classid = 'pg_foreign_server'::regclass AND s.oid = d.objid
+        UNION ALL
+        SELECT w.fdwacl, w.fdwowner FROM pg_foreign_data_wrapper AS w
+        WHERE d.classid = 'pg_foreign_data_wrapper'::regclass AND w.oid = d.objid
+        UNION ALL
+        SELECT t.spcacl, t.spcowner FROM pg_tablespace AS t
+        WHERE d.classid = 'pg_tablespace'::regclass AND t.oid = d.objid
+        UNION ALL
+        -- They have no owner; the superuser of initdb stands for it.
+        SELECT a.paracl, 10 FROM pg_parameter_acl AS a
+        WHERE d.classid = 'pg_parameter_acl'::regclass AND a.oid = d.objid
+    ) AS o(acl, owner) ON true
     WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = to_regrole('splitplane_reader') AND d.deptype = 'a'
       AND d.dbid IN (0, (SELECT b.oid FROM pg_database AS b WHERE b.datname = current_database()))
       AND d.classid NOT IN ('pg_class'::regclass, 'pg_largeobject'::regclass, 'pg_default_acl'::regclass)
@@ -3410,13 +3592,18 @@ AS $$
                   CASE p.role_name WHEN 'splitplane_reader' THEN 'calls of ask fail'
                                    WHEN 'splitplane_caller' THEN 'applications cannot call it'
                                    ELSE 'administrators cannot use it' END),
-           format('GRANT %s ON %s TO %I;', p.privilege, p.object, p.role_name)
+           -- Privileges may have been revoked on purpose: that of ask is, when something is wrong. The reader's cannot
+           -- have been, since no call works without them.
+           format('%sGRANT %s ON %s TO %I;',
+                  CASE WHEN p.role_name <> 'splitplane_reader' THEN '-- if it was not revoked on purpose: ' END,
+                  p.privilege, p.object, p.role_name)
     FROM splitplane._own_privileges() AS p
     WHERE NOT p.held
     UNION ALL
     SELECT 'warning', 'splitplane.key_file',
-           format('Signing keys cannot be opened, so new sessions refuse every context (28000): %s. This concerns %s '
-                  'keys, first %s.', (array_agg(s.problem ORDER BY s.key_id))[1], count(*), min(s.key_id)),
+           format('Signing keys cannot be opened, so new sessions refuse contexts that are signed with them (28000): '
+                  '%s. This concerns %s keys, first %s.', (array_agg(s.problem ORDER BY s.key_id))[1], count(*),
+                  min(s.key_id)),
            '-- put the key file of the server that made the keys back, owned by the server''s user with mode 0600; or '
            'revoke the keys (revoke_key) and create others (create_key)'
     FROM (SELECT k.key_id, splitplane._key_problem(k.key_id, k.sealed) AS problem
@@ -3439,18 +3626,35 @@ AS $$
     UNION ALL
     SELECT 'warning', x.object, 'splitplane_reader has privileges on it that splitplane did not grant.',
            CASE WHEN x.remedy IS NULL THEN '-- revoke them'
-                ELSE format('REVOKE ALL ON %s FROM splitplane_reader;', x.remedy) END
+                ELSE splitplane._revoked_by_others('ALL ON ' || x.remedy, x.acl, x.owner,
+                                                   ARRAY[to_regrole('splitplane_reader')::oid])
+                     || format('REVOKE ALL ON %s FROM splitplane_reader;', x.remedy) END
     FROM splitplane._reader_extras() AS x
     UNION ALL
     SELECT 'warning', splitplane._signature(p.oid),
            format('%s may execute it, which splitplane did not grant.', splitplane._grantee(g.grantee)),
-           format('REVOKE ALL ON FUNCTION %s FROM %s;', splitplane._signature(p.oid), splitplane._grantee(g.grantee))
+           splitplane._revoked_by_others('ALL ON FUNCTION ' || splitplane._signature(p.oid), p.proacl, p.proowner,
+                                         ARRAY[g.grantee])
+           || format('REVOKE ALL ON FUNCTION %s FROM %s;', splitplane._signature(p.oid), splitplane._grantee(g.grantee))
     FROM pg_proc AS p CROSS JOIN LATERAL aclexplode(p.proacl) AS g
     WHERE p.pronamespace = 'splitplane'::regnamespace AND splitplane._is_ours('pg_proc', p.oid)
       AND g.grantee <> p.proowner AND to_regrole('splitplane_reader') IS NOT NULL
       AND NOT EXISTS (SELECT FROM splitplane._own_privileges() AS o
                       WHERE o.object = 'FUNCTION ' || splitplane._signature(p.oid)
                         AND o.role_name = pg_get_userbyid(g.grantee))
+    UNION ALL
+    -- What is created from now on. Every function is PUBLIC's unless that was changed, which is no finding.
+    SELECT 'warning', pg_describe_object('pg_default_acl'::regclass, d.oid, 0),
+           format('%s will have %s on what %I creates.', splitplane._grantee(g.grantee),
+                  string_agg(DISTINCT g.privilege_type, ', '), pg_get_userbyid(d.defaclrole)),
+           format('ALTER DEFAULT PRIVILEGES FOR ROLE %I%s REVOKE ALL ON %s FROM %s;', pg_get_userbyid(d.defaclrole),
+                  (SELECT format(' IN SCHEMA %I', n.nspname) FROM pg_namespace AS n WHERE n.oid = d.defaclnamespace),
+                  CASE d.defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'ROUTINES'
+                                       WHEN 'T' THEN 'TYPES' WHEN 'n' THEN 'SCHEMAS' ELSE 'LARGE OBJECTS' END,
+                  splitplane._grantee(g.grantee))
+    FROM pg_default_acl AS d CROSS JOIN aclexplode(d.defaclacl) AS g
+    WHERE g.grantee = to_regrole('splitplane_reader') OR g.grantee = 0 AND d.defaclobjtype IN ('r', 'S', 'L')
+    GROUP BY d.oid, d.defaclrole, d.defaclnamespace, d.defaclobjtype, g.grantee
     UNION ALL
     -- Subscribers get sealed secrets, principals and conversations.
     SELECT 'warning', format('publication %I', t.pubname),
@@ -4167,7 +4371,7 @@ BEGIN
       JOIN pg_class AS c ON c.oid = r.relation
       JOIN pg_namespace AS n ON n.oid = c.relnamespace
       JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped
-           AND r.scope ->> a.attname::text IN ('tenant', 'tenant or null')
+           AND (splitplane._binding(r.scope ->> a.attname::text)).claim = 'tenant'
      WHERE r.relation = _tripwire_place.relation
      ORDER BY a.attnum
      LIMIT 1;
@@ -4256,6 +4460,7 @@ AS $$
 DECLARE
     place record := splitplane._tripwire_place(relation, value);
 BEGIN
+    PERFORM splitplane._check_isolation('arm_tripwire');
     -- A concurrent admit must not be missed.
     LOCK TABLE splitplane.principals IN SHARE ROW EXCLUSIVE MODE;
     IF EXISTS (SELECT FROM splitplane.principals AS p
@@ -4356,6 +4561,7 @@ DECLARE
     entry record;
     condition text;
     scope_of_today jsonb;
+    columns_of_today text[];
     old_name text;
     new_name text;
     numbers jsonb;
@@ -4374,15 +4580,20 @@ BEGIN
     LOOP
         EXECUTE pg_catalog.format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', entry.qualified);
         -- While the policy is there, which knows a scope column by its number, whatever it is called.
-        scope_of_today := (SELECT t.scope
-                           FROM splitplane._today(entry.relation, 'splitplane_scope', entry.saved,
-                                                  entry.scope, entry.columns, entry.private_columns) AS t);
+        SELECT t.scope, t.columns INTO scope_of_today, columns_of_today
+          FROM splitplane._today(entry.relation, 'splitplane_scope', entry.saved,
+                                 entry.scope, entry.columns, entry.private_columns) AS t;
         old_name := (SELECT s.name FROM pg_catalog.jsonb_object_keys(entry.scope) AS s(name)
                      WHERE NOT scope_of_today OPERATOR(pg_catalog.?) s.name);
         new_name := (SELECT s.name FROM pg_catalog.jsonb_object_keys(scope_of_today) AS s(name)
                      WHERE NOT entry.scope OPERATOR(pg_catalog.?) s.name);
         numbers := splitplane._column_numbers(
             entry.relation, entry.columns || ARRAY(SELECT pg_catalog.jsonb_object_keys(entry.scope)));
+        -- A name that may be another column's: that one does not get into the plane by it.
+        IF columns_of_today IS NULL THEN
+            numbers := pg_catalog.jsonb_set(numbers, '{numbers}', (numbers -> 'numbers')
+                           OPERATOR(pg_catalog.-) splitplane._unread(entry.relation, entry.columns));
+        END IF;
         IF scope_of_today IS NULL THEN
             numbers := pg_catalog.jsonb_set(numbers, '{numbers}', (numbers -> 'numbers')
                            OPERATOR(pg_catalog.-) ARRAY(SELECT pg_catalog.jsonb_object_keys(entry.scope)));

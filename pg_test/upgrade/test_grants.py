@@ -6,13 +6,13 @@ must not look like one of those, or a database that is restored years later lack
 
 import os
 import shutil
-import subprocess
+from collections.abc import Iterator
 
 import planes
 import psycopg
 import pytest
 from catalogue import differences, snapshot
-from planes import NOTES, PRINCIPALS, ask, criticals, truth, update
+from planes import NOTES, PRINCIPALS, ask, criticals, program, truth, update
 from splitplane_test.cluster import Cluster
 from splitplane_test.plane import Plane
 
@@ -84,16 +84,8 @@ def test_grant_to_public_lives_on(earlier):
 # A dump of the upgraded database, and what is made of it.
 
 
-def program(cluster, name: str, *arguments: str, text: str | None = None) -> str:
-    """Runs one of PostgreSQL's client programs on the cluster, with the text as its input; what it printed."""
-    environment = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "PGHOST": cluster.socket_dir, "PGPORT": str(cluster.port), "PGUSER": cluster.superuser}
-    done = subprocess.run([str(cluster.bindir / name), *arguments], input=text, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 @pytest.fixture(scope="module")
-def dump(upgraded) -> str:
+def dump(upgraded) -> Iterator[str]:
     upgraded.run("SELECT splitplane.declare_claim('devices')")
     yield program(upgraded.cluster, "pg_dump", "-d", upgraded.database)
     upgraded.run("DELETE FROM splitplane.claims")

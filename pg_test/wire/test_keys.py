@@ -345,7 +345,7 @@ def test_doctor_names_a_key_file_that_opens_nothing():
             damage()
             ((severity, finding, fix),) = found()
             assert severity == "warning" and fix.startswith("--"), (severity, fix)
-            assert finding.startswith("Signing keys cannot be opened, so new sessions refuse every context (28000): the key file"), finding
+            assert finding.startswith("Signing keys cannot be opened, so new sessions refuse contexts that are signed with them (28000): the key file"), finding
             assert words in finding and finding.endswith(". This concerns 2 keys, first AKFIRST."), finding
             if file.exists():
                 file.unlink()

@@ -115,6 +115,7 @@ DECLARE
     entry record;
     condition text;
     scope_of_today jsonb;
+    columns_of_today text[];
     old_name text;
     new_name text;
     numbers jsonb;
@@ -133,15 +134,20 @@ BEGIN
     LOOP
         EXECUTE pg_catalog.format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', entry.qualified);
         -- While the policy is there, which knows a scope column by its number, whatever it is called.
-        scope_of_today := (SELECT t.scope
-                           FROM splitplane._today(entry.relation, 'splitplane_scope', entry.saved,
-                                                  entry.scope, entry.columns, entry.private_columns) AS t);
+        SELECT t.scope, t.columns INTO scope_of_today, columns_of_today
+          FROM splitplane._today(entry.relation, 'splitplane_scope', entry.saved,
+                                 entry.scope, entry.columns, entry.private_columns) AS t;
         old_name := (SELECT s.name FROM pg_catalog.jsonb_object_keys(entry.scope) AS s(name)
                      WHERE NOT scope_of_today OPERATOR(pg_catalog.?) s.name);
         new_name := (SELECT s.name FROM pg_catalog.jsonb_object_keys(scope_of_today) AS s(name)
                      WHERE NOT entry.scope OPERATOR(pg_catalog.?) s.name);
         numbers := splitplane._column_numbers(
             entry.relation, entry.columns || ARRAY(SELECT pg_catalog.jsonb_object_keys(entry.scope)));
+        -- A name that may be another column's: that one does not get into the plane by it.
+        IF columns_of_today IS NULL THEN
+            numbers := pg_catalog.jsonb_set(numbers, '{numbers}', (numbers -> 'numbers')
+                           OPERATOR(pg_catalog.-) splitplane._unread(entry.relation, entry.columns));
+        END IF;
         IF scope_of_today IS NULL THEN
             numbers := pg_catalog.jsonb_set(numbers, '{numbers}', (numbers -> 'numbers')
                            OPERATOR(pg_catalog.-) ARRAY(SELECT pg_catalog.jsonb_object_keys(entry.scope)));

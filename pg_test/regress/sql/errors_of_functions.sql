@@ -117,6 +117,13 @@ SELECT test.rows('SELECT a, b FROM rows()');
 
 -- A search_path of its own, where the body needs one.
 \c - postgres
+-- What stands between two comments counts, and what stands in one does not, whatever is in it.
+CREATE FUNCTION public.commented() RETURNS bigint STABLE LANGUAGE sql AS $$ /* of all */ SELECT count(*) FROM customers /* with ** stars **/ $$;
+CREATE FUNCTION public.only_comments() RETURNS int STABLE LANGUAGE sql AS $$ /* customers * / it's */ SELECT 1 /**/ -- customers, it's
+    /***/ + 1 /* customers
+    // **/ $$;
+-- Of a comment in a comment the rest counts: the warning may be one too many.
+CREATE FUNCTION public.nested() RETURNS int STABLE LANGUAGE sql AS $$ SELECT 1 /* stores /* in */ customers */ $$;
 CREATE FUNCTION public.unqualified() RETURNS bigint STABLE LANGUAGE sql AS 'SELECT count(*) FROM customers';
 CREATE FUNCTION public.qualified() RETURNS bigint STABLE LANGUAGE sql AS 'SELECT count(*) FROM public.customers AS c';
 CREATE FUNCTION public.own_path() RETURNS bigint STABLE LANGUAGE sql SET search_path = public, pg_temp AS 'SELECT count(*) FROM customers';
@@ -124,6 +131,10 @@ CREATE FUNCTION public.atomic() RETURNS bigint STABLE LANGUAGE sql BEGIN ATOMIC 
 CREATE FUNCTION public.calls() RETURNS int STABLE LANGUAGE plpgsql AS 'BEGIN RETURN stop(''P0001''); END';
 \c - dba
 SELECT splitplane.allow_function('public.unqualified()');
+SELECT splitplane.allow_function('public.commented()');
+SELECT splitplane.allow_function('public.only_comments()');
+SELECT splitplane.allow_function('public.nested()');
+SELECT splitplane.disallow_function(f) FROM unnest(ARRAY['public.commented()', 'public.only_comments()', 'public.nested()']::regprocedure[]) AS f;
 SELECT splitplane.allow_function('public.qualified()');
 SELECT splitplane.allow_function('public.own_path()');
 SELECT splitplane.allow_function('public.atomic()');
