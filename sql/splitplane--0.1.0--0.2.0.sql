@@ -52,6 +52,7 @@ DROP FUNCTION splitplane._selftest_shape(jsonb, text, text, text, text, text, te
 DROP FUNCTION splitplane._selftest_is_empty(text, text, text, text);
 DROP FUNCTION splitplane._selftest_hidden(splitplane.relations, text, text, text);
 DROP FUNCTION splitplane._withdraw(regclass, text);
+DROP FUNCTION splitplane._describe_type(oid, integer);
 
 -- What is known of a claim besides the principals that carry it. The values of an exclusive one are never held by two
 -- tenants, so it alone can say whose a row is.
@@ -120,14 +121,29 @@ REVOKE ALL ON FUNCTION splitplane._reader_possessions() FROM PUBLIC;
 
 -- Whether an object is a member of the extension.
 CREATE FUNCTION splitplane._is_ours(catalog regclass, object_id oid) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT EXISTS (SELECT FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid
-                   WHERE d.classid = catalog AND d.objid = object_id AND d.deptype = 'e'
-                     AND d.refclassid = 'pg_extension'::regclass AND e.extname = 'splitplane')
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT EXISTS (SELECT FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid
+                       WHERE d.classid = catalog AND d.objid = object_id AND d.deptype = 'e'
+                         AND d.refclassid = 'pg_extension'::regclass AND e.extname = 'splitplane'));
+END
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._is_ours(regclass, oid) FROM PUBLIC;
+
+-- All its members in one catalog, where many are looked for.
+CREATE FUNCTION splitplane._members(catalog regclass) RETURNS SETOF oid
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT d.objid FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid
+    WHERE d.classid = catalog AND d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass
+      AND e.extname = 'splitplane'
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._members(regclass) FROM PUBLIC;
 
 -- A grantee of an access control list as GRANT and REVOKE write it.
 CREATE FUNCTION splitplane._grantee(role_id oid) RETURNS text
@@ -197,12 +213,16 @@ REVOKE ALL ON FUNCTION splitplane._scope_type_facts() FROM PUBLIC;
 
 -- Of one base type; no row for a type that cannot carry a scope.
 CREATE FUNCTION splitplane._scope_type(base oid) RETURNS TABLE (takes_list boolean, reserved text)
-LANGUAGE sql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT f.takes_list, f.reserved
-    FROM splitplane._scope_type_facts() AS f
-    WHERE f.type = CASE WHEN EXISTS (SELECT FROM pg_type AS t WHERE t.oid = base AND t.typtype = 'e')
-                        THEN 'anyenum'::regtype ELSE base END
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        SELECT f.takes_list, f.reserved
+        FROM splitplane._scope_type_facts() AS f
+        WHERE f.type = CASE WHEN EXISTS (SELECT FROM pg_type AS t WHERE t.oid = base AND t.typtype = 'e')
+                            THEN 'anyenum'::regtype ELSE base END;
+END
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._scope_type(oid) FROM PUBLIC;
@@ -221,16 +241,20 @@ REVOKE ALL ON FUNCTION splitplane._list_types() FROM PUBLIC;
 -- Whether equality of a base type is leakproof, so that the planner uses statistics of the column under row-level
 -- security. The operator is that of the type itself or of what stands for it: text for varchar, anyenum for enums.
 CREATE FUNCTION splitplane._equality_is_leakproof(base oid) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT coalesce(bool_or(f.proleakproof), false)
-    FROM pg_type AS t
-    JOIN pg_operator AS o ON o.oprname = '=' AND o.oprnamespace = 'pg_catalog'::regnamespace
-         AND o.oprleft = o.oprright
-         AND o.oprleft = CASE WHEN t.oid = 'varchar'::regtype THEN 'text'::regtype
-                              WHEN t.typtype = 'e' THEN 'anyenum'::regtype ELSE t.oid END
-    JOIN pg_proc AS f ON f.oid = o.oprcode
-    WHERE t.oid = base
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT coalesce(bool_or(f.proleakproof), false)
+        FROM pg_type AS t
+        JOIN pg_operator AS o ON o.oprname = '=' AND o.oprnamespace = 'pg_catalog'::regnamespace
+             AND o.oprleft = o.oprright
+             AND o.oprleft = CASE WHEN t.oid = 'varchar'::regtype THEN 'text'::regtype
+                                  WHEN t.typtype = 'e' THEN 'anyenum'::regtype ELSE t.oid END
+        JOIN pg_proc AS f ON f.oid = o.oprcode
+        WHERE t.oid = base);
+END
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._equality_is_leakproof(oid) FROM PUBLIC;
@@ -1000,6 +1024,22 @@ BEGIN
 END
 $$;
 
+-- The types of a relation's columns that the plane carries: each is looked at once.
+CREATE FUNCTION splitplane._safe_types(relation regclass) RETURNS SETOF oid
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY
+        WITH types AS MATERIALIZED (
+            SELECT DISTINCT a.atttypid AS oid FROM pg_attribute AS a
+            WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+        )
+        SELECT t.oid FROM types AS t WHERE splitplane._type_is_safe(t.oid);
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._safe_types(regclass) FROM PUBLIC;
+
 -- The plane's columns of a relation: those named, or all that it can carry. A column that is named is refused if its
 -- type is not supported; _leave_out reports the others.
 CREATE OR REPLACE FUNCTION splitplane._plane_columns(relation regclass, columns text[]) RETURNS text[]
@@ -1011,9 +1051,11 @@ DECLARE
     column_type oid;
 BEGIN
     IF wanted IS NULL THEN
-        SELECT array_agg(a.attname::text ORDER BY a.attnum) FILTER (WHERE splitplane._type_is_safe(a.atttypid))
+        SELECT array_agg(a.attname::text ORDER BY a.attnum)
           INTO wanted
-          FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped;
+          FROM pg_attribute AS a
+         WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+           AND a.atttypid IN (SELECT splitplane._safe_types(relation));
         IF wanted IS NULL AND EXISTS (SELECT FROM pg_attribute AS a
                                       WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped) THEN
             RAISE EXCEPTION 'no column of % has a type that the plane carries', relation USING ERRCODE = '0A000';
@@ -1032,7 +1074,7 @@ BEGIN
         IF NOT FOUND THEN
             RAISE EXCEPTION 'column "%" of % does not exist', column_name, relation USING ERRCODE = '42703';
         END IF;
-        IF NOT splitplane._type_is_safe(column_type) THEN
+        IF columns IS NOT NULL AND NOT splitplane._type_is_safe(column_type) THEN
             RAISE EXCEPTION 'column "%" of % has type %, which the plane does not carry',
                 column_name, relation, format_type(column_type, NULL)
                 USING ERRCODE = '0A000', HINT = 'Give the list of columns without it.';
@@ -1054,7 +1096,8 @@ BEGIN
     FOR left_out IN
         SELECT a.attname, format_type(a.atttypid, NULL) AS type_name, coalesce(scope ? a.attname::text, false) AS binds
         FROM pg_attribute AS a
-        WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND NOT splitplane._type_is_safe(a.atttypid)
+        WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+          AND a.atttypid NOT IN (SELECT splitplane._safe_types(relation))
         ORDER BY a.attnum
     LOOP
         IF left_out.binds THEN
@@ -1098,15 +1141,19 @@ $$;
 -- Whether a plane name was that of the table, and the table has another one now, or has left its schema and another has
 -- taken its place there. Such a name goes with the table's: it is refused. A name that was given stays.
 CREATE FUNCTION splitplane._has_lost_name(relation regclass, name text, saved jsonb) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT saved ? 'named_after_table'
-       AND EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-                   WHERE c.oid = relation
-                     AND (c.relname <> _has_lost_name.name
-                          OR (n.nspname <> saved ->> 'schema'
-                              AND EXISTS (SELECT FROM pg_class AS o JOIN pg_namespace AS m ON m.oid = o.relnamespace
-                                          WHERE m.nspname = saved ->> 'schema' AND o.relname = c.relname))))
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT saved ? 'named_after_table'
+           AND EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                       WHERE c.oid = relation
+                         AND (c.relname <> _has_lost_name.name
+                              OR (n.nspname <> saved ->> 'schema'
+                                  AND EXISTS (SELECT FROM pg_class AS o JOIN pg_namespace AS m ON m.oid = o.relnamespace
+                                              WHERE m.nspname = saved ->> 'schema' AND o.relname = c.relname)))));
+END
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._has_lost_name(regclass, text, jsonb) FROM PUBLIC;
@@ -1161,19 +1208,24 @@ $$;
 -- Domains are cast to their base type; the modifier is -1, since a bare "character" would mean character(1). NULL if a
 -- column does not exist any more.
 CREATE FUNCTION splitplane._scope_expression(relation regclass, scope jsonb) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
-    SELECT CASE WHEN count(*) = count(a.attname) THEN
-        string_agg(format(CASE WHEN s.or_null THEN '(splitplane.in_scope(%s, %L::text) OR %I IS NULL)'
-                               ELSE 'splitplane.in_scope(%s, %L::text)' END,
-                          CASE WHEN b.base = a.atttypid THEN quote_ident(s.key)
-                               ELSE format('%I::%s', s.key, format_type(b.base, -1)) END,
-                          s.claim, s.key),
-                   ' AND ' ORDER BY s.claim <> 'tenant', s.key) END
-    FROM (SELECT e.key, w.claim, w.or_null
-          FROM jsonb_each_text(scope) AS e CROSS JOIN LATERAL splitplane._binding(e.value) AS w) AS s
-    LEFT JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = s.key AND a.attnum > 0 AND NOT a.attisdropped
-    LEFT JOIN LATERAL (SELECT splitplane._base_type(a.atttypid)) AS b(base) ON true
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT CASE WHEN count(*) = count(a.attname) THEN
+            string_agg(format(CASE WHEN s.or_null THEN '(splitplane.in_scope(%s, %L::text) OR %I IS NULL)'
+                                   ELSE 'splitplane.in_scope(%s, %L::text)' END,
+                              CASE WHEN b.base = a.atttypid THEN quote_ident(s.key)
+                                   ELSE format('%I::%s', s.key, format_type(b.base, -1)) END,
+                              s.claim, s.key),
+                       ' AND ' ORDER BY s.claim <> 'tenant', s.key) END
+        FROM (SELECT e.key, w.claim, w.or_null
+              FROM jsonb_each_text(scope) AS e CROSS JOIN LATERAL splitplane._binding(e.value) AS w) AS s
+        LEFT JOIN pg_attribute AS a
+            ON a.attrelid = relation AND a.attname = s.key AND a.attnum > 0 AND NOT a.attisdropped
+        LEFT JOIN LATERAL (SELECT splitplane._base_type(a.atttypid)) AS b(base) ON true);
+END
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._scope_expression(regclass, jsonb) FROM PUBLIC;
@@ -1325,54 +1377,79 @@ CREATE OR REPLACE VIEW splitplane._fences AS
 
 -- The privileges of an access control list that bear on the reader: its own and PUBLIC's, whoever granted them.
 CREATE FUNCTION splitplane._reader_privileges(acl aclitem[]) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT string_agg(format('%s %s %s', g.grantee, g.privilege_type, g.is_grantable), ','
-                      ORDER BY g.grantee, g.privilege_type)
-    FROM aclexplode(acl) AS g WHERE g.grantee IN (0, to_regrole('splitplane_reader'))
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT string_agg(format('%s %s %s', g.grantee, g.privilege_type, g.is_grantable), ','
+                          ORDER BY g.grantee, g.privilege_type)
+        FROM aclexplode(acl) AS g WHERE g.grantee IN (0, to_regrole('splitplane_reader')));
+END
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._reader_privileges(aclitem[]) FROM PUBLIC;
 
 -- As the fingerprint of _fences, but of what bears on the reader alone; slower.
 CREATE FUNCTION splitplane._reader_fingerprint(relation regclass) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT hash_record_extended(
-               ROW(c.relowner = to_regrole('splitplane_reader'), c.relrowsecurity,
-                   splitplane._reader_privileges(c.relacl), r.shared, r.scope, r.columns,
-                   (SELECT sum(hash_record_extended(
-                               ROW(a.attname, a.attnum, a.atttypid, a.atttypmod, a.attcollation, a.attisdropped,
-                                   splitplane._reader_privileges(a.attacl)), a.attnum))
-                    FROM pg_attribute AS a WHERE a.attrelid = r.relation),
-                   p.polpermissive, p.polcmd, p.polroles, hashtextextended(p.polqual::text, 0),
-                   p.polwithcheck IS NULL), 0)::text
-    FROM splitplane.relations AS r
-    JOIN pg_class AS c ON c.oid = r.relation
-    LEFT JOIN pg_policy AS p ON p.polrelid = r.relation AND p.polname = '!splitplane_scope'
-    WHERE r.relation = _reader_fingerprint.relation
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        -- The columns of a plane have one list of privileges for all, as a rule.
+        WITH lists AS MATERIALIZED (
+            SELECT DISTINCT a.attacl AS acl FROM pg_attribute AS a
+            WHERE a.attrelid = _reader_fingerprint.relation AND a.attacl IS NOT NULL
+        ),
+        privileges AS MATERIALIZED (
+            SELECT l.acl, splitplane._reader_privileges(l.acl) AS privileges FROM lists AS l
+        )
+        SELECT hash_record_extended(
+                   ROW(c.relowner = to_regrole('splitplane_reader'), c.relrowsecurity,
+                       splitplane._reader_privileges(c.relacl), r.shared, r.scope, r.columns,
+                       (SELECT sum(hash_record_extended(
+                                   ROW(a.attname, a.attnum, a.atttypid, a.atttypmod, a.attcollation, a.attisdropped,
+                                       l.privileges), a.attnum))
+                        FROM pg_attribute AS a LEFT JOIN privileges AS l ON l.acl = a.attacl
+                        WHERE a.attrelid = r.relation),
+                       p.polpermissive, p.polcmd, p.polroles, hashtextextended(p.polqual::text, 0),
+                       p.polwithcheck IS NULL), 0)::text
+        FROM splitplane.relations AS r
+        JOIN pg_class AS c ON c.oid = r.relation
+        LEFT JOIN pg_policy AS p ON p.polrelid = r.relation AND p.polname = '!splitplane_scope'
+        WHERE r.relation = _reader_fingerprint.relation);
+END
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._reader_fingerprint(regclass) FROM PUBLIC;
 
 -- The table that column numbers belong to. load.sql and describe() have the same text.
 CREATE FUNCTION splitplane._numbers_of(relation regclass) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT format('%s/%s', s.system_identifier, relation::oid) FROM pg_control_system() AS s
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT format('%s/%s', s.system_identifier, relation::oid) FROM pg_control_system() AS s);
+END
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._numbers_of(regclass) FROM PUBLIC;
 
 -- The types of the scope columns as text, which survives a dump and restore where OIDs and column numbers do not.
 CREATE OR REPLACE FUNCTION splitplane._scope_types(relation regclass, scope jsonb) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
-    SELECT jsonb_object_agg(a.attname, concat_ws(' ', format_type(a.atttypid, a.atttypmod),
-               (SELECT 'nondeterministic' FROM pg_collation AS c
-                WHERE c.oid = a.attcollation AND NOT c.collisdeterministic)))
-    FROM pg_attribute AS a
-    WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND scope ? a.attname::text
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT jsonb_object_agg(a.attname, concat_ws(' ', format_type(a.atttypid, a.atttypmod),
+                   (SELECT 'nondeterministic' FROM pg_collation AS c
+                    WHERE c.oid = a.attcollation AND NOT c.collisdeterministic)))
+        FROM pg_attribute AS a
+        WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND scope ? a.attname::text);
+END
 $$;
 
 -- Grants the reader USAGE on a schema. True if it had that before the plane used the schema.
@@ -1394,32 +1471,64 @@ BEGIN
                        WHERE g.grantee = 'splitplane_reader'::regrole AND g.privilege_type = 'USAGE')
           INTO had FROM pg_namespace AS n WHERE n.nspname = schema_name;
     END IF;
-    IF schema_name <> 'pg_catalog' THEN
+    -- Not again where it is granted already: a change of a schema makes every session plan all its statements anew.
+    IF schema_name <> 'pg_catalog'
+       AND NOT EXISTS (SELECT FROM pg_namespace AS n CROSS JOIN aclexplode(n.nspacl) AS g
+                       WHERE n.nspname = schema_name AND g.grantor = n.nspowner
+                         AND g.grantee = 'splitplane_reader'::regrole AND g.privilege_type = 'USAGE') THEN
         EXECUTE format('GRANT USAGE ON SCHEMA %I TO splitplane_reader', schema_name);
     END IF;
     RETURN had;
 END
 $$;
 
+-- The reader's own grants on a relation, as the statements that grant them again.
+CREATE OR REPLACE FUNCTION splitplane._reader_grants(relation regclass, qualified text) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT coalesce(jsonb_agg(s.statement), '[]')
+        FROM (
+            SELECT format('GRANT %s ON TABLE %s TO splitplane_reader', g.privilege_type, qualified)
+            FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
+            WHERE c.oid = relation AND g.grantee = 'splitplane_reader'::regrole
+            UNION ALL
+            SELECT format('GRANT %s (%I) ON TABLE %s TO splitplane_reader', g.privilege_type, a.attname, qualified)
+            FROM pg_attribute AS a CROSS JOIN aclexplode(a.attacl) AS g
+            WHERE a.attrelid = relation AND NOT a.attisdropped AND g.grantee = 'splitplane_reader'::regrole
+        ) AS s(statement));
+END
+$$;
+
 -- Restrictive policies that are not ours and bind others than the reader, as soon as row-level security is on.
 CREATE OR REPLACE FUNCTION splitplane._other_restrictions(relation regclass) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT string_agg(quote_ident(p.polname), ', ' ORDER BY p.polname)
-    FROM pg_policy AS p
-    WHERE p.polrelid = relation AND NOT p.polpermissive AND p.polname <> ALL (splitplane._policy_names())
-      AND p.polroles <> ARRAY[to_regrole('splitplane_reader')::oid]
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT string_agg(quote_ident(p.polname), ', ' ORDER BY p.polname)
+        FROM pg_policy AS p
+        WHERE p.polrelid = relation AND NOT p.polpermissive AND p.polname <> ALL (splitplane._policy_names())
+          AND p.polroles <> ARRAY[to_regrole('splitplane_reader')::oid]);
+END
 $$;
 
 -- Those that PostgreSQL evaluates before the scope when the reader reads the relation. ask refuses to read it then.
 CREATE FUNCTION splitplane._earlier_restrictions(relation regclass) RETURNS SETOF name
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT p.polname
-    FROM pg_policy AS p
-    WHERE p.polrelid = relation AND NOT p.polpermissive AND p.polname < '!splitplane_scope'
-      AND p.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid] AND p.polcmd IN ('r', '*')
-    ORDER BY p.polname
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        SELECT p.polname
+        FROM pg_policy AS p
+        WHERE p.polrelid = relation AND NOT p.polpermissive AND p.polname < '!splitplane_scope'
+          AND p.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid] AND p.polcmd IN ('r', '*')
+        ORDER BY p.polname;
+END
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._earlier_restrictions(regclass) FROM PUBLIC;
@@ -1428,37 +1537,41 @@ REVOKE ALL ON FUNCTION splitplane._earlier_restrictions(regclass) FROM PUBLIC;
 -- other roles that it is for: those that it names, and if it names all, every role that may use the table now. Advice
 -- alone where PUBLIC may.
 CREATE FUNCTION splitplane._binding_restrictions(relation regclass) RETURNS TABLE (name name, remedy text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
-    WITH holders(holder) AS (
-        SELECT g.grantee FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
-        WHERE c.oid = relation AND g.grantee <> c.relowner
-        UNION
-        SELECT g.grantee FROM pg_attribute AS a CROSS JOIN aclexplode(a.attacl) AS g
-        WHERE a.attrelid = relation AND a.attacl IS NOT NULL AND NOT a.attisdropped
-        UNION
-        -- An owner is bound only if that is forced.
-        SELECT c.relowner FROM pg_class AS c WHERE c.oid = relation AND c.relforcerowsecurity
-        UNION
-        SELECT m.roleid FROM pg_auth_members AS m
-        WHERE m.roleid IN (to_regrole('pg_read_all_data'), to_regrole('pg_write_all_data'))
-    )
-    SELECT p.polname,
-           CASE WHEN 0 <> ALL (p.polroles) OR NOT EXISTS (SELECT FROM holders AS h WHERE h.holder = 0)
-                THEN format('ALTER POLICY %I ON %s TO %s;', p.polname, p.polrelid::regclass,
-                            coalesce((SELECT string_agg(DISTINCT quote_ident(o.rolname), ', ')
-                                      FROM pg_roles AS o
-                                      WHERE o.rolname <> ALL (splitplane._own_roles())
-                                        AND (o.oid = ANY (p.polroles)
-                                             OR 0 = ANY (p.polroles)
-                                                AND o.oid IN (SELECT h.holder FROM holders AS h))),
-                                     quote_ident(pg_get_userbyid(c.relowner))))
-                ELSE format('-- ALTER POLICY %I ON %s TO ..; with the roles that it is for', p.polname,
-                            p.polrelid::regclass) END
-    FROM pg_policy AS p JOIN pg_class AS c ON c.oid = p.polrelid
-    WHERE p.polrelid = relation AND NOT p.polpermissive AND p.polname <> ALL (splitplane._policy_names())
-      AND p.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid]
-      AND p.polroles <> ARRAY[to_regrole('splitplane_reader')::oid] AND p.polcmd IN ('r', '*')
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        WITH holders(holder) AS (
+            SELECT g.grantee FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
+            WHERE c.oid = relation AND g.grantee <> c.relowner
+            UNION
+            SELECT g.grantee FROM pg_attribute AS a CROSS JOIN aclexplode(a.attacl) AS g
+            WHERE a.attrelid = relation AND a.attacl IS NOT NULL AND NOT a.attisdropped
+            UNION
+            -- An owner is bound only if that is forced.
+            SELECT c.relowner FROM pg_class AS c WHERE c.oid = relation AND c.relforcerowsecurity
+            UNION
+            SELECT m.roleid FROM pg_auth_members AS m
+            WHERE m.roleid IN (to_regrole('pg_read_all_data'), to_regrole('pg_write_all_data'))
+        )
+        SELECT p.polname,
+               CASE WHEN 0 <> ALL (p.polroles) OR NOT EXISTS (SELECT FROM holders AS h WHERE h.holder = 0)
+                    THEN format('ALTER POLICY %I ON %s TO %s;', p.polname, p.polrelid::regclass,
+                                coalesce((SELECT string_agg(DISTINCT quote_ident(o.rolname), ', ')
+                                          FROM pg_roles AS o
+                                          WHERE o.rolname <> ALL (splitplane._own_roles())
+                                            AND (o.oid = ANY (p.polroles)
+                                                 OR 0 = ANY (p.polroles)
+                                                    AND o.oid IN (SELECT h.holder FROM holders AS h))),
+                                         quote_ident(pg_get_userbyid(c.relowner))))
+                    ELSE format('-- ALTER POLICY %I ON %s TO ..; with the roles that it is for', p.polname,
+                                p.polrelid::regclass) END
+        FROM pg_policy AS p JOIN pg_class AS c ON c.oid = p.polrelid
+        WHERE p.polrelid = relation AND NOT p.polpermissive AND p.polname <> ALL (splitplane._policy_names())
+          AND p.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid]
+          AND p.polroles <> ARRAY[to_regrole('splitplane_reader')::oid] AND p.polcmd IN ('r', '*');
+END
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._binding_restrictions(regclass) FROM PUBLIC;
@@ -1515,15 +1628,19 @@ REVOKE ALL ON FUNCTION splitplane._make_policies(regclass, text, boolean, text, 
 
 -- The policies' conditions as text, for doctor() to compare with: text survives a dump and restore.
 CREATE FUNCTION splitplane._policy_texts(relation regclass) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
-    SELECT jsonb_build_object(
-        'policy', max(pg_get_expr(p.polqual, p.polrelid)) FILTER (WHERE p.polname = '!splitplane_scope'),
-        'read', max(pg_get_expr(p.polqual, p.polrelid)) FILTER (WHERE p.polname = 'splitplane_read'),
-        -- Without the name of the table, which may be renamed.
-        'closed', max(replace(pg_get_expr(p.polqual, p.polrelid), quote_literal(p.polrelid::regclass), 'itself'))
-                  FILTER (WHERE p.polname = 'splitplane_closed'))
-    FROM pg_policy AS p WHERE p.polrelid = relation
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT jsonb_build_object(
+            'policy', max(pg_get_expr(p.polqual, p.polrelid)) FILTER (WHERE p.polname = '!splitplane_scope'),
+            'read', max(pg_get_expr(p.polqual, p.polrelid)) FILTER (WHERE p.polname = 'splitplane_read'),
+            -- Without the name of the table, which may be renamed.
+            'closed', max(replace(pg_get_expr(p.polqual, p.polrelid), quote_literal(p.polrelid::regclass), 'itself'))
+                      FILTER (WHERE p.polname = 'splitplane_closed'))
+        FROM pg_policy AS p WHERE p.polrelid = relation);
+END
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._policy_texts(regclass) FROM PUBLIC;
@@ -1531,12 +1648,16 @@ REVOKE ALL ON FUNCTION splitplane._policy_texts(regclass) FROM PUBLIC;
 -- The numbers of a relation's columns by the names that they have at the registration: a column keeps its number, and a
 -- name may come to be another column's. A restore gives other numbers, so whose they are is kept with them.
 CREATE FUNCTION splitplane._column_numbers(relation regclass, names text[]) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT jsonb_build_object('numbers', coalesce(jsonb_object_agg(a.attname, a.attnum), '{}'),
-                              'numbers_of', splitplane._numbers_of(relation))
-    FROM pg_attribute AS a
-    WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attname::text = ANY (names)
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT jsonb_build_object('numbers', coalesce(jsonb_object_agg(a.attname, a.attnum), '{}'),
+                                  'numbers_of', splitplane._numbers_of(relation))
+        FROM pg_attribute AS a
+        WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attname::text = ANY (names));
+END
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._column_numbers(regclass, text[]) FROM PUBLIC;
@@ -1588,6 +1709,9 @@ CREATE OR REPLACE FUNCTION splitplane._register(
     relation regclass, shared boolean, scope jsonb, columns text[], name text, private_columns text[])
 RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+-- Here and in what it calls: each registration adds policies, and a plan that was made while there were few would read
+-- all of them each time.
+SET enable_seqscan = off SET jit = off
 AS $$
 DECLARE
     qualified text;
@@ -1609,10 +1733,15 @@ BEGIN
     -- The scope may rest on a claim that is exclusive.
     LOCK TABLE splitplane.claims IN ROW SHARE MODE;
     -- A dropped table has left its registration behind. Its plane name is free.
-    DELETE FROM splitplane.relations AS r WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = r.relation);
+    -- NULL is what this function says of an OID without a relation: it looks into a cache.
+    IF EXISTS (SELECT FROM splitplane.relations AS r WHERE pg_table_is_visible(r.relation) IS NULL) THEN
+        DELETE FROM splitplane.relations AS r WHERE pg_table_is_visible(r.relation) IS NULL;
+    END IF;
     qualified := splitplane._lock_relation(relation, true);
     plane_columns := splitplane._plane_columns(relation, columns);
-    IF columns IS NULL THEN
+    IF columns IS NULL
+       AND EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+                   AND a.attname <> ALL (plane_columns)) THEN
         PERFORM splitplane._leave_out(relation, scope);
     END IF;
     hidden_from_models := splitplane._private_columns(relation, plane_columns, private_columns);
@@ -1977,32 +2106,45 @@ $$;
 
 REVOKE ALL ON FUNCTION splitplane._plane_types() FROM PUBLIC;
 
+-- The enums and domains that a query can write, as they are shown, by type.
+CREATE FUNCTION splitplane._writable_types() RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (SELECT coalesce(jsonb_object_agg(p.type::text, p.shown), '{}')
+            FROM splitplane._plane_types() AS p WHERE p.is_writable);
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._writable_types() FROM PUBLIC;
+
 -- A type as a query would write it, with the labels of an enum and the base type of a domain. No name from outside the
--- plane is shown. Here and below PL/pgSQL, which caches its plans: every question in words reads all of this.
-CREATE OR REPLACE FUNCTION splitplane._describe_type(type_id oid, type_modifier integer) RETURNS text
+-- plane is shown; `writable` is what _writable_types gives. Here and below PL/pgSQL, which caches its plans: every
+-- question in words reads all of this.
+CREATE FUNCTION splitplane._describe_type(type_id oid, type_modifier integer, writable jsonb) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 BEGIN
     RETURN (SELECT CASE
         WHEN t.typtype = 'd' THEN
-            coalesce((SELECT p.shown || ' domain of '
-                      FROM splitplane._plane_types() AS p WHERE p.type = t.oid AND p.is_writable), '')
-            || splitplane._describe_type(t.typbasetype, t.typtypmod)
+            coalesce(writable ->> t.oid::text || ' domain of ', '')
+            || splitplane._describe_type(t.typbasetype, t.typtypmod, writable)
         WHEN t.typtype = 'e' THEN
-            coalesce((SELECT p.shown || ' '
-                      FROM splitplane._plane_types() AS p WHERE p.type = t.oid AND p.is_writable), '')
+            coalesce(writable ->> t.oid::text || ' ', '')
             || (SELECT 'enum (' || string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder) || ')'
                 FROM pg_enum AS e WHERE e.enumtypid = t.oid)
         WHEN t.typsubscript = 'array_subscript_handler'::regproc THEN
-            coalesce((SELECT overlay(splitplane._describe_type(t.typelem, type_modifier)
-                                     PLACING p.shown || '[]' FROM 1 FOR length(p.shown))
-                      FROM splitplane._plane_types() AS p WHERE p.type = t.typelem AND p.is_writable),
-                     splitplane._describe_type(t.typelem, type_modifier) || '[]')
+            coalesce(overlay(splitplane._describe_type(t.typelem, type_modifier, writable)
+                             PLACING writable ->> t.typelem::text || '[]'
+                             FROM 1 FOR length(writable ->> t.typelem::text)),
+                     splitplane._describe_type(t.typelem, type_modifier, writable) || '[]')
         ELSE format_type(t.oid, type_modifier)
     END
     FROM pg_type AS t WHERE t.oid = type_id);
 END
 $$;
+
+REVOKE ALL ON FUNCTION splitplane._describe_type(oid, integer, jsonb) FROM PUBLIC;
 
 -- One row for each table and function of the plane, in the order of describe(). refers_to holds the tables that a
 -- table's foreign keys reference.
@@ -2010,6 +2152,8 @@ CREATE OR REPLACE FUNCTION splitplane._describe_parts() RETURNS TABLE (kind text
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 #variable_conflict use_column
+DECLARE
+    writable jsonb := splitplane._writable_types();
 BEGIN
     RETURN QUERY
     WITH types AS MATERIALIZED (
@@ -2038,7 +2182,7 @@ BEGIN
                    -- The two functions are called only where they are needed; most columns do not need them.
                    CASE WHEN t.typtype = 'b' AND t.typsubscript <> 'array_subscript_handler'::regproc
                         THEN format_type(a.atttypid, a.atttypmod)
-                        ELSE splitplane._describe_type(a.atttypid, a.atttypmod) END,
+                        ELSE splitplane._describe_type(a.atttypid, a.atttypmod, writable) END,
                    CASE WHEN a.attnotnull THEN ' not null' ELSE '' END,
                    CASE WHEN d.description IS NOT NULL THEN splitplane._describe_comment(d.description) END
                ), '' ORDER BY a.attnum) AS lines
@@ -2049,6 +2193,14 @@ BEGIN
             ON d.objoid = a.attrelid AND d.classoid = 'pg_class'::regclass AND d.objsubid = a.attnum
         WHERE p.visible
         GROUP BY a.attrelid
+    ),
+    everybodys_rows AS (
+        SELECT p.relation,
+               string_agg(CASE WHEN p.visible
+                               THEN format(E'\n  rows whose %I is NULL are the same for every tenant', p.attname)
+                               ELSE E'\n  some of its rows are the same for every tenant' END, ''
+                          ORDER BY p.attnum) AS lines
+        FROM plane_columns AS p WHERE p.or_null GROUP BY p.relation
     ),
     -- A key is shown without the scope columns that the plane hides, since it is unique without them within one tenant.
     -- It is not shown if another column of it is hidden, or if rows of everybody have their own values besides.
@@ -2089,28 +2241,28 @@ BEGIN
     relation_texts AS (
         SELECT r.name,
                'table ' || quote_ident(r.name)
-               || splitplane._describe_comment(obj_description(r.relation, 'pg_class')) || l.lines
-               || coalesce((SELECT string_agg(
-                                CASE WHEN p.visible
-                                     THEN format(E'\n  rows whose %I is NULL are the same for every tenant', p.attname)
-                                     ELSE E'\n  some of its rows are the same for every tenant' END, ''
-                                ORDER BY p.attnum)
-                            FROM plane_columns AS p WHERE p.relation = r.relation AND p.or_null), '')
-               || coalesce((SELECT p.line FROM primary_keys AS p WHERE p.relation = r.relation), '')
-               || coalesce((SELECT string_agg(f.line, '' ORDER BY f.line)
-                            FROM foreign_keys AS f WHERE f.relation = r.relation), '') AS text,
-               ARRAY(SELECT DISTINCT f.target
-                     FROM foreign_keys AS f WHERE f.relation = r.relation AND f.target_relation <> r.relation
-                     ORDER BY f.target) AS refers_to
+               || CASE WHEN d.description IS NOT NULL THEN splitplane._describe_comment(d.description) ELSE '' END
+               || l.lines
+               || coalesce(e.lines, '') || coalesce(p.line, '') || coalesce(f.lines, '') AS text,
+               coalesce(f.targets, '{}') AS refers_to
         FROM splitplane.relations AS r JOIN column_lines AS l ON l.relation = r.relation
+        LEFT JOIN pg_description AS d
+            ON d.objoid = r.relation AND d.classoid = 'pg_class'::regclass AND d.objsubid = 0
+        LEFT JOIN everybodys_rows AS e ON e.relation = r.relation
+        LEFT JOIN primary_keys AS p ON p.relation = r.relation
+        LEFT JOIN (SELECT k.relation, string_agg(k.line, '' ORDER BY k.line) AS lines,
+                          array_agg(DISTINCT k.target ORDER BY k.target)
+                              FILTER (WHERE k.target_relation <> k.relation) AS targets
+                   FROM foreign_keys AS k GROUP BY k.relation) AS f ON f.relation = r.relation
         WHERE NOT splitplane._has_lost_name(r.relation, r.name, r.saved)
     ),
     function_texts AS (
         SELECT p.proname::text AS name,
                format('function %I(%s) returns %s%s', p.proname,
-                      (SELECT string_agg(splitplane._describe_type(t.id, -1), ', ' ORDER BY t.position)
+                      (SELECT string_agg(splitplane._describe_type(t.id, -1, writable), ', ' ORDER BY t.position)
                        FROM unnest(p.proargtypes) WITH ORDINALITY AS t(id, position)),
-                      CASE WHEN p.proretset THEN 'setof ' ELSE '' END || splitplane._describe_type(p.prorettype, -1),
+                      CASE WHEN p.proretset THEN 'setof ' ELSE '' END
+                      || splitplane._describe_type(p.prorettype, -1, writable),
                       splitplane._describe_comment(obj_description(p.oid, 'pg_proc'))) AS text
         FROM splitplane.functions AS f JOIN pg_proc AS p ON p.oid = f.function
     )
@@ -2359,9 +2511,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_iden
 AS $$
 DECLARE
     numbers jsonb := CASE WHEN saved ->> 'numbers_of' = splitplane._numbers_of(relation) THEN saved -> 'numbers' END;
-    present text[] := ARRAY(SELECT a.attname::text FROM pg_attribute AS a
-                            WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
-                              AND scope ? a.attname::text);
+    present text[];
     bound text[];
     condition text;
     lost text[];
@@ -2381,6 +2531,8 @@ BEGIN
                       ON a.attrelid = relation AND a.attnum = (numbers ->> s.key)::int2 AND NOT a.attisdropped);
         RETURN;
     END IF;
+    present := ARRAY(SELECT a.attname::text FROM pg_attribute AS a
+                     WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND scope ? a.attname::text);
     SELECT array_agg(DISTINCT a.attname::text), max(pg_get_expr(p.polqual, p.polrelid)) INTO bound, condition
       FROM pg_policy AS p
       JOIN pg_depend AS d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid
@@ -2547,9 +2699,12 @@ BEGIN
     -- A dropped relation has no row in pg_class and is harmless; another finding of doctor() reports it.
     RETURN QUERY
         WITH state AS (
-            SELECT r.relation, r.shared, r.scope, r.columns, r.saved, c.relowner, c.relrowsecurity, c.relacl,
+            SELECT r.relation, r.shared, r.scope, r.columns, r.saved,
+                   r.saved ->> 'numbers_of' = h.server || '/' || r.relation::oid AS is_numbered,
+                   c.relowner, c.relrowsecurity, c.relacl,
                    p.oid IS NULL AS unfenced, p.polpermissive, p.polcmd, p.polroles, p.polqual, p.polwithcheck
-            FROM splitplane.relations AS r
+            FROM (SELECT s.system_identifier::text AS server FROM pg_control_system() AS s) AS h
+            CROSS JOIN splitplane.relations AS r
             JOIN pg_class AS c ON c.oid = r.relation
             LEFT JOIN pg_policy AS p ON p.polrelid = r.relation AND p.polname = '!splitplane_scope'
             WHERE suspects IS NULL OR r.relation = ANY (suspects)
@@ -2597,7 +2752,7 @@ BEGIN
             CROSS JOIN aclexplode(a.attacl) AS g
             WHERE a.attacl IS NOT NULL AND NOT a.attisdropped AND g.grantee = reader
               AND NOT (g.privilege_type = 'SELECT' AND a.attnum > 0
-                       AND CASE WHEN s.saved ->> 'numbers_of' = splitplane._numbers_of(s.relation)
+                       AND CASE WHEN s.is_numbered
                                 THEN EXISTS (SELECT FROM jsonb_each(s.saved -> 'numbers') AS n
                                              WHERE n.value = to_jsonb(a.attnum))
                                 ELSE a.attname = ANY (s.columns) OR s.scope ? a.attname::text END)
@@ -2621,9 +2776,10 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     suspects regclass[] := (SELECT array_agg(f.relation) FROM splitplane._fences AS f
-                            WHERE f.fingerprint IS DISTINCT FROM f.saved ->> 'fingerprint'
-                              AND splitplane._reader_fingerprint(f.relation)
-                                  IS DISTINCT FROM f.saved ->> 'reader_fingerprint');
+                            WHERE CASE WHEN f.fingerprint IS DISTINCT FROM f.saved ->> 'fingerprint'
+                                       -- The planner would look at this first: it costs one call for each relation.
+                                       THEN splitplane._reader_fingerprint(f.relation)
+                                            IS DISTINCT FROM f.saved ->> 'reader_fingerprint' END);
 BEGIN
     IF suspects IS NULL
        AND NOT EXISTS (SELECT FROM splitplane._reader_findings())
@@ -2891,17 +3047,43 @@ $$;
 CREATE OR REPLACE FUNCTION splitplane._relation_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
-    WITH plane AS (
+    WITH plane AS MATERIALIZED (
         SELECT r.relation, splitplane._given_name(r.relation, r.name, r.saved) AS given_name,
                r.shared, today.scope, today.columns, today.private_columns, r.had_row_security, r.saved,
                r.columns AS registered, r.private_columns AS registered_private,
-               CASE WHEN r.saved ->> 'numbers_of' = splitplane._numbers_of(r.relation)
+               CASE WHEN r.saved ->> 'numbers_of' = h.server || '/' || r.relation::oid
                     THEN r.saved -> 'numbers' END AS numbers,
+               splitplane._policy_texts(r.relation) AS texts,
                c.relkind, c.relpages, c.relnamespace, c.relrowsecurity, c.relispartition, c.relacl
-        FROM splitplane.relations AS r
+        FROM (SELECT s.system_identifier::text AS server FROM pg_control_system() AS s) AS h
+        CROSS JOIN splitplane.relations AS r
         JOIN pg_class AS c ON c.oid = r.relation
-        CROSS JOIN LATERAL splitplane._today(r.relation, '!splitplane_scope', r.saved,
-                                             r.scope, r.columns, r.private_columns) AS today
+        CROSS JOIN LATERAL (
+            -- Each column of the registration has its name still, as of nearly every table: that is the names of today.
+            SELECT (r.saved ->> 'numbers_of' = h.server || '/' || r.relation::oid) IS TRUE
+                   AND NOT EXISTS (
+                       SELECT FROM unnest(r.columns || ARRAY(SELECT jsonb_object_keys(r.scope))) AS n(name)
+                       LEFT JOIN pg_attribute AS a
+                           ON a.attrelid = r.relation AND a.attnum = (r.saved -> 'numbers' ->> n.name)::int2
+                              AND a.attname = n.name AND NOT a.attisdropped
+                       WHERE a.attnum IS NULL)
+            OFFSET 0
+        ) AS same(names)
+        CROSS JOIN LATERAL (
+            SELECT r.scope, r.columns, r.private_columns WHERE same.names
+            UNION ALL
+            SELECT t.scope, t.columns, t.private_columns
+            FROM splitplane._today(r.relation, '!splitplane_scope', r.saved,
+                                   r.scope, r.columns, r.private_columns) AS t
+            WHERE NOT same.names
+        ) AS today
+    ),
+    types AS MATERIALIZED (
+        SELECT DISTINCT a.atttypid AS oid FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation
+        WHERE a.attnum > 0 AND NOT a.attisdropped
+    ),
+    unsafe_types AS MATERIALIZED (
+        SELECT t.oid FROM types AS t WHERE NOT splitplane._type_is_safe(t.oid)
     ),
     scope_columns AS (
         SELECT p.relation, p.relkind, p.relpages, s.key AS column_name, b.claim, b.or_null, a.attnum, a.attnotnull,
@@ -2974,7 +3156,7 @@ AS $$
     FROM plane AS p
     JOIN pg_attribute AS a
         ON a.attrelid = p.relation AND a.attname = ANY (p.columns) AND a.attnum > 0 AND NOT a.attisdropped
-    WHERE NOT splitplane._type_is_safe(a.atttypid)
+    WHERE a.atttypid IN (SELECT u.oid FROM unsafe_types AS u)
     UNION ALL
     SELECT 'info', p.relation::text,
            format('Column %I was added after the table was registered and is not in the plane.', a.attname),
@@ -2982,7 +3164,7 @@ AS $$
     FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
     WHERE (p.saved ->> 'all_columns')::boolean AND a.attname <> ALL (p.columns)
       -- One that the plane does not carry was left out, and would be again.
-      AND splitplane._type_is_safe(a.atttypid)
+      AND a.atttypid NOT IN (SELECT u.oid FROM unsafe_types AS u)
       -- It may be a private column that was renamed, or one whose type is not carried any more, which have findings of
       -- their own that come first: to register all columns would forget that they are private.
       AND NOT EXISTS (SELECT FROM unnest(p.private_columns) AS w(name)
@@ -2998,9 +3180,9 @@ AS $$
            'checks them in detail, which is slower.',
            splitplane._register_again(p.relation)
     FROM plane AS p JOIN splitplane._fences AS f ON f.relation = p.relation
-    WHERE f.fingerprint IS DISTINCT FROM p.saved ->> 'fingerprint'
-      AND splitplane._reader_fingerprint(p.relation) IS DISTINCT FROM p.saved ->> 'reader_fingerprint'
-      AND NOT EXISTS (SELECT FROM splitplane._critical_findings(ARRAY[p.relation]))
+    WHERE CASE WHEN f.fingerprint IS DISTINCT FROM p.saved ->> 'fingerprint'
+               THEN splitplane._reader_fingerprint(p.relation) IS DISTINCT FROM p.saved ->> 'reader_fingerprint'
+                    AND NOT EXISTS (SELECT FROM splitplane._critical_findings(ARRAY[p.relation])) END
       AND p.relation NOT IN (SELECT u.relation FROM suspects AS u)
     UNION ALL
     SELECT 'warning', p.relation::text,
@@ -3030,7 +3212,7 @@ AS $$
     FROM plane AS p
     JOIN pg_policy AS y ON y.polrelid = p.relation AND y.polname = 'splitplane_read' AND y.polpermissive
          AND y.polroles = ARRAY[to_regrole('splitplane_reader')::oid]
-    WHERE p.saved ? 'read' AND splitplane._policy_texts(p.relation) -> 'read' <> p.saved -> 'read'
+    WHERE p.saved ? 'read' AND p.texts -> 'read' <> p.saved -> 'read'
       -- The condition has the names of the scope's columns: where those have changed is a finding of its own.
       AND NOT EXISTS (SELECT FROM splitplane._critical_findings(ARRAY[p.relation]))
     UNION ALL
@@ -3043,7 +3225,7 @@ AS $$
       AND NOT EXISTS (SELECT FROM pg_policy AS y
                       WHERE y.polrelid = p.relation AND y.polname = 'splitplane_closed' AND NOT y.polpermissive
                         AND y.polroles = ARRAY[to_regrole('splitplane_reader')::oid]
-                        AND splitplane._policy_texts(y.polrelid) ->> 'closed' = p.saved ->> 'closed')
+                        AND p.texts ->> 'closed' = p.saved ->> 'closed')
     UNION ALL
     SELECT 'warning', p.relation::text,
            format('Its own restrictive policy %I is evaluated before splitplane''s, so queries on the relation are '
@@ -3107,7 +3289,9 @@ AS $$
            y.remedy
     FROM plane AS p CROSS JOIN LATERAL splitplane._binding_restrictions(p.relation) AS y
     -- One that is evaluated too early has a finding of its own, which comes first.
-    WHERE p.shared OR y.name <> ALL (ARRAY(SELECT splitplane._earlier_restrictions(p.relation)))
+    WHERE (p.shared OR y.name <> ALL (ARRAY(SELECT splitplane._earlier_restrictions(p.relation))))
+      AND p.relation IN (SELECT o.polrelid FROM pg_policy AS o
+                         WHERE NOT o.polpermissive AND o.polname <> ALL (splitplane._policy_names()))
     UNION ALL
     SELECT CASE WHEN t.is_ours THEN 'warning' ELSE 'info' END, p.relation::text,
            format(CASE WHEN t.is_ours THEN 'Its policy %I is one of splitplane''s under another name.'
@@ -3301,7 +3485,7 @@ AS $$
                                        'zone', 'dated', 'kept', 'behind', 'drawn') THEN 'splitplane_reader'
                     ELSE 'splitplane_admin' END::name
     ) AS w(role_name)
-    WHERE splitplane._is_ours('pg_proc', p.oid) AND to_regrole(w.role_name) IS NOT NULL
+    WHERE p.oid IN (SELECT splitplane._members('pg_proc')) AND to_regrole(w.role_name) IS NOT NULL
       AND (p.proname NOT LIKE '\_%' OR p.proname = '_procedure') AND p.proname NOT IN ('in_scope_support', 'keep')
     UNION ALL
     SELECT 'TABLE ' || c.oid::regclass, 'SELECT', 'splitplane_admin',
@@ -3391,11 +3575,11 @@ AS $$
         SELECT 'SCHEMA splitplane', n.nspowner FROM pg_namespace AS n WHERE n.nspname = 'splitplane'
         UNION ALL
         SELECT CASE c.relkind WHEN 'v' THEN 'VIEW ' ELSE 'TABLE ' END || c.oid::regclass, c.relowner
-        FROM pg_class AS c WHERE c.relkind IN ('r', 'v') AND splitplane._is_ours('pg_class', c.oid)
+        FROM pg_class AS c WHERE c.relkind IN ('r', 'v') AND c.oid IN (SELECT splitplane._members('pg_class'))
         UNION ALL
         SELECT CASE p.prokind WHEN 'a' THEN 'AGGREGATE ' ELSE 'FUNCTION ' END || splitplane._signature(p.oid),
                p.proowner
-        FROM pg_proc AS p WHERE splitplane._is_ours('pg_proc', p.oid)
+        FROM pg_proc AS p WHERE p.oid IN (SELECT splitplane._members('pg_proc'))
     ) AS o(object, owner)
     JOIN pg_roles AS a ON a.oid = o.owner
     WHERE e.extname = 'splitplane' AND NOT a.rolsuper AND o.owner <> e.extowner
@@ -3403,7 +3587,8 @@ AS $$
     SELECT 'warning', 'extension splitplane', format('Its function %s does not exist any more.', f.name),
            '-- take the tables out with splitplane.unprotect, then drop and create the extension again'
     FROM unnest(ARRAY['ask', 'ask_rows', 'ask_dry_run']) AS f(name)
-    WHERE NOT EXISTS (SELECT FROM pg_proc AS p WHERE p.proname = f.name AND splitplane._is_ours('pg_proc', p.oid))
+    WHERE NOT EXISTS (SELECT FROM pg_proc AS p WHERE p.proname = f.name
+                      AND p.oid IN (SELECT splitplane._members('pg_proc')))
     UNION ALL
     SELECT 'warning', lower(split_part(p.object, ' ', 1)) || substr(p.object, strpos(p.object, ' ')),
            format('%I lacks %s on it, which splitplane grants: %s.', p.role_name, p.privilege,
@@ -3446,7 +3631,7 @@ AS $$
            format('%s may execute it, which splitplane did not grant.', splitplane._grantee(g.grantee)),
            format('REVOKE ALL ON FUNCTION %s FROM %s;', splitplane._signature(p.oid), splitplane._grantee(g.grantee))
     FROM pg_proc AS p CROSS JOIN LATERAL aclexplode(p.proacl) AS g
-    WHERE p.pronamespace = 'splitplane'::regnamespace AND splitplane._is_ours('pg_proc', p.oid)
+    WHERE p.pronamespace = 'splitplane'::regnamespace AND p.oid IN (SELECT splitplane._members('pg_proc'))
       AND g.grantee <> p.proowner AND to_regrole('splitplane_reader') IS NOT NULL
       AND NOT EXISTS (SELECT FROM splitplane._own_privileges() AS o
                       WHERE o.object = 'FUNCTION ' || splitplane._signature(p.oid)
