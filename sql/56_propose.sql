@@ -177,34 +177,45 @@ $$;
 REVOKE ALL ON FUNCTION splitplane._proposal_tenants(text) FROM PUBLIC;
 
 -- The arguments of a registration that follow the tables: the columns, if some are to be left out or all must be named,
--- and a name, if another table has the same.
-CREATE FUNCTION splitplane._proposal_arguments(relation oid, must_name boolean) RETURNS text
+-- and a name, if `shares_name`.
+CREATE FUNCTION splitplane._proposal_arguments(relation oid, must_name boolean, shares_name boolean) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 #variable_conflict use_column
+DECLARE
+    columns text[];
 BEGIN
-    RETURN concat(
-        (SELECT ', columns => ' || quote_literal(array_agg(a.attname::text ORDER BY a.attnum))
-         FROM pg_attribute AS a
-         WHERE a.attrelid = _proposal_arguments.relation AND a.attnum > 0 AND NOT a.attisdropped
-           AND NOT splitplane._proposal_has(a.attname, 'secret')
-           AND a.atttypid IN (SELECT splitplane._safe_types(_proposal_arguments.relation::regclass))
-        HAVING must_name
-            OR EXISTS (SELECT FROM pg_attribute AS s
-                       WHERE s.attrelid = _proposal_arguments.relation AND s.attnum > 0 AND NOT s.attisdropped
-                         AND splitplane._proposal_has(s.attname, 'secret'))),
-        (SELECT ', name => ' || quote_literal(t.schema_name || '_' || t.name)
-         FROM splitplane._proposal_tables() AS t
-         WHERE t.relation = _proposal_arguments.relation
-           -- Of tables with one name the first keeps it: that of schema public, or of the schema that sorts first.
-           AND (EXISTS (SELECT FROM splitplane._proposal_tables() AS o
-                        WHERE o.name = t.name AND NOT o.is_partition
-                          AND (o.schema_name <> 'public', o.schema_name) < (t.schema_name <> 'public', t.schema_name))
-                OR EXISTS (SELECT FROM splitplane.relations AS r
-                           WHERE r.name = t.name AND r.relation <> t.relation))));
+    IF must_name OR EXISTS (SELECT FROM pg_attribute AS a
+                            WHERE a.attrelid = _proposal_arguments.relation AND a.attnum > 0 AND NOT a.attisdropped
+                              AND splitplane._proposal_has(a.attname, 'secret')) THEN
+        columns := ARRAY(SELECT a.attname::text FROM pg_attribute AS a
+                         WHERE a.attrelid = _proposal_arguments.relation AND a.attnum > 0 AND NOT a.attisdropped
+                           AND NOT splitplane._proposal_has(a.attname, 'secret')
+                           AND a.atttypid IN (SELECT splitplane._safe_types(_proposal_arguments.relation::regclass))
+                         ORDER BY a.attnum);
+    END IF;
+    RETURN concat(', columns => ' || quote_literal(columns),
+                  CASE WHEN shares_name
+                       THEN (SELECT ', name => ' || quote_literal(n.nspname || '_' || c.relname)
+                             FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                             WHERE c.oid = _proposal_arguments.relation) END);
 END
 $$;
-REVOKE ALL ON FUNCTION splitplane._proposal_arguments(oid, boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION splitplane._proposal_arguments(oid, boolean, boolean) FROM PUBLIC;
+
+-- Tables whose name a table of another schema has, and that of schema public, or of the schema that sorts first, keeps.
+CREATE FUNCTION splitplane._proposal_second_names() RETURNS oid[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT ARRAY(
+        SELECT t.relation
+        FROM (SELECT o.relation, o.name, row_number() OVER (PARTITION BY o.name
+                                                    ORDER BY o.schema_name <> 'public', o.schema_name) AS place
+              FROM splitplane._proposal_tables() AS o WHERE NOT o.is_partition) AS t
+        LEFT JOIN splitplane.relations AS r ON r.name = t.name AND r.relation <> t.relation
+        WHERE t.place > 1 OR r.relation IS NOT NULL)
+$$;
+REVOKE ALL ON FUNCTION splitplane._proposal_second_names() FROM PUBLIC;
 
 -- Tables of people with the table of their memberships: it has a tenant column and references them, and no tenant has
 -- one person twice.
@@ -311,6 +322,7 @@ DECLARE
     lists oid[];
     found oid[];
     proposals jsonb := '{}';
+    second oid[] := splitplane._proposal_second_names();
     entry record;
     depth integer := 1;
     before integer;
@@ -320,11 +332,12 @@ BEGIN
 
     -- Tables with a tenant column: one that references the tenants, or has the name and the type of such a column.
     FOR entry IN
+        WITH keys AS MATERIALIZED (SELECT * FROM splitplane._proposal_keys())
         SELECT t.relation, array_agg(a.attname::text ORDER BY place, a.attnum) AS columns,
                min(place) AS place, count(*) FILTER (WHERE place IS NOT NULL) AS many
         FROM splitplane._proposal_tables() AS t
         JOIN pg_attribute AS a ON a.attrelid = t.relation AND a.attnum > 0 AND NOT a.attisdropped
-        LEFT JOIN splitplane._proposal_keys() AS k
+        LEFT JOIN keys AS k
             ON k.child = t.relation AND k.single = a.attname AND k.parent = root.tenants AND k.target = root.key
         CROSS JOIN LATERAL (SELECT array_position(known, a.attname::text)) AS p(place)
         WHERE NOT t.is_partition AND t.relation IS DISTINCT FROM root.tenants
@@ -334,8 +347,8 @@ BEGIN
                         OR EXISTS (SELECT FROM pg_attribute AS o
                                    WHERE o.attrelid = root.tenants AND o.attname = root.key
                                      AND splitplane._base_type(o.atttypid) = splitplane._base_type(a.atttypid)))
-                   AND NOT EXISTS (SELECT FROM splitplane._proposal_keys() AS o
-                                   WHERE o.child = t.relation AND o.single = a.attname)))
+                   AND (t.relation, a.attname::text) NOT IN (SELECT o.child, o.single FROM keys AS o
+                                                             WHERE o.single IS NOT NULL)))
         GROUP BY t.relation
     LOOP
         IF cardinality(entry.columns) = 1 OR entry.place IS NOT NULL THEN
@@ -359,7 +372,8 @@ BEGIN
                    'depth', 0,
                    'statement', format('SELECT splitplane.protect(%L, %L%s);', b.key::oid::regclass,
                                        jsonb_build_object(b.value, 'tenant'),
-                                       splitplane._proposal_arguments(b.key::oid, false)),
+                                       splitplane._proposal_arguments(b.key::oid, false,
+                                                                       b.key::oid = ANY (second))),
                    'reason', CASE WHEN b.key::oid = root.tenants
                                   THEN format('It is the table of the tenants: %I is the id of one.', b.value)
                                   ELSE format('Column %I holds the tenant.', b.value) END
@@ -382,7 +396,8 @@ BEGIN
         proposals := proposals || jsonb_build_object(entry.relation, jsonb_build_object(
             'depth', 1,
             'statement', format('SELECT splitplane.protect_through(%L, %L%s%s);', entry.relation::regclass,
-                                entry.membership::regclass, splitplane._proposal_arguments(entry.relation, true),
+                                entry.membership::regclass,
+                                splitplane._proposal_arguments(entry.relation, true, entry.relation = ANY (second)),
                                 CASE WHEN (SELECT count(*) FROM splitplane._proposal_keys() AS k
                                            WHERE k.child = entry.membership AND k.parent = entry.relation) > 1
                                      THEN format(', key => %L', entry.key) END),
@@ -398,7 +413,8 @@ BEGIN
             FOR entry IN
                 SELECT c.child,
                        string_agg(format('SELECT splitplane.protect_through(%L, %L%s%s);', c.child::regclass,
-                                         c.parent::regclass, splitplane._proposal_arguments(c.child, false),
+                                         c.parent::regclass,
+                                         splitplane._proposal_arguments(c.child, false, c.child = ANY (second)),
                                          CASE WHEN c.among > 1 THEN format(', key => %L', c.key) END),
                                   ' ' ORDER BY c.place) AS statement,
                        string_agg(c.parent::regclass::text, ', ' ORDER BY c.place) AS parents
@@ -447,7 +463,8 @@ BEGIN
             SELECT jsonb_object_agg(l.relation, jsonb_build_object(
                        'depth', 0,
                        'statement', format('SELECT splitplane.share(%L%s);', l.relation::regclass,
-                                           splitplane._proposal_arguments(l.relation, false)),
+                                           splitplane._proposal_arguments(l.relation, false,
+                                                                          l.relation = ANY (second))),
                        'reason', 'It looks like a list that is the same for everyone: it references no tenant''s row, '
                                  'and no column suggests private data.'))
             FROM unnest(found) AS l(relation));
