@@ -2503,7 +2503,8 @@ AS $$
             'authors?|customers?|clients?|patients?|persons?|people|members?|employees?|staff|contacts?|by|actors?|'
             'assignees?|recipients?|senders?|accounts?|tenants?|orgs?|organi[sz]ations?|company|companies|vendors?|'
             'suppliers?|body|messages?|notes?|comments?|content|payload|data|text|amount|balance|salary|wage|cost|'
-            'discount|margin|total|budget|revenue|diagnosis|url|query|path|files?|config|agent|quantity|avatar'
+            'discount|margin|total|budget|revenue|diagnosis|url|query|path|files?|config|agent|quantity|avatar|prices?|'
+            'fees?|stock|sales?|count|scores?'
         WHEN 'person' THEN
             'users?|persons?|people|members?|logins?|identit(y|ies)|profiles?|employees?|accounts?|individuals?'
         WHEN 'list' THEN

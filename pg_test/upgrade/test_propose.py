@@ -106,13 +106,12 @@ def judged(cluster):
                 for name, statement, reason in admin.execute("SELECT relation::text, statement, reason FROM splitplane.propose()").fetchall()
             }
             assert sorted(proposals) == sorted(entry.table for entry in expected), "a line for each table"
-            columns = {
-                name: listed
-                for name, listed in admin.execute(
+            columns = dict(
+                admin.execute(
                     "SELECT c.relname::text, array_agg(a.attname::text ORDER BY a.attnum) FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
-                    " WHERE a.attnum > 0 GROUP BY c.oid, c.relname"
+                    " WHERE a.attnum > 0 AND c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') GROUP BY c.oid, c.relname"
                 ).fetchall()
-            }
+            )
         found[path.stem] = (database, [(e, *proposals[e.table], judge(e, proposals[e.table][0], columns[e.table])) for e in expected])
     yield found
     for database, _ in found.values():
@@ -137,6 +136,26 @@ def test_nine_proposals_of_ten_are_right_and_none_shows_more(judged, capsys):
         assert sum(table[3] == "right" for table in tables) >= RIGHT * len(tables), name
 
 
+@pytest.mark.parametrize(
+    ("expected", "statement", "verdict"),
+    [
+        (Expected("tags", "none", "", False, frozenset()), "SELECT splitplane.share('public.tags');", "more"),
+        (Expected("tags", "none", "", False, frozenset()), None, "right"),
+        (Expected("tags", "share", "", False, frozenset()), None, "none"),
+        (Expected("tags", "share", "", False, frozenset()), "SELECT splitplane.protect('public.tags', '{\"id\": \"tenant\"}');", "less"),
+        (Expected("tags", "protect", "id", False, frozenset()), "SELECT splitplane.protect('public.tags', '{\"id\": \"tenant\"}');", "right"),
+        (Expected("tags", "protect", "id", False, frozenset()), "SELECT splitplane.protect('public.tags', '{\"id\": \"tenant or null\"}');", "more"),
+        (Expected("tags", "protect", "id", False, frozenset({"pin"})), "SELECT splitplane.protect('public.tags', '{\"id\": \"tenant\"}');", "more"),
+        (Expected("tags", "through", "a+b", False, frozenset()), "SELECT splitplane.protect_through('public.tags', 'public.a');", "more"),
+        (Expected("tags", "through", "a/b", False, frozenset()), "SELECT splitplane.protect_through('public.tags', 'public.b');", "right"),
+        (Expected("tags", "through", "a/b", False, frozenset()), "SELECT splitplane.protect_through('public.tags', 'public.c');", "more"),
+    ],
+)
+def test_the_judge_tells_them_apart(expected, statement, verdict):
+    """The control: what shows more is called so."""
+    assert judge(expected, statement, ["id", "name", "pin"]) == verdict
+
+
 def test_every_line_has_a_reason(judged):
     for _, tables in judged.values():
         assert all(reason for _, _, reason, _ in tables)
@@ -144,7 +163,7 @@ def test_every_line_has_a_reason(judged):
 
 def test_what_is_proposed_runs_in_its_order(cluster, judged):
     """Each statement can be run as it stands, and then nothing is left to propose for its table."""
-    for database, tables in judged.values():
+    for database, _ in judged.values():
         with cluster.connect(database) as admin:
             through = admin.execute("SELECT to_regproc('splitplane.protect_through') IS NOT NULL").fetchone()[0]
             for name, statement in admin.execute("SELECT relation::text, statement FROM splitplane.propose() WHERE statement IS NOT NULL").fetchall():

@@ -28,6 +28,8 @@ CREATE TABLE route_types (id int PRIMARY KEY, name text, store_id bigint);
 CREATE TABLE shape_types (id int PRIMARY KEY, name text, drawing jsonb);
 CREATE TABLE stop_types (id int PRIMARY KEY, name text, best_store bigint REFERENCES stores);
 CREATE TABLE tags (id int PRIMARY KEY, name text);
+CREATE TABLE country_items (country text REFERENCES countries, article text, price numeric,
+    PRIMARY KEY (country, article));
 CREATE TABLE holidays (day date, name text);
 CREATE TABLE languages (code text PRIMARY KEY, name text, added_by text);
 CREATE TABLE uses (org_id bigint NOT NULL REFERENCES orgs, department text REFERENCES departments,
