@@ -109,6 +109,21 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._type_is_safe(oid) FROM PUBLIC;
 
+-- The types of a relation's columns that the plane carries: each is looked at once.
+CREATE FUNCTION splitplane._safe_types(relation regclass) RETURNS SETOF oid
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY
+        WITH types AS MATERIALIZED (
+            SELECT DISTINCT a.atttypid AS oid FROM pg_attribute AS a
+            WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+        )
+        SELECT t.oid FROM types AS t WHERE splitplane._type_is_safe(t.oid);
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._safe_types(regclass) FROM PUBLIC;
+
 -- The plane's columns of a relation: those named, or all that it can carry. A column that is named is refused if its
 -- type is not supported; _leave_out reports the others.
 CREATE FUNCTION splitplane._plane_columns(relation regclass, columns text[]) RETURNS text[]
@@ -120,9 +135,11 @@ DECLARE
     column_type oid;
 BEGIN
     IF wanted IS NULL THEN
-        SELECT array_agg(a.attname::text ORDER BY a.attnum) FILTER (WHERE splitplane._type_is_safe(a.atttypid))
+        SELECT array_agg(a.attname::text ORDER BY a.attnum)
           INTO wanted
-          FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped;
+          FROM pg_attribute AS a
+         WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+           AND a.atttypid IN (SELECT splitplane._safe_types(relation));
         IF wanted IS NULL AND EXISTS (SELECT FROM pg_attribute AS a
                                       WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped) THEN
             RAISE EXCEPTION 'no column of % has a type that the plane carries', relation USING ERRCODE = '0A000';
@@ -141,7 +158,7 @@ BEGIN
         IF NOT FOUND THEN
             RAISE EXCEPTION 'column "%" of % does not exist', column_name, relation USING ERRCODE = '42703';
         END IF;
-        IF NOT splitplane._type_is_safe(column_type) THEN
+        IF columns IS NOT NULL AND NOT splitplane._type_is_safe(column_type) THEN
             RAISE EXCEPTION 'column "%" of % has type %, which the plane does not carry',
                 column_name, relation, format_type(column_type, NULL)
                 USING ERRCODE = '0A000', HINT = 'Give the list of columns without it.';
@@ -164,7 +181,8 @@ BEGIN
     FOR left_out IN
         SELECT a.attname, format_type(a.atttypid, NULL) AS type_name, coalesce(scope ? a.attname::text, false) AS binds
         FROM pg_attribute AS a
-        WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND NOT splitplane._type_is_safe(a.atttypid)
+        WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+          AND a.atttypid NOT IN (SELECT splitplane._safe_types(relation))
         ORDER BY a.attnum
     LOOP
         IF left_out.binds THEN
@@ -208,15 +226,19 @@ REVOKE ALL ON FUNCTION splitplane._private_columns(regclass, text[], text[]) FRO
 -- Whether a plane name was that of the table, and the table has another one now, or has left its schema and another has
 -- taken its place there. Such a name goes with the table's: it is refused. A name that was given stays.
 CREATE FUNCTION splitplane._has_lost_name(relation regclass, name text, saved jsonb) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT saved ? 'named_after_table'
-       AND EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-                   WHERE c.oid = relation
-                     AND (c.relname <> _has_lost_name.name
-                          OR (n.nspname <> saved ->> 'schema'
-                              AND EXISTS (SELECT FROM pg_class AS o JOIN pg_namespace AS m ON m.oid = o.relnamespace
-                                          WHERE m.nspname = saved ->> 'schema' AND o.relname = c.relname))))
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT saved ? 'named_after_table'
+           AND EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                       WHERE c.oid = relation
+                         AND (c.relname <> _has_lost_name.name
+                              OR (n.nspname <> saved ->> 'schema'
+                                  AND EXISTS (SELECT FROM pg_class AS o JOIN pg_namespace AS m ON m.oid = o.relnamespace
+                                              WHERE m.nspname = saved ->> 'schema' AND o.relname = c.relname)))));
+END
 $$;
 REVOKE ALL ON FUNCTION splitplane._has_lost_name(regclass, text, jsonb) FROM PUBLIC;
 
@@ -292,19 +314,24 @@ REVOKE ALL ON FUNCTION splitplane._warn_of_other_ids(regclass, text) FROM PUBLIC
 -- Domains are cast to their base type; the modifier is -1, since a bare "character" would mean character(1). NULL if a
 -- column does not exist any more.
 CREATE FUNCTION splitplane._scope_expression(relation regclass, scope jsonb) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
-    SELECT CASE WHEN count(*) = count(a.attname) THEN
-        string_agg(format(CASE WHEN s.or_null THEN '(splitplane.in_scope(%s, %L::text) OR %I IS NULL)'
-                               ELSE 'splitplane.in_scope(%s, %L::text)' END,
-                          CASE WHEN b.base = a.atttypid THEN quote_ident(s.key)
-                               ELSE format('%I::%s', s.key, format_type(b.base, -1)) END,
-                          s.claim, s.key),
-                   ' AND ' ORDER BY s.claim <> 'tenant', s.key) END
-    FROM (SELECT e.key, w.claim, w.or_null
-          FROM jsonb_each_text(scope) AS e CROSS JOIN LATERAL splitplane._binding(e.value) AS w) AS s
-    LEFT JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = s.key AND a.attnum > 0 AND NOT a.attisdropped
-    LEFT JOIN LATERAL (SELECT splitplane._base_type(a.atttypid)) AS b(base) ON true
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT CASE WHEN count(*) = count(a.attname) THEN
+            string_agg(format(CASE WHEN s.or_null THEN '(splitplane.in_scope(%s, %L::text) OR %I IS NULL)'
+                                   ELSE 'splitplane.in_scope(%s, %L::text)' END,
+                              CASE WHEN b.base = a.atttypid THEN quote_ident(s.key)
+                                   ELSE format('%I::%s', s.key, format_type(b.base, -1)) END,
+                              s.claim, s.key),
+                       ' AND ' ORDER BY s.claim <> 'tenant', s.key) END
+        FROM (SELECT e.key, w.claim, w.or_null
+              FROM jsonb_each_text(scope) AS e CROSS JOIN LATERAL splitplane._binding(e.value) AS w) AS s
+        LEFT JOIN pg_attribute AS a
+            ON a.attrelid = relation AND a.attname = s.key AND a.attnum > 0 AND NOT a.attisdropped
+        LEFT JOIN LATERAL (SELECT splitplane._base_type(a.atttypid)) AS b(base) ON true);
+END
 $$;
 REVOKE ALL ON FUNCTION splitplane._scope_expression(regclass, jsonb) FROM PUBLIC;
 

@@ -54,33 +54,43 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._plane_types() FROM PUBLIC;
 
+-- The enums and domains that a query can write, as they are shown, by type.
+CREATE FUNCTION splitplane._writable_types() RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (SELECT coalesce(jsonb_object_agg(p.type::text, p.shown), '{}')
+            FROM splitplane._plane_types() AS p WHERE p.is_writable);
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._writable_types() FROM PUBLIC;
+
 -- A type as a query would write it, with the labels of an enum and the base type of a domain. No name from outside the
--- plane is shown. Here and below PL/pgSQL, which caches its plans: every question in words reads all of this.
-CREATE FUNCTION splitplane._describe_type(type_id oid, type_modifier integer) RETURNS text
+-- plane is shown; `writable` is what _writable_types gives. Here and below PL/pgSQL, which caches its plans: every
+-- question in words reads all of this.
+CREATE FUNCTION splitplane._describe_type(type_id oid, type_modifier integer, writable jsonb) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 BEGIN
     RETURN (SELECT CASE
         WHEN t.typtype = 'd' THEN
-            coalesce((SELECT p.shown || ' domain of '
-                      FROM splitplane._plane_types() AS p WHERE p.type = t.oid AND p.is_writable), '')
-            || splitplane._describe_type(t.typbasetype, t.typtypmod)
+            coalesce(writable ->> t.oid::text || ' domain of ', '')
+            || splitplane._describe_type(t.typbasetype, t.typtypmod, writable)
         WHEN t.typtype = 'e' THEN
-            coalesce((SELECT p.shown || ' '
-                      FROM splitplane._plane_types() AS p WHERE p.type = t.oid AND p.is_writable), '')
+            coalesce(writable ->> t.oid::text || ' ', '')
             || (SELECT 'enum (' || string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder) || ')'
                 FROM pg_enum AS e WHERE e.enumtypid = t.oid)
         WHEN t.typsubscript = 'array_subscript_handler'::regproc THEN
-            coalesce((SELECT overlay(splitplane._describe_type(t.typelem, type_modifier)
-                                     PLACING p.shown || '[]' FROM 1 FOR length(p.shown))
-                      FROM splitplane._plane_types() AS p WHERE p.type = t.typelem AND p.is_writable),
-                     splitplane._describe_type(t.typelem, type_modifier) || '[]')
+            coalesce(overlay(splitplane._describe_type(t.typelem, type_modifier, writable)
+                             PLACING writable ->> t.typelem::text || '[]'
+                             FROM 1 FOR length(writable ->> t.typelem::text)),
+                     splitplane._describe_type(t.typelem, type_modifier, writable) || '[]')
         ELSE format_type(t.oid, type_modifier)
     END
     FROM pg_type AS t WHERE t.oid = type_id);
 END
 $$;
-REVOKE ALL ON FUNCTION splitplane._describe_type(oid, integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION splitplane._describe_type(oid, integer, jsonb) FROM PUBLIC;
 
 -- One line, whatever the comment contains: with a line break a comment could pass for a line of the description.
 CREATE FUNCTION splitplane._describe_comment(comment text) RETURNS text
@@ -98,6 +108,8 @@ CREATE FUNCTION splitplane._describe_parts() RETURNS TABLE (kind text, name text
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 #variable_conflict use_column
+DECLARE
+    writable jsonb := splitplane._writable_types();
 BEGIN
     RETURN QUERY
     WITH types AS MATERIALIZED (
@@ -129,7 +141,7 @@ BEGIN
                    -- The two functions are called only where they are needed; most columns do not need them.
                    CASE WHEN t.typtype = 'b' AND t.typsubscript <> 'array_subscript_handler'::regproc
                         THEN format_type(a.atttypid, a.atttypmod)
-                        ELSE splitplane._describe_type(a.atttypid, a.atttypmod) END,
+                        ELSE splitplane._describe_type(a.atttypid, a.atttypmod, writable) END,
                    CASE WHEN a.attnotnull THEN ' not null' ELSE '' END,
                    CASE WHEN d.description IS NOT NULL THEN splitplane._describe_comment(d.description) END
                ), '' ORDER BY a.attnum) AS lines
@@ -140,6 +152,14 @@ BEGIN
             ON d.objoid = a.attrelid AND d.classoid = 'pg_class'::regclass AND d.objsubid = a.attnum
         WHERE p.visible
         GROUP BY a.attrelid
+    ),
+    everybodys_rows AS (
+        SELECT p.relation,
+               string_agg(CASE WHEN p.visible
+                               THEN format(E'\n  rows whose %I is NULL are the same for every tenant', p.attname)
+                               ELSE E'\n  some of its rows are the same for every tenant' END, ''
+                          ORDER BY p.attnum) AS lines
+        FROM plane_columns AS p WHERE p.or_null GROUP BY p.relation
     ),
     -- A key is shown without the scope columns that the plane hides, since it is unique without them within one tenant.
     -- It is not shown if another column of it is hidden, or if rows of everybody have their own values besides.
@@ -180,28 +200,28 @@ BEGIN
     relation_texts AS (
         SELECT r.name,
                'table ' || quote_ident(r.name)
-               || splitplane._describe_comment(obj_description(r.relation, 'pg_class')) || l.lines
-               || coalesce((SELECT string_agg(
-                                CASE WHEN p.visible
-                                     THEN format(E'\n  rows whose %I is NULL are the same for every tenant', p.attname)
-                                     ELSE E'\n  some of its rows are the same for every tenant' END, ''
-                                ORDER BY p.attnum)
-                            FROM plane_columns AS p WHERE p.relation = r.relation AND p.or_null), '')
-               || coalesce((SELECT p.line FROM primary_keys AS p WHERE p.relation = r.relation), '')
-               || coalesce((SELECT string_agg(f.line, '' ORDER BY f.line)
-                            FROM foreign_keys AS f WHERE f.relation = r.relation), '') AS text,
-               ARRAY(SELECT DISTINCT f.target
-                     FROM foreign_keys AS f WHERE f.relation = r.relation AND f.target_relation <> r.relation
-                     ORDER BY f.target) AS refers_to
+               || CASE WHEN d.description IS NOT NULL THEN splitplane._describe_comment(d.description) ELSE '' END
+               || l.lines
+               || coalesce(e.lines, '') || coalesce(p.line, '') || coalesce(f.lines, '') AS text,
+               coalesce(f.targets, '{}') AS refers_to
         FROM splitplane.relations AS r JOIN column_lines AS l ON l.relation = r.relation
+        LEFT JOIN pg_description AS d
+            ON d.objoid = r.relation AND d.classoid = 'pg_class'::regclass AND d.objsubid = 0
+        LEFT JOIN everybodys_rows AS e ON e.relation = r.relation
+        LEFT JOIN primary_keys AS p ON p.relation = r.relation
+        LEFT JOIN (SELECT k.relation, string_agg(k.line, '' ORDER BY k.line) AS lines,
+                          array_agg(DISTINCT k.target ORDER BY k.target)
+                              FILTER (WHERE k.target_relation <> k.relation) AS targets
+                   FROM foreign_keys AS k GROUP BY k.relation) AS f ON f.relation = r.relation
         WHERE NOT splitplane._has_lost_name(r.relation, r.name, r.saved)
     ),
     function_texts AS (
         SELECT p.proname::text AS name,
                format('function %I(%s) returns %s%s', p.proname,
-                      (SELECT string_agg(splitplane._describe_type(t.id, -1), ', ' ORDER BY t.position)
+                      (SELECT string_agg(splitplane._describe_type(t.id, -1, writable), ', ' ORDER BY t.position)
                        FROM unnest(p.proargtypes) WITH ORDINALITY AS t(id, position)),
-                      CASE WHEN p.proretset THEN 'setof ' ELSE '' END || splitplane._describe_type(p.prorettype, -1),
+                      CASE WHEN p.proretset THEN 'setof ' ELSE '' END
+                      || splitplane._describe_type(p.prorettype, -1, writable),
                       splitplane._describe_comment(obj_description(p.oid, 'pg_proc'))) AS text
         FROM splitplane.functions AS f JOIN pg_proc AS p ON p.oid = f.function
     )

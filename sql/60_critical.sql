@@ -47,9 +47,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_iden
 AS $$
 DECLARE
     numbers jsonb := CASE WHEN saved ->> 'numbers_of' = splitplane._numbers_of(relation) THEN saved -> 'numbers' END;
-    present text[] := ARRAY(SELECT a.attname::text FROM pg_attribute AS a
-                            WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
-                              AND scope ? a.attname::text);
+    present text[];
     held name;
     bound text[];
     condition text;
@@ -80,6 +78,8 @@ BEGIN
                      AND g.grantee = to_regrole('splitplane_reader') AND g.privilege_type = 'SELECT') THEN
         columns := NULL;
     END IF;
+    present := ARRAY(SELECT a.attname::text FROM pg_attribute AS a
+                     WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND scope ? a.attname::text);
     SELECT array_agg(DISTINCT a.attname::text), max(pg_get_expr(p.polqual, p.polrelid)) INTO bound, condition
       FROM pg_policy AS p
       JOIN pg_depend AS d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid
@@ -269,9 +269,12 @@ BEGIN
     -- A dropped relation has no row in pg_class and is harmless; another finding of doctor() reports it.
     RETURN QUERY
         WITH state AS (
-            SELECT r.relation, r.shared, r.scope, r.columns, r.saved, c.relowner, c.relrowsecurity, c.relacl,
+            SELECT r.relation, r.shared, r.scope, r.columns, r.saved,
+                   r.saved ->> 'numbers_of' = h.server || '/' || r.relation::oid AS is_numbered,
+                   c.relowner, c.relrowsecurity, c.relacl,
                    p.oid IS NULL AS unfenced, p.polpermissive, p.polcmd, p.polroles, p.polqual, p.polwithcheck
-            FROM splitplane.relations AS r
+            FROM (SELECT s.system_identifier::text AS server FROM pg_control_system() AS s) AS h
+            CROSS JOIN splitplane.relations AS r
             JOIN pg_class AS c ON c.oid = r.relation
             LEFT JOIN pg_policy AS p ON p.polrelid = r.relation AND p.polname = '!splitplane_scope'
             WHERE suspects IS NULL OR r.relation = ANY (suspects)
@@ -319,7 +322,7 @@ BEGIN
             CROSS JOIN aclexplode(a.attacl) AS g
             WHERE a.attacl IS NOT NULL AND NOT a.attisdropped AND g.grantee = reader
               AND NOT (g.privilege_type = 'SELECT' AND a.attnum > 0
-                       AND CASE WHEN s.saved ->> 'numbers_of' = splitplane._numbers_of(s.relation)
+                       AND CASE WHEN s.is_numbered
                                 THEN EXISTS (SELECT FROM jsonb_each(s.saved -> 'numbers') AS n
                                              WHERE n.value = to_jsonb(a.attnum))
                                 ELSE a.attname = ANY (s.columns) OR s.scope ? a.attname::text END)
@@ -344,9 +347,10 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     suspects regclass[] := (SELECT array_agg(f.relation) FROM splitplane._fences AS f
-                            WHERE f.fingerprint IS DISTINCT FROM f.saved ->> 'fingerprint'
-                              AND splitplane._reader_fingerprint(f.relation)
-                                  IS DISTINCT FROM f.saved ->> 'reader_fingerprint');
+                            WHERE CASE WHEN f.fingerprint IS DISTINCT FROM f.saved ->> 'fingerprint'
+                                       -- The planner would look at this first: it costs one call for each relation.
+                                       THEN splitplane._reader_fingerprint(f.relation)
+                                            IS DISTINCT FROM f.saved ->> 'reader_fingerprint' END);
 BEGIN
     IF suspects IS NULL
        AND NOT EXISTS (SELECT FROM splitplane._reader_findings())

@@ -3,17 +3,43 @@
 CREATE FUNCTION splitplane._relation_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
-    WITH plane AS (
+    WITH plane AS MATERIALIZED (
         SELECT r.relation, splitplane._given_name(r.relation, r.name, r.saved) AS given_name,
                r.shared, today.scope, today.columns, today.private_columns, r.had_row_security, r.saved,
                r.columns AS registered, r.private_columns AS registered_private,
-               CASE WHEN r.saved ->> 'numbers_of' = splitplane._numbers_of(r.relation)
+               CASE WHEN r.saved ->> 'numbers_of' = h.server || '/' || r.relation::oid
                     THEN r.saved -> 'numbers' END AS numbers,
+               splitplane._policy_texts(r.relation) AS texts,
                c.relkind, c.relpages, c.relnamespace, c.relrowsecurity, c.relispartition, c.relacl
-        FROM splitplane.relations AS r
+        FROM (SELECT s.system_identifier::text AS server FROM pg_control_system() AS s) AS h
+        CROSS JOIN splitplane.relations AS r
         JOIN pg_class AS c ON c.oid = r.relation
-        CROSS JOIN LATERAL splitplane._today(r.relation, '!splitplane_scope', r.saved,
-                                             r.scope, r.columns, r.private_columns) AS today
+        CROSS JOIN LATERAL (
+            -- Each column of the registration has its name still, as of nearly every table: that is the names of today.
+            SELECT (r.saved ->> 'numbers_of' = h.server || '/' || r.relation::oid) IS TRUE
+                   AND NOT EXISTS (
+                       SELECT FROM unnest(r.columns || ARRAY(SELECT jsonb_object_keys(r.scope))) AS n(name)
+                       LEFT JOIN pg_attribute AS a
+                           ON a.attrelid = r.relation AND a.attnum = (r.saved -> 'numbers' ->> n.name)::int2
+                              AND a.attname = n.name AND NOT a.attisdropped
+                       WHERE a.attnum IS NULL)
+            OFFSET 0
+        ) AS same(names)
+        CROSS JOIN LATERAL (
+            SELECT r.scope, r.columns, r.private_columns WHERE same.names
+            UNION ALL
+            SELECT t.scope, t.columns, t.private_columns
+            FROM splitplane._today(r.relation, '!splitplane_scope', r.saved,
+                                   r.scope, r.columns, r.private_columns) AS t
+            WHERE NOT same.names
+        ) AS today
+    ),
+    types AS MATERIALIZED (
+        SELECT DISTINCT a.atttypid AS oid FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation
+        WHERE a.attnum > 0 AND NOT a.attisdropped
+    ),
+    unsafe_types AS MATERIALIZED (
+        SELECT t.oid FROM types AS t WHERE NOT splitplane._type_is_safe(t.oid)
     ),
     scope_columns AS (
         SELECT p.relation, p.relkind, p.relpages, s.key AS column_name, b.claim, b.or_null, a.attnum, a.attnotnull,
@@ -93,7 +119,7 @@ AS $$
     FROM plane AS p
     JOIN pg_attribute AS a
         ON a.attrelid = p.relation AND a.attname = ANY (p.columns) AND a.attnum > 0 AND NOT a.attisdropped
-    WHERE NOT splitplane._type_is_safe(a.atttypid)
+    WHERE a.atttypid IN (SELECT u.oid FROM unsafe_types AS u)
     UNION ALL
     SELECT 'info', p.relation::text,
            format('Column %I was added after the table was registered and is not in the plane.', a.attname),
@@ -101,7 +127,7 @@ AS $$
     FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
     WHERE (p.saved ->> 'all_columns')::boolean AND a.attname <> ALL (p.columns)
       -- One that the plane does not carry was left out, and would be again.
-      AND splitplane._type_is_safe(a.atttypid)
+      AND a.atttypid NOT IN (SELECT u.oid FROM unsafe_types AS u)
       -- It may be a private column that was renamed, or one whose type is not carried any more, which have findings of
       -- their own that come first: to register all columns would forget that they are private.
       AND NOT EXISTS (SELECT FROM unnest(p.private_columns) AS w(name)
@@ -117,9 +143,9 @@ AS $$
            'checks them in detail, which is slower.',
            splitplane._register_again(p.relation)
     FROM plane AS p JOIN splitplane._fences AS f ON f.relation = p.relation
-    WHERE f.fingerprint IS DISTINCT FROM p.saved ->> 'fingerprint'
-      AND splitplane._reader_fingerprint(p.relation) IS DISTINCT FROM p.saved ->> 'reader_fingerprint'
-      AND NOT EXISTS (SELECT FROM splitplane._critical_findings(ARRAY[p.relation]))
+    WHERE CASE WHEN f.fingerprint IS DISTINCT FROM p.saved ->> 'fingerprint'
+               THEN splitplane._reader_fingerprint(p.relation) IS DISTINCT FROM p.saved ->> 'reader_fingerprint'
+                    AND NOT EXISTS (SELECT FROM splitplane._critical_findings(ARRAY[p.relation])) END
       AND p.relation NOT IN (SELECT u.relation FROM suspects AS u)
     UNION ALL
     SELECT 'warning', p.relation::text,
@@ -149,7 +175,7 @@ AS $$
     FROM plane AS p
     JOIN pg_policy AS y ON y.polrelid = p.relation AND y.polname = 'splitplane_read' AND y.polpermissive
          AND y.polroles = ARRAY[to_regrole('splitplane_reader')::oid]
-    WHERE p.saved ? 'read' AND splitplane._policy_texts(p.relation) -> 'read' <> p.saved -> 'read'
+    WHERE p.saved ? 'read' AND p.texts -> 'read' <> p.saved -> 'read'
       -- The condition has the names of the scope's columns: where those have changed is a finding of its own.
       AND NOT EXISTS (SELECT FROM splitplane._critical_findings(ARRAY[p.relation]))
     UNION ALL
@@ -162,7 +188,7 @@ AS $$
       AND NOT EXISTS (SELECT FROM pg_policy AS y
                       WHERE y.polrelid = p.relation AND y.polname = 'splitplane_closed' AND NOT y.polpermissive
                         AND y.polroles = ARRAY[to_regrole('splitplane_reader')::oid]
-                        AND splitplane._policy_texts(y.polrelid) ->> 'closed' = p.saved ->> 'closed')
+                        AND p.texts ->> 'closed' = p.saved ->> 'closed')
     UNION ALL
     SELECT 'warning', p.relation::text,
            format('Its own restrictive policy %I is evaluated before splitplane''s, so queries on the relation are '
@@ -226,7 +252,9 @@ AS $$
            y.remedy
     FROM plane AS p CROSS JOIN LATERAL splitplane._binding_restrictions(p.relation) AS y
     -- One that is evaluated too early has a finding of its own, which comes first.
-    WHERE p.shared OR y.name <> ALL (ARRAY(SELECT splitplane._earlier_restrictions(p.relation)))
+    WHERE (p.shared OR y.name <> ALL (ARRAY(SELECT splitplane._earlier_restrictions(p.relation))))
+      AND p.relation IN (SELECT o.polrelid FROM pg_policy AS o
+                         WHERE NOT o.polpermissive AND o.polname <> ALL (splitplane._policy_names()))
     UNION ALL
     SELECT CASE WHEN t.is_ours THEN 'warning' ELSE 'info' END, p.relation::text,
            format(CASE WHEN t.is_ours THEN 'Its policy %I is one of splitplane''s under another name.'

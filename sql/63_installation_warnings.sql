@@ -15,7 +15,7 @@ AS $$
                                        'zone', 'dated', 'kept', 'behind', 'drawn') THEN 'splitplane_reader'
                     ELSE 'splitplane_admin' END::name
     ) AS w(role_name)
-    WHERE splitplane._is_ours('pg_proc', p.oid) AND to_regrole(w.role_name) IS NOT NULL
+    WHERE p.oid IN (SELECT splitplane._members('pg_proc')) AND to_regrole(w.role_name) IS NOT NULL
       AND (p.proname NOT LIKE '\_%' OR p.proname = '_procedure') AND p.proname NOT IN ('in_scope_support', 'keep')
     UNION ALL
     SELECT 'TABLE ' || c.oid::regclass, 'SELECT', 'splitplane_admin',
@@ -131,11 +131,11 @@ AS $$
         SELECT 'SCHEMA splitplane', n.nspowner FROM pg_namespace AS n WHERE n.nspname = 'splitplane'
         UNION ALL
         SELECT CASE c.relkind WHEN 'v' THEN 'VIEW ' ELSE 'TABLE ' END || c.oid::regclass, c.relowner
-        FROM pg_class AS c WHERE c.relkind IN ('r', 'v') AND splitplane._is_ours('pg_class', c.oid)
+        FROM pg_class AS c WHERE c.relkind IN ('r', 'v') AND c.oid IN (SELECT splitplane._members('pg_class'))
         UNION ALL
         SELECT CASE p.prokind WHEN 'a' THEN 'AGGREGATE ' ELSE 'FUNCTION ' END || splitplane._signature(p.oid),
                p.proowner
-        FROM pg_proc AS p WHERE splitplane._is_ours('pg_proc', p.oid)
+        FROM pg_proc AS p WHERE p.oid IN (SELECT splitplane._members('pg_proc'))
     ) AS o(object, owner)
     JOIN pg_roles AS a ON a.oid = o.owner
     WHERE e.extname = 'splitplane' AND NOT a.rolsuper AND o.owner <> e.extowner
@@ -143,7 +143,8 @@ AS $$
     SELECT 'warning', 'extension splitplane', format('Its function %s does not exist any more.', f.name),
            '-- take the tables out with splitplane.unprotect, then drop and create the extension again'
     FROM unnest(ARRAY['ask', 'ask_rows', 'ask_dry_run']) AS f(name)
-    WHERE NOT EXISTS (SELECT FROM pg_proc AS p WHERE p.proname = f.name AND splitplane._is_ours('pg_proc', p.oid))
+    WHERE NOT EXISTS (SELECT FROM pg_proc AS p WHERE p.proname = f.name
+                      AND p.oid IN (SELECT splitplane._members('pg_proc')))
     UNION ALL
     SELECT 'warning', lower(split_part(p.object, ' ', 1)) || substr(p.object, strpos(p.object, ' ')),
            format('%I lacks %s on it, which splitplane grants: %s.', p.role_name, p.privilege,
@@ -195,7 +196,7 @@ AS $$
                                          ARRAY[g.grantee])
            || format('REVOKE ALL ON FUNCTION %s FROM %s;', splitplane._signature(p.oid), splitplane._grantee(g.grantee))
     FROM pg_proc AS p CROSS JOIN LATERAL aclexplode(p.proacl) AS g
-    WHERE p.pronamespace = 'splitplane'::regnamespace AND splitplane._is_ours('pg_proc', p.oid)
+    WHERE p.pronamespace = 'splitplane'::regnamespace AND p.oid IN (SELECT splitplane._members('pg_proc'))
       AND g.grantee <> p.proowner AND to_regrole('splitplane_reader') IS NOT NULL
       AND NOT EXISTS (SELECT FROM splitplane._own_privileges() AS o
                       WHERE o.object = 'FUNCTION ' || splitplane._signature(p.oid)

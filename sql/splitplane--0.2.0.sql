@@ -86,13 +86,27 @@ REVOKE ALL ON FUNCTION splitplane._reader_possessions() FROM PUBLIC;
 
 -- Whether an object is a member of the extension.
 CREATE FUNCTION splitplane._is_ours(catalog regclass, object_id oid) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT EXISTS (SELECT FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid
-                   WHERE d.classid = catalog AND d.objid = object_id AND d.deptype = 'e'
-                     AND d.refclassid = 'pg_extension'::regclass AND e.extname = 'splitplane')
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT EXISTS (SELECT FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid
+                       WHERE d.classid = catalog AND d.objid = object_id AND d.deptype = 'e'
+                         AND d.refclassid = 'pg_extension'::regclass AND e.extname = 'splitplane'));
+END
 $$;
 REVOKE ALL ON FUNCTION splitplane._is_ours(regclass, oid) FROM PUBLIC;
+
+-- All its members in one catalog, where many are looked for.
+CREATE FUNCTION splitplane._members(catalog regclass) RETURNS SETOF oid
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT d.objid FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid
+    WHERE d.classid = catalog AND d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass
+      AND e.extname = 'splitplane'
+$$;
+REVOKE ALL ON FUNCTION splitplane._members(regclass) FROM PUBLIC;
 
 -- A grantee of an access control list as GRANT and REVOKE write it.
 CREATE FUNCTION splitplane._grantee(role_id oid) RETURNS text
@@ -173,12 +187,16 @@ REVOKE ALL ON FUNCTION splitplane._scope_type_facts() FROM PUBLIC;
 
 -- Of one base type; no row for a type that cannot carry a scope.
 CREATE FUNCTION splitplane._scope_type(base oid) RETURNS TABLE (takes_list boolean, reserved text)
-LANGUAGE sql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT f.takes_list, f.reserved
-    FROM splitplane._scope_type_facts() AS f
-    WHERE f.type = CASE WHEN EXISTS (SELECT FROM pg_type AS t WHERE t.oid = base AND t.typtype = 'e')
-                        THEN 'anyenum'::regtype ELSE base END
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        SELECT f.takes_list, f.reserved
+        FROM splitplane._scope_type_facts() AS f
+        WHERE f.type = CASE WHEN EXISTS (SELECT FROM pg_type AS t WHERE t.oid = base AND t.typtype = 'e')
+                            THEN 'anyenum'::regtype ELSE base END;
+END
 $$;
 REVOKE ALL ON FUNCTION splitplane._scope_type(oid) FROM PUBLIC;
 
@@ -195,16 +213,20 @@ REVOKE ALL ON FUNCTION splitplane._list_types() FROM PUBLIC;
 -- Whether equality of a base type is leakproof, so that the planner uses statistics of the column under row-level
 -- security. The operator is that of the type itself or of what stands for it: text for varchar, anyenum for enums.
 CREATE FUNCTION splitplane._equality_is_leakproof(base oid) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT coalesce(bool_or(f.proleakproof), false)
-    FROM pg_type AS t
-    JOIN pg_operator AS o ON o.oprname = '=' AND o.oprnamespace = 'pg_catalog'::regnamespace
-         AND o.oprleft = o.oprright
-         AND o.oprleft = CASE WHEN t.oid = 'varchar'::regtype THEN 'text'::regtype
-                              WHEN t.typtype = 'e' THEN 'anyenum'::regtype ELSE t.oid END
-    JOIN pg_proc AS f ON f.oid = o.oprcode
-    WHERE t.oid = base
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT coalesce(bool_or(f.proleakproof), false)
+        FROM pg_type AS t
+        JOIN pg_operator AS o ON o.oprname = '=' AND o.oprnamespace = 'pg_catalog'::regnamespace
+             AND o.oprleft = o.oprright
+             AND o.oprleft = CASE WHEN t.oid = 'varchar'::regtype THEN 'text'::regtype
+                                  WHEN t.typtype = 'e' THEN 'anyenum'::regtype ELSE t.oid END
+        JOIN pg_proc AS f ON f.oid = o.oprcode
+        WHERE t.oid = base);
+END
 $$;
 REVOKE ALL ON FUNCTION splitplane._equality_is_leakproof(oid) FROM PUBLIC;
 /* </end connected objects> */
@@ -1220,6 +1242,21 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._type_is_safe(oid) FROM PUBLIC;
 
+-- The types of a relation's columns that the plane carries: each is looked at once.
+CREATE FUNCTION splitplane._safe_types(relation regclass) RETURNS SETOF oid
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY
+        WITH types AS MATERIALIZED (
+            SELECT DISTINCT a.atttypid AS oid FROM pg_attribute AS a
+            WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+        )
+        SELECT t.oid FROM types AS t WHERE splitplane._type_is_safe(t.oid);
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._safe_types(regclass) FROM PUBLIC;
+
 -- The plane's columns of a relation: those named, or all that it can carry. A column that is named is refused if its
 -- type is not supported; _leave_out reports the others.
 CREATE FUNCTION splitplane._plane_columns(relation regclass, columns text[]) RETURNS text[]
@@ -1231,9 +1268,11 @@ DECLARE
     column_type oid;
 BEGIN
     IF wanted IS NULL THEN
-        SELECT array_agg(a.attname::text ORDER BY a.attnum) FILTER (WHERE splitplane._type_is_safe(a.atttypid))
+        SELECT array_agg(a.attname::text ORDER BY a.attnum)
           INTO wanted
-          FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped;
+          FROM pg_attribute AS a
+         WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+           AND a.atttypid IN (SELECT splitplane._safe_types(relation));
         IF wanted IS NULL AND EXISTS (SELECT FROM pg_attribute AS a
                                       WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped) THEN
             RAISE EXCEPTION 'no column of % has a type that the plane carries', relation USING ERRCODE = '0A000';
@@ -1252,7 +1291,7 @@ BEGIN
         IF NOT FOUND THEN
             RAISE EXCEPTION 'column "%" of % does not exist', column_name, relation USING ERRCODE = '42703';
         END IF;
-        IF NOT splitplane._type_is_safe(column_type) THEN
+        IF columns IS NOT NULL AND NOT splitplane._type_is_safe(column_type) THEN
             RAISE EXCEPTION 'column "%" of % has type %, which the plane does not carry',
                 column_name, relation, format_type(column_type, NULL)
                 USING ERRCODE = '0A000', HINT = 'Give the list of columns without it.';
@@ -1275,7 +1314,8 @@ BEGIN
     FOR left_out IN
         SELECT a.attname, format_type(a.atttypid, NULL) AS type_name, coalesce(scope ? a.attname::text, false) AS binds
         FROM pg_attribute AS a
-        WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND NOT splitplane._type_is_safe(a.atttypid)
+        WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+          AND a.atttypid NOT IN (SELECT splitplane._safe_types(relation))
         ORDER BY a.attnum
     LOOP
         IF left_out.binds THEN
@@ -1319,15 +1359,19 @@ REVOKE ALL ON FUNCTION splitplane._private_columns(regclass, text[], text[]) FRO
 -- Whether a plane name was that of the table, and the table has another one now, or has left its schema and another has
 -- taken its place there. Such a name goes with the table's: it is refused. A name that was given stays.
 CREATE FUNCTION splitplane._has_lost_name(relation regclass, name text, saved jsonb) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT saved ? 'named_after_table'
-       AND EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-                   WHERE c.oid = relation
-                     AND (c.relname <> _has_lost_name.name
-                          OR (n.nspname <> saved ->> 'schema'
-                              AND EXISTS (SELECT FROM pg_class AS o JOIN pg_namespace AS m ON m.oid = o.relnamespace
-                                          WHERE m.nspname = saved ->> 'schema' AND o.relname = c.relname))))
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT saved ? 'named_after_table'
+           AND EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                       WHERE c.oid = relation
+                         AND (c.relname <> _has_lost_name.name
+                              OR (n.nspname <> saved ->> 'schema'
+                                  AND EXISTS (SELECT FROM pg_class AS o JOIN pg_namespace AS m ON m.oid = o.relnamespace
+                                              WHERE m.nspname = saved ->> 'schema' AND o.relname = c.relname)))));
+END
 $$;
 REVOKE ALL ON FUNCTION splitplane._has_lost_name(regclass, text, jsonb) FROM PUBLIC;
 
@@ -1403,19 +1447,24 @@ REVOKE ALL ON FUNCTION splitplane._warn_of_other_ids(regclass, text) FROM PUBLIC
 -- Domains are cast to their base type; the modifier is -1, since a bare "character" would mean character(1). NULL if a
 -- column does not exist any more.
 CREATE FUNCTION splitplane._scope_expression(relation regclass, scope jsonb) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
-    SELECT CASE WHEN count(*) = count(a.attname) THEN
-        string_agg(format(CASE WHEN s.or_null THEN '(splitplane.in_scope(%s, %L::text) OR %I IS NULL)'
-                               ELSE 'splitplane.in_scope(%s, %L::text)' END,
-                          CASE WHEN b.base = a.atttypid THEN quote_ident(s.key)
-                               ELSE format('%I::%s', s.key, format_type(b.base, -1)) END,
-                          s.claim, s.key),
-                   ' AND ' ORDER BY s.claim <> 'tenant', s.key) END
-    FROM (SELECT e.key, w.claim, w.or_null
-          FROM jsonb_each_text(scope) AS e CROSS JOIN LATERAL splitplane._binding(e.value) AS w) AS s
-    LEFT JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = s.key AND a.attnum > 0 AND NOT a.attisdropped
-    LEFT JOIN LATERAL (SELECT splitplane._base_type(a.atttypid)) AS b(base) ON true
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT CASE WHEN count(*) = count(a.attname) THEN
+            string_agg(format(CASE WHEN s.or_null THEN '(splitplane.in_scope(%s, %L::text) OR %I IS NULL)'
+                                   ELSE 'splitplane.in_scope(%s, %L::text)' END,
+                              CASE WHEN b.base = a.atttypid THEN quote_ident(s.key)
+                                   ELSE format('%I::%s', s.key, format_type(b.base, -1)) END,
+                              s.claim, s.key),
+                       ' AND ' ORDER BY s.claim <> 'tenant', s.key) END
+        FROM (SELECT e.key, w.claim, w.or_null
+              FROM jsonb_each_text(scope) AS e CROSS JOIN LATERAL splitplane._binding(e.value) AS w) AS s
+        LEFT JOIN pg_attribute AS a
+            ON a.attrelid = relation AND a.attname = s.key AND a.attnum > 0 AND NOT a.attisdropped
+        LEFT JOIN LATERAL (SELECT splitplane._base_type(a.atttypid)) AS b(base) ON true);
+END
 $$;
 REVOKE ALL ON FUNCTION splitplane._scope_expression(regclass, jsonb) FROM PUBLIC;
 
@@ -1575,51 +1624,76 @@ REVOKE ALL ON splitplane._fences FROM PUBLIC;
 
 -- The privileges of an access control list that bear on the reader: its own and PUBLIC's, whoever granted them.
 CREATE FUNCTION splitplane._reader_privileges(acl aclitem[]) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT string_agg(format('%s %s %s', g.grantee, g.privilege_type, g.is_grantable), ','
-                      ORDER BY g.grantee, g.privilege_type)
-    FROM aclexplode(acl) AS g WHERE g.grantee IN (0, to_regrole('splitplane_reader'))
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT string_agg(format('%s %s %s', g.grantee, g.privilege_type, g.is_grantable), ','
+                          ORDER BY g.grantee, g.privilege_type)
+        FROM aclexplode(acl) AS g WHERE g.grantee IN (0, to_regrole('splitplane_reader')));
+END
 $$;
 REVOKE ALL ON FUNCTION splitplane._reader_privileges(aclitem[]) FROM PUBLIC;
 
 -- As the fingerprint of _fences, but of what bears on the reader alone; slower.
 CREATE FUNCTION splitplane._reader_fingerprint(relation regclass) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT hash_record_extended(
-               ROW(c.relowner = to_regrole('splitplane_reader'), c.relrowsecurity,
-                   splitplane._reader_privileges(c.relacl), r.shared, r.scope, r.columns,
-                   (SELECT sum(hash_record_extended(
-                               ROW(a.attname, a.attnum, a.atttypid, a.atttypmod, a.attcollation, a.attisdropped,
-                                   splitplane._reader_privileges(a.attacl)), a.attnum))
-                    FROM pg_attribute AS a WHERE a.attrelid = r.relation),
-                   p.polpermissive, p.polcmd, p.polroles, hashtextextended(p.polqual::text, 0),
-                   p.polwithcheck IS NULL), 0)::text
-    FROM splitplane.relations AS r
-    JOIN pg_class AS c ON c.oid = r.relation
-    LEFT JOIN pg_policy AS p ON p.polrelid = r.relation AND p.polname = '!splitplane_scope'
-    WHERE r.relation = _reader_fingerprint.relation
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        -- The columns of a plane have one list of privileges for all, as a rule.
+        WITH lists AS MATERIALIZED (
+            SELECT DISTINCT a.attacl AS acl FROM pg_attribute AS a
+            WHERE a.attrelid = _reader_fingerprint.relation AND a.attacl IS NOT NULL
+        ),
+        privileges AS MATERIALIZED (
+            SELECT l.acl, splitplane._reader_privileges(l.acl) AS privileges FROM lists AS l
+        )
+        SELECT hash_record_extended(
+                   ROW(c.relowner = to_regrole('splitplane_reader'), c.relrowsecurity,
+                       splitplane._reader_privileges(c.relacl), r.shared, r.scope, r.columns,
+                       (SELECT sum(hash_record_extended(
+                                   ROW(a.attname, a.attnum, a.atttypid, a.atttypmod, a.attcollation, a.attisdropped,
+                                       l.privileges), a.attnum))
+                        FROM pg_attribute AS a LEFT JOIN privileges AS l ON l.acl = a.attacl
+                        WHERE a.attrelid = r.relation),
+                       p.polpermissive, p.polcmd, p.polroles, hashtextextended(p.polqual::text, 0),
+                       p.polwithcheck IS NULL), 0)::text
+        FROM splitplane.relations AS r
+        JOIN pg_class AS c ON c.oid = r.relation
+        LEFT JOIN pg_policy AS p ON p.polrelid = r.relation AND p.polname = '!splitplane_scope'
+        WHERE r.relation = _reader_fingerprint.relation);
+END
 $$;
 REVOKE ALL ON FUNCTION splitplane._reader_fingerprint(regclass) FROM PUBLIC;
 
 -- The table that column numbers belong to. load.sql and describe() have the same text.
 CREATE FUNCTION splitplane._numbers_of(relation regclass) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT format('%s/%s', s.system_identifier, relation::oid) FROM pg_control_system() AS s
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT format('%s/%s', s.system_identifier, relation::oid) FROM pg_control_system() AS s);
+END
 $$;
 REVOKE ALL ON FUNCTION splitplane._numbers_of(regclass) FROM PUBLIC;
 
 -- The types of the scope columns as text, which survives a dump and restore where OIDs and column numbers do not.
 CREATE FUNCTION splitplane._scope_types(relation regclass, scope jsonb) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
-    SELECT jsonb_object_agg(a.attname, concat_ws(' ', format_type(a.atttypid, a.atttypmod),
-               (SELECT 'nondeterministic' FROM pg_collation AS c
-                WHERE c.oid = a.attcollation AND NOT c.collisdeterministic)))
-    FROM pg_attribute AS a
-    WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND scope ? a.attname::text
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT jsonb_object_agg(a.attname, concat_ws(' ', format_type(a.atttypid, a.atttypmod),
+                   (SELECT 'nondeterministic' FROM pg_collation AS c
+                    WHERE c.oid = a.attcollation AND NOT c.collisdeterministic)))
+        FROM pg_attribute AS a
+        WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND scope ? a.attname::text);
+END
 $$;
 REVOKE ALL ON FUNCTION splitplane._scope_types(regclass, jsonb) FROM PUBLIC;
 
@@ -1642,7 +1716,11 @@ BEGIN
                        WHERE g.grantee = 'splitplane_reader'::regrole AND g.privilege_type = 'USAGE')
           INTO had FROM pg_namespace AS n WHERE n.nspname = schema_name;
     END IF;
-    IF schema_name <> 'pg_catalog' THEN
+    -- Not again where it is granted already: a change of a schema makes every session plan all its statements anew.
+    IF schema_name <> 'pg_catalog'
+       AND NOT EXISTS (SELECT FROM pg_namespace AS n CROSS JOIN aclexplode(n.nspacl) AS g
+                       WHERE n.nspname = schema_name AND g.grantor = n.nspowner
+                         AND g.grantee = 'splitplane_reader'::regrole AND g.privilege_type = 'USAGE') THEN
         EXECUTE format('GRANT USAGE ON SCHEMA %I TO splitplane_reader', schema_name);
     END IF;
     RETURN had;
@@ -1669,41 +1747,53 @@ REVOKE ALL ON FUNCTION splitplane._leave_schema(text, boolean) FROM PUBLIC;
 
 -- The reader's own grants on a relation, as the statements that grant them again.
 CREATE FUNCTION splitplane._reader_grants(relation regclass, qualified text) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT coalesce(jsonb_agg(s.statement), '[]')
-    FROM (
-        SELECT format('GRANT %s ON TABLE %s TO splitplane_reader', g.privilege_type, qualified)
-        FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
-        WHERE c.oid = relation AND g.grantee = 'splitplane_reader'::regrole
-        UNION ALL
-        SELECT format('GRANT %s (%I) ON TABLE %s TO splitplane_reader', g.privilege_type, a.attname, qualified)
-        FROM pg_attribute AS a CROSS JOIN aclexplode(a.attacl) AS g
-        WHERE a.attrelid = relation AND NOT a.attisdropped AND g.grantee = 'splitplane_reader'::regrole
-    ) AS s(statement)
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT coalesce(jsonb_agg(s.statement), '[]')
+        FROM (
+            SELECT format('GRANT %s ON TABLE %s TO splitplane_reader', g.privilege_type, qualified)
+            FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
+            WHERE c.oid = relation AND g.grantee = 'splitplane_reader'::regrole
+            UNION ALL
+            SELECT format('GRANT %s (%I) ON TABLE %s TO splitplane_reader', g.privilege_type, a.attname, qualified)
+            FROM pg_attribute AS a CROSS JOIN aclexplode(a.attacl) AS g
+            WHERE a.attrelid = relation AND NOT a.attisdropped AND g.grantee = 'splitplane_reader'::regrole
+        ) AS s(statement));
+END
 $$;
 REVOKE ALL ON FUNCTION splitplane._reader_grants(regclass, text) FROM PUBLIC;
 
 -- Restrictive policies that are not ours and bind others than the reader, as soon as row-level security is on.
 CREATE FUNCTION splitplane._other_restrictions(relation regclass) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT string_agg(quote_ident(p.polname), ', ' ORDER BY p.polname)
-    FROM pg_policy AS p
-    WHERE p.polrelid = relation AND NOT p.polpermissive AND p.polname <> ALL (splitplane._policy_names())
-      AND p.polroles <> ARRAY[to_regrole('splitplane_reader')::oid]
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT string_agg(quote_ident(p.polname), ', ' ORDER BY p.polname)
+        FROM pg_policy AS p
+        WHERE p.polrelid = relation AND NOT p.polpermissive AND p.polname <> ALL (splitplane._policy_names())
+          AND p.polroles <> ARRAY[to_regrole('splitplane_reader')::oid]);
+END
 $$;
 REVOKE ALL ON FUNCTION splitplane._other_restrictions(regclass) FROM PUBLIC;
 
 -- Those that PostgreSQL evaluates before the scope when the reader reads the relation. ask refuses to read it then.
 CREATE FUNCTION splitplane._earlier_restrictions(relation regclass) RETURNS SETOF name
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT p.polname
-    FROM pg_policy AS p
-    WHERE p.polrelid = relation AND NOT p.polpermissive AND p.polname < '!splitplane_scope'
-      AND p.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid] AND p.polcmd IN ('r', '*')
-    ORDER BY p.polname
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        SELECT p.polname
+        FROM pg_policy AS p
+        WHERE p.polrelid = relation AND NOT p.polpermissive AND p.polname < '!splitplane_scope'
+          AND p.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid] AND p.polcmd IN ('r', '*')
+        ORDER BY p.polname;
+END
 $$;
 REVOKE ALL ON FUNCTION splitplane._earlier_restrictions(regclass) FROM PUBLIC;
 
@@ -1711,38 +1801,42 @@ REVOKE ALL ON FUNCTION splitplane._earlier_restrictions(regclass) FROM PUBLIC;
 -- other roles that it is for: those that it names, and if it names all, every role that may use the table now. Advice
 -- alone where PUBLIC may.
 CREATE FUNCTION splitplane._binding_restrictions(relation regclass) RETURNS TABLE (name name, remedy text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
-    WITH holders(holder) AS (
-        SELECT g.grantee FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
-        WHERE c.oid = relation AND g.grantee <> c.relowner
-        UNION
-        SELECT g.grantee FROM pg_attribute AS a CROSS JOIN aclexplode(a.attacl) AS g
-        WHERE a.attrelid = relation AND a.attacl IS NOT NULL AND NOT a.attisdropped
-        UNION
-        -- An owner is bound only if that is forced.
-        SELECT c.relowner FROM pg_class AS c WHERE c.oid = relation AND c.relforcerowsecurity
-        UNION
-        SELECT m.roleid FROM pg_auth_members AS m
-        WHERE m.roleid IN (to_regrole('pg_read_all_data'), to_regrole('pg_write_all_data'))
-    )
-    SELECT p.polname,
-           CASE WHEN 0 <> ALL (p.polroles) OR NOT EXISTS (SELECT FROM holders AS h WHERE h.holder = 0)
-                THEN format('ALTER POLICY %I ON %s TO %s;', p.polname, p.polrelid::regclass,
-                            coalesce((SELECT string_agg(DISTINCT quote_ident(o.rolname), ', ')
-                                      FROM pg_roles AS o
-                                      -- The reader alone: applications and administrators read the table, too.
-                                      WHERE o.rolname <> 'splitplane_reader'
-                                        AND (o.oid = ANY (p.polroles)
-                                             OR 0 = ANY (p.polroles)
-                                                AND o.oid IN (SELECT h.holder FROM holders AS h))),
-                                     quote_ident(pg_get_userbyid(c.relowner))))
-                ELSE format('-- ALTER POLICY %I ON %s TO ..; with the roles that it is for', p.polname,
-                            p.polrelid::regclass) END
-    FROM pg_policy AS p JOIN pg_class AS c ON c.oid = p.polrelid
-    WHERE p.polrelid = relation AND NOT p.polpermissive AND p.polname <> ALL (splitplane._policy_names())
-      AND p.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid]
-      AND p.polroles <> ARRAY[to_regrole('splitplane_reader')::oid] AND p.polcmd IN ('r', '*')
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        WITH holders(holder) AS (
+            SELECT g.grantee FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
+            WHERE c.oid = relation AND g.grantee <> c.relowner
+            UNION
+            SELECT g.grantee FROM pg_attribute AS a CROSS JOIN aclexplode(a.attacl) AS g
+            WHERE a.attrelid = relation AND a.attacl IS NOT NULL AND NOT a.attisdropped
+            UNION
+            -- An owner is bound only if that is forced.
+            SELECT c.relowner FROM pg_class AS c WHERE c.oid = relation AND c.relforcerowsecurity
+            UNION
+            SELECT m.roleid FROM pg_auth_members AS m
+            WHERE m.roleid IN (to_regrole('pg_read_all_data'), to_regrole('pg_write_all_data'))
+        )
+        SELECT p.polname,
+               CASE WHEN 0 <> ALL (p.polroles) OR NOT EXISTS (SELECT FROM holders AS h WHERE h.holder = 0)
+                    THEN format('ALTER POLICY %I ON %s TO %s;', p.polname, p.polrelid::regclass,
+                                coalesce((SELECT string_agg(DISTINCT quote_ident(o.rolname), ', ')
+                                          FROM pg_roles AS o
+                                          -- The reader alone: applications and administrators read the table, too.
+                                          WHERE o.rolname <> 'splitplane_reader'
+                                            AND (o.oid = ANY (p.polroles)
+                                                 OR 0 = ANY (p.polroles)
+                                                    AND o.oid IN (SELECT h.holder FROM holders AS h))),
+                                         quote_ident(pg_get_userbyid(c.relowner))))
+                    ELSE format('-- ALTER POLICY %I ON %s TO ..; with the roles that it is for', p.polname,
+                                p.polrelid::regclass) END
+        FROM pg_policy AS p JOIN pg_class AS c ON c.oid = p.polrelid
+        WHERE p.polrelid = relation AND NOT p.polpermissive AND p.polname <> ALL (splitplane._policy_names())
+          AND p.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid]
+          AND p.polroles <> ARRAY[to_regrole('splitplane_reader')::oid] AND p.polcmd IN ('r', '*');
+END
 $$;
 REVOKE ALL ON FUNCTION splitplane._binding_restrictions(regclass) FROM PUBLIC;
 
@@ -1798,27 +1892,35 @@ REVOKE ALL ON FUNCTION splitplane._make_policies(regclass, text, boolean, text, 
 
 -- The policies' conditions as text, for doctor() to compare with: text survives a dump and restore.
 CREATE FUNCTION splitplane._policy_texts(relation regclass) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
-    SELECT jsonb_build_object(
-        'policy', max(pg_get_expr(p.polqual, p.polrelid)) FILTER (WHERE p.polname = '!splitplane_scope'),
-        'read', max(pg_get_expr(p.polqual, p.polrelid)) FILTER (WHERE p.polname = 'splitplane_read'),
-        -- Without the name of the table, which may be renamed.
-        'closed', max(replace(pg_get_expr(p.polqual, p.polrelid), quote_literal(p.polrelid::regclass), 'itself'))
-                  FILTER (WHERE p.polname = 'splitplane_closed'))
-    FROM pg_policy AS p WHERE p.polrelid = relation
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT jsonb_build_object(
+            'policy', max(pg_get_expr(p.polqual, p.polrelid)) FILTER (WHERE p.polname = '!splitplane_scope'),
+            'read', max(pg_get_expr(p.polqual, p.polrelid)) FILTER (WHERE p.polname = 'splitplane_read'),
+            -- Without the name of the table, which may be renamed.
+            'closed', max(replace(pg_get_expr(p.polqual, p.polrelid), quote_literal(p.polrelid::regclass), 'itself'))
+                      FILTER (WHERE p.polname = 'splitplane_closed'))
+        FROM pg_policy AS p WHERE p.polrelid = relation);
+END
 $$;
 REVOKE ALL ON FUNCTION splitplane._policy_texts(regclass) FROM PUBLIC;
 
 -- The numbers of a relation's columns by the names that they have at the registration: a column keeps its number, and a
 -- name may come to be another column's. A restore gives other numbers, so whose they are is kept with them.
 CREATE FUNCTION splitplane._column_numbers(relation regclass, names text[]) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT jsonb_build_object('numbers', coalesce(jsonb_object_agg(a.attname, a.attnum), '{}'),
-                              'numbers_of', splitplane._numbers_of(relation))
-    FROM pg_attribute AS a
-    WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attname::text = ANY (names)
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT jsonb_build_object('numbers', coalesce(jsonb_object_agg(a.attname, a.attnum), '{}'),
+                                  'numbers_of', splitplane._numbers_of(relation))
+        FROM pg_attribute AS a
+        WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attname::text = ANY (names));
+END
 $$;
 REVOKE ALL ON FUNCTION splitplane._column_numbers(regclass, text[]) FROM PUBLIC;
 
@@ -1868,6 +1970,9 @@ CREATE FUNCTION splitplane._register(
     relation regclass, shared boolean, scope jsonb, columns text[], name text, private_columns text[])
 RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+-- Here and in what it calls: each registration adds policies, and a plan that was made while there were few would read
+-- all of them each time.
+SET enable_seqscan = off SET jit = off
 AS $$
 DECLARE
     qualified text;
@@ -1890,10 +1995,15 @@ BEGIN
     -- The scope may rest on a claim that is exclusive.
     LOCK TABLE splitplane.claims IN ROW SHARE MODE;
     -- A dropped table has left its registration behind. Its plane name is free.
-    DELETE FROM splitplane.relations AS r WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = r.relation);
+    -- NULL is what this function says of an OID without a relation: it looks into a cache.
+    IF EXISTS (SELECT FROM splitplane.relations AS r WHERE pg_table_is_visible(r.relation) IS NULL) THEN
+        DELETE FROM splitplane.relations AS r WHERE pg_table_is_visible(r.relation) IS NULL;
+    END IF;
     qualified := splitplane._lock_relation(relation, true);
     plane_columns := splitplane._plane_columns(relation, columns);
-    IF columns IS NULL THEN
+    IF columns IS NULL
+       AND EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+                   AND a.attname <> ALL (plane_columns)) THEN
         PERFORM splitplane._leave_out(relation, scope);
     END IF;
     hidden_from_models := splitplane._private_columns(relation, plane_columns, private_columns);
@@ -2292,33 +2402,43 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._plane_types() FROM PUBLIC;
 
+-- The enums and domains that a query can write, as they are shown, by type.
+CREATE FUNCTION splitplane._writable_types() RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (SELECT coalesce(jsonb_object_agg(p.type::text, p.shown), '{}')
+            FROM splitplane._plane_types() AS p WHERE p.is_writable);
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._writable_types() FROM PUBLIC;
+
 -- A type as a query would write it, with the labels of an enum and the base type of a domain. No name from outside the
--- plane is shown. Here and below PL/pgSQL, which caches its plans: every question in words reads all of this.
-CREATE FUNCTION splitplane._describe_type(type_id oid, type_modifier integer) RETURNS text
+-- plane is shown; `writable` is what _writable_types gives. Here and below PL/pgSQL, which caches its plans: every
+-- question in words reads all of this.
+CREATE FUNCTION splitplane._describe_type(type_id oid, type_modifier integer, writable jsonb) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 BEGIN
     RETURN (SELECT CASE
         WHEN t.typtype = 'd' THEN
-            coalesce((SELECT p.shown || ' domain of '
-                      FROM splitplane._plane_types() AS p WHERE p.type = t.oid AND p.is_writable), '')
-            || splitplane._describe_type(t.typbasetype, t.typtypmod)
+            coalesce(writable ->> t.oid::text || ' domain of ', '')
+            || splitplane._describe_type(t.typbasetype, t.typtypmod, writable)
         WHEN t.typtype = 'e' THEN
-            coalesce((SELECT p.shown || ' '
-                      FROM splitplane._plane_types() AS p WHERE p.type = t.oid AND p.is_writable), '')
+            coalesce(writable ->> t.oid::text || ' ', '')
             || (SELECT 'enum (' || string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder) || ')'
                 FROM pg_enum AS e WHERE e.enumtypid = t.oid)
         WHEN t.typsubscript = 'array_subscript_handler'::regproc THEN
-            coalesce((SELECT overlay(splitplane._describe_type(t.typelem, type_modifier)
-                                     PLACING p.shown || '[]' FROM 1 FOR length(p.shown))
-                      FROM splitplane._plane_types() AS p WHERE p.type = t.typelem AND p.is_writable),
-                     splitplane._describe_type(t.typelem, type_modifier) || '[]')
+            coalesce(overlay(splitplane._describe_type(t.typelem, type_modifier, writable)
+                             PLACING writable ->> t.typelem::text || '[]'
+                             FROM 1 FOR length(writable ->> t.typelem::text)),
+                     splitplane._describe_type(t.typelem, type_modifier, writable) || '[]')
         ELSE format_type(t.oid, type_modifier)
     END
     FROM pg_type AS t WHERE t.oid = type_id);
 END
 $$;
-REVOKE ALL ON FUNCTION splitplane._describe_type(oid, integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION splitplane._describe_type(oid, integer, jsonb) FROM PUBLIC;
 
 -- One line, whatever the comment contains: with a line break a comment could pass for a line of the description.
 CREATE FUNCTION splitplane._describe_comment(comment text) RETURNS text
@@ -2336,6 +2456,8 @@ CREATE FUNCTION splitplane._describe_parts() RETURNS TABLE (kind text, name text
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 #variable_conflict use_column
+DECLARE
+    writable jsonb := splitplane._writable_types();
 BEGIN
     RETURN QUERY
     WITH types AS MATERIALIZED (
@@ -2367,7 +2489,7 @@ BEGIN
                    -- The two functions are called only where they are needed; most columns do not need them.
                    CASE WHEN t.typtype = 'b' AND t.typsubscript <> 'array_subscript_handler'::regproc
                         THEN format_type(a.atttypid, a.atttypmod)
-                        ELSE splitplane._describe_type(a.atttypid, a.atttypmod) END,
+                        ELSE splitplane._describe_type(a.atttypid, a.atttypmod, writable) END,
                    CASE WHEN a.attnotnull THEN ' not null' ELSE '' END,
                    CASE WHEN d.description IS NOT NULL THEN splitplane._describe_comment(d.description) END
                ), '' ORDER BY a.attnum) AS lines
@@ -2378,6 +2500,14 @@ BEGIN
             ON d.objoid = a.attrelid AND d.classoid = 'pg_class'::regclass AND d.objsubid = a.attnum
         WHERE p.visible
         GROUP BY a.attrelid
+    ),
+    everybodys_rows AS (
+        SELECT p.relation,
+               string_agg(CASE WHEN p.visible
+                               THEN format(E'\n  rows whose %I is NULL are the same for every tenant', p.attname)
+                               ELSE E'\n  some of its rows are the same for every tenant' END, ''
+                          ORDER BY p.attnum) AS lines
+        FROM plane_columns AS p WHERE p.or_null GROUP BY p.relation
     ),
     -- A key is shown without the scope columns that the plane hides, since it is unique without them within one tenant.
     -- It is not shown if another column of it is hidden, or if rows of everybody have their own values besides.
@@ -2418,28 +2548,28 @@ BEGIN
     relation_texts AS (
         SELECT r.name,
                'table ' || quote_ident(r.name)
-               || splitplane._describe_comment(obj_description(r.relation, 'pg_class')) || l.lines
-               || coalesce((SELECT string_agg(
-                                CASE WHEN p.visible
-                                     THEN format(E'\n  rows whose %I is NULL are the same for every tenant', p.attname)
-                                     ELSE E'\n  some of its rows are the same for every tenant' END, ''
-                                ORDER BY p.attnum)
-                            FROM plane_columns AS p WHERE p.relation = r.relation AND p.or_null), '')
-               || coalesce((SELECT p.line FROM primary_keys AS p WHERE p.relation = r.relation), '')
-               || coalesce((SELECT string_agg(f.line, '' ORDER BY f.line)
-                            FROM foreign_keys AS f WHERE f.relation = r.relation), '') AS text,
-               ARRAY(SELECT DISTINCT f.target
-                     FROM foreign_keys AS f WHERE f.relation = r.relation AND f.target_relation <> r.relation
-                     ORDER BY f.target) AS refers_to
+               || CASE WHEN d.description IS NOT NULL THEN splitplane._describe_comment(d.description) ELSE '' END
+               || l.lines
+               || coalesce(e.lines, '') || coalesce(p.line, '') || coalesce(f.lines, '') AS text,
+               coalesce(f.targets, '{}') AS refers_to
         FROM splitplane.relations AS r JOIN column_lines AS l ON l.relation = r.relation
+        LEFT JOIN pg_description AS d
+            ON d.objoid = r.relation AND d.classoid = 'pg_class'::regclass AND d.objsubid = 0
+        LEFT JOIN everybodys_rows AS e ON e.relation = r.relation
+        LEFT JOIN primary_keys AS p ON p.relation = r.relation
+        LEFT JOIN (SELECT k.relation, string_agg(k.line, '' ORDER BY k.line) AS lines,
+                          array_agg(DISTINCT k.target ORDER BY k.target)
+                              FILTER (WHERE k.target_relation <> k.relation) AS targets
+                   FROM foreign_keys AS k GROUP BY k.relation) AS f ON f.relation = r.relation
         WHERE NOT splitplane._has_lost_name(r.relation, r.name, r.saved)
     ),
     function_texts AS (
         SELECT p.proname::text AS name,
                format('function %I(%s) returns %s%s', p.proname,
-                      (SELECT string_agg(splitplane._describe_type(t.id, -1), ', ' ORDER BY t.position)
+                      (SELECT string_agg(splitplane._describe_type(t.id, -1, writable), ', ' ORDER BY t.position)
                        FROM unnest(p.proargtypes) WITH ORDINALITY AS t(id, position)),
-                      CASE WHEN p.proretset THEN 'setof ' ELSE '' END || splitplane._describe_type(p.prorettype, -1),
+                      CASE WHEN p.proretset THEN 'setof ' ELSE '' END
+                      || splitplane._describe_type(p.prorettype, -1, writable),
                       splitplane._describe_comment(obj_description(p.oid, 'pg_proc'))) AS text
         FROM splitplane.functions AS f JOIN pg_proc AS p ON p.oid = f.function
     )
@@ -2771,6 +2901,508 @@ COMMENT ON FUNCTION splitplane.forget_conversations(text, interval) IS
 -- requires:
 --   conversations
 
+-- propose: the statement that it would run for each table of a database. It runs nothing. Where it does not know, it
+-- says so: a table that is shared by mistake shows every tenant's rows to all, one that is left out shows nothing.
+
+-- Words of names, each a part between underscores, spaces or the like: as a regular expression, for lower case.
+--   secret   such a column is left out of a proposal
+--   private  a table with such a column is no list that is the same for everyone
+--   person   a table of people
+--   list     the whole name of such a list
+--   kind     the end of the name of such a list
+--   entity   what belongs to somebody, whatever its columns
+--   tenant   whose rows they may be
+CREATE FUNCTION splitplane._proposal_words(subject text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT '(^|[^a-z])(' || CASE subject
+        WHEN 'secret' THEN
+            'passwords?|passwd|pwd|passphrase|secrets?|tokens?|salt|otp|totp|pin|credentials?|private_key|api_?keys?|'
+            'hash|digest|recovery|cvv|cvc'
+        WHEN 'private' THEN
+            'e?mails?|phones?|mobile|fax|street|address|addresses|zip|birth|birthday|born|gender|sex|passport|ssn|iban|'
+            'bic|card|passwords?|passwd|pwd|secrets?|tokens?|hash|digest|salt|ip|sessions?|logins?|users?|owners?|'
+            'authors?|customers?|clients?|patients?|persons?|people|members?|employees?|staff|contacts?|by|actors?|'
+            'assignees?|recipients?|senders?|accounts?|tenants?|orgs?|organi[sz]ations?|company|companies|vendors?|'
+            'suppliers?|body|messages?|notes?|comments?|content|payload|data|text|amount|balance|salary|wage|cost|'
+            'discount|margin|total|budget|revenue|diagnosis|url|query|path|files?|config|agent|quantity|avatar|prices?|'
+            'fees?|stock|sales?|count|scores?'
+        WHEN 'person' THEN
+            'users?|persons?|people|members?|logins?|identit(y|ies)|profiles?|employees?|accounts?|individuals?'
+        WHEN 'list' THEN
+            'countr(y|ies)|currenc(y|ies)|languages?|locales?|time_?zones?|units_of_measure|measurement_units|'
+            'holidays|holiday_calendars|tax_rates|vat_rates|exchange_rates|continents'
+        WHEN 'kind' THEN 'types|kinds|classes|levels|scales|statuses'
+        WHEN 'entity' THEN
+            'promos?|promotions?|coupons?|vouchers?|gifts?|invites?|invitations?|access|reset|activations?|'
+            'verifications?|discounts?|stores?|shops?|warehouses?|branch|branches|depots?|sites?|projects?|customers?|'
+            'clients?|patients?|suppliers?|vendors?|partners?|products?|articles?|items?|orders?|bookings?|invoices?|'
+            'contracts?|assets?|tags?|labels?|folders?|groups?|teams?|employees?|users?|logs?|queues?|jobs?|events?|'
+            'migrations?|flags?|settings?|departments?|divisions?|locations?|cost_cent(er|re)s?|areas?|routes?|rooms?|'
+            'buildings?|equipment|machines?|vehicles?|devices?|campaigns?|programs?|programmes?|courses?|skills?|'
+            'services?|materials?|parts?|lists?|segments?|territor(y|ies)|stations?|lines?|assignments?|tasks?'
+        WHEN 'tenant' THEN
+            'tenants?|organi[sz]ations?|orgs?|workspaces?|accounts?|company|companies|business|businesses|merchants?|'
+            'institutions?|schools?|clinics?|practices?|agency|agencies|firms?|sites?|clients?|customers?|brands?|'
+            'shops?|stores?'
+        END || ')([^a-z]|$)'
+$$;
+REVOKE ALL ON FUNCTION splitplane._proposal_words(text) FROM PUBLIC;
+
+-- Whether one of the words is in a name, in any spelling: api_key, "API key", "apiKey".
+CREATE FUNCTION splitplane._proposal_has(name name, subject text) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN lower(regexp_replace(name, '([a-z0-9])([A-Z])', '\1_\2', 'g')) ~ splitplane._proposal_words(subject)
+        OR replace(lower(name), ' ', '_') ~ splitplane._proposal_words(subject);
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._proposal_has(name, text) FROM PUBLIC;
+
+-- The application's tables.
+CREATE FUNCTION splitplane._proposal_tables()
+RETURNS TABLE (relation oid, schema_name text, name text, is_partition boolean, is_child boolean)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT c.oid, n.nspname::text, c.relname::text, c.relispartition,
+           NOT c.relispartition AND EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = c.oid)
+    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND c.oid >= 16384
+      AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'splitplane')
+      AND NOT EXISTS (SELECT FROM pg_depend AS d
+                      WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+$$;
+REVOKE ALL ON FUNCTION splitplane._proposal_tables() FROM PUBLIC;
+
+-- Their foreign keys that are enforced row by row: `is_held`, no column of it may be NULL; `is_owned`, the row goes
+-- with the other one. `single` and `target` name the columns of a key of one column.
+CREATE FUNCTION splitplane._proposal_keys()
+RETURNS TABLE (child oid, parent oid, key name, columns int2[], is_held boolean, is_owned boolean, single text,
+               target text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT c.conrelid, c.confrelid, c.conname, c.conkey,
+           (SELECT bool_and(a.attnotnull) FROM pg_attribute AS a
+            WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)),
+           c.confdeltype = 'c',
+           (SELECT a.attname::text FROM pg_attribute AS a
+            WHERE a.attrelid = c.conrelid AND cardinality(c.conkey) = 1 AND a.attnum = c.conkey[1]),
+           (SELECT a.attname::text FROM pg_attribute AS a
+            WHERE a.attrelid = c.confrelid AND cardinality(c.confkey) = 1 AND a.attnum = c.confkey[1])
+    FROM pg_constraint AS c
+    -- Columns that PostgreSQL 18 has: such a key is not enforced, or says something about periods.
+    WHERE c.contype = 'f' AND c.conparentid = 0 AND c.conrelid <> c.confrelid
+      AND (to_jsonb(c) ->> 'conenforced') IS DISTINCT FROM 'false'
+      AND (to_jsonb(c) ->> 'conperiod') IS DISTINCT FROM 'true'
+$$;
+REVOKE ALL ON FUNCTION splitplane._proposal_keys() FROM PUBLIC;
+
+-- The table of the tenants with its key, and the columns that hold a tenant's id, with the number of tables that have a
+-- column of that name. NULL as table: nothing references one.
+-- Among tables with the name of a tenant it is the one that references no other of them and that most tables reference,
+-- by far. All NULL: it is not clear.
+CREATE FUNCTION splitplane._proposal_tenants(tenant_column text, OUT tenants oid, OUT key text, OUT names text[])
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    bare text;
+    unclear boolean;
+BEGIN
+    IF tenant_column IS NOT NULL
+       AND NOT EXISTS (SELECT FROM splitplane._proposal_tables() AS t
+                       JOIN pg_attribute AS a ON a.attrelid = t.relation AND a.attnum > 0 AND NOT a.attisdropped
+                       WHERE a.attname = tenant_column) THEN
+        RAISE EXCEPTION 'no table has a column "%"', tenant_column USING ERRCODE = '42703';
+    END IF;
+    WITH keys AS MATERIALIZED (SELECT * FROM splitplane._proposal_keys()),
+    candidates AS (
+        SELECT k.parent, k.target, count(DISTINCT k.child) AS many
+        FROM keys AS k JOIN splitplane._proposal_tables() AS t ON t.relation = k.parent
+        WHERE k.single IS NOT NULL
+          AND CASE WHEN tenant_column IS NOT NULL THEN k.single = tenant_column
+                   ELSE t.name ~* ('^' || splitplane._proposal_words('tenant')) AND t.name !~ '_' END
+        GROUP BY k.parent, k.target
+    ),
+    roots AS (
+        SELECT c.parent, c.target, c.many, lead(c.many) OVER (ORDER BY c.many DESC, c.parent) AS next
+        FROM candidates AS c
+        WHERE tenant_column IS NOT NULL
+           OR (c.many >= 3 AND NOT EXISTS (SELECT FROM keys AS k JOIN candidates AS o ON o.parent = k.parent
+                                           WHERE k.child = c.parent AND k.is_held))
+    )
+    SELECT r.parent, r.target, tenant_column IS NULL AND r.next > r.many / 2 INTO tenants, key, unclear
+      FROM roots AS r
+     ORDER BY r.many DESC, r.parent
+     LIMIT 1;
+    IF unclear THEN
+        tenants := NULL;
+        key := NULL;
+        RETURN;
+    END IF;
+    IF tenants IS NOT NULL THEN
+        names := ARRAY(SELECT k.single FROM splitplane._proposal_keys() AS k
+                       WHERE k.parent = tenants AND k.single IS NOT NULL
+                         AND k.target = _proposal_tenants.key
+                       GROUP BY k.single
+                       -- A name that one table uses says what it is there, and nothing about others.
+                       HAVING count(*) >= 3 OR k.single = tenant_column
+                       ORDER BY k.single = tenant_column DESC NULLS LAST, count(*) DESC, k.single);
+        RETURN;
+    END IF;
+    -- Without foreign keys: the name alone, in at least three tables and a fifth of all.
+    SELECT a.attname::text INTO bare
+      FROM splitplane._proposal_tables() AS t
+      JOIN pg_attribute AS a ON a.attrelid = t.relation AND a.attnum > 0 AND NOT a.attisdropped
+     WHERE NOT t.is_partition
+       AND CASE WHEN tenant_column IS NOT NULL THEN a.attname = tenant_column
+                ELSE a.attname ~ '^[a-z]+(_id|_uuid|_key)$'
+                     AND a.attname ~ ('^' || splitplane._proposal_words('tenant')) END
+     GROUP BY a.attname
+    HAVING tenant_column IS NOT NULL
+        OR count(*) >= greatest(3, (SELECT count(*) / 5 FROM splitplane._proposal_tables() AS o))
+     ORDER BY count(*) DESC, a.attname
+     LIMIT 1;
+    IF bare IS NOT NULL THEN
+        names := ARRAY[bare];
+        SELECT t.relation, 'id' INTO tenants, key
+          FROM splitplane._proposal_tables() AS t
+          JOIN pg_attribute AS a ON a.attrelid = t.relation AND a.attname = 'id' AND NOT a.attisdropped
+          JOIN pg_index AS i ON i.indrelid = t.relation AND i.indisprimary AND i.indnkeyatts = 1
+               AND i.indkey[0] = a.attnum
+         WHERE regexp_replace(t.name, '(ies|es|s|y)$', '') = regexp_replace(
+                   regexp_replace(bare, '_(id|uuid|key)$', ''), '(ies|es|s|y)$', '')
+         ORDER BY t.relation
+         LIMIT 1;
+    END IF;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._proposal_tenants(text) FROM PUBLIC;
+
+-- The arguments of a registration that follow the tables: the columns, if some are to be left out or all must be named,
+-- and a name, if `shares_name`.
+CREATE FUNCTION splitplane._proposal_arguments(relation oid, must_name boolean, shares_name boolean) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    columns text[];
+BEGIN
+    IF must_name OR EXISTS (SELECT FROM pg_attribute AS a
+                            WHERE a.attrelid = _proposal_arguments.relation AND a.attnum > 0 AND NOT a.attisdropped
+                              AND splitplane._proposal_has(a.attname, 'secret')) THEN
+        columns := ARRAY(SELECT a.attname::text FROM pg_attribute AS a
+                         WHERE a.attrelid = _proposal_arguments.relation AND a.attnum > 0 AND NOT a.attisdropped
+                           AND NOT splitplane._proposal_has(a.attname, 'secret')
+                           AND a.atttypid IN (SELECT splitplane._safe_types(_proposal_arguments.relation::regclass))
+                         ORDER BY a.attnum);
+    END IF;
+    RETURN concat(', columns => ' || quote_literal(columns),
+                  CASE WHEN shares_name
+                       THEN (SELECT ', name => ' || quote_literal(n.nspname || '_' || c.relname)
+                             FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                             WHERE c.oid = _proposal_arguments.relation) END);
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._proposal_arguments(oid, boolean, boolean) FROM PUBLIC;
+
+-- Tables whose name a table of another schema has, and that of schema public, or of the schema that sorts first, keeps.
+CREATE FUNCTION splitplane._proposal_second_names() RETURNS oid[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT ARRAY(
+        SELECT t.relation
+        FROM (SELECT o.relation, o.name, row_number() OVER (PARTITION BY o.name
+                                                    ORDER BY o.schema_name <> 'public', o.schema_name) AS place
+              FROM splitplane._proposal_tables() AS o WHERE NOT o.is_partition) AS t
+        LEFT JOIN splitplane.relations AS r ON r.name = t.name AND r.relation <> t.relation
+        WHERE t.place > 1 OR r.relation IS NOT NULL)
+$$;
+REVOKE ALL ON FUNCTION splitplane._proposal_second_names() FROM PUBLIC;
+
+-- Tables of people with the table of their memberships: it has a tenant column and references them, and no tenant has
+-- one person twice.
+CREATE FUNCTION splitplane._proposal_memberships(owned oid[], bound jsonb)
+RETURNS TABLE (relation oid, membership oid, key name)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT k.parent, min(k.child), min(k.key::text)::name
+    FROM splitplane._proposal_keys() AS k
+    JOIN splitplane._proposal_tables() AS t ON t.relation = k.parent
+    WHERE k.is_held AND k.single IS NOT NULL AND k.child = ANY (owned) AND k.parent <> ALL (owned)
+      AND bound ? k.child::text AND splitplane._proposal_has(t.name::name, 'person')
+      AND EXISTS (SELECT FROM pg_index AS i
+                  WHERE i.indrelid = k.child AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
+                    AND i.indnkeyatts = 2 AND k.columns[1] = ANY (i.indkey)
+                    AND EXISTS (SELECT FROM pg_attribute AS a
+                                WHERE a.attrelid = k.child AND a.attname = bound ->> k.child::text
+                                  AND a.attnum = ANY (i.indkey)))
+    GROUP BY k.parent
+    -- Of two it is not known which one says where somebody belongs.
+    HAVING count(*) = 1
+$$;
+REVOKE ALL ON FUNCTION splitplane._proposal_memberships(oid[], jsonb) FROM PUBLIC;
+
+-- Tables that are the same for everyone by all that can be seen: `lists` are those known so far, by which a list of
+-- lists is known. Nothing in them points to anything else; no column suggests a person, a text or an amount; and what
+-- they are is said by a well-known name, by a key that is a code, or by the list that they belong to.
+CREATE FUNCTION splitplane._proposal_lists(lists oid[]) RETURNS SETOF oid
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH keys AS MATERIALIZED (SELECT * FROM splitplane._proposal_keys())
+    SELECT t.relation
+    FROM splitplane._proposal_tables() AS t
+    JOIN pg_index AS i ON i.indrelid = t.relation AND i.indisprimary
+    WHERE NOT t.is_partition AND NOT t.is_child AND t.relation <> ALL (lists)
+      AND NOT EXISTS (SELECT FROM keys AS k WHERE k.child = t.relation AND k.parent <> ALL (lists))
+      AND NOT EXISTS (
+          SELECT FROM pg_attribute AS a
+          WHERE a.attrelid = t.relation AND a.attnum > 0 AND NOT a.attisdropped
+            AND (splitplane._proposal_has(a.attname, 'private')
+                 OR a.atttypid IN ('json'::regtype, 'jsonb'::regtype, 'bytea'::regtype, 'inet'::regtype, 'xml'::regtype,
+                                   'timestamptz'::regtype, 'timestamp'::regtype)
+                 -- What looks like a reference, and is neither a foreign key nor the key of the table.
+                 OR (a.attname ~* '_(id|uuid|ref)$' AND NOT (a.attnum = i.indkey[0] AND i.indnkeyatts = 1)
+                     AND NOT EXISTS (SELECT FROM keys AS k WHERE k.child = t.relation AND a.attnum = ANY (k.columns)))))
+      AND (SELECT count(*) FROM pg_attribute AS a
+           WHERE a.attrelid = t.relation AND a.attnum > 0 AND NOT a.attisdropped) <= 12
+      AND NOT splitplane._proposal_has(t.name::name, 'private')
+      AND (
+          -- The name of the whole table, not a part of it.
+          t.name ~* ('^' || splitplane._proposal_words('list') || '$')
+          -- types of .., with a label, where others say which.
+          OR (t.name ~* (splitplane._proposal_words('kind') || '$')
+              AND EXISTS (SELECT FROM keys AS k WHERE k.parent = t.relation)
+              AND EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = t.relation
+                          AND a.attname IN ('name', 'title', 'label', 'description', 'meaning')))
+          -- A code of one column with a label.
+          OR (NOT splitplane._proposal_has(t.name::name, 'entity') AND i.indnkeyatts = 1
+              AND EXISTS (SELECT FROM keys AS k WHERE k.parent = t.relation)
+              AND EXISTS (SELECT FROM pg_attribute AS a
+                          WHERE a.attrelid = t.relation AND a.attnum = i.indkey[0]
+                            AND a.atttypid IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype)
+                            AND a.attname ~* '(^|_)(code|iso|iso2|iso3|iata|icao|unlocode|symbol|abbreviation)$')
+              AND EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = t.relation
+                          AND a.attname IN ('name', 'title', 'label', 'description', 'meaning')))
+          -- Entries of a list, with the list in their key.
+          OR (NOT splitplane._proposal_has(t.name::name, 'entity')
+              AND EXISTS (SELECT FROM keys AS k
+                          WHERE k.child = t.relation AND k.is_held AND k.columns <@ (i.indkey::int2[])
+                            AND k.parent = ANY (lists))))
+$$;
+REVOKE ALL ON FUNCTION splitplane._proposal_lists(oid[]) FROM PUBLIC;
+
+-- Whether a column can carry a scope, as protect looks at it.
+CREATE FUNCTION splitplane._proposal_is_fit(relation oid, column_name text) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN EXISTS (SELECT FROM pg_attribute AS a
+                   WHERE a.attrelid = _proposal_is_fit.relation AND a.attname = _proposal_is_fit.column_name
+                     AND a.attgenerated <> 'v' AND splitplane._type_is_safe(a.atttypid)
+                     AND EXISTS (SELECT FROM splitplane._scope_type(splitplane._base_type(a.atttypid)))
+                     AND NOT EXISTS (SELECT FROM pg_collation AS c
+                                     WHERE c.oid = a.attcollation AND NOT c.collisdeterministic));
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._proposal_is_fit(oid, text) FROM PUBLIC;
+
+CREATE FUNCTION splitplane.propose(tenant_column text DEFAULT NULL)
+RETURNS TABLE (relation regclass, statement text, reason text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+SET jit = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    root record;
+    known text[];
+    -- Of each table with one: the tenant column. Then the tables whose rows have an owner, the people with memberships,
+    -- the lists of everyone, and the proposals in the order in which they are to be run.
+    bound jsonb := '{}';
+    owned oid[];
+    people oid[];
+    lists oid[];
+    found oid[];
+    proposals jsonb := '{}';
+    second oid[] := splitplane._proposal_second_names();
+    entry record;
+    depth integer := 1;
+    before integer;
+BEGIN
+    SELECT t.tenants, t.key, t.names INTO root FROM splitplane._proposal_tenants(tenant_column) AS t;
+    known := root.names;
+
+    -- Tables with a tenant column: one that references the tenants, or has the name and the type of such a column.
+    FOR entry IN
+        WITH keys AS MATERIALIZED (SELECT * FROM splitplane._proposal_keys())
+        SELECT t.relation, array_agg(a.attname::text ORDER BY place, a.attnum) AS columns,
+               min(place) AS place, count(*) FILTER (WHERE place IS NOT NULL) AS many
+        FROM splitplane._proposal_tables() AS t
+        JOIN pg_attribute AS a ON a.attrelid = t.relation AND a.attnum > 0 AND NOT a.attisdropped
+        LEFT JOIN keys AS k
+            ON k.child = t.relation AND k.single = a.attname AND k.parent = root.tenants AND k.target = root.key
+        CROSS JOIN LATERAL (SELECT array_position(known, a.attname::text)) AS p(place)
+        WHERE NOT t.is_partition AND t.relation IS DISTINCT FROM root.tenants
+          AND (k.child IS NOT NULL
+               OR (place IS NOT NULL
+                   AND (root.tenants IS NULL
+                        OR EXISTS (SELECT FROM pg_attribute AS o
+                                   WHERE o.attrelid = root.tenants AND o.attname = root.key
+                                     AND splitplane._base_type(o.atttypid) = splitplane._base_type(a.atttypid)))
+                   AND (t.relation, a.attname::text) NOT IN (SELECT o.child, o.single FROM keys AS o
+                                                             WHERE o.single IS NOT NULL)))
+        GROUP BY t.relation
+    LOOP
+        IF cardinality(entry.columns) = 1 OR entry.place IS NOT NULL THEN
+            bound := bound || jsonb_build_object(entry.relation, entry.columns[1]);
+        ELSE
+            proposals := proposals || jsonb_build_object(entry.relation, jsonb_build_object('reason', format(
+                'Several columns hold the id of a tenant: %s. Protect it with the one that says whose a row is.',
+                array_to_string(entry.columns, ', '))));
+        END IF;
+    END LOOP;
+    IF root.tenants IS NOT NULL THEN
+        bound := bound || jsonb_build_object(root.tenants, root.key);
+    END IF;
+    owned := ARRAY(SELECT b.key::oid FROM jsonb_each_text(bound) AS b
+                   WHERE splitplane._proposal_is_fit(b.key::oid, b.value));
+    proposals := proposals || coalesce((
+        SELECT jsonb_object_agg(b.key, CASE WHEN b.key::oid <> ALL (owned) THEN jsonb_build_object(
+                   'reason', format('Its tenant column %I has a type or a collation that cannot carry a scope.',
+                                    b.value))
+               ELSE jsonb_build_object(
+                   'depth', 0,
+                   'statement', format('SELECT splitplane.protect(%L, %L%s);', b.key::oid::regclass,
+                                       jsonb_build_object(b.value, 'tenant'),
+                                       splitplane._proposal_arguments(b.key::oid, false,
+                                                                       b.key::oid = ANY (second))),
+                   'reason', CASE WHEN b.key::oid = root.tenants
+                                  THEN format('It is the table of the tenants: %I is the id of one.', b.value)
+                                  ELSE format('Column %I holds the tenant.', b.value) END
+                             || CASE WHEN a.attnotnull THEN ''
+                                     ELSE ' It may be NULL: nobody sees such rows, and with "tenant or null" everybody '
+                                          'would.' END) END)
+        FROM jsonb_each_text(bound) AS b
+        JOIN pg_attribute AS a ON a.attrelid = b.key::oid AND a.attname = b.value), '{}');
+    -- What is registered already is as an administrator wanted it.
+    owned := owned || ARRAY(SELECT r.relation::oid FROM splitplane.relations AS r WHERE NOT r.shared);
+    proposals := proposals || coalesce((
+        SELECT jsonb_object_agg(r.relation::oid, '{"reason": "It is in the plane."}'::jsonb)
+        FROM splitplane.relations AS r), '{}');
+
+    -- People who may belong to several tenants.
+    people := '{}';
+    FOR entry IN SELECT m.relation, m.membership, m.key FROM splitplane._proposal_memberships(owned, bound) AS m LOOP
+        CONTINUE WHEN proposals ? entry.relation::text;
+        people := people || entry.relation;
+        proposals := proposals || jsonb_build_object(entry.relation, jsonb_build_object(
+            'depth', 1,
+            'statement', format('SELECT splitplane.protect_through(%L, %L%s%s);', entry.relation::regclass,
+                                entry.membership::regclass,
+                                splitplane._proposal_arguments(entry.relation, true, entry.relation = ANY (second)),
+                                CASE WHEN (SELECT count(*) FROM splitplane._proposal_keys() AS k
+                                           WHERE k.child = entry.membership AND k.parent = entry.relation) > 1
+                                     THEN format(', key => %L', entry.key) END),
+            'reason', format('Its rows belong to every tenant with a membership in %s. Read the columns: each such '
+                             'tenant sees them.', entry.membership::regclass)));
+    END LOOP;
+
+    -- Children, from the top down: through one key that is never NULL, or else through all keys that lead to an owner.
+    LOOP
+        before := cardinality(owned);
+        FOREACH depth IN ARRAY ARRAY[1, 2] LOOP
+            found := '{}';
+            FOR entry IN
+                SELECT c.child,
+                       string_agg(format('SELECT splitplane.protect_through(%L, %L%s%s);', c.child::regclass,
+                                         c.parent::regclass,
+                                         splitplane._proposal_arguments(c.child, false, c.child = ANY (second)),
+                                         CASE WHEN c.among > 1 THEN format(', key => %L', c.key) END),
+                                  ' ' ORDER BY c.place) AS statement,
+                       string_agg(c.parent::regclass::text, ', ' ORDER BY c.place) AS parents
+                FROM (
+                    SELECT k.child, k.parent, k.key, k.is_held,
+                           count(*) OVER (PARTITION BY k.child, k.parent) AS among,
+                           row_number() OVER (
+                               PARTITION BY k.child
+                               ORDER BY k.is_held DESC, k.is_owned DESC,
+                                        starts_with(t.name, regexp_replace(o.name, '(ies|es|s|y)$', '')) DESC,
+                                        k.columns) AS place
+                    FROM splitplane._proposal_keys() AS k
+                    JOIN splitplane._proposal_tables() AS t ON t.relation = k.child
+                    JOIN splitplane._proposal_tables() AS o ON o.relation = k.parent
+                    WHERE k.parent = ANY (owned) AND k.child <> ALL (owned) AND k.child <> ALL (people)
+                      AND NOT proposals ? k.child::text AND NOT t.is_partition AND NOT t.is_child
+                ) AS c
+                WHERE CASE depth WHEN 1 THEN c.is_held AND c.place = 1 ELSE NOT c.is_held END
+                GROUP BY c.child
+            LOOP
+                found := found || entry.child;
+                proposals := proposals || jsonb_build_object(entry.child, jsonb_build_object(
+                    'depth', cardinality(owned),
+                    'statement', entry.statement,
+                    'reason', CASE depth WHEN 1
+                              THEN format('It has no tenant column, and each row references one of %s.', entry.parents)
+                              ELSE format('It has no tenant column, and its rows may reference %s. Nobody sees a row '
+                                          'that references none.', entry.parents) END));
+            END LOOP;
+            owned := owned || found;
+            -- Keys that may be NULL count only where no others do any more.
+            EXIT WHEN found <> '{}';
+        END LOOP;
+        EXIT WHEN cardinality(owned) = before;
+    END LOOP;
+
+    -- The lists of everyone; none where nobody knows who the tenants are.
+    lists := ARRAY(SELECT r.relation::oid FROM splitplane.relations AS r WHERE r.shared);
+    LOOP
+        found := CASE WHEN known IS NULL THEN '{}'
+                      ELSE ARRAY(SELECT l.relation FROM splitplane._proposal_lists(lists) AS l(relation)
+                                 WHERE NOT proposals ? l.relation::text) END;
+        EXIT WHEN found = '{}';
+        lists := lists || found;
+        proposals := proposals || (
+            SELECT jsonb_object_agg(l.relation, jsonb_build_object(
+                       'depth', 0,
+                       'statement', format('SELECT splitplane.share(%L%s);', l.relation::regclass,
+                                           splitplane._proposal_arguments(l.relation, false,
+                                                                          l.relation = ANY (second))),
+                       'reason', 'It looks like a list that is the same for everyone: it references no tenant''s row, '
+                                 'and no column suggests private data.'))
+            FROM unnest(found) AS l(relation));
+    END LOOP;
+
+    RETURN QUERY
+        SELECT t.relation::regclass, p.value ->> 'statement',
+               coalesce(p.value ->> 'reason', CASE
+                   WHEN t.is_partition THEN 'It is a partition: what is registered is its partitioned table.'
+                   WHEN t.is_child THEN 'It inherits from another table, which shows its rows too.'
+                   WHEN known IS NULL THEN 'No column clearly holds the tenant. Call propose with its name.'
+                   WHEN EXISTS (SELECT FROM splitplane._proposal_keys() AS k
+                                WHERE k.child = t.relation AND k.parent = ANY (people))
+                   THEN format('Its rows belong to rows of %s, who may be of several tenants.',
+                               (SELECT string_agg(DISTINCT k.parent::regclass::text, ', ')
+                                FROM splitplane._proposal_keys() AS k
+                                WHERE k.child = t.relation AND k.parent = ANY (people)))
+                   ELSE 'Nothing says whose its rows are, or that they are everybody''s: it has no tenant column, and '
+                        'no foreign key that leads to one.' END)
+        FROM splitplane._proposal_tables() AS t
+        LEFT JOIN jsonb_each(proposals) AS p ON p.key = t.relation::text
+        ORDER BY p.value ->> 'statement' IS NULL, (p.value ->> 'depth')::integer, t.relation::regclass::text;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane.propose(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.propose(text) TO splitplane_admin;
+COMMENT ON FUNCTION splitplane.propose(text) IS
+    'The statement that would register each table, or why there is none; for a person to read. Runs nothing.';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- requires:
+--   propose
+
 -- Findings that break isolation. While there is one, ask refuses.
 
 -- The statement that registers a relation: with a scope by protect, without one by share. Advice where no column is
@@ -2820,9 +3452,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_iden
 AS $$
 DECLARE
     numbers jsonb := CASE WHEN saved ->> 'numbers_of' = splitplane._numbers_of(relation) THEN saved -> 'numbers' END;
-    present text[] := ARRAY(SELECT a.attname::text FROM pg_attribute AS a
-                            WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
-                              AND scope ? a.attname::text);
+    present text[];
     held name;
     bound text[];
     condition text;
@@ -2853,6 +3483,8 @@ BEGIN
                      AND g.grantee = to_regrole('splitplane_reader') AND g.privilege_type = 'SELECT') THEN
         columns := NULL;
     END IF;
+    present := ARRAY(SELECT a.attname::text FROM pg_attribute AS a
+                     WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND scope ? a.attname::text);
     SELECT array_agg(DISTINCT a.attname::text), max(pg_get_expr(p.polqual, p.polrelid)) INTO bound, condition
       FROM pg_policy AS p
       JOIN pg_depend AS d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid
@@ -3042,9 +3674,12 @@ BEGIN
     -- A dropped relation has no row in pg_class and is harmless; another finding of doctor() reports it.
     RETURN QUERY
         WITH state AS (
-            SELECT r.relation, r.shared, r.scope, r.columns, r.saved, c.relowner, c.relrowsecurity, c.relacl,
+            SELECT r.relation, r.shared, r.scope, r.columns, r.saved,
+                   r.saved ->> 'numbers_of' = h.server || '/' || r.relation::oid AS is_numbered,
+                   c.relowner, c.relrowsecurity, c.relacl,
                    p.oid IS NULL AS unfenced, p.polpermissive, p.polcmd, p.polroles, p.polqual, p.polwithcheck
-            FROM splitplane.relations AS r
+            FROM (SELECT s.system_identifier::text AS server FROM pg_control_system() AS s) AS h
+            CROSS JOIN splitplane.relations AS r
             JOIN pg_class AS c ON c.oid = r.relation
             LEFT JOIN pg_policy AS p ON p.polrelid = r.relation AND p.polname = '!splitplane_scope'
             WHERE suspects IS NULL OR r.relation = ANY (suspects)
@@ -3092,7 +3727,7 @@ BEGIN
             CROSS JOIN aclexplode(a.attacl) AS g
             WHERE a.attacl IS NOT NULL AND NOT a.attisdropped AND g.grantee = reader
               AND NOT (g.privilege_type = 'SELECT' AND a.attnum > 0
-                       AND CASE WHEN s.saved ->> 'numbers_of' = splitplane._numbers_of(s.relation)
+                       AND CASE WHEN s.is_numbered
                                 THEN EXISTS (SELECT FROM jsonb_each(s.saved -> 'numbers') AS n
                                              WHERE n.value = to_jsonb(a.attnum))
                                 ELSE a.attname = ANY (s.columns) OR s.scope ? a.attname::text END)
@@ -3117,9 +3752,10 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     suspects regclass[] := (SELECT array_agg(f.relation) FROM splitplane._fences AS f
-                            WHERE f.fingerprint IS DISTINCT FROM f.saved ->> 'fingerprint'
-                              AND splitplane._reader_fingerprint(f.relation)
-                                  IS DISTINCT FROM f.saved ->> 'reader_fingerprint');
+                            WHERE CASE WHEN f.fingerprint IS DISTINCT FROM f.saved ->> 'fingerprint'
+                                       -- The planner would look at this first: it costs one call for each relation.
+                                       THEN splitplane._reader_fingerprint(f.relation)
+                                            IS DISTINCT FROM f.saved ->> 'reader_fingerprint' END);
 BEGIN
     IF suspects IS NULL
        AND NOT EXISTS (SELECT FROM splitplane._reader_findings())
@@ -3413,17 +4049,43 @@ REVOKE ALL ON FUNCTION splitplane._question_findings() FROM PUBLIC;
 CREATE FUNCTION splitplane._relation_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
-    WITH plane AS (
+    WITH plane AS MATERIALIZED (
         SELECT r.relation, splitplane._given_name(r.relation, r.name, r.saved) AS given_name,
                r.shared, today.scope, today.columns, today.private_columns, r.had_row_security, r.saved,
                r.columns AS registered, r.private_columns AS registered_private,
-               CASE WHEN r.saved ->> 'numbers_of' = splitplane._numbers_of(r.relation)
+               CASE WHEN r.saved ->> 'numbers_of' = h.server || '/' || r.relation::oid
                     THEN r.saved -> 'numbers' END AS numbers,
+               splitplane._policy_texts(r.relation) AS texts,
                c.relkind, c.relpages, c.relnamespace, c.relrowsecurity, c.relispartition, c.relacl
-        FROM splitplane.relations AS r
+        FROM (SELECT s.system_identifier::text AS server FROM pg_control_system() AS s) AS h
+        CROSS JOIN splitplane.relations AS r
         JOIN pg_class AS c ON c.oid = r.relation
-        CROSS JOIN LATERAL splitplane._today(r.relation, '!splitplane_scope', r.saved,
-                                             r.scope, r.columns, r.private_columns) AS today
+        CROSS JOIN LATERAL (
+            -- Each column of the registration has its name still, as of nearly every table: that is the names of today.
+            SELECT (r.saved ->> 'numbers_of' = h.server || '/' || r.relation::oid) IS TRUE
+                   AND NOT EXISTS (
+                       SELECT FROM unnest(r.columns || ARRAY(SELECT jsonb_object_keys(r.scope))) AS n(name)
+                       LEFT JOIN pg_attribute AS a
+                           ON a.attrelid = r.relation AND a.attnum = (r.saved -> 'numbers' ->> n.name)::int2
+                              AND a.attname = n.name AND NOT a.attisdropped
+                       WHERE a.attnum IS NULL)
+            OFFSET 0
+        ) AS same(names)
+        CROSS JOIN LATERAL (
+            SELECT r.scope, r.columns, r.private_columns WHERE same.names
+            UNION ALL
+            SELECT t.scope, t.columns, t.private_columns
+            FROM splitplane._today(r.relation, '!splitplane_scope', r.saved,
+                                   r.scope, r.columns, r.private_columns) AS t
+            WHERE NOT same.names
+        ) AS today
+    ),
+    types AS MATERIALIZED (
+        SELECT DISTINCT a.atttypid AS oid FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation
+        WHERE a.attnum > 0 AND NOT a.attisdropped
+    ),
+    unsafe_types AS MATERIALIZED (
+        SELECT t.oid FROM types AS t WHERE NOT splitplane._type_is_safe(t.oid)
     ),
     scope_columns AS (
         SELECT p.relation, p.relkind, p.relpages, s.key AS column_name, b.claim, b.or_null, a.attnum, a.attnotnull,
@@ -3503,7 +4165,7 @@ AS $$
     FROM plane AS p
     JOIN pg_attribute AS a
         ON a.attrelid = p.relation AND a.attname = ANY (p.columns) AND a.attnum > 0 AND NOT a.attisdropped
-    WHERE NOT splitplane._type_is_safe(a.atttypid)
+    WHERE a.atttypid IN (SELECT u.oid FROM unsafe_types AS u)
     UNION ALL
     SELECT 'info', p.relation::text,
            format('Column %I was added after the table was registered and is not in the plane.', a.attname),
@@ -3511,7 +4173,7 @@ AS $$
     FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
     WHERE (p.saved ->> 'all_columns')::boolean AND a.attname <> ALL (p.columns)
       -- One that the plane does not carry was left out, and would be again.
-      AND splitplane._type_is_safe(a.atttypid)
+      AND a.atttypid NOT IN (SELECT u.oid FROM unsafe_types AS u)
       -- It may be a private column that was renamed, or one whose type is not carried any more, which have findings of
       -- their own that come first: to register all columns would forget that they are private.
       AND NOT EXISTS (SELECT FROM unnest(p.private_columns) AS w(name)
@@ -3527,9 +4189,9 @@ AS $$
            'checks them in detail, which is slower.',
            splitplane._register_again(p.relation)
     FROM plane AS p JOIN splitplane._fences AS f ON f.relation = p.relation
-    WHERE f.fingerprint IS DISTINCT FROM p.saved ->> 'fingerprint'
-      AND splitplane._reader_fingerprint(p.relation) IS DISTINCT FROM p.saved ->> 'reader_fingerprint'
-      AND NOT EXISTS (SELECT FROM splitplane._critical_findings(ARRAY[p.relation]))
+    WHERE CASE WHEN f.fingerprint IS DISTINCT FROM p.saved ->> 'fingerprint'
+               THEN splitplane._reader_fingerprint(p.relation) IS DISTINCT FROM p.saved ->> 'reader_fingerprint'
+                    AND NOT EXISTS (SELECT FROM splitplane._critical_findings(ARRAY[p.relation])) END
       AND p.relation NOT IN (SELECT u.relation FROM suspects AS u)
     UNION ALL
     SELECT 'warning', p.relation::text,
@@ -3559,7 +4221,7 @@ AS $$
     FROM plane AS p
     JOIN pg_policy AS y ON y.polrelid = p.relation AND y.polname = 'splitplane_read' AND y.polpermissive
          AND y.polroles = ARRAY[to_regrole('splitplane_reader')::oid]
-    WHERE p.saved ? 'read' AND splitplane._policy_texts(p.relation) -> 'read' <> p.saved -> 'read'
+    WHERE p.saved ? 'read' AND p.texts -> 'read' <> p.saved -> 'read'
       -- The condition has the names of the scope's columns: where those have changed is a finding of its own.
       AND NOT EXISTS (SELECT FROM splitplane._critical_findings(ARRAY[p.relation]))
     UNION ALL
@@ -3572,7 +4234,7 @@ AS $$
       AND NOT EXISTS (SELECT FROM pg_policy AS y
                       WHERE y.polrelid = p.relation AND y.polname = 'splitplane_closed' AND NOT y.polpermissive
                         AND y.polroles = ARRAY[to_regrole('splitplane_reader')::oid]
-                        AND splitplane._policy_texts(y.polrelid) ->> 'closed' = p.saved ->> 'closed')
+                        AND p.texts ->> 'closed' = p.saved ->> 'closed')
     UNION ALL
     SELECT 'warning', p.relation::text,
            format('Its own restrictive policy %I is evaluated before splitplane''s, so queries on the relation are '
@@ -3636,7 +4298,9 @@ AS $$
            y.remedy
     FROM plane AS p CROSS JOIN LATERAL splitplane._binding_restrictions(p.relation) AS y
     -- One that is evaluated too early has a finding of its own, which comes first.
-    WHERE p.shared OR y.name <> ALL (ARRAY(SELECT splitplane._earlier_restrictions(p.relation)))
+    WHERE (p.shared OR y.name <> ALL (ARRAY(SELECT splitplane._earlier_restrictions(p.relation))))
+      AND p.relation IN (SELECT o.polrelid FROM pg_policy AS o
+                         WHERE NOT o.polpermissive AND o.polname <> ALL (splitplane._policy_names()))
     UNION ALL
     SELECT CASE WHEN t.is_ours THEN 'warning' ELSE 'info' END, p.relation::text,
            format(CASE WHEN t.is_ours THEN 'Its policy %I is one of splitplane''s under another name.'
@@ -3842,7 +4506,7 @@ AS $$
                                        'zone', 'dated', 'kept', 'behind', 'drawn') THEN 'splitplane_reader'
                     ELSE 'splitplane_admin' END::name
     ) AS w(role_name)
-    WHERE splitplane._is_ours('pg_proc', p.oid) AND to_regrole(w.role_name) IS NOT NULL
+    WHERE p.oid IN (SELECT splitplane._members('pg_proc')) AND to_regrole(w.role_name) IS NOT NULL
       AND (p.proname NOT LIKE '\_%' OR p.proname = '_procedure') AND p.proname NOT IN ('in_scope_support', 'keep')
     UNION ALL
     SELECT 'TABLE ' || c.oid::regclass, 'SELECT', 'splitplane_admin',
@@ -3958,11 +4622,11 @@ AS $$
         SELECT 'SCHEMA splitplane', n.nspowner FROM pg_namespace AS n WHERE n.nspname = 'splitplane'
         UNION ALL
         SELECT CASE c.relkind WHEN 'v' THEN 'VIEW ' ELSE 'TABLE ' END || c.oid::regclass, c.relowner
-        FROM pg_class AS c WHERE c.relkind IN ('r', 'v') AND splitplane._is_ours('pg_class', c.oid)
+        FROM pg_class AS c WHERE c.relkind IN ('r', 'v') AND c.oid IN (SELECT splitplane._members('pg_class'))
         UNION ALL
         SELECT CASE p.prokind WHEN 'a' THEN 'AGGREGATE ' ELSE 'FUNCTION ' END || splitplane._signature(p.oid),
                p.proowner
-        FROM pg_proc AS p WHERE splitplane._is_ours('pg_proc', p.oid)
+        FROM pg_proc AS p WHERE p.oid IN (SELECT splitplane._members('pg_proc'))
     ) AS o(object, owner)
     JOIN pg_roles AS a ON a.oid = o.owner
     WHERE e.extname = 'splitplane' AND NOT a.rolsuper AND o.owner <> e.extowner
@@ -3970,7 +4634,8 @@ AS $$
     SELECT 'warning', 'extension splitplane', format('Its function %s does not exist any more.', f.name),
            '-- take the tables out with splitplane.unprotect, then drop and create the extension again'
     FROM unnest(ARRAY['ask', 'ask_rows', 'ask_dry_run']) AS f(name)
-    WHERE NOT EXISTS (SELECT FROM pg_proc AS p WHERE p.proname = f.name AND splitplane._is_ours('pg_proc', p.oid))
+    WHERE NOT EXISTS (SELECT FROM pg_proc AS p WHERE p.proname = f.name
+                      AND p.oid IN (SELECT splitplane._members('pg_proc')))
     UNION ALL
     SELECT 'warning', lower(split_part(p.object, ' ', 1)) || substr(p.object, strpos(p.object, ' ')),
            format('%I lacks %s on it, which splitplane grants: %s.', p.role_name, p.privilege,
@@ -4022,7 +4687,7 @@ AS $$
                                          ARRAY[g.grantee])
            || format('REVOKE ALL ON FUNCTION %s FROM %s;', splitplane._signature(p.oid), splitplane._grantee(g.grantee))
     FROM pg_proc AS p CROSS JOIN LATERAL aclexplode(p.proacl) AS g
-    WHERE p.pronamespace = 'splitplane'::regnamespace AND splitplane._is_ours('pg_proc', p.oid)
+    WHERE p.pronamespace = 'splitplane'::regnamespace AND p.oid IN (SELECT splitplane._members('pg_proc'))
       AND g.grantee <> p.proowner AND to_regrole('splitplane_reader') IS NOT NULL
       AND NOT EXISTS (SELECT FROM splitplane._own_privileges() AS o
                       WHERE o.object = 'FUNCTION ' || splitplane._signature(p.oid)

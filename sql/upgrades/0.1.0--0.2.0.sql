@@ -51,6 +51,7 @@ DROP FUNCTION splitplane._selftest_shape(jsonb, text, text, text, text, text, te
 DROP FUNCTION splitplane._selftest_is_empty(text, text, text, text);
 DROP FUNCTION splitplane._selftest_hidden(splitplane.relations, text, text, text);
 DROP FUNCTION splitplane._withdraw(regclass, text);
+DROP FUNCTION splitplane._describe_type(oid, integer);
 
 -- What is known of a claim besides the principals that carry it. The values of an exclusive one are never held by two
 -- tenants, so it alone can say whose a row is.

@@ -31,11 +31,15 @@ const FUNCTIONS_SQL: &str = "SELECT f.function::pg_catalog.oid::pg_catalog.text,
      p.proname::pg_catalog.text FROM splitplane.functions AS f \
      JOIN pg_catalog.pg_proc AS p ON p.oid = f.function JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace";
 
-/// Tables of the plane with all their partitions and children, down to the last: attaching one changes its parent alone.
+/// Tables of the plane with all their partitions and children, down to the last: attaching one changes its parent alone. Of
+/// our own, the index that `_config_changed` gives the sign by, too.
 const WATCHED_SQL: &str = "WITH RECURSIVE family AS (SELECT r.relation::pg_catalog.oid AS member FROM splitplane.relations AS r \
      UNION SELECT i.inhrelid FROM family AS f JOIN pg_catalog.pg_inherits AS i ON i.inhparent OPERATOR(pg_catalog.=) f.member) \
      SELECT member::pg_catalog.text FROM family UNION ALL \
      SELECT 'splitplane.relations'::pg_catalog.regclass::pg_catalog.oid::pg_catalog.text UNION ALL \
+     SELECT i.indexrelid::pg_catalog.text FROM pg_catalog.pg_index AS i \
+     WHERE i.indrelid OPERATOR(pg_catalog.=) 'splitplane.relations'::pg_catalog.regclass::pg_catalog.oid AND i.indisprimary \
+     UNION ALL \
      SELECT 'splitplane.allowed_functions'::pg_catalog.regclass::pg_catalog.oid::pg_catalog.text";
 
 const POLICY_SQL: &str = "SELECT 'splitplane.in_scope(anyelement,text)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \

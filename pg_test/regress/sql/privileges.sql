@@ -49,6 +49,7 @@ SELECT splitplane.create_key('AKMINE');
 SELECT splitplane.sign('AKREGRESS', '42');
 SELECT splitplane.claim('tenant');
 SELECT splitplane.describe();
+SELECT * FROM splitplane.propose();
 SELECT * FROM splitplane.doctor() WHERE object <> 'role dba';
 SELECT * FROM splitplane.selftest();
 SELECT splitplane.arm_tripwire('public.orders');
