@@ -92,7 +92,7 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._describe_comment(text) FROM PUBLIC;
 
--- One row for each table and function of the plane, in the order of describe(). refers_to holds the tables that a
+-- One row for each table, view and function of the plane, in the order of describe(). refers_to holds the tables that a
 -- table's foreign keys reference.
 CREATE FUNCTION splitplane._describe_parts() RETURNS TABLE (kind text, name text, text text, refers_to text[])
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
@@ -193,6 +193,21 @@ BEGIN
         FROM splitplane.relations AS r JOIN column_lines AS l ON l.relation = r.relation
         WHERE NOT splitplane._has_lost_name(r.relation, r.name, r.saved)
     ),
+    view_texts AS (
+        SELECT v.name,
+               'view ' || quote_ident(v.name) || splitplane._describe_comment(v.description)
+               || (SELECT string_agg(format(
+                       E'\n  %I %s%s', c.value ->> 'name',
+                       splitplane._describe_type(splitplane._type_named(c.value ->> 'type'),
+                                                 (c.value ->> 'modifier')::integer),
+                       splitplane._describe_comment((
+                           SELECT col_description(r.relation, a.attnum)
+                           FROM splitplane.relations AS r JOIN pg_attribute AS a ON a.attrelid = r.relation
+                           WHERE r.name = c.value #>> '{of,0}' AND a.attname = c.value #>> '{of,1}'))),
+                       '' ORDER BY c.place)
+                   FROM jsonb_array_elements(v.columns) WITH ORDINALITY AS c(value, place)) AS text
+        FROM splitplane.views AS v
+    ),
     function_texts AS (
         SELECT p.proname::text AS name,
                format('function %I(%s) returns %s%s', p.proname,
@@ -204,7 +219,8 @@ BEGIN
     )
     SELECT d.kind, d.name, d.text, d.refers_to
     FROM (SELECT 1 AS part, 'table' AS kind, t.name, t.text, t.refers_to FROM relation_texts AS t
-          UNION ALL SELECT 2, 'function', f.name, f.text, '{}' FROM function_texts AS f) AS d
+          UNION ALL SELECT 2, 'view', v.name, v.text, '{}' FROM view_texts AS v WHERE v.text IS NOT NULL
+          UNION ALL SELECT 3, 'function', f.name, f.text, '{}' FROM function_texts AS f) AS d
     ORDER BY d.part, d.text;
 END
 $$;

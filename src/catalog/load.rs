@@ -4,7 +4,7 @@
 use super::allowlist;
 use super::plane::{AllowedFunction, Plane, PlaneColumn, PlaneRelation, PolicyFunctions, ScopeBinding};
 use super::row::{first_text, flag, oid, text, unreadable};
-use super::{types, version};
+use super::{types, version, views};
 use crate::ablation::{self, Switch};
 use crate::error::{Refusal, StageResult, State};
 use crate::pgx::hooks::invalidation;
@@ -110,6 +110,7 @@ fn load() -> StageResult<Rc<Plane>> {
         .collect();
     Ok(Rc::new(Plane {
         relations,
+        views: views::load()?,
         allowed: allowed()?,
         column_types,
         types,

@@ -1,6 +1,7 @@
 //! The plane as a snapshot: relations, columns, functions and types that untrusted SQL may name.
 
 use super::types::PlaneTypes;
+use super::views::PlaneView;
 use pgrx::pg_sys::Oid;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -137,6 +138,8 @@ impl PolicyFunctions {
 pub struct Plane {
     /// By plane name.
     pub relations: HashMap<String, Rc<PlaneRelation>>,
+    /// Queries over the plane that can be named like relations, by name; no name is a relation's as well.
+    pub views: HashMap<String, Rc<PlaneView>>,
     /// Functions that a DBA allowed.
     pub allowed: Vec<AllowedFunction>,
     /// Types of plane columns besides the built-in ones (enums, domains, their arrays).

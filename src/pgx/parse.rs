@@ -67,6 +67,21 @@ pub fn graft<'c>(
     Ok(Grafted { statement: outer, text: SourceText::copy(confinement, shown)? })
 }
 
+/// A skeleton of ours as a tree, with a query in each of its common table expressions and one as its derived table.
+pub fn assemble<'c>(
+    confinement: &'c Confinement<'c>,
+    skeleton: &str,
+    expressions: Option<Vec<RawTree<'c>>>,
+    derived: RawTree<'c>,
+) -> StageResult<RawTree<'c>> {
+    let mut outer = parse_one(confinement, skeleton)?;
+    if let Some(expressions) = expressions {
+        outer.put_expressions(expressions)?;
+    }
+    outer.graft(derived)?;
+    Ok(outer)
+}
+
 /// An analysed query with the text and parameters it belongs to.
 pub struct Analysed<'c> {
     query: QueryView<'c>,

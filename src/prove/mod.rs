@@ -10,8 +10,9 @@ mod growth;
 mod plan;
 mod private_columns;
 mod proof_walk;
+mod views;
 
-use crate::attach::Fence;
+use crate::attach::{AttachedView, Fence};
 use crate::catalog::plane::Plane;
 use crate::error::StageResult;
 use crate::pgx::parameters::Parameters;
@@ -75,17 +76,24 @@ impl<'c> Proven<'c> {
 ///
 /// # Errors
 /// 42501 or 0A000 by name; the server log has the reason when a fence is not ours.
-pub fn prove<'c>(trusted: Trusted<'c>, fences: Vec<Fence>, plane: &Plane) -> StageResult<Proven<'c>> {
+pub fn prove<'c>(
+    trusted: Trusted<'c>,
+    fences: Vec<Fence>,
+    views: &[AttachedView],
+    plane: &Plane,
+) -> StageResult<Proven<'c>> {
     let analysed = trusted.into_analysed();
     fences::prove_fences(analysed.query(), &fences)?;
+    let answer = views::prove(analysed.query(), views)?;
     let mut facts = proof_walk::prove_tree(analysed.query(), plane)?;
-    facts.private = private_columns::touched(analysed.query(), &fences)?;
-    facts.is_aggregate = analysed.query().answer_aggregates();
+    facts.private = private_columns::touched(analysed.query(), &fences, views)?;
+    facts.is_aggregate = answer.answer_aggregates();
     let mut rewritten = analysed.rewrite()?;
     fences::prove_row_security(rewritten.query(), &fences, plane)?;
     fences::drop_proved_conditions(&mut rewritten);
     facts.relations = fences.iter().map(|fence| fence.relation.name.clone()).collect();
     facts.relations.dedup();
+    facts.relations.extend(views.iter().map(|attached| attached.view.name.clone()));
     let policy_relations = fences::policy_relations(rewritten.query());
     Ok(Proven { rewritten, fences, policy_relations, facts })
 }

@@ -3,6 +3,7 @@
 mod pinned;
 mod pipeline;
 mod spelling;
+pub mod views;
 
 use crate::ablation::{self, Switch};
 use crate::catalog::plane::Plane;

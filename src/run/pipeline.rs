@@ -5,8 +5,8 @@
 //! Each stage takes the value of the one before it. Only `prove` calls the planner, so what was not proved has no plan to run;
 //! tests/architecture.rs holds that.
 
-use super::{confined, spelling};
-use crate::attach::{self, Attached, Claims};
+use super::{confined, spelling, views};
+use crate::attach::{self, Attached, Claims, GatedView};
 use crate::catalog::plane::Plane;
 use crate::error::{Refusal, StageResult, State};
 use crate::gate::{self, GateError, GateErrorKind, Gated, Limits};
@@ -14,6 +14,7 @@ use crate::identity::principal::Principal;
 use crate::pgx::parameters::Parameters;
 use crate::pgx::parse;
 use crate::pgx::plan::Planned;
+use crate::pgx::query::outputs::ColumnFacts;
 use crate::pgx::section::confine::Confinement;
 use crate::pgx::server;
 use crate::pgx::sink::Sink;
@@ -44,6 +45,8 @@ pub struct Statement<'c> {
     pub shown: String,
     /// (name, type) of each result column.
     pub columns: Vec<(String, Oid)>,
+    /// What is known of them besides.
+    pub column_facts: Vec<ColumnFacts>,
     /// What was proved.
     pub facts: ProofFacts,
 }
@@ -58,16 +61,42 @@ pub fn with_statement<T>(
     watch: &mut Stopwatch,
     body: impl for<'c> FnOnce(Statement<'c>, &mut Stopwatch) -> StageResult<T>,
 ) -> StageResult<T> {
-    let limits =
-        Limits { max_bytes: settings::max_sql_bytes(), major: server::version_number() / 10_000, ..Limits::default() };
-    let gated = gate::admit(sql, &limits).map_err(|error| refused_by_gate(sql, subject, watch.left(), error))?;
+    let gated = gate::admit(sql, &limits()).map_err(|error| refused_by_gate(sql, subject, watch.left(), error))?;
     watch.lap("gate");
+    with_gated(&gated, subject, watch, body)
+}
+
+/// The same from the gate on.
+pub(super) fn with_gated<T>(
+    gated: &Gated,
+    subject: Subject<'_>,
+    watch: &mut Stopwatch,
+    body: impl for<'c> FnOnce(Statement<'c>, &mut Stopwatch) -> StageResult<T>,
+) -> StageResult<T> {
+    let views = views::read_by(gated, subject.plane, watch)?;
+    with_views(gated, &views, subject, watch, body)
+}
+
+/// The same, with the views that it reads.
+pub(super) fn with_views<T>(
+    gated: &Gated,
+    views: &[GatedView],
+    subject: Subject<'_>,
+    watch: &mut Stopwatch,
+    body: impl for<'c> FnOnce(Statement<'c>, &mut Stopwatch) -> StageResult<T>,
+) -> StageResult<T> {
     confined(subject.plane, subject.principal.cloned(), watch.left(), |confinement| {
         let claims = subject.principal.map_or(Claims::Unknown, |principal| Claims::Of(principal));
-        let statement = prove(confinement, &gated, subject.plane, claims, subject.columns, |stage| watch.lap(stage))?;
+        let statement =
+            prove(confinement, gated, views, subject.plane, claims, subject.columns, |stage| watch.lap(stage))?;
         body(statement, watch)
     })
-    .map_err(|refusal| spelling::hinted(subject.plane, &gated, refusal))
+    .map_err(|refusal| spelling::hinted(subject.plane, gated, refusal))
+}
+
+/// What the gate lets through.
+pub(super) fn limits() -> Limits {
+    Limits { max_bytes: settings::max_sql_bytes(), major: server::version_number() / 10_000, ..Limits::default() }
 }
 
 /// Attaches the fences to a gated text, has PostgreSQL analyse it, and proves the tree. `wanted` are the (type, modifier)
@@ -75,22 +104,25 @@ pub fn with_statement<T>(
 pub fn prove<'c>(
     confinement: &'c Confinement<'c>,
     gated: &Gated,
+    views: &[GatedView],
     plane: &Plane,
     claims: Claims<'_>,
     wanted: Option<&[(Oid, i32)]>,
     mut done: impl FnMut(&'static str),
 ) -> StageResult<Statement<'c>> {
-    let Attached { grafted, fences, parameters, shown } = attach::attach(confinement, gated, plane, claims)?;
+    let Attached { grafted, fences, views, parameters, shown } =
+        attach::attach(confinement, gated, views, plane, claims)?;
     done("attach");
     let mut analysed = parse::analyse(grafted, &parameters)?;
     if let Some(columns) = wanted {
         analysed.coerce_columns(columns)?;
     }
     let columns = analysed.query().columns();
-    let proven = prove::prove(trust::trust(analysed, plane)?, fences, plane)?;
+    let column_facts = analysed.query().column_facts();
+    let proven = prove::prove(trust::trust(analysed, plane)?, fences, &views, plane)?;
     let facts = proven.facts().clone();
     done("prove");
-    Ok(Statement { proven, parameters, shown, columns, facts })
+    Ok(Statement { proven, parameters, shown, columns, column_facts, facts })
 }
 
 impl<'c> Statement<'c> {
@@ -135,7 +167,7 @@ fn refused_by_gate(sql: &str, subject: Subject<'_>, left: i32, error: GateError)
 }
 
 /// What the gate refuses, as every entry point says it.
-fn from_gate(error: GateError) -> Refusal {
+pub(super) fn from_gate(error: GateError) -> Refusal {
     let state = match error.kind() {
         GateErrorKind::TooLong | GateErrorKind::TooComplex => State::TooComplex,
         GateErrorKind::Empty | GateErrorKind::Syntax | GateErrorKind::Parameter => State::Syntax,

@@ -15,6 +15,7 @@ pub mod column_lineage;
 mod evaluation;
 mod fence;
 pub mod operation;
+pub mod outputs;
 mod size;
 mod view;
 mod wrap;
