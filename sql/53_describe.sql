@@ -166,7 +166,7 @@ BEGIN
         CROSS JOIN LATERAL unnest(c.conkey, c.confkey) WITH ORDINALITY AS k(from_attnum, to_attnum, position)
         JOIN splitplane.relations AS source ON source.relation = c.conrelid
         JOIN splitplane.relations AS target ON target.relation = c.confrelid
-             AND NOT splitplane._has_lost_name(target.relation, target.name, target.saved)
+             AND NOT target.hidden AND NOT splitplane._has_lost_name(target.relation, target.name, target.saved)
         LEFT JOIN plane_columns AS f ON f.relation = c.conrelid AND f.attnum = k.from_attnum
         LEFT JOIN plane_columns AS t ON t.relation = c.confrelid AND t.attnum = k.to_attnum
         WHERE c.contype = 'f' AND c.conparentid = 0
@@ -191,7 +191,7 @@ BEGIN
                      FROM foreign_keys AS f WHERE f.relation = r.relation AND f.target_relation <> r.relation
                      ORDER BY f.target) AS refers_to
         FROM splitplane.relations AS r JOIN column_lines AS l ON l.relation = r.relation
-        WHERE NOT splitplane._has_lost_name(r.relation, r.name, r.saved)
+        WHERE NOT r.hidden AND NOT splitplane._has_lost_name(r.relation, r.name, r.saved)
     ),
     view_texts AS (
         SELECT v.name,
@@ -203,7 +203,7 @@ BEGIN
                        splitplane._describe_comment((
                            SELECT col_description(r.relation, a.attnum)
                            FROM splitplane.relations AS r JOIN pg_attribute AS a ON a.attrelid = r.relation
-                           WHERE r.name = c.value #>> '{of,0}' AND a.attname = c.value #>> '{of,1}'))),
+                           WHERE r.name = c.value #>> '{of,0}' AND NOT r.hidden AND a.attname = c.value #>> '{of,1}'))),
                        '' ORDER BY c.place)
                    FROM jsonb_array_elements(v.columns) WITH ORDINALITY AS c(value, place)) AS text
         FROM splitplane.views AS v

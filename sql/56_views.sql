@@ -20,6 +20,33 @@ SELECT pg_catalog.pg_extension_config_dump('splitplane.views', '');
 CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON splitplane.views
     FOR EACH STATEMENT EXECUTE FUNCTION splitplane._on_config_change();
 
+-- Whether a relation is in the plane for views alone.
+CREATE FUNCTION splitplane._is_hidden(relation regclass) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = _is_hidden.relation AND r.hidden)
+$$;
+REVOKE ALL ON FUNCTION splitplane._is_hidden(regclass) FROM PUBLIC;
+
+-- Hides a relation that has just been registered. Every view reads it as before.
+CREATE FUNCTION splitplane._hide(relation regclass, hidden boolean, was_hidden boolean) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF hidden IS NULL THEN
+        RAISE EXCEPTION 'hidden must not be NULL' USING ERRCODE = '22023';
+    END IF;
+    IF was_hidden AND NOT hidden THEN
+        RAISE WARNING '% is hidden no longer', relation
+            USING HINT = 'Say hidden => true each time a hidden table is registered.';
+    END IF;
+    IF hidden THEN
+        UPDATE splitplane.relations AS r SET hidden = true WHERE r.relation = _hide.relation;
+    END IF;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._hide(regclass, boolean, boolean) FROM PUBLIC;
+
 -- The type of a name that format_type gave under this search_path; NULL if there is none any more.
 CREATE FUNCTION splitplane._type_named(name text) RETURNS oid
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp

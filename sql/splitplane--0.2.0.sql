@@ -277,7 +277,7 @@ COMMENT ON TABLE splitplane.claims IS
 
 -- The plane's relations. `columns` is the list as it was when the relation was registered, even if that was all of
 -- them: a column that a later migration adds stays outside the plane until an administrator registers it.
--- `private_columns` are those whose values never enter a prompt.
+-- `private_columns` are those whose values never enter a prompt. A hidden relation can be read by views alone.
 -- `saved` holds what unprotect must restore, and the fences as they were built, for doctor() to compare with.
 CREATE TABLE splitplane.relations (
     relation regclass PRIMARY KEY,
@@ -288,6 +288,7 @@ CREATE TABLE splitplane.relations (
     private_columns text[] NOT NULL DEFAULT '{}',
     had_row_security boolean NOT NULL,
     saved jsonb NOT NULL,
+    hidden boolean NOT NULL DEFAULT false,
     -- A relation without a scope is the same for every tenant. That must be stated, not omitted.
     CHECK (shared = (scope = '{}')),
     CHECK (private_columns <@ columns AND pg_catalog.array_position(private_columns, NULL) IS NULL)
@@ -1958,32 +1959,39 @@ REVOKE ALL ON FUNCTION splitplane._register(regclass, boolean, jsonb, text[], te
 
 CREATE FUNCTION splitplane.protect(
     relation regclass, scope jsonb, columns text[] DEFAULT NULL, name text DEFAULT NULL,
-    private_columns text[] DEFAULT NULL)
+    private_columns text[] DEFAULT NULL, hidden boolean DEFAULT false)
 RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    was_hidden boolean := splitplane._is_hidden(relation);
 BEGIN
     PERFORM splitplane._register(relation, false, scope, columns, name, private_columns);
+    PERFORM splitplane._hide(relation, hidden, was_hidden);
 END
 $$;
-REVOKE ALL ON FUNCTION splitplane.protect(regclass, jsonb, text[], text, text[]) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION splitplane.protect(regclass, jsonb, text[], text, text[]) TO splitplane_admin;
-COMMENT ON FUNCTION splitplane.protect(regclass, jsonb, text[], text, text[]) IS
+REVOKE ALL ON FUNCTION splitplane.protect(regclass, jsonb, text[], text, text[], boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.protect(regclass, jsonb, text[], text, text[], boolean) TO splitplane_admin;
+COMMENT ON FUNCTION splitplane.protect(regclass, jsonb, text[], text, text[], boolean) IS
     'Adds a table to the plane and binds its rows to claims: protect(''orders'', ''{"tenant_id": "tenant"}''). '
     'Call it again to change the registration.';
 
 CREATE FUNCTION splitplane.share(
-    relation regclass, columns text[] DEFAULT NULL, name text DEFAULT NULL, private_columns text[] DEFAULT NULL)
+    relation regclass, columns text[] DEFAULT NULL, name text DEFAULT NULL, private_columns text[] DEFAULT NULL,
+    hidden boolean DEFAULT false)
 RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    was_hidden boolean := splitplane._is_hidden(relation);
 BEGIN
     PERFORM splitplane._register(relation, true, NULL, columns, name, private_columns);
+    PERFORM splitplane._hide(relation, hidden, was_hidden);
 END
 $$;
-REVOKE ALL ON FUNCTION splitplane.share(regclass, text[], text, text[]) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION splitplane.share(regclass, text[], text, text[]) TO splitplane_admin;
-COMMENT ON FUNCTION splitplane.share(regclass, text[], text, text[]) IS
+REVOKE ALL ON FUNCTION splitplane.share(regclass, text[], text, text[], boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.share(regclass, text[], text, text[], boolean) TO splitplane_admin;
+COMMENT ON FUNCTION splitplane.share(regclass, text[], text, text[], boolean) IS
     'Adds a table to the plane that is the same for every tenant.';
 
 CREATE FUNCTION splitplane.unprotect(relation regclass) RETURNS void
@@ -2365,7 +2373,7 @@ BEGIN
         CROSS JOIN LATERAL unnest(c.conkey, c.confkey) WITH ORDINALITY AS k(from_attnum, to_attnum, position)
         JOIN splitplane.relations AS source ON source.relation = c.conrelid
         JOIN splitplane.relations AS target ON target.relation = c.confrelid
-             AND NOT splitplane._has_lost_name(target.relation, target.name, target.saved)
+             AND NOT target.hidden AND NOT splitplane._has_lost_name(target.relation, target.name, target.saved)
         LEFT JOIN plane_columns AS f ON f.relation = c.conrelid AND f.attnum = k.from_attnum
         LEFT JOIN plane_columns AS t ON t.relation = c.confrelid AND t.attnum = k.to_attnum
         WHERE c.contype = 'f' AND c.conparentid = 0
@@ -2390,7 +2398,7 @@ BEGIN
                      FROM foreign_keys AS f WHERE f.relation = r.relation AND f.target_relation <> r.relation
                      ORDER BY f.target) AS refers_to
         FROM splitplane.relations AS r JOIN column_lines AS l ON l.relation = r.relation
-        WHERE NOT splitplane._has_lost_name(r.relation, r.name, r.saved)
+        WHERE NOT r.hidden AND NOT splitplane._has_lost_name(r.relation, r.name, r.saved)
     ),
     view_texts AS (
         SELECT v.name,
@@ -2402,7 +2410,7 @@ BEGIN
                        splitplane._describe_comment((
                            SELECT col_description(r.relation, a.attnum)
                            FROM splitplane.relations AS r JOIN pg_attribute AS a ON a.attrelid = r.relation
-                           WHERE r.name = c.value #>> '{of,0}' AND a.attname = c.value #>> '{of,1}'))),
+                           WHERE r.name = c.value #>> '{of,0}' AND NOT r.hidden AND a.attname = c.value #>> '{of,1}'))),
                        '' ORDER BY c.place)
                    FROM jsonb_array_elements(v.columns) WITH ORDINALITY AS c(value, place)) AS text
         FROM splitplane.views AS v
@@ -2767,6 +2775,33 @@ SELECT pg_catalog.pg_extension_config_dump('splitplane.views', '');
 CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON splitplane.views
     FOR EACH STATEMENT EXECUTE FUNCTION splitplane._on_config_change();
 
+-- Whether a relation is in the plane for views alone.
+CREATE FUNCTION splitplane._is_hidden(relation regclass) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = _is_hidden.relation AND r.hidden)
+$$;
+REVOKE ALL ON FUNCTION splitplane._is_hidden(regclass) FROM PUBLIC;
+
+-- Hides a relation that has just been registered. Every view reads it as before.
+CREATE FUNCTION splitplane._hide(relation regclass, hidden boolean, was_hidden boolean) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF hidden IS NULL THEN
+        RAISE EXCEPTION 'hidden must not be NULL' USING ERRCODE = '22023';
+    END IF;
+    IF was_hidden AND NOT hidden THEN
+        RAISE WARNING '% is hidden no longer', relation
+            USING HINT = 'Say hidden => true each time a hidden table is registered.';
+    END IF;
+    IF hidden THEN
+        UPDATE splitplane.relations AS r SET hidden = true WHERE r.relation = _hide.relation;
+    END IF;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._hide(regclass, boolean, boolean) FROM PUBLIC;
+
 -- The type of a name that format_type gave under this search_path; NULL if there is none any more.
 CREATE FUNCTION splitplane._type_named(name text) RETURNS oid
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -2963,7 +2998,8 @@ AS $$
         || concat_ws(', ', quote_literal(relation), quote_literal(nullif(scope, '{}')),
                      quote_literal(columns), 'name => ' || quote_literal(name),
                      CASE WHEN cardinality(private_columns) > 0
-                          THEN 'private_columns => ' || quote_literal(private_columns) END) || ')') END
+                          THEN 'private_columns => ' || quote_literal(private_columns) END,
+                     CASE WHEN splitplane._is_hidden(relation) THEN 'hidden => true' END) || ')') END
 $$;
 REVOKE ALL ON FUNCTION splitplane._registration(regclass, jsonb, text[], text, text[]) FROM PUBLIC;
 
@@ -4661,6 +4697,17 @@ BEGIN
         RETURN QUERY SELECT 'scope columns', s.verdict, s.detail FROM splitplane._selftest_scope(r, qualified) AS s;
     END IF;
     person := identities[1];
+    -- No statement can name it. What views show of it, no truth is known of.
+    IF r.hidden THEN
+        RETURN QUERY
+            SELECT 'hidden relation',
+                   CASE ran.state WHEN '42P01' THEN 'pass' WHEN '00000' THEN 'FAIL' ELSE 'error' END,
+                   concat_ws(' ', 'named by a statement:', ran.state, ran.message)
+            FROM unnest(ARRAY[quote_ident(r.name), qualified]) AS n(place)
+            CROSS JOIN LATERAL splitplane._selftest_run(person ->> 'tenant', person ->> 'business',
+                                                        person ->> 'subject', 'SELECT 1 FROM ' || n.place) AS ran;
+        RETURN;
+    END IF;
     RETURN QUERY
         SELECT 'hidden columns', h.verdict, h.detail
         FROM splitplane._selftest_hidden(r, qualified, person ->> 'tenant', person ->> 'business',
@@ -4748,6 +4795,19 @@ BEGIN
         RETURN QUERY SELECT NULL::text, 'outside',
                             CASE ran.state WHEN '42P01' THEN 'pass' WHEN '00000' THEN 'FAIL' ELSE 'error' END,
                             concat_ws(' ', 'a table outside the plane:', ran.state, ran.message);
+    END IF;
+
+    -- What a view should show is not known; that it is answered from within its fences is.
+    IF NOT closed AND cardinality(people) > 0 THEN
+        RETURN QUERY
+            SELECT format('view %s', v.name), 'view', CASE s.state WHEN '00000' THEN 'pass' ELSE 'error' END,
+                   concat_ws(' ', 'read as ' || (people[1] ->> 'tenant') || ':', s.state, s.message)
+            FROM splitplane.views AS v
+            CROSS JOIN LATERAL splitplane._selftest_run(people[1] ->> 'tenant',
+                                                        replace(people[1] ->> 'business', '*', 'splitplane-selftest'),
+                                                        replace(people[1] ->> 'subject', '*', 'splitplane-selftest'),
+                                                        format('SELECT count(*) FROM %I', v.name)) AS s
+            ORDER BY v.name;
     END IF;
 
     FOR registered IN SELECT * FROM splitplane.relations AS r ORDER BY r.relation::text LOOP

@@ -31,5 +31,6 @@ mod settings;
 mod sizes;
 mod support;
 mod tripwire;
+mod views;
 mod walk;
 mod zones;

@@ -124,7 +124,9 @@ impl World {
             if let Some(statement) = broken.before_rewriting {
                 statement();
             }
-            Ok(prove::prove(trust::trust(analysed, &self.plane)?, attached.fences, &[], &self.plane)?.facts().clone())
+            Ok(prove::prove(trust::trust(analysed, &self.plane)?, attached.fences, attached.views, &self.plane)?
+                .facts()
+                .clone())
         })
     }
 

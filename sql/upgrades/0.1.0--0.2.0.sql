@@ -15,7 +15,9 @@ DECLARE
     changed regprocedure;
     dependents text;
 BEGIN
-    FOREACH changed IN ARRAY ARRAY['splitplane.sign(text,text,text,text,text)']::pg_catalog.regprocedure[] LOOP
+    FOREACH changed IN ARRAY ARRAY['splitplane.sign(text,text,text,text,text)',
+                               'splitplane.protect(regclass,jsonb,text[],text,text[])',
+                               'splitplane.share(regclass,text[],text,text[])']::pg_catalog.regprocedure[] LOOP
         SELECT pg_catalog.string_agg(DISTINCT pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid), ', ')
           INTO dependents
           FROM pg_catalog.pg_depend AS d
@@ -29,6 +31,10 @@ BEGIN
 END
 $dependents$;
 ALTER FUNCTION splitplane.sign(text, text, text, text, text) RENAME TO _sign_before;
+ALTER FUNCTION splitplane.protect(regclass, jsonb, text[], text, text[]) RENAME TO _protect_before;
+ALTER FUNCTION splitplane.share(regclass, text[], text, text[]) RENAME TO _share_before;
+
+ALTER TABLE splitplane.relations ADD COLUMN hidden boolean NOT NULL DEFAULT false;
 
 -- Whether the fences of a table are as they were built, and its policy as it was created, must be determined before
 -- anything is changed: see the end.
@@ -235,7 +241,13 @@ END
 $$;
 SELECT splitplane._hand_over('splitplane._sign_before(text,text,text,text,text)',
                              'splitplane.sign(text,text,text,text,text,text)');
+SELECT splitplane._hand_over('splitplane._protect_before(regclass,jsonb,text[],text,text[])',
+                             'splitplane.protect(regclass,jsonb,text[],text,text[],boolean)');
+SELECT splitplane._hand_over('splitplane._share_before(regclass,text[],text,text[])',
+                             'splitplane.share(regclass,text[],text,text[],boolean)');
 DROP FUNCTION splitplane._sign_before(text, text, text, text, text);
+DROP FUNCTION splitplane._protect_before(regclass, jsonb, text[], text, text[]);
+DROP FUNCTION splitplane._share_before(regclass, text[], text, text[]);
 DROP FUNCTION splitplane._hand_over(regprocedure, regprocedure);
 
 DROP FUNCTION splitplane.among(anyelement, anyarray);

@@ -93,7 +93,7 @@ pub fn attach<'c>(
         let grafted = parse::graft(confinement, &skeleton, untrusted, &shown)?;
         return Ok(Attached { grafted, fences, views: Vec::new(), parameters, shown });
     }
-    let (below, shown, views) = views::put(confinement, walked, untrusted, gated)?;
+    let (below, shown, views) = views::put(confinement, walked, untrusted, gated, claims, &mut parameters)?;
     let shown = skeleton::show_text(&skeleton, &shown);
     let grafted = parse::graft(confinement, &skeleton, below, &shown)?;
     Ok(Attached { grafted, fences, views, parameters, shown })

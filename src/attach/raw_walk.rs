@@ -424,12 +424,16 @@ struct Names<'p> {
 impl<'p> Names<'p> {
     /// The relation of a plane name that the tree may read.
     fn relation(self, name: &str) -> Option<&'p Rc<PlaneRelation>> {
-        self.plane.relation(name)
+        if self.around.is_view { self.plane.relation_of_view(name) } else { self.plane.relation(name) }
     }
 
     /// The same, by the name of the table.
     fn qualified(self, schema: &str, name: &str) -> Option<&'p Rc<PlaneRelation>> {
-        self.plane.qualified(schema, name)
+        if self.around.is_view {
+            self.plane.qualified_of_view(schema, name)
+        } else {
+            self.plane.qualified(schema, name)
+        }
     }
 
     /// What a name in FROM means; `scope` holds the tree's own common table expressions.

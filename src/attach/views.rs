@@ -3,13 +3,14 @@
 //! A view's text was written by an administrator. It is walked, analysed and proved as a model's is all the same, and put in
 //! as a tree: a table or a function may be another one since the view was defined.
 
-use super::Fence;
 use super::raw_walk::{self, Surroundings};
+use super::{Claims, Fence};
 use crate::catalog::plane::{Plane, PlaneRelation};
 use crate::catalog::views::PlaneView;
 use crate::error::{Refusal, StageResult, State};
 use crate::gate::{Gated, RelationReference};
 use crate::pgx::names::quote_identifier;
+use crate::pgx::parameters::Parameters;
 use crate::pgx::parse;
 use crate::pgx::raw::RawTree;
 use crate::pgx::section::confine::Confinement;
@@ -32,7 +33,8 @@ pub struct GatedView {
 pub struct AttachedView {
     /// The view.
     pub view: Rc<PlaneView>,
-    /// The fences of its own WITH, which nothing else can name.
+    /// The fences of its own WITH, which nothing else can name: those of hidden relations. Where there are any, its query is the
+    /// derived table of a query of ours, and that a security barrier.
     pub fences: Vec<Fence>,
 }
 
@@ -46,6 +48,8 @@ pub fn named<'p>(plane: &'p Plane, references: &BTreeSet<RelationReference>) -> 
 pub(super) struct Walked<'c> {
     pub(super) of: GatedView,
     pub(super) tree: RawTree<'c>,
+    /// The hidden relations that it reads itself, by the names of their fences.
+    hidden: BTreeMap<String, Rc<PlaneRelation>>,
 }
 
 /// Walks the trees of views, each after those that it reads, and adds the fences that they need to `targets`.
@@ -71,8 +75,10 @@ pub(super) fn walk<'c>(
         }
         around.expressions = named.expressions;
         around.views.insert(of.view.name.clone(), named.weight);
-        targets.extend(named.targets);
-        walked.push(Walked { of: of.clone(), tree });
+        let (hidden, visible): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            named.targets.into_iter().partition(|(_, relation)| relation.is_hidden);
+        targets.extend(visible);
+        walked.push(Walked { of: of.clone(), tree, hidden });
     }
     around.is_view = false;
     Ok((walked, around))
@@ -84,17 +90,27 @@ pub(super) fn put<'c>(
     walked: Vec<Walked<'c>>,
     untrusted: RawTree<'c>,
     gated: &Gated,
+    claims: Claims<'_>,
+    parameters: &mut Parameters<'_>,
 ) -> StageResult<(RawTree<'c>, String, Vec<AttachedView>)> {
     let mut skeleton = Vec::with_capacity(walked.len());
     let mut shown = Vec::with_capacity(walked.len());
     let mut trees = Vec::with_capacity(walked.len());
     let mut attached = Vec::with_capacity(walked.len());
-    for Walked { of, tree } in walked {
+    for Walked { of, tree, hidden } in walked {
         let before = format!("{} AS NOT MATERIALIZED (", quote_identifier(&of.view.name));
         skeleton.push(format!("{before}{})", super::skeleton::PLACEHOLDER));
-        shown.push(of.gated.within(&before, ")"));
-        trees.push(tree);
-        attached.push(AttachedView { view: of.view, fences: Vec::new() });
+        if hidden.is_empty() {
+            shown.push(of.gated.within(&before, ")"));
+            trees.push(tree);
+            attached.push(AttachedView { view: of.view, fences: Vec::new() });
+            continue;
+        }
+        // What is shown goes to callers, who do not learn the names of what is hidden.
+        shown.push(format!("{before}/* a view over hidden relations */)"));
+        let (fences, around) = super::skeleton::build(&hidden, claims, parameters)?;
+        trees.push(parse::assemble(confinement, &around, None, tree)?);
+        attached.push(AttachedView { view: of.view, fences });
     }
     let skeleton = format!("WITH {} SELECT * FROM ({}) AS answer", skeleton.join(", "), super::skeleton::PLACEHOLDER);
     let shown = gated.within(&format!("WITH {}\nSELECT * FROM (", shown.join(",\n     ")), ") AS answer");

@@ -2,7 +2,7 @@
 
 use super::node::{TreeNode, nodes};
 use super::parameters::Parameters;
-use super::query::{QueryView, drop_presence_conditions};
+use super::query::{QueryView, drop_presence_conditions, put_barriers};
 use super::raw::{self, RawNode, RawTree};
 use super::section::confine::Confinement;
 use super::section::stage::{self, Stage};
@@ -128,6 +128,15 @@ impl<'c> Analysed<'c> {
         Analysed { query, text: self.text }
     }
 
+    /// Makes a security barrier of what these views read, which stand in the WITH above the statement.
+    pub fn put_barriers(&mut self, views: &[&str]) {
+        let Some(around) = self.query.derived() else { return };
+        for view in views.iter().filter_map(|name| around.expression(name)) {
+            // SAFETY: the tree is this value's, and no field of it is kept.
+            unsafe { put_barriers(view) };
+        }
+    }
+
     /// Converts the result columns to `expected` (type, modifier), as assignment would.
     pub fn coerce_columns(&mut self, expected: &[(pg_sys::Oid, i32)]) -> StageResult<()> {
         // SAFETY: the query is whole; its target list holds TargetEntry nodes.
@@ -197,9 +206,9 @@ impl<'c> Rewritten<'c> {
     }
 
     /// Takes the conditions out of row-level security that say no more than that the policy `policy` is there, of each of the
-    /// common table expressions.
+    /// fences.
     pub fn drop_presence_conditions(&mut self, policy: &str) {
-        for expression in self.query.expressions().into_iter().filter_map(|(_, expression)| expression) {
+        for expression in self.query.fences() {
             // SAFETY: the tree is this value's, and no field of it is kept.
             unsafe { drop_presence_conditions(expression, policy) };
         }

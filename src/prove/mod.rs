@@ -28,6 +28,7 @@ pub(crate) use plan::{prove_draws, prove_plan};
 /// A statement that was proved to stay in the plane. Only `prove` makes one.
 pub struct Proven<'c> {
     rewritten: Rewritten<'c>,
+    /// All of them, those of hidden relations too.
     fences: Vec<Fence>,
     /// Read by policies of the tables' own.
     policy_relations: Vec<Oid>,
@@ -79,21 +80,22 @@ impl<'c> Proven<'c> {
 pub fn prove<'c>(
     trusted: Trusted<'c>,
     fences: Vec<Fence>,
-    views: &[AttachedView],
+    views: Vec<AttachedView>,
     plane: &Plane,
 ) -> StageResult<Proven<'c>> {
     let analysed = trusted.into_analysed();
     fences::prove_fences(analysed.query(), &fences)?;
-    let answer = views::prove(analysed.query(), views)?;
-    let mut facts = proof_walk::prove_tree(analysed.query(), plane)?;
-    facts.private = private_columns::touched(analysed.query(), &fences, views)?;
-    facts.is_aggregate = answer.answer_aggregates();
+    let placed = views::prove(analysed.query(), &views)?;
+    let mut facts = proof_walk::prove_tree(analysed.query(), &placed.fences, plane)?;
+    facts.private = private_columns::touched(analysed.query(), &fences, &views)?;
+    facts.is_aggregate = placed.around.answer_aggregates();
     let mut rewritten = analysed.rewrite()?;
-    fences::prove_row_security(rewritten.query(), &fences, plane)?;
+    fences::prove_row_security(rewritten.query(), &fences, &views, plane)?;
     fences::drop_proved_conditions(&mut rewritten);
     facts.relations = fences.iter().map(|fence| fence.relation.name.clone()).collect();
     facts.relations.dedup();
     facts.relations.extend(views.iter().map(|attached| attached.view.name.clone()));
     let policy_relations = fences::policy_relations(rewritten.query());
+    let fences = fences.into_iter().chain(views.into_iter().flat_map(|attached| attached.fences)).collect();
     Ok(Proven { rewritten, fences, policy_relations, facts })
 }

@@ -12,7 +12,7 @@ use crate::error::{Refusal, StageResult};
 use crate::pgx::query::column_lineage::{ColumnReference, Origin};
 use crate::pgx::query::outputs::Output;
 use crate::pgx::query::{QueryKind, QueryNode, QueryView};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// The private columns that the statement touches, as `relation.column`, in order. Must come after the proof of the
 /// fences and of the tree.
@@ -26,6 +26,7 @@ pub(super) fn touched(query: QueryView<'_>, fences: &[Fence], views: &[AttachedV
     let mut walk = PrivateWalk {
         fences,
         around: query.derived().filter(|_| !views.is_empty()),
+        hidden: HashMap::new(),
         views: BTreeMap::new(),
         scopes: vec![query],
         seen: HashSet::new(),
@@ -50,6 +51,8 @@ struct PrivateWalk<'f, 't> {
     fences: &'f [Fence],
     /// The query with the views in its WITH, if there are any.
     around: Option<QueryView<'t>>,
+    /// The views' own queries, by their addresses, that have fences of hidden relations.
+    hidden: HashMap<usize, &'f AttachedView>,
     /// The columns of the views that are done, in order, each with whether it is private.
     views: BTreeMap<String, Vec<(String, bool)>>,
     /// The queries around the node that is visited, the outermost first.
@@ -59,7 +62,7 @@ struct PrivateWalk<'f, 't> {
     found: BTreeSet<String>,
 }
 
-impl<'t> PrivateWalk<'_, 't> {
+impl<'f, 't> PrivateWalk<'f, 't> {
     fn visit(&mut self, node: QueryNode<'t>) -> StageResult<()> {
         if let QueryKind::Query(query) = node.kind() {
             self.scopes.push(query);
@@ -78,9 +81,15 @@ impl<'t> PrivateWalk<'_, 't> {
     }
 
     /// Finds the private columns of a view. Gives what all of its rows rest on.
-    fn read_view(&mut self, around: QueryView<'t>, attached: &AttachedView) -> StageResult<BTreeSet<String>> {
+    fn read_view(&mut self, around: QueryView<'t>, attached: &'f AttachedView) -> StageResult<BTreeSet<String>> {
         let lost = || Refusal::proof("a view without a query");
-        let query = around.expression(&attached.view.name).ok_or_else(lost)?;
+        let mut query = around.expression(&attached.view.name).ok_or_else(lost)?;
+        let before = self.scopes.len();
+        if !attached.fences.is_empty() {
+            self.hidden.insert(query.address(), attached);
+            self.scopes.push(query);
+            query = query.derived().ok_or_else(lost)?;
+        }
         let mut columns = Vec::new();
         let mut of_all = BTreeSet::new();
         self.scopes.push(query);
@@ -103,7 +112,7 @@ impl<'t> PrivateWalk<'_, 't> {
             if query.is_select_list(node) { Ok(()) } else { self.visit(node) }
         })?;
         of_all.append(&mut self.found);
-        self.scopes.pop();
+        self.scopes.truncate(before);
         self.views.insert(attached.view.name.clone(), columns);
         Ok(of_all)
     }
@@ -124,8 +133,11 @@ impl<'t> PrivateWalk<'_, 't> {
                         self.note(&name, column.attribute)?;
                     } else {
                         let home = depth.checked_sub(level).and_then(|place| self.scopes.get(place.checked_sub(1)?));
-                        if home.copied().is_some_and(|home| self.is_around(home)) {
+                        let Some(home) = home.copied() else { continue };
+                        if self.is_around(home) {
                             self.note_view(&name, column.attribute)?;
+                        } else if let Some(attached) = self.hidden.get(&home.address()).copied() {
+                            self.note_hidden(attached, &name, column.attribute)?;
                         }
                     }
                 }
@@ -159,13 +171,28 @@ impl<'t> PrivateWalk<'_, 't> {
     fn note(&mut self, name: &str, attribute: i16) -> StageResult<()> {
         let fence = self.fences.iter().find(|fence| fence.name == name);
         let fence = fence.ok_or_else(|| Refusal::proof("a top-level expression that is not a fence"))?;
-        let relation = &fence.relation;
-        let index = usize::try_from(attribute).ok().and_then(|number| number.checked_sub(1));
-        for (position, column) in relation.columns.iter().enumerate() {
-            if column.is_private && index.is_none_or(|index| index == position) {
-                self.found.insert(format!("{}.{}", relation.name, column.name));
-            }
+        let private = private_of(fence, attribute);
+        self.found.extend(private.map(|column| format!("{}.{column}", fence.relation.name)));
+        Ok(())
+    }
+
+    /// The same of a hidden relation, whose name is not told.
+    fn note_hidden(&mut self, attached: &AttachedView, name: &str, attribute: i16) -> StageResult<()> {
+        // Other expressions in its WITH there are none.
+        let fence = attached.fences.iter().find(|fence| fence.name == name);
+        let fence = fence.ok_or_else(|| Refusal::proof("an expression of a view that is not a fence"))?;
+        if private_of(fence, attribute).next().is_some() {
+            self.found.insert(format!("{}.*", attached.view.name));
         }
         Ok(())
     }
+}
+
+/// The private ones among the columns of a fence that a reference names.
+fn private_of(fence: &Fence, attribute: i16) -> impl Iterator<Item = &str> {
+    let index = usize::try_from(attribute).ok().and_then(|number| number.checked_sub(1));
+    let columns = fence.relation.columns.iter().enumerate();
+    columns
+        .filter(move |(position, column)| column.is_private && index.is_none_or(|index| index == *position))
+        .map(|(_, column)| column.name.as_str())
 }

@@ -6,6 +6,7 @@
 //! tests/architecture.rs holds that.
 
 use super::{confined, spelling, views};
+use crate::ablation::{self, Switch};
 use crate::attach::{self, Attached, Claims, GatedView};
 use crate::catalog::plane::Plane;
 use crate::error::{Refusal, StageResult, State};
@@ -114,12 +115,16 @@ pub fn prove<'c>(
         attach::attach(confinement, gated, views, plane, claims)?;
     done("attach");
     let mut analysed = parse::analyse(grafted, &parameters)?;
+    if !ablation::is_off(Switch::Barriers) {
+        let barriers = views.iter().filter(|attached| !attached.fences.is_empty());
+        analysed.put_barriers(&barriers.map(|attached| attached.view.name.as_str()).collect::<Vec<_>>());
+    }
     if let Some(columns) = wanted {
         analysed.coerce_columns(columns)?;
     }
     let columns = analysed.query().columns();
     let column_facts = analysed.query().column_facts();
-    let proven = prove::prove(trust::trust(analysed, plane)?, fences, &views, plane)?;
+    let proven = prove::prove(trust::trust(analysed, plane)?, fences, views, plane)?;
     let facts = proven.facts().clone();
     done("prove");
     Ok(Statement { proven, parameters, shown, columns, column_facts, facts })

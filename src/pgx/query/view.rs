@@ -69,6 +69,15 @@ impl<'t> QueryView<'t> {
         self.query().hasRowSecurity
     }
 
+    /// The queries of this level's WITH, and those within the views that stand in the WITH above the statement.
+    pub fn fences(self) -> Vec<QueryView<'t>> {
+        let expressions =
+            |query: QueryView<'t>| query.expressions().into_iter().filter_map(|(_, expression)| expression);
+        let views = self.derived().into_iter().flat_map(expressions);
+        let own = views.flat_map(expressions).filter(|query| query.reads_table());
+        expressions(self).chain(own).collect()
+    }
+
     /// The first subquery in its FROM.
     pub fn derived(self) -> Option<QueryView<'t>> {
         self.query()
