@@ -34,7 +34,11 @@ ALTER FUNCTION splitplane.sign(text, text, text, text, text) RENAME TO _sign_bef
 ALTER FUNCTION splitplane.protect(regclass, jsonb, text[], text, text[]) RENAME TO _protect_before;
 ALTER FUNCTION splitplane.share(regclass, text[], text, text[]) RENAME TO _share_before;
 
-ALTER TABLE splitplane.relations ADD COLUMN hidden boolean NOT NULL DEFAULT false;
+-- Not in one: the catalog would say of it for ever that rows may lack it.
+ALTER TABLE splitplane.relations ADD COLUMN hidden boolean;
+ALTER TABLE splitplane.relations ALTER COLUMN hidden SET DEFAULT false;
+UPDATE splitplane.relations SET hidden = false;
+ALTER TABLE splitplane.relations ALTER COLUMN hidden SET NOT NULL;
 
 -- Whether the fences of a table are as they were built, and its policy as it was created, must be determined before
 -- anything is changed: see the end.
