@@ -5,12 +5,12 @@
 //! Each stage takes the value of the one before it. Only `prove` calls the planner, so what was not proved has no plan to run;
 //! tests/architecture.rs holds that.
 
-use super::{confined, spelling, views};
+use super::{confined, spelling};
 use crate::ablation::{self, Switch};
 use crate::attach::{self, Attached, Claims, GatedView};
 use crate::catalog::plane::Plane;
 use crate::error::{Refusal, StageResult, State};
-use crate::gate::{self, GateError, GateErrorKind, Gated, Limits};
+use crate::gate::{GateError, GateErrorKind, Gated, Limits};
 use crate::identity::principal::Principal;
 use crate::pgx::parameters::Parameters;
 use crate::pgx::parse;
@@ -52,33 +52,8 @@ pub struct Statement<'c> {
     pub facts: ProofFacts,
 }
 
-/// Takes a text through the gate and, in the confined section, to its proof; `body` plans and runs it there, or does not.
-///
-/// # Errors
-/// Those of the stages, by name.
-pub fn with_statement<T>(
-    sql: &str,
-    subject: Subject<'_>,
-    watch: &mut Stopwatch,
-    body: impl for<'c> FnOnce(Statement<'c>, &mut Stopwatch) -> StageResult<T>,
-) -> StageResult<T> {
-    let gated = gate::admit(sql, &limits()).map_err(|error| refused_by_gate(sql, subject, watch.left(), error))?;
-    watch.lap("gate");
-    with_gated(&gated, subject, watch, body)
-}
-
-/// The same from the gate on.
-pub(super) fn with_gated<T>(
-    gated: &Gated,
-    subject: Subject<'_>,
-    watch: &mut Stopwatch,
-    body: impl for<'c> FnOnce(Statement<'c>, &mut Stopwatch) -> StageResult<T>,
-) -> StageResult<T> {
-    let views = views::read_by(gated, subject.plane, watch)?;
-    with_views(gated, &views, subject, watch, body)
-}
-
-/// The same, with the views that it reads.
+/// Takes a gated text with the views that it reads, in the confined section, to its proof; `body` plans and runs it there, or
+/// does not.
 pub(super) fn with_views<T>(
     gated: &Gated,
     views: &[GatedView],
@@ -156,7 +131,7 @@ pub fn run(planned: Planned<'_>, sink: &mut Sink<'_>) -> StageResult<()> {
 
 /// What the gate could not read: PostgreSQL's parser, and nothing after it, separates wrong SQL (its own 42601)
 /// from SQL that only the gate cannot read (0A000).
-fn refused_by_gate(sql: &str, subject: Subject<'_>, left: i32, error: GateError) -> Refusal {
+pub(super) fn refused_by_gate(sql: &str, subject: Subject<'_>, left: i32, error: GateError) -> Refusal {
     if !matches!(error.kind(), GateErrorKind::Syntax | GateErrorKind::UnsupportedByGate) {
         return from_gate(error);
     }
