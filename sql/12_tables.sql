@@ -78,7 +78,7 @@ COMMENT ON TABLE splitplane.claims IS
 
 -- The plane's relations. `columns` is the list as it was when the relation was registered, even if that was all of
 -- them: a column that a later migration adds stays outside the plane until an administrator registers it.
--- `private_columns` are those whose values never enter a prompt.
+-- `private_columns` are those whose values never enter a prompt. A hidden relation can be read by views alone.
 -- `saved` holds what unprotect must restore, and the fences as they were built, for doctor() to compare with.
 CREATE TABLE splitplane.relations (
     relation regclass PRIMARY KEY,
@@ -89,6 +89,7 @@ CREATE TABLE splitplane.relations (
     private_columns text[] NOT NULL DEFAULT '{}',
     had_row_security boolean NOT NULL,
     saved jsonb NOT NULL,
+    hidden boolean NOT NULL DEFAULT false,
     -- A relation without a scope is the same for every tenant. That must be stated, not omitted.
     CHECK (shared = (scope = '{}')),
     CHECK (private_columns <@ columns AND pg_catalog.array_position(private_columns, NULL) IS NULL)

@@ -242,6 +242,21 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._has_lost_name(regclass, text, jsonb) FROM PUBLIC;
 
+-- The form of a name in the plane.
+CREATE FUNCTION splitplane._check_plane_name(chosen text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF chosen = '' OR octet_length(chosen) > 63 OR strpos(chosen, '.') > 0 OR chosen ~ '[[:cntrl:]]'
+       OR lower(chosen) LIKE 'pg\_%' THEN
+        RAISE EXCEPTION 'plane name "%" must have 1 to 63 bytes, no dot, no control character, '
+                        'and not start with "pg_"', chosen
+            USING ERRCODE = '42602';
+    END IF;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._check_plane_name(text) FROM PUBLIC;
+
 CREATE FUNCTION splitplane._plane_name(relation regclass, name text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -250,11 +265,10 @@ DECLARE
     holder regclass;
     is_lost boolean;
 BEGIN
-    IF chosen = '' OR octet_length(chosen) > 63 OR strpos(chosen, '.') > 0 OR chosen ~ '[[:cntrl:]]'
-       OR lower(chosen) LIKE 'pg\_%' THEN
-        RAISE EXCEPTION 'plane name "%" must have 1 to 63 bytes, no dot, no control character, '
-                        'and not start with "pg_"', chosen
-            USING ERRCODE = '42602';
+    PERFORM splitplane._check_plane_name(chosen);
+    IF EXISTS (SELECT FROM splitplane.views AS v WHERE v.name = chosen) THEN
+        RAISE EXCEPTION 'plane name "%" is taken by a view', chosen
+            USING ERRCODE = '42710', HINT = 'Give another one as argument "name".';
     END IF;
     SELECT r.relation, splitplane._has_lost_name(r.relation, r.name, r.saved) INTO holder, is_lost
       FROM splitplane.relations AS r WHERE r.name = chosen AND r.relation <> _plane_name.relation;

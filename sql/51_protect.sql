@@ -516,32 +516,39 @@ REVOKE ALL ON FUNCTION splitplane._register(regclass, boolean, jsonb, text[], te
 
 CREATE FUNCTION splitplane.protect(
     relation regclass, scope jsonb, columns text[] DEFAULT NULL, name text DEFAULT NULL,
-    private_columns text[] DEFAULT NULL)
+    private_columns text[] DEFAULT NULL, hidden boolean DEFAULT false)
 RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    was_hidden boolean := splitplane._is_hidden(relation);
 BEGIN
     PERFORM splitplane._register(relation, false, scope, columns, name, private_columns);
+    PERFORM splitplane._hide(relation, hidden, was_hidden);
 END
 $$;
-REVOKE ALL ON FUNCTION splitplane.protect(regclass, jsonb, text[], text, text[]) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION splitplane.protect(regclass, jsonb, text[], text, text[]) TO splitplane_admin;
-COMMENT ON FUNCTION splitplane.protect(regclass, jsonb, text[], text, text[]) IS
+REVOKE ALL ON FUNCTION splitplane.protect(regclass, jsonb, text[], text, text[], boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.protect(regclass, jsonb, text[], text, text[], boolean) TO splitplane_admin;
+COMMENT ON FUNCTION splitplane.protect(regclass, jsonb, text[], text, text[], boolean) IS
     'Adds a table to the plane and binds its rows to claims: protect(''orders'', ''{"tenant_id": "tenant"}''). '
     'Call it again to change the registration.';
 
 CREATE FUNCTION splitplane.share(
-    relation regclass, columns text[] DEFAULT NULL, name text DEFAULT NULL, private_columns text[] DEFAULT NULL)
+    relation regclass, columns text[] DEFAULT NULL, name text DEFAULT NULL, private_columns text[] DEFAULT NULL,
+    hidden boolean DEFAULT false)
 RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    was_hidden boolean := splitplane._is_hidden(relation);
 BEGIN
     PERFORM splitplane._register(relation, true, NULL, columns, name, private_columns);
+    PERFORM splitplane._hide(relation, hidden, was_hidden);
 END
 $$;
-REVOKE ALL ON FUNCTION splitplane.share(regclass, text[], text, text[]) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION splitplane.share(regclass, text[], text, text[]) TO splitplane_admin;
-COMMENT ON FUNCTION splitplane.share(regclass, text[], text, text[]) IS
+REVOKE ALL ON FUNCTION splitplane.share(regclass, text[], text, text[], boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.share(regclass, text[], text, text[], boolean) TO splitplane_admin;
+COMMENT ON FUNCTION splitplane.share(regclass, text[], text, text[], boolean) IS
     'Adds a table to the plane that is the same for every tenant.';
 
 CREATE FUNCTION splitplane.unprotect(relation regclass) RETURNS void

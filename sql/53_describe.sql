@@ -102,10 +102,12 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._describe_comment(text) FROM PUBLIC;
 
--- One row for each table and function of the plane, in the order of describe(). refers_to holds the tables that a
+-- One row for each table, view and function of the plane, in the order of describe(). refers_to holds the tables that a
 -- table's foreign keys reference.
 CREATE FUNCTION splitplane._describe_parts() RETURNS TABLE (kind text, name text, text text, refers_to text[])
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+-- Compiling this query would take seconds, and running it takes milliseconds.
+SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -189,7 +191,7 @@ BEGIN
         CROSS JOIN LATERAL unnest(c.conkey, c.confkey) WITH ORDINALITY AS k(from_attnum, to_attnum, position)
         JOIN splitplane.relations AS source ON source.relation = c.conrelid
         JOIN splitplane.relations AS target ON target.relation = c.confrelid
-             AND NOT splitplane._has_lost_name(target.relation, target.name, target.saved)
+             AND NOT target.hidden AND NOT splitplane._has_lost_name(target.relation, target.name, target.saved)
         LEFT JOIN plane_columns AS f ON f.relation = c.conrelid AND f.attnum = k.from_attnum
         LEFT JOIN plane_columns AS t ON t.relation = c.confrelid AND t.attnum = k.to_attnum
         WHERE c.contype = 'f' AND c.conparentid = 0
@@ -213,7 +215,22 @@ BEGIN
                           array_agg(DISTINCT k.target ORDER BY k.target)
                               FILTER (WHERE k.target_relation <> k.relation) AS targets
                    FROM foreign_keys AS k GROUP BY k.relation) AS f ON f.relation = r.relation
-        WHERE NOT splitplane._has_lost_name(r.relation, r.name, r.saved)
+        WHERE NOT r.hidden AND NOT splitplane._has_lost_name(r.relation, r.name, r.saved)
+    ),
+    view_texts AS (
+        SELECT v.name,
+               'view ' || quote_ident(v.name) || splitplane._describe_comment(v.description)
+               || (SELECT string_agg(format(
+                       E'\n  %I %s%s', c.value ->> 'name',
+                       splitplane._describe_type(splitplane._type_named(c.value ->> 'type'),
+                                                 (c.value ->> 'modifier')::integer, writable),
+                       splitplane._describe_comment((
+                           SELECT col_description(r.relation, a.attnum)
+                           FROM splitplane.relations AS r JOIN pg_attribute AS a ON a.attrelid = r.relation
+                           WHERE r.name = c.value #>> '{of,0}' AND NOT r.hidden AND a.attname = c.value #>> '{of,1}'))),
+                       '' ORDER BY c.place)
+                   FROM jsonb_array_elements(v.columns) WITH ORDINALITY AS c(value, place)) AS text
+        FROM splitplane.views AS v
     ),
     function_texts AS (
         SELECT p.proname::text AS name,
@@ -227,7 +244,8 @@ BEGIN
     )
     SELECT d.kind, d.name, d.text, d.refers_to
     FROM (SELECT 1 AS part, 'table' AS kind, t.name, t.text, t.refers_to FROM relation_texts AS t
-          UNION ALL SELECT 2, 'function', f.name, f.text, '{}' FROM function_texts AS f) AS d
+          UNION ALL SELECT 2, 'view', v.name, v.text, '{}' FROM view_texts AS v WHERE v.text IS NOT NULL
+          UNION ALL SELECT 3, 'function', f.name, f.text, '{}' FROM function_texts AS f) AS d
     ORDER BY d.part, d.text;
 END
 $$;

@@ -20,7 +20,8 @@ AS $$
         || concat_ws(', ', quote_literal(relation), quote_literal(nullif(scope, '{}')),
                      CASE WHEN NOT all_columns THEN quote_literal(columns) END, 'name => ' || quote_literal(name),
                      CASE WHEN cardinality(private_columns) > 0
-                          THEN 'private_columns => ' || quote_literal(private_columns) END) || ')') END
+                          THEN 'private_columns => ' || quote_literal(private_columns) END,
+                     CASE WHEN splitplane._is_hidden(relation) THEN 'hidden => true' END) || ')') END
 $$;
 REVOKE ALL ON FUNCTION splitplane._registration(regclass, jsonb, text[], text, text[], boolean) FROM PUBLIC;
 

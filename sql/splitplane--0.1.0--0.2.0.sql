@@ -16,7 +16,9 @@ DECLARE
     changed regprocedure;
     dependents text;
 BEGIN
-    FOREACH changed IN ARRAY ARRAY['splitplane.sign(text,text,text,text,text)']::pg_catalog.regprocedure[] LOOP
+    FOREACH changed IN ARRAY ARRAY['splitplane.sign(text,text,text,text,text)',
+                               'splitplane.protect(regclass,jsonb,text[],text,text[])',
+                               'splitplane.share(regclass,text[],text,text[])']::pg_catalog.regprocedure[] LOOP
         SELECT pg_catalog.string_agg(DISTINCT pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid), ', ')
           INTO dependents
           FROM pg_catalog.pg_depend AS d
@@ -30,6 +32,14 @@ BEGIN
 END
 $dependents$;
 ALTER FUNCTION splitplane.sign(text, text, text, text, text) RENAME TO _sign_before;
+ALTER FUNCTION splitplane.protect(regclass, jsonb, text[], text, text[]) RENAME TO _protect_before;
+ALTER FUNCTION splitplane.share(regclass, text[], text, text[]) RENAME TO _share_before;
+
+-- Not in one: the catalog would say of it for ever that rows may lack it.
+ALTER TABLE splitplane.relations ADD COLUMN hidden boolean;
+ALTER TABLE splitplane.relations ALTER COLUMN hidden SET DEFAULT false;
+UPDATE splitplane.relations SET hidden = false;
+ALTER TABLE splitplane.relations ALTER COLUMN hidden SET NOT NULL;
 
 -- Whether the fences of a table are as they were built, and its policy as it was created, must be determined before
 -- anything is changed: see the end.
@@ -65,6 +75,26 @@ COMMENT ON TABLE splitplane.claims IS
 REVOKE ALL ON splitplane.claims FROM PUBLIC;
 GRANT SELECT ON splitplane.claims TO splitplane_admin;
 SELECT pg_catalog.pg_extension_config_dump('splitplane.claims', '');
+
+-- `columns` are those that the text gave when the view was defined, each an object of name, type, modifier and, where
+-- it is a plane relation's column as it stands, `of` with the relation's plane name and the column. Empty while the
+-- view is being defined.
+CREATE TABLE splitplane.views (
+    name text PRIMARY KEY,
+    sql text NOT NULL,
+    description text,
+    columns jsonb NOT NULL CHECK (pg_catalog.jsonb_typeof(columns) = 'array'),
+    private_columns text[] NOT NULL DEFAULT '{}' CHECK (pg_catalog.array_position(private_columns, NULL) IS NULL),
+    changed_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    changed_by text NOT NULL DEFAULT SESSION_USER
+);
+COMMENT ON TABLE splitplane.views IS 'Queries over the plane that can be named like its tables, by define_view.';
+REVOKE ALL ON splitplane.views FROM PUBLIC;
+GRANT SELECT ON splitplane.views TO splitplane_admin;
+SELECT pg_catalog.pg_extension_config_dump('splitplane.views', '');
+CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON splitplane.views
+    FOR EACH STATEMENT EXECUTE FUNCTION splitplane._on_config_change();
+
 
 -- Facts that more than one function needs. Each stands here once. Where the library holds the same list, the comment
 -- names its place there, and pg_test/upgrade/test_facts.py compares the two.
@@ -444,6 +474,22 @@ LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', '_key_problem_wrapper';
 
 REVOKE ALL ON FUNCTION splitplane._key_problem(text, bytea) FROM PUBLIC;
+
+-- The columns of a plane view as its text gives them now: `of` and `of_column` are the table's column that one hands
+-- on.
+CREATE FUNCTION splitplane._view_columns(view text)
+RETURNS TABLE (column_name text, type oid, modifier integer, of oid, of_column smallint)
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000 ROWS 10
+AS 'MODULE_PATHNAME', '_view_columns_wrapper';
+
+REVOKE ALL ON FUNCTION splitplane._view_columns(text) FROM PUBLIC;
+
+-- Why a plane view cannot be read as it was defined; NULL if it can.
+CREATE FUNCTION splitplane._view_problem(view text) RETURNS text
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000
+AS 'MODULE_PATHNAME', '_view_problem_wrapper';
+
+REVOKE ALL ON FUNCTION splitplane._view_problem(text) FROM PUBLIC;
 
 -- Refuses words that ask would refuse as a question.
 CREATE FUNCTION splitplane._check_question(what text, words text) RETURNS void
@@ -1201,6 +1247,22 @@ $$;
 
 REVOKE ALL ON FUNCTION splitplane._has_lost_name(regclass, text, jsonb) FROM PUBLIC;
 
+-- The form of a name in the plane.
+CREATE FUNCTION splitplane._check_plane_name(chosen text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF chosen = '' OR octet_length(chosen) > 63 OR strpos(chosen, '.') > 0 OR chosen ~ '[[:cntrl:]]'
+       OR lower(chosen) LIKE 'pg\_%' THEN
+        RAISE EXCEPTION 'plane name "%" must have 1 to 63 bytes, no dot, no control character, '
+                        'and not start with "pg_"', chosen
+            USING ERRCODE = '42602';
+    END IF;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._check_plane_name(text) FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION splitplane._plane_name(relation regclass, name text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -1209,11 +1271,10 @@ DECLARE
     holder regclass;
     is_lost boolean;
 BEGIN
-    IF chosen = '' OR octet_length(chosen) > 63 OR strpos(chosen, '.') > 0 OR chosen ~ '[[:cntrl:]]'
-       OR lower(chosen) LIKE 'pg\_%' THEN
-        RAISE EXCEPTION 'plane name "%" must have 1 to 63 bytes, no dot, no control character, '
-                        'and not start with "pg_"', chosen
-            USING ERRCODE = '42602';
+    PERFORM splitplane._check_plane_name(chosen);
+    IF EXISTS (SELECT FROM splitplane.views AS v WHERE v.name = chosen) THEN
+        RAISE EXCEPTION 'plane name "%" is taken by a view', chosen
+            USING ERRCODE = '42710', HINT = 'Give another one as argument "name".';
     END IF;
     SELECT r.relation, splitplane._has_lost_name(r.relation, r.name, r.saved) INTO holder, is_lost
       FROM splitplane.relations AS r WHERE r.name = chosen AND r.relation <> _plane_name.relation;
@@ -1910,32 +1971,47 @@ BEGIN
 END
 $$;
 
-CREATE OR REPLACE FUNCTION splitplane.protect(
+CREATE FUNCTION splitplane.protect(
     relation regclass, scope jsonb, columns text[] DEFAULT NULL, name text DEFAULT NULL,
-    private_columns text[] DEFAULT NULL)
+    private_columns text[] DEFAULT NULL, hidden boolean DEFAULT false)
 RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    was_hidden boolean := splitplane._is_hidden(relation);
 BEGIN
     PERFORM splitplane._register(relation, false, scope, columns, name, private_columns);
+    PERFORM splitplane._hide(relation, hidden, was_hidden);
 END
 $$;
 
-COMMENT ON FUNCTION splitplane.protect(regclass, jsonb, text[], text, text[]) IS
+REVOKE ALL ON FUNCTION splitplane.protect(regclass, jsonb, text[], text, text[], boolean) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION splitplane.protect(regclass, jsonb, text[], text, text[], boolean) TO splitplane_admin;
+
+COMMENT ON FUNCTION splitplane.protect(regclass, jsonb, text[], text, text[], boolean) IS
     'Adds a table to the plane and binds its rows to claims: protect(''orders'', ''{"tenant_id": "tenant"}''). '
     'Call it again to change the registration.';
 
-CREATE OR REPLACE FUNCTION splitplane.share(
-    relation regclass, columns text[] DEFAULT NULL, name text DEFAULT NULL, private_columns text[] DEFAULT NULL)
+CREATE FUNCTION splitplane.share(
+    relation regclass, columns text[] DEFAULT NULL, name text DEFAULT NULL, private_columns text[] DEFAULT NULL,
+    hidden boolean DEFAULT false)
 RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    was_hidden boolean := splitplane._is_hidden(relation);
 BEGIN
     PERFORM splitplane._register(relation, true, NULL, columns, name, private_columns);
+    PERFORM splitplane._hide(relation, hidden, was_hidden);
 END
 $$;
 
-COMMENT ON FUNCTION splitplane.share(regclass, text[], text, text[]) IS
+REVOKE ALL ON FUNCTION splitplane.share(regclass, text[], text, text[], boolean) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION splitplane.share(regclass, text[], text, text[], boolean) TO splitplane_admin;
+
+COMMENT ON FUNCTION splitplane.share(regclass, text[], text, text[], boolean) IS
     'Adds a table to the plane that is the same for every tenant.';
 
 CREATE OR REPLACE FUNCTION splitplane.unprotect(relation regclass) RETURNS void
@@ -2216,10 +2292,12 @@ $$;
 
 REVOKE ALL ON FUNCTION splitplane._describe_type(oid, integer, jsonb) FROM PUBLIC;
 
--- One row for each table and function of the plane, in the order of describe(). refers_to holds the tables that a
+-- One row for each table, view and function of the plane, in the order of describe(). refers_to holds the tables that a
 -- table's foreign keys reference.
 CREATE OR REPLACE FUNCTION splitplane._describe_parts() RETURNS TABLE (kind text, name text, text text, refers_to text[])
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+-- Compiling this query would take seconds, and running it takes milliseconds.
+SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -2303,7 +2381,7 @@ BEGIN
         CROSS JOIN LATERAL unnest(c.conkey, c.confkey) WITH ORDINALITY AS k(from_attnum, to_attnum, position)
         JOIN splitplane.relations AS source ON source.relation = c.conrelid
         JOIN splitplane.relations AS target ON target.relation = c.confrelid
-             AND NOT splitplane._has_lost_name(target.relation, target.name, target.saved)
+             AND NOT target.hidden AND NOT splitplane._has_lost_name(target.relation, target.name, target.saved)
         LEFT JOIN plane_columns AS f ON f.relation = c.conrelid AND f.attnum = k.from_attnum
         LEFT JOIN plane_columns AS t ON t.relation = c.confrelid AND t.attnum = k.to_attnum
         WHERE c.contype = 'f' AND c.conparentid = 0
@@ -2327,7 +2405,22 @@ BEGIN
                           array_agg(DISTINCT k.target ORDER BY k.target)
                               FILTER (WHERE k.target_relation <> k.relation) AS targets
                    FROM foreign_keys AS k GROUP BY k.relation) AS f ON f.relation = r.relation
-        WHERE NOT splitplane._has_lost_name(r.relation, r.name, r.saved)
+        WHERE NOT r.hidden AND NOT splitplane._has_lost_name(r.relation, r.name, r.saved)
+    ),
+    view_texts AS (
+        SELECT v.name,
+               'view ' || quote_ident(v.name) || splitplane._describe_comment(v.description)
+               || (SELECT string_agg(format(
+                       E'\n  %I %s%s', c.value ->> 'name',
+                       splitplane._describe_type(splitplane._type_named(c.value ->> 'type'),
+                                                 (c.value ->> 'modifier')::integer, writable),
+                       splitplane._describe_comment((
+                           SELECT col_description(r.relation, a.attnum)
+                           FROM splitplane.relations AS r JOIN pg_attribute AS a ON a.attrelid = r.relation
+                           WHERE r.name = c.value #>> '{of,0}' AND NOT r.hidden AND a.attname = c.value #>> '{of,1}'))),
+                       '' ORDER BY c.place)
+                   FROM jsonb_array_elements(v.columns) WITH ORDINALITY AS c(value, place)) AS text
+        FROM splitplane.views AS v
     ),
     function_texts AS (
         SELECT p.proname::text AS name,
@@ -2341,7 +2434,8 @@ BEGIN
     )
     SELECT d.kind, d.name, d.text, d.refers_to
     FROM (SELECT 1 AS part, 'table' AS kind, t.name, t.text, t.refers_to FROM relation_texts AS t
-          UNION ALL SELECT 2, 'function', f.name, f.text, '{}' FROM function_texts AS f) AS d
+          UNION ALL SELECT 2, 'view', v.name, v.text, '{}' FROM view_texts AS v WHERE v.text IS NOT NULL
+          UNION ALL SELECT 3, 'function', f.name, f.text, '{}' FROM function_texts AS f) AS d
     ORDER BY d.part, d.text;
 END
 $$;
@@ -3062,6 +3156,220 @@ GRANT EXECUTE ON FUNCTION splitplane.propose(text) TO splitplane_admin;
 COMMENT ON FUNCTION splitplane.propose(text) IS
     'The statement that would register each table, or why there is none; for a person to read. Runs nothing.';
 
+-- Whether a relation is in the plane for views alone.
+CREATE FUNCTION splitplane._is_hidden(relation regclass) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = _is_hidden.relation AND r.hidden)
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._is_hidden(regclass) FROM PUBLIC;
+
+-- Hides a relation that has just been registered. Every view reads it as before.
+CREATE FUNCTION splitplane._hide(relation regclass, hidden boolean, was_hidden boolean) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF hidden IS NULL THEN
+        RAISE EXCEPTION 'hidden must not be NULL' USING ERRCODE = '22023';
+    END IF;
+    IF was_hidden AND NOT hidden THEN
+        RAISE WARNING '% is hidden no longer', relation
+            USING HINT = 'Say hidden => true each time a hidden table is registered.';
+    END IF;
+    IF hidden THEN
+        UPDATE splitplane.relations AS r SET hidden = true WHERE r.relation = _hide.relation;
+    END IF;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._hide(regclass, boolean, boolean) FROM PUBLIC;
+
+-- The type of a name that format_type gave under this search_path; NULL if there is none any more.
+CREATE FUNCTION splitplane._type_named(name text) RETURNS oid
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN to_regtype(name);
+EXCEPTION WHEN undefined_object OR invalid_schema_name OR syntax_error OR invalid_name THEN
+    RETURN NULL;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._type_named(text) FROM PUBLIC;
+
+-- The views that can be read now.
+CREATE FUNCTION splitplane._readable_views() RETURNS text[]
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT ARRAY(SELECT v.name FROM splitplane.views AS v
+                 WHERE splitplane._view_problem(v.name) IS NULL ORDER BY v.name)
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._readable_views() FROM PUBLIC;
+
+-- Refuses a change after which a view that could be read cannot any more.
+CREATE FUNCTION splitplane._keep_views(readable text[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    broken record;
+BEGIN
+    FOR broken IN
+        SELECT r.name, splitplane._view_problem(r.name) AS problem FROM unnest(readable) AS r(name)
+    LOOP
+        CONTINUE WHEN broken.problem IS NULL;
+        RAISE EXCEPTION 'view "%" could not be read any more: %', broken.name, broken.problem
+            USING ERRCODE = CASE WHEN broken.problem LIKE 'the view is too complex: %' THEN '54001' ELSE '2BP01' END,
+                  HINT = 'Change or take out that view first.';
+    END LOOP;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._keep_views(text[]) FROM PUBLIC;
+
+CREATE FUNCTION splitplane.define_view(
+    name text, sql text, description text DEFAULT NULL, private_columns text[] DEFAULT NULL)
+RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    readable text[];
+    column_row record;
+    found_columns jsonb;
+    column_name text;
+BEGIN
+    IF name IS NULL THEN
+        RAISE EXCEPTION 'the name of a view must not be NULL' USING ERRCODE = '22023';
+    END IF;
+    PERFORM splitplane._check_plane_name(define_view.name);
+    IF sql IS NULL OR sql !~ '[^[:space:]]' THEN
+        RAISE EXCEPTION 'the SQL is NULL or blank' USING ERRCODE = '22023';
+    END IF;
+    IF description IS NOT NULL THEN
+        PERFORM splitplane._check_words('the description', description, false);
+    END IF;
+    LOCK TABLE splitplane.relations, splitplane.views IN SHARE ROW EXCLUSIVE MODE;
+    IF EXISTS (SELECT FROM splitplane.relations AS r WHERE r.name = define_view.name) THEN
+        RAISE EXCEPTION 'plane name "%" is taken by %', define_view.name,
+            (SELECT r.relation FROM splitplane.relations AS r WHERE r.name = define_view.name)
+            USING ERRCODE = '42710', HINT = 'Give another one as argument "name".';
+    END IF;
+    readable := CASE WHEN EXISTS (SELECT FROM splitplane.views AS v WHERE v.name = define_view.name)
+                     THEN array_remove(splitplane._readable_views(), define_view.name) ELSE '{}' END;
+    INSERT INTO splitplane.views AS v (name, sql, description, columns)
+    VALUES (define_view.name, define_view.sql, define_view.description, '[]')
+    ON CONFLICT ON CONSTRAINT views_pkey DO UPDATE
+        SET sql = excluded.sql, description = excluded.description, columns = '[]', private_columns = '{}',
+            changed_at = excluded.changed_at, changed_by = excluded.changed_by;
+    FOR column_row IN
+        SELECT c.column_name AS name, c.type, c.modifier, r.name AS relation, a.attname, c.position
+        FROM splitplane._view_columns(define_view.name)
+             WITH ORDINALITY AS c(column_name, type, modifier, of, of_column, position)
+        LEFT JOIN splitplane.relations AS r ON r.relation = c.of
+        LEFT JOIN pg_attribute AS a ON a.attrelid = c.of AND a.attnum = c.of_column
+        ORDER BY c.position
+    LOOP
+        IF column_row.name = '?column?' THEN
+            RAISE EXCEPTION 'column % of the view has no name', column_row.position
+                USING ERRCODE = '22023', HINT = 'Give it one with AS.';
+        END IF;
+        IF EXISTS (SELECT FROM jsonb_array_elements(found_columns) AS c WHERE c ->> 'name' = column_row.name) THEN
+            RAISE EXCEPTION 'the view has two columns with the name "%"', column_row.name
+                USING ERRCODE = '42701', HINT = 'Give one of them another name with AS.';
+        END IF;
+        IF NOT splitplane._type_is_safe(column_row.type) THEN
+            RAISE EXCEPTION 'column "%" of the view has type %, which the plane does not carry', column_row.name,
+                format_type(column_row.type, NULL)
+                USING ERRCODE = '0A000';
+        END IF;
+        found_columns := coalesce(found_columns, '[]') || jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
+            'name', column_row.name, 'type', format_type(column_row.type, -1), 'modifier', column_row.modifier,
+            'of', CASE WHEN column_row.relation IS NOT NULL
+                       THEN jsonb_build_array(column_row.relation, column_row.attname) END)));
+    END LOOP;
+    IF found_columns IS NULL THEN
+        RAISE EXCEPTION 'a view has at least one column' USING ERRCODE = '22023';
+    END IF;
+    IF (SELECT count(*) <> count(DISTINCT w.name) FROM unnest(define_view.private_columns) AS w(name)) THEN
+        RAISE EXCEPTION 'the list of private columns of view "%" holds a NULL or one name twice', define_view.name
+            USING ERRCODE = '22023';
+    END IF;
+    FOREACH column_name IN ARRAY coalesce(define_view.private_columns, '{}') LOOP
+        IF NOT EXISTS (SELECT FROM jsonb_array_elements(found_columns) AS c WHERE c ->> 'name' = column_name) THEN
+            RAISE EXCEPTION 'private column "%" is no column of view "%"', column_name, define_view.name
+                USING ERRCODE = '42703';
+        END IF;
+    END LOOP;
+    UPDATE splitplane.views AS v
+       SET columns = found_columns, private_columns = coalesce(define_view.private_columns, '{}')
+     WHERE v.name = define_view.name;
+    PERFORM splitplane._keep_views(readable);
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane.define_view(text, text, text, text[]) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION splitplane.define_view(text, text, text, text[]) TO splitplane_admin;
+
+COMMENT ON FUNCTION splitplane.define_view(text, text, text, text[]) IS
+    'Adds a query over the plane that can be named like a table. The SQL is proved first. '
+    'Call it again to change the view.';
+
+CREATE FUNCTION splitplane.undefine_view(name text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    readable text[];
+BEGIN
+    LOCK TABLE splitplane.relations, splitplane.views IN SHARE ROW EXCLUSIVE MODE;
+    IF NOT EXISTS (SELECT FROM splitplane.views AS v WHERE v.name = undefine_view.name) THEN
+        RAISE EXCEPTION 'there is no view "%"', coalesce(undefine_view.name, 'NULL') USING ERRCODE = '42704';
+    END IF;
+    readable := array_remove(splitplane._readable_views(), undefine_view.name);
+    DELETE FROM splitplane.views AS v WHERE v.name = undefine_view.name;
+    PERFORM splitplane._keep_views(readable);
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane.undefine_view(text) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION splitplane.undefine_view(text) TO splitplane_admin;
+
+COMMENT ON FUNCTION splitplane.undefine_view(text) IS 'Takes a view out of the plane.';
+
+-- Views that cannot be read as they were defined. Not while the plane is closed: then nothing can.
+CREATE FUNCTION splitplane._view_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    view_name text;
+    problem text;
+BEGIN
+    IF splitplane._critical_finding() IS NOT NULL THEN
+        RETURN;
+    END IF;
+    FOR view_name IN SELECT v.name FROM splitplane.views AS v ORDER BY v.name LOOP
+        BEGIN
+            problem := splitplane._view_problem(view_name);
+        EXCEPTION WHEN OTHERS THEN
+            problem := SQLERRM;
+        END;
+        IF problem IS NOT NULL THEN
+            severity := 'warning';
+            object := format('view %s', view_name);
+            finding := format('It cannot be read as it was defined: %s.', problem);
+            -- What closes it may be mended by another fix of the same run.
+            fix := format('-- define it again, or take it out: SELECT splitplane.undefine_view(%L);', view_name);
+            RETURN NEXT;
+        END IF;
+    END LOOP;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._view_findings() FROM PUBLIC;
+
 -- Findings that break isolation. While there is one, ask refuses.
 
 -- The statement that registers a relation: with a scope by protect, without one by share. Advice where no column is
@@ -3084,7 +3392,8 @@ AS $$
         || concat_ws(', ', quote_literal(relation), quote_literal(nullif(scope, '{}')),
                      CASE WHEN NOT all_columns THEN quote_literal(columns) END, 'name => ' || quote_literal(name),
                      CASE WHEN cardinality(private_columns) > 0
-                          THEN 'private_columns => ' || quote_literal(private_columns) END) || ')') END
+                          THEN 'private_columns => ' || quote_literal(private_columns) END,
+                     CASE WHEN splitplane._is_hidden(relation) THEN 'hidden => true' END) || ')') END
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._registration(regclass, jsonb, text[], text, text[], boolean) FROM PUBLIC;
@@ -4095,7 +4404,7 @@ DECLARE
 BEGIN
     FOREACH part IN ARRAY ARRAY['_critical_findings', '_server_problems', '_relation_findings', '_bypass_findings',
                                 '_role_findings', '_installation_findings', '_function_findings',
-                                '_identity_findings', '_question_findings']
+                                '_identity_findings', '_question_findings', '_view_findings']
     LOOP
         BEGIN
             IF part = '_critical_findings' THEN
@@ -4157,7 +4466,7 @@ AS $$
     FROM pg_class AS c
     WHERE c.relnamespace = 'splitplane'::regnamespace AND to_regrole('splitplane_admin') IS NOT NULL
       AND c.relname IN ('allowed_functions', 'claims', 'functions', 'metrics', 'principals', 'relations', 'tripwires',
-                        'verified_queries')
+                        'verified_queries', 'views')
     UNION ALL
     -- Where the application's own roles may use the schema, they do not need the caller's privilege.
     SELECT format('SCHEMA %I', n.nspname), 'USAGE', 'splitplane_caller', false
@@ -4912,6 +5221,17 @@ BEGIN
         RETURN QUERY SELECT 'scope columns', s.verdict, s.detail FROM splitplane._selftest_scope(r, qualified) AS s;
     END IF;
     person := identities[1];
+    -- No statement can name it. What views show of it, no truth is known of.
+    IF r.hidden THEN
+        RETURN QUERY
+            SELECT 'hidden relation',
+                   CASE ran.state WHEN '42P01' THEN 'pass' WHEN '00000' THEN 'FAIL' ELSE 'error' END,
+                   concat_ws(' ', 'named by a statement:', ran.state, ran.message)
+            FROM unnest(ARRAY[quote_ident(r.name), qualified]) AS n(place)
+            CROSS JOIN LATERAL splitplane._selftest_run(person ->> 'tenant', person ->> 'business',
+                                                        person ->> 'subject', 'SELECT 1 FROM ' || n.place) AS ran;
+        RETURN;
+    END IF;
     RETURN QUERY
         SELECT 'hidden columns', h.verdict, h.detail
         FROM splitplane._selftest_hidden(r, qualified, person ->> 'tenant', person ->> 'business',
@@ -4998,6 +5318,19 @@ BEGIN
         RETURN QUERY SELECT NULL::text, 'outside',
                             CASE ran.state WHEN '42P01' THEN 'pass' WHEN '00000' THEN 'FAIL' ELSE 'error' END,
                             concat_ws(' ', 'a table outside the plane:', ran.state, ran.message);
+    END IF;
+
+    -- What a view should show is not known; that it is answered from within its fences is.
+    IF NOT closed AND cardinality(people) > 0 THEN
+        RETURN QUERY
+            SELECT format('view %s', v.name), 'view', CASE s.state WHEN '00000' THEN 'pass' ELSE 'error' END,
+                   concat_ws(' ', 'read as ' || (people[1] ->> 'tenant') || ':', s.state, s.message)
+            FROM splitplane.views AS v
+            CROSS JOIN LATERAL splitplane._selftest_run(people[1] ->> 'tenant',
+                                                        replace(people[1] ->> 'business', '*', 'splitplane-selftest'),
+                                                        replace(people[1] ->> 'subject', '*', 'splitplane-selftest'),
+                                                        format('SELECT count(*) FROM %I', v.name)) AS s
+            ORDER BY v.name;
     END IF;
 
     FOR registered IN SELECT * FROM splitplane.relations AS r ORDER BY r.relation::text LOOP
@@ -5222,11 +5555,11 @@ BEGIN
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %s', given.function, splitplane._grantee(given.grantee));
     END LOOP;
     FOR given IN
-        SELECT g.grantee FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
-        WHERE c.oid = 'splitplane.claims'::regclass AND g.grantee <> c.relowner
+        SELECT c.oid::regclass AS relation, g.grantee FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
+        WHERE c.oid IN ('splitplane.claims'::regclass, 'splitplane.views'::regclass) AND g.grantee <> c.relowner
           AND pg_get_userbyid(g.grantee) <> ALL (splitplane._own_roles())
     LOOP
-        EXECUTE format('REVOKE ALL ON splitplane.claims FROM %s', splitplane._grantee(given.grantee));
+        EXECUTE format('REVOKE ALL ON %s FROM %s', given.relation, splitplane._grantee(given.grantee));
     END LOOP;
 END
 $privileges$;
@@ -5362,7 +5695,13 @@ END
 $$;
 SELECT splitplane._hand_over('splitplane._sign_before(text,text,text,text,text)',
                              'splitplane.sign(text,text,text,text,text,text)');
+SELECT splitplane._hand_over('splitplane._protect_before(regclass,jsonb,text[],text,text[])',
+                             'splitplane.protect(regclass,jsonb,text[],text,text[],boolean)');
+SELECT splitplane._hand_over('splitplane._share_before(regclass,text[],text,text[])',
+                             'splitplane.share(regclass,text[],text,text[],boolean)');
 DROP FUNCTION splitplane._sign_before(text, text, text, text, text);
+DROP FUNCTION splitplane._protect_before(regclass, jsonb, text[], text, text[]);
+DROP FUNCTION splitplane._share_before(regclass, text[], text, text[]);
 DROP FUNCTION splitplane._hand_over(regprocedure, regprocedure);
 
 DROP FUNCTION splitplane.among(anyelement, anyarray);

@@ -86,6 +86,7 @@ install_script! {
     "../sql/54_questions.sql" as "questions",
     "../sql/55_conversations.sql" as "conversations",
     "../sql/56_propose.sql" as "propose",
+    "../sql/56_views.sql" as "views",
     "../sql/60_critical.sql" as "critical",
     "../sql/61_warnings.sql" as "warnings",
     "../sql/62_relation_warnings.sql" as "relation_warnings",

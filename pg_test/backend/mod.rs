@@ -33,6 +33,7 @@ mod settings;
 mod sizes;
 mod support;
 mod tripwire;
+mod views;
 mod walk;
 mod walk_weight;
 mod zones;

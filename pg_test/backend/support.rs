@@ -82,14 +82,15 @@ impl World {
     }
 
     pub fn attach<'c>(&self, confinement: &'c Confinement<'c>, sql: &str) -> StageResult<Attached<'c>> {
-        attach::attach(confinement, &gated(sql), &self.plane, Claims::Of(&self.principal))
+        attach::attach(confinement, &gated(sql), &[], &self.plane, Claims::Of(&self.principal))
     }
 
     /// Every stage as `ask` calls them; the rows as JSON.
     pub fn rows(&self, sql: &str) -> StageResult<serde_json::Value> {
         self.confined(|confinement| {
             let claims = Claims::Of(&self.principal);
-            let planned = run::prove(confinement, &gated(sql), &self.plane, claims, None, |_| {})?.plan(&self.plane)?;
+            let planned =
+                run::prove(confinement, &gated(sql), &[], &self.plane, claims, None, |_| {})?.plan(&self.plane)?;
             let mut sink = Sink::json(CAPS, WideNumbers::Number);
             run::run(planned, &mut sink)?;
             Ok(serde_json::from_str(&sink.into_json()?.text).unwrap())
@@ -123,7 +124,9 @@ impl World {
             if let Some(statement) = broken.before_rewriting {
                 statement();
             }
-            Ok(prove::prove(trust::trust(analysed, &self.plane)?, attached.fences, &self.plane)?.facts().clone())
+            Ok(prove::prove(trust::trust(analysed, &self.plane)?, attached.fences, attached.views, &self.plane)?
+                .facts()
+                .clone())
         })
     }
 
@@ -174,7 +177,7 @@ pub fn unproved_rows<'c>(
 pub fn explanation(world: &World, sql: &str) -> String {
     let plan = world.confined(|confinement| {
         let claims = Claims::Of(&world.principal);
-        let statement = run::prove(confinement, &gated(sql), &world.plane, claims, None, |_| {})?;
+        let statement = run::prove(confinement, &gated(sql), &[], &world.plane, claims, None, |_| {})?;
         Ok(statement.plan(&world.plane)?.explain())
     });
     assert_accepted(sql, plan)

@@ -87,8 +87,10 @@ def test_grant_to_public_lives_on(earlier):
 @pytest.fixture(scope="module")
 def dump(upgraded) -> Iterator[str]:
     upgraded.run("SELECT splitplane.declare_claim('devices')")
+    upgraded.run("SELECT splitplane.define_view('counted', 'SELECT count(*) AS n FROM orders', 'All of them')")
     yield program(upgraded.cluster, "pg_dump", "-d", upgraded.database)
     upgraded.run("DELETE FROM splitplane.claims")
+    upgraded.run("SELECT splitplane.undefine_view('counted')")
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +133,13 @@ def test_restored_database_is_the_same(restored, upgraded):
     assert [line for line in found if not line.endswith(owners)] == []
     told = restored.admin_rows("SELECT severity, object FROM splitplane.doctor() WHERE finding LIKE '%%restored from a dump%%'")
     assert len(told) == len(planes.TABLES | planes.SHARED) and {severity for severity, _ in told} == {"info"}
+
+
+def test_restored_views_can_be_read(restored):
+    assert restored.admin_rows("SELECT v.name, v.columns, splitplane._view_problem(v.name) FROM splitplane.views AS v") == [
+        ("counted", [{"name": "n", "type": "bigint", "modifier": -1}], None)
+    ]
+    assert "view counted -- All of them" in restored.admin_rows("SELECT splitplane.describe()")[0][0]
 
 
 def test_restored_claims_are_exclusive(restored):

@@ -15,7 +15,9 @@ DECLARE
     changed regprocedure;
     dependents text;
 BEGIN
-    FOREACH changed IN ARRAY ARRAY['splitplane.sign(text,text,text,text,text)']::pg_catalog.regprocedure[] LOOP
+    FOREACH changed IN ARRAY ARRAY['splitplane.sign(text,text,text,text,text)',
+                               'splitplane.protect(regclass,jsonb,text[],text,text[])',
+                               'splitplane.share(regclass,text[],text,text[])']::pg_catalog.regprocedure[] LOOP
         SELECT pg_catalog.string_agg(DISTINCT pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid), ', ')
           INTO dependents
           FROM pg_catalog.pg_depend AS d
@@ -29,6 +31,14 @@ BEGIN
 END
 $dependents$;
 ALTER FUNCTION splitplane.sign(text, text, text, text, text) RENAME TO _sign_before;
+ALTER FUNCTION splitplane.protect(regclass, jsonb, text[], text, text[]) RENAME TO _protect_before;
+ALTER FUNCTION splitplane.share(regclass, text[], text, text[]) RENAME TO _share_before;
+
+-- Not in one: the catalog would say of it for ever that rows may lack it.
+ALTER TABLE splitplane.relations ADD COLUMN hidden boolean;
+ALTER TABLE splitplane.relations ALTER COLUMN hidden SET DEFAULT false;
+UPDATE splitplane.relations SET hidden = false;
+ALTER TABLE splitplane.relations ALTER COLUMN hidden SET NOT NULL;
 
 -- Whether the fences of a table are as they were built, and its policy as it was created, must be determined before
 -- anything is changed: see the end.
@@ -65,6 +75,26 @@ REVOKE ALL ON splitplane.claims FROM PUBLIC;
 GRANT SELECT ON splitplane.claims TO splitplane_admin;
 SELECT pg_catalog.pg_extension_config_dump('splitplane.claims', '');
 
+-- `columns` are those that the text gave when the view was defined, each an object of name, type, modifier and, where
+-- it is a plane relation's column as it stands, `of` with the relation's plane name and the column. Empty while the
+-- view is being defined.
+CREATE TABLE splitplane.views (
+    name text PRIMARY KEY,
+    sql text NOT NULL,
+    description text,
+    columns jsonb NOT NULL CHECK (pg_catalog.jsonb_typeof(columns) = 'array'),
+    private_columns text[] NOT NULL DEFAULT '{}' CHECK (pg_catalog.array_position(private_columns, NULL) IS NULL),
+    changed_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    changed_by text NOT NULL DEFAULT SESSION_USER
+);
+COMMENT ON TABLE splitplane.views IS 'Queries over the plane that can be named like its tables, by define_view.';
+REVOKE ALL ON splitplane.views FROM PUBLIC;
+GRANT SELECT ON splitplane.views TO splitplane_admin;
+SELECT pg_catalog.pg_extension_config_dump('splitplane.views', '');
+CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON splitplane.views
+    FOR EACH STATEMENT EXECUTE FUNCTION splitplane._on_config_change();
+
+
 -- @functions
 
 -- What ALTER DEFAULT PRIVILEGES has granted on new functions is revoked, as in 90_privileges.sql. Grants that this
@@ -82,11 +112,11 @@ BEGIN
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %s', given.function, splitplane._grantee(given.grantee));
     END LOOP;
     FOR given IN
-        SELECT g.grantee FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
-        WHERE c.oid = 'splitplane.claims'::regclass AND g.grantee <> c.relowner
+        SELECT c.oid::regclass AS relation, g.grantee FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
+        WHERE c.oid IN ('splitplane.claims'::regclass, 'splitplane.views'::regclass) AND g.grantee <> c.relowner
           AND pg_get_userbyid(g.grantee) <> ALL (splitplane._own_roles())
     LOOP
-        EXECUTE format('REVOKE ALL ON splitplane.claims FROM %s', splitplane._grantee(given.grantee));
+        EXECUTE format('REVOKE ALL ON %s FROM %s', given.relation, splitplane._grantee(given.grantee));
     END LOOP;
 END
 $privileges$;
@@ -222,7 +252,13 @@ END
 $$;
 SELECT splitplane._hand_over('splitplane._sign_before(text,text,text,text,text)',
                              'splitplane.sign(text,text,text,text,text,text)');
+SELECT splitplane._hand_over('splitplane._protect_before(regclass,jsonb,text[],text,text[])',
+                             'splitplane.protect(regclass,jsonb,text[],text,text[],boolean)');
+SELECT splitplane._hand_over('splitplane._share_before(regclass,text[],text,text[])',
+                             'splitplane.share(regclass,text[],text,text[],boolean)');
 DROP FUNCTION splitplane._sign_before(text, text, text, text, text);
+DROP FUNCTION splitplane._protect_before(regclass, jsonb, text[], text, text[]);
+DROP FUNCTION splitplane._share_before(regclass, text[], text, text[]);
 DROP FUNCTION splitplane._hand_over(regprocedure, regprocedure);
 
 DROP FUNCTION splitplane.among(anyelement, anyarray);

@@ -7,6 +7,7 @@ use crate::error::{Refusal, StageResult, State};
 use crate::llm::matching;
 use crate::llm::screen::{self, Screened};
 use crate::pgx::pg_try::raise;
+use crate::pgx::query::outputs::ColumnFacts;
 use crate::preflight;
 use crate::run::{self, Subject};
 use crate::settings;
@@ -31,6 +32,46 @@ fn _prove(sql: Option<&str>) {
     if let Err(refusal) = proved {
         raise(refusal);
     }
+}
+
+/// The columns of a plane view as its text gives them, the text being proved as `ask` would. Must be called as the extension's owner.
+#[pg_extern(sql = false)]
+#[allow(clippy::type_complexity)]
+fn _view_columns(
+    view: &str,
+) -> TableIterator<
+    'static,
+    (
+        name!(column_name, String),
+        name!(type, pg_sys::Oid),
+        name!(modifier, i32),
+        name!(of, Option<pg_sys::Oid>),
+        name!(of_column, Option<i16>),
+    ),
+> {
+    let columns = columns_of(view).unwrap_or_else(|refusal| raise(refusal));
+    TableIterator::new(columns.into_iter().map(|column| {
+        let (of, of_column) = column.origin.unzip();
+        (column.name, column.type_oid, column.modifier, of, of_column)
+    }))
+}
+
+fn columns_of(view: &str) -> StageResult<Vec<ColumnFacts>> {
+    preflight::check()?;
+    let plane = current_plane()?;
+    let view = plane.views.get(view).ok_or_else(|| Refusal::relation([None, None], view))?;
+    run::views::columns(&plane, view, &mut Stopwatch::start(settings::deadline()))
+}
+
+/// Why a plane view cannot be read; NULL if it can. Must be called as the extension's owner.
+#[pg_extern(sql = false)]
+fn _view_problem(view: &str) -> Option<String> {
+    let checked = preflight::check().and_then(|()| {
+        let plane = current_plane()?;
+        let view = plane.views.get(view).ok_or_else(|| Refusal::relation([None, None], view))?;
+        run::views::problem(&plane, view, &mut Stopwatch::start(settings::deadline()))
+    });
+    checked.unwrap_or_else(|refusal| raise(refusal))
 }
 
 /// The one spelling by which questions, synonyms and names of metrics are matched; empty when nothing is left of it.

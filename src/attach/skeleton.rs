@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// Where the untrusted tree is grafted in.
-const PLACEHOLDER: &str = "SELECT 1";
+pub(super) const PLACEHOLDER: &str = "SELECT 1";
 
 /// The fences and the skeleton's text, with `PLACEHOLDER` as its derived table.
 pub(super) fn build(
@@ -48,6 +48,14 @@ pub(super) fn build(
 pub(super) fn show(skeleton: &str, gated: &Gated) -> String {
     match skeleton.rsplit_once(PLACEHOLDER) {
         Some((before, after)) => gated.within(before, after),
+        None => skeleton.to_owned(),
+    }
+}
+
+/// The same for what stands there with views around it.
+pub(super) fn show_text(skeleton: &str, text: &str) -> String {
+    match skeleton.rsplit_once(PLACEHOLDER) {
+        Some((before, after)) => format!("{before}\n{text}\n{after}"),
         None => skeleton.to_owned(),
     }
 }

@@ -4,7 +4,7 @@
 use super::allowlist;
 use super::plane::{AllowedFunction, Plane, PlaneColumn, PlaneRelation, PolicyFunctions, ScopeBinding};
 use super::row::{first_text, flag, oid, text, unreadable};
-use super::{types, version};
+use super::{types, version, views};
 use crate::ablation::{self, Switch};
 use crate::error::{Refusal, StageResult, State};
 use crate::pgx::hooks::invalidation;
@@ -114,6 +114,7 @@ fn load() -> StageResult<Rc<Plane>> {
         .collect();
     Ok(Rc::new(Plane {
         relations,
+        views: views::load()?,
         allowed: allowed()?,
         column_types,
         types,
@@ -143,6 +144,7 @@ fn relations() -> StageResult<HashMap<String, Rc<PlaneRelation>>> {
             table,
             name,
             lost_name,
+            hidden,
             shared,
             column,
             attribute,
@@ -165,6 +167,7 @@ fn relations() -> StageResult<HashMap<String, Rc<PlaneRelation>>> {
                 table: text(table)?,
                 name,
                 has_lost_name: flag(lost_name)?,
+                is_hidden: flag(hidden)?,
                 is_shared: flag(shared)?,
                 columns: Vec::new(),
                 scope: Vec::new(),

@@ -1,6 +1,7 @@
 //! The plane as a snapshot: relations, columns, functions and types that untrusted SQL may name.
 
 use super::types::PlaneTypes;
+use super::views::PlaneView;
 use pgrx::pg_sys::Oid;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -59,6 +60,8 @@ pub struct PlaneRelation {
     pub name: String,
     /// The name in the plane was the table's, which has another one now: it means nothing until the table is registered again.
     pub has_lost_name: bool,
+    /// Only views can read it.
+    pub is_hidden: bool,
     /// The same for everyone: no scope.
     pub is_shared: bool,
     /// The columns that untrusted SQL may name, in the table's order.
@@ -137,6 +140,8 @@ impl PolicyFunctions {
 pub struct Plane {
     /// By plane name.
     pub relations: HashMap<String, Rc<PlaneRelation>>,
+    /// Queries over the plane that can be named like relations, by name; no name is a relation's as well.
+    pub views: HashMap<String, Rc<PlaneView>>,
     /// Functions that a DBA allowed.
     pub allowed: Vec<AllowedFunction>,
     /// Types of plane columns besides the built-in ones (enums, domains, their arrays).
@@ -156,13 +161,23 @@ pub struct Plane {
 }
 
 impl Plane {
-    /// The relation of a plane name.
+    /// The relation of a plane name, for a statement.
     pub fn relation(&self, name: &str) -> Option<&Rc<PlaneRelation>> {
+        self.relation_of_view(name).filter(|relation| !relation.is_hidden)
+    }
+
+    /// The relation whose table has this schema and name now, whatever its plane name, for a statement.
+    pub fn qualified(&self, schema: &str, name: &str) -> Option<&Rc<PlaneRelation>> {
+        self.qualified_of_view(schema, name).filter(|relation| !relation.is_hidden)
+    }
+
+    /// The relation of a plane name, for the text of a view: hidden ones too.
+    pub fn relation_of_view(&self, name: &str) -> Option<&Rc<PlaneRelation>> {
         self.relations.get(name).filter(|relation| !relation.has_lost_name)
     }
 
-    /// The relation whose table has this schema and name now, whatever its plane name.
-    pub fn qualified(&self, schema: &str, name: &str) -> Option<&Rc<PlaneRelation>> {
+    /// The relation of a table's name, for the text of a view.
+    pub fn qualified_of_view(&self, schema: &str, name: &str) -> Option<&Rc<PlaneRelation>> {
         self.relations.values().find(|relation| relation.table == name && relation.schema == schema)
     }
 

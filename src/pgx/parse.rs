@@ -2,7 +2,7 @@
 
 use super::node::{TreeNode, nodes};
 use super::parameters::Parameters;
-use super::query::{QueryView, drop_presence_conditions};
+use super::query::{QueryView, drop_presence_conditions, put_barriers};
 use super::raw::{self, RawNode, RawTree};
 use super::section::confine::Confinement;
 use super::section::stage::{self, Stage};
@@ -67,6 +67,21 @@ pub fn graft<'c>(
     Ok(Grafted { statement: outer, text: SourceText::copy(confinement, shown)? })
 }
 
+/// A skeleton of ours as a tree, with a query in each of its common table expressions and one as its derived table.
+pub fn assemble<'c>(
+    confinement: &'c Confinement<'c>,
+    skeleton: &str,
+    expressions: Option<Vec<RawTree<'c>>>,
+    derived: RawTree<'c>,
+) -> StageResult<RawTree<'c>> {
+    let mut outer = parse_one(confinement, skeleton)?;
+    if let Some(expressions) = expressions {
+        outer.put_expressions(expressions)?;
+    }
+    outer.graft(derived)?;
+    Ok(outer)
+}
+
 /// An analysed query with the text and parameters it belongs to.
 pub struct Analysed<'c> {
     query: QueryView<'c>,
@@ -111,6 +126,15 @@ impl<'c> Analysed<'c> {
     #[must_use]
     pub fn with_query(self, query: QueryView<'c>) -> Self {
         Analysed { query, text: self.text }
+    }
+
+    /// Makes a security barrier of what these views read, which stand in the WITH above the statement.
+    pub fn put_barriers(&mut self, views: &[&str]) {
+        let Some(around) = self.query.derived() else { return };
+        for view in views.iter().filter_map(|name| around.expression(name)) {
+            // SAFETY: the tree is this value's, and no field of it is kept.
+            unsafe { put_barriers(view) };
+        }
     }
 
     /// Converts the result columns to `expected` (type, modifier), as assignment would.
@@ -182,9 +206,9 @@ impl<'c> Rewritten<'c> {
     }
 
     /// Takes the conditions out of row-level security that say no more than that the policy `policy` is there, of each of the
-    /// common table expressions.
+    /// fences.
     pub fn drop_presence_conditions(&mut self, policy: &str) {
-        for expression in self.query.expressions().into_iter().filter_map(|(_, expression)| expression) {
+        for expression in self.query.fences() {
             // SAFETY: the tree is this value's, and no field of it is kept.
             unsafe { drop_presence_conditions(expression, policy) };
         }

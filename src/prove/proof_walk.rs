@@ -10,13 +10,15 @@ use crate::pgx::routines;
 use crate::pgx::types;
 use pgrx::pg_sys;
 use pgrx::pg_sys::Oid;
+use std::collections::HashSet;
 
 /// Proves the tree: one SELECT, no relation but the fences', and nothing that is on no allowlist.
-pub(super) fn prove_tree(query: QueryView<'_>, plane: &Plane) -> StageResult<ProofFacts> {
+/// `hidden`: the addresses of the fences within views.
+pub(super) fn prove_tree(query: QueryView<'_>, hidden: &HashSet<usize>, plane: &Plane) -> StageResult<ProofFacts> {
     if ablation::is_off(Switch::Proof) {
         return Ok(ProofFacts::default());
     }
-    let mut walk = ProofWalk { plane, facts: ProofFacts::default() };
+    let mut walk = ProofWalk { plane, hidden, facts: ProofFacts::default() };
     walk.shape(query)?;
     // The queries of the top level's WITH are the fences, proved by their own check.
     query.children(true, &mut |node| walk.visit(node, Place::within(query, node)))?;
@@ -60,6 +62,7 @@ impl Place {
 
 struct ProofWalk<'p> {
     plane: &'p Plane,
+    hidden: &'p HashSet<usize>,
     facts: ProofFacts,
 }
 
@@ -70,6 +73,8 @@ impl ProofWalk<'_> {
 
     fn visit(&mut self, node: QueryNode<'_>, place: Place) -> StageResult<()> {
         match node.kind() {
+            // Proved by their own check, as those of the top level are.
+            QueryKind::Query(query) if self.hidden.contains(&query.address()) => return Ok(()),
             QueryKind::Query(query) => {
                 self.shape(query)?;
                 return query.children(false, &mut |child| {

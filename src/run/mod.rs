@@ -3,6 +3,8 @@
 mod pinned;
 mod pipeline;
 mod spelling;
+mod statement;
+pub mod views;
 
 use crate::ablation::{self, Switch};
 use crate::catalog::plane::Plane;
@@ -18,7 +20,8 @@ pub(crate) use pinned::FIXED;
 pub(crate) use pinned::FROM_SERVER;
 #[cfg(feature = "pg_test")]
 pub(crate) use pipeline::prove;
-pub use pipeline::{Statement, Subject, run, with_statement};
+pub use pipeline::{Statement, Subject, run};
+pub use statement::with_statement;
 
 /// Enters the confined section as the reader with the principal's claims, or without any (`None`).
 pub fn confined<T>(

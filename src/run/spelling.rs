@@ -52,9 +52,14 @@ pub(super) fn hinted(plane: &Plane, gated: &Gated, mut refusal: Refusal) -> Refu
 
 /// The relations that can be named without a schema, or those of one, by the names of their tables.
 fn relations<'p>(plane: &'p Plane, schema: Option<&'p str>) -> Vec<(&'p str, Option<&'p str>)> {
-    let relations = plane.relations.values();
+    let relations = plane.relations.values().filter(|known| !known.is_hidden);
     match schema {
-        None => relations.filter(|known| !known.has_lost_name).map(|known| (known.name.as_str(), None)).collect(),
+        None => relations
+            .filter(|known| !known.has_lost_name)
+            .map(|known| known.name.as_str())
+            .chain(plane.views.keys().map(String::as_str))
+            .map(|name| (name, None))
+            .collect(),
         Some(schema) => {
             relations.filter(|known| known.schema == schema).map(|known| (known.table.as_str(), Some(schema))).collect()
         }

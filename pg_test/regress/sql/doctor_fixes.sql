@@ -263,6 +263,18 @@ SELECT fix FROM splitplane.doctor() WHERE fix NOT LIKE '--%' \gexec
 :findings;
 DROP TABLE public.all_items;
 
+\echo -- a view that cannot be read as it was defined
+CREATE TABLE public.marks (tenant_id int NOT NULL, mark int);
+CREATE INDEX ON public.marks (tenant_id);
+SELECT splitplane.protect('public.marks', '{"tenant_id": "tenant"}');
+SELECT splitplane.define_view('marked', 'SELECT mark FROM marks');
+ALTER TABLE public.marks ALTER COLUMN mark TYPE bigint;
+:findings;
+SELECT splitplane.define_view('marked', 'SELECT mark FROM marks');
+:findings;
+SELECT splitplane.undefine_view('marked'), splitplane.unprotect('public.marks');
+DROP TABLE public.marks;
+
 \echo -- a key that ends soon
 SELECT length(splitplane.create_key('AKSOON', valid_for => '3 days')) > 0 AS made;
 SELECT regexp_replace(finding, '\d{4}-\d\d-\d\d \d\d:\d\d', 'DAY'), regexp_replace(fix, '-\d{6}', '-MONTH') FROM splitplane.doctor() WHERE object = 'key AKSOON';

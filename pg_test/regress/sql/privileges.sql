@@ -59,6 +59,8 @@ SELECT splitplane.define_metric('mine', 'SELECT 1', 'Mine');
 TABLE splitplane.keys;
 TABLE splitplane.verified_queries;
 TABLE splitplane.metrics;
+TABLE splitplane.views;
+SELECT splitplane.define_view('mine', 'SELECT 1 AS one');
 SET ROLE splitplane_reader;
 
 -- A caller can ask, and that is all: it reads no table, signs nothing, and cannot become the reader.
@@ -86,10 +88,14 @@ SELECT splitplane._selftest_run('42', '', '', 'SELECT 1');
 SELECT splitplane._normalise_question('Who?');
 SELECT count(*) AS queries FROM splitplane.verified_queries;
 SELECT count(*) AS metrics FROM splitplane.metrics;
+SELECT count(*) AS views FROM splitplane.views;
 SELECT count(*) AS tripwires FROM splitplane.tripwires;
 DELETE FROM splitplane.tripwires;
 UPDATE splitplane.verified_queries SET sql = '';
 DELETE FROM splitplane.metrics;
+DELETE FROM splitplane.views;
+SELECT splitplane._view_columns('mine');
+SELECT splitplane._view_problem('mine');
 DELETE FROM splitplane.relations;
 UPDATE splitplane.principals SET claims = '{}';
 SELECT count(*) FROM public.payroll;

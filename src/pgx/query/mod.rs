@@ -11,14 +11,17 @@ use std::ffi::{CStr, c_void};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
+mod barrier;
 pub mod column_lineage;
 mod evaluation;
 mod fence;
 pub mod operation;
+pub mod outputs;
 mod size;
 mod view;
 mod wrap;
 
+pub(super) use barrier::put_barriers;
 pub use evaluation::Evaluation;
 pub use fence::{BaseScan, ScanCondition, ScopeCall};
 pub(in crate::pgx) use fence::{drop_presence_conditions, scope_call};
