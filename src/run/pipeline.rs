@@ -82,7 +82,7 @@ pub fn prove<'c>(
 ) -> StageResult<Statement<'c>> {
     let Attached { grafted, fences, parameters, shown } = attach::attach(confinement, gated, plane, claims)?;
     done("attach");
-    let mut analysed = parse::analyse(grafted, &parameters)?;
+    let mut analysed = parse::analyse(grafted, &parameters, &plane.name_scope())?;
     if let Some(columns) = wanted {
         analysed.coerce_columns(columns)?;
     }
