@@ -15,6 +15,7 @@
 mod allowlist;
 mod confinement;
 mod definers;
+mod extensions;
 mod in_scope;
 mod leaks;
 mod ledger;
