@@ -103,6 +103,13 @@ CREATE TABLE splitplane.allowed_functions (
 );
 COMMENT ON TABLE splitplane.allowed_functions IS 'Functions that allow_function added to the plane.';
 
+-- Extensions whose lists are in the plane.
+CREATE TABLE splitplane.allowed_extensions (
+    extension name PRIMARY KEY,
+    saved jsonb NOT NULL
+);
+COMMENT ON TABLE splitplane.allowed_extensions IS 'Extensions that allow_extension added to the plane.';
+
 -- The function of a signature; NULL also where a type or schema in it does not exist any more, for which
 -- to_regprocedure raises an error.
 CREATE FUNCTION splitplane._procedure(signature text) RETURNS regprocedure
@@ -127,17 +134,18 @@ CREATE VIEW splitplane.functions AS
 COMMENT ON VIEW splitplane.functions IS 'Functions that allow_function added to the plane and that are still the same.';
 
 REVOKE ALL ON splitplane.keys, splitplane.principals, splitplane.claims, splitplane.relations,
-    splitplane.allowed_functions, splitplane.functions FROM PUBLIC;
+    splitplane.allowed_functions, splitplane.allowed_extensions, splitplane.functions FROM PUBLIC;
 GRANT SELECT (key_id, tenants, max_uses, not_before, not_after, revoked_at, created_at)
     ON splitplane.keys TO splitplane_admin;
 GRANT SELECT ON splitplane.principals, splitplane.claims, splitplane.relations,
-    splitplane.allowed_functions, splitplane.functions TO splitplane_admin;
+    splitplane.allowed_functions, splitplane.allowed_extensions, splitplane.functions TO splitplane_admin;
 
 SELECT pg_catalog.pg_extension_config_dump('splitplane.keys', '');
 SELECT pg_catalog.pg_extension_config_dump('splitplane.principals', '');
 SELECT pg_catalog.pg_extension_config_dump('splitplane.claims', '');
 SELECT pg_catalog.pg_extension_config_dump('splitplane.relations', '');
 SELECT pg_catalog.pg_extension_config_dump('splitplane.allowed_functions', '');
+SELECT pg_catalog.pg_extension_config_dump('splitplane.allowed_extensions', '');
 
 -- Every backend caches the plane. Any change of these tables, by our functions or by hand, invalidates the cache. Keys
 -- and principals are read for every call and need no such trigger.
@@ -154,4 +162,6 @@ REVOKE ALL ON FUNCTION splitplane._on_config_change() FROM PUBLIC;
 CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON splitplane.relations
     FOR EACH STATEMENT EXECUTE FUNCTION splitplane._on_config_change();
 CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON splitplane.allowed_functions
+    FOR EACH STATEMENT EXECUTE FUNCTION splitplane._on_config_change();
+CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON splitplane.allowed_extensions
     FOR EACH STATEMENT EXECUTE FUNCTION splitplane._on_config_change();

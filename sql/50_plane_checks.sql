@@ -66,7 +66,8 @@ REVOKE ALL ON FUNCTION splitplane._lock_relation(regclass, boolean) FROM PUBLIC;
 
 -- True for types whose values can be compared, printed and converted to JSON by built-in code alone: the allowlist of
 -- base types, enums, domains and arrays over them, none of them with a user-defined cast to JSON. In the library: the
--- types of the allowlist of built-in functions (functions.sql), which has pseudo-types and regconfig besides.
+-- types of the allowlist of built-in functions (functions.sql), which has pseudo-types and regconfig besides. Types of
+-- allowed extensions count as built-in ones.
 CREATE FUNCTION splitplane._type_is_safe(type_id oid) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -82,6 +83,9 @@ BEGIN
          WHERE t.oid = current;
         IF NOT FOUND THEN
             RETURN false;
+        END IF;
+        IF catalog_row.oid >= 16384 AND catalog_row.typtype = 'b' AND NOT catalog_row.is_array THEN
+            RETURN splitplane._is_extension_type(current);
         END IF;
         IF catalog_row.oid >= 16384
            AND EXISTS (SELECT FROM pg_cast AS c WHERE c.castsource = catalog_row.oid

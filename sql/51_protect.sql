@@ -118,7 +118,9 @@ BEGIN
     SELECT (u.saved ->> 'schema_usage')::boolean INTO had
       FROM (SELECT r.saved FROM splitplane.relations AS r
             UNION ALL
-            SELECT f.saved FROM splitplane.allowed_functions AS f) AS u
+            SELECT f.saved FROM splitplane.allowed_functions AS f
+            UNION ALL
+            SELECT e.saved FROM splitplane.allowed_extensions AS e) AS u
      WHERE u.saved ->> 'schema' = schema_name
      LIMIT 1;
     IF NOT FOUND THEN
@@ -147,7 +149,8 @@ BEGIN
     IF had_usage OR schema_name = 'pg_catalog'
        OR NOT EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = schema_name)
        OR EXISTS (SELECT FROM splitplane.relations AS r WHERE r.saved ->> 'schema' = schema_name)
-       OR EXISTS (SELECT FROM splitplane.allowed_functions AS f WHERE f.saved ->> 'schema' = schema_name) THEN
+       OR EXISTS (SELECT FROM splitplane.allowed_functions AS f WHERE f.saved ->> 'schema' = schema_name)
+       OR EXISTS (SELECT FROM splitplane.allowed_extensions AS e WHERE e.saved ->> 'schema' = schema_name) THEN
         RETURN;
     END IF;
     EXECUTE format('REVOKE USAGE ON SCHEMA %I FROM splitplane_reader', schema_name);

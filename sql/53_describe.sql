@@ -6,7 +6,8 @@
 -- shown as the type of their column, and a query cannot name them; one that stands below others gives way to them. Nor
 -- can it name a domain whose checks call user-defined functions: a cast would run them over any value.
 CREATE FUNCTION splitplane._plane_types()
-RETURNS TABLE (type oid, array_type oid, schema text, name text, shown text, is_writable boolean, is_visible boolean)
+RETURNS TABLE (type oid, array_type oid, schema text, name text, shown text, is_writable boolean, is_visible boolean,
+               of_extension boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     WITH RECURSIVE uses AS (
@@ -49,8 +50,16 @@ AS $$
                -- There are no dependencies on built-in objects.
                WHERE d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass))),
            -- A column whose type is not carried any more is outside the plane, until it is registered again.
-           t.place IS NOT NULL AND splitplane._type_is_safe(t.oid)
+           t.place IS NOT NULL AND splitplane._type_is_safe(t.oid), false
     FROM types AS t JOIN pg_namespace AS n ON n.oid = t.typnamespace
+    UNION ALL
+    -- Types of allowed extensions, whether a column has them or not. One that an enum or a domain takes the name of can
+    -- only be written with its schema.
+    SELECT t.oid, t.typarray, n.nspname::text, t.typname::text, quote_ident(t.typname),
+           NOT EXISTS (SELECT FROM types AS o WHERE o.typname = t.typname), true, true
+    FROM splitplane._extension_types() AS x
+    JOIN pg_type AS t ON t.oid = x.type
+    JOIN pg_namespace AS n ON n.oid = t.typnamespace
 $$;
 REVOKE ALL ON FUNCTION splitplane._plane_types() FROM PUBLIC;
 
@@ -60,7 +69,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN (SELECT coalesce(jsonb_object_agg(p.type::text, p.shown), '{}')
-            FROM splitplane._plane_types() AS p WHERE p.is_writable);
+            FROM splitplane._plane_types() AS p WHERE p.is_writable AND NOT p.of_extension);
 END
 $$;
 REVOKE ALL ON FUNCTION splitplane._writable_types() FROM PUBLIC;
@@ -85,6 +94,8 @@ BEGIN
                              PLACING writable ->> t.typelem::text || '[]'
                              FROM 1 FOR length(writable ->> t.typelem::text)),
                      splitplane._describe_type(t.typelem, type_modifier, writable) || '[]')
+        -- Of an allowed extension, or the plane would not carry it.
+        WHEN t.oid >= 16384 THEN quote_ident(t.typname)
         ELSE format_type(t.oid, type_modifier)
     END
     FROM pg_type AS t WHERE t.oid = type_id);
@@ -141,7 +152,7 @@ BEGIN
                string_agg(format(
                    E'\n  %I %s%s%s', a.attname,
                    -- The two functions are called only where they are needed; most columns do not need them.
-                   CASE WHEN t.typtype = 'b' AND t.typsubscript <> 'array_subscript_handler'::regproc
+                   CASE WHEN t.oid < 16384 AND t.typsubscript <> 'array_subscript_handler'::regproc
                         THEN format_type(a.atttypid, a.atttypmod)
                         ELSE splitplane._describe_type(a.atttypid, a.atttypmod, writable) END,
                    CASE WHEN a.attnotnull THEN ' not null' ELSE '' END,

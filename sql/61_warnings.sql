@@ -139,6 +139,82 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._function_findings() FROM PUBLIC;
 
+-- Allowed extensions, and what others have put beside them.
+CREATE FUNCTION splitplane._extension_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+    WITH allowed AS MATERIALIZED (
+        SELECT a.extension, e.extnamespace, splitplane._extension_problem(a.extension) AS problem
+        FROM splitplane.allowed_extensions AS a LEFT JOIN pg_extension AS e ON e.extname = a.extension
+    ),
+    listed AS MATERIALIZED (
+        SELECT a.extension, l.* FROM allowed AS a CROSS JOIN LATERAL splitplane._listed_objects(a.extension) AS l
+    ),
+    members AS MATERIALIZED (
+        SELECT d.classid, d.objid
+        FROM allowed AS a
+        JOIN pg_extension AS e ON e.extname = a.extension
+        JOIN pg_depend AS d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
+    ),
+    names AS MATERIALIZED (
+        SELECT p.proname FROM pg_proc AS p WHERE p.pronamespace = 'pg_catalog'::regnamespace
+        UNION
+        SELECT l.name FROM listed AS l WHERE l.kind IN ('function', 'aggregate')
+    ),
+    -- Analysis looks for names in the schemas of allowed extensions behind pg_catalog. Another role's function may fit
+    -- a call better, and an operator its operands.
+    beside AS MATERIALIZED (
+        SELECT DISTINCT ON (o.catalog, o.object) o.catalog, o.object, o.extension
+        FROM (
+            SELECT a.extension, 'pg_proc'::regclass, p.oid FROM allowed AS a JOIN pg_proc AS p
+                 ON p.pronamespace = a.extnamespace
+            WHERE p.proname IN (SELECT n.proname FROM names AS n) AND NOT splitplane._is_ours('pg_proc', p.oid)
+              AND p.oid NOT IN (SELECT f.function FROM splitplane.functions AS f)
+            UNION ALL
+            SELECT a.extension, 'pg_operator', o.oid FROM allowed AS a JOIN pg_operator AS o
+                 ON o.oprnamespace = a.extnamespace
+            UNION ALL
+            SELECT l.extension, 'pg_cast', c.oid FROM listed AS l JOIN pg_cast AS c
+                 ON l.kind = 'type' AND l.object IN (c.castsource, c.casttarget)
+        ) AS o(extension, catalog, object)
+        WHERE o.object >= 16384
+          -- Members of allowed extensions that are on no list were left out by us, and their operands are as well.
+          AND (o.catalog::oid, o.object) NOT IN (SELECT m.classid, m.objid FROM members AS m)
+        ORDER BY o.catalog, o.object, o.extension
+    )
+    SELECT 'warning', format('extension %I', a.extension), a.problem,
+           format('SELECT splitplane.disallow_extension(%L); -- or bring back what was there', a.extension)
+    FROM allowed AS a WHERE a.problem IS NOT NULL
+    UNION ALL
+    SELECT 'warning', pg_describe_object(l.catalog, l.object, 0),
+           format('It is on the list of extension %I and is not as it was read, so it is not in the plane.',
+                  l.extension),
+           format('-- make it again as CREATE EXTENSION %I makes it', l.extension)
+    FROM listed AS l WHERE NOT l.is_as_read AND l.kind <> 'estimator'
+    UNION ALL
+    SELECT 'warning', format('extension %I', a.extension),
+           format('It has moved to schema %I, or splitplane_reader may not use that, so nothing of it is in the plane.',
+                  n.nspname),
+           format('SELECT splitplane.allow_extension(%L);', a.extension)
+    FROM allowed AS a JOIN pg_namespace AS n ON n.oid = a.extnamespace
+    WHERE splitplane._is_out_of_sight(a.extension)
+    UNION ALL
+    SELECT 'warning', format('extension %I', l.extension),
+           format('splitplane_reader may not execute %s functions of its list, first %s.', count(*),
+                  min(splitplane._signature(l.object))),
+           string_agg(format('GRANT EXECUTE ON FUNCTION %s TO PUBLIC;', splitplane._signature(l.object)), ' ')
+    FROM listed AS l
+    WHERE l.kind IN ('function', 'aggregate') AND NOT has_function_privilege('splitplane_reader', l.object, 'EXECUTE')
+    GROUP BY l.extension
+    UNION ALL
+    SELECT 'warning', pg_describe_object(b.catalog, b.object, 0),
+           'It is none of an allowed extension''s own, and lies in its schema or converts its types: statements that '
+           'come to mean it are refused.',
+           format('-- move it to another schema or drop it, or move extension %I', b.extension)
+    FROM beside AS b
+$$;
+REVOKE ALL ON FUNCTION splitplane._extension_findings() FROM PUBLIC;
+
 -- Keys and principals.
 CREATE FUNCTION splitplane._identity_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp

@@ -22,8 +22,8 @@ AS $$
            has_table_privilege('splitplane_admin', c.oid, 'SELECT')
     FROM pg_class AS c
     WHERE c.relnamespace = 'splitplane'::regnamespace AND to_regrole('splitplane_admin') IS NOT NULL
-      AND c.relname IN ('allowed_functions', 'claims', 'functions', 'metrics', 'principals', 'relations', 'tripwires',
-                        'verified_queries', 'views')
+      AND c.relname IN ('allowed_extensions', 'allowed_functions', 'claims', 'functions', 'metrics', 'principals',
+                        'relations', 'tripwires', 'verified_queries', 'views')
     UNION ALL
     -- Where the application's own roles may use the schema, they do not need the caller's privilege.
     SELECT format('SCHEMA %I', n.nspname), 'USAGE', 'splitplane_caller', false
@@ -40,7 +40,7 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._own_privileges() FROM PUBLIC;
 
--- What the reader may use besides relations of the plane, allowed functions and their schemas, and splitplane's own:
+-- What the reader may use besides relations of the plane, allowed functions, extensions, schemas, and splitplane's own:
 -- objects of this database and of the server, in the words of REVOKE, with who granted what. Relations have a finding
 -- of their own.
 CREATE FUNCTION splitplane._reader_extras() RETURNS TABLE (object text, remedy text, acl aclitem[], owner oid)
@@ -105,7 +105,10 @@ AS $$
                     OR EXISTS (SELECT FROM splitplane.relations AS r JOIN pg_class AS c ON c.oid = r.relation
                                WHERE c.relnamespace = d.objid)
                     OR EXISTS (SELECT FROM splitplane.functions AS f JOIN pg_proc AS p ON p.oid = f.function
-                               WHERE p.pronamespace = d.objid)))
+                               WHERE p.pronamespace = d.objid)
+                    OR EXISTS (SELECT FROM splitplane.allowed_extensions AS a
+                               WHERE a.saved ->> 'schema' = (SELECT n.nspname FROM pg_namespace AS n
+                                                             WHERE n.oid = d.objid))))
 $$;
 REVOKE ALL ON FUNCTION splitplane._reader_extras() FROM PUBLIC;
 

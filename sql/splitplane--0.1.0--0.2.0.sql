@@ -95,6 +95,17 @@ SELECT pg_catalog.pg_extension_config_dump('splitplane.views', '');
 CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON splitplane.views
     FOR EACH STATEMENT EXECUTE FUNCTION splitplane._on_config_change();
 
+-- Extensions whose lists are in the plane.
+CREATE TABLE splitplane.allowed_extensions (
+    extension name PRIMARY KEY,
+    saved jsonb NOT NULL
+);
+COMMENT ON TABLE splitplane.allowed_extensions IS 'Extensions that allow_extension added to the plane.';
+REVOKE ALL ON splitplane.allowed_extensions FROM PUBLIC;
+GRANT SELECT ON splitplane.allowed_extensions TO splitplane_admin;
+SELECT pg_catalog.pg_extension_config_dump('splitplane.allowed_extensions', '');
+CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON splitplane.allowed_extensions
+    FOR EACH STATEMENT EXECUTE FUNCTION splitplane._on_config_change();
 
 -- Facts that more than one function needs. Each stands here once. Where the library holds the same list, the comment
 -- names its place there, and pg_test/upgrade/test_facts.py compares the two.
@@ -1004,6 +1015,695 @@ $$;
 COMMENT ON FUNCTION splitplane.expel(text, text, text) IS
     'Withdraws an admission; ''*'' expels every principal that it covers.';
 
+-- What the plane can carry of which extension, as it was read and measured. What is on no list is refused.
+
+-- Libraries that were read, by their file in PostgreSQL's library folder and its SHA-256: the same names and C symbols
+-- mean other things in other builds.
+CREATE FUNCTION splitplane._read_libraries()
+RETURNS TABLE (extension name, library text, checksum text, build text)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    VALUES
+        ('citext', 'citext',
+         '9ce25cce0f58b0728b1bfcb199d0019cd0c8350eae31f908125068e47a2639f1', 'Debian 15.20-0+deb12u1, amd64'),
+        ('hstore', 'hstore',
+         '16848143ebebc8e85093f16f8572d5421f4279c64a33cd048e426175b88af456', 'Debian 15.20-0+deb12u1, amd64'),
+        ('ltree', 'ltree',
+         'e0f78dde699bed177747720e4f835366428a0744e0e235df3c54ddc9e43b3d46', 'Debian 15.20-0+deb12u1, amd64'),
+        ('pg_trgm', 'pg_trgm',
+         '191f545d084e7507797967d3044e0d33be378a39d3db50db59f73e34b92c3be9', 'Debian 15.20-0+deb12u1, amd64'),
+        ('unaccent', 'unaccent',
+         '873733adcd07a56d1d08ba9e707423ec9dba0bc83d3b7354ee651c7ca4ed1c46', 'Debian 15.20-0+deb12u1, amd64'),
+        ('fuzzystrmatch', 'fuzzystrmatch',
+         'f241846b779ae498f4edee4551880fd40b10627bf8dcbbed3e1437d2f6a5e0ad', 'Debian 15.20-0+deb12u1, amd64'),
+        ('intarray', '_int',
+         'd5b9aa8fa2e0e8cdf824f7d982559bbc2d4271164d503e0095a7f60bd2987504', 'Debian 15.20-0+deb12u1, amd64'),
+        ('cube', 'cube',
+         '865b621798aba436f4c022b4389b5f4fa6f6b3e99d02bfa8bd1d1d0dd2ddf317', 'Debian 15.20-0+deb12u1, amd64'),
+        ('earthdistance', 'earthdistance',
+         '8e5dd8f3e1cab0be29312ff365256cedaf01c37ededd83ea42f96094c09f738d', 'Debian 15.20-0+deb12u1, amd64'),
+        ('uuid-ossp', 'uuid-ossp',
+         '8a5f34e917fcc95552a9da6a982cea8b7714a8beba27591fb337e5591b035a40', 'Debian 15.20-0+deb12u1, amd64'),
+        ('pgcrypto', 'pgcrypto',
+         '81c2755d5a3ec1566f77fa9e7a024c0f018aaf793aa385fd11a2c30dc5386c47', 'Debian 15.20-0+deb12u1, amd64')
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._read_libraries() FROM PUBLIC;
+
+-- Objects that were read. Types in signatures have their names in pg_type: regprocedure writes one that becomes a
+-- keyword otherwise in the next major. `body`: of a function its C symbol, or "internal" and PostgreSQL's own
+-- symbol, or "sql" and the SHA-256 of its text, which names nothing outside pg_catalog; of an aggregate its transition
+-- function; of an operator and a cast its function, none for a cast over the same bytes. `bound`: how a call grows with
+-- its arguments. In the library: cost::of_bound.
+CREATE FUNCTION splitplane._extension_list()
+RETURNS TABLE (extension name, kind text, object text, body text, bound text)
+-- PL/pgSQL keeps its plan.
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT name 'citext', l.* FROM (VALUES
+        ('type', 'citext', '', 'read'),
+        ('aggregate', 'max(citext)', 'citext_larger(citext,citext)', 'folded'),
+        ('aggregate', 'min(citext)', 'citext_smaller(citext,citext)', 'folded'),
+        ('function', 'citext(bool)', 'internal booltext', 'read'),
+        ('function', 'citext(bpchar)', 'internal rtrim1', 'read'),
+        ('function', 'citext(inet)', 'internal network_show', 'read'),
+        ('function', 'citext_cmp(citext,citext)', 'citext_cmp', 'folded'),
+        ('function', 'citext_eq(citext,citext)', 'citext_eq', 'folded'),
+        ('function', 'citext_ge(citext,citext)', 'citext_ge', 'folded'),
+        ('function', 'citext_gt(citext,citext)', 'citext_gt', 'folded'),
+        ('function', 'citext_hash(citext)', 'citext_hash', 'folded'),
+        ('function', 'citext_hash_extended(citext,int8)', 'citext_hash_extended', 'folded'),
+        ('function', 'citext_larger(citext,citext)', 'citext_larger', 'folded'),
+        ('function', 'citext_le(citext,citext)', 'citext_le', 'folded'),
+        ('function', 'citext_lt(citext,citext)', 'citext_lt', 'folded'),
+        ('function', 'citext_ne(citext,citext)', 'citext_ne', 'folded'),
+        ('function', 'citext_pattern_cmp(citext,citext)', 'citext_pattern_cmp', 'folded'),
+        ('function', 'citext_pattern_ge(citext,citext)', 'citext_pattern_ge', 'folded'),
+        ('function', 'citext_pattern_gt(citext,citext)', 'citext_pattern_gt', 'folded'),
+        ('function', 'citext_pattern_le(citext,citext)', 'citext_pattern_le', 'folded'),
+        ('function', 'citext_pattern_lt(citext,citext)', 'citext_pattern_lt', 'folded'),
+        ('function', 'citext_smaller(citext,citext)', 'citext_smaller', 'folded'),
+        ('function', 'regexp_match(citext,citext)',
+         'sql 8069a971fa5b163b33f392983c0cc7860fe6d99f309985b7d5ac85368468795f', 'pattern'),
+        ('function', 'regexp_match(citext,citext,text)',
+         'sql 402b46f0f2e6841730c384b53a739ab7c43be6aa7abab1ea84608205e2829557', 'pattern'),
+        ('function', 'regexp_matches(citext,citext)',
+         'sql 80aeed6829155a22a77e837d86a45477160937813e6c706181865a155cf8508a', 'pattern'),
+        ('function', 'regexp_matches(citext,citext,text)',
+         'sql 95851325fa0310b28907220ad1efe0bc46fa7e5cd376332e2f72ed0ec24f964f', 'pattern'),
+        ('function', 'regexp_replace(citext,citext,text)',
+         'sql de9d192b1f27afa991eed43759f715db72488a62cfee56c9e71454edc6bc14dc', 'pattern'),
+        ('function', 'regexp_replace(citext,citext,text,text)',
+         'sql f63a6df4223a8f2e87a80e91bef2731c048805e023e4a62e245b97910e73adc8', 'pattern'),
+        ('function', 'regexp_split_to_array(citext,citext)',
+         'sql 29d776eb9c50bb10d12c11037f47af61bf02a4874a37635c2a21b774d10d7513', 'pattern'),
+        ('function', 'regexp_split_to_array(citext,citext,text)',
+         'sql 2a117ec0d738971a8c65d96038fd8d74ec2850f044488f388f4e2f7b1926375a', 'pattern'),
+        ('function', 'regexp_split_to_table(citext,citext)',
+         'sql 6dbffad4e58ae473f60339e1b946724e52db75e95d6691daea15a4f4b482d915', 'pattern'),
+        ('function', 'regexp_split_to_table(citext,citext,text)',
+         'sql 802591ae96c4f714e2b0f1d7ceffcf718ab6693d74cc6435dd1880aaf31590f5', 'pattern'),
+        ('function', 'replace(citext,citext,citext)',
+         'sql 8caa444dd6163f82bb4f2b0989910a4016f2b594c8876995108cdb1b10f421a8', 'pattern'),
+        ('function', 'split_part(citext,citext,int4)',
+         'sql e13509d9a8f65b1c2364dd9dc4219719e17dd70db13bf4b6137a15a41f51d0f6', 'pattern'),
+        ('function', 'strpos(citext,citext)',
+         'sql d8f952819fe65deb7a7b6fe38b67fa95c40afded166f10c2758d7a86f1aa0d45', 'search'),
+        ('function', 'texticlike(citext,citext)', 'internal texticlike', 'search'),
+        ('function', 'texticlike(citext,text)', 'internal texticlike', 'search'),
+        ('function', 'texticnlike(citext,citext)', 'internal texticnlike', 'search'),
+        ('function', 'texticnlike(citext,text)', 'internal texticnlike', 'search'),
+        ('function', 'texticregexeq(citext,citext)', 'internal texticregexeq', 'pattern'),
+        ('function', 'texticregexeq(citext,text)', 'internal texticregexeq', 'pattern'),
+        ('function', 'texticregexne(citext,citext)', 'internal texticregexne', 'pattern'),
+        ('function', 'texticregexne(citext,text)', 'internal texticregexne', 'pattern'),
+        ('function', 'translate(citext,citext,text)',
+         'sql 1d0fd257397666c64db65b130404186fe0a7339c19e561cdca659ca66585d607', 'search'),
+        ('operator', '!~(citext,citext)', 'texticregexne(citext,citext)', ''),
+        ('operator', '!~(citext,text)', 'texticregexne(citext,text)', ''),
+        ('operator', '!~*(citext,citext)', 'texticregexne(citext,citext)', ''),
+        ('operator', '!~*(citext,text)', 'texticregexne(citext,text)', ''),
+        ('operator', '!~~(citext,citext)', 'texticnlike(citext,citext)', ''),
+        ('operator', '!~~(citext,text)', 'texticnlike(citext,text)', ''),
+        ('operator', '!~~*(citext,citext)', 'texticnlike(citext,citext)', ''),
+        ('operator', '!~~*(citext,text)', 'texticnlike(citext,text)', ''),
+        ('operator', '<(citext,citext)', 'citext_lt(citext,citext)', ''),
+        ('operator', '<=(citext,citext)', 'citext_le(citext,citext)', ''),
+        ('operator', '<>(citext,citext)', 'citext_ne(citext,citext)', ''),
+        ('operator', '=(citext,citext)', 'citext_eq(citext,citext)', ''),
+        ('operator', '>(citext,citext)', 'citext_gt(citext,citext)', ''),
+        ('operator', '>=(citext,citext)', 'citext_ge(citext,citext)', ''),
+        ('operator', '~(citext,citext)', 'texticregexeq(citext,citext)', ''),
+        ('operator', '~(citext,text)', 'texticregexeq(citext,text)', ''),
+        ('operator', '~*(citext,citext)', 'texticregexeq(citext,citext)', ''),
+        ('operator', '~*(citext,text)', 'texticregexeq(citext,text)', ''),
+        ('operator', '~<=~(citext,citext)', 'citext_pattern_le(citext,citext)', ''),
+        ('operator', '~<~(citext,citext)', 'citext_pattern_lt(citext,citext)', ''),
+        ('operator', '~>=~(citext,citext)', 'citext_pattern_ge(citext,citext)', ''),
+        ('operator', '~>~(citext,citext)', 'citext_pattern_gt(citext,citext)', ''),
+        ('operator', '~~(citext,citext)', 'texticlike(citext,citext)', ''),
+        ('operator', '~~(citext,text)', 'texticlike(citext,text)', ''),
+        ('operator', '~~*(citext,citext)', 'texticlike(citext,citext)', ''),
+        ('operator', '~~*(citext,text)', 'texticlike(citext,text)', ''),
+        ('cast', 'bool,citext', 'citext(bool)', ''),
+        ('cast', 'bpchar,citext', 'citext(bpchar)', ''),
+        ('cast', 'citext,bpchar', '', ''),
+        ('cast', 'citext,text', '', ''),
+        ('cast', 'citext,varchar', '', ''),
+        ('cast', 'inet,citext', 'citext(inet)', ''),
+        ('cast', 'text,citext', '', ''),
+        ('cast', 'varchar,citext', '', '')
+    ) AS l(kind, object, body, bound)
+    UNION ALL
+    SELECT name 'hstore', l.* FROM (VALUES
+        ('type', 'hstore', '', 'read'),
+        ('function', 'akeys(hstore)', 'hstore_akeys', 'read'),
+        ('function', 'avals(hstore)', 'hstore_avals', 'read'),
+        ('function', 'defined(hstore,text)', 'hstore_defined', 'read'),
+        ('function', 'delete(hstore,_text)', 'hstore_delete_array', 'sort'),
+        ('function', 'delete(hstore,hstore)', 'hstore_delete_hstore', 'read'),
+        ('function', 'delete(hstore,text)', 'hstore_delete', 'read'),
+        ('function', 'each(hstore)', 'hstore_each', 'read'),
+        ('function', 'exist(hstore,text)', 'hstore_exists', 'read'),
+        ('function', 'exists_all(hstore,_text)', 'hstore_exists_all', 'sort'),
+        ('function', 'exists_any(hstore,_text)', 'hstore_exists_any', 'sort'),
+        ('function', 'fetchval(hstore,text)', 'hstore_fetchval', 'read'),
+        ('function', 'hs_concat(hstore,hstore)', 'hstore_concat', 'read'),
+        ('function', 'hs_contained(hstore,hstore)', 'hstore_contained', 'read'),
+        ('function', 'hs_contains(hstore,hstore)', 'hstore_contains', 'read'),
+        ('function', 'hstore(_text)', 'hstore_from_array', 'sort'),
+        ('function', 'hstore(_text,_text)', 'hstore_from_arrays', 'sort'),
+        ('function', 'hstore(text,text)', 'hstore_from_text', 'read'),
+        ('function', 'hstore_cmp(hstore,hstore)', 'hstore_cmp', 'read'),
+        ('function', 'hstore_eq(hstore,hstore)', 'hstore_eq', 'read'),
+        ('function', 'hstore_ge(hstore,hstore)', 'hstore_ge', 'read'),
+        ('function', 'hstore_gt(hstore,hstore)', 'hstore_gt', 'read'),
+        ('function', 'hstore_hash(hstore)', 'hstore_hash', 'read'),
+        ('function', 'hstore_hash_extended(hstore,int8)', 'hstore_hash_extended', 'read'),
+        ('function', 'hstore_le(hstore,hstore)', 'hstore_le', 'read'),
+        ('function', 'hstore_lt(hstore,hstore)', 'hstore_lt', 'read'),
+        ('function', 'hstore_ne(hstore,hstore)', 'hstore_ne', 'read'),
+        ('function', 'hstore_to_array(hstore)', 'hstore_to_array', 'read'),
+        ('function', 'hstore_to_json(hstore)', 'hstore_to_json', 'read'),
+        ('function', 'hstore_to_json_loose(hstore)', 'hstore_to_json_loose', 'read'),
+        ('function', 'hstore_to_jsonb(hstore)', 'hstore_to_jsonb', 'read'),
+        ('function', 'hstore_to_jsonb_loose(hstore)', 'hstore_to_jsonb_loose', 'read'),
+        ('function', 'hstore_to_matrix(hstore)', 'hstore_to_matrix', 'read'),
+        ('function', 'isdefined(hstore,text)', 'hstore_defined', 'read'),
+        ('function', 'isexists(hstore,text)', 'hstore_exists', 'read'),
+        ('function', 'skeys(hstore)', 'hstore_skeys', 'read'),
+        ('function', 'slice(hstore,_text)', 'hstore_slice_to_hstore', 'sort'),
+        ('function', 'slice_array(hstore,_text)', 'hstore_slice_to_array', 'sort'),
+        ('function', 'svals(hstore)', 'hstore_svals', 'read'),
+        ('function', 'tconvert(text,text)', 'hstore_from_text', 'read'),
+        ('operator', '#<#(hstore,hstore)', 'hstore_lt(hstore,hstore)', ''),
+        ('operator', '#<=#(hstore,hstore)', 'hstore_le(hstore,hstore)', ''),
+        ('operator', '#>#(hstore,hstore)', 'hstore_gt(hstore,hstore)', ''),
+        ('operator', '#>=#(hstore,hstore)', 'hstore_ge(hstore,hstore)', ''),
+        ('operator', '%#(,hstore)', 'hstore_to_matrix(hstore)', ''),
+        ('operator', '%%(,hstore)', 'hstore_to_array(hstore)', ''),
+        ('operator', '-(hstore,_text)', 'delete(hstore,_text)', ''),
+        ('operator', '-(hstore,hstore)', 'delete(hstore,hstore)', ''),
+        ('operator', '-(hstore,text)', 'delete(hstore,text)', ''),
+        ('operator', '->(hstore,_text)', 'slice_array(hstore,_text)', ''),
+        ('operator', '->(hstore,text)', 'fetchval(hstore,text)', ''),
+        ('operator', '<>(hstore,hstore)', 'hstore_ne(hstore,hstore)', ''),
+        ('operator', '<@(hstore,hstore)', 'hs_contained(hstore,hstore)', ''),
+        ('operator', '=(hstore,hstore)', 'hstore_eq(hstore,hstore)', ''),
+        ('operator', '?&(hstore,_text)', 'exists_all(hstore,_text)', ''),
+        ('operator', '?(hstore,text)', 'exist(hstore,text)', ''),
+        ('operator', '?|(hstore,_text)', 'exists_any(hstore,_text)', ''),
+        ('operator', '@>(hstore,hstore)', 'hs_contains(hstore,hstore)', ''),
+        ('operator', '||(hstore,hstore)', 'hs_concat(hstore,hstore)', ''),
+        ('cast', '_text,hstore', 'hstore(_text)', ''),
+        ('cast', 'hstore,json', 'hstore_to_json(hstore)', ''),
+        ('cast', 'hstore,jsonb', 'hstore_to_jsonb(hstore)', '')
+    ) AS l(kind, object, body, bound)
+    UNION ALL
+    SELECT name 'ltree', l.* FROM (VALUES
+        ('type', 'lquery', '', 'read'),
+        ('type', 'ltree', '', 'read'),
+        ('type', 'ltxtquery', '', 'read'),
+        ('function', '_lt_q_regex(_ltree,_lquery)', '_lt_q_regex', 'read'),
+        ('function', '_lt_q_rregex(_lquery,_ltree)', '_lt_q_rregex', 'read'),
+        ('function', '_ltq_extract_regex(_ltree,lquery)', '_ltq_extract_regex', 'read'),
+        ('function', '_ltq_regex(_ltree,lquery)', '_ltq_regex', 'read'),
+        ('function', '_ltq_rregex(lquery,_ltree)', '_ltq_rregex', 'read'),
+        ('function', '_ltree_extract_isparent(_ltree,ltree)', '_ltree_extract_isparent', 'read'),
+        ('function', '_ltree_extract_risparent(_ltree,ltree)', '_ltree_extract_risparent', 'read'),
+        ('function', '_ltree_isparent(_ltree,ltree)', '_ltree_isparent', 'read'),
+        ('function', '_ltree_r_isparent(ltree,_ltree)', '_ltree_r_isparent', 'read'),
+        ('function', '_ltree_r_risparent(ltree,_ltree)', '_ltree_r_risparent', 'read'),
+        ('function', '_ltree_risparent(_ltree,ltree)', '_ltree_risparent', 'read'),
+        ('function', '_ltxtq_exec(_ltree,ltxtquery)', '_ltxtq_exec', 'product'),
+        ('function', '_ltxtq_extract_exec(_ltree,ltxtquery)', '_ltxtq_extract_exec', 'product'),
+        ('function', '_ltxtq_rexec(ltxtquery,_ltree)', '_ltxtq_rexec', 'product'),
+        ('function', 'index(ltree,ltree)', 'ltree_index', 'product'),
+        ('function', 'index(ltree,ltree,int4)', 'ltree_index', 'product'),
+        ('function', 'lca(_ltree)', '_lca', 'read'),
+        ('function', 'lca(ltree,ltree)', 'lca', 'read'),
+        ('function', 'lca(ltree,ltree,ltree)', 'lca', 'read'),
+        ('function', 'lca(ltree,ltree,ltree,ltree)', 'lca', 'read'),
+        ('function', 'lca(ltree,ltree,ltree,ltree,ltree)', 'lca', 'read'),
+        ('function', 'lca(ltree,ltree,ltree,ltree,ltree,ltree)', 'lca', 'read'),
+        ('function', 'lca(ltree,ltree,ltree,ltree,ltree,ltree,ltree)', 'lca', 'read'),
+        ('function', 'lca(ltree,ltree,ltree,ltree,ltree,ltree,ltree,ltree)', 'lca', 'read'),
+        ('function', 'lt_q_regex(ltree,_lquery)', 'lt_q_regex', 'read'),
+        ('function', 'lt_q_rregex(_lquery,ltree)', 'lt_q_rregex', 'read'),
+        ('function', 'ltq_regex(ltree,lquery)', 'ltq_regex', 'read'),
+        ('function', 'ltq_rregex(lquery,ltree)', 'ltq_rregex', 'read'),
+        ('function', 'ltree2text(ltree)', 'ltree2text', 'read'),
+        ('function', 'ltree_addltree(ltree,ltree)', 'ltree_addltree', 'read'),
+        ('function', 'ltree_addtext(ltree,text)', 'ltree_addtext', 'read'),
+        ('function', 'ltree_cmp(ltree,ltree)', 'ltree_cmp', 'read'),
+        ('function', 'ltree_eq(ltree,ltree)', 'ltree_eq', 'read'),
+        ('function', 'ltree_ge(ltree,ltree)', 'ltree_ge', 'read'),
+        ('function', 'ltree_gt(ltree,ltree)', 'ltree_gt', 'read'),
+        ('function', 'ltree_isparent(ltree,ltree)', 'ltree_isparent', 'read'),
+        ('function', 'ltree_le(ltree,ltree)', 'ltree_le', 'read'),
+        ('function', 'ltree_lt(ltree,ltree)', 'ltree_lt', 'read'),
+        ('function', 'ltree_ne(ltree,ltree)', 'ltree_ne', 'read'),
+        ('function', 'ltree_risparent(ltree,ltree)', 'ltree_risparent', 'read'),
+        ('function', 'ltree_textadd(text,ltree)', 'ltree_textadd', 'read'),
+        ('function', 'ltxtq_exec(ltree,ltxtquery)', 'ltxtq_exec', 'product'),
+        ('function', 'ltxtq_rexec(ltxtquery,ltree)', 'ltxtq_rexec', 'product'),
+        ('function', 'nlevel(ltree)', 'nlevel', 'read'),
+        ('function', 'subltree(ltree,int4,int4)', 'subltree', 'read'),
+        ('function', 'subpath(ltree,int4)', 'subpath', 'read'),
+        ('function', 'subpath(ltree,int4,int4)', 'subpath', 'read'),
+        ('function', 'text2ltree(text)', 'text2ltree', 'read'),
+        ('operator', '<(ltree,ltree)', 'ltree_lt(ltree,ltree)', ''),
+        ('operator', '<=(ltree,ltree)', 'ltree_le(ltree,ltree)', ''),
+        ('operator', '<>(ltree,ltree)', 'ltree_ne(ltree,ltree)', ''),
+        ('operator', '<@(_ltree,ltree)', '_ltree_risparent(_ltree,ltree)', ''),
+        ('operator', '<@(ltree,_ltree)', '_ltree_r_isparent(ltree,_ltree)', ''),
+        ('operator', '<@(ltree,ltree)', 'ltree_risparent(ltree,ltree)', ''),
+        ('operator', '=(ltree,ltree)', 'ltree_eq(ltree,ltree)', ''),
+        ('operator', '>(ltree,ltree)', 'ltree_gt(ltree,ltree)', ''),
+        ('operator', '>=(ltree,ltree)', 'ltree_ge(ltree,ltree)', ''),
+        ('operator', '?(_lquery,_ltree)', '_lt_q_rregex(_lquery,_ltree)', ''),
+        ('operator', '?(_lquery,ltree)', 'lt_q_rregex(_lquery,ltree)', ''),
+        ('operator', '?(_ltree,_lquery)', '_lt_q_regex(_ltree,_lquery)', ''),
+        ('operator', '?(ltree,_lquery)', 'lt_q_regex(ltree,_lquery)', ''),
+        ('operator', '?<@(_ltree,ltree)', '_ltree_extract_risparent(_ltree,ltree)', ''),
+        ('operator', '?@(_ltree,ltxtquery)', '_ltxtq_extract_exec(_ltree,ltxtquery)', ''),
+        ('operator', '?@>(_ltree,ltree)', '_ltree_extract_isparent(_ltree,ltree)', ''),
+        ('operator', '?~(_ltree,lquery)', '_ltq_extract_regex(_ltree,lquery)', ''),
+        ('operator', '@(_ltree,ltxtquery)', '_ltxtq_exec(_ltree,ltxtquery)', ''),
+        ('operator', '@(ltree,ltxtquery)', 'ltxtq_exec(ltree,ltxtquery)', ''),
+        ('operator', '@(ltxtquery,_ltree)', '_ltxtq_rexec(ltxtquery,_ltree)', ''),
+        ('operator', '@(ltxtquery,ltree)', 'ltxtq_rexec(ltxtquery,ltree)', ''),
+        ('operator', '@>(_ltree,ltree)', '_ltree_isparent(_ltree,ltree)', ''),
+        ('operator', '@>(ltree,_ltree)', '_ltree_r_risparent(ltree,_ltree)', ''),
+        ('operator', '@>(ltree,ltree)', 'ltree_isparent(ltree,ltree)', ''),
+        ('operator', '^<@(_ltree,ltree)', '_ltree_risparent(_ltree,ltree)', ''),
+        ('operator', '^<@(ltree,_ltree)', '_ltree_r_isparent(ltree,_ltree)', ''),
+        ('operator', '^<@(ltree,ltree)', 'ltree_risparent(ltree,ltree)', ''),
+        ('operator', '^?(_lquery,_ltree)', '_lt_q_rregex(_lquery,_ltree)', ''),
+        ('operator', '^?(_lquery,ltree)', 'lt_q_rregex(_lquery,ltree)', ''),
+        ('operator', '^?(_ltree,_lquery)', '_lt_q_regex(_ltree,_lquery)', ''),
+        ('operator', '^?(ltree,_lquery)', 'lt_q_regex(ltree,_lquery)', ''),
+        ('operator', '^@(_ltree,ltxtquery)', '_ltxtq_exec(_ltree,ltxtquery)', ''),
+        ('operator', '^@(ltree,ltxtquery)', 'ltxtq_exec(ltree,ltxtquery)', ''),
+        ('operator', '^@(ltxtquery,_ltree)', '_ltxtq_rexec(ltxtquery,_ltree)', ''),
+        ('operator', '^@(ltxtquery,ltree)', 'ltxtq_rexec(ltxtquery,ltree)', ''),
+        ('operator', '^@>(_ltree,ltree)', '_ltree_isparent(_ltree,ltree)', ''),
+        ('operator', '^@>(ltree,_ltree)', '_ltree_r_risparent(ltree,_ltree)', ''),
+        ('operator', '^@>(ltree,ltree)', 'ltree_isparent(ltree,ltree)', ''),
+        ('operator', '^~(_ltree,lquery)', '_ltq_regex(_ltree,lquery)', ''),
+        ('operator', '^~(lquery,_ltree)', '_ltq_rregex(lquery,_ltree)', ''),
+        ('operator', '^~(lquery,ltree)', 'ltq_rregex(lquery,ltree)', ''),
+        ('operator', '^~(ltree,lquery)', 'ltq_regex(ltree,lquery)', ''),
+        ('operator', '||(ltree,ltree)', 'ltree_addltree(ltree,ltree)', ''),
+        ('operator', '||(ltree,text)', 'ltree_addtext(ltree,text)', ''),
+        ('operator', '||(text,ltree)', 'ltree_textadd(text,ltree)', ''),
+        ('operator', '~(_ltree,lquery)', '_ltq_regex(_ltree,lquery)', ''),
+        ('operator', '~(lquery,_ltree)', '_ltq_rregex(lquery,_ltree)', ''),
+        ('operator', '~(lquery,ltree)', 'ltq_rregex(lquery,ltree)', ''),
+        ('operator', '~(ltree,lquery)', 'ltq_regex(ltree,lquery)', '')
+    ) AS l(kind, object, body, bound)
+    UNION ALL
+    SELECT name 'pg_trgm', l.* FROM (VALUES
+        ('function', 'show_trgm(text)', 'show_trgm', 'square'),
+        ('function', 'similarity(text,text)', 'similarity', 'square'),
+        ('function', 'similarity_dist(text,text)', 'similarity_dist', 'square'),
+        ('function', 'similarity_op(text,text)', 'similarity_op', 'square'),
+        ('function', 'strict_word_similarity(text,text)', 'strict_word_similarity', 'shapes'),
+        ('function', 'strict_word_similarity_commutator_op(text,text)',
+         'strict_word_similarity_commutator_op', 'shapes'),
+        ('function', 'strict_word_similarity_dist_commutator_op(text,text)',
+         'strict_word_similarity_dist_commutator_op', 'shapes'),
+        ('function', 'strict_word_similarity_dist_op(text,text)', 'strict_word_similarity_dist_op', 'shapes'),
+        ('function', 'strict_word_similarity_op(text,text)', 'strict_word_similarity_op', 'shapes'),
+        ('function', 'word_similarity(text,text)', 'word_similarity', 'shapes'),
+        ('function', 'word_similarity_commutator_op(text,text)', 'word_similarity_commutator_op', 'shapes'),
+        ('function', 'word_similarity_dist_commutator_op(text,text)', 'word_similarity_dist_commutator_op', 'shapes'),
+        ('function', 'word_similarity_dist_op(text,text)', 'word_similarity_dist_op', 'shapes'),
+        ('function', 'word_similarity_op(text,text)', 'word_similarity_op', 'shapes'),
+        ('operator', '%(text,text)', 'similarity_op(text,text)', ''),
+        ('operator', '%>(text,text)', 'word_similarity_commutator_op(text,text)', ''),
+        ('operator', '%>>(text,text)', 'strict_word_similarity_commutator_op(text,text)', ''),
+        ('operator', '<%(text,text)', 'word_similarity_op(text,text)', ''),
+        ('operator', '<->(text,text)', 'similarity_dist(text,text)', ''),
+        ('operator', '<->>(text,text)', 'word_similarity_dist_commutator_op(text,text)', ''),
+        ('operator', '<->>>(text,text)', 'strict_word_similarity_dist_commutator_op(text,text)', ''),
+        ('operator', '<<%(text,text)', 'strict_word_similarity_op(text,text)', ''),
+        ('operator', '<<->(text,text)', 'word_similarity_dist_op(text,text)', ''),
+        ('operator', '<<<->(text,text)', 'strict_word_similarity_dist_op(text,text)', '')
+    ) AS l(kind, object, body, bound)
+    UNION ALL
+    SELECT name 'unaccent', l.* FROM (VALUES
+        ('function', 'unaccent(text)', 'unaccent_dict', 'read')
+    ) AS l(kind, object, body, bound)
+    UNION ALL
+    SELECT name 'fuzzystrmatch', l.* FROM (VALUES
+        ('function', 'difference(text,text)', 'difference', 'read'),
+        ('function', 'dmetaphone(text)', 'dmetaphone', 'read'),
+        ('function', 'dmetaphone_alt(text)', 'dmetaphone_alt', 'read'),
+        ('function', 'levenshtein(text,text)', 'levenshtein', 'read'),
+        ('function', 'levenshtein(text,text,int4,int4,int4)', 'levenshtein_with_costs', 'read'),
+        ('function', 'levenshtein_less_equal(text,text,int4)', 'levenshtein_less_equal', 'read'),
+        ('function', 'levenshtein_less_equal(text,text,int4,int4,int4,int4)',
+         'levenshtein_less_equal_with_costs', 'read'),
+        ('function', 'metaphone(text,int4)', 'metaphone', 'read'),
+        ('function', 'soundex(text)', 'soundex', 'read'),
+        ('function', 'text_soundex(text)', 'soundex', 'read')
+    ) AS l(kind, object, body, bound)
+    UNION ALL
+    SELECT name 'intarray', l.* FROM (VALUES
+        ('function', '_int_contained(_int4,_int4)', '_int_contained', 'sort'),
+        ('function', '_int_contains(_int4,_int4)', '_int_contains', 'sort'),
+        ('function', '_int_different(_int4,_int4)', '_int_different', 'sort'),
+        ('function', '_int_inter(_int4,_int4)', '_int_inter', 'sort'),
+        ('function', '_int_overlap(_int4,_int4)', '_int_overlap', 'sort'),
+        ('function', '_int_same(_int4,_int4)', '_int_same', 'sort'),
+        ('function', '_int_union(_int4,_int4)', '_int_union', 'sort'),
+        ('function', 'icount(_int4)', 'icount', 'read'),
+        ('function', 'idx(_int4,int4)', 'idx', 'read'),
+        ('function', 'intarray_del_elem(_int4,int4)', 'intarray_del_elem', 'sort'),
+        ('function', 'intarray_push_array(_int4,_int4)', 'intarray_push_array', 'sort'),
+        ('function', 'intarray_push_elem(_int4,int4)', 'intarray_push_elem', 'sort'),
+        ('function', 'intset(int4)', 'intset', 'read'),
+        ('function', 'intset_subtract(_int4,_int4)', 'intset_subtract', 'sort'),
+        ('function', 'intset_union_elem(_int4,int4)', 'intset_union_elem', 'sort'),
+        ('function', 'sort(_int4)', 'sort', 'sort'),
+        ('function', 'sort(_int4,text)', 'sort', 'sort'),
+        ('function', 'sort_asc(_int4)', 'sort_asc', 'sort'),
+        ('function', 'sort_desc(_int4)', 'sort_desc', 'sort'),
+        ('function', 'subarray(_int4,int4)', 'subarray', 'read'),
+        ('function', 'subarray(_int4,int4,int4)', 'subarray', 'read'),
+        ('function', 'uniq(_int4)', 'uniq', 'sort'),
+        ('estimator', '_int_overlap_sel(internal,oid,internal,int4)', '_int_overlap_sel', ''),
+        ('estimator', '_int_overlap_joinsel(internal,oid,internal,int2,internal)', '_int_overlap_joinsel', ''),
+        ('estimator', '_int_contains_sel(internal,oid,internal,int4)', '_int_contains_sel', ''),
+        ('estimator', '_int_contains_joinsel(internal,oid,internal,int2,internal)', '_int_contains_joinsel', ''),
+        ('estimator', '_int_contained_sel(internal,oid,internal,int4)', '_int_contained_sel', ''),
+        ('estimator', '_int_contained_joinsel(internal,oid,internal,int2,internal)', '_int_contained_joinsel', ''),
+        ('operator', '#(,_int4)', 'icount(_int4)', ''),
+        ('operator', '#(_int4,int4)', 'idx(_int4,int4)', ''),
+        ('operator', '&&(_int4,_int4)', '_int_overlap(_int4,_int4)', ''),
+        ('operator', '&(_int4,_int4)', '_int_inter(_int4,_int4)', ''),
+        ('operator', '+(_int4,_int4)', 'intarray_push_array(_int4,_int4)', ''),
+        ('operator', '+(_int4,int4)', 'intarray_push_elem(_int4,int4)', ''),
+        ('operator', '-(_int4,_int4)', 'intset_subtract(_int4,_int4)', ''),
+        ('operator', '-(_int4,int4)', 'intarray_del_elem(_int4,int4)', ''),
+        ('operator', '<@(_int4,_int4)', '_int_contained(_int4,_int4)', ''),
+        ('operator', '@>(_int4,_int4)', '_int_contains(_int4,_int4)', ''),
+        ('operator', '|(_int4,_int4)', '_int_union(_int4,_int4)', ''),
+        ('operator', '|(_int4,int4)', 'intset_union_elem(_int4,int4)', '')
+    ) AS l(kind, object, body, bound)
+    UNION ALL
+    SELECT name 'cube', l.* FROM (VALUES
+        ('type', 'cube', '', 'read'),
+        ('function', 'cube(_float8)', 'cube_a_f8', 'read'),
+        ('function', 'cube(_float8,_float8)', 'cube_a_f8_f8', 'read'),
+        ('function', 'cube(cube,float8)', 'cube_c_f8', 'read'),
+        ('function', 'cube(cube,float8,float8)', 'cube_c_f8_f8', 'read'),
+        ('function', 'cube(float8)', 'cube_f8', 'read'),
+        ('function', 'cube(float8,float8)', 'cube_f8_f8', 'read'),
+        ('function', 'cube_cmp(cube,cube)', 'cube_cmp', 'read'),
+        ('function', 'cube_contained(cube,cube)', 'cube_contained', 'read'),
+        ('function', 'cube_contains(cube,cube)', 'cube_contains', 'read'),
+        ('function', 'cube_coord(cube,int4)', 'cube_coord', 'read'),
+        ('function', 'cube_coord_llur(cube,int4)', 'cube_coord_llur', 'read'),
+        ('function', 'cube_dim(cube)', 'cube_dim', 'read'),
+        ('function', 'cube_distance(cube,cube)', 'cube_distance', 'read'),
+        ('function', 'cube_enlarge(cube,float8,int4)', 'cube_enlarge', 'read'),
+        ('function', 'cube_eq(cube,cube)', 'cube_eq', 'read'),
+        ('function', 'cube_ge(cube,cube)', 'cube_ge', 'read'),
+        ('function', 'cube_gt(cube,cube)', 'cube_gt', 'read'),
+        ('function', 'cube_inter(cube,cube)', 'cube_inter', 'read'),
+        ('function', 'cube_is_point(cube)', 'cube_is_point', 'read'),
+        ('function', 'cube_le(cube,cube)', 'cube_le', 'read'),
+        ('function', 'cube_ll_coord(cube,int4)', 'cube_ll_coord', 'read'),
+        ('function', 'cube_lt(cube,cube)', 'cube_lt', 'read'),
+        ('function', 'cube_ne(cube,cube)', 'cube_ne', 'read'),
+        ('function', 'cube_overlap(cube,cube)', 'cube_overlap', 'read'),
+        ('function', 'cube_size(cube)', 'cube_size', 'read'),
+        ('function', 'cube_subset(cube,_int4)', 'cube_subset', 'read'),
+        ('function', 'cube_union(cube,cube)', 'cube_union', 'read'),
+        ('function', 'cube_ur_coord(cube,int4)', 'cube_ur_coord', 'read'),
+        ('function', 'distance_chebyshev(cube,cube)', 'distance_chebyshev', 'read'),
+        ('function', 'distance_taxicab(cube,cube)', 'distance_taxicab', 'read'),
+        ('operator', '&&(cube,cube)', 'cube_overlap(cube,cube)', ''),
+        ('operator', '->(cube,int4)', 'cube_coord(cube,int4)', ''),
+        ('operator', '<#>(cube,cube)', 'distance_taxicab(cube,cube)', ''),
+        ('operator', '<(cube,cube)', 'cube_lt(cube,cube)', ''),
+        ('operator', '<->(cube,cube)', 'cube_distance(cube,cube)', ''),
+        ('operator', '<=(cube,cube)', 'cube_le(cube,cube)', ''),
+        ('operator', '<=>(cube,cube)', 'distance_chebyshev(cube,cube)', ''),
+        ('operator', '<>(cube,cube)', 'cube_ne(cube,cube)', ''),
+        ('operator', '<@(cube,cube)', 'cube_contained(cube,cube)', ''),
+        ('operator', '=(cube,cube)', 'cube_eq(cube,cube)', ''),
+        ('operator', '>(cube,cube)', 'cube_gt(cube,cube)', ''),
+        ('operator', '>=(cube,cube)', 'cube_ge(cube,cube)', ''),
+        ('operator', '@>(cube,cube)', 'cube_contains(cube,cube)', ''),
+        ('operator', '~>(cube,int4)', 'cube_coord_llur(cube,int4)', '')
+    ) AS l(kind, object, body, bound)
+    UNION ALL
+    SELECT name 'earthdistance', l.* FROM (VALUES
+        ('function', 'earth()', 'sql 838ca55da95e4b609eded2a790b9ce9d93208aff9402e59ee627c0b1d6198e47', 'read'),
+        ('function', 'geo_distance(point,point)', 'geo_distance', 'read'),
+        ('operator', '<@>(point,point)', 'geo_distance(point,point)', '')
+    ) AS l(kind, object, body, bound)
+    UNION ALL
+    SELECT name 'uuid-ossp', l.* FROM (VALUES
+        ('function', 'uuid_generate_v3(uuid,text)', 'uuid_generate_v3', 'read'),
+        ('function', 'uuid_generate_v5(uuid,text)', 'uuid_generate_v5', 'read'),
+        ('function', 'uuid_nil()', 'uuid_nil', 'read'),
+        ('function', 'uuid_ns_dns()', 'uuid_ns_dns', 'read'),
+        ('function', 'uuid_ns_oid()', 'uuid_ns_oid', 'read'),
+        ('function', 'uuid_ns_url()', 'uuid_ns_url', 'read'),
+        ('function', 'uuid_ns_x500()', 'uuid_ns_x500', 'read')
+    ) AS l(kind, object, body, bound)
+    UNION ALL
+    SELECT name 'pgcrypto', l.* FROM (VALUES
+        ('function', 'digest(bytea,text)', 'pg_digest', 'read'),
+        ('function', 'digest(text,text)', 'pg_digest', 'read'),
+        ('function', 'hmac(bytea,bytea,text)', 'pg_hmac', 'read'),
+        ('function', 'hmac(text,text,text)', 'pg_hmac', 'read')
+    ) AS l(kind, object, body, bound);
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._extension_list() FROM PUBLIC;
+
+-- Which objects of the database the lists of extensions mean. Everything is found by OID, from the extension: nothing
+-- is looked up by a name that another role could give to something of its own.
+
+-- The SHA-256 of a library as it lies on the disk; NULL if it cannot be read there. From 18 on dynamic_library_path may
+-- lead elsewhere.
+CREATE FUNCTION splitplane._library_checksum(library text) RETURNS text
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF current_setting('server_version_num')::int >= 180000
+       AND current_setting('dynamic_library_path') <> '$libdir' THEN
+        RETURN NULL;
+    END IF;
+    RETURN (SELECT encode(sha256(pg_read_binary_file(format('%s/%s.so', c.setting, library))), 'hex')
+            FROM pg_config() AS c WHERE c.name = 'PKGLIBDIR');
+EXCEPTION WHEN OTHERS THEN
+    RETURN NULL;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._library_checksum(text) FROM PUBLIC;
+
+-- Why nothing of an extension is in the plane, though it is allowed; NULL if there is no reason.
+CREATE FUNCTION splitplane._extension_problem(extension name) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found text;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_extension AS e WHERE e.extname = extension) THEN
+        RETURN 'This allowed extension does not exist any more.';
+    END IF;
+    SELECT splitplane._library_checksum(l.library) INTO found
+      FROM splitplane._read_libraries() AS l WHERE l.extension = _extension_problem.extension LIMIT 1;
+    IF NOT EXISTS (SELECT FROM splitplane._read_libraries() AS l
+                   WHERE l.extension = _extension_problem.extension AND l.checksum = found) THEN
+        RETURN format('Its library is none that was read for this version of splitplane (SHA-256 %s), so nothing of it '
+                      'is in the plane.', coalesce(found, 'unknown'));
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._extension_problem(name) FROM PUBLIC;
+
+-- Whether names of an allowed extension would not be found, since it has moved or the reader may not look there. Then
+-- nothing of it may be in the plane: in the place of its operators those of text would be found, and no error raised.
+CREATE FUNCTION splitplane._is_out_of_sight(extension name) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (SELECT FROM splitplane.allowed_extensions AS a
+                   JOIN pg_extension AS e ON e.extname = a.extension JOIN pg_namespace AS n ON n.oid = e.extnamespace
+                   WHERE a.extension = _is_out_of_sight.extension
+                     AND (n.nspname <> a.saved ->> 'schema'
+                          OR NOT has_schema_privilege('splitplane_reader', n.oid, 'USAGE')))
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._is_out_of_sight(name) FROM PUBLIC;
+
+-- The objects of an extension that are on its list, and whether each is still what was read: a member of the extension,
+-- in its schema, made by the same body, with nothing put on it that changes when or as whom it runs.
+CREATE FUNCTION splitplane._listed_objects(extension name)
+RETURNS TABLE (kind text, catalog regclass, object oid, name text, listed text, bound text, is_as_read boolean)
+-- Of catalogs that are joined by computed texts the planner knows no sizes.
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_nestloop = off
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH own AS (
+        SELECT e.oid, e.extnamespace,
+               (SELECT '$libdir/' || l.library FROM splitplane._read_libraries() AS l
+                WHERE l.extension = e.extname LIMIT 1) AS library
+        FROM pg_extension AS e WHERE e.extname = _listed_objects.extension
+    ),
+    list AS MATERIALIZED (
+        SELECT l.kind, l.object, l.body, l.bound FROM splitplane._extension_list() AS l
+        WHERE l.extension = _listed_objects.extension
+    ),
+    members AS MATERIALIZED (
+        SELECT d.classid, d.objid, o.extnamespace, o.library
+        FROM own AS o JOIN pg_depend AS d
+             ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = o.oid AND d.deptype = 'e'
+    ),
+    routines AS MATERIALIZED (
+        SELECT p.oid, p.proname, p.prokind,
+               p.proname || '(' || coalesce((SELECT string_agg(t.typname, ',' ORDER BY a.position)
+                                             FROM unnest(p.proargtypes) WITH ORDINALITY AS a(id, position)
+                                             JOIN pg_type AS t ON t.oid = a.id), '') || ')' AS signature,
+               CASE l.lanname WHEN 'c' THEN CASE WHEN p.probin = m.library THEN p.prosrc END
+                              WHEN 'internal' THEN 'internal ' || p.prosrc
+                              WHEN 'sql' THEN 'sql ' || encode(sha256(convert_to(p.prosrc, 'UTF8')), 'hex')
+               END AS body,
+               p.pronamespace = m.extnamespace AND NOT p.prosecdef AND p.proconfig IS NULL AND NOT p.proleakproof
+               AND p.prosupport::oid < 16384 AND p.prosqlbody IS NULL
+               AND NOT EXISTS (SELECT FROM unnest(p.proargtypes::oid[] || p.prorettype) AS u(id)
+                               JOIN pg_type AS t ON t.oid = u.id
+                               WHERE t.typnamespace NOT IN ('pg_catalog'::regnamespace, m.extnamespace)) AS is_plain
+        FROM members AS m JOIN pg_proc AS p ON p.oid = m.objid JOIN pg_language AS l ON l.oid = p.prolang
+        WHERE m.classid = 'pg_proc'::regclass
+    ),
+    functions AS MATERIALIZED (
+        SELECT l.kind, r.oid, r.proname, l.object, l.bound,
+               r.is_plain AND r.prokind = 'f' AND r.body IS NOT DISTINCT FROM l.body AS is_as_read
+        FROM list AS l JOIN routines AS r ON r.signature = l.object
+        WHERE l.kind IN ('function', 'estimator')
+    )
+    SELECT f.kind, 'pg_proc'::regclass, f.oid, f.proname::text, f.object, f.bound, f.is_as_read FROM functions AS f
+    UNION ALL
+    SELECT l.kind, 'pg_proc', r.oid, r.proname::text, l.object, l.bound,
+           r.is_plain AND r.prokind = 'a' AND g.aggkind = 'n' AND f.object IS NOT DISTINCT FROM l.body
+           AND coalesce(f.is_as_read, false) AND g.aggcombinefn::oid IN (0, f.oid)
+           AND g.aggfinalfn = 0 AND g.aggserialfn = 0 AND g.aggdeserialfn = 0 AND g.aggmtransfn = 0
+           AND g.aggminvtransfn = 0 AND g.aggmfinalfn = 0
+    FROM list AS l JOIN routines AS r ON r.signature = l.object JOIN pg_aggregate AS g ON g.aggfnoid = r.oid
+    LEFT JOIN functions AS f ON f.oid = g.aggtransfn
+    WHERE l.kind = 'aggregate'
+    UNION ALL
+    SELECT l.kind, 'pg_operator', o.oid, o.oprname::text, l.object, l.bound,
+           o.oprnamespace = m.extnamespace AND f.object IS NOT DISTINCT FROM l.body AND coalesce(f.is_as_read, false)
+           AND NOT EXISTS (SELECT FROM unnest(ARRAY[o.oprrest, o.oprjoin]::oid[]) AS s(id)
+                           WHERE s.id >= 16384 AND s.id NOT IN (SELECT e.oid FROM functions AS e
+                                                                WHERE e.kind = 'estimator' AND e.is_as_read))
+    FROM members AS m JOIN pg_operator AS o ON m.classid = 'pg_operator'::regclass AND o.oid = m.objid
+    LEFT JOIN pg_type AS a ON a.oid = o.oprleft JOIN pg_type AS b ON b.oid = o.oprright
+    JOIN list AS l ON l.kind = 'operator'
+         AND l.object = o.oprname || '(' || coalesce(a.typname, '') || ',' || b.typname || ')'
+    LEFT JOIN functions AS f ON f.kind = 'function' AND f.oid = o.oprcode
+    UNION ALL
+    SELECT l.kind, 'pg_cast', c.oid, l.object, l.object, l.bound,
+           c.castmethod = CASE WHEN l.body = '' THEN 'b' ELSE 'f' END
+           AND coalesce(f.object, '') = l.body AND (l.body = '' OR f.is_as_read)
+    FROM members AS m JOIN pg_cast AS c ON m.classid = 'pg_cast'::regclass AND c.oid = m.objid
+    JOIN pg_type AS a ON a.oid = c.castsource JOIN pg_type AS b ON b.oid = c.casttarget
+    JOIN list AS l ON l.kind = 'cast' AND l.object = a.typname || ',' || b.typname
+    LEFT JOIN functions AS f ON f.kind = 'function' AND f.oid = c.castfunc
+    UNION ALL
+    SELECT l.kind, 'pg_type', t.oid, t.typname::text, l.object, l.bound,
+           t.typnamespace = m.extnamespace AND t.typtype = 'b'
+    FROM members AS m JOIN pg_type AS t ON m.classid = 'pg_type'::regclass AND t.oid = m.objid
+    JOIN list AS l ON l.kind = 'type' AND l.object = t.typname;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._listed_objects(name) FROM PUBLIC;
+
+-- What of allowed extensions is in the plane.
+CREATE FUNCTION splitplane._extension_objects()
+RETURNS TABLE (extension name, schema oid, kind text, object oid, name text, bound text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    FOR extension, schema IN
+        SELECT a.extension, e.extnamespace
+        FROM splitplane.allowed_extensions AS a JOIN pg_extension AS e ON e.extname = a.extension
+        WHERE splitplane._extension_problem(a.extension) IS NULL AND NOT splitplane._is_out_of_sight(a.extension)
+        ORDER BY 1
+    LOOP
+        RETURN QUERY
+            SELECT _extension_objects.extension, _extension_objects.schema, l.kind, l.object, l.name, l.bound
+            FROM splitplane._listed_objects(_extension_objects.extension) AS l WHERE l.is_as_read;
+    END LOOP;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._extension_objects() FROM PUBLIC;
+
+-- The types among them, which are asked for more often.
+CREATE FUNCTION splitplane._extension_types() RETURNS TABLE (extension name, type oid)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        SELECT a.extension, t.oid
+        FROM splitplane.allowed_extensions AS a
+        JOIN pg_extension AS e ON e.extname = a.extension
+        JOIN pg_depend AS d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
+        JOIN pg_type AS t ON d.classid = 'pg_type'::regclass AND t.oid = d.objid
+        JOIN splitplane._extension_list() AS l
+             ON l.extension = a.extension AND l.kind = 'type' AND l.object = t.typname
+        WHERE t.typnamespace = e.extnamespace AND t.typtype = 'b'
+          AND NOT splitplane._is_out_of_sight(a.extension) AND splitplane._extension_problem(a.extension) IS NULL;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._extension_types() FROM PUBLIC;
+
+-- Whether a type is one of these; with its cast to JSON, if it has one, on the list as well.
+CREATE FUNCTION splitplane._is_extension_type(type_id oid) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    owner name;
+BEGIN
+    SELECT a.extension INTO owner
+      FROM pg_depend AS d
+      JOIN pg_extension AS e ON e.oid = d.refobjid
+      JOIN splitplane.allowed_extensions AS a ON a.extension = e.extname
+      JOIN pg_type AS t ON t.oid = d.objid AND t.typnamespace = e.extnamespace AND t.typtype = 'b'
+     WHERE d.classid = 'pg_type'::regclass AND d.objid = type_id AND d.refclassid = 'pg_extension'::regclass
+       AND d.deptype = 'e'
+       AND EXISTS (SELECT FROM splitplane._extension_list() AS l
+                   WHERE l.extension = a.extension AND l.kind = 'type' AND l.object = t.typname);
+    RETURN FOUND AND NOT splitplane._is_out_of_sight(owner) AND splitplane._extension_problem(owner) IS NULL
+       AND NOT EXISTS (SELECT FROM pg_cast AS c
+                       WHERE c.castsource = type_id AND c.casttarget IN ('json'::regtype, 'jsonb'::regtype)
+                         AND c.oid NOT IN (SELECT l.object FROM splitplane._listed_objects(owner) AS l
+                                           WHERE l.kind = 'cast' AND l.is_as_read));
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._is_extension_type(oid) FROM PUBLIC;
+
 -- What a relation, a column, a scope and a name must be like to enter the plane. Internal: for protect and share.
 
 -- Locks the relation until the end of the transaction, so that what is checked is what gets fenced, and returns its
@@ -1071,7 +1771,8 @@ $$;
 
 -- True for types whose values can be compared, printed and converted to JSON by built-in code alone: the allowlist of
 -- base types, enums, domains and arrays over them, none of them with a user-defined cast to JSON. In the library: the
--- types of the allowlist of built-in functions (functions.sql), which has pseudo-types and regconfig besides.
+-- types of the allowlist of built-in functions (functions.sql), which has pseudo-types and regconfig besides. Types of
+-- allowed extensions count as built-in ones.
 CREATE OR REPLACE FUNCTION splitplane._type_is_safe(type_id oid) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -1087,6 +1788,9 @@ BEGIN
          WHERE t.oid = current;
         IF NOT FOUND THEN
             RETURN false;
+        END IF;
+        IF catalog_row.oid >= 16384 AND catalog_row.typtype = 'b' AND NOT catalog_row.is_array THEN
+            RETURN splitplane._is_extension_type(current);
         END IF;
         IF catalog_row.oid >= 16384
            AND EXISTS (SELECT FROM pg_cast AS c WHERE c.castsource = catalog_row.oid
@@ -1591,7 +2295,9 @@ BEGIN
     SELECT (u.saved ->> 'schema_usage')::boolean INTO had
       FROM (SELECT r.saved FROM splitplane.relations AS r
             UNION ALL
-            SELECT f.saved FROM splitplane.allowed_functions AS f) AS u
+            SELECT f.saved FROM splitplane.allowed_functions AS f
+            UNION ALL
+            SELECT e.saved FROM splitplane.allowed_extensions AS e) AS u
      WHERE u.saved ->> 'schema' = schema_name
      LIMIT 1;
     IF NOT FOUND THEN
@@ -1607,6 +2313,23 @@ BEGIN
         EXECUTE format('GRANT USAGE ON SCHEMA %I TO splitplane_reader', schema_name);
     END IF;
     RETURN had;
+END
+$$;
+
+-- Revokes it when no entry of the plane is left in the schema, unless the reader had it before. Call it after the row
+-- has been deleted.
+CREATE OR REPLACE FUNCTION splitplane._leave_schema(schema_name text, had_usage boolean) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF had_usage OR schema_name = 'pg_catalog'
+       OR NOT EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = schema_name)
+       OR EXISTS (SELECT FROM splitplane.relations AS r WHERE r.saved ->> 'schema' = schema_name)
+       OR EXISTS (SELECT FROM splitplane.allowed_functions AS f WHERE f.saved ->> 'schema' = schema_name)
+       OR EXISTS (SELECT FROM splitplane.allowed_extensions AS e WHERE e.saved ->> 'schema' = schema_name) THEN
+        RETURN;
+    END IF;
+    EXECUTE format('REVOKE USAGE ON SCHEMA %I FROM splitplane_reader', schema_name);
 END
 $$;
 
@@ -2203,7 +2926,8 @@ COMMENT ON FUNCTION splitplane.disallow_function(regprocedure) IS 'Reverts allow
 -- shown as the type of their column, and a query cannot name them; one that stands below others gives way to them. Nor
 -- can it name a domain whose checks call user-defined functions: a cast would run them over any value.
 CREATE FUNCTION splitplane._plane_types()
-RETURNS TABLE (type oid, array_type oid, schema text, name text, shown text, is_writable boolean, is_visible boolean)
+RETURNS TABLE (type oid, array_type oid, schema text, name text, shown text, is_writable boolean, is_visible boolean,
+               of_extension boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     WITH RECURSIVE uses AS (
@@ -2246,8 +2970,16 @@ AS $$
                -- There are no dependencies on built-in objects.
                WHERE d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass))),
            -- A column whose type is not carried any more is outside the plane, until it is registered again.
-           t.place IS NOT NULL AND splitplane._type_is_safe(t.oid)
+           t.place IS NOT NULL AND splitplane._type_is_safe(t.oid), false
     FROM types AS t JOIN pg_namespace AS n ON n.oid = t.typnamespace
+    UNION ALL
+    -- Types of allowed extensions, whether a column has them or not. One that an enum or a domain takes the name of can
+    -- only be written with its schema.
+    SELECT t.oid, t.typarray, n.nspname::text, t.typname::text, quote_ident(t.typname),
+           NOT EXISTS (SELECT FROM types AS o WHERE o.typname = t.typname), true, true
+    FROM splitplane._extension_types() AS x
+    JOIN pg_type AS t ON t.oid = x.type
+    JOIN pg_namespace AS n ON n.oid = t.typnamespace
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._plane_types() FROM PUBLIC;
@@ -2258,7 +2990,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN (SELECT coalesce(jsonb_object_agg(p.type::text, p.shown), '{}')
-            FROM splitplane._plane_types() AS p WHERE p.is_writable);
+            FROM splitplane._plane_types() AS p WHERE p.is_writable AND NOT p.of_extension);
 END
 $$;
 
@@ -2284,6 +3016,8 @@ BEGIN
                              PLACING writable ->> t.typelem::text || '[]'
                              FROM 1 FOR length(writable ->> t.typelem::text)),
                      splitplane._describe_type(t.typelem, type_modifier, writable) || '[]')
+        -- Of an allowed extension, or the plane would not carry it.
+        WHEN t.oid >= 16384 THEN quote_ident(t.typname)
         ELSE format_type(t.oid, type_modifier)
     END
     FROM pg_type AS t WHERE t.oid = type_id);
@@ -2331,7 +3065,7 @@ BEGIN
                string_agg(format(
                    E'\n  %I %s%s%s', a.attname,
                    -- The two functions are called only where they are needed; most columns do not need them.
-                   CASE WHEN t.typtype = 'b' AND t.typsubscript <> 'array_subscript_handler'::regproc
+                   CASE WHEN t.oid < 16384 AND t.typsubscript <> 'array_subscript_handler'::regproc
                         THEN format_type(a.atttypid, a.atttypmod)
                         ELSE splitplane._describe_type(a.atttypid, a.atttypmod, writable) END,
                    CASE WHEN a.attnotnull THEN ' not null' ELSE '' END,
@@ -2645,6 +3379,120 @@ $$;
 COMMENT ON FUNCTION splitplane.forget_conversations(text, interval) IS
     'Deletes the conversations of a tenant, or of all tenants if NULL, that have not been used for the interval. '
     'Returns their number.';
+
+-- allow_extension and disallow_extension: what the list of an extension has of types, operators, casts and functions.
+
+-- Roles that may create objects in the schema of an extension, besides superusers and the extension's owner. What they
+-- put there is never run, but statements that come to mean it are refused.
+CREATE FUNCTION splitplane._creators(schema_id oid, owner_id oid) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+    SELECT string_agg(c.name, ', ' ORDER BY c.name)
+    FROM (
+        SELECT 'PUBLIC' AS name FROM pg_namespace AS n CROSS JOIN aclexplode(n.nspacl) AS g
+        WHERE n.oid = schema_id AND g.grantee = 0 AND g.privilege_type = 'CREATE'
+        UNION
+        SELECT quote_ident(r.rolname) FROM pg_roles AS r
+        WHERE NOT r.rolsuper AND r.oid <> owner_id AND r.oid >= 16384
+          AND has_schema_privilege(r.oid, schema_id, 'CREATE')
+          AND NOT EXISTS (SELECT FROM pg_namespace AS n CROSS JOIN aclexplode(n.nspacl) AS g
+                          WHERE n.oid = schema_id AND g.grantee = 0 AND g.privilege_type = 'CREATE')
+    ) AS c
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._creators(oid, oid) FROM PUBLIC;
+
+CREATE FUNCTION splitplane.allow_extension(extension name) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+DECLARE
+    installed record;
+    problem text;
+    creators text;
+BEGIN
+    IF extension IS NULL THEN
+        RAISE EXCEPTION 'extension must not be NULL' USING ERRCODE = '22023';
+    END IF;
+    SELECT e.oid, e.extowner, n.oid AS schema, n.nspname INTO installed
+      FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace
+     WHERE e.extname = allow_extension.extension;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'extension "%" is not installed in this database', extension USING ERRCODE = '42704';
+    END IF;
+    IF NOT EXISTS (SELECT FROM splitplane._read_libraries() AS l WHERE l.extension = allow_extension.extension) THEN
+        RAISE EXCEPTION 'extension "%" cannot be in the plane: there is no list of it', extension
+            USING ERRCODE = '0A000', HINT = 'Single functions of it can be allowed by splitplane.allow_function.';
+    END IF;
+    problem := splitplane._extension_problem(extension);
+    IF problem IS NOT NULL THEN
+        RAISE EXCEPTION 'extension "%" cannot be in the plane: its library is none that was read', extension
+            USING ERRCODE = '0A000', DETAIL = problem;
+    END IF;
+
+    LOCK TABLE splitplane.relations, splitplane.allowed_functions, splitplane.allowed_extensions
+        IN SHARE ROW EXCLUSIVE MODE;
+    creators := splitplane._creators(installed.schema, installed.extowner);
+    IF creators IS NOT NULL THEN
+        RAISE WARNING 'roles that may create objects in schema %, where extension % is: %',
+            quote_ident(installed.nspname), quote_ident(extension), creators
+            USING HINT = 'What they create there is never run, but statements that mean it are refused. '
+                         'Revoke CREATE on the schema, or move the extension to a schema of its own.';
+    END IF;
+    IF EXISTS (SELECT FROM splitplane.allowed_extensions AS a
+               WHERE a.extension = allow_extension.extension AND a.saved ->> 'schema' = installed.nspname) THEN
+        PERFORM splitplane._use_schema(installed.nspname);
+        RETURN;
+    END IF;
+    PERFORM splitplane._forget_extension(extension);
+    INSERT INTO splitplane.allowed_extensions (extension, saved)
+    VALUES (allow_extension.extension, jsonb_build_object(
+        'schema', installed.nspname, 'schema_usage', splitplane._use_schema(installed.nspname)));
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane.allow_extension(name) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION splitplane.allow_extension(name) TO splitplane_admin;
+
+COMMENT ON FUNCTION splitplane.allow_extension(name) IS
+    'Adds to the plane what its list names of an extension: types, operators, casts, aggregates and functions.';
+
+-- Whether there was one.
+CREATE FUNCTION splitplane._forget_extension(extension name) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    kept jsonb;
+BEGIN
+    DELETE FROM splitplane.allowed_extensions AS a WHERE a.extension = _forget_extension.extension
+        RETURNING a.saved INTO kept;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    PERFORM splitplane._leave_schema(kept ->> 'schema', (kept ->> 'schema_usage')::boolean);
+    RETURN true;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._forget_extension(name) FROM PUBLIC;
+
+CREATE FUNCTION splitplane.disallow_extension(extension name) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    LOCK TABLE splitplane.relations, splitplane.allowed_functions, splitplane.allowed_extensions
+        IN SHARE ROW EXCLUSIVE MODE;
+    IF NOT splitplane._forget_extension(extension) THEN
+        RAISE EXCEPTION 'extension "%" is not allowed', coalesce(extension, 'NULL') USING ERRCODE = '42704';
+    END IF;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane.disallow_extension(name) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION splitplane.disallow_extension(name) TO splitplane_admin;
+
+COMMENT ON FUNCTION splitplane.disallow_extension(name) IS 'Reverts allow_extension.';
 
 -- propose: the statement that it would run for each table of a database. It runs nothing. Where it does not know, it
 -- says so: a table that is shared by mistake shows every tenant's rows to all, one that is left out shows nothing.
@@ -3886,6 +4734,83 @@ AS $$
                AND has_schema_privilege('splitplane_reader', p.pronamespace, 'USAGE'))
 $$;
 
+-- Allowed extensions, and what others have put beside them.
+CREATE FUNCTION splitplane._extension_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+    WITH allowed AS MATERIALIZED (
+        SELECT a.extension, e.extnamespace, splitplane._extension_problem(a.extension) AS problem
+        FROM splitplane.allowed_extensions AS a LEFT JOIN pg_extension AS e ON e.extname = a.extension
+    ),
+    listed AS MATERIALIZED (
+        SELECT a.extension, l.* FROM allowed AS a CROSS JOIN LATERAL splitplane._listed_objects(a.extension) AS l
+    ),
+    members AS MATERIALIZED (
+        SELECT d.classid, d.objid
+        FROM allowed AS a
+        JOIN pg_extension AS e ON e.extname = a.extension
+        JOIN pg_depend AS d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
+    ),
+    names AS MATERIALIZED (
+        SELECT p.proname FROM pg_proc AS p WHERE p.pronamespace = 'pg_catalog'::regnamespace
+        UNION
+        SELECT l.name FROM listed AS l WHERE l.kind IN ('function', 'aggregate')
+    ),
+    -- Analysis looks for names in the schemas of allowed extensions behind pg_catalog. Another role's function may fit
+    -- a call better, and an operator its operands.
+    beside AS MATERIALIZED (
+        SELECT DISTINCT ON (o.catalog, o.object) o.catalog, o.object, o.extension
+        FROM (
+            SELECT a.extension, 'pg_proc'::regclass, p.oid FROM allowed AS a JOIN pg_proc AS p
+                 ON p.pronamespace = a.extnamespace
+            WHERE p.proname IN (SELECT n.proname FROM names AS n) AND NOT splitplane._is_ours('pg_proc', p.oid)
+              AND p.oid NOT IN (SELECT f.function FROM splitplane.functions AS f)
+            UNION ALL
+            SELECT a.extension, 'pg_operator', o.oid FROM allowed AS a JOIN pg_operator AS o
+                 ON o.oprnamespace = a.extnamespace
+            UNION ALL
+            SELECT l.extension, 'pg_cast', c.oid FROM listed AS l JOIN pg_cast AS c
+                 ON l.kind = 'type' AND l.object IN (c.castsource, c.casttarget)
+        ) AS o(extension, catalog, object)
+        WHERE o.object >= 16384
+          -- Members of allowed extensions that are on no list were left out by us, and their operands are as well.
+          AND (o.catalog::oid, o.object) NOT IN (SELECT m.classid, m.objid FROM members AS m)
+        ORDER BY o.catalog, o.object, o.extension
+    )
+    SELECT 'warning', format('extension %I', a.extension), a.problem,
+           format('SELECT splitplane.disallow_extension(%L); -- or bring back what was there', a.extension)
+    FROM allowed AS a WHERE a.problem IS NOT NULL
+    UNION ALL
+    SELECT 'warning', pg_describe_object(l.catalog, l.object, 0),
+           format('It is on the list of extension %I and is not as it was read, so it is not in the plane.',
+                  l.extension),
+           format('-- make it again as CREATE EXTENSION %I makes it', l.extension)
+    FROM listed AS l WHERE NOT l.is_as_read AND l.kind <> 'estimator'
+    UNION ALL
+    SELECT 'warning', format('extension %I', a.extension),
+           format('It has moved to schema %I, or splitplane_reader may not use that, so nothing of it is in the plane.',
+                  n.nspname),
+           format('SELECT splitplane.allow_extension(%L);', a.extension)
+    FROM allowed AS a JOIN pg_namespace AS n ON n.oid = a.extnamespace
+    WHERE splitplane._is_out_of_sight(a.extension)
+    UNION ALL
+    SELECT 'warning', format('extension %I', l.extension),
+           format('splitplane_reader may not execute %s functions of its list, first %s.', count(*),
+                  min(splitplane._signature(l.object))),
+           string_agg(format('GRANT EXECUTE ON FUNCTION %s TO PUBLIC;', splitplane._signature(l.object)), ' ')
+    FROM listed AS l
+    WHERE l.kind IN ('function', 'aggregate') AND NOT has_function_privilege('splitplane_reader', l.object, 'EXECUTE')
+    GROUP BY l.extension
+    UNION ALL
+    SELECT 'warning', pg_describe_object(b.catalog, b.object, 0),
+           'It is none of an allowed extension''s own, and lies in its schema or converts its types: statements that '
+           'come to mean it are refused.',
+           format('-- move it to another schema or drop it, or move extension %I', b.extension)
+    FROM beside AS b
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._extension_findings() FROM PUBLIC;
+
 -- Keys and principals.
 CREATE OR REPLACE FUNCTION splitplane._identity_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -4404,7 +5329,8 @@ DECLARE
 BEGIN
     FOREACH part IN ARRAY ARRAY['_critical_findings', '_server_problems', '_relation_findings', '_bypass_findings',
                                 '_role_findings', '_installation_findings', '_function_findings',
-                                '_identity_findings', '_question_findings', '_view_findings']
+                                '_extension_findings', '_identity_findings', '_question_findings',
+                                '_view_findings']
     LOOP
         BEGIN
             IF part = '_critical_findings' THEN
@@ -4465,8 +5391,8 @@ AS $$
            has_table_privilege('splitplane_admin', c.oid, 'SELECT')
     FROM pg_class AS c
     WHERE c.relnamespace = 'splitplane'::regnamespace AND to_regrole('splitplane_admin') IS NOT NULL
-      AND c.relname IN ('allowed_functions', 'claims', 'functions', 'metrics', 'principals', 'relations', 'tripwires',
-                        'verified_queries', 'views')
+      AND c.relname IN ('allowed_extensions', 'allowed_functions', 'claims', 'functions', 'metrics', 'principals',
+                        'relations', 'tripwires', 'verified_queries', 'views')
     UNION ALL
     -- Where the application's own roles may use the schema, they do not need the caller's privilege.
     SELECT format('SCHEMA %I', n.nspname), 'USAGE', 'splitplane_caller', false
@@ -4484,7 +5410,7 @@ $$;
 
 REVOKE ALL ON FUNCTION splitplane._own_privileges() FROM PUBLIC;
 
--- What the reader may use besides relations of the plane, allowed functions and their schemas, and splitplane's own:
+-- What the reader may use besides relations of the plane, allowed functions, extensions, schemas, and splitplane's own:
 -- objects of this database and of the server, in the words of REVOKE, with who granted what. Relations have a finding
 -- of their own.
 CREATE FUNCTION splitplane._reader_extras() RETURNS TABLE (object text, remedy text, acl aclitem[], owner oid)
@@ -4549,7 +5475,10 @@ AS $$
                     OR EXISTS (SELECT FROM splitplane.relations AS r JOIN pg_class AS c ON c.oid = r.relation
                                WHERE c.relnamespace = d.objid)
                     OR EXISTS (SELECT FROM splitplane.functions AS f JOIN pg_proc AS p ON p.oid = f.function
-                               WHERE p.pronamespace = d.objid)))
+                               WHERE p.pronamespace = d.objid)
+                    OR EXISTS (SELECT FROM splitplane.allowed_extensions AS a
+                               WHERE a.saved ->> 'schema' = (SELECT n.nspname FROM pg_namespace AS n
+                                                             WHERE n.oid = d.objid))))
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._reader_extras() FROM PUBLIC;
@@ -5556,8 +6485,9 @@ BEGIN
     END LOOP;
     FOR given IN
         SELECT c.oid::regclass AS relation, g.grantee FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
-        WHERE c.oid IN ('splitplane.claims'::regclass, 'splitplane.views'::regclass) AND g.grantee <> c.relowner
-          AND pg_get_userbyid(g.grantee) <> ALL (splitplane._own_roles())
+        WHERE c.oid IN ('splitplane.claims'::regclass, 'splitplane.views'::regclass,
+                        'splitplane.allowed_extensions'::regclass)
+          AND g.grantee <> c.relowner AND pg_get_userbyid(g.grantee) <> ALL (splitplane._own_roles())
     LOOP
         EXECUTE format('REVOKE ALL ON %s FROM %s', given.relation, splitplane._grantee(given.grantee));
     END LOOP;

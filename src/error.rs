@@ -158,6 +158,11 @@ impl Refusal {
         Refusal::new(State::OutsidePlane, format!("function \"{}\" is not in the plane", clip(name)))
     }
 
+    /// An operator outside the plane.
+    pub fn operator(name: &str) -> Self {
+        Refusal::new(State::OutsidePlane, format!("operator \"{}\" is not in the plane", clip(name)))
+    }
+
     /// An untyped literal in the place of a catalog object's name, which PostgreSQL looks up; the same words whatever it finds.
     pub fn catalog_object() -> Self {
         Refusal::new(

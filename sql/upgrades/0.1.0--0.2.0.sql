@@ -94,6 +94,17 @@ SELECT pg_catalog.pg_extension_config_dump('splitplane.views', '');
 CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON splitplane.views
     FOR EACH STATEMENT EXECUTE FUNCTION splitplane._on_config_change();
 
+-- Extensions whose lists are in the plane.
+CREATE TABLE splitplane.allowed_extensions (
+    extension name PRIMARY KEY,
+    saved jsonb NOT NULL
+);
+COMMENT ON TABLE splitplane.allowed_extensions IS 'Extensions that allow_extension added to the plane.';
+REVOKE ALL ON splitplane.allowed_extensions FROM PUBLIC;
+GRANT SELECT ON splitplane.allowed_extensions TO splitplane_admin;
+SELECT pg_catalog.pg_extension_config_dump('splitplane.allowed_extensions', '');
+CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON splitplane.allowed_extensions
+    FOR EACH STATEMENT EXECUTE FUNCTION splitplane._on_config_change();
 
 -- @functions
 
@@ -113,8 +124,9 @@ BEGIN
     END LOOP;
     FOR given IN
         SELECT c.oid::regclass AS relation, g.grantee FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
-        WHERE c.oid IN ('splitplane.claims'::regclass, 'splitplane.views'::regclass) AND g.grantee <> c.relowner
-          AND pg_get_userbyid(g.grantee) <> ALL (splitplane._own_roles())
+        WHERE c.oid IN ('splitplane.claims'::regclass, 'splitplane.views'::regclass,
+                        'splitplane.allowed_extensions'::regclass)
+          AND g.grantee <> c.relowner AND pg_get_userbyid(g.grantee) <> ALL (splitplane._own_roles())
     LOOP
         EXECUTE format('REVOKE ALL ON %s FROM %s', given.relation, splitplane._grantee(given.grantee));
     END LOOP;

@@ -138,7 +138,7 @@ impl<'t> RawWalk<'_, 't> {
             RawKind::RangeVar(variable) => self.visit_range_var(variable)?,
             RawKind::Function(function) => self.visit_function(function)?,
             RawKind::Type(name) => self.visit_type(&name)?,
-            RawKind::Operator(names) => visit_operator(&names)?,
+            RawKind::Operator(names) => visit_operator(self.plane, &names)?,
             RawKind::ColumnRef(reference) => self.visit_column(reference)?,
             RawKind::Indirection { names, of_constant } => {
                 // `('x').regclass` converts the literal during analysis, without a type name in the tree.
@@ -315,6 +315,10 @@ impl<'t> RawWalk<'_, 't> {
             candidate.name == *name && schema.is_none_or(|schema| schema == candidate.schema)
         };
         let Some(allowed) = self.plane.allowed.iter().find(known) else {
+            // Left as it is: analysis looks in the extension's schema, and the proof at what was found.
+            if self.plane.extensions.has_function(schema, name) {
+                return Ok(());
+            }
             if ablation::is_off(Switch::Functions) {
                 return Ok(());
             }
@@ -359,6 +363,13 @@ impl<'t> RawWalk<'_, 't> {
         let known = match name.names.as_slice() {
             [name] => name,
             [schema, name] if schema == "pg_catalog" => name,
+            [schema, known] => {
+                let plane_type = self.plane.types.of_extension(schema, known);
+                let type_oid = plane_type.ok_or_else(|| Refusal::type_name(&written))?;
+                self.tree.resolve(name, type_oid);
+                self.resolved_types = self.resolved_types.saturating_add(1);
+                return Ok(());
+            }
             _ => return Err(Refusal::type_name(&written)),
         };
         // What a constant of it means is looked up by analysis; the proof refuses all but PostgreSQL's own, and all but constants.
@@ -490,13 +501,11 @@ fn refused_function(schema: Option<&str>, name: &str) -> Refusal {
     Refusal::function(&schema.into_iter().chain([name]).collect::<Vec<_>>().join("."))
 }
 
-fn visit_operator(names: &[String]) -> StageResult<()> {
+fn visit_operator(plane: &Plane, names: &[String]) -> StageResult<()> {
     match names {
         [] | [_] => Ok(()),
         [schema, _] if schema == "pg_catalog" || ablation::is_off(Switch::Functions) => Ok(()),
-        _ => Err(Refusal::new(
-            State::OutsidePlane,
-            format!("operator \"{}\" is not in the plane", crate::error::clip(&names.join("."))),
-        )),
+        [schema, _] if plane.extensions.has_schema(schema) => Ok(()),
+        _ => Err(Refusal::operator(&names.join("."))),
     }
 }

@@ -1,4 +1,5 @@
-//! Enums and domains of the plane's columns, and those that they are made of, which it knows by bare names.
+//! Enums and domains of the plane's columns, and those that they are made of, and types of allowed extensions, which it
+//! knows by bare names.
 //!
 //! PostgreSQL writes them with their schema, since none is on the confined section's search path.
 
@@ -14,7 +15,7 @@ thread_local! {
 }
 
 const TYPES_SQL: &str = "SELECT t.type::pg_catalog.text, t.schema, t.name, t.shown, t.is_writable::pg_catalog.text, \
-     t.is_visible::pg_catalog.text FROM splitplane._plane_types() AS t";
+     t.is_visible::pg_catalog.text, t.of_extension::pg_catalog.text FROM splitplane._plane_types() AS t";
 
 /// A type of a column.
 #[derive(Debug, Clone)]
@@ -34,6 +35,8 @@ pub struct PlaneTypes {
     writable: HashMap<String, PlaneType>,
     /// (as PostgreSQL writes it with its schema, as it is shown), the longest first.
     spellings: Vec<(String, String)>,
+    /// Those of extensions, by (schema, name), unquoted.
+    of_extensions: HashMap<(String, String), Oid>,
     /// All, to watch.
     all: Vec<Oid>,
     /// Those of columns that untrusted SQL may name.
@@ -44,6 +47,11 @@ impl PlaneTypes {
     /// The type that a name in a cast means.
     pub fn named(&self, name: &str) -> Option<&PlaneType> {
         self.writable.get(name)
+    }
+
+    /// The type of an extension that a name with its schema in a cast means.
+    pub fn of_extension(&self, schema: &str, name: &str) -> Option<Oid> {
+        self.of_extensions.get(&(schema.to_owned(), name.to_owned())).copied()
     }
 
     /// Whether a value may be converted to this type by a cast.
@@ -118,7 +126,9 @@ fn replaced(text: &str, written: &str, shown: &str) -> String {
 pub(super) fn load() -> StageResult<PlaneTypes> {
     let mut types = PlaneTypes::default();
     for row in TYPES.with(|lookup| lookup.rows(&[]))? {
-        let [type_oid, schema, name, shown, is_writable, is_visible] = row.as_slice() else { return Err(unreadable()) };
+        let [type_oid, schema, name, shown, is_writable, is_visible, of_extension] = row.as_slice() else {
+            return Err(unreadable());
+        };
         let (name, known) = (
             text(name)?,
             PlaneType {
@@ -131,6 +141,9 @@ pub(super) fn load() -> StageResult<PlaneTypes> {
         types.all.push(known.oid);
         if is_visible.as_deref() == Some("true") {
             types.visible.push(known.oid);
+        }
+        if of_extension.as_deref() == Some("true") {
+            types.of_extensions.insert((text(schema)?, name.clone()), known.oid);
         }
         types.spellings.push((written, known.shown.clone()));
         if known.is_writable {

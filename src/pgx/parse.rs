@@ -1,13 +1,17 @@
 //! Parsing, analysing and rewriting with PostgreSQL's own code, inside the confined section.
 
+use super::hooks::analysis::AnalysisGuard;
 use super::node::{TreeNode, nodes};
 use super::parameters::Parameters;
 use super::query::{QueryView, drop_presence_conditions, put_barriers};
 use super::raw::{self, RawNode, RawTree};
 use super::section::confine::Confinement;
+use super::section::pin::Pinned;
 use super::section::stage::{self, Stage};
 use crate::error::{Refusal, StageResult, State};
 use pgrx::{PgList, pg_sys};
+use std::collections::HashSet;
+use std::ffi::CString;
 
 /// A text that PostgreSQL's C code can read for as long as the section lasts.
 #[derive(Clone, Copy)]
@@ -82,14 +86,32 @@ pub fn assemble<'c>(
     Ok(outer)
 }
 
+/// Where names are looked up while a statement is analysed.
+#[derive(Debug)]
+pub struct NameScope {
+    /// The value of `search_path`.
+    pub path: CString,
+    /// The types besides PostgreSQL's own whose literals may be read; `None` where no schema of others is on the path.
+    pub types: Option<HashSet<pg_sys::Oid>>,
+}
+
+impl NameScope {
+    /// PostgreSQL's own names.
+    pub fn own() -> Self {
+        NameScope { path: c"pg_catalog, pg_temp".to_owned(), types: None }
+    }
+}
+
 /// An analysed query with the text and parameters it belongs to.
 pub struct Analysed<'c> {
     query: QueryView<'c>,
     text: SourceText<'c>,
 }
 
-/// Analyses the grafted tree. No user code runs here: the raw walk admitted every type, function and operator name.
-pub fn analyse<'c>(grafted: Grafted<'c>, parameters: &Parameters<'c>) -> StageResult<Analysed<'c>> {
+/// Analyses the grafted tree. No user code runs here: the raw walk admitted every type, function and operator name, and
+/// what reads literals of other types than PostgreSQL's own and those of `scope` is not called. Names are looked up in that
+/// scope here alone: planned and run is what was found.
+pub fn analyse<'c>(grafted: Grafted<'c>, parameters: &Parameters<'c>, scope: &NameScope) -> StageResult<Analysed<'c>> {
     let types = parameters.types();
     let count = i32::try_from(types.len()).map_err(|_| Refusal::proof("too many parameters"))?;
     let mut statement = pg_sys::RawStmt {
@@ -99,6 +121,8 @@ pub fn analyse<'c>(grafted: Grafted<'c>, parameters: &Parameters<'c>) -> StageRe
         stmt_len: 0,
     };
     stage::set(Stage::Analysing);
+    let guard = scope.types.as_ref().map(|types| AnalysisGuard::admit(types.iter().copied()));
+    let pinned = Pinned::all(&[(c"search_path", scope.path.as_c_str())]);
     // SAFETY: the tree is whole, the text NUL-terminated, and `types` holds `count` entries.
     let query = unsafe {
         pg_sys::parse_analyze_fixedparams(
@@ -109,6 +133,8 @@ pub fn analyse<'c>(grafted: Grafted<'c>, parameters: &Parameters<'c>) -> StageRe
             std::ptr::null_mut(),
         )
     };
+    drop(pinned);
+    drop(guard);
     stage::set(Stage::Beyond);
     // SAFETY: what analysis just made, in the section's memory.
     let query =

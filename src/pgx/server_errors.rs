@@ -86,13 +86,18 @@ fn looks_up_catalog(error: &ServerError) -> bool {
 /// function does. What is wrong with the caller's own values, or cannot be found out of their types, is said; so is what a
 /// function says of itself.
 fn speaks_of_others(error: &ServerError) -> bool {
-    // Bounds of ranges, options of ts_headline, paths of JSON.
+    // Bounds of ranges, options of ts_headline, paths of JSON; values of ltree.
     let is_of_a_value = has(error, PgSqlErrorCode::ERRCODE_SYNTAX_ERROR)
-        && (error.message.starts_with("invalid ") || error.message.ends_with("of jsonpath input"));
+        && (error.message.starts_with("invalid ")
+            || error.message.ends_with("of jsonpath input")
+            || LTREE.iter().any(|known| error.message.starts_with(known)));
     let is_of_a_type = error.message.starts_with("could not ") || compares_unlike_rows(error);
     let is_said = error.is_ours || error.is_of_raise || is_of_a_value || is_of_a_type;
     class_of(error.code) == packed_class(b"42") && !is_said
 }
+
+/// How errors of the extension ltree begin that name no more than a place in a value.
+const LTREE: [&str; 4] = ["ltree syntax error", "lquery syntax error", "operand syntax error", "unquoted string"];
 
 /// Rows of several types, which PostgreSQL finds out only when it has them.
 fn compares_unlike_rows(error: &ServerError) -> bool {
@@ -153,7 +158,13 @@ fn refusal(error: &ServerError, passed_on: impl Fn(&str) -> String) -> Option<Re
 /// What PostgreSQL calls an internal error, or names by types of which the caller may not know, though it is about values.
 fn of_a_value(error: &ServerError) -> Option<Refusal> {
     let message = error.message.as_str();
-    if message == "tsquery stack too small" {
+    if message.starts_with("Unexpected end of string") || message.starts_with("Syntax error near ") {
+        // PostgreSQL 15 calls it an internal error of hstore.
+        Some(Refusal::new(
+            State::Server(PgSqlErrorCode::ERRCODE_INVALID_TEXT_REPRESENTATION as i32),
+            "invalid input syntax for type hstore",
+        ))
+    } else if message == "tsquery stack too small" {
         Some(Refusal::new(State::TooComplex, "a text search query is too complex"))
     } else if message.starts_with("invalid memory alloc request size")
         || message.starts_with("invalid DSA memory alloc")

@@ -89,7 +89,7 @@ pub fn prove<'c>(
     let Attached { grafted, fences, views, parameters, shown } =
         attach::attach(confinement, gated, views, plane, claims)?;
     done("attach");
-    let mut analysed = parse::analyse(grafted, &parameters)?;
+    let mut analysed = parse::analyse(grafted, &parameters, &plane.name_scope())?;
     if !ablation::is_off(Switch::Barriers) {
         let barriers = views.iter().filter(|attached| !attached.fences.is_empty());
         analysed.put_barriers(&barriers.map(|attached| attached.view.name.as_str()).collect::<Vec<_>>());

@@ -300,3 +300,53 @@ SELECT severity, object, finding, fix FROM splitplane.doctor() WHERE object = 's
 DROP EXTENSION splitplane;
 \c doctor_fixes
 DROP DATABASE doctor_fixes_latin;
+
+\echo -- allowed extensions: gone, moved, of another library, altered, revoked, and what lies beside them
+CREATE SCHEMA ext;
+CREATE EXTENSION citext SCHEMA ext;
+CREATE TABLE people (tenant_id int NOT NULL, name ext.citext);
+CREATE INDEX ON people (tenant_id, name);
+INSERT INTO people VALUES (42, 'Ann'), (7, 'CANARY');
+SELECT splitplane.allow_extension('citext');
+SELECT splitplane.protect('people', '{"tenant_id": "tenant"}');
+\set asked 'SELECT test.rows(''SELECT name FROM people WHERE name = ''''ANN'''''')'
+:asked;
+:findings;
+ALTER EXTENSION citext SET SCHEMA test;
+:findings;
+:asked;
+SELECT fix FROM splitplane.doctor() WHERE object = 'extension citext' \gexec
+:asked;
+ALTER EXTENSION citext SET SCHEMA ext;
+SELECT fix FROM splitplane.doctor() WHERE object = 'extension citext' \gexec
+REVOKE EXECUTE ON FUNCTION ext.citext_eq(ext.citext, ext.citext) FROM PUBLIC;
+:findings;
+:asked;
+SELECT fix FROM splitplane.doctor() WHERE object = 'extension citext' \gexec
+:asked;
+ALTER FUNCTION ext.citext_eq(ext.citext, ext.citext) SECURITY DEFINER;
+CREATE FUNCTION ext.lower(ext.citext) RETURNS text LANGUAGE sql AS 'SELECT ''planted''';
+:findings;
+:asked;
+ALTER FUNCTION ext.citext_eq(ext.citext, ext.citext) SECURITY INVOKER;
+DROP FUNCTION ext.lower(ext.citext);
+:findings;
+BEGIN;
+CREATE OR REPLACE FUNCTION splitplane._read_libraries()
+RETURNS TABLE (extension name, library text, checksum text, build text)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$ VALUES (name 'citext', 'citext', repeat('0', 64), 'of another build') $$;
+UPDATE splitplane.allowed_extensions SET saved = saved;
+SELECT format(E'%s: %s\n    %s\n    %s', severity, object, regexp_replace(finding, '[0-9a-f]{64}', '..'), fix)
+  FROM splitplane.doctor() WHERE object LIKE 'extension%';
+SAVEPOINT asked;
+:asked;
+ROLLBACK TO asked;
+SELECT splitplane.allow_extension('citext');
+ROLLBACK;
+:asked;
+DROP TABLE people;
+DROP EXTENSION citext;
+SELECT object, finding, fix FROM splitplane.doctor() WHERE object LIKE 'extension%';
+SELECT fix FROM splitplane.doctor() WHERE object = 'extension citext' \gexec
+SELECT count(*) FROM splitplane.doctor() WHERE object LIKE 'extension%';
