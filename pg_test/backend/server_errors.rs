@@ -259,7 +259,7 @@ mod tests {
             expect_role(own);
             raise(Refusal::new(State::Unsafe, "nobody sees this"))
         });
-        assert!(unseen.map(|()| ()).err().unwrap().place.is_of_another);
+        assert!(unseen.err().unwrap().place.is_of_another);
     }
 
     /// SQLSTATEs that pgrx has no name for are PostgreSQL's own all the same, as caught and as raised.

@@ -44,7 +44,7 @@ mod tests {
             let mut attached = attach::attach(confinement, &gated(READS), &views, &world.plane, claims)?;
             change(&mut attached);
             let Attached { grafted, fences, views, parameters, .. } = attached;
-            let mut analysed = parse::analyse(grafted, &parameters)?;
+            let mut analysed = parse::analyse(grafted, &parameters, &world.plane.name_scope())?;
             if has_barriers {
                 analysed.put_barriers(&["barred"]);
             }
