@@ -49,13 +49,27 @@ REVOKE ALL ON FUNCTION splitplane._reader_possessions() FROM PUBLIC;
 
 -- Whether an object is a member of the extension.
 CREATE FUNCTION splitplane._is_ours(catalog regclass, object_id oid) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT EXISTS (SELECT FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid
-                   WHERE d.classid = catalog AND d.objid = object_id AND d.deptype = 'e'
-                     AND d.refclassid = 'pg_extension'::regclass AND e.extname = 'splitplane')
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT EXISTS (SELECT FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid
+                       WHERE d.classid = catalog AND d.objid = object_id AND d.deptype = 'e'
+                         AND d.refclassid = 'pg_extension'::regclass AND e.extname = 'splitplane'));
+END
 $$;
 REVOKE ALL ON FUNCTION splitplane._is_ours(regclass, oid) FROM PUBLIC;
+
+-- All its members in one catalog, where many are looked for.
+CREATE FUNCTION splitplane._members(catalog regclass) RETURNS SETOF oid
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT d.objid FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid
+    WHERE d.classid = catalog AND d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass
+      AND e.extname = 'splitplane'
+$$;
+REVOKE ALL ON FUNCTION splitplane._members(regclass) FROM PUBLIC;
 
 -- A grantee of an access control list as GRANT and REVOKE write it.
 CREATE FUNCTION splitplane._grantee(role_id oid) RETURNS text
@@ -82,6 +96,22 @@ AS $$
     SELECT CASE WHEN bound_to = 'tenant or null' THEN 'tenant' ELSE bound_to END, bound_to = 'tenant or null'
 $$;
 REVOKE ALL ON FUNCTION splitplane._binding(text) FROM PUBLIC;
+
+-- What looks first at what others hold, under a lock, must see what they have committed until then. From REPEATABLE
+-- READ on the rows that are seen are those of before the lock; SERIALIZABLE detects only what other SERIALIZABLE
+-- transactions do.
+CREATE FUNCTION splitplane._check_isolation(called text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE EXCEPTION 'splitplane.% can be called at isolation level READ COMMITTED only', called
+            USING ERRCODE = '25001',
+                  HINT = 'At another level it does not see what others have committed since the transaction began.';
+    END IF;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._check_isolation(text) FROM PUBLIC;
 
 -- The form of a claim's name.
 CREATE FUNCTION splitplane._check_claim_name(claim_name text) RETURNS void
@@ -120,12 +150,16 @@ REVOKE ALL ON FUNCTION splitplane._scope_type_facts() FROM PUBLIC;
 
 -- Of one base type; no row for a type that cannot carry a scope.
 CREATE FUNCTION splitplane._scope_type(base oid) RETURNS TABLE (takes_list boolean, reserved text)
-LANGUAGE sql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT f.takes_list, f.reserved
-    FROM splitplane._scope_type_facts() AS f
-    WHERE f.type = CASE WHEN EXISTS (SELECT FROM pg_type AS t WHERE t.oid = base AND t.typtype = 'e')
-                        THEN 'anyenum'::regtype ELSE base END
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        SELECT f.takes_list, f.reserved
+        FROM splitplane._scope_type_facts() AS f
+        WHERE f.type = CASE WHEN EXISTS (SELECT FROM pg_type AS t WHERE t.oid = base AND t.typtype = 'e')
+                            THEN 'anyenum'::regtype ELSE base END;
+END
 $$;
 REVOKE ALL ON FUNCTION splitplane._scope_type(oid) FROM PUBLIC;
 
@@ -142,15 +176,19 @@ REVOKE ALL ON FUNCTION splitplane._list_types() FROM PUBLIC;
 -- Whether equality of a base type is leakproof, so that the planner uses statistics of the column under row-level
 -- security. The operator is that of the type itself or of what stands for it: text for varchar, anyenum for enums.
 CREATE FUNCTION splitplane._equality_is_leakproof(base oid) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT coalesce(bool_or(f.proleakproof), false)
-    FROM pg_type AS t
-    JOIN pg_operator AS o ON o.oprname = '=' AND o.oprnamespace = 'pg_catalog'::regnamespace
-         AND o.oprleft = o.oprright
-         AND o.oprleft = CASE WHEN t.oid = 'varchar'::regtype THEN 'text'::regtype
-                              WHEN t.typtype = 'e' THEN 'anyenum'::regtype ELSE t.oid END
-    JOIN pg_proc AS f ON f.oid = o.oprcode
-    WHERE t.oid = base
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT coalesce(bool_or(f.proleakproof), false)
+        FROM pg_type AS t
+        JOIN pg_operator AS o ON o.oprname = '=' AND o.oprnamespace = 'pg_catalog'::regnamespace
+             AND o.oprleft = o.oprright
+             AND o.oprleft = CASE WHEN t.oid = 'varchar'::regtype THEN 'text'::regtype
+                                  WHEN t.typtype = 'e' THEN 'anyenum'::regtype ELSE t.oid END
+        JOIN pg_proc AS f ON f.oid = o.oprcode
+        WHERE t.oid = base);
+END
 $$;
 REVOKE ALL ON FUNCTION splitplane._equality_is_leakproof(oid) FROM PUBLIC;

@@ -78,7 +78,7 @@ COMMENT ON TABLE splitplane.claims IS
 
 -- The plane's relations. `columns` is the list as it was when the relation was registered, even if that was all of
 -- them: a column that a later migration adds stays outside the plane until an administrator registers it.
--- `private_columns` are those whose values never enter a prompt.
+-- `private_columns` are those whose values never enter a prompt. A hidden relation can be read by views alone.
 -- `saved` holds what unprotect must restore, and the fences as they were built, for doctor() to compare with.
 CREATE TABLE splitplane.relations (
     relation regclass PRIMARY KEY,
@@ -89,6 +89,7 @@ CREATE TABLE splitplane.relations (
     private_columns text[] NOT NULL DEFAULT '{}',
     had_row_security boolean NOT NULL,
     saved jsonb NOT NULL,
+    hidden boolean NOT NULL DEFAULT false,
     -- A relation without a scope is the same for every tenant, which must be stated and not omitted, or its rows belong
     -- to those of its parents.
     CHECK (scope = '{}' OR NOT shared),
@@ -120,6 +121,13 @@ CREATE TABLE splitplane.allowed_functions (
 );
 COMMENT ON TABLE splitplane.allowed_functions IS 'Functions that allow_function added to the plane.';
 
+-- Extensions whose lists are in the plane.
+CREATE TABLE splitplane.allowed_extensions (
+    extension name PRIMARY KEY,
+    saved jsonb NOT NULL
+);
+COMMENT ON TABLE splitplane.allowed_extensions IS 'Extensions that allow_extension added to the plane.';
+
 -- The function of a signature; NULL also where a type or schema in it does not exist any more, for which
 -- to_regprocedure raises an error.
 CREATE FUNCTION splitplane._procedure(signature text) RETURNS regprocedure
@@ -144,11 +152,11 @@ CREATE VIEW splitplane.functions AS
 COMMENT ON VIEW splitplane.functions IS 'Functions that allow_function added to the plane and that are still the same.';
 
 REVOKE ALL ON splitplane.keys, splitplane.principals, splitplane.claims, splitplane.relations,
-    splitplane.parents, splitplane.allowed_functions, splitplane.functions FROM PUBLIC;
+    splitplane.parents, splitplane.allowed_functions, splitplane.allowed_extensions, splitplane.functions FROM PUBLIC;
 GRANT SELECT (key_id, tenants, max_uses, not_before, not_after, revoked_at, created_at)
     ON splitplane.keys TO splitplane_admin;
 GRANT SELECT ON splitplane.principals, splitplane.claims, splitplane.relations, splitplane.parents,
-    splitplane.allowed_functions, splitplane.functions TO splitplane_admin;
+    splitplane.allowed_functions, splitplane.allowed_extensions, splitplane.functions TO splitplane_admin;
 
 SELECT pg_catalog.pg_extension_config_dump('splitplane.keys', '');
 SELECT pg_catalog.pg_extension_config_dump('splitplane.principals', '');
@@ -156,6 +164,7 @@ SELECT pg_catalog.pg_extension_config_dump('splitplane.claims', '');
 SELECT pg_catalog.pg_extension_config_dump('splitplane.relations', '');
 SELECT pg_catalog.pg_extension_config_dump('splitplane.parents', '');
 SELECT pg_catalog.pg_extension_config_dump('splitplane.allowed_functions', '');
+SELECT pg_catalog.pg_extension_config_dump('splitplane.allowed_extensions', '');
 
 -- Every backend caches the plane. Any change of these tables, by our functions or by hand, invalidates the cache. Keys
 -- and principals are read for every call and need no such trigger.
@@ -174,4 +183,6 @@ CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON sp
 CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON splitplane.parents
     FOR EACH STATEMENT EXECUTE FUNCTION splitplane._on_config_change();
 CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON splitplane.allowed_functions
+    FOR EACH STATEMENT EXECUTE FUNCTION splitplane._on_config_change();
+CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON splitplane.allowed_extensions
     FOR EACH STATEMENT EXECUTE FUNCTION splitplane._on_config_change();

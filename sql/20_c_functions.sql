@@ -189,6 +189,20 @@ LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE COST 10000
 AS 'MODULE_PATHNAME', '_prove_wrapper';
 REVOKE ALL ON FUNCTION splitplane._prove(text) FROM PUBLIC;
 
+-- The columns of a plane view as its text gives them now: `of` and `of_column` are the table's column that one hands
+-- on.
+CREATE FUNCTION splitplane._view_columns(view text)
+RETURNS TABLE (column_name text, type oid, modifier integer, of oid, of_column smallint)
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000 ROWS 10
+AS 'MODULE_PATHNAME', '_view_columns_wrapper';
+REVOKE ALL ON FUNCTION splitplane._view_columns(text) FROM PUBLIC;
+
+-- Why a plane view cannot be read as it was defined; NULL if it can.
+CREATE FUNCTION splitplane._view_problem(view text) RETURNS text
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000
+AS 'MODULE_PATHNAME', '_view_problem_wrapper';
+REVOKE ALL ON FUNCTION splitplane._view_problem(text) FROM PUBLIC;
+
 -- Refuses words that ask would refuse as a question.
 CREATE FUNCTION splitplane._check_question(what text, words text) RETURNS void
 LANGUAGE c STABLE STRICT PARALLEL SAFE

@@ -62,9 +62,9 @@ CREATE FUNCTION splitplane._tenant_columns() RETURNS TABLE (relation regclass, c
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT r.relation, a.attname::text, splitplane._base_type(a.atttypid)
-    FROM splitplane.relations AS r
-    JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped
-         AND r.scope ->> a.attname::text IN ('tenant', 'tenant or null')
+    FROM splitplane.relations AS r CROSS JOIN LATERAL jsonb_each_text(r.scope) AS s
+    JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attname = s.key AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE (splitplane._binding(s.value)).claim = 'tenant'
 $$;
 REVOKE ALL ON FUNCTION splitplane._tenant_columns() FROM PUBLIC;
 
@@ -186,8 +186,9 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._held_elsewhere(text, jsonb) FROM PUBLIC;
 
--- Pairs of tenants that hold a value of one of these claims together, one line for each claim and pair. Reads all
--- principals: for declare_claim and doctor().
+-- Of each value of these claims that more than one tenant holds, the first two of those that do: one line for each
+-- claim and two tenants, with a value as the first of them has it. Reads all principals: for declare_claim and
+-- doctor().
 CREATE FUNCTION splitplane._shared_values(among text[])
 RETURNS TABLE (claim text, tenant text, other text, value text)
 LANGUAGE plpgsql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp SET jit = off
@@ -201,7 +202,7 @@ BEGIN
         SELECT DISTINCT ON (h.claim, h.tenants[1], h.tenants[2]) h.claim, h.tenants[1], h.tenants[2], h.value
         FROM (SELECT c.key AS claim, k.key,
                      array_agg(DISTINCT p.tenant ORDER BY p.tenant) AS tenants,
-                     (array_agg(v.value ORDER BY p.tenant DESC))[1] AS value
+                     (array_agg(v.value ORDER BY p.tenant, v.value))[1] AS value
               FROM splitplane.principals AS p
               CROSS JOIN LATERAL jsonb_each(p.claims) AS c
               CROSS JOIN LATERAL splitplane._claim_values(c.value) AS v(value)
@@ -214,6 +215,27 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._shared_values(text[]) FROM PUBLIC;
 
+-- The claims of a principal of this tenant without the values of exclusive ones that another tenant holds, whichever
+-- they are: admit refuses all of them.
+CREATE FUNCTION splitplane._unshared_claims(tenant text, claims jsonb) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT claims || coalesce(jsonb_object_agg(c.key, k.kept) FILTER (WHERE k.all_of_them > k.unshared), '{}')
+    FROM jsonb_each(claims) AS c
+    JOIN splitplane.claims AS d ON d.claim = c.key AND d.exclusive
+    CROSS JOIN LATERAL (
+        SELECT count(*), count(*) FILTER (WHERE NOT h.elsewhere),
+               to_jsonb(coalesce(array_agg(v.value ORDER BY v.position) FILTER (WHERE NOT h.elsewhere), '{}'))
+        FROM splitplane._claim_values(c.value) WITH ORDINALITY AS v(value, position)
+        CROSS JOIN LATERAL (
+            SELECT EXISTS (SELECT FROM splitplane.principals AS p
+                           WHERE splitplane._claim_keys(p.claims) && splitplane._value_keys(c.key, v.value)
+                             AND p.enabled AND p.tenant <> _unshared_claims.tenant)
+        ) AS h(elsewhere)
+    ) AS k(all_of_them, unshared, kept)
+$$;
+REVOKE ALL ON FUNCTION splitplane._unshared_claims(text, jsonb) FROM PUBLIC;
+
 -- Relations of the plane that no column binds to the tenant, and the claims that say whose their rows are instead.
 CREATE FUNCTION splitplane._bound_by_claims() RETURNS TABLE (relation regclass, claims text[], exclusive text[])
 LANGUAGE sql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp
@@ -223,7 +245,7 @@ AS $$
                FILTER (WHERE EXISTS (SELECT FROM splitplane.claims AS c WHERE c.claim = s.value AND c.exclusive))
     FROM splitplane.relations AS r CROSS JOIN LATERAL jsonb_each_text(r.scope) AS s
     GROUP BY r.relation
-    HAVING NOT bool_or(s.value IN ('tenant', 'tenant or null'))
+    HAVING NOT bool_or((splitplane._binding(s.value)).claim = 'tenant')
 $$;
 REVOKE ALL ON FUNCTION splitplane._bound_by_claims() FROM PUBLIC;
 
@@ -234,6 +256,7 @@ DECLARE
     shared record;
     left_alone text;
 BEGIN
+    PERFORM splitplane._check_isolation('declare_claim');
     PERFORM splitplane._check_claim_name(claim);
     IF claim = ANY (splitplane._identity_claims()) THEN
         RAISE EXCEPTION 'claim "%" comes from the signed context: there is nothing to declare of it', claim
@@ -281,6 +304,7 @@ DECLARE
     same record;
     held record;
 BEGIN
+    PERFORM splitplane._check_isolation('admit');
     PERFORM splitplane._check_principal(tenant, business, subject);
     -- A concurrent declare_claim must not be missed.
     LOCK TABLE splitplane.claims IN ROW SHARE MODE;
@@ -349,6 +373,7 @@ DECLARE
     removed bigint;
     refused bigint;
 BEGIN
+    PERFORM splitplane._check_isolation('expel');
     PERFORM splitplane._check_principal(tenant, business, subject);
     -- A concurrent admit must not be missed.
     LOCK TABLE splitplane.principals IN SHARE ROW EXCLUSIVE MODE;

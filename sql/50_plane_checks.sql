@@ -66,7 +66,8 @@ REVOKE ALL ON FUNCTION splitplane._lock_relation(regclass, boolean) FROM PUBLIC;
 
 -- True for types whose values can be compared, printed and converted to JSON by built-in code alone: the allowlist of
 -- base types, enums, domains and arrays over them, none of them with a user-defined cast to JSON. In the library: the
--- types of the allowlist of built-in functions (functions.sql), which has pseudo-types and regconfig besides.
+-- types of the allowlist of built-in functions (functions.sql), which has pseudo-types and regconfig besides. Types of
+-- allowed extensions count as built-in ones.
 CREATE FUNCTION splitplane._type_is_safe(type_id oid) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -82,6 +83,9 @@ BEGIN
          WHERE t.oid = current;
         IF NOT FOUND THEN
             RETURN false;
+        END IF;
+        IF catalog_row.oid >= 16384 AND catalog_row.typtype = 'b' AND NOT catalog_row.is_array THEN
+            RETURN splitplane._is_extension_type(current);
         END IF;
         IF catalog_row.oid >= 16384
            AND EXISTS (SELECT FROM pg_cast AS c WHERE c.castsource = catalog_row.oid
@@ -109,6 +113,21 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._type_is_safe(oid) FROM PUBLIC;
 
+-- The types of a relation's columns that the plane carries: each is looked at once.
+CREATE FUNCTION splitplane._safe_types(relation regclass) RETURNS SETOF oid
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY
+        WITH types AS MATERIALIZED (
+            SELECT DISTINCT a.atttypid AS oid FROM pg_attribute AS a
+            WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+        )
+        SELECT t.oid FROM types AS t WHERE splitplane._type_is_safe(t.oid);
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._safe_types(regclass) FROM PUBLIC;
+
 -- The plane's columns of a relation: those named, or all that it can carry. A column that is named is refused if its
 -- type is not supported; _leave_out reports the others.
 CREATE FUNCTION splitplane._plane_columns(relation regclass, columns text[]) RETURNS text[]
@@ -120,9 +139,11 @@ DECLARE
     column_type oid;
 BEGIN
     IF wanted IS NULL THEN
-        SELECT array_agg(a.attname::text ORDER BY a.attnum) FILTER (WHERE splitplane._type_is_safe(a.atttypid))
+        SELECT array_agg(a.attname::text ORDER BY a.attnum)
           INTO wanted
-          FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped;
+          FROM pg_attribute AS a
+         WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+           AND a.atttypid IN (SELECT splitplane._safe_types(relation));
         IF wanted IS NULL AND EXISTS (SELECT FROM pg_attribute AS a
                                       WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped) THEN
             RAISE EXCEPTION 'no column of % has a type that the plane carries', relation USING ERRCODE = '0A000';
@@ -141,7 +162,7 @@ BEGIN
         IF NOT FOUND THEN
             RAISE EXCEPTION 'column "%" of % does not exist', column_name, relation USING ERRCODE = '42703';
         END IF;
-        IF NOT splitplane._type_is_safe(column_type) THEN
+        IF columns IS NOT NULL AND NOT splitplane._type_is_safe(column_type) THEN
             RAISE EXCEPTION 'column "%" of % has type %, which the plane does not carry',
                 column_name, relation, format_type(column_type, NULL)
                 USING ERRCODE = '0A000', HINT = 'Give the list of columns without it.';
@@ -164,7 +185,8 @@ BEGIN
     FOR left_out IN
         SELECT a.attname, format_type(a.atttypid, NULL) AS type_name, coalesce(scope ? a.attname::text, false) AS binds
         FROM pg_attribute AS a
-        WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND NOT splitplane._type_is_safe(a.atttypid)
+        WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+          AND a.atttypid NOT IN (SELECT splitplane._safe_types(relation))
         ORDER BY a.attnum
     LOOP
         IF left_out.binds THEN
@@ -208,17 +230,36 @@ REVOKE ALL ON FUNCTION splitplane._private_columns(regclass, text[], text[]) FRO
 -- Whether a plane name was that of the table, and the table has another one now, or has left its schema and another has
 -- taken its place there. Such a name goes with the table's: it is refused. A name that was given stays.
 CREATE FUNCTION splitplane._has_lost_name(relation regclass, name text, saved jsonb) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT saved ? 'named_after_table'
-       AND EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-                   WHERE c.oid = relation
-                     AND (c.relname <> _has_lost_name.name
-                          OR (n.nspname <> saved ->> 'schema'
-                              AND EXISTS (SELECT FROM pg_class AS o JOIN pg_namespace AS m ON m.oid = o.relnamespace
-                                          WHERE m.nspname = saved ->> 'schema' AND o.relname = c.relname))))
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT saved ? 'named_after_table'
+           AND EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                       WHERE c.oid = relation
+                         AND (c.relname <> _has_lost_name.name
+                              OR (n.nspname <> saved ->> 'schema'
+                                  AND EXISTS (SELECT FROM pg_class AS o JOIN pg_namespace AS m ON m.oid = o.relnamespace
+                                              WHERE m.nspname = saved ->> 'schema' AND o.relname = c.relname)))));
+END
 $$;
 REVOKE ALL ON FUNCTION splitplane._has_lost_name(regclass, text, jsonb) FROM PUBLIC;
+
+-- The form of a name in the plane.
+CREATE FUNCTION splitplane._check_plane_name(chosen text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF chosen = '' OR octet_length(chosen) > 63 OR strpos(chosen, '.') > 0 OR chosen ~ '[[:cntrl:]]'
+       OR lower(chosen) LIKE 'pg\_%' THEN
+        RAISE EXCEPTION 'plane name "%" must have 1 to 63 bytes, no dot, no control character, '
+                        'and not start with "pg_"', chosen
+            USING ERRCODE = '42602';
+    END IF;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._check_plane_name(text) FROM PUBLIC;
 
 CREATE FUNCTION splitplane._plane_name(relation regclass, name text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -228,11 +269,10 @@ DECLARE
     holder regclass;
     is_lost boolean;
 BEGIN
-    IF chosen = '' OR octet_length(chosen) > 63 OR strpos(chosen, '.') > 0 OR chosen ~ '[[:cntrl:]]'
-       OR lower(chosen) LIKE 'pg\_%' THEN
-        RAISE EXCEPTION 'plane name "%" must have 1 to 63 bytes, no dot, no control character, '
-                        'and not start with "pg_"', chosen
-            USING ERRCODE = '42602';
+    PERFORM splitplane._check_plane_name(chosen);
+    IF EXISTS (SELECT FROM splitplane.views AS v WHERE v.name = chosen) THEN
+        RAISE EXCEPTION 'plane name "%" is taken by a view', chosen
+            USING ERRCODE = '42710', HINT = 'Give another one as argument "name".';
     END IF;
     SELECT r.relation, splitplane._has_lost_name(r.relation, r.name, r.saved) INTO holder, is_lost
       FROM splitplane.relations AS r WHERE r.name = chosen AND r.relation <> _plane_name.relation;
@@ -267,24 +307,49 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._check_claim(text) FROM PUBLIC;
 
+-- Warns of tenants that were admitted before a column of type bytea was bound to the tenant. admit refuses such ids
+-- from then on.
+CREATE FUNCTION splitplane._warn_of_other_ids(relation regclass, column_name text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    others bigint;
+    first_of_them text;
+BEGIN
+    SELECT count(DISTINCT p.tenant), min(p.tenant) INTO others, first_of_them
+      FROM splitplane.principals AS p WHERE p.enabled AND NOT splitplane._is_bytes(p.tenant);
+    IF others > 0 THEN
+        RAISE WARNING 'column "%" of % has type bytea, and admitted tenants that are no ids for it see no row there: '
+                      '%, first "%"', column_name, relation, others, first_of_them
+            USING HINT = 'Such an id is \x and two lower-case hexadecimal digits for each byte.';
+    END IF;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._warn_of_other_ids(regclass, text) FROM PUBLIC;
+
 -- The row-level security condition of a scope that has been checked: every column has one of its claim's values, or is
 -- NULL where the scope says so. The proof knows these two forms and no other.
 -- Domains are cast to their base type; the modifier is -1, since a bare "character" would mean character(1). NULL if a
 -- column does not exist any more.
 CREATE FUNCTION splitplane._scope_expression(relation regclass, scope jsonb) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
-    SELECT CASE WHEN count(*) = count(a.attname) THEN
-        string_agg(format(CASE WHEN s.or_null THEN '(splitplane.in_scope(%s, %L::text) OR %I IS NULL)'
-                               ELSE 'splitplane.in_scope(%s, %L::text)' END,
-                          CASE WHEN b.base = a.atttypid THEN quote_ident(s.key)
-                               ELSE format('%I::%s', s.key, format_type(b.base, -1)) END,
-                          s.claim, s.key),
-                   ' AND ' ORDER BY s.claim <> 'tenant', s.key) END
-    FROM (SELECT e.key, w.claim, w.or_null
-          FROM jsonb_each_text(scope) AS e CROSS JOIN LATERAL splitplane._binding(e.value) AS w) AS s
-    LEFT JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = s.key AND a.attnum > 0 AND NOT a.attisdropped
-    LEFT JOIN LATERAL (SELECT splitplane._base_type(a.atttypid)) AS b(base) ON true
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT CASE WHEN count(*) = count(a.attname) THEN
+            string_agg(format(CASE WHEN s.or_null THEN '(splitplane.in_scope(%s, %L::text) OR %I IS NULL)'
+                                   ELSE 'splitplane.in_scope(%s, %L::text)' END,
+                              CASE WHEN b.base = a.atttypid THEN quote_ident(s.key)
+                                   ELSE format('%I::%s', s.key, format_type(b.base, -1)) END,
+                              s.claim, s.key),
+                       ' AND ' ORDER BY s.claim <> 'tenant', s.key) END
+        FROM (SELECT e.key, w.claim, w.or_null
+              FROM jsonb_each_text(scope) AS e CROSS JOIN LATERAL splitplane._binding(e.value) AS w) AS s
+        LEFT JOIN pg_attribute AS a
+            ON a.attrelid = relation AND a.attname = s.key AND a.attnum > 0 AND NOT a.attisdropped
+        LEFT JOIN LATERAL (SELECT splitplane._base_type(a.atttypid)) AS b(base) ON true);
+END
 $$;
 REVOKE ALL ON FUNCTION splitplane._scope_expression(regclass, jsonb) FROM PUBLIC;
 
@@ -363,6 +428,9 @@ BEGIN
         END IF;
         IF claim_name = 'tenant' THEN
             binds_tenant := true;
+            IF base = 'bytea'::regtype THEN
+                PERFORM splitplane._warn_of_other_ids(relation, column_name);
+            END IF;
             IF or_null THEN
                 RAISE WARNING 'every tenant sees the rows of % whose "%" is NULL: a row that loses its tenant becomes '
                               'everybody''s', relation, column_name;

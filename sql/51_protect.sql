@@ -39,53 +39,78 @@ REVOKE ALL ON splitplane._fences FROM PUBLIC;
 
 -- The privileges of an access control list that bear on the reader: its own and PUBLIC's, whoever granted them.
 CREATE FUNCTION splitplane._reader_privileges(acl aclitem[]) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT string_agg(format('%s %s %s', g.grantee, g.privilege_type, g.is_grantable), ','
-                      ORDER BY g.grantee, g.privilege_type)
-    FROM aclexplode(acl) AS g WHERE g.grantee IN (0, to_regrole('splitplane_reader'))
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT string_agg(format('%s %s %s', g.grantee, g.privilege_type, g.is_grantable), ','
+                          ORDER BY g.grantee, g.privilege_type)
+        FROM aclexplode(acl) AS g WHERE g.grantee IN (0, to_regrole('splitplane_reader')));
+END
 $$;
 REVOKE ALL ON FUNCTION splitplane._reader_privileges(aclitem[]) FROM PUBLIC;
 
 -- As the fingerprint of _fences, but of what bears on the reader alone; slower.
 CREATE FUNCTION splitplane._reader_fingerprint(relation regclass) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT hash_record_extended(
-               ROW(c.relowner = to_regrole('splitplane_reader'), c.relrowsecurity,
-                   splitplane._reader_privileges(c.relacl), r.shared, r.scope, r.columns,
-                   (SELECT sum(hash_record_extended(
-                               ROW(a.attname, a.attnum, a.atttypid, a.atttypmod, a.attcollation, a.attisdropped,
-                                   splitplane._reader_privileges(a.attacl)), a.attnum))
-                    FROM pg_attribute AS a WHERE a.attrelid = r.relation),
-                   p.polpermissive, p.polcmd, p.polroles, hashtextextended(p.polqual::text, 0),
-                   p.polwithcheck IS NULL,
-                   (SELECT sum(hash_record_extended(l.*, l.link)) FROM splitplane._links AS l
-                    WHERE l.relation = r.relation)), 0)::text
-    FROM splitplane.relations AS r
-    JOIN pg_class AS c ON c.oid = r.relation
-    LEFT JOIN pg_policy AS p ON p.polrelid = r.relation AND p.polname = '!splitplane_scope'
-    WHERE r.relation = _reader_fingerprint.relation
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        -- The columns of a plane have one list of privileges for all, as a rule.
+        WITH lists AS MATERIALIZED (
+            SELECT DISTINCT a.attacl AS acl FROM pg_attribute AS a
+            WHERE a.attrelid = _reader_fingerprint.relation AND a.attacl IS NOT NULL
+        ),
+        privileges AS MATERIALIZED (
+            SELECT l.acl, splitplane._reader_privileges(l.acl) AS privileges FROM lists AS l
+        )
+        SELECT hash_record_extended(
+                   ROW(c.relowner = to_regrole('splitplane_reader'), c.relrowsecurity,
+                       splitplane._reader_privileges(c.relacl), r.shared, r.scope, r.columns,
+                       (SELECT sum(hash_record_extended(
+                                   ROW(a.attname, a.attnum, a.atttypid, a.atttypmod, a.attcollation, a.attisdropped,
+                                       l.privileges), a.attnum))
+                        FROM pg_attribute AS a LEFT JOIN privileges AS l ON l.acl = a.attacl
+                        WHERE a.attrelid = r.relation),
+                       p.polpermissive, p.polcmd, p.polroles, hashtextextended(p.polqual::text, 0),
+                       p.polwithcheck IS NULL,
+                       (SELECT sum(hash_record_extended(l.*, l.link)) FROM splitplane._links AS l
+                        WHERE l.relation = r.relation)), 0)::text
+        FROM splitplane.relations AS r
+        JOIN pg_class AS c ON c.oid = r.relation
+        LEFT JOIN pg_policy AS p ON p.polrelid = r.relation AND p.polname = '!splitplane_scope'
+        WHERE r.relation = _reader_fingerprint.relation);
+END
 $$;
 REVOKE ALL ON FUNCTION splitplane._reader_fingerprint(regclass) FROM PUBLIC;
 
 -- The table that column numbers belong to. load.sql and describe() have the same text.
 CREATE FUNCTION splitplane._numbers_of(relation regclass) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT format('%s/%s', s.system_identifier, relation::oid) FROM pg_control_system() AS s
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT format('%s/%s', s.system_identifier, relation::oid) FROM pg_control_system() AS s);
+END
 $$;
 REVOKE ALL ON FUNCTION splitplane._numbers_of(regclass) FROM PUBLIC;
 
 -- The types of the scope columns as text, which survives a dump and restore where OIDs and column numbers do not.
 CREATE FUNCTION splitplane._scope_types(relation regclass, scope jsonb) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
-    SELECT jsonb_object_agg(a.attname, concat_ws(' ', format_type(a.atttypid, a.atttypmod),
-               (SELECT 'nondeterministic' FROM pg_collation AS c
-                WHERE c.oid = a.attcollation AND NOT c.collisdeterministic)))
-    FROM pg_attribute AS a
-    WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND scope ? a.attname::text
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT jsonb_object_agg(a.attname, concat_ws(' ', format_type(a.atttypid, a.atttypmod),
+                   (SELECT 'nondeterministic' FROM pg_collation AS c
+                    WHERE c.oid = a.attcollation AND NOT c.collisdeterministic)))
+        FROM pg_attribute AS a
+        WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND scope ? a.attname::text);
+END
 $$;
 REVOKE ALL ON FUNCTION splitplane._scope_types(regclass, jsonb) FROM PUBLIC;
 
@@ -100,7 +125,9 @@ BEGIN
     SELECT (u.saved ->> 'schema_usage')::boolean INTO had
       FROM (SELECT r.saved FROM splitplane.relations AS r
             UNION ALL
-            SELECT f.saved FROM splitplane.allowed_functions AS f) AS u
+            SELECT f.saved FROM splitplane.allowed_functions AS f
+            UNION ALL
+            SELECT e.saved FROM splitplane.allowed_extensions AS e) AS u
      WHERE u.saved ->> 'schema' = schema_name
      LIMIT 1;
     IF NOT FOUND THEN
@@ -108,7 +135,11 @@ BEGIN
                        WHERE g.grantee = 'splitplane_reader'::regrole AND g.privilege_type = 'USAGE')
           INTO had FROM pg_namespace AS n WHERE n.nspname = schema_name;
     END IF;
-    IF schema_name <> 'pg_catalog' THEN
+    -- Not again where it is granted already: a change of a schema makes every session plan all its statements anew.
+    IF schema_name <> 'pg_catalog'
+       AND NOT EXISTS (SELECT FROM pg_namespace AS n CROSS JOIN aclexplode(n.nspacl) AS g
+                       WHERE n.nspname = schema_name AND g.grantor = n.nspowner
+                         AND g.grantee = 'splitplane_reader'::regrole AND g.privilege_type = 'USAGE') THEN
         EXECUTE format('GRANT USAGE ON SCHEMA %I TO splitplane_reader', schema_name);
     END IF;
     RETURN had;
@@ -125,7 +156,8 @@ BEGIN
     IF had_usage OR schema_name = 'pg_catalog'
        OR NOT EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = schema_name)
        OR EXISTS (SELECT FROM splitplane.relations AS r WHERE r.saved ->> 'schema' = schema_name)
-       OR EXISTS (SELECT FROM splitplane.allowed_functions AS f WHERE f.saved ->> 'schema' = schema_name) THEN
+       OR EXISTS (SELECT FROM splitplane.allowed_functions AS f WHERE f.saved ->> 'schema' = schema_name)
+       OR EXISTS (SELECT FROM splitplane.allowed_extensions AS e WHERE e.saved ->> 'schema' = schema_name) THEN
         RETURN;
     END IF;
     EXECUTE format('REVOKE USAGE ON SCHEMA %I FROM splitplane_reader', schema_name);
@@ -135,41 +167,53 @@ REVOKE ALL ON FUNCTION splitplane._leave_schema(text, boolean) FROM PUBLIC;
 
 -- The reader's own grants on a relation, as the statements that grant them again.
 CREATE FUNCTION splitplane._reader_grants(relation regclass, qualified text) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT coalesce(jsonb_agg(s.statement), '[]')
-    FROM (
-        SELECT format('GRANT %s ON TABLE %s TO splitplane_reader', g.privilege_type, qualified)
-        FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
-        WHERE c.oid = relation AND g.grantee = 'splitplane_reader'::regrole
-        UNION ALL
-        SELECT format('GRANT %s (%I) ON TABLE %s TO splitplane_reader', g.privilege_type, a.attname, qualified)
-        FROM pg_attribute AS a CROSS JOIN aclexplode(a.attacl) AS g
-        WHERE a.attrelid = relation AND NOT a.attisdropped AND g.grantee = 'splitplane_reader'::regrole
-    ) AS s(statement)
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT coalesce(jsonb_agg(s.statement), '[]')
+        FROM (
+            SELECT format('GRANT %s ON TABLE %s TO splitplane_reader', g.privilege_type, qualified)
+            FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
+            WHERE c.oid = relation AND g.grantee = 'splitplane_reader'::regrole
+            UNION ALL
+            SELECT format('GRANT %s (%I) ON TABLE %s TO splitplane_reader', g.privilege_type, a.attname, qualified)
+            FROM pg_attribute AS a CROSS JOIN aclexplode(a.attacl) AS g
+            WHERE a.attrelid = relation AND NOT a.attisdropped AND g.grantee = 'splitplane_reader'::regrole
+        ) AS s(statement));
+END
 $$;
 REVOKE ALL ON FUNCTION splitplane._reader_grants(regclass, text) FROM PUBLIC;
 
 -- Restrictive policies that are not ours and bind others than the reader, as soon as row-level security is on.
 CREATE FUNCTION splitplane._other_restrictions(relation regclass) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT string_agg(quote_ident(p.polname), ', ' ORDER BY p.polname)
-    FROM pg_policy AS p
-    WHERE p.polrelid = relation AND NOT p.polpermissive AND p.polname <> ALL (splitplane._policy_names())
-      AND p.polroles <> ARRAY[to_regrole('splitplane_reader')::oid]
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT string_agg(quote_ident(p.polname), ', ' ORDER BY p.polname)
+        FROM pg_policy AS p
+        WHERE p.polrelid = relation AND NOT p.polpermissive AND p.polname <> ALL (splitplane._policy_names())
+          AND p.polroles <> ARRAY[to_regrole('splitplane_reader')::oid]);
+END
 $$;
 REVOKE ALL ON FUNCTION splitplane._other_restrictions(regclass) FROM PUBLIC;
 
 -- Those that PostgreSQL evaluates before the scope when the reader reads the relation. ask refuses to read it then.
 CREATE FUNCTION splitplane._earlier_restrictions(relation regclass) RETURNS SETOF name
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT p.polname
-    FROM pg_policy AS p
-    WHERE p.polrelid = relation AND NOT p.polpermissive AND p.polname < '!splitplane_scope'
-      AND p.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid] AND p.polcmd IN ('r', '*')
-    ORDER BY p.polname
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        SELECT p.polname
+        FROM pg_policy AS p
+        WHERE p.polrelid = relation AND NOT p.polpermissive AND p.polname < '!splitplane_scope'
+          AND p.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid] AND p.polcmd IN ('r', '*')
+        ORDER BY p.polname;
+END
 $$;
 REVOKE ALL ON FUNCTION splitplane._earlier_restrictions(regclass) FROM PUBLIC;
 
@@ -177,37 +221,42 @@ REVOKE ALL ON FUNCTION splitplane._earlier_restrictions(regclass) FROM PUBLIC;
 -- other roles that it is for: those that it names, and if it names all, every role that may use the table now. Advice
 -- alone where PUBLIC may.
 CREATE FUNCTION splitplane._binding_restrictions(relation regclass) RETURNS TABLE (name name, remedy text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
-    WITH holders(holder) AS (
-        SELECT g.grantee FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
-        WHERE c.oid = relation AND g.grantee <> c.relowner
-        UNION
-        SELECT g.grantee FROM pg_attribute AS a CROSS JOIN aclexplode(a.attacl) AS g
-        WHERE a.attrelid = relation AND a.attacl IS NOT NULL AND NOT a.attisdropped
-        UNION
-        -- An owner is bound only if that is forced.
-        SELECT c.relowner FROM pg_class AS c WHERE c.oid = relation AND c.relforcerowsecurity
-        UNION
-        SELECT m.roleid FROM pg_auth_members AS m
-        WHERE m.roleid IN (to_regrole('pg_read_all_data'), to_regrole('pg_write_all_data'))
-    )
-    SELECT p.polname,
-           CASE WHEN 0 <> ALL (p.polroles) OR NOT EXISTS (SELECT FROM holders AS h WHERE h.holder = 0)
-                THEN format('ALTER POLICY %I ON %s TO %s;', p.polname, p.polrelid::regclass,
-                            coalesce((SELECT string_agg(DISTINCT quote_ident(o.rolname), ', ')
-                                      FROM pg_roles AS o
-                                      WHERE o.rolname <> ALL (splitplane._own_roles())
-                                        AND (o.oid = ANY (p.polroles)
-                                             OR 0 = ANY (p.polroles)
-                                                AND o.oid IN (SELECT h.holder FROM holders AS h))),
-                                     quote_ident(pg_get_userbyid(c.relowner))))
-                ELSE format('-- ALTER POLICY %I ON %s TO ..; with the roles that it is for', p.polname,
-                            p.polrelid::regclass) END
-    FROM pg_policy AS p JOIN pg_class AS c ON c.oid = p.polrelid
-    WHERE p.polrelid = relation AND NOT p.polpermissive AND p.polname <> ALL (splitplane._policy_names())
-      AND p.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid]
-      AND p.polroles <> ARRAY[to_regrole('splitplane_reader')::oid] AND p.polcmd IN ('r', '*')
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        WITH holders(holder) AS (
+            SELECT g.grantee FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
+            WHERE c.oid = relation AND g.grantee <> c.relowner
+            UNION
+            SELECT g.grantee FROM pg_attribute AS a CROSS JOIN aclexplode(a.attacl) AS g
+            WHERE a.attrelid = relation AND a.attacl IS NOT NULL AND NOT a.attisdropped
+            UNION
+            -- An owner is bound only if that is forced.
+            SELECT c.relowner FROM pg_class AS c WHERE c.oid = relation AND c.relforcerowsecurity
+            UNION
+            SELECT m.roleid FROM pg_auth_members AS m
+            WHERE m.roleid IN (to_regrole('pg_read_all_data'), to_regrole('pg_write_all_data'))
+        )
+        SELECT p.polname,
+               CASE WHEN 0 <> ALL (p.polroles) OR NOT EXISTS (SELECT FROM holders AS h WHERE h.holder = 0)
+                    THEN format('ALTER POLICY %I ON %s TO %s;', p.polname, p.polrelid::regclass,
+                                coalesce((SELECT string_agg(DISTINCT quote_ident(o.rolname), ', ')
+                                          FROM pg_roles AS o
+                                          -- The reader alone: applications and administrators read the table, too.
+                                          WHERE o.rolname <> 'splitplane_reader'
+                                            AND (o.oid = ANY (p.polroles)
+                                                 OR 0 = ANY (p.polroles)
+                                                    AND o.oid IN (SELECT h.holder FROM holders AS h))),
+                                         quote_ident(pg_get_userbyid(c.relowner))))
+                    ELSE format('-- ALTER POLICY %I ON %s TO ..; with the roles that it is for', p.polname,
+                                p.polrelid::regclass) END
+        FROM pg_policy AS p JOIN pg_class AS c ON c.oid = p.polrelid
+        WHERE p.polrelid = relation AND NOT p.polpermissive AND p.polname <> ALL (splitplane._policy_names())
+          AND p.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid]
+          AND p.polroles <> ARRAY[to_regrole('splitplane_reader')::oid] AND p.polcmd IN ('r', '*');
+END
 $$;
 REVOKE ALL ON FUNCTION splitplane._binding_restrictions(regclass) FROM PUBLIC;
 
@@ -263,27 +312,35 @@ REVOKE ALL ON FUNCTION splitplane._make_policies(regclass, text, boolean, text, 
 
 -- The policies' conditions as text, for doctor() to compare with: text survives a dump and restore.
 CREATE FUNCTION splitplane._policy_texts(relation regclass) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
-    SELECT jsonb_build_object(
-        'policy', max(pg_get_expr(p.polqual, p.polrelid)) FILTER (WHERE p.polname = '!splitplane_scope'),
-        'read', max(pg_get_expr(p.polqual, p.polrelid)) FILTER (WHERE p.polname = 'splitplane_read'),
-        -- Without the name of the table, which may be renamed.
-        'closed', max(replace(pg_get_expr(p.polqual, p.polrelid), quote_literal(p.polrelid::regclass), 'itself'))
-                  FILTER (WHERE p.polname = 'splitplane_closed'))
-    FROM pg_policy AS p WHERE p.polrelid = relation
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT jsonb_build_object(
+            'policy', max(pg_get_expr(p.polqual, p.polrelid)) FILTER (WHERE p.polname = '!splitplane_scope'),
+            'read', max(pg_get_expr(p.polqual, p.polrelid)) FILTER (WHERE p.polname = 'splitplane_read'),
+            -- Without the name of the table, which may be renamed.
+            'closed', max(replace(pg_get_expr(p.polqual, p.polrelid), quote_literal(p.polrelid::regclass), 'itself'))
+                      FILTER (WHERE p.polname = 'splitplane_closed'))
+        FROM pg_policy AS p WHERE p.polrelid = relation);
+END
 $$;
 REVOKE ALL ON FUNCTION splitplane._policy_texts(regclass) FROM PUBLIC;
 
 -- The numbers of a relation's columns by the names that they have at the registration: a column keeps its number, and a
 -- name may come to be another column's. A restore gives other numbers, so whose they are is kept with them.
 CREATE FUNCTION splitplane._column_numbers(relation regclass, names text[]) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT jsonb_build_object('numbers', coalesce(jsonb_object_agg(a.attname, a.attnum), '{}'),
-                              'numbers_of', splitplane._numbers_of(relation))
-    FROM pg_attribute AS a
-    WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attname::text = ANY (names)
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT jsonb_build_object('numbers', coalesce(jsonb_object_agg(a.attname, a.attnum), '{}'),
+                                  'numbers_of', splitplane._numbers_of(relation))
+        FROM pg_attribute AS a
+        WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attname::text = ANY (names));
+END
 $$;
 REVOKE ALL ON FUNCTION splitplane._column_numbers(regclass, text[]) FROM PUBLIC;
 
@@ -355,6 +412,9 @@ CREATE FUNCTION splitplane._register(
     links splitplane.parents[] DEFAULT NULL)
 RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+-- Here and in what it calls: each registration adds policies, and a plan that was made while there were few would read
+-- all of them each time.
+SET enable_seqscan = off SET jit = off
 AS $$
 DECLARE
     qualified text;
@@ -372,16 +432,22 @@ DECLARE
     was_shared boolean;
     link splitplane.parents;
 BEGIN
+    PERFORM splitplane._check_isolation(CASE WHEN shared THEN 'share' ELSE 'protect' END);
     -- One registration at a time: entries of one schema share its grant.
     LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
     -- The scope may rest on a claim that is exclusive.
     LOCK TABLE splitplane.claims IN ROW SHARE MODE;
     -- A dropped table has left its registration behind. Its plane name is free.
-    DELETE FROM splitplane.relations AS r WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = r.relation);
-    DELETE FROM splitplane.parents AS p WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = p.relation);
+    -- NULL is what this function says of an OID without a relation: it looks into a cache.
+    IF EXISTS (SELECT FROM splitplane.relations AS r WHERE pg_table_is_visible(r.relation) IS NULL) THEN
+        DELETE FROM splitplane.relations AS r WHERE pg_table_is_visible(r.relation) IS NULL;
+        DELETE FROM splitplane.parents AS p WHERE pg_table_is_visible(p.relation) IS NULL;
+    END IF;
     qualified := splitplane._lock_relation(relation, true);
     plane_columns := splitplane._plane_columns(relation, columns);
-    IF columns IS NULL THEN
+    IF columns IS NULL
+       AND EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+                   AND a.attname <> ALL (plane_columns)) THEN
         PERFORM splitplane._leave_out(relation, scope);
     END IF;
     hidden_from_models := splitplane._private_columns(relation, plane_columns, private_columns);
@@ -496,32 +562,39 @@ REVOKE ALL ON FUNCTION splitplane._register(regclass, boolean, jsonb, text[], te
 
 CREATE FUNCTION splitplane.protect(
     relation regclass, scope jsonb, columns text[] DEFAULT NULL, name text DEFAULT NULL,
-    private_columns text[] DEFAULT NULL)
+    private_columns text[] DEFAULT NULL, hidden boolean DEFAULT false)
 RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    was_hidden boolean := splitplane._is_hidden(relation);
 BEGIN
     PERFORM splitplane._register(relation, false, scope, columns, name, private_columns);
+    PERFORM splitplane._hide(relation, hidden, was_hidden);
 END
 $$;
-REVOKE ALL ON FUNCTION splitplane.protect(regclass, jsonb, text[], text, text[]) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION splitplane.protect(regclass, jsonb, text[], text, text[]) TO splitplane_admin;
-COMMENT ON FUNCTION splitplane.protect(regclass, jsonb, text[], text, text[]) IS
+REVOKE ALL ON FUNCTION splitplane.protect(regclass, jsonb, text[], text, text[], boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.protect(regclass, jsonb, text[], text, text[], boolean) TO splitplane_admin;
+COMMENT ON FUNCTION splitplane.protect(regclass, jsonb, text[], text, text[], boolean) IS
     'Adds a table to the plane and binds its rows to claims: protect(''orders'', ''{"tenant_id": "tenant"}''). '
     'Call it again to change the registration.';
 
 CREATE FUNCTION splitplane.share(
-    relation regclass, columns text[] DEFAULT NULL, name text DEFAULT NULL, private_columns text[] DEFAULT NULL)
+    relation regclass, columns text[] DEFAULT NULL, name text DEFAULT NULL, private_columns text[] DEFAULT NULL,
+    hidden boolean DEFAULT false)
 RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    was_hidden boolean := splitplane._is_hidden(relation);
 BEGIN
     PERFORM splitplane._register(relation, true, NULL, columns, name, private_columns);
+    PERFORM splitplane._hide(relation, hidden, was_hidden);
 END
 $$;
-REVOKE ALL ON FUNCTION splitplane.share(regclass, text[], text, text[]) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION splitplane.share(regclass, text[], text, text[]) TO splitplane_admin;
-COMMENT ON FUNCTION splitplane.share(regclass, text[], text, text[]) IS
+REVOKE ALL ON FUNCTION splitplane.share(regclass, text[], text, text[], boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.share(regclass, text[], text, text[], boolean) TO splitplane_admin;
+COMMENT ON FUNCTION splitplane.share(regclass, text[], text, text[], boolean) IS
     'Adds a table to the plane that is the same for every tenant.';
 
 CREATE FUNCTION splitplane.unprotect(relation regclass) RETURNS void

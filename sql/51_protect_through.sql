@@ -12,11 +12,9 @@ DECLARE
     chosen splitplane.parents;
     kept splitplane.parents[];
     registered splitplane.relations;
+    was_hidden boolean := splitplane._is_hidden(relation);
     nullable text;
 BEGIN
-    IF hidden IS NOT FALSE THEN
-        RAISE EXCEPTION 'a relation cannot be hidden in this version' USING ERRCODE = '0A000';
-    END IF;
     LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
     PERFORM splitplane._lock_relation(relation, true);
     chosen := splitplane._link(relation, parent, key);
@@ -38,7 +36,9 @@ BEGIN
         RAISE EXCEPTION 'a row of % may belong to several tenants, by %: the columns must be given', relation, parent
             USING ERRCODE = '22023', HINT = 'Give those that every tenant of a member may see as argument "columns".';
     END IF;
-    PERFORM splitplane._register(relation, false, coalesce(scope, '{}'), columns, name, private_columns, kept || chosen);
+    PERFORM splitplane._register(relation, false, coalesce(scope, '{}'), columns, name, private_columns,
+                                 kept || chosen);
+    PERFORM splitplane._hide(relation, hidden, was_hidden);
     IF cardinality(kept) = 0 THEN
         SELECT string_agg(format('"%s"', c.name), ', ' ORDER BY c.place) INTO nullable
           FROM unnest(chosen.columns) WITH ORDINALITY AS c(name, place)

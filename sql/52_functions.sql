@@ -26,14 +26,15 @@ REVOKE ALL ON FUNCTION splitplane._type_outside(oid[]) FROM PUBLIC;
 
 -- Relations and functions outside pg_catalog whose names stand alone in the body of a function that has no search_path
 -- of its own: in a call of ask it is "pg_catalog, pg_temp", and they are not found. By words, since a body is only read
--- when it runs; a word may be a variable. Texts in quotes and comments are left out. NULL if there are none.
+-- when it runs; a word may be a variable. Texts in quotes and comments are left out, but for the rest of a comment that
+-- holds another. NULL if there are none.
 CREATE FUNCTION splitplane._unqualified_names(function regprocedure) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     WITH words AS (
         SELECT DISTINCT lower(m.word[1]) AS word
         FROM pg_proc AS p JOIN pg_language AS l ON l.oid = p.prolang
-        CROSS JOIN LATERAL regexp_replace(p.prosrc, $re$'[^']*'|--[^\n]*|/\*.*?\*/$re$, ' ', 'g') AS body
+        CROSS JOIN LATERAL regexp_replace(p.prosrc, $re$'[^']*'|--[^\n]*|/\*([^*]|\*+[^*/])*\*+/$re$, ' ', 'g') AS body
         CROSS JOIN LATERAL regexp_matches(body, '(?<![.\w"])"?([[:alpha:]_][\w$]*)(?![\w$.]|"\.)', 'g') AS m(word)
         WHERE p.oid = function AND p.prosqlbody IS NULL AND l.lanname NOT IN ('internal', 'c')
           AND NOT EXISTS (SELECT FROM unnest(p.proconfig) AS s(setting) WHERE s.setting LIKE 'search\_path=%')

@@ -6,7 +6,8 @@
 -- shown as the type of their column, and a query cannot name them; one that stands below others gives way to them. Nor
 -- can it name a domain whose checks call user-defined functions: a cast would run them over any value.
 CREATE FUNCTION splitplane._plane_types()
-RETURNS TABLE (type oid, array_type oid, schema text, name text, shown text, is_writable boolean, is_visible boolean)
+RETURNS TABLE (type oid, array_type oid, schema text, name text, shown text, is_writable boolean, is_visible boolean,
+               of_extension boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     WITH RECURSIVE uses AS (
@@ -49,38 +50,58 @@ AS $$
                -- There are no dependencies on built-in objects.
                WHERE d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass))),
            -- A column whose type is not carried any more is outside the plane, until it is registered again.
-           t.place IS NOT NULL AND splitplane._type_is_safe(t.oid)
+           t.place IS NOT NULL AND splitplane._type_is_safe(t.oid), false
     FROM types AS t JOIN pg_namespace AS n ON n.oid = t.typnamespace
+    UNION ALL
+    -- Types of allowed extensions, whether a column has them or not. One that an enum or a domain takes the name of can
+    -- only be written with its schema.
+    SELECT t.oid, t.typarray, n.nspname::text, t.typname::text, quote_ident(t.typname),
+           NOT EXISTS (SELECT FROM types AS o WHERE o.typname = t.typname), true, true
+    FROM splitplane._extension_types() AS x
+    JOIN pg_type AS t ON t.oid = x.type
+    JOIN pg_namespace AS n ON n.oid = t.typnamespace
 $$;
 REVOKE ALL ON FUNCTION splitplane._plane_types() FROM PUBLIC;
 
+-- The enums and domains that a query can write, as they are shown, by type.
+CREATE FUNCTION splitplane._writable_types() RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (SELECT coalesce(jsonb_object_agg(p.type::text, p.shown), '{}')
+            FROM splitplane._plane_types() AS p WHERE p.is_writable AND NOT p.of_extension);
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._writable_types() FROM PUBLIC;
+
 -- A type as a query would write it, with the labels of an enum and the base type of a domain. No name from outside the
--- plane is shown. Here and below PL/pgSQL, which caches its plans: every question in words reads all of this.
-CREATE FUNCTION splitplane._describe_type(type_id oid, type_modifier integer) RETURNS text
+-- plane is shown; `writable` is what _writable_types gives. Here and below PL/pgSQL, which caches its plans: every
+-- question in words reads all of this.
+CREATE FUNCTION splitplane._describe_type(type_id oid, type_modifier integer, writable jsonb) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 BEGIN
     RETURN (SELECT CASE
         WHEN t.typtype = 'd' THEN
-            coalesce((SELECT p.shown || ' domain of '
-                      FROM splitplane._plane_types() AS p WHERE p.type = t.oid AND p.is_writable), '')
-            || splitplane._describe_type(t.typbasetype, t.typtypmod)
+            coalesce(writable ->> t.oid::text || ' domain of ', '')
+            || splitplane._describe_type(t.typbasetype, t.typtypmod, writable)
         WHEN t.typtype = 'e' THEN
-            coalesce((SELECT p.shown || ' '
-                      FROM splitplane._plane_types() AS p WHERE p.type = t.oid AND p.is_writable), '')
+            coalesce(writable ->> t.oid::text || ' ', '')
             || (SELECT 'enum (' || string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder) || ')'
                 FROM pg_enum AS e WHERE e.enumtypid = t.oid)
         WHEN t.typsubscript = 'array_subscript_handler'::regproc THEN
-            coalesce((SELECT overlay(splitplane._describe_type(t.typelem, type_modifier)
-                                     PLACING p.shown || '[]' FROM 1 FOR length(p.shown))
-                      FROM splitplane._plane_types() AS p WHERE p.type = t.typelem AND p.is_writable),
-                     splitplane._describe_type(t.typelem, type_modifier) || '[]')
+            coalesce(overlay(splitplane._describe_type(t.typelem, type_modifier, writable)
+                             PLACING writable ->> t.typelem::text || '[]'
+                             FROM 1 FOR length(writable ->> t.typelem::text)),
+                     splitplane._describe_type(t.typelem, type_modifier, writable) || '[]')
+        -- Of an allowed extension, or the plane would not carry it.
+        WHEN t.oid >= 16384 THEN quote_ident(t.typname)
         ELSE format_type(t.oid, type_modifier)
     END
     FROM pg_type AS t WHERE t.oid = type_id);
 END
 $$;
-REVOKE ALL ON FUNCTION splitplane._describe_type(oid, integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION splitplane._describe_type(oid, integer, jsonb) FROM PUBLIC;
 
 -- One line, whatever the comment contains: with a line break a comment could pass for a line of the description.
 CREATE FUNCTION splitplane._describe_comment(comment text) RETURNS text
@@ -92,12 +113,16 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._describe_comment(text) FROM PUBLIC;
 
--- One row for each table and function of the plane, in the order of describe(). refers_to holds the tables that a
+-- One row for each table, view and function of the plane, in the order of describe(). refers_to holds the tables that a
 -- table's foreign keys reference.
 CREATE FUNCTION splitplane._describe_parts() RETURNS TABLE (kind text, name text, text text, refers_to text[])
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+-- Compiling this query would take seconds, and running it takes milliseconds.
+SET jit = off
 AS $$
 #variable_conflict use_column
+DECLARE
+    writable jsonb := splitplane._writable_types();
 BEGIN
     RETURN QUERY
     WITH types AS MATERIALIZED (
@@ -110,10 +135,13 @@ BEGIN
         SELECT r.relation, r.name, a.attnum, a.attname,
                -- As load.sql has it.
                a.attname = ANY (r.columns) AND s.is_safe
-               AND ((r.saved ->> 'numbers_of' = h.server || '/' || r.relation::oid) IS NOT TRUE
-                    OR (r.saved -> 'numbers' ->> a.attname::text = a.attnum::text) IS TRUE) AS visible,
+               AND CASE WHEN r.saved ->> 'numbers_of' = h.server || '/' || r.relation::oid
+                        THEN (r.saved -> 'numbers' ->> a.attname::text = a.attnum::text) IS TRUE
+                        ELSE EXISTS (SELECT FROM aclexplode(a.attacl) AS g
+                                     WHERE g.grantee = h.reader AND g.privilege_type = 'SELECT') END AS visible,
                r.scope ->> a.attname::text = 'tenant or null' AS or_null
-        FROM (SELECT s.system_identifier::text AS server FROM pg_control_system() AS s) AS h
+        FROM (SELECT s.system_identifier::text AS server, to_regrole('splitplane_reader')::oid AS reader
+              FROM pg_control_system() AS s) AS h
         CROSS JOIN splitplane.relations AS r
         JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped
              AND (a.attname = ANY (r.columns) OR r.scope ? a.attname::text)
@@ -124,9 +152,9 @@ BEGIN
                string_agg(format(
                    E'\n  %I %s%s%s', a.attname,
                    -- The two functions are called only where they are needed; most columns do not need them.
-                   CASE WHEN t.typtype = 'b' AND t.typsubscript <> 'array_subscript_handler'::regproc
+                   CASE WHEN t.oid < 16384 AND t.typsubscript <> 'array_subscript_handler'::regproc
                         THEN format_type(a.atttypid, a.atttypmod)
-                        ELSE splitplane._describe_type(a.atttypid, a.atttypmod) END,
+                        ELSE splitplane._describe_type(a.atttypid, a.atttypmod, writable) END,
                    CASE WHEN a.attnotnull THEN ' not null' ELSE '' END,
                    CASE WHEN d.description IS NOT NULL THEN splitplane._describe_comment(d.description) END
                ), '' ORDER BY a.attnum) AS lines
@@ -137,6 +165,14 @@ BEGIN
             ON d.objoid = a.attrelid AND d.classoid = 'pg_class'::regclass AND d.objsubid = a.attnum
         WHERE p.visible
         GROUP BY a.attrelid
+    ),
+    everybodys_rows AS (
+        SELECT p.relation,
+               string_agg(CASE WHEN p.visible
+                               THEN format(E'\n  rows whose %I is NULL are the same for every tenant', p.attname)
+                               ELSE E'\n  some of its rows are the same for every tenant' END, ''
+                          ORDER BY p.attnum) AS lines
+        FROM plane_columns AS p WHERE p.or_null GROUP BY p.relation
     ),
     -- A key is shown without the scope columns that the plane hides, since it is unique without them within one tenant.
     -- It is not shown if another column of it is hidden, or if rows of everybody have their own values besides.
@@ -166,7 +202,7 @@ BEGIN
         CROSS JOIN LATERAL unnest(c.conkey, c.confkey) WITH ORDINALITY AS k(from_attnum, to_attnum, position)
         JOIN splitplane.relations AS source ON source.relation = c.conrelid
         JOIN splitplane.relations AS target ON target.relation = c.confrelid
-             AND NOT splitplane._has_lost_name(target.relation, target.name, target.saved)
+             AND NOT target.hidden AND NOT splitplane._has_lost_name(target.relation, target.name, target.saved)
         LEFT JOIN plane_columns AS f ON f.relation = c.conrelid AND f.attnum = k.from_attnum
         LEFT JOIN plane_columns AS t ON t.relation = c.confrelid AND t.attnum = k.to_attnum
         WHERE c.contype = 'f' AND c.conparentid = 0
@@ -177,34 +213,50 @@ BEGIN
     relation_texts AS (
         SELECT r.name,
                'table ' || quote_ident(r.name)
-               || splitplane._describe_comment(obj_description(r.relation, 'pg_class')) || l.lines
-               || coalesce((SELECT string_agg(
-                                CASE WHEN p.visible
-                                     THEN format(E'\n  rows whose %I is NULL are the same for every tenant', p.attname)
-                                     ELSE E'\n  some of its rows are the same for every tenant' END, ''
-                                ORDER BY p.attnum)
-                            FROM plane_columns AS p WHERE p.relation = r.relation AND p.or_null), '')
-               || coalesce((SELECT p.line FROM primary_keys AS p WHERE p.relation = r.relation), '')
-               || coalesce((SELECT string_agg(f.line, '' ORDER BY f.line)
-                            FROM foreign_keys AS f WHERE f.relation = r.relation), '') AS text,
-               ARRAY(SELECT DISTINCT f.target
-                     FROM foreign_keys AS f WHERE f.relation = r.relation AND f.target_relation <> r.relation
-                     ORDER BY f.target) AS refers_to
+               || CASE WHEN d.description IS NOT NULL THEN splitplane._describe_comment(d.description) ELSE '' END
+               || l.lines
+               || coalesce(e.lines, '') || coalesce(p.line, '') || coalesce(f.lines, '') AS text,
+               coalesce(f.targets, '{}') AS refers_to
         FROM splitplane.relations AS r JOIN column_lines AS l ON l.relation = r.relation
-        WHERE NOT splitplane._has_lost_name(r.relation, r.name, r.saved)
+        LEFT JOIN pg_description AS d
+            ON d.objoid = r.relation AND d.classoid = 'pg_class'::regclass AND d.objsubid = 0
+        LEFT JOIN everybodys_rows AS e ON e.relation = r.relation
+        LEFT JOIN primary_keys AS p ON p.relation = r.relation
+        LEFT JOIN (SELECT k.relation, string_agg(k.line, '' ORDER BY k.line) AS lines,
+                          array_agg(DISTINCT k.target ORDER BY k.target)
+                              FILTER (WHERE k.target_relation <> k.relation) AS targets
+                   FROM foreign_keys AS k GROUP BY k.relation) AS f ON f.relation = r.relation
+        WHERE NOT r.hidden AND NOT splitplane._has_lost_name(r.relation, r.name, r.saved)
+    ),
+    view_texts AS (
+        SELECT v.name,
+               'view ' || quote_ident(v.name) || splitplane._describe_comment(v.description)
+               || (SELECT string_agg(format(
+                       E'\n  %I %s%s', c.value ->> 'name',
+                       splitplane._describe_type(splitplane._type_named(c.value ->> 'type'),
+                                                 (c.value ->> 'modifier')::integer, writable),
+                       splitplane._describe_comment((
+                           SELECT col_description(r.relation, a.attnum)
+                           FROM splitplane.relations AS r JOIN pg_attribute AS a ON a.attrelid = r.relation
+                           WHERE r.name = c.value #>> '{of,0}' AND NOT r.hidden AND a.attname = c.value #>> '{of,1}'))),
+                       '' ORDER BY c.place)
+                   FROM jsonb_array_elements(v.columns) WITH ORDINALITY AS c(value, place)) AS text
+        FROM splitplane.views AS v
     ),
     function_texts AS (
         SELECT p.proname::text AS name,
                format('function %I(%s) returns %s%s', p.proname,
-                      (SELECT string_agg(splitplane._describe_type(t.id, -1), ', ' ORDER BY t.position)
+                      (SELECT string_agg(splitplane._describe_type(t.id, -1, writable), ', ' ORDER BY t.position)
                        FROM unnest(p.proargtypes) WITH ORDINALITY AS t(id, position)),
-                      CASE WHEN p.proretset THEN 'setof ' ELSE '' END || splitplane._describe_type(p.prorettype, -1),
+                      CASE WHEN p.proretset THEN 'setof ' ELSE '' END
+                      || splitplane._describe_type(p.prorettype, -1, writable),
                       splitplane._describe_comment(obj_description(p.oid, 'pg_proc'))) AS text
         FROM splitplane.functions AS f JOIN pg_proc AS p ON p.oid = f.function
     )
     SELECT d.kind, d.name, d.text, d.refers_to
     FROM (SELECT 1 AS part, 'table' AS kind, t.name, t.text, t.refers_to FROM relation_texts AS t
-          UNION ALL SELECT 2, 'function', f.name, f.text, '{}' FROM function_texts AS f) AS d
+          UNION ALL SELECT 2, 'view', v.name, v.text, '{}' FROM view_texts AS v WHERE v.text IS NOT NULL
+          UNION ALL SELECT 3, 'function', f.name, f.text, '{}' FROM function_texts AS f) AS d
     ORDER BY d.part, d.text;
 END
 $$;

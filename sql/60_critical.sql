@@ -1,15 +1,22 @@
 -- Findings that break isolation. While there is one, ask refuses.
 
--- The statement that registers a relation: with a scope by protect, without one by share; all columns if `columns` is
--- NULL. One whose rows belong to those of others by protect_through, which keeps its other parents.
+-- The statement that registers a relation: with a scope by protect, without one by share. Advice where no column is
+-- left to name: a call that names none registers all, hidden ones among them, which only `all_columns` asks for. One
+-- whose rows belong to those of others by protect_through, which keeps its other parents.
 CREATE FUNCTION splitplane._registration(
-    relation regclass, scope jsonb, columns text[], name text, private_columns text[])
+    relation regclass, scope jsonb, columns text[], name text, private_columns text[],
+    all_columns boolean DEFAULT false)
 RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE WHEN scope IS NULL
                 THEN '-- call splitplane.protect with the columns that hold the scope now: the registered ones were '
                      'renamed or replaced'
+                WHEN NOT all_columns AND cardinality(columns) > 0 IS NOT TRUE
+                THEN format('-- its registered columns are gone, or others may have their names now: call '
+                            'splitplane.%s with those that are to be in the plane, or: '
+                            'SELECT splitplane.unprotect(%L);',
+                            CASE WHEN scope = '{}' THEN 'share' ELSE 'protect' END, relation)
                 WHEN EXISTS (SELECT FROM splitplane.relations AS r
                              WHERE r.relation = _registration.relation AND NOT r.shared)
                      AND (scope = '{}' OR EXISTS (SELECT FROM splitplane.parents AS p
@@ -30,16 +37,29 @@ AS $$
                               'another key')
     ELSE format('SELECT splitplane.%s;', CASE WHEN scope = '{}' THEN 'share(' ELSE 'protect(' END
         || concat_ws(', ', quote_literal(relation), quote_literal(nullif(scope, '{}')),
-                     quote_literal(columns), 'name => ' || quote_literal(name),
+                     CASE WHEN NOT all_columns THEN quote_literal(columns) END, 'name => ' || quote_literal(name),
                      CASE WHEN cardinality(private_columns) > 0
-                          THEN 'private_columns => ' || quote_literal(private_columns) END) || ')') END
+                          THEN 'private_columns => ' || quote_literal(private_columns) END,
+                     CASE WHEN splitplane._is_hidden(relation) THEN 'hidden => true' END) || ')') END
 $$;
-REVOKE ALL ON FUNCTION splitplane._registration(regclass, jsonb, text[], text, text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION splitplane._registration(regclass, jsonb, text[], text, text[], boolean) FROM PUBLIC;
+
+-- Those of these columns that the reader has no SELECT of its own on.
+CREATE FUNCTION splitplane._unread(relation regclass, names text[]) RETURNS text[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT ARRAY(SELECT a.attname::text FROM pg_attribute AS a
+                 WHERE a.attrelid = relation AND a.attname::text = ANY (names) AND a.attnum > 0 AND NOT a.attisdropped
+                   AND NOT EXISTS (SELECT FROM aclexplode(a.attacl) AS g
+                                   WHERE g.grantee = to_regrole('splitplane_reader') AND g.privilege_type = 'SELECT'))
+$$;
+REVOKE ALL ON FUNCTION splitplane._unread(regclass, text[]) FROM PUBLIC;
 
 -- A registration in the names of today. A column keeps its number, whatever it is called and whichever column has got
 -- its name since. Where the numbers are of another table, as after a restore, a scope column that was renamed has its
 -- new name in the policy, which depends on the column and not on its name. `scope` is NULL if nothing settles which
--- columns hold the scope: a wrong one would show a tenant the rows of others.
+-- columns hold the scope: a wrong one would show a tenant the rows of others. `columns` is NULL if one of the names may
+-- be another column's, which the plane hides: the reader may read the columns that were registered.
 CREATE FUNCTION splitplane._today(
     relation regclass, policy name, saved jsonb,
     INOUT scope jsonb, INOUT columns text[], INOUT private_columns text[])
@@ -47,9 +67,8 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_iden
 AS $$
 DECLARE
     numbers jsonb := CASE WHEN saved ->> 'numbers_of' = splitplane._numbers_of(relation) THEN saved -> 'numbers' END;
-    present text[] := ARRAY(SELECT a.attname::text FROM pg_attribute AS a
-                            WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
-                              AND scope ? a.attname::text);
+    present text[];
+    held name;
     bound text[];
     condition text;
     lost text[];
@@ -69,23 +88,39 @@ BEGIN
                       ON a.attrelid = relation AND a.attnum = (numbers ->> s.key)::int2 AND NOT a.attisdropped);
         RETURN;
     END IF;
+    -- In a dump of 0.1.0 the policy has the name that it had there.
+    held := coalesce((SELECT p.polname FROM pg_policy AS p WHERE p.polrelid = relation AND p.polname = policy),
+                     'splitplane_scope');
+    -- Where the reader may read none of them, privileges were not restored at all, and tell nothing.
+    IF cardinality(splitplane._unread(relation, columns)) > 0
+       AND EXISTS (SELECT FROM pg_attribute AS a CROSS JOIN aclexplode(a.attacl) AS g
+                   WHERE a.attrelid = relation AND a.attacl IS NOT NULL AND a.attnum > 0 AND NOT a.attisdropped
+                     AND g.grantee = to_regrole('splitplane_reader') AND g.privilege_type = 'SELECT') THEN
+        columns := NULL;
+    END IF;
+    present := ARRAY(SELECT a.attname::text FROM pg_attribute AS a
+                     WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND scope ? a.attname::text);
     SELECT array_agg(DISTINCT a.attname::text), max(pg_get_expr(p.polqual, p.polrelid)) INTO bound, condition
       FROM pg_policy AS p
       JOIN pg_depend AS d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid
            AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p.polrelid AND d.refobjsubid > 0
       JOIN pg_attribute AS a ON a.attrelid = p.polrelid AND a.attnum = d.refobjsubid AND NOT a.attisdropped
-     WHERE p.polrelid = relation AND p.polname = policy;
+     WHERE p.polrelid = relation AND p.polname = held;
     -- Of a policy that is missing, or reads no column, there is nothing to learn. One that shows nothing was made
     -- because that was not settled.
     IF bound IS NULL THEN
         bound := CASE WHEN condition = 'false' OR EXISTS (SELECT FROM pg_policy AS p
-                                                          WHERE p.polrelid = relation AND p.polname = policy
+                                                          WHERE p.polrelid = relation AND p.polname = held
                                                             AND pg_get_expr(p.polqual, p.polrelid) = 'false')
                       THEN '{}' ELSE present END;
     END IF;
     lost := ARRAY(SELECT s.name FROM jsonb_object_keys(scope) AS s(name) WHERE s.name <> ALL (bound));
     found := ARRAY(SELECT b.name FROM unnest(bound) AS b(name) WHERE NOT scope ? b.name);
     IF cardinality(lost) = 0 THEN
+        -- Columns that have exchanged their names are all there, and the policy has each of them under another's.
+        IF cardinality(bound) > 1 AND condition <> saved ->> 'policy' THEN
+            scope := NULL;
+        END IF;
         RETURN;
     END IF;
     IF cardinality(lost) = 1 AND cardinality(found) = 1 AND lost[1] <> ALL (present)
@@ -123,7 +158,7 @@ AS $$
     CROSS JOIN LATERAL splitplane._today(r.relation, '!splitplane_scope', r.saved,
                                          r.scope, r.columns, r.private_columns) AS today
     CROSS JOIN LATERAL (
-        -- Columns that do not exist any more, or are not carried, would be refused; NULL (all) if none is left.
+        -- Columns that do not exist any more, or are not carried, would be refused; NULL if none is left.
         SELECT array_agg(w.name ORDER BY w.position) AS columns,
                array_agg(w.name ORDER BY w.position)
                    FILTER (WHERE w.name = ANY (today.private_columns)) AS private_columns
@@ -187,22 +222,46 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._leakproof_functions() FROM PUBLIC;
 
--- What revokes the reader's privileges on a relation that others than its owner granted, which each of them must do.
-CREATE FUNCTION splitplane._grants_of_others(relation regclass) RETURNS text
+-- What revokes privileges that others than the owner of an object granted: REVOKE takes back what the one who runs it
+-- has granted, and for a superuser that is the owner. `what` is in the words of REVOKE, without the grantees.
+CREATE FUNCTION splitplane._revoked_by_others(what text, acl aclitem[], owner oid, grantees oid[]) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
-    SELECT coalesce(string_agg(DISTINCT format('SET ROLE %I; REVOKE ALL ON TABLE %s FROM splitplane_reader; '
-                                               'RESET ROLE; ', pg_get_userbyid(g.grantor), relation), ''), '')
+    SELECT coalesce(string_agg(DISTINCT format('SET ROLE %I; REVOKE %s FROM %s; RESET ROLE; ',
+                                               pg_get_userbyid(g.grantor), what, splitplane._grantee(g.grantee)), ''),
+                    '')
+    FROM aclexplode(acl) AS g
+    WHERE g.grantee = ANY (grantees) AND g.grantor <> owner
+$$;
+REVOKE ALL ON FUNCTION splitplane._revoked_by_others(text, aclitem[], oid, oid[]) FROM PUBLIC;
+
+-- The same for a relation and its columns; by default of the reader's privileges. Each by its name: who may grant one
+-- column, or what no column has, may not revoke ALL.
+CREATE FUNCTION splitplane._grants_of_others(
+    relation regclass, grantees oid[] DEFAULT ARRAY[to_regrole('splitplane_reader')::oid])
+RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+    SELECT coalesce(string_agg(format('SET ROLE %I; REVOKE %s ON %s %s FROM %s; RESET ROLE; ',
+                                      pg_get_userbyid(g.grantor), g.privileges,
+                                      CASE WHEN c.relkind = 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, relation,
+                                      splitplane._grantee(g.grantee)), ''
+                               ORDER BY g.grantor, g.grantee, g.privileges), '')
     FROM pg_class AS c
     CROSS JOIN LATERAL (
-        SELECT g.grantor, g.grantee FROM aclexplode(c.relacl) AS g
+        SELECT t.grantor, t.grantee, string_agg(t.privilege_type, ', ' ORDER BY t.privilege_type)
+        FROM aclexplode(c.relacl) AS t
+        GROUP BY t.grantor, t.grantee
         UNION ALL
-        SELECT g.grantor, g.grantee FROM pg_attribute AS a CROSS JOIN aclexplode(a.attacl) AS g
-        WHERE a.attrelid = c.oid AND a.attacl IS NOT NULL AND NOT a.attisdropped
-    ) AS g
-    WHERE c.oid = relation AND g.grantee = to_regrole('splitplane_reader') AND g.grantor <> c.relowner
+        SELECT t.grantor, t.grantee, string_agg(format('%s (%I)', t.privilege_type, a.attname), ', '
+                                                ORDER BY a.attnum, t.privilege_type)
+        FROM pg_attribute AS a CROSS JOIN aclexplode(a.attacl) AS t
+        WHERE a.attrelid = relation AND a.attacl IS NOT NULL AND NOT a.attisdropped
+        GROUP BY t.grantor, t.grantee
+    ) AS g(grantor, grantee, privileges)
+    WHERE c.oid = relation AND g.grantee = ANY (grantees) AND g.grantor <> c.relowner
 $$;
-REVOKE ALL ON FUNCTION splitplane._grants_of_others(regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION splitplane._grants_of_others(regclass, oid[]) FROM PUBLIC;
 
 -- Of the named relations, or of all if NULL.
 CREATE FUNCTION splitplane._critical_findings(suspects regclass[] DEFAULT NULL)
@@ -230,9 +289,12 @@ BEGIN
     -- A dropped relation has no row in pg_class and is harmless; another finding of doctor() reports it.
     RETURN QUERY
         WITH state AS (
-            SELECT r.relation, r.shared, r.scope, r.columns, r.saved, c.relowner, c.relrowsecurity, c.relacl,
+            SELECT r.relation, r.shared, r.scope, r.columns, r.saved,
+                   r.saved ->> 'numbers_of' = h.server || '/' || r.relation::oid AS is_numbered,
+                   c.relowner, c.relrowsecurity, c.relacl,
                    p.oid IS NULL AS unfenced, p.polpermissive, p.polcmd, p.polroles, p.polqual, p.polwithcheck
-            FROM splitplane.relations AS r
+            FROM (SELECT s.system_identifier::text AS server FROM pg_control_system() AS s) AS h
+            CROSS JOIN splitplane.relations AS r
             JOIN pg_class AS c ON c.oid = r.relation
             LEFT JOIN pg_policy AS p ON p.polrelid = r.relation AND p.polname = '!splitplane_scope'
             WHERE suspects IS NULL OR r.relation = ANY (suspects)
@@ -296,7 +358,7 @@ BEGIN
             CROSS JOIN aclexplode(a.attacl) AS g
             WHERE a.attacl IS NOT NULL AND NOT a.attisdropped AND g.grantee = reader
               AND NOT (g.privilege_type = 'SELECT' AND a.attnum > 0
-                       AND CASE WHEN s.saved ->> 'numbers_of' = splitplane._numbers_of(s.relation)
+                       AND CASE WHEN s.is_numbered
                                 THEN EXISTS (SELECT FROM jsonb_each(s.saved -> 'numbers') AS n
                                              WHERE n.value = to_jsonb(a.attnum))
                                 ELSE a.attname = ANY (s.columns)
@@ -322,9 +384,10 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     suspects regclass[] := (SELECT array_agg(f.relation) FROM splitplane._fences AS f
-                            WHERE f.fingerprint IS DISTINCT FROM f.saved ->> 'fingerprint'
-                              AND splitplane._reader_fingerprint(f.relation)
-                                  IS DISTINCT FROM f.saved ->> 'reader_fingerprint');
+                            WHERE CASE WHEN f.fingerprint IS DISTINCT FROM f.saved ->> 'fingerprint'
+                                       -- The planner would look at this first: it costs one call for each relation.
+                                       THEN splitplane._reader_fingerprint(f.relation)
+                                            IS DISTINCT FROM f.saved ->> 'reader_fingerprint' END);
 BEGIN
     IF suspects IS NULL
        AND NOT EXISTS (SELECT FROM splitplane._reader_findings())

@@ -25,8 +25,9 @@ AS $$
     SELECT 'warning', c.oid::regclass::text,
            format('%s has %s on it, and it is not in the plane.', splitplane._grantee(g.grantee),
                   string_agg(DISTINCT g.privilege_type, ', ')),
-           format('REVOKE ALL ON %s%s FROM %s;', CASE WHEN c.relkind = 'S' THEN 'SEQUENCE ' END, c.oid::regclass,
-                  splitplane._grantee(g.grantee))
+           splitplane._grants_of_others(c.oid, ARRAY[g.grantee])
+           || format('REVOKE ALL ON %s%s FROM %s;', CASE WHEN c.relkind = 'S' THEN 'SEQUENCE ' END, c.oid::regclass,
+                     splitplane._grantee(g.grantee))
     FROM pg_class AS c
     JOIN pg_namespace AS n ON n.oid = c.relnamespace
     CROSS JOIN LATERAL (
@@ -50,7 +51,9 @@ AS $$
     GROUP BY c.oid, c.relkind, g.grantee
     UNION ALL
     SELECT 'warning', format('schema %I', n.nspname), 'splitplane_reader may create objects in it.',
-           format('REVOKE CREATE ON SCHEMA %I FROM PUBLIC, splitplane_reader;', n.nspname)
+           splitplane._revoked_by_others(format('CREATE ON SCHEMA %I', n.nspname), n.nspacl, n.nspowner,
+                                         ARRAY[0, to_regrole('splitplane_reader')::oid])
+           || format('REVOKE CREATE ON SCHEMA %I FROM PUBLIC, splitplane_reader;', n.nspname)
     FROM pg_namespace AS n
     WHERE has_schema_privilege('splitplane_reader', n.oid, 'CREATE')
       AND n.nspname NOT LIKE 'pg\_temp%' AND n.nspname NOT LIKE 'pg\_toast%'
@@ -58,7 +61,9 @@ AS $$
     SELECT 'warning', p.oid::regprocedure::text,
            'splitplane_reader may execute it, and it runs with its owner''s rights (SECURITY DEFINER), to which the '
            'plane''s row-level security does not apply.',
-           format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC, splitplane_reader;', splitplane._signature(p.oid))
+           splitplane._revoked_by_others('EXECUTE ON FUNCTION ' || splitplane._signature(p.oid), p.proacl, p.proowner,
+                                         ARRAY[0, to_regrole('splitplane_reader')::oid])
+           || format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC, splitplane_reader;', splitplane._signature(p.oid))
     FROM pg_proc AS p
     WHERE p.prosecdef AND p.prokind <> 'p'
       AND has_function_privilege('splitplane_reader', p.oid, 'EXECUTE')
@@ -68,12 +73,17 @@ AS $$
     SELECT 'warning', 'large objects',
            format('%s may read or write %s of them, and row-level security does not apply to large objects.',
                   g.holder, count(*)),
-           format('REVOKE ALL ON LARGE OBJECT %s FROM %s;',
-                  array_to_string((array_agg(g.oid ORDER BY g.oid))[:100], ', '), g.holder)
+           array_to_string((array_agg(g.of_others ORDER BY g.oid))[:100], '')
+           || format('REVOKE ALL ON LARGE OBJECT %s FROM %s;',
+                     array_to_string((array_agg(g.oid ORDER BY g.oid))[:100], ', '), g.holder)
     FROM (
-        SELECT DISTINCT l.oid, splitplane._grantee(a.grantee) AS holder
+        SELECT l.oid, splitplane._grantee(a.grantee) AS holder,
+               coalesce(max(splitplane._revoked_by_others('ALL ON LARGE OBJECT ' || l.oid, l.lomacl, l.lomowner,
+                                                          ARRAY[a.grantee]))
+                            FILTER (WHERE a.grantor <> l.lomowner), '') AS of_others
         FROM pg_largeobject_metadata AS l CROSS JOIN aclexplode(l.lomacl) AS a
         WHERE a.grantee IN (0, to_regrole('splitplane_reader'))
+        GROUP BY l.oid, a.grantee
     ) AS g
     GROUP BY g.holder
     UNION ALL
@@ -83,7 +93,9 @@ AS $$
     UNION ALL
     SELECT 'warning', p.oid::regprocedure::text,
            'PUBLIC may execute it: every role of the database can present a context.',
-           format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC;', splitplane._signature(p.oid))
+           splitplane._revoked_by_others('EXECUTE ON FUNCTION ' || splitplane._signature(p.oid), p.proacl, p.proowner,
+                                         ARRAY[0::oid])
+           || format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC;', splitplane._signature(p.oid))
     FROM pg_extension AS e
     JOIN pg_proc AS p ON p.pronamespace = e.extnamespace AND p.proname IN ('ask', 'ask_rows', 'ask_dry_run')
     CROSS JOIN aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS g
@@ -92,7 +104,8 @@ AS $$
     SELECT 'warning', c.oid::regclass::text,
            format('%s has %s on a configuration table of the extension.', splitplane._grantee(g.grantee),
                   g.privilege_type),
-           format('REVOKE %s ON %s FROM %s;', g.privilege_type, c.oid::regclass, splitplane._grantee(g.grantee))
+           splitplane._grants_of_others(c.oid, ARRAY[g.grantee])
+           || format('REVOKE %s ON %s FROM %s;', g.privilege_type, c.oid::regclass, splitplane._grantee(g.grantee))
     FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
     WHERE c.relnamespace = 'splitplane'::regnamespace AND c.relkind IN ('r', 'v')
       AND g.grantee NOT IN (c.relowner, to_regrole('splitplane_reader'))
@@ -125,6 +138,82 @@ AS $$
                AND has_schema_privilege('splitplane_reader', p.pronamespace, 'USAGE'))
 $$;
 REVOKE ALL ON FUNCTION splitplane._function_findings() FROM PUBLIC;
+
+-- Allowed extensions, and what others have put beside them.
+CREATE FUNCTION splitplane._extension_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+    WITH allowed AS MATERIALIZED (
+        SELECT a.extension, e.extnamespace, splitplane._extension_problem(a.extension) AS problem
+        FROM splitplane.allowed_extensions AS a LEFT JOIN pg_extension AS e ON e.extname = a.extension
+    ),
+    listed AS MATERIALIZED (
+        SELECT a.extension, l.* FROM allowed AS a CROSS JOIN LATERAL splitplane._listed_objects(a.extension) AS l
+    ),
+    members AS MATERIALIZED (
+        SELECT d.classid, d.objid
+        FROM allowed AS a
+        JOIN pg_extension AS e ON e.extname = a.extension
+        JOIN pg_depend AS d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
+    ),
+    names AS MATERIALIZED (
+        SELECT p.proname FROM pg_proc AS p WHERE p.pronamespace = 'pg_catalog'::regnamespace
+        UNION
+        SELECT l.name FROM listed AS l WHERE l.kind IN ('function', 'aggregate')
+    ),
+    -- Analysis looks for names in the schemas of allowed extensions behind pg_catalog. Another role's function may fit
+    -- a call better, and an operator its operands.
+    beside AS MATERIALIZED (
+        SELECT DISTINCT ON (o.catalog, o.object) o.catalog, o.object, o.extension
+        FROM (
+            SELECT a.extension, 'pg_proc'::regclass, p.oid FROM allowed AS a JOIN pg_proc AS p
+                 ON p.pronamespace = a.extnamespace
+            WHERE p.proname IN (SELECT n.proname FROM names AS n) AND NOT splitplane._is_ours('pg_proc', p.oid)
+              AND p.oid NOT IN (SELECT f.function FROM splitplane.functions AS f)
+            UNION ALL
+            SELECT a.extension, 'pg_operator', o.oid FROM allowed AS a JOIN pg_operator AS o
+                 ON o.oprnamespace = a.extnamespace
+            UNION ALL
+            SELECT l.extension, 'pg_cast', c.oid FROM listed AS l JOIN pg_cast AS c
+                 ON l.kind = 'type' AND l.object IN (c.castsource, c.casttarget)
+        ) AS o(extension, catalog, object)
+        WHERE o.object >= 16384
+          -- Members of allowed extensions that are on no list were left out by us, and their operands are as well.
+          AND (o.catalog::oid, o.object) NOT IN (SELECT m.classid, m.objid FROM members AS m)
+        ORDER BY o.catalog, o.object, o.extension
+    )
+    SELECT 'warning', format('extension %I', a.extension), a.problem,
+           format('SELECT splitplane.disallow_extension(%L); -- or bring back what was there', a.extension)
+    FROM allowed AS a WHERE a.problem IS NOT NULL
+    UNION ALL
+    SELECT 'warning', pg_describe_object(l.catalog, l.object, 0),
+           format('It is on the list of extension %I and is not as it was read, so it is not in the plane.',
+                  l.extension),
+           format('-- make it again as CREATE EXTENSION %I makes it', l.extension)
+    FROM listed AS l WHERE NOT l.is_as_read AND l.kind <> 'estimator'
+    UNION ALL
+    SELECT 'warning', format('extension %I', a.extension),
+           format('It has moved to schema %I, or splitplane_reader may not use that, so nothing of it is in the plane.',
+                  n.nspname),
+           format('SELECT splitplane.allow_extension(%L);', a.extension)
+    FROM allowed AS a JOIN pg_namespace AS n ON n.oid = a.extnamespace
+    WHERE splitplane._is_out_of_sight(a.extension)
+    UNION ALL
+    SELECT 'warning', format('extension %I', l.extension),
+           format('splitplane_reader may not execute %s functions of its list, first %s.', count(*),
+                  min(splitplane._signature(l.object))),
+           string_agg(format('GRANT EXECUTE ON FUNCTION %s TO PUBLIC;', splitplane._signature(l.object)), ' ')
+    FROM listed AS l
+    WHERE l.kind IN ('function', 'aggregate') AND NOT has_function_privilege('splitplane_reader', l.object, 'EXECUTE')
+    GROUP BY l.extension
+    UNION ALL
+    SELECT 'warning', pg_describe_object(b.catalog, b.object, 0),
+           'It is none of an allowed extension''s own, and lies in its schema or converts its types: statements that '
+           'come to mean it are refused.',
+           format('-- move it to another schema or drop it, or move extension %I', b.extension)
+    FROM beside AS b
+$$;
+REVOKE ALL ON FUNCTION splitplane._extension_findings() FROM PUBLIC;
 
 -- Keys and principals.
 CREATE FUNCTION splitplane._identity_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
@@ -162,21 +251,16 @@ AS $$
     SELECT 'warning', format('claim %s', s.claim),
            format('It is exclusive, and tenants %L and %L both hold its value %L: each sees the rows of the other.',
                   s.tenant, s.other, s.value),
-           format('SELECT splitplane.admit(%L, %L, %L, %L); -- or the other tenant', p.tenant, p.business, p.subject,
-                  p.claims || jsonb_build_object(s.claim, to_jsonb(ARRAY(
-                      SELECT v.value FROM splitplane._claim_values(p.claims -> s.claim) AS v(value)
-                      WHERE NOT splitplane._value_keys(s.claim, v.value)
-                                && splitplane._value_keys(s.claim, s.value)))))
+           p.statements || ' -- or the other tenant'
     FROM splitplane._shared_values(ARRAY(SELECT c.claim FROM splitplane.claims AS c WHERE c.exclusive)) AS s
     CROSS JOIN LATERAL (
-        SELECT q.tenant, q.business, q.subject, q.claims
+        SELECT string_agg(format('SELECT splitplane.admit(%L, %L, %L, %L);', q.tenant, q.business, q.subject,
+                                 splitplane._unshared_claims(q.tenant, q.claims)), ' ' ORDER BY q.business, q.subject)
         FROM splitplane.principals AS q
         WHERE q.tenant = s.other AND q.enabled
           AND EXISTS (SELECT FROM splitplane._claim_values(q.claims -> s.claim) AS v(value)
                       WHERE splitplane._value_keys(s.claim, v.value) && splitplane._value_keys(s.claim, s.value))
-        ORDER BY q.business, q.subject
-        LIMIT 1
-    ) AS p
+    ) AS p(statements)
     UNION ALL
     SELECT 'warning', b.relation::text,
            format('It is bound by %s and not by the tenant, and nothing keeps two tenants from holding one value of '
@@ -190,7 +274,9 @@ AS $$
     SELECT 'warning', format('tenant %s', p.tenant),
            format('It is no id for column %I of %s, which has type bytea: no row there is its own.', c.column_name,
                   c.relation),
-           format('SELECT splitplane.expel(%L); -- and admit it as \x and lower-case hexadecimal digits', p.tenant)
+           -- Other tables may have rows of its own, which it would lose.
+           format('-- SELECT splitplane.expel(%L); -- and admit it as \x and lower-case hexadecimal digits, if it has '
+                  'rows there', p.tenant)
     FROM (SELECT DISTINCT e.tenant FROM splitplane.principals AS e WHERE e.enabled) AS p
     CROSS JOIN (SELECT t.relation, t.column_name FROM splitplane._tenant_columns() AS t
                 WHERE t.base = 'bytea'::regtype ORDER BY t.relation::text LIMIT 1) AS c

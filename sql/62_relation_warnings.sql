@@ -3,17 +3,43 @@
 CREATE FUNCTION splitplane._relation_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
-    WITH plane AS (
+    WITH plane AS MATERIALIZED (
         SELECT r.relation, splitplane._given_name(r.relation, r.name, r.saved) AS given_name,
                r.shared, today.scope, today.columns, today.private_columns, r.had_row_security, r.saved,
                r.columns AS registered, r.private_columns AS registered_private,
-               CASE WHEN r.saved ->> 'numbers_of' = splitplane._numbers_of(r.relation)
+               CASE WHEN r.saved ->> 'numbers_of' = h.server || '/' || r.relation::oid
                     THEN r.saved -> 'numbers' END AS numbers,
+               splitplane._policy_texts(r.relation) AS texts,
                c.relkind, c.relpages, c.relnamespace, c.relrowsecurity, c.relispartition, c.relacl
-        FROM splitplane.relations AS r
+        FROM (SELECT s.system_identifier::text AS server FROM pg_control_system() AS s) AS h
+        CROSS JOIN splitplane.relations AS r
         JOIN pg_class AS c ON c.oid = r.relation
-        CROSS JOIN LATERAL splitplane._today(r.relation, '!splitplane_scope', r.saved,
-                                             r.scope, r.columns, r.private_columns) AS today
+        CROSS JOIN LATERAL (
+            -- Each column of the registration has its name still, as of nearly every table: that is the names of today.
+            SELECT (r.saved ->> 'numbers_of' = h.server || '/' || r.relation::oid) IS TRUE
+                   AND NOT EXISTS (
+                       SELECT FROM unnest(r.columns || ARRAY(SELECT jsonb_object_keys(r.scope))) AS n(name)
+                       LEFT JOIN pg_attribute AS a
+                           ON a.attrelid = r.relation AND a.attnum = (r.saved -> 'numbers' ->> n.name)::int2
+                              AND a.attname = n.name AND NOT a.attisdropped
+                       WHERE a.attnum IS NULL)
+            OFFSET 0
+        ) AS same(names)
+        CROSS JOIN LATERAL (
+            SELECT r.scope, r.columns, r.private_columns WHERE same.names
+            UNION ALL
+            SELECT t.scope, t.columns, t.private_columns
+            FROM splitplane._today(r.relation, '!splitplane_scope', r.saved,
+                                   r.scope, r.columns, r.private_columns) AS t
+            WHERE NOT same.names
+        ) AS today
+    ),
+    types AS MATERIALIZED (
+        SELECT DISTINCT a.atttypid AS oid FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation
+        WHERE a.attnum > 0 AND NOT a.attisdropped
+    ),
+    unsafe_types AS MATERIALIZED (
+        SELECT t.oid FROM types AS t WHERE NOT splitplane._type_is_safe(t.oid)
     ),
     scope_columns AS (
         SELECT p.relation, p.relkind, p.relpages, s.key AS column_name, b.claim, b.or_null, a.attnum, a.attnotnull,
@@ -53,9 +79,16 @@ AS $$
            CASE WHEN EXISTS (SELECT FROM splitplane.relations AS h
                              WHERE h.name = c.relname AND h.relation <> r.relation
                                AND splitplane._has_lost_name(h.relation, h.name, h.saved))
-                THEN (SELECT string_agg(format('SELECT splitplane.unprotect(%L);', l.relation), ' ' ORDER BY l.relation)
-                             || ' ' || string_agg(splitplane._register_again(l.relation), ' ' ORDER BY l.relation)
-                      FROM splitplane.relations AS l WHERE splitplane._has_lost_name(l.relation, l.name, l.saved))
+                -- Where one of them cannot be, that alone: none is taken out and left out.
+                THEN (SELECT coalesce(
+                                 min(format('-- first %s: %s', l.relation, substr(a.again, 4)))
+                                     FILTER (WHERE a.again LIKE '--%'),
+                                 string_agg(format('SELECT splitplane.unprotect(%L);', l.relation), ' '
+                                            ORDER BY l.relation)
+                                 || ' ' || string_agg(a.again, ' ' ORDER BY l.relation))
+                      FROM splitplane.relations AS l
+                      CROSS JOIN LATERAL splitplane._register_again(l.relation) AS a(again)
+                      WHERE splitplane._has_lost_name(l.relation, l.name, l.saved))
                 ELSE splitplane._register_again(r.relation) END
            || format(' -- or: SELECT splitplane.unprotect(%L);', r.relation)
     FROM splitplane.relations AS r
@@ -86,15 +119,15 @@ AS $$
     FROM plane AS p
     JOIN pg_attribute AS a
         ON a.attrelid = p.relation AND a.attname = ANY (p.columns) AND a.attnum > 0 AND NOT a.attisdropped
-    WHERE NOT splitplane._type_is_safe(a.atttypid)
+    WHERE a.atttypid IN (SELECT u.oid FROM unsafe_types AS u)
     UNION ALL
     SELECT 'info', p.relation::text,
            format('Column %I was added after the table was registered and is not in the plane.', a.attname),
-           splitplane._registration(p.relation, p.scope, NULL, p.given_name, p.private_columns)
+           splitplane._registration(p.relation, p.scope, NULL, p.given_name, p.private_columns, true)
     FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
     WHERE (p.saved ->> 'all_columns')::boolean AND a.attname <> ALL (p.columns)
       -- One that the plane does not carry was left out, and would be again.
-      AND splitplane._type_is_safe(a.atttypid)
+      AND a.atttypid NOT IN (SELECT u.oid FROM unsafe_types AS u)
       -- It may be a private column that was renamed, or one whose type is not carried any more, which have findings of
       -- their own that come first: to register all columns would forget that they are private.
       AND NOT EXISTS (SELECT FROM unnest(p.private_columns) AS w(name)
@@ -110,9 +143,9 @@ AS $$
            'checks them in detail, which is slower.',
            splitplane._register_again(p.relation)
     FROM plane AS p JOIN splitplane._fences AS f ON f.relation = p.relation
-    WHERE f.fingerprint IS DISTINCT FROM p.saved ->> 'fingerprint'
-      AND splitplane._reader_fingerprint(p.relation) IS DISTINCT FROM p.saved ->> 'reader_fingerprint'
-      AND NOT EXISTS (SELECT FROM splitplane._critical_findings(ARRAY[p.relation]))
+    WHERE CASE WHEN f.fingerprint IS DISTINCT FROM p.saved ->> 'fingerprint'
+               THEN splitplane._reader_fingerprint(p.relation) IS DISTINCT FROM p.saved ->> 'reader_fingerprint'
+                    AND NOT EXISTS (SELECT FROM splitplane._critical_findings(ARRAY[p.relation])) END
       AND p.relation NOT IN (SELECT u.relation FROM suspects AS u)
     UNION ALL
     SELECT 'warning', p.relation::text,
@@ -121,7 +154,8 @@ AS $$
            splitplane._register_again(p.relation)
     FROM plane AS p
     JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
-         AND (a.attname = ANY (p.columns) OR p.scope || splitplane._key_columns(p.relation) ? a.attname::text)
+         AND (a.attname = ANY (coalesce(p.columns, p.registered))
+              OR p.scope || splitplane._key_columns(p.relation) ? a.attname::text)
     WHERE NOT has_column_privilege('splitplane_reader', p.relation, a.attnum, 'SELECT')
        OR NOT has_schema_privilege('splitplane_reader', p.relnamespace, 'USAGE')
     GROUP BY p.relation
@@ -142,7 +176,7 @@ AS $$
     FROM plane AS p
     JOIN pg_policy AS y ON y.polrelid = p.relation AND y.polname = 'splitplane_read' AND y.polpermissive
          AND y.polroles = ARRAY[to_regrole('splitplane_reader')::oid]
-    WHERE p.saved ? 'read' AND splitplane._policy_texts(p.relation) -> 'read' <> p.saved -> 'read'
+    WHERE p.saved ? 'read' AND p.texts -> 'read' <> p.saved -> 'read'
       -- The condition has the names of the scope's columns: where those have changed is a finding of its own.
       AND NOT EXISTS (SELECT FROM splitplane._critical_findings(ARRAY[p.relation]))
     UNION ALL
@@ -155,7 +189,7 @@ AS $$
       AND NOT EXISTS (SELECT FROM pg_policy AS y
                       WHERE y.polrelid = p.relation AND y.polname = 'splitplane_closed' AND NOT y.polpermissive
                         AND y.polroles = ARRAY[to_regrole('splitplane_reader')::oid]
-                        AND splitplane._policy_texts(y.polrelid) ->> 'closed' = p.saved ->> 'closed')
+                        AND p.texts ->> 'closed' = p.saved ->> 'closed')
     UNION ALL
     SELECT 'warning', p.relation::text,
            format('Its own restrictive policy %I is evaluated before splitplane''s, so queries on the relation are '
@@ -219,7 +253,9 @@ AS $$
            y.remedy
     FROM plane AS p CROSS JOIN LATERAL splitplane._binding_restrictions(p.relation) AS y
     -- One that is evaluated too early has a finding of its own, which comes first.
-    WHERE p.shared OR y.name <> ALL (ARRAY(SELECT splitplane._earlier_restrictions(p.relation)))
+    WHERE (p.shared OR y.name <> ALL (ARRAY(SELECT splitplane._earlier_restrictions(p.relation))))
+      AND p.relation IN (SELECT o.polrelid FROM pg_policy AS o
+                         WHERE NOT o.polpermissive AND o.polname <> ALL (splitplane._policy_names()))
     UNION ALL
     SELECT CASE WHEN t.is_ours THEN 'warning' ELSE 'info' END, p.relation::text,
            format(CASE WHEN t.is_ours THEN 'Its policy %I is one of splitplane''s under another name.'
@@ -239,7 +275,8 @@ AS $$
     -- What PUBLIC may read.
     SELECT 'warning', p.relation::text,
            'PUBLIC may read all its columns, so splitplane_reader''s column grants hide none of them.',
-           format('REVOKE SELECT ON %s FROM PUBLIC;', p.relation)
+           splitplane._grants_of_others(p.relation, ARRAY[0::oid])
+           || format('REVOKE SELECT ON %s FROM PUBLIC;', p.relation)
     FROM plane AS p CROSS JOIN aclexplode(p.relacl) AS g
     WHERE g.grantee = 0 AND g.privilege_type = 'SELECT'
       AND EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
@@ -247,7 +284,8 @@ AS $$
     UNION ALL
     SELECT 'warning', p.relation::text,
            format('PUBLIC may read column %I, which the plane hides from splitplane_reader.', a.attname),
-           format('REVOKE SELECT (%I) ON %s FROM PUBLIC;', a.attname, p.relation)
+           splitplane._grants_of_others(p.relation, ARRAY[0::oid])
+           || format('REVOKE SELECT (%I) ON %s FROM PUBLIC;', a.attname, p.relation)
     FROM plane AS p
     JOIN pg_attribute AS a
         ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attacl IS NOT NULL
@@ -286,10 +324,11 @@ AS $$
     SELECT 'warning', s.relation::text,
            format('Scope column %I has type %s, whose equality is not leakproof: estimates do not see which tenants '
                   'have many rows.', s.column_name, format_type(s.base, -1)),
-           format('SELECT splitplane.unprotect(%1$L); ALTER TABLE %1$s ALTER COLUMN %2$I TYPE %3$s; %4$s',
+           format(CASE WHEN a.again LIKE '--%' THEN '%4$s'
+                       ELSE 'SELECT splitplane.unprotect(%1$L); ALTER TABLE %1$s ALTER COLUMN %2$I TYPE %3$s; %4$s' END,
                   s.relation, s.column_name, CASE WHEN s.base = 'numeric'::regtype THEN 'bigint' ELSE 'text' END,
-                  splitplane._register_again(s.relation))
-    FROM scope_columns AS s
+                  a.again)
+    FROM scope_columns AS s CROSS JOIN LATERAL splitplane._register_again(s.relation) AS a(again)
     WHERE NOT splitplane._equality_is_leakproof(s.base)
     UNION ALL
     SELECT 'warning', p.relation::text,
@@ -331,7 +370,8 @@ AS $$
                   CASE WHEN c.relkind = 'm' THEN 'This materialized view' ELSE 'This view without security_invoker' END,
                   string_agg(s.ancestor::text, ', ' ORDER BY s.ancestor::text)),
            CASE WHEN c.relkind = 'v' THEN format('ALTER VIEW %s SET (security_invoker = true);', c.oid::regclass)
-                ELSE format('REVOKE ALL ON %s FROM PUBLIC, splitplane_reader;', c.oid::regclass) END
+                ELSE splitplane._grants_of_others(c.oid, ARRAY[0, to_regrole('splitplane_reader')::oid])
+                     || format('REVOKE ALL ON %s FROM PUBLIC, splitplane_reader;', c.oid::regclass) END
     FROM dependants AS s JOIN readable AS c ON c.oid = s.relation
     WHERE c.relkind = 'm'
        OR (c.relkind = 'v'
@@ -343,7 +383,8 @@ AS $$
     SELECT 'warning', c.oid::regclass::text,
            format('It is a partition or child of %s, whose policies do not apply when it is read directly, and '
                   'splitplane_reader (by itself or by PUBLIC) may read it.', f.ancestor),
-           format('REVOKE ALL ON %s FROM PUBLIC, splitplane_reader;', c.oid::regclass)
+           splitplane._grants_of_others(c.oid, ARRAY[0, to_regrole('splitplane_reader')::oid])
+           || format('REVOKE ALL ON %s FROM PUBLIC, splitplane_reader;', c.oid::regclass)
     FROM family AS f JOIN readable AS c ON c.oid = f.relation
     WHERE f.is_child AND NOT EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = c.oid)
 $$;
@@ -361,7 +402,8 @@ DECLARE
 BEGIN
     FOREACH part IN ARRAY ARRAY['_critical_findings', '_server_problems', '_relation_findings', '_parent_findings',
                                 '_bypass_findings', '_role_findings', '_installation_findings',
-                                '_function_findings', '_identity_findings', '_question_findings']
+                                '_function_findings', '_extension_findings', '_identity_findings',
+                                '_question_findings', '_view_findings']
     LOOP
         BEGIN
             IF part = '_critical_findings' THEN

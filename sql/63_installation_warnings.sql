@@ -11,19 +11,21 @@ AS $$
     FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
     CROSS JOIN LATERAL (
         SELECT CASE WHEN p.proname IN ('ask', 'ask_rows', 'ask_dry_run') THEN 'splitplane_caller'
-                    WHEN p.proname IN ('in_scope', 'in_parent', 'has_parent', 'in_call', 'claim', 'claim_list', 'bounded',
-                                       'counted', 'pattern', 'zone', 'dated', 'kept', 'behind', 'drawn') THEN 'splitplane_reader'
+                    WHEN p.proname IN ('in_scope', 'in_parent', 'has_parent', 'in_call', 'claim', 'claim_list',
+                                       'bounded', 'counted', 'pattern', 'zone', 'dated', 'kept', 'behind', 'drawn')
+                         THEN 'splitplane_reader'
                     ELSE 'splitplane_admin' END::name
     ) AS w(role_name)
-    WHERE splitplane._is_ours('pg_proc', p.oid) AND to_regrole(w.role_name) IS NOT NULL
-      AND (p.proname NOT LIKE '\_%' OR p.proname = '_procedure') AND p.proname NOT IN ('in_scope_support', 'has_parent_support', 'keep')
+    WHERE p.oid IN (SELECT splitplane._members('pg_proc')) AND to_regrole(w.role_name) IS NOT NULL
+      AND (p.proname NOT LIKE '\_%' OR p.proname = '_procedure')
+      AND p.proname NOT IN ('in_scope_support', 'has_parent_support', 'keep')
     UNION ALL
     SELECT 'TABLE ' || c.oid::regclass, 'SELECT', 'splitplane_admin',
            has_table_privilege('splitplane_admin', c.oid, 'SELECT')
     FROM pg_class AS c
     WHERE c.relnamespace = 'splitplane'::regnamespace AND to_regrole('splitplane_admin') IS NOT NULL
-      AND c.relname IN ('allowed_functions', 'claims', 'functions', 'metrics', 'principals', 'relations', 'tripwires',
-                        'verified_queries')
+      AND c.relname IN ('allowed_extensions', 'allowed_functions', 'claims', 'functions', 'metrics', 'principals',
+                        'relations', 'tripwires', 'verified_queries', 'views')
     UNION ALL
     -- Where the application's own roles may use the schema, they do not need the caller's privilege.
     SELECT format('SCHEMA %I', n.nspname), 'USAGE', 'splitplane_caller', false
@@ -40,9 +42,10 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._own_privileges() FROM PUBLIC;
 
--- What the reader may use besides relations of the plane, allowed functions and their schemas, and splitplane's own:
--- objects of this database and of the server, in the words of REVOKE. Relations have a finding of their own.
-CREATE FUNCTION splitplane._reader_extras() RETURNS TABLE (object text, remedy text)
+-- What the reader may use besides relations of the plane, allowed functions, extensions, schemas, and splitplane's own:
+-- objects of this database and of the server, in the words of REVOKE, with who granted what. Relations have a finding
+-- of their own.
+CREATE FUNCTION splitplane._reader_extras() RETURNS TABLE (object text, remedy text, acl aclitem[], owner oid)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     SELECT pg_describe_object(d.classid, d.objid, 0),
@@ -64,8 +67,35 @@ AS $$
                    THEN format('TABLESPACE %I', (SELECT t.spcname FROM pg_tablespace AS t WHERE t.oid = d.objid))
                WHEN 'pg_parameter_acl'::regclass
                    THEN 'PARAMETER ' || (SELECT a.parname FROM pg_parameter_acl AS a WHERE a.oid = d.objid)
-           END
+           END,
+           o.acl, o.owner
     FROM pg_shdepend AS d
+    LEFT JOIN LATERAL (
+        SELECT p.proacl, p.proowner FROM pg_proc AS p WHERE d.classid = 'pg_proc'::regclass AND p.oid = d.objid
+        UNION ALL
+        SELECT n.nspacl, n.nspowner FROM pg_namespace AS n
+        WHERE d.classid = 'pg_namespace'::regclass AND n.oid = d.objid
+        UNION ALL
+        SELECT b.datacl, b.datdba FROM pg_database AS b WHERE d.classid = 'pg_database'::regclass AND b.oid = d.objid
+        UNION ALL
+        SELECT t.typacl, t.typowner FROM pg_type AS t WHERE d.classid = 'pg_type'::regclass AND t.oid = d.objid
+        UNION ALL
+        SELECT l.lanacl, l.lanowner FROM pg_language AS l
+        WHERE d.classid = 'pg_language'::regclass AND l.oid = d.objid
+        UNION ALL
+        SELECT s.srvacl, s.srvowner FROM pg_foreign_server AS s
+        WHERE d.classid = 'pg_foreign_server'::regclass AND s.oid = d.objid
+        UNION ALL
+        SELECT w.fdwacl, w.fdwowner FROM pg_foreign_data_wrapper AS w
+        WHERE d.classid = 'pg_foreign_data_wrapper'::regclass AND w.oid = d.objid
+        UNION ALL
+        SELECT t.spcacl, t.spcowner FROM pg_tablespace AS t
+        WHERE d.classid = 'pg_tablespace'::regclass AND t.oid = d.objid
+        UNION ALL
+        -- They have no owner; the superuser of initdb stands for it.
+        SELECT a.paracl, 10 FROM pg_parameter_acl AS a
+        WHERE d.classid = 'pg_parameter_acl'::regclass AND a.oid = d.objid
+    ) AS o(acl, owner) ON true
     WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = to_regrole('splitplane_reader') AND d.deptype = 'a'
       AND d.dbid IN (0, (SELECT b.oid FROM pg_database AS b WHERE b.datname = current_database()))
       AND d.classid NOT IN ('pg_class'::regclass, 'pg_largeobject'::regclass, 'pg_default_acl'::regclass)
@@ -77,7 +107,10 @@ AS $$
                     OR EXISTS (SELECT FROM splitplane.relations AS r JOIN pg_class AS c ON c.oid = r.relation
                                WHERE c.relnamespace = d.objid)
                     OR EXISTS (SELECT FROM splitplane.functions AS f JOIN pg_proc AS p ON p.oid = f.function
-                               WHERE p.pronamespace = d.objid)))
+                               WHERE p.pronamespace = d.objid)
+                    OR EXISTS (SELECT FROM splitplane.allowed_extensions AS a
+                               WHERE a.saved ->> 'schema' = (SELECT n.nspname FROM pg_namespace AS n
+                                                             WHERE n.oid = d.objid))))
 $$;
 REVOKE ALL ON FUNCTION splitplane._reader_extras() FROM PUBLIC;
 
@@ -103,11 +136,11 @@ AS $$
         SELECT 'SCHEMA splitplane', n.nspowner FROM pg_namespace AS n WHERE n.nspname = 'splitplane'
         UNION ALL
         SELECT CASE c.relkind WHEN 'v' THEN 'VIEW ' ELSE 'TABLE ' END || c.oid::regclass, c.relowner
-        FROM pg_class AS c WHERE c.relkind IN ('r', 'v') AND splitplane._is_ours('pg_class', c.oid)
+        FROM pg_class AS c WHERE c.relkind IN ('r', 'v') AND c.oid IN (SELECT splitplane._members('pg_class'))
         UNION ALL
         SELECT CASE p.prokind WHEN 'a' THEN 'AGGREGATE ' ELSE 'FUNCTION ' END || splitplane._signature(p.oid),
                p.proowner
-        FROM pg_proc AS p WHERE splitplane._is_ours('pg_proc', p.oid)
+        FROM pg_proc AS p WHERE p.oid IN (SELECT splitplane._members('pg_proc'))
     ) AS o(object, owner)
     JOIN pg_roles AS a ON a.oid = o.owner
     WHERE e.extname = 'splitplane' AND NOT a.rolsuper AND o.owner <> e.extowner
@@ -115,20 +148,26 @@ AS $$
     SELECT 'warning', 'extension splitplane', format('Its function %s does not exist any more.', f.name),
            '-- take the tables out with splitplane.unprotect, then drop and create the extension again'
     FROM unnest(ARRAY['ask', 'ask_rows', 'ask_dry_run']) AS f(name)
-    WHERE NOT EXISTS (SELECT FROM pg_proc AS p WHERE p.proname = f.name AND splitplane._is_ours('pg_proc', p.oid))
+    WHERE NOT EXISTS (SELECT FROM pg_proc AS p WHERE p.proname = f.name
+                      AND p.oid IN (SELECT splitplane._members('pg_proc')))
     UNION ALL
     SELECT 'warning', lower(split_part(p.object, ' ', 1)) || substr(p.object, strpos(p.object, ' ')),
            format('%I lacks %s on it, which splitplane grants: %s.', p.role_name, p.privilege,
                   CASE p.role_name WHEN 'splitplane_reader' THEN 'calls of ask fail'
                                    WHEN 'splitplane_caller' THEN 'applications cannot call it'
                                    ELSE 'administrators cannot use it' END),
-           format('GRANT %s ON %s TO %I;', p.privilege, p.object, p.role_name)
+           -- Privileges may have been revoked on purpose: that of ask is, when something is wrong. The reader's cannot
+           -- have been, since no call works without them.
+           format('%sGRANT %s ON %s TO %I;',
+                  CASE WHEN p.role_name <> 'splitplane_reader' THEN '-- if it was not revoked on purpose: ' END,
+                  p.privilege, p.object, p.role_name)
     FROM splitplane._own_privileges() AS p
     WHERE NOT p.held
     UNION ALL
     SELECT 'warning', 'splitplane.key_file',
-           format('Signing keys cannot be opened, so new sessions refuse every context (28000): %s. This concerns %s '
-                  'keys, first %s.', (array_agg(s.problem ORDER BY s.key_id))[1], count(*), min(s.key_id)),
+           format('Signing keys cannot be opened, so new sessions refuse contexts that are signed with them (28000): '
+                  '%s. This concerns %s keys, first %s.', (array_agg(s.problem ORDER BY s.key_id))[1], count(*),
+                  min(s.key_id)),
            '-- put the key file of the server that made the keys back, owned by the server''s user with mode 0600; or '
            'revoke the keys (revoke_key) and create others (create_key)'
     FROM (SELECT k.key_id, splitplane._key_problem(k.key_id, k.sealed) AS problem
@@ -151,18 +190,35 @@ AS $$
     UNION ALL
     SELECT 'warning', x.object, 'splitplane_reader has privileges on it that splitplane did not grant.',
            CASE WHEN x.remedy IS NULL THEN '-- revoke them'
-                ELSE format('REVOKE ALL ON %s FROM splitplane_reader;', x.remedy) END
+                ELSE splitplane._revoked_by_others('ALL ON ' || x.remedy, x.acl, x.owner,
+                                                   ARRAY[to_regrole('splitplane_reader')::oid])
+                     || format('REVOKE ALL ON %s FROM splitplane_reader;', x.remedy) END
     FROM splitplane._reader_extras() AS x
     UNION ALL
     SELECT 'warning', splitplane._signature(p.oid),
            format('%s may execute it, which splitplane did not grant.', splitplane._grantee(g.grantee)),
-           format('REVOKE ALL ON FUNCTION %s FROM %s;', splitplane._signature(p.oid), splitplane._grantee(g.grantee))
+           splitplane._revoked_by_others('ALL ON FUNCTION ' || splitplane._signature(p.oid), p.proacl, p.proowner,
+                                         ARRAY[g.grantee])
+           || format('REVOKE ALL ON FUNCTION %s FROM %s;', splitplane._signature(p.oid), splitplane._grantee(g.grantee))
     FROM pg_proc AS p CROSS JOIN LATERAL aclexplode(p.proacl) AS g
-    WHERE p.pronamespace = 'splitplane'::regnamespace AND splitplane._is_ours('pg_proc', p.oid)
+    WHERE p.pronamespace = 'splitplane'::regnamespace AND p.oid IN (SELECT splitplane._members('pg_proc'))
       AND g.grantee <> p.proowner AND to_regrole('splitplane_reader') IS NOT NULL
       AND NOT EXISTS (SELECT FROM splitplane._own_privileges() AS o
                       WHERE o.object = 'FUNCTION ' || splitplane._signature(p.oid)
                         AND o.role_name = pg_get_userbyid(g.grantee))
+    UNION ALL
+    -- What is created from now on. Every function is PUBLIC's unless that was changed, which is no finding.
+    SELECT 'warning', pg_describe_object('pg_default_acl'::regclass, d.oid, 0),
+           format('%s will have %s on what %I creates.', splitplane._grantee(g.grantee),
+                  string_agg(DISTINCT g.privilege_type, ', '), pg_get_userbyid(d.defaclrole)),
+           format('ALTER DEFAULT PRIVILEGES FOR ROLE %I%s REVOKE ALL ON %s FROM %s;', pg_get_userbyid(d.defaclrole),
+                  (SELECT format(' IN SCHEMA %I', n.nspname) FROM pg_namespace AS n WHERE n.oid = d.defaclnamespace),
+                  CASE d.defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'ROUTINES'
+                                       WHEN 'T' THEN 'TYPES' WHEN 'n' THEN 'SCHEMAS' ELSE 'LARGE OBJECTS' END,
+                  splitplane._grantee(g.grantee))
+    FROM pg_default_acl AS d CROSS JOIN aclexplode(d.defaclacl) AS g
+    WHERE g.grantee = to_regrole('splitplane_reader') OR g.grantee = 0 AND d.defaclobjtype IN ('r', 'S', 'L')
+    GROUP BY d.oid, d.defaclrole, d.defaclnamespace, d.defaclobjtype, g.grantee
     UNION ALL
     -- Subscribers get sealed secrets, principals and conversations.
     SELECT 'warning', format('publication %I', t.pubname),

@@ -220,6 +220,17 @@ BEGIN
         RETURN QUERY SELECT 'scope columns', s.verdict, s.detail FROM splitplane._selftest_scope(r, qualified) AS s;
     END IF;
     person := identities[1];
+    -- No statement can name it. What views show of it, no truth is known of.
+    IF r.hidden THEN
+        RETURN QUERY
+            SELECT 'hidden relation',
+                   CASE ran.state WHEN '42P01' THEN 'pass' WHEN '00000' THEN 'FAIL' ELSE 'error' END,
+                   concat_ws(' ', 'named by a statement:', ran.state, ran.message)
+            FROM unnest(ARRAY[quote_ident(r.name), qualified]) AS n(place)
+            CROSS JOIN LATERAL splitplane._selftest_run(person ->> 'tenant', person ->> 'business',
+                                                        person ->> 'subject', 'SELECT 1 FROM ' || n.place) AS ran;
+        RETURN;
+    END IF;
     RETURN QUERY
         SELECT 'hidden columns', h.verdict, h.detail
         FROM splitplane._selftest_hidden(r, qualified, person ->> 'tenant', person ->> 'business',
@@ -307,6 +318,19 @@ BEGIN
         RETURN QUERY SELECT NULL::text, 'outside',
                             CASE ran.state WHEN '42P01' THEN 'pass' WHEN '00000' THEN 'FAIL' ELSE 'error' END,
                             concat_ws(' ', 'a table outside the plane:', ran.state, ran.message);
+    END IF;
+
+    -- What a view should show is not known; that it is answered from within its fences is.
+    IF NOT closed AND cardinality(people) > 0 THEN
+        RETURN QUERY
+            SELECT format('view %s', v.name), 'view', CASE s.state WHEN '00000' THEN 'pass' ELSE 'error' END,
+                   concat_ws(' ', 'read as ' || (people[1] ->> 'tenant') || ':', s.state, s.message)
+            FROM splitplane.views AS v
+            CROSS JOIN LATERAL splitplane._selftest_run(people[1] ->> 'tenant',
+                                                        replace(people[1] ->> 'business', '*', 'splitplane-selftest'),
+                                                        replace(people[1] ->> 'subject', '*', 'splitplane-selftest'),
+                                                        format('SELECT count(*) FROM %I', v.name)) AS s
+            ORDER BY v.name;
     END IF;
 
     FOR registered IN SELECT * FROM splitplane.relations AS r ORDER BY r.relation::text LOOP

@@ -75,7 +75,7 @@ BEGIN
       JOIN pg_class AS c ON c.oid = r.relation
       JOIN pg_namespace AS n ON n.oid = c.relnamespace
       JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped
-           AND r.scope ->> a.attname::text IN ('tenant', 'tenant or null')
+           AND (splitplane._binding(r.scope ->> a.attname::text)).claim = 'tenant'
      WHERE r.relation = _tripwire_place.relation
      ORDER BY a.attnum
      LIMIT 1;
@@ -165,6 +165,7 @@ AS $$
 DECLARE
     place record := splitplane._tripwire_place(relation, value);
 BEGIN
+    PERFORM splitplane._check_isolation('arm_tripwire');
     -- A concurrent admit must not be missed.
     LOCK TABLE splitplane.principals IN SHARE ROW EXCLUSIVE MODE;
     IF EXISTS (SELECT FROM splitplane.principals AS p

@@ -16,7 +16,9 @@ DECLARE
     changed regprocedure;
     dependents text;
 BEGIN
-    FOREACH changed IN ARRAY ARRAY['splitplane.sign(text,text,text,text,text)']::pg_catalog.regprocedure[] LOOP
+    FOREACH changed IN ARRAY ARRAY['splitplane.sign(text,text,text,text,text)',
+                               'splitplane.protect(regclass,jsonb,text[],text,text[])',
+                               'splitplane.share(regclass,text[],text,text[])']::pg_catalog.regprocedure[] LOOP
         SELECT pg_catalog.string_agg(DISTINCT pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid), ', ')
           INTO dependents
           FROM pg_catalog.pg_depend AS d
@@ -30,6 +32,14 @@ BEGIN
 END
 $dependents$;
 ALTER FUNCTION splitplane.sign(text, text, text, text, text) RENAME TO _sign_before;
+ALTER FUNCTION splitplane.protect(regclass, jsonb, text[], text, text[]) RENAME TO _protect_before;
+ALTER FUNCTION splitplane.share(regclass, text[], text, text[]) RENAME TO _share_before;
+
+-- Not in one: the catalog would say of it for ever that rows may lack it.
+ALTER TABLE splitplane.relations ADD COLUMN hidden boolean;
+ALTER TABLE splitplane.relations ALTER COLUMN hidden SET DEFAULT false;
+UPDATE splitplane.relations SET hidden = false;
+ALTER TABLE splitplane.relations ALTER COLUMN hidden SET NOT NULL;
 
 -- Whether the fences of a table are as they were built, and its policy as it was created, must be determined before
 -- anything is changed: see the end.
@@ -54,6 +64,7 @@ DROP FUNCTION splitplane._selftest_hidden(splitplane.relations, text, text, text
 DROP FUNCTION splitplane._withdraw(regclass, text);
 DROP FUNCTION splitplane._register(regclass, boolean, jsonb, text[], text, text[]);
 DROP FUNCTION splitplane._scope_condition(regclass, jsonb);
+DROP FUNCTION splitplane._describe_type(oid, integer);
 
 -- What is known of a claim besides the principals that carry it. The values of an exclusive one are never held by two
 -- tenants, so it alone can say whose a row is.
@@ -91,6 +102,37 @@ REVOKE ALL ON splitplane.parents FROM PUBLIC;
 GRANT SELECT ON splitplane.parents TO splitplane_admin;
 SELECT pg_catalog.pg_extension_config_dump('splitplane.parents', '');
 CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON splitplane.parents
+    FOR EACH STATEMENT EXECUTE FUNCTION splitplane._on_config_change();
+
+-- `columns` are those that the text gave when the view was defined, each an object of name, type, modifier and, where
+-- it is a plane relation's column as it stands, `of` with the relation's plane name and the column. Empty while the
+-- view is being defined.
+CREATE TABLE splitplane.views (
+    name text PRIMARY KEY,
+    sql text NOT NULL,
+    description text,
+    columns jsonb NOT NULL CHECK (pg_catalog.jsonb_typeof(columns) = 'array'),
+    private_columns text[] NOT NULL DEFAULT '{}' CHECK (pg_catalog.array_position(private_columns, NULL) IS NULL),
+    changed_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    changed_by text NOT NULL DEFAULT SESSION_USER
+);
+COMMENT ON TABLE splitplane.views IS 'Queries over the plane that can be named like its tables, by define_view.';
+REVOKE ALL ON splitplane.views FROM PUBLIC;
+GRANT SELECT ON splitplane.views TO splitplane_admin;
+SELECT pg_catalog.pg_extension_config_dump('splitplane.views', '');
+CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON splitplane.views
+    FOR EACH STATEMENT EXECUTE FUNCTION splitplane._on_config_change();
+
+-- Extensions whose lists are in the plane.
+CREATE TABLE splitplane.allowed_extensions (
+    extension name PRIMARY KEY,
+    saved jsonb NOT NULL
+);
+COMMENT ON TABLE splitplane.allowed_extensions IS 'Extensions that allow_extension added to the plane.';
+REVOKE ALL ON splitplane.allowed_extensions FROM PUBLIC;
+GRANT SELECT ON splitplane.allowed_extensions TO splitplane_admin;
+SELECT pg_catalog.pg_extension_config_dump('splitplane.allowed_extensions', '');
+CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON splitplane.allowed_extensions
     FOR EACH STATEMENT EXECUTE FUNCTION splitplane._on_config_change();
 
 -- Facts that more than one function needs. Each stands here once. Where the library holds the same list, the comment
@@ -148,14 +190,29 @@ REVOKE ALL ON FUNCTION splitplane._reader_possessions() FROM PUBLIC;
 
 -- Whether an object is a member of the extension.
 CREATE FUNCTION splitplane._is_ours(catalog regclass, object_id oid) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT EXISTS (SELECT FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid
-                   WHERE d.classid = catalog AND d.objid = object_id AND d.deptype = 'e'
-                     AND d.refclassid = 'pg_extension'::regclass AND e.extname = 'splitplane')
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT EXISTS (SELECT FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid
+                       WHERE d.classid = catalog AND d.objid = object_id AND d.deptype = 'e'
+                         AND d.refclassid = 'pg_extension'::regclass AND e.extname = 'splitplane'));
+END
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._is_ours(regclass, oid) FROM PUBLIC;
+
+-- All its members in one catalog, where many are looked for.
+CREATE FUNCTION splitplane._members(catalog regclass) RETURNS SETOF oid
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT d.objid FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid
+    WHERE d.classid = catalog AND d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass
+      AND e.extname = 'splitplane'
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._members(regclass) FROM PUBLIC;
 
 -- A grantee of an access control list as GRANT and REVOKE write it.
 CREATE FUNCTION splitplane._grantee(role_id oid) RETURNS text
@@ -185,6 +242,23 @@ AS $$
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._binding(text) FROM PUBLIC;
+
+-- What looks first at what others hold, under a lock, must see what they have committed until then. From REPEATABLE
+-- READ on the rows that are seen are those of before the lock; SERIALIZABLE detects only what other SERIALIZABLE
+-- transactions do.
+CREATE FUNCTION splitplane._check_isolation(called text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE EXCEPTION 'splitplane.% can be called at isolation level READ COMMITTED only', called
+            USING ERRCODE = '25001',
+                  HINT = 'At another level it does not see what others have committed since the transaction began.';
+    END IF;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._check_isolation(text) FROM PUBLIC;
 
 -- The form of a claim's name.
 CREATE FUNCTION splitplane._check_claim_name(claim_name text) RETURNS void
@@ -225,12 +299,16 @@ REVOKE ALL ON FUNCTION splitplane._scope_type_facts() FROM PUBLIC;
 
 -- Of one base type; no row for a type that cannot carry a scope.
 CREATE FUNCTION splitplane._scope_type(base oid) RETURNS TABLE (takes_list boolean, reserved text)
-LANGUAGE sql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT f.takes_list, f.reserved
-    FROM splitplane._scope_type_facts() AS f
-    WHERE f.type = CASE WHEN EXISTS (SELECT FROM pg_type AS t WHERE t.oid = base AND t.typtype = 'e')
-                        THEN 'anyenum'::regtype ELSE base END
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        SELECT f.takes_list, f.reserved
+        FROM splitplane._scope_type_facts() AS f
+        WHERE f.type = CASE WHEN EXISTS (SELECT FROM pg_type AS t WHERE t.oid = base AND t.typtype = 'e')
+                            THEN 'anyenum'::regtype ELSE base END;
+END
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._scope_type(oid) FROM PUBLIC;
@@ -249,16 +327,20 @@ REVOKE ALL ON FUNCTION splitplane._list_types() FROM PUBLIC;
 -- Whether equality of a base type is leakproof, so that the planner uses statistics of the column under row-level
 -- security. The operator is that of the type itself or of what stands for it: text for varchar, anyenum for enums.
 CREATE FUNCTION splitplane._equality_is_leakproof(base oid) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT coalesce(bool_or(f.proleakproof), false)
-    FROM pg_type AS t
-    JOIN pg_operator AS o ON o.oprname = '=' AND o.oprnamespace = 'pg_catalog'::regnamespace
-         AND o.oprleft = o.oprright
-         AND o.oprleft = CASE WHEN t.oid = 'varchar'::regtype THEN 'text'::regtype
-                              WHEN t.typtype = 'e' THEN 'anyenum'::regtype ELSE t.oid END
-    JOIN pg_proc AS f ON f.oid = o.oprcode
-    WHERE t.oid = base
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT coalesce(bool_or(f.proleakproof), false)
+        FROM pg_type AS t
+        JOIN pg_operator AS o ON o.oprname = '=' AND o.oprnamespace = 'pg_catalog'::regnamespace
+             AND o.oprleft = o.oprright
+             AND o.oprleft = CASE WHEN t.oid = 'varchar'::regtype THEN 'text'::regtype
+                                  WHEN t.typtype = 'e' THEN 'anyenum'::regtype ELSE t.oid END
+        JOIN pg_proc AS f ON f.oid = o.oprcode
+        WHERE t.oid = base);
+END
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._equality_is_leakproof(oid) FROM PUBLIC;
@@ -458,6 +540,22 @@ AS 'MODULE_PATHNAME', '_key_problem_wrapper';
 
 REVOKE ALL ON FUNCTION splitplane._key_problem(text, bytea) FROM PUBLIC;
 
+-- The columns of a plane view as its text gives them now: `of` and `of_column` are the table's column that one hands
+-- on.
+CREATE FUNCTION splitplane._view_columns(view text)
+RETURNS TABLE (column_name text, type oid, modifier integer, of oid, of_column smallint)
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000 ROWS 10
+AS 'MODULE_PATHNAME', '_view_columns_wrapper';
+
+REVOKE ALL ON FUNCTION splitplane._view_columns(text) FROM PUBLIC;
+
+-- Why a plane view cannot be read as it was defined; NULL if it can.
+CREATE FUNCTION splitplane._view_problem(view text) RETURNS text
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000
+AS 'MODULE_PATHNAME', '_view_problem_wrapper';
+
+REVOKE ALL ON FUNCTION splitplane._view_problem(text) FROM PUBLIC;
+
 -- Refuses words that ask would refuse as a question.
 CREATE FUNCTION splitplane._check_question(what text, words text) RETURNS void
 LANGUAGE c STABLE STRICT PARALLEL SAFE
@@ -624,9 +722,9 @@ CREATE FUNCTION splitplane._tenant_columns() RETURNS TABLE (relation regclass, c
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT r.relation, a.attname::text, splitplane._base_type(a.atttypid)
-    FROM splitplane.relations AS r
-    JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped
-         AND r.scope ->> a.attname::text IN ('tenant', 'tenant or null')
+    FROM splitplane.relations AS r CROSS JOIN LATERAL jsonb_each_text(r.scope) AS s
+    JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attname = s.key AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE (splitplane._binding(s.value)).claim = 'tenant'
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._tenant_columns() FROM PUBLIC;
@@ -750,8 +848,9 @@ $$;
 
 REVOKE ALL ON FUNCTION splitplane._held_elsewhere(text, jsonb) FROM PUBLIC;
 
--- Pairs of tenants that hold a value of one of these claims together, one line for each claim and pair. Reads all
--- principals: for declare_claim and doctor().
+-- Of each value of these claims that more than one tenant holds, the first two of those that do: one line for each
+-- claim and two tenants, with a value as the first of them has it. Reads all principals: for declare_claim and
+-- doctor().
 CREATE FUNCTION splitplane._shared_values(among text[])
 RETURNS TABLE (claim text, tenant text, other text, value text)
 LANGUAGE plpgsql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp SET jit = off
@@ -765,7 +864,7 @@ BEGIN
         SELECT DISTINCT ON (h.claim, h.tenants[1], h.tenants[2]) h.claim, h.tenants[1], h.tenants[2], h.value
         FROM (SELECT c.key AS claim, k.key,
                      array_agg(DISTINCT p.tenant ORDER BY p.tenant) AS tenants,
-                     (array_agg(v.value ORDER BY p.tenant DESC))[1] AS value
+                     (array_agg(v.value ORDER BY p.tenant, v.value))[1] AS value
               FROM splitplane.principals AS p
               CROSS JOIN LATERAL jsonb_each(p.claims) AS c
               CROSS JOIN LATERAL splitplane._claim_values(c.value) AS v(value)
@@ -779,6 +878,28 @@ $$;
 
 REVOKE ALL ON FUNCTION splitplane._shared_values(text[]) FROM PUBLIC;
 
+-- The claims of a principal of this tenant without the values of exclusive ones that another tenant holds, whichever
+-- they are: admit refuses all of them.
+CREATE FUNCTION splitplane._unshared_claims(tenant text, claims jsonb) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT claims || coalesce(jsonb_object_agg(c.key, k.kept) FILTER (WHERE k.all_of_them > k.unshared), '{}')
+    FROM jsonb_each(claims) AS c
+    JOIN splitplane.claims AS d ON d.claim = c.key AND d.exclusive
+    CROSS JOIN LATERAL (
+        SELECT count(*), count(*) FILTER (WHERE NOT h.elsewhere),
+               to_jsonb(coalesce(array_agg(v.value ORDER BY v.position) FILTER (WHERE NOT h.elsewhere), '{}'))
+        FROM splitplane._claim_values(c.value) WITH ORDINALITY AS v(value, position)
+        CROSS JOIN LATERAL (
+            SELECT EXISTS (SELECT FROM splitplane.principals AS p
+                           WHERE splitplane._claim_keys(p.claims) && splitplane._value_keys(c.key, v.value)
+                             AND p.enabled AND p.tenant <> _unshared_claims.tenant)
+        ) AS h(elsewhere)
+    ) AS k(all_of_them, unshared, kept)
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._unshared_claims(text, jsonb) FROM PUBLIC;
+
 -- Relations of the plane that no column binds to the tenant, and the claims that say whose their rows are instead.
 CREATE FUNCTION splitplane._bound_by_claims() RETURNS TABLE (relation regclass, claims text[], exclusive text[])
 LANGUAGE sql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp
@@ -788,7 +909,7 @@ AS $$
                FILTER (WHERE EXISTS (SELECT FROM splitplane.claims AS c WHERE c.claim = s.value AND c.exclusive))
     FROM splitplane.relations AS r CROSS JOIN LATERAL jsonb_each_text(r.scope) AS s
     GROUP BY r.relation
-    HAVING NOT bool_or(s.value IN ('tenant', 'tenant or null'))
+    HAVING NOT bool_or((splitplane._binding(s.value)).claim = 'tenant')
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._bound_by_claims() FROM PUBLIC;
@@ -800,6 +921,7 @@ DECLARE
     shared record;
     left_alone text;
 BEGIN
+    PERFORM splitplane._check_isolation('declare_claim');
     PERFORM splitplane._check_claim_name(claim);
     IF claim = ANY (splitplane._identity_claims()) THEN
         RAISE EXCEPTION 'claim "%" comes from the signed context: there is nothing to declare of it', claim
@@ -850,6 +972,7 @@ DECLARE
     same record;
     held record;
 BEGIN
+    PERFORM splitplane._check_isolation('admit');
     PERFORM splitplane._check_principal(tenant, business, subject);
     -- A concurrent declare_claim must not be missed.
     LOCK TABLE splitplane.claims IN ROW SHARE MODE;
@@ -917,6 +1040,7 @@ DECLARE
     removed bigint;
     refused bigint;
 BEGIN
+    PERFORM splitplane._check_isolation('expel');
     PERFORM splitplane._check_principal(tenant, business, subject);
     -- A concurrent admit must not be missed.
     LOCK TABLE splitplane.principals IN SHARE ROW EXCLUSIVE MODE;
@@ -944,6 +1068,695 @@ $$;
 
 COMMENT ON FUNCTION splitplane.expel(text, text, text) IS
     'Withdraws an admission; ''*'' expels every principal that it covers.';
+
+-- What the plane can carry of which extension, as it was read and measured. What is on no list is refused.
+
+-- Libraries that were read, by their file in PostgreSQL's library folder and its SHA-256: the same names and C symbols
+-- mean other things in other builds.
+CREATE FUNCTION splitplane._read_libraries()
+RETURNS TABLE (extension name, library text, checksum text, build text)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    VALUES
+        ('citext', 'citext',
+         '9ce25cce0f58b0728b1bfcb199d0019cd0c8350eae31f908125068e47a2639f1', 'Debian 15.20-0+deb12u1, amd64'),
+        ('hstore', 'hstore',
+         '16848143ebebc8e85093f16f8572d5421f4279c64a33cd048e426175b88af456', 'Debian 15.20-0+deb12u1, amd64'),
+        ('ltree', 'ltree',
+         'e0f78dde699bed177747720e4f835366428a0744e0e235df3c54ddc9e43b3d46', 'Debian 15.20-0+deb12u1, amd64'),
+        ('pg_trgm', 'pg_trgm',
+         '191f545d084e7507797967d3044e0d33be378a39d3db50db59f73e34b92c3be9', 'Debian 15.20-0+deb12u1, amd64'),
+        ('unaccent', 'unaccent',
+         '873733adcd07a56d1d08ba9e707423ec9dba0bc83d3b7354ee651c7ca4ed1c46', 'Debian 15.20-0+deb12u1, amd64'),
+        ('fuzzystrmatch', 'fuzzystrmatch',
+         'f241846b779ae498f4edee4551880fd40b10627bf8dcbbed3e1437d2f6a5e0ad', 'Debian 15.20-0+deb12u1, amd64'),
+        ('intarray', '_int',
+         'd5b9aa8fa2e0e8cdf824f7d982559bbc2d4271164d503e0095a7f60bd2987504', 'Debian 15.20-0+deb12u1, amd64'),
+        ('cube', 'cube',
+         '865b621798aba436f4c022b4389b5f4fa6f6b3e99d02bfa8bd1d1d0dd2ddf317', 'Debian 15.20-0+deb12u1, amd64'),
+        ('earthdistance', 'earthdistance',
+         '8e5dd8f3e1cab0be29312ff365256cedaf01c37ededd83ea42f96094c09f738d', 'Debian 15.20-0+deb12u1, amd64'),
+        ('uuid-ossp', 'uuid-ossp',
+         '8a5f34e917fcc95552a9da6a982cea8b7714a8beba27591fb337e5591b035a40', 'Debian 15.20-0+deb12u1, amd64'),
+        ('pgcrypto', 'pgcrypto',
+         '81c2755d5a3ec1566f77fa9e7a024c0f018aaf793aa385fd11a2c30dc5386c47', 'Debian 15.20-0+deb12u1, amd64')
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._read_libraries() FROM PUBLIC;
+
+-- Objects that were read. Types in signatures have their names in pg_type: regprocedure writes one that becomes a
+-- keyword otherwise in the next major. `body`: of a function its C symbol, or "internal" and PostgreSQL's own
+-- symbol, or "sql" and the SHA-256 of its text, which names nothing outside pg_catalog; of an aggregate its transition
+-- function; of an operator and a cast its function, none for a cast over the same bytes. `bound`: how a call grows with
+-- its arguments. In the library: cost::of_bound.
+CREATE FUNCTION splitplane._extension_list()
+RETURNS TABLE (extension name, kind text, object text, body text, bound text)
+-- PL/pgSQL keeps its plan.
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT name 'citext', l.* FROM (VALUES
+        ('type', 'citext', '', 'read'),
+        ('aggregate', 'max(citext)', 'citext_larger(citext,citext)', 'folded'),
+        ('aggregate', 'min(citext)', 'citext_smaller(citext,citext)', 'folded'),
+        ('function', 'citext(bool)', 'internal booltext', 'read'),
+        ('function', 'citext(bpchar)', 'internal rtrim1', 'read'),
+        ('function', 'citext(inet)', 'internal network_show', 'read'),
+        ('function', 'citext_cmp(citext,citext)', 'citext_cmp', 'folded'),
+        ('function', 'citext_eq(citext,citext)', 'citext_eq', 'folded'),
+        ('function', 'citext_ge(citext,citext)', 'citext_ge', 'folded'),
+        ('function', 'citext_gt(citext,citext)', 'citext_gt', 'folded'),
+        ('function', 'citext_hash(citext)', 'citext_hash', 'folded'),
+        ('function', 'citext_hash_extended(citext,int8)', 'citext_hash_extended', 'folded'),
+        ('function', 'citext_larger(citext,citext)', 'citext_larger', 'folded'),
+        ('function', 'citext_le(citext,citext)', 'citext_le', 'folded'),
+        ('function', 'citext_lt(citext,citext)', 'citext_lt', 'folded'),
+        ('function', 'citext_ne(citext,citext)', 'citext_ne', 'folded'),
+        ('function', 'citext_pattern_cmp(citext,citext)', 'citext_pattern_cmp', 'folded'),
+        ('function', 'citext_pattern_ge(citext,citext)', 'citext_pattern_ge', 'folded'),
+        ('function', 'citext_pattern_gt(citext,citext)', 'citext_pattern_gt', 'folded'),
+        ('function', 'citext_pattern_le(citext,citext)', 'citext_pattern_le', 'folded'),
+        ('function', 'citext_pattern_lt(citext,citext)', 'citext_pattern_lt', 'folded'),
+        ('function', 'citext_smaller(citext,citext)', 'citext_smaller', 'folded'),
+        ('function', 'regexp_match(citext,citext)',
+         'sql 8069a971fa5b163b33f392983c0cc7860fe6d99f309985b7d5ac85368468795f', 'pattern'),
+        ('function', 'regexp_match(citext,citext,text)',
+         'sql 402b46f0f2e6841730c384b53a739ab7c43be6aa7abab1ea84608205e2829557', 'pattern'),
+        ('function', 'regexp_matches(citext,citext)',
+         'sql 80aeed6829155a22a77e837d86a45477160937813e6c706181865a155cf8508a', 'pattern'),
+        ('function', 'regexp_matches(citext,citext,text)',
+         'sql 95851325fa0310b28907220ad1efe0bc46fa7e5cd376332e2f72ed0ec24f964f', 'pattern'),
+        ('function', 'regexp_replace(citext,citext,text)',
+         'sql de9d192b1f27afa991eed43759f715db72488a62cfee56c9e71454edc6bc14dc', 'pattern'),
+        ('function', 'regexp_replace(citext,citext,text,text)',
+         'sql f63a6df4223a8f2e87a80e91bef2731c048805e023e4a62e245b97910e73adc8', 'pattern'),
+        ('function', 'regexp_split_to_array(citext,citext)',
+         'sql 29d776eb9c50bb10d12c11037f47af61bf02a4874a37635c2a21b774d10d7513', 'pattern'),
+        ('function', 'regexp_split_to_array(citext,citext,text)',
+         'sql 2a117ec0d738971a8c65d96038fd8d74ec2850f044488f388f4e2f7b1926375a', 'pattern'),
+        ('function', 'regexp_split_to_table(citext,citext)',
+         'sql 6dbffad4e58ae473f60339e1b946724e52db75e95d6691daea15a4f4b482d915', 'pattern'),
+        ('function', 'regexp_split_to_table(citext,citext,text)',
+         'sql 802591ae96c4f714e2b0f1d7ceffcf718ab6693d74cc6435dd1880aaf31590f5', 'pattern'),
+        ('function', 'replace(citext,citext,citext)',
+         'sql 8caa444dd6163f82bb4f2b0989910a4016f2b594c8876995108cdb1b10f421a8', 'pattern'),
+        ('function', 'split_part(citext,citext,int4)',
+         'sql e13509d9a8f65b1c2364dd9dc4219719e17dd70db13bf4b6137a15a41f51d0f6', 'pattern'),
+        ('function', 'strpos(citext,citext)',
+         'sql d8f952819fe65deb7a7b6fe38b67fa95c40afded166f10c2758d7a86f1aa0d45', 'search'),
+        ('function', 'texticlike(citext,citext)', 'internal texticlike', 'search'),
+        ('function', 'texticlike(citext,text)', 'internal texticlike', 'search'),
+        ('function', 'texticnlike(citext,citext)', 'internal texticnlike', 'search'),
+        ('function', 'texticnlike(citext,text)', 'internal texticnlike', 'search'),
+        ('function', 'texticregexeq(citext,citext)', 'internal texticregexeq', 'pattern'),
+        ('function', 'texticregexeq(citext,text)', 'internal texticregexeq', 'pattern'),
+        ('function', 'texticregexne(citext,citext)', 'internal texticregexne', 'pattern'),
+        ('function', 'texticregexne(citext,text)', 'internal texticregexne', 'pattern'),
+        ('function', 'translate(citext,citext,text)',
+         'sql 1d0fd257397666c64db65b130404186fe0a7339c19e561cdca659ca66585d607', 'search'),
+        ('operator', '!~(citext,citext)', 'texticregexne(citext,citext)', ''),
+        ('operator', '!~(citext,text)', 'texticregexne(citext,text)', ''),
+        ('operator', '!~*(citext,citext)', 'texticregexne(citext,citext)', ''),
+        ('operator', '!~*(citext,text)', 'texticregexne(citext,text)', ''),
+        ('operator', '!~~(citext,citext)', 'texticnlike(citext,citext)', ''),
+        ('operator', '!~~(citext,text)', 'texticnlike(citext,text)', ''),
+        ('operator', '!~~*(citext,citext)', 'texticnlike(citext,citext)', ''),
+        ('operator', '!~~*(citext,text)', 'texticnlike(citext,text)', ''),
+        ('operator', '<(citext,citext)', 'citext_lt(citext,citext)', ''),
+        ('operator', '<=(citext,citext)', 'citext_le(citext,citext)', ''),
+        ('operator', '<>(citext,citext)', 'citext_ne(citext,citext)', ''),
+        ('operator', '=(citext,citext)', 'citext_eq(citext,citext)', ''),
+        ('operator', '>(citext,citext)', 'citext_gt(citext,citext)', ''),
+        ('operator', '>=(citext,citext)', 'citext_ge(citext,citext)', ''),
+        ('operator', '~(citext,citext)', 'texticregexeq(citext,citext)', ''),
+        ('operator', '~(citext,text)', 'texticregexeq(citext,text)', ''),
+        ('operator', '~*(citext,citext)', 'texticregexeq(citext,citext)', ''),
+        ('operator', '~*(citext,text)', 'texticregexeq(citext,text)', ''),
+        ('operator', '~<=~(citext,citext)', 'citext_pattern_le(citext,citext)', ''),
+        ('operator', '~<~(citext,citext)', 'citext_pattern_lt(citext,citext)', ''),
+        ('operator', '~>=~(citext,citext)', 'citext_pattern_ge(citext,citext)', ''),
+        ('operator', '~>~(citext,citext)', 'citext_pattern_gt(citext,citext)', ''),
+        ('operator', '~~(citext,citext)', 'texticlike(citext,citext)', ''),
+        ('operator', '~~(citext,text)', 'texticlike(citext,text)', ''),
+        ('operator', '~~*(citext,citext)', 'texticlike(citext,citext)', ''),
+        ('operator', '~~*(citext,text)', 'texticlike(citext,text)', ''),
+        ('cast', 'bool,citext', 'citext(bool)', ''),
+        ('cast', 'bpchar,citext', 'citext(bpchar)', ''),
+        ('cast', 'citext,bpchar', '', ''),
+        ('cast', 'citext,text', '', ''),
+        ('cast', 'citext,varchar', '', ''),
+        ('cast', 'inet,citext', 'citext(inet)', ''),
+        ('cast', 'text,citext', '', ''),
+        ('cast', 'varchar,citext', '', '')
+    ) AS l(kind, object, body, bound)
+    UNION ALL
+    SELECT name 'hstore', l.* FROM (VALUES
+        ('type', 'hstore', '', 'read'),
+        ('function', 'akeys(hstore)', 'hstore_akeys', 'read'),
+        ('function', 'avals(hstore)', 'hstore_avals', 'read'),
+        ('function', 'defined(hstore,text)', 'hstore_defined', 'read'),
+        ('function', 'delete(hstore,_text)', 'hstore_delete_array', 'sort'),
+        ('function', 'delete(hstore,hstore)', 'hstore_delete_hstore', 'read'),
+        ('function', 'delete(hstore,text)', 'hstore_delete', 'read'),
+        ('function', 'each(hstore)', 'hstore_each', 'read'),
+        ('function', 'exist(hstore,text)', 'hstore_exists', 'read'),
+        ('function', 'exists_all(hstore,_text)', 'hstore_exists_all', 'sort'),
+        ('function', 'exists_any(hstore,_text)', 'hstore_exists_any', 'sort'),
+        ('function', 'fetchval(hstore,text)', 'hstore_fetchval', 'read'),
+        ('function', 'hs_concat(hstore,hstore)', 'hstore_concat', 'read'),
+        ('function', 'hs_contained(hstore,hstore)', 'hstore_contained', 'read'),
+        ('function', 'hs_contains(hstore,hstore)', 'hstore_contains', 'read'),
+        ('function', 'hstore(_text)', 'hstore_from_array', 'sort'),
+        ('function', 'hstore(_text,_text)', 'hstore_from_arrays', 'sort'),
+        ('function', 'hstore(text,text)', 'hstore_from_text', 'read'),
+        ('function', 'hstore_cmp(hstore,hstore)', 'hstore_cmp', 'read'),
+        ('function', 'hstore_eq(hstore,hstore)', 'hstore_eq', 'read'),
+        ('function', 'hstore_ge(hstore,hstore)', 'hstore_ge', 'read'),
+        ('function', 'hstore_gt(hstore,hstore)', 'hstore_gt', 'read'),
+        ('function', 'hstore_hash(hstore)', 'hstore_hash', 'read'),
+        ('function', 'hstore_hash_extended(hstore,int8)', 'hstore_hash_extended', 'read'),
+        ('function', 'hstore_le(hstore,hstore)', 'hstore_le', 'read'),
+        ('function', 'hstore_lt(hstore,hstore)', 'hstore_lt', 'read'),
+        ('function', 'hstore_ne(hstore,hstore)', 'hstore_ne', 'read'),
+        ('function', 'hstore_to_array(hstore)', 'hstore_to_array', 'read'),
+        ('function', 'hstore_to_json(hstore)', 'hstore_to_json', 'read'),
+        ('function', 'hstore_to_json_loose(hstore)', 'hstore_to_json_loose', 'read'),
+        ('function', 'hstore_to_jsonb(hstore)', 'hstore_to_jsonb', 'read'),
+        ('function', 'hstore_to_jsonb_loose(hstore)', 'hstore_to_jsonb_loose', 'read'),
+        ('function', 'hstore_to_matrix(hstore)', 'hstore_to_matrix', 'read'),
+        ('function', 'isdefined(hstore,text)', 'hstore_defined', 'read'),
+        ('function', 'isexists(hstore,text)', 'hstore_exists', 'read'),
+        ('function', 'skeys(hstore)', 'hstore_skeys', 'read'),
+        ('function', 'slice(hstore,_text)', 'hstore_slice_to_hstore', 'sort'),
+        ('function', 'slice_array(hstore,_text)', 'hstore_slice_to_array', 'sort'),
+        ('function', 'svals(hstore)', 'hstore_svals', 'read'),
+        ('function', 'tconvert(text,text)', 'hstore_from_text', 'read'),
+        ('operator', '#<#(hstore,hstore)', 'hstore_lt(hstore,hstore)', ''),
+        ('operator', '#<=#(hstore,hstore)', 'hstore_le(hstore,hstore)', ''),
+        ('operator', '#>#(hstore,hstore)', 'hstore_gt(hstore,hstore)', ''),
+        ('operator', '#>=#(hstore,hstore)', 'hstore_ge(hstore,hstore)', ''),
+        ('operator', '%#(,hstore)', 'hstore_to_matrix(hstore)', ''),
+        ('operator', '%%(,hstore)', 'hstore_to_array(hstore)', ''),
+        ('operator', '-(hstore,_text)', 'delete(hstore,_text)', ''),
+        ('operator', '-(hstore,hstore)', 'delete(hstore,hstore)', ''),
+        ('operator', '-(hstore,text)', 'delete(hstore,text)', ''),
+        ('operator', '->(hstore,_text)', 'slice_array(hstore,_text)', ''),
+        ('operator', '->(hstore,text)', 'fetchval(hstore,text)', ''),
+        ('operator', '<>(hstore,hstore)', 'hstore_ne(hstore,hstore)', ''),
+        ('operator', '<@(hstore,hstore)', 'hs_contained(hstore,hstore)', ''),
+        ('operator', '=(hstore,hstore)', 'hstore_eq(hstore,hstore)', ''),
+        ('operator', '?&(hstore,_text)', 'exists_all(hstore,_text)', ''),
+        ('operator', '?(hstore,text)', 'exist(hstore,text)', ''),
+        ('operator', '?|(hstore,_text)', 'exists_any(hstore,_text)', ''),
+        ('operator', '@>(hstore,hstore)', 'hs_contains(hstore,hstore)', ''),
+        ('operator', '||(hstore,hstore)', 'hs_concat(hstore,hstore)', ''),
+        ('cast', '_text,hstore', 'hstore(_text)', ''),
+        ('cast', 'hstore,json', 'hstore_to_json(hstore)', ''),
+        ('cast', 'hstore,jsonb', 'hstore_to_jsonb(hstore)', '')
+    ) AS l(kind, object, body, bound)
+    UNION ALL
+    SELECT name 'ltree', l.* FROM (VALUES
+        ('type', 'lquery', '', 'read'),
+        ('type', 'ltree', '', 'read'),
+        ('type', 'ltxtquery', '', 'read'),
+        ('function', '_lt_q_regex(_ltree,_lquery)', '_lt_q_regex', 'read'),
+        ('function', '_lt_q_rregex(_lquery,_ltree)', '_lt_q_rregex', 'read'),
+        ('function', '_ltq_extract_regex(_ltree,lquery)', '_ltq_extract_regex', 'read'),
+        ('function', '_ltq_regex(_ltree,lquery)', '_ltq_regex', 'read'),
+        ('function', '_ltq_rregex(lquery,_ltree)', '_ltq_rregex', 'read'),
+        ('function', '_ltree_extract_isparent(_ltree,ltree)', '_ltree_extract_isparent', 'read'),
+        ('function', '_ltree_extract_risparent(_ltree,ltree)', '_ltree_extract_risparent', 'read'),
+        ('function', '_ltree_isparent(_ltree,ltree)', '_ltree_isparent', 'read'),
+        ('function', '_ltree_r_isparent(ltree,_ltree)', '_ltree_r_isparent', 'read'),
+        ('function', '_ltree_r_risparent(ltree,_ltree)', '_ltree_r_risparent', 'read'),
+        ('function', '_ltree_risparent(_ltree,ltree)', '_ltree_risparent', 'read'),
+        ('function', '_ltxtq_exec(_ltree,ltxtquery)', '_ltxtq_exec', 'product'),
+        ('function', '_ltxtq_extract_exec(_ltree,ltxtquery)', '_ltxtq_extract_exec', 'product'),
+        ('function', '_ltxtq_rexec(ltxtquery,_ltree)', '_ltxtq_rexec', 'product'),
+        ('function', 'index(ltree,ltree)', 'ltree_index', 'product'),
+        ('function', 'index(ltree,ltree,int4)', 'ltree_index', 'product'),
+        ('function', 'lca(_ltree)', '_lca', 'read'),
+        ('function', 'lca(ltree,ltree)', 'lca', 'read'),
+        ('function', 'lca(ltree,ltree,ltree)', 'lca', 'read'),
+        ('function', 'lca(ltree,ltree,ltree,ltree)', 'lca', 'read'),
+        ('function', 'lca(ltree,ltree,ltree,ltree,ltree)', 'lca', 'read'),
+        ('function', 'lca(ltree,ltree,ltree,ltree,ltree,ltree)', 'lca', 'read'),
+        ('function', 'lca(ltree,ltree,ltree,ltree,ltree,ltree,ltree)', 'lca', 'read'),
+        ('function', 'lca(ltree,ltree,ltree,ltree,ltree,ltree,ltree,ltree)', 'lca', 'read'),
+        ('function', 'lt_q_regex(ltree,_lquery)', 'lt_q_regex', 'read'),
+        ('function', 'lt_q_rregex(_lquery,ltree)', 'lt_q_rregex', 'read'),
+        ('function', 'ltq_regex(ltree,lquery)', 'ltq_regex', 'read'),
+        ('function', 'ltq_rregex(lquery,ltree)', 'ltq_rregex', 'read'),
+        ('function', 'ltree2text(ltree)', 'ltree2text', 'read'),
+        ('function', 'ltree_addltree(ltree,ltree)', 'ltree_addltree', 'read'),
+        ('function', 'ltree_addtext(ltree,text)', 'ltree_addtext', 'read'),
+        ('function', 'ltree_cmp(ltree,ltree)', 'ltree_cmp', 'read'),
+        ('function', 'ltree_eq(ltree,ltree)', 'ltree_eq', 'read'),
+        ('function', 'ltree_ge(ltree,ltree)', 'ltree_ge', 'read'),
+        ('function', 'ltree_gt(ltree,ltree)', 'ltree_gt', 'read'),
+        ('function', 'ltree_isparent(ltree,ltree)', 'ltree_isparent', 'read'),
+        ('function', 'ltree_le(ltree,ltree)', 'ltree_le', 'read'),
+        ('function', 'ltree_lt(ltree,ltree)', 'ltree_lt', 'read'),
+        ('function', 'ltree_ne(ltree,ltree)', 'ltree_ne', 'read'),
+        ('function', 'ltree_risparent(ltree,ltree)', 'ltree_risparent', 'read'),
+        ('function', 'ltree_textadd(text,ltree)', 'ltree_textadd', 'read'),
+        ('function', 'ltxtq_exec(ltree,ltxtquery)', 'ltxtq_exec', 'product'),
+        ('function', 'ltxtq_rexec(ltxtquery,ltree)', 'ltxtq_rexec', 'product'),
+        ('function', 'nlevel(ltree)', 'nlevel', 'read'),
+        ('function', 'subltree(ltree,int4,int4)', 'subltree', 'read'),
+        ('function', 'subpath(ltree,int4)', 'subpath', 'read'),
+        ('function', 'subpath(ltree,int4,int4)', 'subpath', 'read'),
+        ('function', 'text2ltree(text)', 'text2ltree', 'read'),
+        ('operator', '<(ltree,ltree)', 'ltree_lt(ltree,ltree)', ''),
+        ('operator', '<=(ltree,ltree)', 'ltree_le(ltree,ltree)', ''),
+        ('operator', '<>(ltree,ltree)', 'ltree_ne(ltree,ltree)', ''),
+        ('operator', '<@(_ltree,ltree)', '_ltree_risparent(_ltree,ltree)', ''),
+        ('operator', '<@(ltree,_ltree)', '_ltree_r_isparent(ltree,_ltree)', ''),
+        ('operator', '<@(ltree,ltree)', 'ltree_risparent(ltree,ltree)', ''),
+        ('operator', '=(ltree,ltree)', 'ltree_eq(ltree,ltree)', ''),
+        ('operator', '>(ltree,ltree)', 'ltree_gt(ltree,ltree)', ''),
+        ('operator', '>=(ltree,ltree)', 'ltree_ge(ltree,ltree)', ''),
+        ('operator', '?(_lquery,_ltree)', '_lt_q_rregex(_lquery,_ltree)', ''),
+        ('operator', '?(_lquery,ltree)', 'lt_q_rregex(_lquery,ltree)', ''),
+        ('operator', '?(_ltree,_lquery)', '_lt_q_regex(_ltree,_lquery)', ''),
+        ('operator', '?(ltree,_lquery)', 'lt_q_regex(ltree,_lquery)', ''),
+        ('operator', '?<@(_ltree,ltree)', '_ltree_extract_risparent(_ltree,ltree)', ''),
+        ('operator', '?@(_ltree,ltxtquery)', '_ltxtq_extract_exec(_ltree,ltxtquery)', ''),
+        ('operator', '?@>(_ltree,ltree)', '_ltree_extract_isparent(_ltree,ltree)', ''),
+        ('operator', '?~(_ltree,lquery)', '_ltq_extract_regex(_ltree,lquery)', ''),
+        ('operator', '@(_ltree,ltxtquery)', '_ltxtq_exec(_ltree,ltxtquery)', ''),
+        ('operator', '@(ltree,ltxtquery)', 'ltxtq_exec(ltree,ltxtquery)', ''),
+        ('operator', '@(ltxtquery,_ltree)', '_ltxtq_rexec(ltxtquery,_ltree)', ''),
+        ('operator', '@(ltxtquery,ltree)', 'ltxtq_rexec(ltxtquery,ltree)', ''),
+        ('operator', '@>(_ltree,ltree)', '_ltree_isparent(_ltree,ltree)', ''),
+        ('operator', '@>(ltree,_ltree)', '_ltree_r_risparent(ltree,_ltree)', ''),
+        ('operator', '@>(ltree,ltree)', 'ltree_isparent(ltree,ltree)', ''),
+        ('operator', '^<@(_ltree,ltree)', '_ltree_risparent(_ltree,ltree)', ''),
+        ('operator', '^<@(ltree,_ltree)', '_ltree_r_isparent(ltree,_ltree)', ''),
+        ('operator', '^<@(ltree,ltree)', 'ltree_risparent(ltree,ltree)', ''),
+        ('operator', '^?(_lquery,_ltree)', '_lt_q_rregex(_lquery,_ltree)', ''),
+        ('operator', '^?(_lquery,ltree)', 'lt_q_rregex(_lquery,ltree)', ''),
+        ('operator', '^?(_ltree,_lquery)', '_lt_q_regex(_ltree,_lquery)', ''),
+        ('operator', '^?(ltree,_lquery)', 'lt_q_regex(ltree,_lquery)', ''),
+        ('operator', '^@(_ltree,ltxtquery)', '_ltxtq_exec(_ltree,ltxtquery)', ''),
+        ('operator', '^@(ltree,ltxtquery)', 'ltxtq_exec(ltree,ltxtquery)', ''),
+        ('operator', '^@(ltxtquery,_ltree)', '_ltxtq_rexec(ltxtquery,_ltree)', ''),
+        ('operator', '^@(ltxtquery,ltree)', 'ltxtq_rexec(ltxtquery,ltree)', ''),
+        ('operator', '^@>(_ltree,ltree)', '_ltree_isparent(_ltree,ltree)', ''),
+        ('operator', '^@>(ltree,_ltree)', '_ltree_r_risparent(ltree,_ltree)', ''),
+        ('operator', '^@>(ltree,ltree)', 'ltree_isparent(ltree,ltree)', ''),
+        ('operator', '^~(_ltree,lquery)', '_ltq_regex(_ltree,lquery)', ''),
+        ('operator', '^~(lquery,_ltree)', '_ltq_rregex(lquery,_ltree)', ''),
+        ('operator', '^~(lquery,ltree)', 'ltq_rregex(lquery,ltree)', ''),
+        ('operator', '^~(ltree,lquery)', 'ltq_regex(ltree,lquery)', ''),
+        ('operator', '||(ltree,ltree)', 'ltree_addltree(ltree,ltree)', ''),
+        ('operator', '||(ltree,text)', 'ltree_addtext(ltree,text)', ''),
+        ('operator', '||(text,ltree)', 'ltree_textadd(text,ltree)', ''),
+        ('operator', '~(_ltree,lquery)', '_ltq_regex(_ltree,lquery)', ''),
+        ('operator', '~(lquery,_ltree)', '_ltq_rregex(lquery,_ltree)', ''),
+        ('operator', '~(lquery,ltree)', 'ltq_rregex(lquery,ltree)', ''),
+        ('operator', '~(ltree,lquery)', 'ltq_regex(ltree,lquery)', '')
+    ) AS l(kind, object, body, bound)
+    UNION ALL
+    SELECT name 'pg_trgm', l.* FROM (VALUES
+        ('function', 'show_trgm(text)', 'show_trgm', 'square'),
+        ('function', 'similarity(text,text)', 'similarity', 'square'),
+        ('function', 'similarity_dist(text,text)', 'similarity_dist', 'square'),
+        ('function', 'similarity_op(text,text)', 'similarity_op', 'square'),
+        ('function', 'strict_word_similarity(text,text)', 'strict_word_similarity', 'shapes'),
+        ('function', 'strict_word_similarity_commutator_op(text,text)',
+         'strict_word_similarity_commutator_op', 'shapes'),
+        ('function', 'strict_word_similarity_dist_commutator_op(text,text)',
+         'strict_word_similarity_dist_commutator_op', 'shapes'),
+        ('function', 'strict_word_similarity_dist_op(text,text)', 'strict_word_similarity_dist_op', 'shapes'),
+        ('function', 'strict_word_similarity_op(text,text)', 'strict_word_similarity_op', 'shapes'),
+        ('function', 'word_similarity(text,text)', 'word_similarity', 'shapes'),
+        ('function', 'word_similarity_commutator_op(text,text)', 'word_similarity_commutator_op', 'shapes'),
+        ('function', 'word_similarity_dist_commutator_op(text,text)', 'word_similarity_dist_commutator_op', 'shapes'),
+        ('function', 'word_similarity_dist_op(text,text)', 'word_similarity_dist_op', 'shapes'),
+        ('function', 'word_similarity_op(text,text)', 'word_similarity_op', 'shapes'),
+        ('operator', '%(text,text)', 'similarity_op(text,text)', ''),
+        ('operator', '%>(text,text)', 'word_similarity_commutator_op(text,text)', ''),
+        ('operator', '%>>(text,text)', 'strict_word_similarity_commutator_op(text,text)', ''),
+        ('operator', '<%(text,text)', 'word_similarity_op(text,text)', ''),
+        ('operator', '<->(text,text)', 'similarity_dist(text,text)', ''),
+        ('operator', '<->>(text,text)', 'word_similarity_dist_commutator_op(text,text)', ''),
+        ('operator', '<->>>(text,text)', 'strict_word_similarity_dist_commutator_op(text,text)', ''),
+        ('operator', '<<%(text,text)', 'strict_word_similarity_op(text,text)', ''),
+        ('operator', '<<->(text,text)', 'word_similarity_dist_op(text,text)', ''),
+        ('operator', '<<<->(text,text)', 'strict_word_similarity_dist_op(text,text)', '')
+    ) AS l(kind, object, body, bound)
+    UNION ALL
+    SELECT name 'unaccent', l.* FROM (VALUES
+        ('function', 'unaccent(text)', 'unaccent_dict', 'read')
+    ) AS l(kind, object, body, bound)
+    UNION ALL
+    SELECT name 'fuzzystrmatch', l.* FROM (VALUES
+        ('function', 'difference(text,text)', 'difference', 'read'),
+        ('function', 'dmetaphone(text)', 'dmetaphone', 'read'),
+        ('function', 'dmetaphone_alt(text)', 'dmetaphone_alt', 'read'),
+        ('function', 'levenshtein(text,text)', 'levenshtein', 'read'),
+        ('function', 'levenshtein(text,text,int4,int4,int4)', 'levenshtein_with_costs', 'read'),
+        ('function', 'levenshtein_less_equal(text,text,int4)', 'levenshtein_less_equal', 'read'),
+        ('function', 'levenshtein_less_equal(text,text,int4,int4,int4,int4)',
+         'levenshtein_less_equal_with_costs', 'read'),
+        ('function', 'metaphone(text,int4)', 'metaphone', 'read'),
+        ('function', 'soundex(text)', 'soundex', 'read'),
+        ('function', 'text_soundex(text)', 'soundex', 'read')
+    ) AS l(kind, object, body, bound)
+    UNION ALL
+    SELECT name 'intarray', l.* FROM (VALUES
+        ('function', '_int_contained(_int4,_int4)', '_int_contained', 'sort'),
+        ('function', '_int_contains(_int4,_int4)', '_int_contains', 'sort'),
+        ('function', '_int_different(_int4,_int4)', '_int_different', 'sort'),
+        ('function', '_int_inter(_int4,_int4)', '_int_inter', 'sort'),
+        ('function', '_int_overlap(_int4,_int4)', '_int_overlap', 'sort'),
+        ('function', '_int_same(_int4,_int4)', '_int_same', 'sort'),
+        ('function', '_int_union(_int4,_int4)', '_int_union', 'sort'),
+        ('function', 'icount(_int4)', 'icount', 'read'),
+        ('function', 'idx(_int4,int4)', 'idx', 'read'),
+        ('function', 'intarray_del_elem(_int4,int4)', 'intarray_del_elem', 'sort'),
+        ('function', 'intarray_push_array(_int4,_int4)', 'intarray_push_array', 'sort'),
+        ('function', 'intarray_push_elem(_int4,int4)', 'intarray_push_elem', 'sort'),
+        ('function', 'intset(int4)', 'intset', 'read'),
+        ('function', 'intset_subtract(_int4,_int4)', 'intset_subtract', 'sort'),
+        ('function', 'intset_union_elem(_int4,int4)', 'intset_union_elem', 'sort'),
+        ('function', 'sort(_int4)', 'sort', 'sort'),
+        ('function', 'sort(_int4,text)', 'sort', 'sort'),
+        ('function', 'sort_asc(_int4)', 'sort_asc', 'sort'),
+        ('function', 'sort_desc(_int4)', 'sort_desc', 'sort'),
+        ('function', 'subarray(_int4,int4)', 'subarray', 'read'),
+        ('function', 'subarray(_int4,int4,int4)', 'subarray', 'read'),
+        ('function', 'uniq(_int4)', 'uniq', 'sort'),
+        ('estimator', '_int_overlap_sel(internal,oid,internal,int4)', '_int_overlap_sel', ''),
+        ('estimator', '_int_overlap_joinsel(internal,oid,internal,int2,internal)', '_int_overlap_joinsel', ''),
+        ('estimator', '_int_contains_sel(internal,oid,internal,int4)', '_int_contains_sel', ''),
+        ('estimator', '_int_contains_joinsel(internal,oid,internal,int2,internal)', '_int_contains_joinsel', ''),
+        ('estimator', '_int_contained_sel(internal,oid,internal,int4)', '_int_contained_sel', ''),
+        ('estimator', '_int_contained_joinsel(internal,oid,internal,int2,internal)', '_int_contained_joinsel', ''),
+        ('operator', '#(,_int4)', 'icount(_int4)', ''),
+        ('operator', '#(_int4,int4)', 'idx(_int4,int4)', ''),
+        ('operator', '&&(_int4,_int4)', '_int_overlap(_int4,_int4)', ''),
+        ('operator', '&(_int4,_int4)', '_int_inter(_int4,_int4)', ''),
+        ('operator', '+(_int4,_int4)', 'intarray_push_array(_int4,_int4)', ''),
+        ('operator', '+(_int4,int4)', 'intarray_push_elem(_int4,int4)', ''),
+        ('operator', '-(_int4,_int4)', 'intset_subtract(_int4,_int4)', ''),
+        ('operator', '-(_int4,int4)', 'intarray_del_elem(_int4,int4)', ''),
+        ('operator', '<@(_int4,_int4)', '_int_contained(_int4,_int4)', ''),
+        ('operator', '@>(_int4,_int4)', '_int_contains(_int4,_int4)', ''),
+        ('operator', '|(_int4,_int4)', '_int_union(_int4,_int4)', ''),
+        ('operator', '|(_int4,int4)', 'intset_union_elem(_int4,int4)', '')
+    ) AS l(kind, object, body, bound)
+    UNION ALL
+    SELECT name 'cube', l.* FROM (VALUES
+        ('type', 'cube', '', 'read'),
+        ('function', 'cube(_float8)', 'cube_a_f8', 'read'),
+        ('function', 'cube(_float8,_float8)', 'cube_a_f8_f8', 'read'),
+        ('function', 'cube(cube,float8)', 'cube_c_f8', 'read'),
+        ('function', 'cube(cube,float8,float8)', 'cube_c_f8_f8', 'read'),
+        ('function', 'cube(float8)', 'cube_f8', 'read'),
+        ('function', 'cube(float8,float8)', 'cube_f8_f8', 'read'),
+        ('function', 'cube_cmp(cube,cube)', 'cube_cmp', 'read'),
+        ('function', 'cube_contained(cube,cube)', 'cube_contained', 'read'),
+        ('function', 'cube_contains(cube,cube)', 'cube_contains', 'read'),
+        ('function', 'cube_coord(cube,int4)', 'cube_coord', 'read'),
+        ('function', 'cube_coord_llur(cube,int4)', 'cube_coord_llur', 'read'),
+        ('function', 'cube_dim(cube)', 'cube_dim', 'read'),
+        ('function', 'cube_distance(cube,cube)', 'cube_distance', 'read'),
+        ('function', 'cube_enlarge(cube,float8,int4)', 'cube_enlarge', 'read'),
+        ('function', 'cube_eq(cube,cube)', 'cube_eq', 'read'),
+        ('function', 'cube_ge(cube,cube)', 'cube_ge', 'read'),
+        ('function', 'cube_gt(cube,cube)', 'cube_gt', 'read'),
+        ('function', 'cube_inter(cube,cube)', 'cube_inter', 'read'),
+        ('function', 'cube_is_point(cube)', 'cube_is_point', 'read'),
+        ('function', 'cube_le(cube,cube)', 'cube_le', 'read'),
+        ('function', 'cube_ll_coord(cube,int4)', 'cube_ll_coord', 'read'),
+        ('function', 'cube_lt(cube,cube)', 'cube_lt', 'read'),
+        ('function', 'cube_ne(cube,cube)', 'cube_ne', 'read'),
+        ('function', 'cube_overlap(cube,cube)', 'cube_overlap', 'read'),
+        ('function', 'cube_size(cube)', 'cube_size', 'read'),
+        ('function', 'cube_subset(cube,_int4)', 'cube_subset', 'read'),
+        ('function', 'cube_union(cube,cube)', 'cube_union', 'read'),
+        ('function', 'cube_ur_coord(cube,int4)', 'cube_ur_coord', 'read'),
+        ('function', 'distance_chebyshev(cube,cube)', 'distance_chebyshev', 'read'),
+        ('function', 'distance_taxicab(cube,cube)', 'distance_taxicab', 'read'),
+        ('operator', '&&(cube,cube)', 'cube_overlap(cube,cube)', ''),
+        ('operator', '->(cube,int4)', 'cube_coord(cube,int4)', ''),
+        ('operator', '<#>(cube,cube)', 'distance_taxicab(cube,cube)', ''),
+        ('operator', '<(cube,cube)', 'cube_lt(cube,cube)', ''),
+        ('operator', '<->(cube,cube)', 'cube_distance(cube,cube)', ''),
+        ('operator', '<=(cube,cube)', 'cube_le(cube,cube)', ''),
+        ('operator', '<=>(cube,cube)', 'distance_chebyshev(cube,cube)', ''),
+        ('operator', '<>(cube,cube)', 'cube_ne(cube,cube)', ''),
+        ('operator', '<@(cube,cube)', 'cube_contained(cube,cube)', ''),
+        ('operator', '=(cube,cube)', 'cube_eq(cube,cube)', ''),
+        ('operator', '>(cube,cube)', 'cube_gt(cube,cube)', ''),
+        ('operator', '>=(cube,cube)', 'cube_ge(cube,cube)', ''),
+        ('operator', '@>(cube,cube)', 'cube_contains(cube,cube)', ''),
+        ('operator', '~>(cube,int4)', 'cube_coord_llur(cube,int4)', '')
+    ) AS l(kind, object, body, bound)
+    UNION ALL
+    SELECT name 'earthdistance', l.* FROM (VALUES
+        ('function', 'earth()', 'sql 838ca55da95e4b609eded2a790b9ce9d93208aff9402e59ee627c0b1d6198e47', 'read'),
+        ('function', 'geo_distance(point,point)', 'geo_distance', 'read'),
+        ('operator', '<@>(point,point)', 'geo_distance(point,point)', '')
+    ) AS l(kind, object, body, bound)
+    UNION ALL
+    SELECT name 'uuid-ossp', l.* FROM (VALUES
+        ('function', 'uuid_generate_v3(uuid,text)', 'uuid_generate_v3', 'read'),
+        ('function', 'uuid_generate_v5(uuid,text)', 'uuid_generate_v5', 'read'),
+        ('function', 'uuid_nil()', 'uuid_nil', 'read'),
+        ('function', 'uuid_ns_dns()', 'uuid_ns_dns', 'read'),
+        ('function', 'uuid_ns_oid()', 'uuid_ns_oid', 'read'),
+        ('function', 'uuid_ns_url()', 'uuid_ns_url', 'read'),
+        ('function', 'uuid_ns_x500()', 'uuid_ns_x500', 'read')
+    ) AS l(kind, object, body, bound)
+    UNION ALL
+    SELECT name 'pgcrypto', l.* FROM (VALUES
+        ('function', 'digest(bytea,text)', 'pg_digest', 'read'),
+        ('function', 'digest(text,text)', 'pg_digest', 'read'),
+        ('function', 'hmac(bytea,bytea,text)', 'pg_hmac', 'read'),
+        ('function', 'hmac(text,text,text)', 'pg_hmac', 'read')
+    ) AS l(kind, object, body, bound);
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._extension_list() FROM PUBLIC;
+
+-- Which objects of the database the lists of extensions mean. Everything is found by OID, from the extension: nothing
+-- is looked up by a name that another role could give to something of its own.
+
+-- The SHA-256 of a library as it lies on the disk; NULL if it cannot be read there. From 18 on dynamic_library_path may
+-- lead elsewhere.
+CREATE FUNCTION splitplane._library_checksum(library text) RETURNS text
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF current_setting('server_version_num')::int >= 180000
+       AND current_setting('dynamic_library_path') <> '$libdir' THEN
+        RETURN NULL;
+    END IF;
+    RETURN (SELECT encode(sha256(pg_read_binary_file(format('%s/%s.so', c.setting, library))), 'hex')
+            FROM pg_config() AS c WHERE c.name = 'PKGLIBDIR');
+EXCEPTION WHEN OTHERS THEN
+    RETURN NULL;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._library_checksum(text) FROM PUBLIC;
+
+-- Why nothing of an extension is in the plane, though it is allowed; NULL if there is no reason.
+CREATE FUNCTION splitplane._extension_problem(extension name) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found text;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_extension AS e WHERE e.extname = extension) THEN
+        RETURN 'This allowed extension does not exist any more.';
+    END IF;
+    SELECT splitplane._library_checksum(l.library) INTO found
+      FROM splitplane._read_libraries() AS l WHERE l.extension = _extension_problem.extension LIMIT 1;
+    IF NOT EXISTS (SELECT FROM splitplane._read_libraries() AS l
+                   WHERE l.extension = _extension_problem.extension AND l.checksum = found) THEN
+        RETURN format('Its library is none that was read for this version of splitplane (SHA-256 %s), so nothing of it '
+                      'is in the plane.', coalesce(found, 'unknown'));
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._extension_problem(name) FROM PUBLIC;
+
+-- Whether names of an allowed extension would not be found, since it has moved or the reader may not look there. Then
+-- nothing of it may be in the plane: in the place of its operators those of text would be found, and no error raised.
+CREATE FUNCTION splitplane._is_out_of_sight(extension name) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (SELECT FROM splitplane.allowed_extensions AS a
+                   JOIN pg_extension AS e ON e.extname = a.extension JOIN pg_namespace AS n ON n.oid = e.extnamespace
+                   WHERE a.extension = _is_out_of_sight.extension
+                     AND (n.nspname <> a.saved ->> 'schema'
+                          OR NOT has_schema_privilege('splitplane_reader', n.oid, 'USAGE')))
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._is_out_of_sight(name) FROM PUBLIC;
+
+-- The objects of an extension that are on its list, and whether each is still what was read: a member of the extension,
+-- in its schema, made by the same body, with nothing put on it that changes when or as whom it runs.
+CREATE FUNCTION splitplane._listed_objects(extension name)
+RETURNS TABLE (kind text, catalog regclass, object oid, name text, listed text, bound text, is_as_read boolean)
+-- Of catalogs that are joined by computed texts the planner knows no sizes.
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_nestloop = off
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH own AS (
+        SELECT e.oid, e.extnamespace,
+               (SELECT '$libdir/' || l.library FROM splitplane._read_libraries() AS l
+                WHERE l.extension = e.extname LIMIT 1) AS library
+        FROM pg_extension AS e WHERE e.extname = _listed_objects.extension
+    ),
+    list AS MATERIALIZED (
+        SELECT l.kind, l.object, l.body, l.bound FROM splitplane._extension_list() AS l
+        WHERE l.extension = _listed_objects.extension
+    ),
+    members AS MATERIALIZED (
+        SELECT d.classid, d.objid, o.extnamespace, o.library
+        FROM own AS o JOIN pg_depend AS d
+             ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = o.oid AND d.deptype = 'e'
+    ),
+    routines AS MATERIALIZED (
+        SELECT p.oid, p.proname, p.prokind,
+               p.proname || '(' || coalesce((SELECT string_agg(t.typname, ',' ORDER BY a.position)
+                                             FROM unnest(p.proargtypes) WITH ORDINALITY AS a(id, position)
+                                             JOIN pg_type AS t ON t.oid = a.id), '') || ')' AS signature,
+               CASE l.lanname WHEN 'c' THEN CASE WHEN p.probin = m.library THEN p.prosrc END
+                              WHEN 'internal' THEN 'internal ' || p.prosrc
+                              WHEN 'sql' THEN 'sql ' || encode(sha256(convert_to(p.prosrc, 'UTF8')), 'hex')
+               END AS body,
+               p.pronamespace = m.extnamespace AND NOT p.prosecdef AND p.proconfig IS NULL AND NOT p.proleakproof
+               AND p.prosupport::oid < 16384 AND p.prosqlbody IS NULL
+               AND NOT EXISTS (SELECT FROM unnest(p.proargtypes::oid[] || p.prorettype) AS u(id)
+                               JOIN pg_type AS t ON t.oid = u.id
+                               WHERE t.typnamespace NOT IN ('pg_catalog'::regnamespace, m.extnamespace)) AS is_plain
+        FROM members AS m JOIN pg_proc AS p ON p.oid = m.objid JOIN pg_language AS l ON l.oid = p.prolang
+        WHERE m.classid = 'pg_proc'::regclass
+    ),
+    functions AS MATERIALIZED (
+        SELECT l.kind, r.oid, r.proname, l.object, l.bound,
+               r.is_plain AND r.prokind = 'f' AND r.body IS NOT DISTINCT FROM l.body AS is_as_read
+        FROM list AS l JOIN routines AS r ON r.signature = l.object
+        WHERE l.kind IN ('function', 'estimator')
+    )
+    SELECT f.kind, 'pg_proc'::regclass, f.oid, f.proname::text, f.object, f.bound, f.is_as_read FROM functions AS f
+    UNION ALL
+    SELECT l.kind, 'pg_proc', r.oid, r.proname::text, l.object, l.bound,
+           r.is_plain AND r.prokind = 'a' AND g.aggkind = 'n' AND f.object IS NOT DISTINCT FROM l.body
+           AND coalesce(f.is_as_read, false) AND g.aggcombinefn::oid IN (0, f.oid)
+           AND g.aggfinalfn = 0 AND g.aggserialfn = 0 AND g.aggdeserialfn = 0 AND g.aggmtransfn = 0
+           AND g.aggminvtransfn = 0 AND g.aggmfinalfn = 0
+    FROM list AS l JOIN routines AS r ON r.signature = l.object JOIN pg_aggregate AS g ON g.aggfnoid = r.oid
+    LEFT JOIN functions AS f ON f.oid = g.aggtransfn
+    WHERE l.kind = 'aggregate'
+    UNION ALL
+    SELECT l.kind, 'pg_operator', o.oid, o.oprname::text, l.object, l.bound,
+           o.oprnamespace = m.extnamespace AND f.object IS NOT DISTINCT FROM l.body AND coalesce(f.is_as_read, false)
+           AND NOT EXISTS (SELECT FROM unnest(ARRAY[o.oprrest, o.oprjoin]::oid[]) AS s(id)
+                           WHERE s.id >= 16384 AND s.id NOT IN (SELECT e.oid FROM functions AS e
+                                                                WHERE e.kind = 'estimator' AND e.is_as_read))
+    FROM members AS m JOIN pg_operator AS o ON m.classid = 'pg_operator'::regclass AND o.oid = m.objid
+    LEFT JOIN pg_type AS a ON a.oid = o.oprleft JOIN pg_type AS b ON b.oid = o.oprright
+    JOIN list AS l ON l.kind = 'operator'
+         AND l.object = o.oprname || '(' || coalesce(a.typname, '') || ',' || b.typname || ')'
+    LEFT JOIN functions AS f ON f.kind = 'function' AND f.oid = o.oprcode
+    UNION ALL
+    SELECT l.kind, 'pg_cast', c.oid, l.object, l.object, l.bound,
+           c.castmethod = CASE WHEN l.body = '' THEN 'b' ELSE 'f' END
+           AND coalesce(f.object, '') = l.body AND (l.body = '' OR f.is_as_read)
+    FROM members AS m JOIN pg_cast AS c ON m.classid = 'pg_cast'::regclass AND c.oid = m.objid
+    JOIN pg_type AS a ON a.oid = c.castsource JOIN pg_type AS b ON b.oid = c.casttarget
+    JOIN list AS l ON l.kind = 'cast' AND l.object = a.typname || ',' || b.typname
+    LEFT JOIN functions AS f ON f.kind = 'function' AND f.oid = c.castfunc
+    UNION ALL
+    SELECT l.kind, 'pg_type', t.oid, t.typname::text, l.object, l.bound,
+           t.typnamespace = m.extnamespace AND t.typtype = 'b'
+    FROM members AS m JOIN pg_type AS t ON m.classid = 'pg_type'::regclass AND t.oid = m.objid
+    JOIN list AS l ON l.kind = 'type' AND l.object = t.typname;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._listed_objects(name) FROM PUBLIC;
+
+-- What of allowed extensions is in the plane.
+CREATE FUNCTION splitplane._extension_objects()
+RETURNS TABLE (extension name, schema oid, kind text, object oid, name text, bound text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    FOR extension, schema IN
+        SELECT a.extension, e.extnamespace
+        FROM splitplane.allowed_extensions AS a JOIN pg_extension AS e ON e.extname = a.extension
+        WHERE splitplane._extension_problem(a.extension) IS NULL AND NOT splitplane._is_out_of_sight(a.extension)
+        ORDER BY 1
+    LOOP
+        RETURN QUERY
+            SELECT _extension_objects.extension, _extension_objects.schema, l.kind, l.object, l.name, l.bound
+            FROM splitplane._listed_objects(_extension_objects.extension) AS l WHERE l.is_as_read;
+    END LOOP;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._extension_objects() FROM PUBLIC;
+
+-- The types among them, which are asked for more often.
+CREATE FUNCTION splitplane._extension_types() RETURNS TABLE (extension name, type oid)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        SELECT a.extension, t.oid
+        FROM splitplane.allowed_extensions AS a
+        JOIN pg_extension AS e ON e.extname = a.extension
+        JOIN pg_depend AS d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
+        JOIN pg_type AS t ON d.classid = 'pg_type'::regclass AND t.oid = d.objid
+        JOIN splitplane._extension_list() AS l
+             ON l.extension = a.extension AND l.kind = 'type' AND l.object = t.typname
+        WHERE t.typnamespace = e.extnamespace AND t.typtype = 'b'
+          AND NOT splitplane._is_out_of_sight(a.extension) AND splitplane._extension_problem(a.extension) IS NULL;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._extension_types() FROM PUBLIC;
+
+-- Whether a type is one of these; with its cast to JSON, if it has one, on the list as well.
+CREATE FUNCTION splitplane._is_extension_type(type_id oid) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    owner name;
+BEGIN
+    SELECT a.extension INTO owner
+      FROM pg_depend AS d
+      JOIN pg_extension AS e ON e.oid = d.refobjid
+      JOIN splitplane.allowed_extensions AS a ON a.extension = e.extname
+      JOIN pg_type AS t ON t.oid = d.objid AND t.typnamespace = e.extnamespace AND t.typtype = 'b'
+     WHERE d.classid = 'pg_type'::regclass AND d.objid = type_id AND d.refclassid = 'pg_extension'::regclass
+       AND d.deptype = 'e'
+       AND EXISTS (SELECT FROM splitplane._extension_list() AS l
+                   WHERE l.extension = a.extension AND l.kind = 'type' AND l.object = t.typname);
+    RETURN FOUND AND NOT splitplane._is_out_of_sight(owner) AND splitplane._extension_problem(owner) IS NULL
+       AND NOT EXISTS (SELECT FROM pg_cast AS c
+                       WHERE c.castsource = type_id AND c.casttarget IN ('json'::regtype, 'jsonb'::regtype)
+                         AND c.oid NOT IN (SELECT l.object FROM splitplane._listed_objects(owner) AS l
+                                           WHERE l.kind = 'cast' AND l.is_as_read));
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._is_extension_type(oid) FROM PUBLIC;
 
 -- What a relation, a column, a scope and a name must be like to enter the plane. Internal: for protect and share.
 
@@ -1012,7 +1825,8 @@ $$;
 
 -- True for types whose values can be compared, printed and converted to JSON by built-in code alone: the allowlist of
 -- base types, enums, domains and arrays over them, none of them with a user-defined cast to JSON. In the library: the
--- types of the allowlist of built-in functions (functions.sql), which has pseudo-types and regconfig besides.
+-- types of the allowlist of built-in functions (functions.sql), which has pseudo-types and regconfig besides. Types of
+-- allowed extensions count as built-in ones.
 CREATE OR REPLACE FUNCTION splitplane._type_is_safe(type_id oid) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -1028,6 +1842,9 @@ BEGIN
          WHERE t.oid = current;
         IF NOT FOUND THEN
             RETURN false;
+        END IF;
+        IF catalog_row.oid >= 16384 AND catalog_row.typtype = 'b' AND NOT catalog_row.is_array THEN
+            RETURN splitplane._is_extension_type(current);
         END IF;
         IF catalog_row.oid >= 16384
            AND EXISTS (SELECT FROM pg_cast AS c WHERE c.castsource = catalog_row.oid
@@ -1054,6 +1871,22 @@ BEGIN
 END
 $$;
 
+-- The types of a relation's columns that the plane carries: each is looked at once.
+CREATE FUNCTION splitplane._safe_types(relation regclass) RETURNS SETOF oid
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY
+        WITH types AS MATERIALIZED (
+            SELECT DISTINCT a.atttypid AS oid FROM pg_attribute AS a
+            WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+        )
+        SELECT t.oid FROM types AS t WHERE splitplane._type_is_safe(t.oid);
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._safe_types(regclass) FROM PUBLIC;
+
 -- The plane's columns of a relation: those named, or all that it can carry. A column that is named is refused if its
 -- type is not supported; _leave_out reports the others.
 CREATE OR REPLACE FUNCTION splitplane._plane_columns(relation regclass, columns text[]) RETURNS text[]
@@ -1065,9 +1898,11 @@ DECLARE
     column_type oid;
 BEGIN
     IF wanted IS NULL THEN
-        SELECT array_agg(a.attname::text ORDER BY a.attnum) FILTER (WHERE splitplane._type_is_safe(a.atttypid))
+        SELECT array_agg(a.attname::text ORDER BY a.attnum)
           INTO wanted
-          FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped;
+          FROM pg_attribute AS a
+         WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+           AND a.atttypid IN (SELECT splitplane._safe_types(relation));
         IF wanted IS NULL AND EXISTS (SELECT FROM pg_attribute AS a
                                       WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped) THEN
             RAISE EXCEPTION 'no column of % has a type that the plane carries', relation USING ERRCODE = '0A000';
@@ -1086,7 +1921,7 @@ BEGIN
         IF NOT FOUND THEN
             RAISE EXCEPTION 'column "%" of % does not exist', column_name, relation USING ERRCODE = '42703';
         END IF;
-        IF NOT splitplane._type_is_safe(column_type) THEN
+        IF columns IS NOT NULL AND NOT splitplane._type_is_safe(column_type) THEN
             RAISE EXCEPTION 'column "%" of % has type %, which the plane does not carry',
                 column_name, relation, format_type(column_type, NULL)
                 USING ERRCODE = '0A000', HINT = 'Give the list of columns without it.';
@@ -1108,7 +1943,8 @@ BEGIN
     FOR left_out IN
         SELECT a.attname, format_type(a.atttypid, NULL) AS type_name, coalesce(scope ? a.attname::text, false) AS binds
         FROM pg_attribute AS a
-        WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND NOT splitplane._type_is_safe(a.atttypid)
+        WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+          AND a.atttypid NOT IN (SELECT splitplane._safe_types(relation))
         ORDER BY a.attnum
     LOOP
         IF left_out.binds THEN
@@ -1152,18 +1988,38 @@ $$;
 -- Whether a plane name was that of the table, and the table has another one now, or has left its schema and another has
 -- taken its place there. Such a name goes with the table's: it is refused. A name that was given stays.
 CREATE FUNCTION splitplane._has_lost_name(relation regclass, name text, saved jsonb) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT saved ? 'named_after_table'
-       AND EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-                   WHERE c.oid = relation
-                     AND (c.relname <> _has_lost_name.name
-                          OR (n.nspname <> saved ->> 'schema'
-                              AND EXISTS (SELECT FROM pg_class AS o JOIN pg_namespace AS m ON m.oid = o.relnamespace
-                                          WHERE m.nspname = saved ->> 'schema' AND o.relname = c.relname))))
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT saved ? 'named_after_table'
+           AND EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                       WHERE c.oid = relation
+                         AND (c.relname <> _has_lost_name.name
+                              OR (n.nspname <> saved ->> 'schema'
+                                  AND EXISTS (SELECT FROM pg_class AS o JOIN pg_namespace AS m ON m.oid = o.relnamespace
+                                              WHERE m.nspname = saved ->> 'schema' AND o.relname = c.relname)))));
+END
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._has_lost_name(regclass, text, jsonb) FROM PUBLIC;
+
+-- The form of a name in the plane.
+CREATE FUNCTION splitplane._check_plane_name(chosen text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF chosen = '' OR octet_length(chosen) > 63 OR strpos(chosen, '.') > 0 OR chosen ~ '[[:cntrl:]]'
+       OR lower(chosen) LIKE 'pg\_%' THEN
+        RAISE EXCEPTION 'plane name "%" must have 1 to 63 bytes, no dot, no control character, '
+                        'and not start with "pg_"', chosen
+            USING ERRCODE = '42602';
+    END IF;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._check_plane_name(text) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION splitplane._plane_name(relation regclass, name text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -1173,11 +2029,10 @@ DECLARE
     holder regclass;
     is_lost boolean;
 BEGIN
-    IF chosen = '' OR octet_length(chosen) > 63 OR strpos(chosen, '.') > 0 OR chosen ~ '[[:cntrl:]]'
-       OR lower(chosen) LIKE 'pg\_%' THEN
-        RAISE EXCEPTION 'plane name "%" must have 1 to 63 bytes, no dot, no control character, '
-                        'and not start with "pg_"', chosen
-            USING ERRCODE = '42602';
+    PERFORM splitplane._check_plane_name(chosen);
+    IF EXISTS (SELECT FROM splitplane.views AS v WHERE v.name = chosen) THEN
+        RAISE EXCEPTION 'plane name "%" is taken by a view', chosen
+            USING ERRCODE = '42710', HINT = 'Give another one as argument "name".';
     END IF;
     SELECT r.relation, splitplane._has_lost_name(r.relation, r.name, r.saved) INTO holder, is_lost
       FROM splitplane.relations AS r WHERE r.name = chosen AND r.relation <> _plane_name.relation;
@@ -1210,24 +2065,50 @@ BEGIN
 END
 $$;
 
+-- Warns of tenants that were admitted before a column of type bytea was bound to the tenant. admit refuses such ids
+-- from then on.
+CREATE FUNCTION splitplane._warn_of_other_ids(relation regclass, column_name text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    others bigint;
+    first_of_them text;
+BEGIN
+    SELECT count(DISTINCT p.tenant), min(p.tenant) INTO others, first_of_them
+      FROM splitplane.principals AS p WHERE p.enabled AND NOT splitplane._is_bytes(p.tenant);
+    IF others > 0 THEN
+        RAISE WARNING 'column "%" of % has type bytea, and admitted tenants that are no ids for it see no row there: '
+                      '%, first "%"', column_name, relation, others, first_of_them
+            USING HINT = 'Such an id is \x and two lower-case hexadecimal digits for each byte.';
+    END IF;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._warn_of_other_ids(regclass, text) FROM PUBLIC;
+
 -- The row-level security condition of a scope that has been checked: every column has one of its claim's values, or is
 -- NULL where the scope says so. The proof knows these two forms and no other.
 -- Domains are cast to their base type; the modifier is -1, since a bare "character" would mean character(1). NULL if a
 -- column does not exist any more.
 CREATE FUNCTION splitplane._scope_expression(relation regclass, scope jsonb) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
-    SELECT CASE WHEN count(*) = count(a.attname) THEN
-        string_agg(format(CASE WHEN s.or_null THEN '(splitplane.in_scope(%s, %L::text) OR %I IS NULL)'
-                               ELSE 'splitplane.in_scope(%s, %L::text)' END,
-                          CASE WHEN b.base = a.atttypid THEN quote_ident(s.key)
-                               ELSE format('%I::%s', s.key, format_type(b.base, -1)) END,
-                          s.claim, s.key),
-                   ' AND ' ORDER BY s.claim <> 'tenant', s.key) END
-    FROM (SELECT e.key, w.claim, w.or_null
-          FROM jsonb_each_text(scope) AS e CROSS JOIN LATERAL splitplane._binding(e.value) AS w) AS s
-    LEFT JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = s.key AND a.attnum > 0 AND NOT a.attisdropped
-    LEFT JOIN LATERAL (SELECT splitplane._base_type(a.atttypid)) AS b(base) ON true
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT CASE WHEN count(*) = count(a.attname) THEN
+            string_agg(format(CASE WHEN s.or_null THEN '(splitplane.in_scope(%s, %L::text) OR %I IS NULL)'
+                                   ELSE 'splitplane.in_scope(%s, %L::text)' END,
+                              CASE WHEN b.base = a.atttypid THEN quote_ident(s.key)
+                                   ELSE format('%I::%s', s.key, format_type(b.base, -1)) END,
+                              s.claim, s.key),
+                       ' AND ' ORDER BY s.claim <> 'tenant', s.key) END
+        FROM (SELECT e.key, w.claim, w.or_null
+              FROM jsonb_each_text(scope) AS e CROSS JOIN LATERAL splitplane._binding(e.value) AS w) AS s
+        LEFT JOIN pg_attribute AS a
+            ON a.attrelid = relation AND a.attname = s.key AND a.attnum > 0 AND NOT a.attisdropped
+        LEFT JOIN LATERAL (SELECT splitplane._base_type(a.atttypid)) AS b(base) ON true);
+END
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._scope_expression(regclass, jsonb) FROM PUBLIC;
@@ -1307,6 +2188,9 @@ BEGIN
         END IF;
         IF claim_name = 'tenant' THEN
             binds_tenant := true;
+            IF base = 'bytea'::regtype THEN
+                PERFORM splitplane._warn_of_other_ids(relation, column_name);
+            END IF;
             IF or_null THEN
                 RAISE WARNING 'every tenant sees the rows of % whose "%" is NULL: a row that loses its tenant becomes '
                               'everybody''s', relation, column_name;
@@ -1646,56 +2530,81 @@ CREATE OR REPLACE VIEW splitplane._fences AS
 
 -- The privileges of an access control list that bear on the reader: its own and PUBLIC's, whoever granted them.
 CREATE FUNCTION splitplane._reader_privileges(acl aclitem[]) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT string_agg(format('%s %s %s', g.grantee, g.privilege_type, g.is_grantable), ','
-                      ORDER BY g.grantee, g.privilege_type)
-    FROM aclexplode(acl) AS g WHERE g.grantee IN (0, to_regrole('splitplane_reader'))
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT string_agg(format('%s %s %s', g.grantee, g.privilege_type, g.is_grantable), ','
+                          ORDER BY g.grantee, g.privilege_type)
+        FROM aclexplode(acl) AS g WHERE g.grantee IN (0, to_regrole('splitplane_reader')));
+END
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._reader_privileges(aclitem[]) FROM PUBLIC;
 
 -- As the fingerprint of _fences, but of what bears on the reader alone; slower.
 CREATE FUNCTION splitplane._reader_fingerprint(relation regclass) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT hash_record_extended(
-               ROW(c.relowner = to_regrole('splitplane_reader'), c.relrowsecurity,
-                   splitplane._reader_privileges(c.relacl), r.shared, r.scope, r.columns,
-                   (SELECT sum(hash_record_extended(
-                               ROW(a.attname, a.attnum, a.atttypid, a.atttypmod, a.attcollation, a.attisdropped,
-                                   splitplane._reader_privileges(a.attacl)), a.attnum))
-                    FROM pg_attribute AS a WHERE a.attrelid = r.relation),
-                   p.polpermissive, p.polcmd, p.polroles, hashtextextended(p.polqual::text, 0),
-                   p.polwithcheck IS NULL,
-                   (SELECT sum(hash_record_extended(l.*, l.link)) FROM splitplane._links AS l
-                    WHERE l.relation = r.relation)), 0)::text
-    FROM splitplane.relations AS r
-    JOIN pg_class AS c ON c.oid = r.relation
-    LEFT JOIN pg_policy AS p ON p.polrelid = r.relation AND p.polname = '!splitplane_scope'
-    WHERE r.relation = _reader_fingerprint.relation
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        -- The columns of a plane have one list of privileges for all, as a rule.
+        WITH lists AS MATERIALIZED (
+            SELECT DISTINCT a.attacl AS acl FROM pg_attribute AS a
+            WHERE a.attrelid = _reader_fingerprint.relation AND a.attacl IS NOT NULL
+        ),
+        privileges AS MATERIALIZED (
+            SELECT l.acl, splitplane._reader_privileges(l.acl) AS privileges FROM lists AS l
+        )
+        SELECT hash_record_extended(
+                   ROW(c.relowner = to_regrole('splitplane_reader'), c.relrowsecurity,
+                       splitplane._reader_privileges(c.relacl), r.shared, r.scope, r.columns,
+                       (SELECT sum(hash_record_extended(
+                                   ROW(a.attname, a.attnum, a.atttypid, a.atttypmod, a.attcollation, a.attisdropped,
+                                       l.privileges), a.attnum))
+                        FROM pg_attribute AS a LEFT JOIN privileges AS l ON l.acl = a.attacl
+                        WHERE a.attrelid = r.relation),
+                       p.polpermissive, p.polcmd, p.polroles, hashtextextended(p.polqual::text, 0),
+                       p.polwithcheck IS NULL,
+                       (SELECT sum(hash_record_extended(l.*, l.link)) FROM splitplane._links AS l
+                        WHERE l.relation = r.relation)), 0)::text
+        FROM splitplane.relations AS r
+        JOIN pg_class AS c ON c.oid = r.relation
+        LEFT JOIN pg_policy AS p ON p.polrelid = r.relation AND p.polname = '!splitplane_scope'
+        WHERE r.relation = _reader_fingerprint.relation);
+END
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._reader_fingerprint(regclass) FROM PUBLIC;
 
 -- The table that column numbers belong to. load.sql and describe() have the same text.
 CREATE FUNCTION splitplane._numbers_of(relation regclass) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT format('%s/%s', s.system_identifier, relation::oid) FROM pg_control_system() AS s
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT format('%s/%s', s.system_identifier, relation::oid) FROM pg_control_system() AS s);
+END
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._numbers_of(regclass) FROM PUBLIC;
 
 -- The types of the scope columns as text, which survives a dump and restore where OIDs and column numbers do not.
 CREATE OR REPLACE FUNCTION splitplane._scope_types(relation regclass, scope jsonb) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
-    SELECT jsonb_object_agg(a.attname, concat_ws(' ', format_type(a.atttypid, a.atttypmod),
-               (SELECT 'nondeterministic' FROM pg_collation AS c
-                WHERE c.oid = a.attcollation AND NOT c.collisdeterministic)))
-    FROM pg_attribute AS a
-    WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND scope ? a.attname::text
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT jsonb_object_agg(a.attname, concat_ws(' ', format_type(a.atttypid, a.atttypmod),
+                   (SELECT 'nondeterministic' FROM pg_collation AS c
+                    WHERE c.oid = a.attcollation AND NOT c.collisdeterministic)))
+        FROM pg_attribute AS a
+        WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND scope ? a.attname::text);
+END
 $$;
 
 -- Grants the reader USAGE on a schema. True if it had that before the plane used the schema.
@@ -1709,7 +2618,9 @@ BEGIN
     SELECT (u.saved ->> 'schema_usage')::boolean INTO had
       FROM (SELECT r.saved FROM splitplane.relations AS r
             UNION ALL
-            SELECT f.saved FROM splitplane.allowed_functions AS f) AS u
+            SELECT f.saved FROM splitplane.allowed_functions AS f
+            UNION ALL
+            SELECT e.saved FROM splitplane.allowed_extensions AS e) AS u
      WHERE u.saved ->> 'schema' = schema_name
      LIMIT 1;
     IF NOT FOUND THEN
@@ -1717,32 +2628,81 @@ BEGIN
                        WHERE g.grantee = 'splitplane_reader'::regrole AND g.privilege_type = 'USAGE')
           INTO had FROM pg_namespace AS n WHERE n.nspname = schema_name;
     END IF;
-    IF schema_name <> 'pg_catalog' THEN
+    -- Not again where it is granted already: a change of a schema makes every session plan all its statements anew.
+    IF schema_name <> 'pg_catalog'
+       AND NOT EXISTS (SELECT FROM pg_namespace AS n CROSS JOIN aclexplode(n.nspacl) AS g
+                       WHERE n.nspname = schema_name AND g.grantor = n.nspowner
+                         AND g.grantee = 'splitplane_reader'::regrole AND g.privilege_type = 'USAGE') THEN
         EXECUTE format('GRANT USAGE ON SCHEMA %I TO splitplane_reader', schema_name);
     END IF;
     RETURN had;
 END
 $$;
 
+-- Revokes it when no entry of the plane is left in the schema, unless the reader had it before. Call it after the row
+-- has been deleted.
+CREATE OR REPLACE FUNCTION splitplane._leave_schema(schema_name text, had_usage boolean) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF had_usage OR schema_name = 'pg_catalog'
+       OR NOT EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = schema_name)
+       OR EXISTS (SELECT FROM splitplane.relations AS r WHERE r.saved ->> 'schema' = schema_name)
+       OR EXISTS (SELECT FROM splitplane.allowed_functions AS f WHERE f.saved ->> 'schema' = schema_name)
+       OR EXISTS (SELECT FROM splitplane.allowed_extensions AS e WHERE e.saved ->> 'schema' = schema_name) THEN
+        RETURN;
+    END IF;
+    EXECUTE format('REVOKE USAGE ON SCHEMA %I FROM splitplane_reader', schema_name);
+END
+$$;
+
+-- The reader's own grants on a relation, as the statements that grant them again.
+CREATE OR REPLACE FUNCTION splitplane._reader_grants(relation regclass, qualified text) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT coalesce(jsonb_agg(s.statement), '[]')
+        FROM (
+            SELECT format('GRANT %s ON TABLE %s TO splitplane_reader', g.privilege_type, qualified)
+            FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
+            WHERE c.oid = relation AND g.grantee = 'splitplane_reader'::regrole
+            UNION ALL
+            SELECT format('GRANT %s (%I) ON TABLE %s TO splitplane_reader', g.privilege_type, a.attname, qualified)
+            FROM pg_attribute AS a CROSS JOIN aclexplode(a.attacl) AS g
+            WHERE a.attrelid = relation AND NOT a.attisdropped AND g.grantee = 'splitplane_reader'::regrole
+        ) AS s(statement));
+END
+$$;
+
 -- Restrictive policies that are not ours and bind others than the reader, as soon as row-level security is on.
 CREATE OR REPLACE FUNCTION splitplane._other_restrictions(relation regclass) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT string_agg(quote_ident(p.polname), ', ' ORDER BY p.polname)
-    FROM pg_policy AS p
-    WHERE p.polrelid = relation AND NOT p.polpermissive AND p.polname <> ALL (splitplane._policy_names())
-      AND p.polroles <> ARRAY[to_regrole('splitplane_reader')::oid]
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT string_agg(quote_ident(p.polname), ', ' ORDER BY p.polname)
+        FROM pg_policy AS p
+        WHERE p.polrelid = relation AND NOT p.polpermissive AND p.polname <> ALL (splitplane._policy_names())
+          AND p.polroles <> ARRAY[to_regrole('splitplane_reader')::oid]);
+END
 $$;
 
 -- Those that PostgreSQL evaluates before the scope when the reader reads the relation. ask refuses to read it then.
 CREATE FUNCTION splitplane._earlier_restrictions(relation regclass) RETURNS SETOF name
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT p.polname
-    FROM pg_policy AS p
-    WHERE p.polrelid = relation AND NOT p.polpermissive AND p.polname < '!splitplane_scope'
-      AND p.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid] AND p.polcmd IN ('r', '*')
-    ORDER BY p.polname
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        SELECT p.polname
+        FROM pg_policy AS p
+        WHERE p.polrelid = relation AND NOT p.polpermissive AND p.polname < '!splitplane_scope'
+          AND p.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid] AND p.polcmd IN ('r', '*')
+        ORDER BY p.polname;
+END
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._earlier_restrictions(regclass) FROM PUBLIC;
@@ -1751,37 +2711,42 @@ REVOKE ALL ON FUNCTION splitplane._earlier_restrictions(regclass) FROM PUBLIC;
 -- other roles that it is for: those that it names, and if it names all, every role that may use the table now. Advice
 -- alone where PUBLIC may.
 CREATE FUNCTION splitplane._binding_restrictions(relation regclass) RETURNS TABLE (name name, remedy text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
-    WITH holders(holder) AS (
-        SELECT g.grantee FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
-        WHERE c.oid = relation AND g.grantee <> c.relowner
-        UNION
-        SELECT g.grantee FROM pg_attribute AS a CROSS JOIN aclexplode(a.attacl) AS g
-        WHERE a.attrelid = relation AND a.attacl IS NOT NULL AND NOT a.attisdropped
-        UNION
-        -- An owner is bound only if that is forced.
-        SELECT c.relowner FROM pg_class AS c WHERE c.oid = relation AND c.relforcerowsecurity
-        UNION
-        SELECT m.roleid FROM pg_auth_members AS m
-        WHERE m.roleid IN (to_regrole('pg_read_all_data'), to_regrole('pg_write_all_data'))
-    )
-    SELECT p.polname,
-           CASE WHEN 0 <> ALL (p.polroles) OR NOT EXISTS (SELECT FROM holders AS h WHERE h.holder = 0)
-                THEN format('ALTER POLICY %I ON %s TO %s;', p.polname, p.polrelid::regclass,
-                            coalesce((SELECT string_agg(DISTINCT quote_ident(o.rolname), ', ')
-                                      FROM pg_roles AS o
-                                      WHERE o.rolname <> ALL (splitplane._own_roles())
-                                        AND (o.oid = ANY (p.polroles)
-                                             OR 0 = ANY (p.polroles)
-                                                AND o.oid IN (SELECT h.holder FROM holders AS h))),
-                                     quote_ident(pg_get_userbyid(c.relowner))))
-                ELSE format('-- ALTER POLICY %I ON %s TO ..; with the roles that it is for', p.polname,
-                            p.polrelid::regclass) END
-    FROM pg_policy AS p JOIN pg_class AS c ON c.oid = p.polrelid
-    WHERE p.polrelid = relation AND NOT p.polpermissive AND p.polname <> ALL (splitplane._policy_names())
-      AND p.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid]
-      AND p.polroles <> ARRAY[to_regrole('splitplane_reader')::oid] AND p.polcmd IN ('r', '*')
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        WITH holders(holder) AS (
+            SELECT g.grantee FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
+            WHERE c.oid = relation AND g.grantee <> c.relowner
+            UNION
+            SELECT g.grantee FROM pg_attribute AS a CROSS JOIN aclexplode(a.attacl) AS g
+            WHERE a.attrelid = relation AND a.attacl IS NOT NULL AND NOT a.attisdropped
+            UNION
+            -- An owner is bound only if that is forced.
+            SELECT c.relowner FROM pg_class AS c WHERE c.oid = relation AND c.relforcerowsecurity
+            UNION
+            SELECT m.roleid FROM pg_auth_members AS m
+            WHERE m.roleid IN (to_regrole('pg_read_all_data'), to_regrole('pg_write_all_data'))
+        )
+        SELECT p.polname,
+               CASE WHEN 0 <> ALL (p.polroles) OR NOT EXISTS (SELECT FROM holders AS h WHERE h.holder = 0)
+                    THEN format('ALTER POLICY %I ON %s TO %s;', p.polname, p.polrelid::regclass,
+                                coalesce((SELECT string_agg(DISTINCT quote_ident(o.rolname), ', ')
+                                          FROM pg_roles AS o
+                                          -- The reader alone: applications and administrators read the table, too.
+                                          WHERE o.rolname <> 'splitplane_reader'
+                                            AND (o.oid = ANY (p.polroles)
+                                                 OR 0 = ANY (p.polroles)
+                                                    AND o.oid IN (SELECT h.holder FROM holders AS h))),
+                                         quote_ident(pg_get_userbyid(c.relowner))))
+                    ELSE format('-- ALTER POLICY %I ON %s TO ..; with the roles that it is for', p.polname,
+                                p.polrelid::regclass) END
+        FROM pg_policy AS p JOIN pg_class AS c ON c.oid = p.polrelid
+        WHERE p.polrelid = relation AND NOT p.polpermissive AND p.polname <> ALL (splitplane._policy_names())
+          AND p.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid]
+          AND p.polroles <> ARRAY[to_regrole('splitplane_reader')::oid] AND p.polcmd IN ('r', '*');
+END
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._binding_restrictions(regclass) FROM PUBLIC;
@@ -1838,15 +2803,19 @@ REVOKE ALL ON FUNCTION splitplane._make_policies(regclass, text, boolean, text, 
 
 -- The policies' conditions as text, for doctor() to compare with: text survives a dump and restore.
 CREATE FUNCTION splitplane._policy_texts(relation regclass) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
-    SELECT jsonb_build_object(
-        'policy', max(pg_get_expr(p.polqual, p.polrelid)) FILTER (WHERE p.polname = '!splitplane_scope'),
-        'read', max(pg_get_expr(p.polqual, p.polrelid)) FILTER (WHERE p.polname = 'splitplane_read'),
-        -- Without the name of the table, which may be renamed.
-        'closed', max(replace(pg_get_expr(p.polqual, p.polrelid), quote_literal(p.polrelid::regclass), 'itself'))
-                  FILTER (WHERE p.polname = 'splitplane_closed'))
-    FROM pg_policy AS p WHERE p.polrelid = relation
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT jsonb_build_object(
+            'policy', max(pg_get_expr(p.polqual, p.polrelid)) FILTER (WHERE p.polname = '!splitplane_scope'),
+            'read', max(pg_get_expr(p.polqual, p.polrelid)) FILTER (WHERE p.polname = 'splitplane_read'),
+            -- Without the name of the table, which may be renamed.
+            'closed', max(replace(pg_get_expr(p.polqual, p.polrelid), quote_literal(p.polrelid::regclass), 'itself'))
+                      FILTER (WHERE p.polname = 'splitplane_closed'))
+        FROM pg_policy AS p WHERE p.polrelid = relation);
+END
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._policy_texts(regclass) FROM PUBLIC;
@@ -1854,12 +2823,16 @@ REVOKE ALL ON FUNCTION splitplane._policy_texts(regclass) FROM PUBLIC;
 -- The numbers of a relation's columns by the names that they have at the registration: a column keeps its number, and a
 -- name may come to be another column's. A restore gives other numbers, so whose they are is kept with them.
 CREATE FUNCTION splitplane._column_numbers(relation regclass, names text[]) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT jsonb_build_object('numbers', coalesce(jsonb_object_agg(a.attname, a.attnum), '{}'),
-                              'numbers_of', splitplane._numbers_of(relation))
-    FROM pg_attribute AS a
-    WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attname::text = ANY (names)
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT jsonb_build_object('numbers', coalesce(jsonb_object_agg(a.attname, a.attnum), '{}'),
+                                  'numbers_of', splitplane._numbers_of(relation))
+        FROM pg_attribute AS a
+        WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attname::text = ANY (names));
+END
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._column_numbers(regclass, text[]) FROM PUBLIC;
@@ -1934,6 +2907,9 @@ CREATE FUNCTION splitplane._register(
     links splitplane.parents[] DEFAULT NULL)
 RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+-- Here and in what it calls: each registration adds policies, and a plan that was made while there were few would read
+-- all of them each time.
+SET enable_seqscan = off SET jit = off
 AS $$
 DECLARE
     qualified text;
@@ -1951,16 +2927,22 @@ DECLARE
     was_shared boolean;
     link splitplane.parents;
 BEGIN
+    PERFORM splitplane._check_isolation(CASE WHEN shared THEN 'share' ELSE 'protect' END);
     -- One registration at a time: entries of one schema share its grant.
     LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
     -- The scope may rest on a claim that is exclusive.
     LOCK TABLE splitplane.claims IN ROW SHARE MODE;
     -- A dropped table has left its registration behind. Its plane name is free.
-    DELETE FROM splitplane.relations AS r WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = r.relation);
-    DELETE FROM splitplane.parents AS p WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = p.relation);
+    -- NULL is what this function says of an OID without a relation: it looks into a cache.
+    IF EXISTS (SELECT FROM splitplane.relations AS r WHERE pg_table_is_visible(r.relation) IS NULL) THEN
+        DELETE FROM splitplane.relations AS r WHERE pg_table_is_visible(r.relation) IS NULL;
+        DELETE FROM splitplane.parents AS p WHERE pg_table_is_visible(p.relation) IS NULL;
+    END IF;
     qualified := splitplane._lock_relation(relation, true);
     plane_columns := splitplane._plane_columns(relation, columns);
-    IF columns IS NULL THEN
+    IF columns IS NULL
+       AND EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+                   AND a.attname <> ALL (plane_columns)) THEN
         PERFORM splitplane._leave_out(relation, scope);
     END IF;
     hidden_from_models := splitplane._private_columns(relation, plane_columns, private_columns);
@@ -2074,32 +3056,47 @@ $$;
 REVOKE ALL ON FUNCTION splitplane._register(regclass, boolean, jsonb, text[], text, text[], splitplane.parents[])
     FROM PUBLIC;
 
-CREATE OR REPLACE FUNCTION splitplane.protect(
+CREATE FUNCTION splitplane.protect(
     relation regclass, scope jsonb, columns text[] DEFAULT NULL, name text DEFAULT NULL,
-    private_columns text[] DEFAULT NULL)
+    private_columns text[] DEFAULT NULL, hidden boolean DEFAULT false)
 RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    was_hidden boolean := splitplane._is_hidden(relation);
 BEGIN
     PERFORM splitplane._register(relation, false, scope, columns, name, private_columns);
+    PERFORM splitplane._hide(relation, hidden, was_hidden);
 END
 $$;
 
-COMMENT ON FUNCTION splitplane.protect(regclass, jsonb, text[], text, text[]) IS
+REVOKE ALL ON FUNCTION splitplane.protect(regclass, jsonb, text[], text, text[], boolean) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION splitplane.protect(regclass, jsonb, text[], text, text[], boolean) TO splitplane_admin;
+
+COMMENT ON FUNCTION splitplane.protect(regclass, jsonb, text[], text, text[], boolean) IS
     'Adds a table to the plane and binds its rows to claims: protect(''orders'', ''{"tenant_id": "tenant"}''). '
     'Call it again to change the registration.';
 
-CREATE OR REPLACE FUNCTION splitplane.share(
-    relation regclass, columns text[] DEFAULT NULL, name text DEFAULT NULL, private_columns text[] DEFAULT NULL)
+CREATE FUNCTION splitplane.share(
+    relation regclass, columns text[] DEFAULT NULL, name text DEFAULT NULL, private_columns text[] DEFAULT NULL,
+    hidden boolean DEFAULT false)
 RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    was_hidden boolean := splitplane._is_hidden(relation);
 BEGIN
     PERFORM splitplane._register(relation, true, NULL, columns, name, private_columns);
+    PERFORM splitplane._hide(relation, hidden, was_hidden);
 END
 $$;
 
-COMMENT ON FUNCTION splitplane.share(regclass, text[], text, text[]) IS
+REVOKE ALL ON FUNCTION splitplane.share(regclass, text[], text, text[], boolean) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION splitplane.share(regclass, text[], text, text[], boolean) TO splitplane_admin;
+
+COMMENT ON FUNCTION splitplane.share(regclass, text[], text, text[], boolean) IS
     'Adds a table to the plane that is the same for every tenant.';
 
 CREATE OR REPLACE FUNCTION splitplane.unprotect(relation regclass) RETURNS void
@@ -2142,11 +3139,9 @@ DECLARE
     chosen splitplane.parents;
     kept splitplane.parents[];
     registered splitplane.relations;
+    was_hidden boolean := splitplane._is_hidden(relation);
     nullable text;
 BEGIN
-    IF hidden IS NOT FALSE THEN
-        RAISE EXCEPTION 'a relation cannot be hidden in this version' USING ERRCODE = '0A000';
-    END IF;
     LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
     PERFORM splitplane._lock_relation(relation, true);
     chosen := splitplane._link(relation, parent, key);
@@ -2168,7 +3163,9 @@ BEGIN
         RAISE EXCEPTION 'a row of % may belong to several tenants, by %: the columns must be given', relation, parent
             USING ERRCODE = '22023', HINT = 'Give those that every tenant of a member may see as argument "columns".';
     END IF;
-    PERFORM splitplane._register(relation, false, coalesce(scope, '{}'), columns, name, private_columns, kept || chosen);
+    PERFORM splitplane._register(relation, false, coalesce(scope, '{}'), columns, name, private_columns,
+                                 kept || chosen);
+    PERFORM splitplane._hide(relation, hidden, was_hidden);
     IF cardinality(kept) = 0 THEN
         SELECT string_agg(format('"%s"', c.name), ', ' ORDER BY c.place) INTO nullable
           FROM unnest(chosen.columns) WITH ORDINALITY AS c(name, place)
@@ -2212,14 +3209,15 @@ REVOKE ALL ON FUNCTION splitplane._type_outside(oid[]) FROM PUBLIC;
 
 -- Relations and functions outside pg_catalog whose names stand alone in the body of a function that has no search_path
 -- of its own: in a call of ask it is "pg_catalog, pg_temp", and they are not found. By words, since a body is only read
--- when it runs; a word may be a variable. Texts in quotes and comments are left out. NULL if there are none.
+-- when it runs; a word may be a variable. Texts in quotes and comments are left out, but for the rest of a comment that
+-- holds another. NULL if there are none.
 CREATE FUNCTION splitplane._unqualified_names(function regprocedure) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     WITH words AS (
         SELECT DISTINCT lower(m.word[1]) AS word
         FROM pg_proc AS p JOIN pg_language AS l ON l.oid = p.prolang
-        CROSS JOIN LATERAL regexp_replace(p.prosrc, $re$'[^']*'|--[^\n]*|/\*.*?\*/$re$, ' ', 'g') AS body
+        CROSS JOIN LATERAL regexp_replace(p.prosrc, $re$'[^']*'|--[^\n]*|/\*([^*]|\*+[^*/])*\*+/$re$, ' ', 'g') AS body
         CROSS JOIN LATERAL regexp_matches(body, '(?<![.\w"])"?([[:alpha:]_][\w$]*)(?![\w$.]|"\.)', 'g') AS m(word)
         WHERE p.oid = function AND p.prosqlbody IS NULL AND l.lanname NOT IN ('internal', 'c')
           AND NOT EXISTS (SELECT FROM unnest(p.proconfig) AS s(setting) WHERE s.setting LIKE 'search\_path=%')
@@ -2348,7 +3346,8 @@ COMMENT ON FUNCTION splitplane.disallow_function(regprocedure) IS 'Reverts allow
 -- shown as the type of their column, and a query cannot name them; one that stands below others gives way to them. Nor
 -- can it name a domain whose checks call user-defined functions: a cast would run them over any value.
 CREATE FUNCTION splitplane._plane_types()
-RETURNS TABLE (type oid, array_type oid, schema text, name text, shown text, is_writable boolean, is_visible boolean)
+RETURNS TABLE (type oid, array_type oid, schema text, name text, shown text, is_writable boolean, is_visible boolean,
+               of_extension boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     WITH RECURSIVE uses AS (
@@ -2391,45 +3390,72 @@ AS $$
                -- There are no dependencies on built-in objects.
                WHERE d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass))),
            -- A column whose type is not carried any more is outside the plane, until it is registered again.
-           t.place IS NOT NULL AND splitplane._type_is_safe(t.oid)
+           t.place IS NOT NULL AND splitplane._type_is_safe(t.oid), false
     FROM types AS t JOIN pg_namespace AS n ON n.oid = t.typnamespace
+    UNION ALL
+    -- Types of allowed extensions, whether a column has them or not. One that an enum or a domain takes the name of can
+    -- only be written with its schema.
+    SELECT t.oid, t.typarray, n.nspname::text, t.typname::text, quote_ident(t.typname),
+           NOT EXISTS (SELECT FROM types AS o WHERE o.typname = t.typname), true, true
+    FROM splitplane._extension_types() AS x
+    JOIN pg_type AS t ON t.oid = x.type
+    JOIN pg_namespace AS n ON n.oid = t.typnamespace
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._plane_types() FROM PUBLIC;
 
+-- The enums and domains that a query can write, as they are shown, by type.
+CREATE FUNCTION splitplane._writable_types() RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (SELECT coalesce(jsonb_object_agg(p.type::text, p.shown), '{}')
+            FROM splitplane._plane_types() AS p WHERE p.is_writable AND NOT p.of_extension);
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._writable_types() FROM PUBLIC;
+
 -- A type as a query would write it, with the labels of an enum and the base type of a domain. No name from outside the
--- plane is shown. Here and below PL/pgSQL, which caches its plans: every question in words reads all of this.
-CREATE OR REPLACE FUNCTION splitplane._describe_type(type_id oid, type_modifier integer) RETURNS text
+-- plane is shown; `writable` is what _writable_types gives. Here and below PL/pgSQL, which caches its plans: every
+-- question in words reads all of this.
+CREATE FUNCTION splitplane._describe_type(type_id oid, type_modifier integer, writable jsonb) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 BEGIN
     RETURN (SELECT CASE
         WHEN t.typtype = 'd' THEN
-            coalesce((SELECT p.shown || ' domain of '
-                      FROM splitplane._plane_types() AS p WHERE p.type = t.oid AND p.is_writable), '')
-            || splitplane._describe_type(t.typbasetype, t.typtypmod)
+            coalesce(writable ->> t.oid::text || ' domain of ', '')
+            || splitplane._describe_type(t.typbasetype, t.typtypmod, writable)
         WHEN t.typtype = 'e' THEN
-            coalesce((SELECT p.shown || ' '
-                      FROM splitplane._plane_types() AS p WHERE p.type = t.oid AND p.is_writable), '')
+            coalesce(writable ->> t.oid::text || ' ', '')
             || (SELECT 'enum (' || string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder) || ')'
                 FROM pg_enum AS e WHERE e.enumtypid = t.oid)
         WHEN t.typsubscript = 'array_subscript_handler'::regproc THEN
-            coalesce((SELECT overlay(splitplane._describe_type(t.typelem, type_modifier)
-                                     PLACING p.shown || '[]' FROM 1 FOR length(p.shown))
-                      FROM splitplane._plane_types() AS p WHERE p.type = t.typelem AND p.is_writable),
-                     splitplane._describe_type(t.typelem, type_modifier) || '[]')
+            coalesce(overlay(splitplane._describe_type(t.typelem, type_modifier, writable)
+                             PLACING writable ->> t.typelem::text || '[]'
+                             FROM 1 FOR length(writable ->> t.typelem::text)),
+                     splitplane._describe_type(t.typelem, type_modifier, writable) || '[]')
+        -- Of an allowed extension, or the plane would not carry it.
+        WHEN t.oid >= 16384 THEN quote_ident(t.typname)
         ELSE format_type(t.oid, type_modifier)
     END
     FROM pg_type AS t WHERE t.oid = type_id);
 END
 $$;
 
--- One row for each table and function of the plane, in the order of describe(). refers_to holds the tables that a
+REVOKE ALL ON FUNCTION splitplane._describe_type(oid, integer, jsonb) FROM PUBLIC;
+
+-- One row for each table, view and function of the plane, in the order of describe(). refers_to holds the tables that a
 -- table's foreign keys reference.
 CREATE OR REPLACE FUNCTION splitplane._describe_parts() RETURNS TABLE (kind text, name text, text text, refers_to text[])
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+-- Compiling this query would take seconds, and running it takes milliseconds.
+SET jit = off
 AS $$
 #variable_conflict use_column
+DECLARE
+    writable jsonb := splitplane._writable_types();
 BEGIN
     RETURN QUERY
     WITH types AS MATERIALIZED (
@@ -2442,10 +3468,13 @@ BEGIN
         SELECT r.relation, r.name, a.attnum, a.attname,
                -- As load.sql has it.
                a.attname = ANY (r.columns) AND s.is_safe
-               AND ((r.saved ->> 'numbers_of' = h.server || '/' || r.relation::oid) IS NOT TRUE
-                    OR (r.saved -> 'numbers' ->> a.attname::text = a.attnum::text) IS TRUE) AS visible,
+               AND CASE WHEN r.saved ->> 'numbers_of' = h.server || '/' || r.relation::oid
+                        THEN (r.saved -> 'numbers' ->> a.attname::text = a.attnum::text) IS TRUE
+                        ELSE EXISTS (SELECT FROM aclexplode(a.attacl) AS g
+                                     WHERE g.grantee = h.reader AND g.privilege_type = 'SELECT') END AS visible,
                r.scope ->> a.attname::text = 'tenant or null' AS or_null
-        FROM (SELECT s.system_identifier::text AS server FROM pg_control_system() AS s) AS h
+        FROM (SELECT s.system_identifier::text AS server, to_regrole('splitplane_reader')::oid AS reader
+              FROM pg_control_system() AS s) AS h
         CROSS JOIN splitplane.relations AS r
         JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped
              AND (a.attname = ANY (r.columns) OR r.scope ? a.attname::text)
@@ -2456,9 +3485,9 @@ BEGIN
                string_agg(format(
                    E'\n  %I %s%s%s', a.attname,
                    -- The two functions are called only where they are needed; most columns do not need them.
-                   CASE WHEN t.typtype = 'b' AND t.typsubscript <> 'array_subscript_handler'::regproc
+                   CASE WHEN t.oid < 16384 AND t.typsubscript <> 'array_subscript_handler'::regproc
                         THEN format_type(a.atttypid, a.atttypmod)
-                        ELSE splitplane._describe_type(a.atttypid, a.atttypmod) END,
+                        ELSE splitplane._describe_type(a.atttypid, a.atttypmod, writable) END,
                    CASE WHEN a.attnotnull THEN ' not null' ELSE '' END,
                    CASE WHEN d.description IS NOT NULL THEN splitplane._describe_comment(d.description) END
                ), '' ORDER BY a.attnum) AS lines
@@ -2469,6 +3498,14 @@ BEGIN
             ON d.objoid = a.attrelid AND d.classoid = 'pg_class'::regclass AND d.objsubid = a.attnum
         WHERE p.visible
         GROUP BY a.attrelid
+    ),
+    everybodys_rows AS (
+        SELECT p.relation,
+               string_agg(CASE WHEN p.visible
+                               THEN format(E'\n  rows whose %I is NULL are the same for every tenant', p.attname)
+                               ELSE E'\n  some of its rows are the same for every tenant' END, ''
+                          ORDER BY p.attnum) AS lines
+        FROM plane_columns AS p WHERE p.or_null GROUP BY p.relation
     ),
     -- A key is shown without the scope columns that the plane hides, since it is unique without them within one tenant.
     -- It is not shown if another column of it is hidden, or if rows of everybody have their own values besides.
@@ -2498,7 +3535,7 @@ BEGIN
         CROSS JOIN LATERAL unnest(c.conkey, c.confkey) WITH ORDINALITY AS k(from_attnum, to_attnum, position)
         JOIN splitplane.relations AS source ON source.relation = c.conrelid
         JOIN splitplane.relations AS target ON target.relation = c.confrelid
-             AND NOT splitplane._has_lost_name(target.relation, target.name, target.saved)
+             AND NOT target.hidden AND NOT splitplane._has_lost_name(target.relation, target.name, target.saved)
         LEFT JOIN plane_columns AS f ON f.relation = c.conrelid AND f.attnum = k.from_attnum
         LEFT JOIN plane_columns AS t ON t.relation = c.confrelid AND t.attnum = k.to_attnum
         WHERE c.contype = 'f' AND c.conparentid = 0
@@ -2509,34 +3546,50 @@ BEGIN
     relation_texts AS (
         SELECT r.name,
                'table ' || quote_ident(r.name)
-               || splitplane._describe_comment(obj_description(r.relation, 'pg_class')) || l.lines
-               || coalesce((SELECT string_agg(
-                                CASE WHEN p.visible
-                                     THEN format(E'\n  rows whose %I is NULL are the same for every tenant', p.attname)
-                                     ELSE E'\n  some of its rows are the same for every tenant' END, ''
-                                ORDER BY p.attnum)
-                            FROM plane_columns AS p WHERE p.relation = r.relation AND p.or_null), '')
-               || coalesce((SELECT p.line FROM primary_keys AS p WHERE p.relation = r.relation), '')
-               || coalesce((SELECT string_agg(f.line, '' ORDER BY f.line)
-                            FROM foreign_keys AS f WHERE f.relation = r.relation), '') AS text,
-               ARRAY(SELECT DISTINCT f.target
-                     FROM foreign_keys AS f WHERE f.relation = r.relation AND f.target_relation <> r.relation
-                     ORDER BY f.target) AS refers_to
+               || CASE WHEN d.description IS NOT NULL THEN splitplane._describe_comment(d.description) ELSE '' END
+               || l.lines
+               || coalesce(e.lines, '') || coalesce(p.line, '') || coalesce(f.lines, '') AS text,
+               coalesce(f.targets, '{}') AS refers_to
         FROM splitplane.relations AS r JOIN column_lines AS l ON l.relation = r.relation
-        WHERE NOT splitplane._has_lost_name(r.relation, r.name, r.saved)
+        LEFT JOIN pg_description AS d
+            ON d.objoid = r.relation AND d.classoid = 'pg_class'::regclass AND d.objsubid = 0
+        LEFT JOIN everybodys_rows AS e ON e.relation = r.relation
+        LEFT JOIN primary_keys AS p ON p.relation = r.relation
+        LEFT JOIN (SELECT k.relation, string_agg(k.line, '' ORDER BY k.line) AS lines,
+                          array_agg(DISTINCT k.target ORDER BY k.target)
+                              FILTER (WHERE k.target_relation <> k.relation) AS targets
+                   FROM foreign_keys AS k GROUP BY k.relation) AS f ON f.relation = r.relation
+        WHERE NOT r.hidden AND NOT splitplane._has_lost_name(r.relation, r.name, r.saved)
+    ),
+    view_texts AS (
+        SELECT v.name,
+               'view ' || quote_ident(v.name) || splitplane._describe_comment(v.description)
+               || (SELECT string_agg(format(
+                       E'\n  %I %s%s', c.value ->> 'name',
+                       splitplane._describe_type(splitplane._type_named(c.value ->> 'type'),
+                                                 (c.value ->> 'modifier')::integer, writable),
+                       splitplane._describe_comment((
+                           SELECT col_description(r.relation, a.attnum)
+                           FROM splitplane.relations AS r JOIN pg_attribute AS a ON a.attrelid = r.relation
+                           WHERE r.name = c.value #>> '{of,0}' AND NOT r.hidden AND a.attname = c.value #>> '{of,1}'))),
+                       '' ORDER BY c.place)
+                   FROM jsonb_array_elements(v.columns) WITH ORDINALITY AS c(value, place)) AS text
+        FROM splitplane.views AS v
     ),
     function_texts AS (
         SELECT p.proname::text AS name,
                format('function %I(%s) returns %s%s', p.proname,
-                      (SELECT string_agg(splitplane._describe_type(t.id, -1), ', ' ORDER BY t.position)
+                      (SELECT string_agg(splitplane._describe_type(t.id, -1, writable), ', ' ORDER BY t.position)
                        FROM unnest(p.proargtypes) WITH ORDINALITY AS t(id, position)),
-                      CASE WHEN p.proretset THEN 'setof ' ELSE '' END || splitplane._describe_type(p.prorettype, -1),
+                      CASE WHEN p.proretset THEN 'setof ' ELSE '' END
+                      || splitplane._describe_type(p.prorettype, -1, writable),
                       splitplane._describe_comment(obj_description(p.oid, 'pg_proc'))) AS text
         FROM splitplane.functions AS f JOIN pg_proc AS p ON p.oid = f.function
     )
     SELECT d.kind, d.name, d.text, d.refers_to
     FROM (SELECT 1 AS part, 'table' AS kind, t.name, t.text, t.refers_to FROM relation_texts AS t
-          UNION ALL SELECT 2, 'function', f.name, f.text, '{}' FROM function_texts AS f) AS d
+          UNION ALL SELECT 2, 'view', v.name, v.text, '{}' FROM view_texts AS v WHERE v.text IS NOT NULL
+          UNION ALL SELECT 3, 'function', f.name, f.text, '{}' FROM function_texts AS f) AS d
     ORDER BY d.part, d.text;
 END
 $$;
@@ -2747,18 +3800,863 @@ COMMENT ON FUNCTION splitplane.forget_conversations(text, interval) IS
     'Deletes the conversations of a tenant, or of all tenants if NULL, that have not been used for the interval. '
     'Returns their number.';
 
+-- allow_extension and disallow_extension: what the list of an extension has of types, operators, casts and functions.
+
+-- Roles that may create objects in the schema of an extension, besides superusers and the extension's owner. What they
+-- put there is never run, but statements that come to mean it are refused.
+CREATE FUNCTION splitplane._creators(schema_id oid, owner_id oid) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+    SELECT string_agg(c.name, ', ' ORDER BY c.name)
+    FROM (
+        SELECT 'PUBLIC' AS name FROM pg_namespace AS n CROSS JOIN aclexplode(n.nspacl) AS g
+        WHERE n.oid = schema_id AND g.grantee = 0 AND g.privilege_type = 'CREATE'
+        UNION
+        SELECT quote_ident(r.rolname) FROM pg_roles AS r
+        WHERE NOT r.rolsuper AND r.oid <> owner_id AND r.oid >= 16384
+          AND has_schema_privilege(r.oid, schema_id, 'CREATE')
+          AND NOT EXISTS (SELECT FROM pg_namespace AS n CROSS JOIN aclexplode(n.nspacl) AS g
+                          WHERE n.oid = schema_id AND g.grantee = 0 AND g.privilege_type = 'CREATE')
+    ) AS c
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._creators(oid, oid) FROM PUBLIC;
+
+CREATE FUNCTION splitplane.allow_extension(extension name) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+DECLARE
+    installed record;
+    problem text;
+    creators text;
+BEGIN
+    IF extension IS NULL THEN
+        RAISE EXCEPTION 'extension must not be NULL' USING ERRCODE = '22023';
+    END IF;
+    SELECT e.oid, e.extowner, n.oid AS schema, n.nspname INTO installed
+      FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace
+     WHERE e.extname = allow_extension.extension;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'extension "%" is not installed in this database', extension USING ERRCODE = '42704';
+    END IF;
+    IF NOT EXISTS (SELECT FROM splitplane._read_libraries() AS l WHERE l.extension = allow_extension.extension) THEN
+        RAISE EXCEPTION 'extension "%" cannot be in the plane: there is no list of it', extension
+            USING ERRCODE = '0A000', HINT = 'Single functions of it can be allowed by splitplane.allow_function.';
+    END IF;
+    problem := splitplane._extension_problem(extension);
+    IF problem IS NOT NULL THEN
+        RAISE EXCEPTION 'extension "%" cannot be in the plane: its library is none that was read', extension
+            USING ERRCODE = '0A000', DETAIL = problem;
+    END IF;
+
+    LOCK TABLE splitplane.relations, splitplane.allowed_functions, splitplane.allowed_extensions
+        IN SHARE ROW EXCLUSIVE MODE;
+    creators := splitplane._creators(installed.schema, installed.extowner);
+    IF creators IS NOT NULL THEN
+        RAISE WARNING 'roles that may create objects in schema %, where extension % is: %',
+            quote_ident(installed.nspname), quote_ident(extension), creators
+            USING HINT = 'What they create there is never run, but statements that mean it are refused. '
+                         'Revoke CREATE on the schema, or move the extension to a schema of its own.';
+    END IF;
+    IF EXISTS (SELECT FROM splitplane.allowed_extensions AS a
+               WHERE a.extension = allow_extension.extension AND a.saved ->> 'schema' = installed.nspname) THEN
+        PERFORM splitplane._use_schema(installed.nspname);
+        RETURN;
+    END IF;
+    PERFORM splitplane._forget_extension(extension);
+    INSERT INTO splitplane.allowed_extensions (extension, saved)
+    VALUES (allow_extension.extension, jsonb_build_object(
+        'schema', installed.nspname, 'schema_usage', splitplane._use_schema(installed.nspname)));
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane.allow_extension(name) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION splitplane.allow_extension(name) TO splitplane_admin;
+
+COMMENT ON FUNCTION splitplane.allow_extension(name) IS
+    'Adds to the plane what its list names of an extension: types, operators, casts, aggregates and functions.';
+
+-- Whether there was one.
+CREATE FUNCTION splitplane._forget_extension(extension name) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    kept jsonb;
+BEGIN
+    DELETE FROM splitplane.allowed_extensions AS a WHERE a.extension = _forget_extension.extension
+        RETURNING a.saved INTO kept;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    PERFORM splitplane._leave_schema(kept ->> 'schema', (kept ->> 'schema_usage')::boolean);
+    RETURN true;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._forget_extension(name) FROM PUBLIC;
+
+CREATE FUNCTION splitplane.disallow_extension(extension name) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    LOCK TABLE splitplane.relations, splitplane.allowed_functions, splitplane.allowed_extensions
+        IN SHARE ROW EXCLUSIVE MODE;
+    IF NOT splitplane._forget_extension(extension) THEN
+        RAISE EXCEPTION 'extension "%" is not allowed', coalesce(extension, 'NULL') USING ERRCODE = '42704';
+    END IF;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane.disallow_extension(name) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION splitplane.disallow_extension(name) TO splitplane_admin;
+
+COMMENT ON FUNCTION splitplane.disallow_extension(name) IS 'Reverts allow_extension.';
+
+-- propose: the statement that it would run for each table of a database. It runs nothing. Where it does not know, it
+-- says so: a table that is shared by mistake shows every tenant's rows to all, one that is left out shows nothing.
+
+-- Words of names, each a part between underscores, spaces or the like: as a regular expression, for lower case.
+--   secret   such a column is left out of a proposal
+--   private  a table with such a column is no list that is the same for everyone
+--   person   a table of people
+--   list     the whole name of such a list
+--   kind     the end of the name of such a list
+--   entity   what belongs to somebody, whatever its columns
+--   tenant   whose rows they may be
+CREATE FUNCTION splitplane._proposal_words(subject text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT '(^|[^a-z])(' || CASE subject
+        WHEN 'secret' THEN
+            'passwords?|passwd|pwd|passphrase|secrets?|tokens?|salt|otp|totp|pin|credentials?|private_key|api_?keys?|'
+            'hash|digest|recovery|cvv|cvc'
+        WHEN 'private' THEN
+            'e?mails?|phones?|mobile|fax|street|address|addresses|zip|birth|birthday|born|gender|sex|passport|ssn|iban|'
+            'bic|card|passwords?|passwd|pwd|secrets?|tokens?|hash|digest|salt|ip|sessions?|logins?|users?|owners?|'
+            'authors?|customers?|clients?|patients?|persons?|people|members?|employees?|staff|contacts?|by|actors?|'
+            'assignees?|recipients?|senders?|accounts?|tenants?|orgs?|organi[sz]ations?|company|companies|vendors?|'
+            'suppliers?|body|messages?|notes?|comments?|content|payload|data|text|amount|balance|salary|wage|cost|'
+            'discount|margin|total|budget|revenue|diagnosis|url|query|path|files?|config|agent|quantity|avatar|prices?|'
+            'fees?|stock|sales?|count|scores?'
+        WHEN 'person' THEN
+            'users?|persons?|people|members?|logins?|identit(y|ies)|profiles?|employees?|accounts?|individuals?'
+        WHEN 'list' THEN
+            'countr(y|ies)|currenc(y|ies)|languages?|locales?|time_?zones?|units_of_measure|measurement_units|'
+            'holidays|holiday_calendars|tax_rates|vat_rates|exchange_rates|continents'
+        WHEN 'kind' THEN 'types|kinds|classes|levels|scales|statuses'
+        WHEN 'entity' THEN
+            'promos?|promotions?|coupons?|vouchers?|gifts?|invites?|invitations?|access|reset|activations?|'
+            'verifications?|discounts?|stores?|shops?|warehouses?|branch|branches|depots?|sites?|projects?|customers?|'
+            'clients?|patients?|suppliers?|vendors?|partners?|products?|articles?|items?|orders?|bookings?|invoices?|'
+            'contracts?|assets?|tags?|labels?|folders?|groups?|teams?|employees?|users?|logs?|queues?|jobs?|events?|'
+            'migrations?|flags?|settings?|departments?|divisions?|locations?|cost_cent(er|re)s?|areas?|routes?|rooms?|'
+            'buildings?|equipment|machines?|vehicles?|devices?|campaigns?|programs?|programmes?|courses?|skills?|'
+            'services?|materials?|parts?|lists?|segments?|territor(y|ies)|stations?|lines?|assignments?|tasks?'
+        WHEN 'tenant' THEN
+            'tenants?|organi[sz]ations?|orgs?|workspaces?|accounts?|company|companies|business|businesses|merchants?|'
+            'institutions?|schools?|clinics?|practices?|agency|agencies|firms?|sites?|clients?|customers?|brands?|'
+            'shops?|stores?'
+        END || ')([^a-z]|$)'
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._proposal_words(text) FROM PUBLIC;
+
+-- Whether one of the words is in a name, in any spelling: api_key, "API key", "apiKey".
+CREATE FUNCTION splitplane._proposal_has(name name, subject text) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN lower(regexp_replace(name, '([a-z0-9])([A-Z])', '\1_\2', 'g')) ~ splitplane._proposal_words(subject)
+        OR replace(lower(name), ' ', '_') ~ splitplane._proposal_words(subject);
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._proposal_has(name, text) FROM PUBLIC;
+
+-- The application's tables.
+CREATE FUNCTION splitplane._proposal_tables()
+RETURNS TABLE (relation oid, schema_name text, name text, is_partition boolean, is_child boolean)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT c.oid, n.nspname::text, c.relname::text, c.relispartition,
+           NOT c.relispartition AND EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = c.oid)
+    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND c.oid >= 16384
+      AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'splitplane')
+      AND NOT EXISTS (SELECT FROM pg_depend AS d
+                      WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._proposal_tables() FROM PUBLIC;
+
+-- Their foreign keys that are enforced row by row: `is_held`, no column of it may be NULL; `is_owned`, the row goes
+-- with the other one. `single` and `target` name the columns of a key of one column.
+CREATE FUNCTION splitplane._proposal_keys()
+RETURNS TABLE (child oid, parent oid, key name, columns int2[], is_held boolean, is_owned boolean, single text,
+               target text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT c.conrelid, c.confrelid, c.conname, c.conkey,
+           (SELECT bool_and(a.attnotnull) FROM pg_attribute AS a
+            WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)),
+           c.confdeltype = 'c',
+           (SELECT a.attname::text FROM pg_attribute AS a
+            WHERE a.attrelid = c.conrelid AND cardinality(c.conkey) = 1 AND a.attnum = c.conkey[1]),
+           (SELECT a.attname::text FROM pg_attribute AS a
+            WHERE a.attrelid = c.confrelid AND cardinality(c.confkey) = 1 AND a.attnum = c.confkey[1])
+    FROM pg_constraint AS c
+    -- Columns that PostgreSQL 18 has: such a key is not enforced, or says something about periods.
+    WHERE c.contype = 'f' AND c.conparentid = 0 AND c.conrelid <> c.confrelid
+      AND (to_jsonb(c) ->> 'conenforced') IS DISTINCT FROM 'false'
+      AND (to_jsonb(c) ->> 'conperiod') IS DISTINCT FROM 'true'
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._proposal_keys() FROM PUBLIC;
+
+-- The table of the tenants with its key, and the columns that hold a tenant's id, with the number of tables that have a
+-- column of that name. NULL as table: nothing references one.
+-- Among tables with the name of a tenant it is the one that references no other of them and that most tables reference,
+-- by far. All NULL: it is not clear.
+CREATE FUNCTION splitplane._proposal_tenants(tenant_column text, OUT tenants oid, OUT key text, OUT names text[])
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    bare text;
+    unclear boolean;
+BEGIN
+    IF tenant_column IS NOT NULL
+       AND NOT EXISTS (SELECT FROM splitplane._proposal_tables() AS t
+                       JOIN pg_attribute AS a ON a.attrelid = t.relation AND a.attnum > 0 AND NOT a.attisdropped
+                       WHERE a.attname = tenant_column) THEN
+        RAISE EXCEPTION 'no table has a column "%"', tenant_column USING ERRCODE = '42703';
+    END IF;
+    WITH keys AS MATERIALIZED (SELECT * FROM splitplane._proposal_keys()),
+    candidates AS (
+        SELECT k.parent, k.target, count(DISTINCT k.child) AS many
+        FROM keys AS k JOIN splitplane._proposal_tables() AS t ON t.relation = k.parent
+        WHERE k.single IS NOT NULL
+          AND CASE WHEN tenant_column IS NOT NULL THEN k.single = tenant_column
+                   ELSE t.name ~* ('^' || splitplane._proposal_words('tenant')) AND t.name !~ '_' END
+        GROUP BY k.parent, k.target
+    ),
+    roots AS (
+        SELECT c.parent, c.target, c.many, lead(c.many) OVER (ORDER BY c.many DESC, c.parent) AS next
+        FROM candidates AS c
+        WHERE tenant_column IS NOT NULL
+           OR (c.many >= 3 AND NOT EXISTS (SELECT FROM keys AS k JOIN candidates AS o ON o.parent = k.parent
+                                           WHERE k.child = c.parent AND k.is_held))
+    )
+    SELECT r.parent, r.target, tenant_column IS NULL AND r.next > r.many / 2 INTO tenants, key, unclear
+      FROM roots AS r
+     ORDER BY r.many DESC, r.parent
+     LIMIT 1;
+    IF unclear THEN
+        tenants := NULL;
+        key := NULL;
+        RETURN;
+    END IF;
+    IF tenants IS NOT NULL THEN
+        names := ARRAY(SELECT k.single FROM splitplane._proposal_keys() AS k
+                       WHERE k.parent = tenants AND k.single IS NOT NULL
+                         AND k.target = _proposal_tenants.key
+                       GROUP BY k.single
+                       -- A name that one table uses says what it is there, and nothing about others.
+                       HAVING count(*) >= 3 OR k.single = tenant_column
+                       ORDER BY k.single = tenant_column DESC NULLS LAST, count(*) DESC, k.single);
+        RETURN;
+    END IF;
+    -- Without foreign keys: the name alone, in at least three tables and a fifth of all.
+    SELECT a.attname::text INTO bare
+      FROM splitplane._proposal_tables() AS t
+      JOIN pg_attribute AS a ON a.attrelid = t.relation AND a.attnum > 0 AND NOT a.attisdropped
+     WHERE NOT t.is_partition
+       AND CASE WHEN tenant_column IS NOT NULL THEN a.attname = tenant_column
+                ELSE a.attname ~ '^[a-z]+(_id|_uuid|_key)$'
+                     AND a.attname ~ ('^' || splitplane._proposal_words('tenant')) END
+     GROUP BY a.attname
+    HAVING tenant_column IS NOT NULL
+        OR count(*) >= greatest(3, (SELECT count(*) / 5 FROM splitplane._proposal_tables() AS o))
+     ORDER BY count(*) DESC, a.attname
+     LIMIT 1;
+    IF bare IS NOT NULL THEN
+        names := ARRAY[bare];
+        SELECT t.relation, 'id' INTO tenants, key
+          FROM splitplane._proposal_tables() AS t
+          JOIN pg_attribute AS a ON a.attrelid = t.relation AND a.attname = 'id' AND NOT a.attisdropped
+          JOIN pg_index AS i ON i.indrelid = t.relation AND i.indisprimary AND i.indnkeyatts = 1
+               AND i.indkey[0] = a.attnum
+         WHERE regexp_replace(t.name, '(ies|es|s|y)$', '') = regexp_replace(
+                   regexp_replace(bare, '_(id|uuid|key)$', ''), '(ies|es|s|y)$', '')
+         ORDER BY t.relation
+         LIMIT 1;
+    END IF;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._proposal_tenants(text) FROM PUBLIC;
+
+-- The arguments of a registration that follow the tables: the columns, if some are to be left out or all must be named,
+-- and a name, if `shares_name`.
+CREATE FUNCTION splitplane._proposal_arguments(relation oid, must_name boolean, shares_name boolean) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    columns text[];
+BEGIN
+    IF must_name OR EXISTS (SELECT FROM pg_attribute AS a
+                            WHERE a.attrelid = _proposal_arguments.relation AND a.attnum > 0 AND NOT a.attisdropped
+                              AND splitplane._proposal_has(a.attname, 'secret')) THEN
+        columns := ARRAY(SELECT a.attname::text FROM pg_attribute AS a
+                         WHERE a.attrelid = _proposal_arguments.relation AND a.attnum > 0 AND NOT a.attisdropped
+                           AND NOT splitplane._proposal_has(a.attname, 'secret')
+                           AND a.atttypid IN (SELECT splitplane._safe_types(_proposal_arguments.relation::regclass))
+                         ORDER BY a.attnum);
+    END IF;
+    RETURN concat(', columns => ' || quote_literal(columns),
+                  CASE WHEN shares_name
+                       THEN (SELECT ', name => ' || quote_literal(n.nspname || '_' || c.relname)
+                             FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                             WHERE c.oid = _proposal_arguments.relation) END);
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._proposal_arguments(oid, boolean, boolean) FROM PUBLIC;
+
+-- Tables whose name a table of another schema has, and that of schema public, or of the schema that sorts first, keeps.
+CREATE FUNCTION splitplane._proposal_second_names() RETURNS oid[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT ARRAY(
+        SELECT t.relation
+        FROM (SELECT o.relation, o.name, row_number() OVER (PARTITION BY o.name
+                                                    ORDER BY o.schema_name <> 'public', o.schema_name) AS place
+              FROM splitplane._proposal_tables() AS o WHERE NOT o.is_partition) AS t
+        LEFT JOIN splitplane.relations AS r ON r.name = t.name AND r.relation <> t.relation
+        WHERE t.place > 1 OR r.relation IS NOT NULL)
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._proposal_second_names() FROM PUBLIC;
+
+-- Tables of people with the table of their memberships: it has a tenant column and references them, and no tenant has
+-- one person twice.
+CREATE FUNCTION splitplane._proposal_memberships(owned oid[], bound jsonb)
+RETURNS TABLE (relation oid, membership oid, key name)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT k.parent, min(k.child), min(k.key::text)::name
+    FROM splitplane._proposal_keys() AS k
+    JOIN splitplane._proposal_tables() AS t ON t.relation = k.parent
+    WHERE k.is_held AND k.single IS NOT NULL AND k.child = ANY (owned) AND k.parent <> ALL (owned)
+      AND bound ? k.child::text AND splitplane._proposal_has(t.name::name, 'person')
+      AND EXISTS (SELECT FROM pg_index AS i
+                  WHERE i.indrelid = k.child AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
+                    AND i.indnkeyatts = 2 AND k.columns[1] = ANY (i.indkey)
+                    AND EXISTS (SELECT FROM pg_attribute AS a
+                                WHERE a.attrelid = k.child AND a.attname = bound ->> k.child::text
+                                  AND a.attnum = ANY (i.indkey)))
+    GROUP BY k.parent
+    -- Of two it is not known which one says where somebody belongs.
+    HAVING count(*) = 1
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._proposal_memberships(oid[], jsonb) FROM PUBLIC;
+
+-- Tables that are the same for everyone by all that can be seen: `lists` are those known so far, by which a list of
+-- lists is known. Nothing in them points to anything else; no column suggests a person, a text or an amount; and what
+-- they are is said by a well-known name, by a key that is a code, or by the list that they belong to.
+CREATE FUNCTION splitplane._proposal_lists(lists oid[]) RETURNS SETOF oid
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH keys AS MATERIALIZED (SELECT * FROM splitplane._proposal_keys())
+    SELECT t.relation
+    FROM splitplane._proposal_tables() AS t
+    JOIN pg_index AS i ON i.indrelid = t.relation AND i.indisprimary
+    WHERE NOT t.is_partition AND NOT t.is_child AND t.relation <> ALL (lists)
+      AND NOT EXISTS (SELECT FROM keys AS k WHERE k.child = t.relation AND k.parent <> ALL (lists))
+      AND NOT EXISTS (
+          SELECT FROM pg_attribute AS a
+          WHERE a.attrelid = t.relation AND a.attnum > 0 AND NOT a.attisdropped
+            AND (splitplane._proposal_has(a.attname, 'private')
+                 OR a.atttypid IN ('json'::regtype, 'jsonb'::regtype, 'bytea'::regtype, 'inet'::regtype, 'xml'::regtype,
+                                   'timestamptz'::regtype, 'timestamp'::regtype)
+                 -- What looks like a reference, and is neither a foreign key nor the key of the table.
+                 OR (a.attname ~* '_(id|uuid|ref)$' AND NOT (a.attnum = i.indkey[0] AND i.indnkeyatts = 1)
+                     AND NOT EXISTS (SELECT FROM keys AS k WHERE k.child = t.relation AND a.attnum = ANY (k.columns)))))
+      AND (SELECT count(*) FROM pg_attribute AS a
+           WHERE a.attrelid = t.relation AND a.attnum > 0 AND NOT a.attisdropped) <= 12
+      AND NOT splitplane._proposal_has(t.name::name, 'private')
+      AND (
+          -- The name of the whole table, not a part of it.
+          t.name ~* ('^' || splitplane._proposal_words('list') || '$')
+          -- types of .., with a label, where others say which.
+          OR (t.name ~* (splitplane._proposal_words('kind') || '$')
+              AND EXISTS (SELECT FROM keys AS k WHERE k.parent = t.relation)
+              AND EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = t.relation
+                          AND a.attname IN ('name', 'title', 'label', 'description', 'meaning')))
+          -- A code of one column with a label.
+          OR (NOT splitplane._proposal_has(t.name::name, 'entity') AND i.indnkeyatts = 1
+              AND EXISTS (SELECT FROM keys AS k WHERE k.parent = t.relation)
+              AND EXISTS (SELECT FROM pg_attribute AS a
+                          WHERE a.attrelid = t.relation AND a.attnum = i.indkey[0]
+                            AND a.atttypid IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype)
+                            AND a.attname ~* '(^|_)(code|iso|iso2|iso3|iata|icao|unlocode|symbol|abbreviation)$')
+              AND EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = t.relation
+                          AND a.attname IN ('name', 'title', 'label', 'description', 'meaning')))
+          -- Entries of a list, with the list in their key.
+          OR (NOT splitplane._proposal_has(t.name::name, 'entity')
+              AND EXISTS (SELECT FROM keys AS k
+                          WHERE k.child = t.relation AND k.is_held AND k.columns <@ (i.indkey::int2[])
+                            AND k.parent = ANY (lists))))
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._proposal_lists(oid[]) FROM PUBLIC;
+
+-- Whether a column can carry a scope, as protect looks at it.
+CREATE FUNCTION splitplane._proposal_is_fit(relation oid, column_name text) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN EXISTS (SELECT FROM pg_attribute AS a
+                   WHERE a.attrelid = _proposal_is_fit.relation AND a.attname = _proposal_is_fit.column_name
+                     AND a.attgenerated <> 'v' AND splitplane._type_is_safe(a.atttypid)
+                     AND EXISTS (SELECT FROM splitplane._scope_type(splitplane._base_type(a.atttypid)))
+                     AND NOT EXISTS (SELECT FROM pg_collation AS c
+                                     WHERE c.oid = a.attcollation AND NOT c.collisdeterministic));
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._proposal_is_fit(oid, text) FROM PUBLIC;
+
+CREATE FUNCTION splitplane.propose(tenant_column text DEFAULT NULL)
+RETURNS TABLE (relation regclass, statement text, reason text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+SET jit = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    root record;
+    known text[];
+    -- Of each table with one: the tenant column. Then the tables whose rows have an owner, the people with memberships,
+    -- the lists of everyone, and the proposals in the order in which they are to be run.
+    bound jsonb := '{}';
+    owned oid[];
+    people oid[];
+    lists oid[];
+    found oid[];
+    proposals jsonb := '{}';
+    second oid[] := splitplane._proposal_second_names();
+    entry record;
+    depth integer := 1;
+    before integer;
+BEGIN
+    SELECT t.tenants, t.key, t.names INTO root FROM splitplane._proposal_tenants(tenant_column) AS t;
+    known := root.names;
+
+    -- Tables with a tenant column: one that references the tenants, or has the name and the type of such a column.
+    FOR entry IN
+        WITH keys AS MATERIALIZED (SELECT * FROM splitplane._proposal_keys())
+        SELECT t.relation, array_agg(a.attname::text ORDER BY place, a.attnum) AS columns,
+               min(place) AS place, count(*) FILTER (WHERE place IS NOT NULL) AS many
+        FROM splitplane._proposal_tables() AS t
+        JOIN pg_attribute AS a ON a.attrelid = t.relation AND a.attnum > 0 AND NOT a.attisdropped
+        LEFT JOIN keys AS k
+            ON k.child = t.relation AND k.single = a.attname AND k.parent = root.tenants AND k.target = root.key
+        CROSS JOIN LATERAL (SELECT array_position(known, a.attname::text)) AS p(place)
+        WHERE NOT t.is_partition AND t.relation IS DISTINCT FROM root.tenants
+          AND (k.child IS NOT NULL
+               OR (place IS NOT NULL
+                   AND (root.tenants IS NULL
+                        OR EXISTS (SELECT FROM pg_attribute AS o
+                                   WHERE o.attrelid = root.tenants AND o.attname = root.key
+                                     AND splitplane._base_type(o.atttypid) = splitplane._base_type(a.atttypid)))
+                   AND (t.relation, a.attname::text) NOT IN (SELECT o.child, o.single FROM keys AS o
+                                                             WHERE o.single IS NOT NULL)))
+        GROUP BY t.relation
+    LOOP
+        IF cardinality(entry.columns) = 1 OR entry.place IS NOT NULL THEN
+            bound := bound || jsonb_build_object(entry.relation, entry.columns[1]);
+        ELSE
+            proposals := proposals || jsonb_build_object(entry.relation, jsonb_build_object('reason', format(
+                'Several columns hold the id of a tenant: %s. Protect it with the one that says whose a row is.',
+                array_to_string(entry.columns, ', '))));
+        END IF;
+    END LOOP;
+    IF root.tenants IS NOT NULL THEN
+        bound := bound || jsonb_build_object(root.tenants, root.key);
+    END IF;
+    owned := ARRAY(SELECT b.key::oid FROM jsonb_each_text(bound) AS b
+                   WHERE splitplane._proposal_is_fit(b.key::oid, b.value));
+    proposals := proposals || coalesce((
+        SELECT jsonb_object_agg(b.key, CASE WHEN b.key::oid <> ALL (owned) THEN jsonb_build_object(
+                   'reason', format('Its tenant column %I has a type or a collation that cannot carry a scope.',
+                                    b.value))
+               ELSE jsonb_build_object(
+                   'depth', 0,
+                   'statement', format('SELECT splitplane.protect(%L, %L%s);', b.key::oid::regclass,
+                                       jsonb_build_object(b.value, 'tenant'),
+                                       splitplane._proposal_arguments(b.key::oid, false,
+                                                                       b.key::oid = ANY (second))),
+                   'reason', CASE WHEN b.key::oid = root.tenants
+                                  THEN format('It is the table of the tenants: %I is the id of one.', b.value)
+                                  ELSE format('Column %I holds the tenant.', b.value) END
+                             || CASE WHEN a.attnotnull THEN ''
+                                     ELSE ' It may be NULL: nobody sees such rows, and with "tenant or null" everybody '
+                                          'would.' END) END)
+        FROM jsonb_each_text(bound) AS b
+        JOIN pg_attribute AS a ON a.attrelid = b.key::oid AND a.attname = b.value), '{}');
+    -- What is registered already is as an administrator wanted it.
+    owned := owned || ARRAY(SELECT r.relation::oid FROM splitplane.relations AS r WHERE NOT r.shared);
+    proposals := proposals || coalesce((
+        SELECT jsonb_object_agg(r.relation::oid, '{"reason": "It is in the plane."}'::jsonb)
+        FROM splitplane.relations AS r), '{}');
+
+    -- People who may belong to several tenants.
+    people := '{}';
+    FOR entry IN SELECT m.relation, m.membership, m.key FROM splitplane._proposal_memberships(owned, bound) AS m LOOP
+        CONTINUE WHEN proposals ? entry.relation::text;
+        people := people || entry.relation;
+        proposals := proposals || jsonb_build_object(entry.relation, jsonb_build_object(
+            'depth', 1,
+            'statement', format('SELECT splitplane.protect_through(%L, %L%s%s);', entry.relation::regclass,
+                                entry.membership::regclass,
+                                splitplane._proposal_arguments(entry.relation, true, entry.relation = ANY (second)),
+                                CASE WHEN (SELECT count(*) FROM splitplane._proposal_keys() AS k
+                                           WHERE k.child = entry.membership AND k.parent = entry.relation) > 1
+                                     THEN format(', key => %L', entry.key) END),
+            'reason', format('Its rows belong to every tenant with a membership in %s. Read the columns: each such '
+                             'tenant sees them.', entry.membership::regclass)));
+    END LOOP;
+
+    -- Children, from the top down: through one key that is never NULL, or else through all keys that lead to an owner.
+    LOOP
+        before := cardinality(owned);
+        FOREACH depth IN ARRAY ARRAY[1, 2] LOOP
+            found := '{}';
+            FOR entry IN
+                SELECT c.child,
+                       string_agg(format('SELECT splitplane.protect_through(%L, %L%s%s);', c.child::regclass,
+                                         c.parent::regclass,
+                                         splitplane._proposal_arguments(c.child, false, c.child = ANY (second)),
+                                         CASE WHEN c.among > 1 THEN format(', key => %L', c.key) END),
+                                  ' ' ORDER BY c.place) AS statement,
+                       string_agg(c.parent::regclass::text, ', ' ORDER BY c.place) AS parents
+                FROM (
+                    SELECT k.child, k.parent, k.key, k.is_held,
+                           count(*) OVER (PARTITION BY k.child, k.parent) AS among,
+                           row_number() OVER (
+                               PARTITION BY k.child
+                               ORDER BY k.is_held DESC, k.is_owned DESC,
+                                        starts_with(t.name, regexp_replace(o.name, '(ies|es|s|y)$', '')) DESC,
+                                        k.columns) AS place
+                    FROM splitplane._proposal_keys() AS k
+                    JOIN splitplane._proposal_tables() AS t ON t.relation = k.child
+                    JOIN splitplane._proposal_tables() AS o ON o.relation = k.parent
+                    WHERE k.parent = ANY (owned) AND k.child <> ALL (owned) AND k.child <> ALL (people)
+                      AND NOT proposals ? k.child::text AND NOT t.is_partition AND NOT t.is_child
+                ) AS c
+                WHERE CASE depth WHEN 1 THEN c.is_held AND c.place = 1 ELSE NOT c.is_held END
+                GROUP BY c.child
+            LOOP
+                found := found || entry.child;
+                proposals := proposals || jsonb_build_object(entry.child, jsonb_build_object(
+                    'depth', cardinality(owned),
+                    'statement', entry.statement,
+                    'reason', CASE depth WHEN 1
+                              THEN format('It has no tenant column, and each row references one of %s.', entry.parents)
+                              ELSE format('It has no tenant column, and its rows may reference %s. Nobody sees a row '
+                                          'that references none.', entry.parents) END));
+            END LOOP;
+            owned := owned || found;
+            -- Keys that may be NULL count only where no others do any more.
+            EXIT WHEN found <> '{}';
+        END LOOP;
+        EXIT WHEN cardinality(owned) = before;
+    END LOOP;
+
+    -- The lists of everyone; none where nobody knows who the tenants are.
+    lists := ARRAY(SELECT r.relation::oid FROM splitplane.relations AS r WHERE r.shared);
+    LOOP
+        found := CASE WHEN known IS NULL THEN '{}'
+                      ELSE ARRAY(SELECT l.relation FROM splitplane._proposal_lists(lists) AS l(relation)
+                                 WHERE NOT proposals ? l.relation::text) END;
+        EXIT WHEN found = '{}';
+        lists := lists || found;
+        proposals := proposals || (
+            SELECT jsonb_object_agg(l.relation, jsonb_build_object(
+                       'depth', 0,
+                       'statement', format('SELECT splitplane.share(%L%s);', l.relation::regclass,
+                                           splitplane._proposal_arguments(l.relation, false,
+                                                                          l.relation = ANY (second))),
+                       'reason', 'It looks like a list that is the same for everyone: it references no tenant''s row, '
+                                 'and no column suggests private data.'))
+            FROM unnest(found) AS l(relation));
+    END LOOP;
+
+    RETURN QUERY
+        SELECT t.relation::regclass, p.value ->> 'statement',
+               coalesce(p.value ->> 'reason', CASE
+                   WHEN t.is_partition THEN 'It is a partition: what is registered is its partitioned table.'
+                   WHEN t.is_child THEN 'It inherits from another table, which shows its rows too.'
+                   WHEN known IS NULL THEN 'No column clearly holds the tenant. Call propose with its name.'
+                   WHEN EXISTS (SELECT FROM splitplane._proposal_keys() AS k
+                                WHERE k.child = t.relation AND k.parent = ANY (people))
+                   THEN format('Its rows belong to rows of %s, who may be of several tenants.',
+                               (SELECT string_agg(DISTINCT k.parent::regclass::text, ', ')
+                                FROM splitplane._proposal_keys() AS k
+                                WHERE k.child = t.relation AND k.parent = ANY (people)))
+                   ELSE 'Nothing says whose its rows are, or that they are everybody''s: it has no tenant column, and '
+                        'no foreign key that leads to one.' END)
+        FROM splitplane._proposal_tables() AS t
+        LEFT JOIN jsonb_each(proposals) AS p ON p.key = t.relation::text
+        ORDER BY p.value ->> 'statement' IS NULL, (p.value ->> 'depth')::integer, t.relation::regclass::text;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane.propose(text) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION splitplane.propose(text) TO splitplane_admin;
+
+COMMENT ON FUNCTION splitplane.propose(text) IS
+    'The statement that would register each table, or why there is none; for a person to read. Runs nothing.';
+
+-- Whether a relation is in the plane for views alone.
+CREATE FUNCTION splitplane._is_hidden(relation regclass) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = _is_hidden.relation AND r.hidden)
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._is_hidden(regclass) FROM PUBLIC;
+
+-- Hides a relation that has just been registered. Every view reads it as before.
+CREATE FUNCTION splitplane._hide(relation regclass, hidden boolean, was_hidden boolean) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF hidden IS NULL THEN
+        RAISE EXCEPTION 'hidden must not be NULL' USING ERRCODE = '22023';
+    END IF;
+    IF was_hidden AND NOT hidden THEN
+        RAISE WARNING '% is hidden no longer', relation
+            USING HINT = 'Say hidden => true each time a hidden table is registered.';
+    END IF;
+    IF hidden THEN
+        UPDATE splitplane.relations AS r SET hidden = true WHERE r.relation = _hide.relation;
+    END IF;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._hide(regclass, boolean, boolean) FROM PUBLIC;
+
+-- The type of a name that format_type gave under this search_path; NULL if there is none any more.
+CREATE FUNCTION splitplane._type_named(name text) RETURNS oid
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN to_regtype(name);
+EXCEPTION WHEN undefined_object OR invalid_schema_name OR syntax_error OR invalid_name THEN
+    RETURN NULL;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._type_named(text) FROM PUBLIC;
+
+-- The views that can be read now.
+CREATE FUNCTION splitplane._readable_views() RETURNS text[]
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT ARRAY(SELECT v.name FROM splitplane.views AS v
+                 WHERE splitplane._view_problem(v.name) IS NULL ORDER BY v.name)
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._readable_views() FROM PUBLIC;
+
+-- Refuses a change after which a view that could be read cannot any more.
+CREATE FUNCTION splitplane._keep_views(readable text[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    broken record;
+BEGIN
+    FOR broken IN
+        SELECT r.name, splitplane._view_problem(r.name) AS problem FROM unnest(readable) AS r(name)
+    LOOP
+        CONTINUE WHEN broken.problem IS NULL;
+        RAISE EXCEPTION 'view "%" could not be read any more: %', broken.name, broken.problem
+            USING ERRCODE = CASE WHEN broken.problem LIKE 'the view is too complex: %' THEN '54001' ELSE '2BP01' END,
+                  HINT = 'Change or take out that view first.';
+    END LOOP;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._keep_views(text[]) FROM PUBLIC;
+
+CREATE FUNCTION splitplane.define_view(
+    name text, sql text, description text DEFAULT NULL, private_columns text[] DEFAULT NULL)
+RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    readable text[];
+    column_row record;
+    found_columns jsonb;
+    column_name text;
+BEGIN
+    IF name IS NULL THEN
+        RAISE EXCEPTION 'the name of a view must not be NULL' USING ERRCODE = '22023';
+    END IF;
+    PERFORM splitplane._check_plane_name(define_view.name);
+    IF sql IS NULL OR sql !~ '[^[:space:]]' THEN
+        RAISE EXCEPTION 'the SQL is NULL or blank' USING ERRCODE = '22023';
+    END IF;
+    IF description IS NOT NULL THEN
+        PERFORM splitplane._check_words('the description', description, false);
+    END IF;
+    LOCK TABLE splitplane.relations, splitplane.views IN SHARE ROW EXCLUSIVE MODE;
+    IF EXISTS (SELECT FROM splitplane.relations AS r WHERE r.name = define_view.name) THEN
+        RAISE EXCEPTION 'plane name "%" is taken by %', define_view.name,
+            (SELECT r.relation FROM splitplane.relations AS r WHERE r.name = define_view.name)
+            USING ERRCODE = '42710', HINT = 'Give another one as argument "name".';
+    END IF;
+    readable := CASE WHEN EXISTS (SELECT FROM splitplane.views AS v WHERE v.name = define_view.name)
+                     THEN array_remove(splitplane._readable_views(), define_view.name) ELSE '{}' END;
+    INSERT INTO splitplane.views AS v (name, sql, description, columns)
+    VALUES (define_view.name, define_view.sql, define_view.description, '[]')
+    ON CONFLICT ON CONSTRAINT views_pkey DO UPDATE
+        SET sql = excluded.sql, description = excluded.description, columns = '[]', private_columns = '{}',
+            changed_at = excluded.changed_at, changed_by = excluded.changed_by;
+    FOR column_row IN
+        SELECT c.column_name AS name, c.type, c.modifier, r.name AS relation, a.attname, c.position
+        FROM splitplane._view_columns(define_view.name)
+             WITH ORDINALITY AS c(column_name, type, modifier, of, of_column, position)
+        LEFT JOIN splitplane.relations AS r ON r.relation = c.of
+        LEFT JOIN pg_attribute AS a ON a.attrelid = c.of AND a.attnum = c.of_column
+        ORDER BY c.position
+    LOOP
+        IF column_row.name = '?column?' THEN
+            RAISE EXCEPTION 'column % of the view has no name', column_row.position
+                USING ERRCODE = '22023', HINT = 'Give it one with AS.';
+        END IF;
+        IF EXISTS (SELECT FROM jsonb_array_elements(found_columns) AS c WHERE c ->> 'name' = column_row.name) THEN
+            RAISE EXCEPTION 'the view has two columns with the name "%"', column_row.name
+                USING ERRCODE = '42701', HINT = 'Give one of them another name with AS.';
+        END IF;
+        IF NOT splitplane._type_is_safe(column_row.type) THEN
+            RAISE EXCEPTION 'column "%" of the view has type %, which the plane does not carry', column_row.name,
+                format_type(column_row.type, NULL)
+                USING ERRCODE = '0A000';
+        END IF;
+        found_columns := coalesce(found_columns, '[]') || jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
+            'name', column_row.name, 'type', format_type(column_row.type, -1), 'modifier', column_row.modifier,
+            'of', CASE WHEN column_row.relation IS NOT NULL
+                       THEN jsonb_build_array(column_row.relation, column_row.attname) END)));
+    END LOOP;
+    IF found_columns IS NULL THEN
+        RAISE EXCEPTION 'a view has at least one column' USING ERRCODE = '22023';
+    END IF;
+    IF (SELECT count(*) <> count(DISTINCT w.name) FROM unnest(define_view.private_columns) AS w(name)) THEN
+        RAISE EXCEPTION 'the list of private columns of view "%" holds a NULL or one name twice', define_view.name
+            USING ERRCODE = '22023';
+    END IF;
+    FOREACH column_name IN ARRAY coalesce(define_view.private_columns, '{}') LOOP
+        IF NOT EXISTS (SELECT FROM jsonb_array_elements(found_columns) AS c WHERE c ->> 'name' = column_name) THEN
+            RAISE EXCEPTION 'private column "%" is no column of view "%"', column_name, define_view.name
+                USING ERRCODE = '42703';
+        END IF;
+    END LOOP;
+    UPDATE splitplane.views AS v
+       SET columns = found_columns, private_columns = coalesce(define_view.private_columns, '{}')
+     WHERE v.name = define_view.name;
+    PERFORM splitplane._keep_views(readable);
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane.define_view(text, text, text, text[]) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION splitplane.define_view(text, text, text, text[]) TO splitplane_admin;
+
+COMMENT ON FUNCTION splitplane.define_view(text, text, text, text[]) IS
+    'Adds a query over the plane that can be named like a table. The SQL is proved first. '
+    'Call it again to change the view.';
+
+CREATE FUNCTION splitplane.undefine_view(name text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    readable text[];
+BEGIN
+    LOCK TABLE splitplane.relations, splitplane.views IN SHARE ROW EXCLUSIVE MODE;
+    IF NOT EXISTS (SELECT FROM splitplane.views AS v WHERE v.name = undefine_view.name) THEN
+        RAISE EXCEPTION 'there is no view "%"', coalesce(undefine_view.name, 'NULL') USING ERRCODE = '42704';
+    END IF;
+    readable := array_remove(splitplane._readable_views(), undefine_view.name);
+    DELETE FROM splitplane.views AS v WHERE v.name = undefine_view.name;
+    PERFORM splitplane._keep_views(readable);
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane.undefine_view(text) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION splitplane.undefine_view(text) TO splitplane_admin;
+
+COMMENT ON FUNCTION splitplane.undefine_view(text) IS 'Takes a view out of the plane.';
+
+-- Views that cannot be read as they were defined. Not while the plane is closed: then nothing can.
+CREATE FUNCTION splitplane._view_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    view_name text;
+    problem text;
+BEGIN
+    IF splitplane._critical_finding() IS NOT NULL THEN
+        RETURN;
+    END IF;
+    FOR view_name IN SELECT v.name FROM splitplane.views AS v ORDER BY v.name LOOP
+        BEGIN
+            problem := splitplane._view_problem(view_name);
+        EXCEPTION WHEN OTHERS THEN
+            problem := SQLERRM;
+        END;
+        IF problem IS NOT NULL THEN
+            severity := 'warning';
+            object := format('view %s', view_name);
+            finding := format('It cannot be read as it was defined: %s.', problem);
+            -- What closes it may be mended by another fix of the same run.
+            fix := format('-- define it again, or take it out: SELECT splitplane.undefine_view(%L);', view_name);
+            RETURN NEXT;
+        END IF;
+    END LOOP;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._view_findings() FROM PUBLIC;
+
 -- Findings that break isolation. While there is one, ask refuses.
 
--- The statement that registers a relation: with a scope by protect, without one by share; all columns if `columns` is
--- NULL. One whose rows belong to those of others by protect_through, which keeps its other parents.
+-- The statement that registers a relation: with a scope by protect, without one by share. Advice where no column is
+-- left to name: a call that names none registers all, hidden ones among them, which only `all_columns` asks for. One
+-- whose rows belong to those of others by protect_through, which keeps its other parents.
 CREATE FUNCTION splitplane._registration(
-    relation regclass, scope jsonb, columns text[], name text, private_columns text[])
+    relation regclass, scope jsonb, columns text[], name text, private_columns text[],
+    all_columns boolean DEFAULT false)
 RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE WHEN scope IS NULL
                 THEN '-- call splitplane.protect with the columns that hold the scope now: the registered ones were '
                      'renamed or replaced'
+                WHEN NOT all_columns AND cardinality(columns) > 0 IS NOT TRUE
+                THEN format('-- its registered columns are gone, or others may have their names now: call '
+                            'splitplane.%s with those that are to be in the plane, or: '
+                            'SELECT splitplane.unprotect(%L);',
+                            CASE WHEN scope = '{}' THEN 'share' ELSE 'protect' END, relation)
                 WHEN EXISTS (SELECT FROM splitplane.relations AS r
                              WHERE r.relation = _registration.relation AND NOT r.shared)
                      AND (scope = '{}' OR EXISTS (SELECT FROM splitplane.parents AS p
@@ -2779,17 +4677,31 @@ AS $$
                               'another key')
     ELSE format('SELECT splitplane.%s;', CASE WHEN scope = '{}' THEN 'share(' ELSE 'protect(' END
         || concat_ws(', ', quote_literal(relation), quote_literal(nullif(scope, '{}')),
-                     quote_literal(columns), 'name => ' || quote_literal(name),
+                     CASE WHEN NOT all_columns THEN quote_literal(columns) END, 'name => ' || quote_literal(name),
                      CASE WHEN cardinality(private_columns) > 0
-                          THEN 'private_columns => ' || quote_literal(private_columns) END) || ')') END
+                          THEN 'private_columns => ' || quote_literal(private_columns) END,
+                     CASE WHEN splitplane._is_hidden(relation) THEN 'hidden => true' END) || ')') END
 $$;
 
-REVOKE ALL ON FUNCTION splitplane._registration(regclass, jsonb, text[], text, text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION splitplane._registration(regclass, jsonb, text[], text, text[], boolean) FROM PUBLIC;
+
+-- Those of these columns that the reader has no SELECT of its own on.
+CREATE FUNCTION splitplane._unread(relation regclass, names text[]) RETURNS text[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT ARRAY(SELECT a.attname::text FROM pg_attribute AS a
+                 WHERE a.attrelid = relation AND a.attname::text = ANY (names) AND a.attnum > 0 AND NOT a.attisdropped
+                   AND NOT EXISTS (SELECT FROM aclexplode(a.attacl) AS g
+                                   WHERE g.grantee = to_regrole('splitplane_reader') AND g.privilege_type = 'SELECT'))
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._unread(regclass, text[]) FROM PUBLIC;
 
 -- A registration in the names of today. A column keeps its number, whatever it is called and whichever column has got
 -- its name since. Where the numbers are of another table, as after a restore, a scope column that was renamed has its
 -- new name in the policy, which depends on the column and not on its name. `scope` is NULL if nothing settles which
--- columns hold the scope: a wrong one would show a tenant the rows of others.
+-- columns hold the scope: a wrong one would show a tenant the rows of others. `columns` is NULL if one of the names may
+-- be another column's, which the plane hides: the reader may read the columns that were registered.
 CREATE FUNCTION splitplane._today(
     relation regclass, policy name, saved jsonb,
     INOUT scope jsonb, INOUT columns text[], INOUT private_columns text[])
@@ -2797,9 +4709,8 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_iden
 AS $$
 DECLARE
     numbers jsonb := CASE WHEN saved ->> 'numbers_of' = splitplane._numbers_of(relation) THEN saved -> 'numbers' END;
-    present text[] := ARRAY(SELECT a.attname::text FROM pg_attribute AS a
-                            WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
-                              AND scope ? a.attname::text);
+    present text[];
+    held name;
     bound text[];
     condition text;
     lost text[];
@@ -2819,23 +4730,39 @@ BEGIN
                       ON a.attrelid = relation AND a.attnum = (numbers ->> s.key)::int2 AND NOT a.attisdropped);
         RETURN;
     END IF;
+    -- In a dump of 0.1.0 the policy has the name that it had there.
+    held := coalesce((SELECT p.polname FROM pg_policy AS p WHERE p.polrelid = relation AND p.polname = policy),
+                     'splitplane_scope');
+    -- Where the reader may read none of them, privileges were not restored at all, and tell nothing.
+    IF cardinality(splitplane._unread(relation, columns)) > 0
+       AND EXISTS (SELECT FROM pg_attribute AS a CROSS JOIN aclexplode(a.attacl) AS g
+                   WHERE a.attrelid = relation AND a.attacl IS NOT NULL AND a.attnum > 0 AND NOT a.attisdropped
+                     AND g.grantee = to_regrole('splitplane_reader') AND g.privilege_type = 'SELECT') THEN
+        columns := NULL;
+    END IF;
+    present := ARRAY(SELECT a.attname::text FROM pg_attribute AS a
+                     WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND scope ? a.attname::text);
     SELECT array_agg(DISTINCT a.attname::text), max(pg_get_expr(p.polqual, p.polrelid)) INTO bound, condition
       FROM pg_policy AS p
       JOIN pg_depend AS d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid
            AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p.polrelid AND d.refobjsubid > 0
       JOIN pg_attribute AS a ON a.attrelid = p.polrelid AND a.attnum = d.refobjsubid AND NOT a.attisdropped
-     WHERE p.polrelid = relation AND p.polname = policy;
+     WHERE p.polrelid = relation AND p.polname = held;
     -- Of a policy that is missing, or reads no column, there is nothing to learn. One that shows nothing was made
     -- because that was not settled.
     IF bound IS NULL THEN
         bound := CASE WHEN condition = 'false' OR EXISTS (SELECT FROM pg_policy AS p
-                                                          WHERE p.polrelid = relation AND p.polname = policy
+                                                          WHERE p.polrelid = relation AND p.polname = held
                                                             AND pg_get_expr(p.polqual, p.polrelid) = 'false')
                       THEN '{}' ELSE present END;
     END IF;
     lost := ARRAY(SELECT s.name FROM jsonb_object_keys(scope) AS s(name) WHERE s.name <> ALL (bound));
     found := ARRAY(SELECT b.name FROM unnest(bound) AS b(name) WHERE NOT scope ? b.name);
     IF cardinality(lost) = 0 THEN
+        -- Columns that have exchanged their names are all there, and the policy has each of them under another's.
+        IF cardinality(bound) > 1 AND condition <> saved ->> 'policy' THEN
+            scope := NULL;
+        END IF;
         RETURN;
     END IF;
     IF cardinality(lost) = 1 AND cardinality(found) = 1 AND lost[1] <> ALL (present)
@@ -2875,7 +4802,7 @@ AS $$
     CROSS JOIN LATERAL splitplane._today(r.relation, '!splitplane_scope', r.saved,
                                          r.scope, r.columns, r.private_columns) AS today
     CROSS JOIN LATERAL (
-        -- Columns that do not exist any more, or are not carried, would be refused; NULL (all) if none is left.
+        -- Columns that do not exist any more, or are not carried, would be refused; NULL if none is left.
         SELECT array_agg(w.name ORDER BY w.position) AS columns,
                array_agg(w.name ORDER BY w.position)
                    FILTER (WHERE w.name = ANY (today.private_columns)) AS private_columns
@@ -2941,23 +4868,48 @@ $$;
 
 REVOKE ALL ON FUNCTION splitplane._leakproof_functions() FROM PUBLIC;
 
--- What revokes the reader's privileges on a relation that others than its owner granted, which each of them must do.
-CREATE FUNCTION splitplane._grants_of_others(relation regclass) RETURNS text
+-- What revokes privileges that others than the owner of an object granted: REVOKE takes back what the one who runs it
+-- has granted, and for a superuser that is the owner. `what` is in the words of REVOKE, without the grantees.
+CREATE FUNCTION splitplane._revoked_by_others(what text, acl aclitem[], owner oid, grantees oid[]) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
-    SELECT coalesce(string_agg(DISTINCT format('SET ROLE %I; REVOKE ALL ON TABLE %s FROM splitplane_reader; '
-                                               'RESET ROLE; ', pg_get_userbyid(g.grantor), relation), ''), '')
-    FROM pg_class AS c
-    CROSS JOIN LATERAL (
-        SELECT g.grantor, g.grantee FROM aclexplode(c.relacl) AS g
-        UNION ALL
-        SELECT g.grantor, g.grantee FROM pg_attribute AS a CROSS JOIN aclexplode(a.attacl) AS g
-        WHERE a.attrelid = c.oid AND a.attacl IS NOT NULL AND NOT a.attisdropped
-    ) AS g
-    WHERE c.oid = relation AND g.grantee = to_regrole('splitplane_reader') AND g.grantor <> c.relowner
+    SELECT coalesce(string_agg(DISTINCT format('SET ROLE %I; REVOKE %s FROM %s; RESET ROLE; ',
+                                               pg_get_userbyid(g.grantor), what, splitplane._grantee(g.grantee)), ''),
+                    '')
+    FROM aclexplode(acl) AS g
+    WHERE g.grantee = ANY (grantees) AND g.grantor <> owner
 $$;
 
-REVOKE ALL ON FUNCTION splitplane._grants_of_others(regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION splitplane._revoked_by_others(text, aclitem[], oid, oid[]) FROM PUBLIC;
+
+-- The same for a relation and its columns; by default of the reader's privileges. Each by its name: who may grant one
+-- column, or what no column has, may not revoke ALL.
+CREATE FUNCTION splitplane._grants_of_others(
+    relation regclass, grantees oid[] DEFAULT ARRAY[to_regrole('splitplane_reader')::oid])
+RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+    SELECT coalesce(string_agg(format('SET ROLE %I; REVOKE %s ON %s %s FROM %s; RESET ROLE; ',
+                                      pg_get_userbyid(g.grantor), g.privileges,
+                                      CASE WHEN c.relkind = 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, relation,
+                                      splitplane._grantee(g.grantee)), ''
+                               ORDER BY g.grantor, g.grantee, g.privileges), '')
+    FROM pg_class AS c
+    CROSS JOIN LATERAL (
+        SELECT t.grantor, t.grantee, string_agg(t.privilege_type, ', ' ORDER BY t.privilege_type)
+        FROM aclexplode(c.relacl) AS t
+        GROUP BY t.grantor, t.grantee
+        UNION ALL
+        SELECT t.grantor, t.grantee, string_agg(format('%s (%I)', t.privilege_type, a.attname), ', '
+                                                ORDER BY a.attnum, t.privilege_type)
+        FROM pg_attribute AS a CROSS JOIN aclexplode(a.attacl) AS t
+        WHERE a.attrelid = relation AND a.attacl IS NOT NULL AND NOT a.attisdropped
+        GROUP BY t.grantor, t.grantee
+    ) AS g(grantor, grantee, privileges)
+    WHERE c.oid = relation AND g.grantee = ANY (grantees) AND g.grantor <> c.relowner
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._grants_of_others(regclass, oid[]) FROM PUBLIC;
 
 -- Of the named relations, or of all if NULL.
 CREATE OR REPLACE FUNCTION splitplane._critical_findings(suspects regclass[] DEFAULT NULL)
@@ -2985,9 +4937,12 @@ BEGIN
     -- A dropped relation has no row in pg_class and is harmless; another finding of doctor() reports it.
     RETURN QUERY
         WITH state AS (
-            SELECT r.relation, r.shared, r.scope, r.columns, r.saved, c.relowner, c.relrowsecurity, c.relacl,
+            SELECT r.relation, r.shared, r.scope, r.columns, r.saved,
+                   r.saved ->> 'numbers_of' = h.server || '/' || r.relation::oid AS is_numbered,
+                   c.relowner, c.relrowsecurity, c.relacl,
                    p.oid IS NULL AS unfenced, p.polpermissive, p.polcmd, p.polroles, p.polqual, p.polwithcheck
-            FROM splitplane.relations AS r
+            FROM (SELECT s.system_identifier::text AS server FROM pg_control_system() AS s) AS h
+            CROSS JOIN splitplane.relations AS r
             JOIN pg_class AS c ON c.oid = r.relation
             LEFT JOIN pg_policy AS p ON p.polrelid = r.relation AND p.polname = '!splitplane_scope'
             WHERE suspects IS NULL OR r.relation = ANY (suspects)
@@ -3051,7 +5006,7 @@ BEGIN
             CROSS JOIN aclexplode(a.attacl) AS g
             WHERE a.attacl IS NOT NULL AND NOT a.attisdropped AND g.grantee = reader
               AND NOT (g.privilege_type = 'SELECT' AND a.attnum > 0
-                       AND CASE WHEN s.saved ->> 'numbers_of' = splitplane._numbers_of(s.relation)
+                       AND CASE WHEN s.is_numbered
                                 THEN EXISTS (SELECT FROM jsonb_each(s.saved -> 'numbers') AS n
                                              WHERE n.value = to_jsonb(a.attnum))
                                 ELSE a.attname = ANY (s.columns)
@@ -3076,9 +5031,10 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     suspects regclass[] := (SELECT array_agg(f.relation) FROM splitplane._fences AS f
-                            WHERE f.fingerprint IS DISTINCT FROM f.saved ->> 'fingerprint'
-                              AND splitplane._reader_fingerprint(f.relation)
-                                  IS DISTINCT FROM f.saved ->> 'reader_fingerprint');
+                            WHERE CASE WHEN f.fingerprint IS DISTINCT FROM f.saved ->> 'fingerprint'
+                                       -- The planner would look at this first: it costs one call for each relation.
+                                       THEN splitplane._reader_fingerprint(f.relation)
+                                            IS DISTINCT FROM f.saved ->> 'reader_fingerprint' END);
 BEGIN
     IF suspects IS NULL
        AND NOT EXISTS (SELECT FROM splitplane._reader_findings())
@@ -3122,8 +5078,9 @@ AS $$
     SELECT 'warning', c.oid::regclass::text,
            format('%s has %s on it, and it is not in the plane.', splitplane._grantee(g.grantee),
                   string_agg(DISTINCT g.privilege_type, ', ')),
-           format('REVOKE ALL ON %s%s FROM %s;', CASE WHEN c.relkind = 'S' THEN 'SEQUENCE ' END, c.oid::regclass,
-                  splitplane._grantee(g.grantee))
+           splitplane._grants_of_others(c.oid, ARRAY[g.grantee])
+           || format('REVOKE ALL ON %s%s FROM %s;', CASE WHEN c.relkind = 'S' THEN 'SEQUENCE ' END, c.oid::regclass,
+                     splitplane._grantee(g.grantee))
     FROM pg_class AS c
     JOIN pg_namespace AS n ON n.oid = c.relnamespace
     CROSS JOIN LATERAL (
@@ -3147,7 +5104,9 @@ AS $$
     GROUP BY c.oid, c.relkind, g.grantee
     UNION ALL
     SELECT 'warning', format('schema %I', n.nspname), 'splitplane_reader may create objects in it.',
-           format('REVOKE CREATE ON SCHEMA %I FROM PUBLIC, splitplane_reader;', n.nspname)
+           splitplane._revoked_by_others(format('CREATE ON SCHEMA %I', n.nspname), n.nspacl, n.nspowner,
+                                         ARRAY[0, to_regrole('splitplane_reader')::oid])
+           || format('REVOKE CREATE ON SCHEMA %I FROM PUBLIC, splitplane_reader;', n.nspname)
     FROM pg_namespace AS n
     WHERE has_schema_privilege('splitplane_reader', n.oid, 'CREATE')
       AND n.nspname NOT LIKE 'pg\_temp%' AND n.nspname NOT LIKE 'pg\_toast%'
@@ -3155,7 +5114,9 @@ AS $$
     SELECT 'warning', p.oid::regprocedure::text,
            'splitplane_reader may execute it, and it runs with its owner''s rights (SECURITY DEFINER), to which the '
            'plane''s row-level security does not apply.',
-           format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC, splitplane_reader;', splitplane._signature(p.oid))
+           splitplane._revoked_by_others('EXECUTE ON FUNCTION ' || splitplane._signature(p.oid), p.proacl, p.proowner,
+                                         ARRAY[0, to_regrole('splitplane_reader')::oid])
+           || format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC, splitplane_reader;', splitplane._signature(p.oid))
     FROM pg_proc AS p
     WHERE p.prosecdef AND p.prokind <> 'p'
       AND has_function_privilege('splitplane_reader', p.oid, 'EXECUTE')
@@ -3165,12 +5126,17 @@ AS $$
     SELECT 'warning', 'large objects',
            format('%s may read or write %s of them, and row-level security does not apply to large objects.',
                   g.holder, count(*)),
-           format('REVOKE ALL ON LARGE OBJECT %s FROM %s;',
-                  array_to_string((array_agg(g.oid ORDER BY g.oid))[:100], ', '), g.holder)
+           array_to_string((array_agg(g.of_others ORDER BY g.oid))[:100], '')
+           || format('REVOKE ALL ON LARGE OBJECT %s FROM %s;',
+                     array_to_string((array_agg(g.oid ORDER BY g.oid))[:100], ', '), g.holder)
     FROM (
-        SELECT DISTINCT l.oid, splitplane._grantee(a.grantee) AS holder
+        SELECT l.oid, splitplane._grantee(a.grantee) AS holder,
+               coalesce(max(splitplane._revoked_by_others('ALL ON LARGE OBJECT ' || l.oid, l.lomacl, l.lomowner,
+                                                          ARRAY[a.grantee]))
+                            FILTER (WHERE a.grantor <> l.lomowner), '') AS of_others
         FROM pg_largeobject_metadata AS l CROSS JOIN aclexplode(l.lomacl) AS a
         WHERE a.grantee IN (0, to_regrole('splitplane_reader'))
+        GROUP BY l.oid, a.grantee
     ) AS g
     GROUP BY g.holder
     UNION ALL
@@ -3180,7 +5146,9 @@ AS $$
     UNION ALL
     SELECT 'warning', p.oid::regprocedure::text,
            'PUBLIC may execute it: every role of the database can present a context.',
-           format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC;', splitplane._signature(p.oid))
+           splitplane._revoked_by_others('EXECUTE ON FUNCTION ' || splitplane._signature(p.oid), p.proacl, p.proowner,
+                                         ARRAY[0::oid])
+           || format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC;', splitplane._signature(p.oid))
     FROM pg_extension AS e
     JOIN pg_proc AS p ON p.pronamespace = e.extnamespace AND p.proname IN ('ask', 'ask_rows', 'ask_dry_run')
     CROSS JOIN aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS g
@@ -3189,7 +5157,8 @@ AS $$
     SELECT 'warning', c.oid::regclass::text,
            format('%s has %s on a configuration table of the extension.', splitplane._grantee(g.grantee),
                   g.privilege_type),
-           format('REVOKE %s ON %s FROM %s;', g.privilege_type, c.oid::regclass, splitplane._grantee(g.grantee))
+           splitplane._grants_of_others(c.oid, ARRAY[g.grantee])
+           || format('REVOKE %s ON %s FROM %s;', g.privilege_type, c.oid::regclass, splitplane._grantee(g.grantee))
     FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
     WHERE c.relnamespace = 'splitplane'::regnamespace AND c.relkind IN ('r', 'v')
       AND g.grantee NOT IN (c.relowner, to_regrole('splitplane_reader'))
@@ -3220,6 +5189,83 @@ AS $$
     WHERE NOT (has_function_privilege('splitplane_reader', p.oid, 'EXECUTE')
                AND has_schema_privilege('splitplane_reader', p.pronamespace, 'USAGE'))
 $$;
+
+-- Allowed extensions, and what others have put beside them.
+CREATE FUNCTION splitplane._extension_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+    WITH allowed AS MATERIALIZED (
+        SELECT a.extension, e.extnamespace, splitplane._extension_problem(a.extension) AS problem
+        FROM splitplane.allowed_extensions AS a LEFT JOIN pg_extension AS e ON e.extname = a.extension
+    ),
+    listed AS MATERIALIZED (
+        SELECT a.extension, l.* FROM allowed AS a CROSS JOIN LATERAL splitplane._listed_objects(a.extension) AS l
+    ),
+    members AS MATERIALIZED (
+        SELECT d.classid, d.objid
+        FROM allowed AS a
+        JOIN pg_extension AS e ON e.extname = a.extension
+        JOIN pg_depend AS d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
+    ),
+    names AS MATERIALIZED (
+        SELECT p.proname FROM pg_proc AS p WHERE p.pronamespace = 'pg_catalog'::regnamespace
+        UNION
+        SELECT l.name FROM listed AS l WHERE l.kind IN ('function', 'aggregate')
+    ),
+    -- Analysis looks for names in the schemas of allowed extensions behind pg_catalog. Another role's function may fit
+    -- a call better, and an operator its operands.
+    beside AS MATERIALIZED (
+        SELECT DISTINCT ON (o.catalog, o.object) o.catalog, o.object, o.extension
+        FROM (
+            SELECT a.extension, 'pg_proc'::regclass, p.oid FROM allowed AS a JOIN pg_proc AS p
+                 ON p.pronamespace = a.extnamespace
+            WHERE p.proname IN (SELECT n.proname FROM names AS n) AND NOT splitplane._is_ours('pg_proc', p.oid)
+              AND p.oid NOT IN (SELECT f.function FROM splitplane.functions AS f)
+            UNION ALL
+            SELECT a.extension, 'pg_operator', o.oid FROM allowed AS a JOIN pg_operator AS o
+                 ON o.oprnamespace = a.extnamespace
+            UNION ALL
+            SELECT l.extension, 'pg_cast', c.oid FROM listed AS l JOIN pg_cast AS c
+                 ON l.kind = 'type' AND l.object IN (c.castsource, c.casttarget)
+        ) AS o(extension, catalog, object)
+        WHERE o.object >= 16384
+          -- Members of allowed extensions that are on no list were left out by us, and their operands are as well.
+          AND (o.catalog::oid, o.object) NOT IN (SELECT m.classid, m.objid FROM members AS m)
+        ORDER BY o.catalog, o.object, o.extension
+    )
+    SELECT 'warning', format('extension %I', a.extension), a.problem,
+           format('SELECT splitplane.disallow_extension(%L); -- or bring back what was there', a.extension)
+    FROM allowed AS a WHERE a.problem IS NOT NULL
+    UNION ALL
+    SELECT 'warning', pg_describe_object(l.catalog, l.object, 0),
+           format('It is on the list of extension %I and is not as it was read, so it is not in the plane.',
+                  l.extension),
+           format('-- make it again as CREATE EXTENSION %I makes it', l.extension)
+    FROM listed AS l WHERE NOT l.is_as_read AND l.kind <> 'estimator'
+    UNION ALL
+    SELECT 'warning', format('extension %I', a.extension),
+           format('It has moved to schema %I, or splitplane_reader may not use that, so nothing of it is in the plane.',
+                  n.nspname),
+           format('SELECT splitplane.allow_extension(%L);', a.extension)
+    FROM allowed AS a JOIN pg_namespace AS n ON n.oid = a.extnamespace
+    WHERE splitplane._is_out_of_sight(a.extension)
+    UNION ALL
+    SELECT 'warning', format('extension %I', l.extension),
+           format('splitplane_reader may not execute %s functions of its list, first %s.', count(*),
+                  min(splitplane._signature(l.object))),
+           string_agg(format('GRANT EXECUTE ON FUNCTION %s TO PUBLIC;', splitplane._signature(l.object)), ' ')
+    FROM listed AS l
+    WHERE l.kind IN ('function', 'aggregate') AND NOT has_function_privilege('splitplane_reader', l.object, 'EXECUTE')
+    GROUP BY l.extension
+    UNION ALL
+    SELECT 'warning', pg_describe_object(b.catalog, b.object, 0),
+           'It is none of an allowed extension''s own, and lies in its schema or converts its types: statements that '
+           'come to mean it are refused.',
+           format('-- move it to another schema or drop it, or move extension %I', b.extension)
+    FROM beside AS b
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._extension_findings() FROM PUBLIC;
 
 -- Keys and principals.
 CREATE OR REPLACE FUNCTION splitplane._identity_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
@@ -3257,21 +5303,16 @@ AS $$
     SELECT 'warning', format('claim %s', s.claim),
            format('It is exclusive, and tenants %L and %L both hold its value %L: each sees the rows of the other.',
                   s.tenant, s.other, s.value),
-           format('SELECT splitplane.admit(%L, %L, %L, %L); -- or the other tenant', p.tenant, p.business, p.subject,
-                  p.claims || jsonb_build_object(s.claim, to_jsonb(ARRAY(
-                      SELECT v.value FROM splitplane._claim_values(p.claims -> s.claim) AS v(value)
-                      WHERE NOT splitplane._value_keys(s.claim, v.value)
-                                && splitplane._value_keys(s.claim, s.value)))))
+           p.statements || ' -- or the other tenant'
     FROM splitplane._shared_values(ARRAY(SELECT c.claim FROM splitplane.claims AS c WHERE c.exclusive)) AS s
     CROSS JOIN LATERAL (
-        SELECT q.tenant, q.business, q.subject, q.claims
+        SELECT string_agg(format('SELECT splitplane.admit(%L, %L, %L, %L);', q.tenant, q.business, q.subject,
+                                 splitplane._unshared_claims(q.tenant, q.claims)), ' ' ORDER BY q.business, q.subject)
         FROM splitplane.principals AS q
         WHERE q.tenant = s.other AND q.enabled
           AND EXISTS (SELECT FROM splitplane._claim_values(q.claims -> s.claim) AS v(value)
                       WHERE splitplane._value_keys(s.claim, v.value) && splitplane._value_keys(s.claim, s.value))
-        ORDER BY q.business, q.subject
-        LIMIT 1
-    ) AS p
+    ) AS p(statements)
     UNION ALL
     SELECT 'warning', b.relation::text,
            format('It is bound by %s and not by the tenant, and nothing keeps two tenants from holding one value of '
@@ -3285,7 +5326,9 @@ AS $$
     SELECT 'warning', format('tenant %s', p.tenant),
            format('It is no id for column %I of %s, which has type bytea: no row there is its own.', c.column_name,
                   c.relation),
-           format('SELECT splitplane.expel(%L); -- and admit it as \x and lower-case hexadecimal digits', p.tenant)
+           -- Other tables may have rows of its own, which it would lose.
+           format('-- SELECT splitplane.expel(%L); -- and admit it as \x and lower-case hexadecimal digits, if it has '
+                  'rows there', p.tenant)
     FROM (SELECT DISTINCT e.tenant FROM splitplane.principals AS e WHERE e.enabled) AS p
     CROSS JOIN (SELECT t.relation, t.column_name FROM splitplane._tenant_columns() AS t
                 WHERE t.base = 'bytea'::regtype ORDER BY t.relation::text LIMIT 1) AS c
@@ -3403,17 +5446,43 @@ REVOKE ALL ON FUNCTION splitplane._parent_findings() FROM PUBLIC;
 CREATE OR REPLACE FUNCTION splitplane._relation_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
-    WITH plane AS (
+    WITH plane AS MATERIALIZED (
         SELECT r.relation, splitplane._given_name(r.relation, r.name, r.saved) AS given_name,
                r.shared, today.scope, today.columns, today.private_columns, r.had_row_security, r.saved,
                r.columns AS registered, r.private_columns AS registered_private,
-               CASE WHEN r.saved ->> 'numbers_of' = splitplane._numbers_of(r.relation)
+               CASE WHEN r.saved ->> 'numbers_of' = h.server || '/' || r.relation::oid
                     THEN r.saved -> 'numbers' END AS numbers,
+               splitplane._policy_texts(r.relation) AS texts,
                c.relkind, c.relpages, c.relnamespace, c.relrowsecurity, c.relispartition, c.relacl
-        FROM splitplane.relations AS r
+        FROM (SELECT s.system_identifier::text AS server FROM pg_control_system() AS s) AS h
+        CROSS JOIN splitplane.relations AS r
         JOIN pg_class AS c ON c.oid = r.relation
-        CROSS JOIN LATERAL splitplane._today(r.relation, '!splitplane_scope', r.saved,
-                                             r.scope, r.columns, r.private_columns) AS today
+        CROSS JOIN LATERAL (
+            -- Each column of the registration has its name still, as of nearly every table: that is the names of today.
+            SELECT (r.saved ->> 'numbers_of' = h.server || '/' || r.relation::oid) IS TRUE
+                   AND NOT EXISTS (
+                       SELECT FROM unnest(r.columns || ARRAY(SELECT jsonb_object_keys(r.scope))) AS n(name)
+                       LEFT JOIN pg_attribute AS a
+                           ON a.attrelid = r.relation AND a.attnum = (r.saved -> 'numbers' ->> n.name)::int2
+                              AND a.attname = n.name AND NOT a.attisdropped
+                       WHERE a.attnum IS NULL)
+            OFFSET 0
+        ) AS same(names)
+        CROSS JOIN LATERAL (
+            SELECT r.scope, r.columns, r.private_columns WHERE same.names
+            UNION ALL
+            SELECT t.scope, t.columns, t.private_columns
+            FROM splitplane._today(r.relation, '!splitplane_scope', r.saved,
+                                   r.scope, r.columns, r.private_columns) AS t
+            WHERE NOT same.names
+        ) AS today
+    ),
+    types AS MATERIALIZED (
+        SELECT DISTINCT a.atttypid AS oid FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation
+        WHERE a.attnum > 0 AND NOT a.attisdropped
+    ),
+    unsafe_types AS MATERIALIZED (
+        SELECT t.oid FROM types AS t WHERE NOT splitplane._type_is_safe(t.oid)
     ),
     scope_columns AS (
         SELECT p.relation, p.relkind, p.relpages, s.key AS column_name, b.claim, b.or_null, a.attnum, a.attnotnull,
@@ -3453,9 +5522,16 @@ AS $$
            CASE WHEN EXISTS (SELECT FROM splitplane.relations AS h
                              WHERE h.name = c.relname AND h.relation <> r.relation
                                AND splitplane._has_lost_name(h.relation, h.name, h.saved))
-                THEN (SELECT string_agg(format('SELECT splitplane.unprotect(%L);', l.relation), ' ' ORDER BY l.relation)
-                             || ' ' || string_agg(splitplane._register_again(l.relation), ' ' ORDER BY l.relation)
-                      FROM splitplane.relations AS l WHERE splitplane._has_lost_name(l.relation, l.name, l.saved))
+                -- Where one of them cannot be, that alone: none is taken out and left out.
+                THEN (SELECT coalesce(
+                                 min(format('-- first %s: %s', l.relation, substr(a.again, 4)))
+                                     FILTER (WHERE a.again LIKE '--%'),
+                                 string_agg(format('SELECT splitplane.unprotect(%L);', l.relation), ' '
+                                            ORDER BY l.relation)
+                                 || ' ' || string_agg(a.again, ' ' ORDER BY l.relation))
+                      FROM splitplane.relations AS l
+                      CROSS JOIN LATERAL splitplane._register_again(l.relation) AS a(again)
+                      WHERE splitplane._has_lost_name(l.relation, l.name, l.saved))
                 ELSE splitplane._register_again(r.relation) END
            || format(' -- or: SELECT splitplane.unprotect(%L);', r.relation)
     FROM splitplane.relations AS r
@@ -3486,15 +5562,15 @@ AS $$
     FROM plane AS p
     JOIN pg_attribute AS a
         ON a.attrelid = p.relation AND a.attname = ANY (p.columns) AND a.attnum > 0 AND NOT a.attisdropped
-    WHERE NOT splitplane._type_is_safe(a.atttypid)
+    WHERE a.atttypid IN (SELECT u.oid FROM unsafe_types AS u)
     UNION ALL
     SELECT 'info', p.relation::text,
            format('Column %I was added after the table was registered and is not in the plane.', a.attname),
-           splitplane._registration(p.relation, p.scope, NULL, p.given_name, p.private_columns)
+           splitplane._registration(p.relation, p.scope, NULL, p.given_name, p.private_columns, true)
     FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
     WHERE (p.saved ->> 'all_columns')::boolean AND a.attname <> ALL (p.columns)
       -- One that the plane does not carry was left out, and would be again.
-      AND splitplane._type_is_safe(a.atttypid)
+      AND a.atttypid NOT IN (SELECT u.oid FROM unsafe_types AS u)
       -- It may be a private column that was renamed, or one whose type is not carried any more, which have findings of
       -- their own that come first: to register all columns would forget that they are private.
       AND NOT EXISTS (SELECT FROM unnest(p.private_columns) AS w(name)
@@ -3510,9 +5586,9 @@ AS $$
            'checks them in detail, which is slower.',
            splitplane._register_again(p.relation)
     FROM plane AS p JOIN splitplane._fences AS f ON f.relation = p.relation
-    WHERE f.fingerprint IS DISTINCT FROM p.saved ->> 'fingerprint'
-      AND splitplane._reader_fingerprint(p.relation) IS DISTINCT FROM p.saved ->> 'reader_fingerprint'
-      AND NOT EXISTS (SELECT FROM splitplane._critical_findings(ARRAY[p.relation]))
+    WHERE CASE WHEN f.fingerprint IS DISTINCT FROM p.saved ->> 'fingerprint'
+               THEN splitplane._reader_fingerprint(p.relation) IS DISTINCT FROM p.saved ->> 'reader_fingerprint'
+                    AND NOT EXISTS (SELECT FROM splitplane._critical_findings(ARRAY[p.relation])) END
       AND p.relation NOT IN (SELECT u.relation FROM suspects AS u)
     UNION ALL
     SELECT 'warning', p.relation::text,
@@ -3521,7 +5597,8 @@ AS $$
            splitplane._register_again(p.relation)
     FROM plane AS p
     JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
-         AND (a.attname = ANY (p.columns) OR p.scope || splitplane._key_columns(p.relation) ? a.attname::text)
+         AND (a.attname = ANY (coalesce(p.columns, p.registered))
+              OR p.scope || splitplane._key_columns(p.relation) ? a.attname::text)
     WHERE NOT has_column_privilege('splitplane_reader', p.relation, a.attnum, 'SELECT')
        OR NOT has_schema_privilege('splitplane_reader', p.relnamespace, 'USAGE')
     GROUP BY p.relation
@@ -3542,7 +5619,7 @@ AS $$
     FROM plane AS p
     JOIN pg_policy AS y ON y.polrelid = p.relation AND y.polname = 'splitplane_read' AND y.polpermissive
          AND y.polroles = ARRAY[to_regrole('splitplane_reader')::oid]
-    WHERE p.saved ? 'read' AND splitplane._policy_texts(p.relation) -> 'read' <> p.saved -> 'read'
+    WHERE p.saved ? 'read' AND p.texts -> 'read' <> p.saved -> 'read'
       -- The condition has the names of the scope's columns: where those have changed is a finding of its own.
       AND NOT EXISTS (SELECT FROM splitplane._critical_findings(ARRAY[p.relation]))
     UNION ALL
@@ -3555,7 +5632,7 @@ AS $$
       AND NOT EXISTS (SELECT FROM pg_policy AS y
                       WHERE y.polrelid = p.relation AND y.polname = 'splitplane_closed' AND NOT y.polpermissive
                         AND y.polroles = ARRAY[to_regrole('splitplane_reader')::oid]
-                        AND splitplane._policy_texts(y.polrelid) ->> 'closed' = p.saved ->> 'closed')
+                        AND p.texts ->> 'closed' = p.saved ->> 'closed')
     UNION ALL
     SELECT 'warning', p.relation::text,
            format('Its own restrictive policy %I is evaluated before splitplane''s, so queries on the relation are '
@@ -3619,7 +5696,9 @@ AS $$
            y.remedy
     FROM plane AS p CROSS JOIN LATERAL splitplane._binding_restrictions(p.relation) AS y
     -- One that is evaluated too early has a finding of its own, which comes first.
-    WHERE p.shared OR y.name <> ALL (ARRAY(SELECT splitplane._earlier_restrictions(p.relation)))
+    WHERE (p.shared OR y.name <> ALL (ARRAY(SELECT splitplane._earlier_restrictions(p.relation))))
+      AND p.relation IN (SELECT o.polrelid FROM pg_policy AS o
+                         WHERE NOT o.polpermissive AND o.polname <> ALL (splitplane._policy_names()))
     UNION ALL
     SELECT CASE WHEN t.is_ours THEN 'warning' ELSE 'info' END, p.relation::text,
            format(CASE WHEN t.is_ours THEN 'Its policy %I is one of splitplane''s under another name.'
@@ -3639,7 +5718,8 @@ AS $$
     -- What PUBLIC may read.
     SELECT 'warning', p.relation::text,
            'PUBLIC may read all its columns, so splitplane_reader''s column grants hide none of them.',
-           format('REVOKE SELECT ON %s FROM PUBLIC;', p.relation)
+           splitplane._grants_of_others(p.relation, ARRAY[0::oid])
+           || format('REVOKE SELECT ON %s FROM PUBLIC;', p.relation)
     FROM plane AS p CROSS JOIN aclexplode(p.relacl) AS g
     WHERE g.grantee = 0 AND g.privilege_type = 'SELECT'
       AND EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
@@ -3647,7 +5727,8 @@ AS $$
     UNION ALL
     SELECT 'warning', p.relation::text,
            format('PUBLIC may read column %I, which the plane hides from splitplane_reader.', a.attname),
-           format('REVOKE SELECT (%I) ON %s FROM PUBLIC;', a.attname, p.relation)
+           splitplane._grants_of_others(p.relation, ARRAY[0::oid])
+           || format('REVOKE SELECT (%I) ON %s FROM PUBLIC;', a.attname, p.relation)
     FROM plane AS p
     JOIN pg_attribute AS a
         ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attacl IS NOT NULL
@@ -3686,10 +5767,11 @@ AS $$
     SELECT 'warning', s.relation::text,
            format('Scope column %I has type %s, whose equality is not leakproof: estimates do not see which tenants '
                   'have many rows.', s.column_name, format_type(s.base, -1)),
-           format('SELECT splitplane.unprotect(%1$L); ALTER TABLE %1$s ALTER COLUMN %2$I TYPE %3$s; %4$s',
+           format(CASE WHEN a.again LIKE '--%' THEN '%4$s'
+                       ELSE 'SELECT splitplane.unprotect(%1$L); ALTER TABLE %1$s ALTER COLUMN %2$I TYPE %3$s; %4$s' END,
                   s.relation, s.column_name, CASE WHEN s.base = 'numeric'::regtype THEN 'bigint' ELSE 'text' END,
-                  splitplane._register_again(s.relation))
-    FROM scope_columns AS s
+                  a.again)
+    FROM scope_columns AS s CROSS JOIN LATERAL splitplane._register_again(s.relation) AS a(again)
     WHERE NOT splitplane._equality_is_leakproof(s.base)
     UNION ALL
     SELECT 'warning', p.relation::text,
@@ -3730,7 +5812,8 @@ AS $$
                   CASE WHEN c.relkind = 'm' THEN 'This materialized view' ELSE 'This view without security_invoker' END,
                   string_agg(s.ancestor::text, ', ' ORDER BY s.ancestor::text)),
            CASE WHEN c.relkind = 'v' THEN format('ALTER VIEW %s SET (security_invoker = true);', c.oid::regclass)
-                ELSE format('REVOKE ALL ON %s FROM PUBLIC, splitplane_reader;', c.oid::regclass) END
+                ELSE splitplane._grants_of_others(c.oid, ARRAY[0, to_regrole('splitplane_reader')::oid])
+                     || format('REVOKE ALL ON %s FROM PUBLIC, splitplane_reader;', c.oid::regclass) END
     FROM dependants AS s JOIN readable AS c ON c.oid = s.relation
     WHERE c.relkind = 'm'
        OR (c.relkind = 'v'
@@ -3742,7 +5825,8 @@ AS $$
     SELECT 'warning', c.oid::regclass::text,
            format('It is a partition or child of %s, whose policies do not apply when it is read directly, and '
                   'splitplane_reader (by itself or by PUBLIC) may read it.', f.ancestor),
-           format('REVOKE ALL ON %s FROM PUBLIC, splitplane_reader;', c.oid::regclass)
+           splitplane._grants_of_others(c.oid, ARRAY[0, to_regrole('splitplane_reader')::oid])
+           || format('REVOKE ALL ON %s FROM PUBLIC, splitplane_reader;', c.oid::regclass)
     FROM family AS f JOIN readable AS c ON c.oid = f.relation
     WHERE f.is_child AND NOT EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = c.oid)
 $$;
@@ -3759,7 +5843,8 @@ DECLARE
 BEGIN
     FOREACH part IN ARRAY ARRAY['_critical_findings', '_server_problems', '_relation_findings', '_parent_findings',
                                 '_bypass_findings', '_role_findings', '_installation_findings',
-                                '_function_findings', '_identity_findings', '_question_findings']
+                                '_function_findings', '_extension_findings', '_identity_findings',
+                                '_question_findings', '_view_findings']
     LOOP
         BEGIN
             IF part = '_critical_findings' THEN
@@ -3809,19 +5894,21 @@ AS $$
     FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
     CROSS JOIN LATERAL (
         SELECT CASE WHEN p.proname IN ('ask', 'ask_rows', 'ask_dry_run') THEN 'splitplane_caller'
-                    WHEN p.proname IN ('in_scope', 'in_parent', 'has_parent', 'in_call', 'claim', 'claim_list', 'bounded',
-                                       'counted', 'pattern', 'zone', 'dated', 'kept', 'behind', 'drawn') THEN 'splitplane_reader'
+                    WHEN p.proname IN ('in_scope', 'in_parent', 'has_parent', 'in_call', 'claim', 'claim_list',
+                                       'bounded', 'counted', 'pattern', 'zone', 'dated', 'kept', 'behind', 'drawn')
+                         THEN 'splitplane_reader'
                     ELSE 'splitplane_admin' END::name
     ) AS w(role_name)
-    WHERE splitplane._is_ours('pg_proc', p.oid) AND to_regrole(w.role_name) IS NOT NULL
-      AND (p.proname NOT LIKE '\_%' OR p.proname = '_procedure') AND p.proname NOT IN ('in_scope_support', 'has_parent_support', 'keep')
+    WHERE p.oid IN (SELECT splitplane._members('pg_proc')) AND to_regrole(w.role_name) IS NOT NULL
+      AND (p.proname NOT LIKE '\_%' OR p.proname = '_procedure')
+      AND p.proname NOT IN ('in_scope_support', 'has_parent_support', 'keep')
     UNION ALL
     SELECT 'TABLE ' || c.oid::regclass, 'SELECT', 'splitplane_admin',
            has_table_privilege('splitplane_admin', c.oid, 'SELECT')
     FROM pg_class AS c
     WHERE c.relnamespace = 'splitplane'::regnamespace AND to_regrole('splitplane_admin') IS NOT NULL
-      AND c.relname IN ('allowed_functions', 'claims', 'functions', 'metrics', 'principals', 'relations', 'tripwires',
-                        'verified_queries')
+      AND c.relname IN ('allowed_extensions', 'allowed_functions', 'claims', 'functions', 'metrics', 'principals',
+                        'relations', 'tripwires', 'verified_queries', 'views')
     UNION ALL
     -- Where the application's own roles may use the schema, they do not need the caller's privilege.
     SELECT format('SCHEMA %I', n.nspname), 'USAGE', 'splitplane_caller', false
@@ -3839,9 +5926,10 @@ $$;
 
 REVOKE ALL ON FUNCTION splitplane._own_privileges() FROM PUBLIC;
 
--- What the reader may use besides relations of the plane, allowed functions and their schemas, and splitplane's own:
--- objects of this database and of the server, in the words of REVOKE. Relations have a finding of their own.
-CREATE FUNCTION splitplane._reader_extras() RETURNS TABLE (object text, remedy text)
+-- What the reader may use besides relations of the plane, allowed functions, extensions, schemas, and splitplane's own:
+-- objects of this database and of the server, in the words of REVOKE, with who granted what. Relations have a finding
+-- of their own.
+CREATE FUNCTION splitplane._reader_extras() RETURNS TABLE (object text, remedy text, acl aclitem[], owner oid)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     SELECT pg_describe_object(d.classid, d.objid, 0),
@@ -3863,8 +5951,35 @@ AS $$
                    THEN format('TABLESPACE %I', (SELECT t.spcname FROM pg_tablespace AS t WHERE t.oid = d.objid))
                WHEN 'pg_parameter_acl'::regclass
                    THEN 'PARAMETER ' || (SELECT a.parname FROM pg_parameter_acl AS a WHERE a.oid = d.objid)
-           END
+           END,
+           o.acl, o.owner
     FROM pg_shdepend AS d
+    LEFT JOIN LATERAL (
+        SELECT p.proacl, p.proowner FROM pg_proc AS p WHERE d.classid = 'pg_proc'::regclass AND p.oid = d.objid
+        UNION ALL
+        SELECT n.nspacl, n.nspowner FROM pg_namespace AS n
+        WHERE d.classid = 'pg_namespace'::regclass AND n.oid = d.objid
+        UNION ALL
+        SELECT b.datacl, b.datdba FROM pg_database AS b WHERE d.classid = 'pg_database'::regclass AND b.oid = d.objid
+        UNION ALL
+        SELECT t.typacl, t.typowner FROM pg_type AS t WHERE d.classid = 'pg_type'::regclass AND t.oid = d.objid
+        UNION ALL
+        SELECT l.lanacl, l.lanowner FROM pg_language AS l
+        WHERE d.classid = 'pg_language'::regclass AND l.oid = d.objid
+        UNION ALL
+        SELECT s.srvacl, s.srvowner FROM pg_foreign_server AS s
+        WHERE d.classid = 'pg_foreign_server'::regclass AND s.oid = d.objid
+        UNION ALL
+        SELECT w.fdwacl, w.fdwowner FROM pg_foreign_data_wrapper AS w
+        WHERE d.classid = 'pg_foreign_data_wrapper'::regclass AND w.oid = d.objid
+        UNION ALL
+        SELECT t.spcacl, t.spcowner FROM pg_tablespace AS t
+        WHERE d.classid = 'pg_tablespace'::regclass AND t.oid = d.objid
+        UNION ALL
+        -- They have no owner; the superuser of initdb stands for it.
+        SELECT a.paracl, 10 FROM pg_parameter_acl AS a
+        WHERE d.classid = 'pg_parameter_acl'::regclass AND a.oid = d.objid
+    ) AS o(acl, owner) ON true
     WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = to_regrole('splitplane_reader') AND d.deptype = 'a'
       AND d.dbid IN (0, (SELECT b.oid FROM pg_database AS b WHERE b.datname = current_database()))
       AND d.classid NOT IN ('pg_class'::regclass, 'pg_largeobject'::regclass, 'pg_default_acl'::regclass)
@@ -3876,7 +5991,10 @@ AS $$
                     OR EXISTS (SELECT FROM splitplane.relations AS r JOIN pg_class AS c ON c.oid = r.relation
                                WHERE c.relnamespace = d.objid)
                     OR EXISTS (SELECT FROM splitplane.functions AS f JOIN pg_proc AS p ON p.oid = f.function
-                               WHERE p.pronamespace = d.objid)))
+                               WHERE p.pronamespace = d.objid)
+                    OR EXISTS (SELECT FROM splitplane.allowed_extensions AS a
+                               WHERE a.saved ->> 'schema' = (SELECT n.nspname FROM pg_namespace AS n
+                                                             WHERE n.oid = d.objid))))
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._reader_extras() FROM PUBLIC;
@@ -3903,11 +6021,11 @@ AS $$
         SELECT 'SCHEMA splitplane', n.nspowner FROM pg_namespace AS n WHERE n.nspname = 'splitplane'
         UNION ALL
         SELECT CASE c.relkind WHEN 'v' THEN 'VIEW ' ELSE 'TABLE ' END || c.oid::regclass, c.relowner
-        FROM pg_class AS c WHERE c.relkind IN ('r', 'v') AND splitplane._is_ours('pg_class', c.oid)
+        FROM pg_class AS c WHERE c.relkind IN ('r', 'v') AND c.oid IN (SELECT splitplane._members('pg_class'))
         UNION ALL
         SELECT CASE p.prokind WHEN 'a' THEN 'AGGREGATE ' ELSE 'FUNCTION ' END || splitplane._signature(p.oid),
                p.proowner
-        FROM pg_proc AS p WHERE splitplane._is_ours('pg_proc', p.oid)
+        FROM pg_proc AS p WHERE p.oid IN (SELECT splitplane._members('pg_proc'))
     ) AS o(object, owner)
     JOIN pg_roles AS a ON a.oid = o.owner
     WHERE e.extname = 'splitplane' AND NOT a.rolsuper AND o.owner <> e.extowner
@@ -3915,20 +6033,26 @@ AS $$
     SELECT 'warning', 'extension splitplane', format('Its function %s does not exist any more.', f.name),
            '-- take the tables out with splitplane.unprotect, then drop and create the extension again'
     FROM unnest(ARRAY['ask', 'ask_rows', 'ask_dry_run']) AS f(name)
-    WHERE NOT EXISTS (SELECT FROM pg_proc AS p WHERE p.proname = f.name AND splitplane._is_ours('pg_proc', p.oid))
+    WHERE NOT EXISTS (SELECT FROM pg_proc AS p WHERE p.proname = f.name
+                      AND p.oid IN (SELECT splitplane._members('pg_proc')))
     UNION ALL
     SELECT 'warning', lower(split_part(p.object, ' ', 1)) || substr(p.object, strpos(p.object, ' ')),
            format('%I lacks %s on it, which splitplane grants: %s.', p.role_name, p.privilege,
                   CASE p.role_name WHEN 'splitplane_reader' THEN 'calls of ask fail'
                                    WHEN 'splitplane_caller' THEN 'applications cannot call it'
                                    ELSE 'administrators cannot use it' END),
-           format('GRANT %s ON %s TO %I;', p.privilege, p.object, p.role_name)
+           -- Privileges may have been revoked on purpose: that of ask is, when something is wrong. The reader's cannot
+           -- have been, since no call works without them.
+           format('%sGRANT %s ON %s TO %I;',
+                  CASE WHEN p.role_name <> 'splitplane_reader' THEN '-- if it was not revoked on purpose: ' END,
+                  p.privilege, p.object, p.role_name)
     FROM splitplane._own_privileges() AS p
     WHERE NOT p.held
     UNION ALL
     SELECT 'warning', 'splitplane.key_file',
-           format('Signing keys cannot be opened, so new sessions refuse every context (28000): %s. This concerns %s '
-                  'keys, first %s.', (array_agg(s.problem ORDER BY s.key_id))[1], count(*), min(s.key_id)),
+           format('Signing keys cannot be opened, so new sessions refuse contexts that are signed with them (28000): '
+                  '%s. This concerns %s keys, first %s.', (array_agg(s.problem ORDER BY s.key_id))[1], count(*),
+                  min(s.key_id)),
            '-- put the key file of the server that made the keys back, owned by the server''s user with mode 0600; or '
            'revoke the keys (revoke_key) and create others (create_key)'
     FROM (SELECT k.key_id, splitplane._key_problem(k.key_id, k.sealed) AS problem
@@ -3951,18 +6075,35 @@ AS $$
     UNION ALL
     SELECT 'warning', x.object, 'splitplane_reader has privileges on it that splitplane did not grant.',
            CASE WHEN x.remedy IS NULL THEN '-- revoke them'
-                ELSE format('REVOKE ALL ON %s FROM splitplane_reader;', x.remedy) END
+                ELSE splitplane._revoked_by_others('ALL ON ' || x.remedy, x.acl, x.owner,
+                                                   ARRAY[to_regrole('splitplane_reader')::oid])
+                     || format('REVOKE ALL ON %s FROM splitplane_reader;', x.remedy) END
     FROM splitplane._reader_extras() AS x
     UNION ALL
     SELECT 'warning', splitplane._signature(p.oid),
            format('%s may execute it, which splitplane did not grant.', splitplane._grantee(g.grantee)),
-           format('REVOKE ALL ON FUNCTION %s FROM %s;', splitplane._signature(p.oid), splitplane._grantee(g.grantee))
+           splitplane._revoked_by_others('ALL ON FUNCTION ' || splitplane._signature(p.oid), p.proacl, p.proowner,
+                                         ARRAY[g.grantee])
+           || format('REVOKE ALL ON FUNCTION %s FROM %s;', splitplane._signature(p.oid), splitplane._grantee(g.grantee))
     FROM pg_proc AS p CROSS JOIN LATERAL aclexplode(p.proacl) AS g
-    WHERE p.pronamespace = 'splitplane'::regnamespace AND splitplane._is_ours('pg_proc', p.oid)
+    WHERE p.pronamespace = 'splitplane'::regnamespace AND p.oid IN (SELECT splitplane._members('pg_proc'))
       AND g.grantee <> p.proowner AND to_regrole('splitplane_reader') IS NOT NULL
       AND NOT EXISTS (SELECT FROM splitplane._own_privileges() AS o
                       WHERE o.object = 'FUNCTION ' || splitplane._signature(p.oid)
                         AND o.role_name = pg_get_userbyid(g.grantee))
+    UNION ALL
+    -- What is created from now on. Every function is PUBLIC's unless that was changed, which is no finding.
+    SELECT 'warning', pg_describe_object('pg_default_acl'::regclass, d.oid, 0),
+           format('%s will have %s on what %I creates.', splitplane._grantee(g.grantee),
+                  string_agg(DISTINCT g.privilege_type, ', '), pg_get_userbyid(d.defaclrole)),
+           format('ALTER DEFAULT PRIVILEGES FOR ROLE %I%s REVOKE ALL ON %s FROM %s;', pg_get_userbyid(d.defaclrole),
+                  (SELECT format(' IN SCHEMA %I', n.nspname) FROM pg_namespace AS n WHERE n.oid = d.defaclnamespace),
+                  CASE d.defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'ROUTINES'
+                                       WHEN 'T' THEN 'TYPES' WHEN 'n' THEN 'SCHEMAS' ELSE 'LARGE OBJECTS' END,
+                  splitplane._grantee(g.grantee))
+    FROM pg_default_acl AS d CROSS JOIN aclexplode(d.defaclacl) AS g
+    WHERE g.grantee = to_regrole('splitplane_reader') OR g.grantee = 0 AND d.defaclobjtype IN ('r', 'S', 'L')
+    GROUP BY d.oid, d.defaclrole, d.defaclnamespace, d.defaclobjtype, g.grantee
     UNION ALL
     -- Subscribers get sealed secrets, principals and conversations.
     SELECT 'warning', format('publication %I', t.pubname),
@@ -4583,6 +6724,17 @@ BEGIN
         RETURN QUERY SELECT 'scope columns', s.verdict, s.detail FROM splitplane._selftest_scope(r, qualified) AS s;
     END IF;
     person := identities[1];
+    -- No statement can name it. What views show of it, no truth is known of.
+    IF r.hidden THEN
+        RETURN QUERY
+            SELECT 'hidden relation',
+                   CASE ran.state WHEN '42P01' THEN 'pass' WHEN '00000' THEN 'FAIL' ELSE 'error' END,
+                   concat_ws(' ', 'named by a statement:', ran.state, ran.message)
+            FROM unnest(ARRAY[quote_ident(r.name), qualified]) AS n(place)
+            CROSS JOIN LATERAL splitplane._selftest_run(person ->> 'tenant', person ->> 'business',
+                                                        person ->> 'subject', 'SELECT 1 FROM ' || n.place) AS ran;
+        RETURN;
+    END IF;
     RETURN QUERY
         SELECT 'hidden columns', h.verdict, h.detail
         FROM splitplane._selftest_hidden(r, qualified, person ->> 'tenant', person ->> 'business',
@@ -4671,6 +6823,19 @@ BEGIN
                             concat_ws(' ', 'a table outside the plane:', ran.state, ran.message);
     END IF;
 
+    -- What a view should show is not known; that it is answered from within its fences is.
+    IF NOT closed AND cardinality(people) > 0 THEN
+        RETURN QUERY
+            SELECT format('view %s', v.name), 'view', CASE s.state WHEN '00000' THEN 'pass' ELSE 'error' END,
+                   concat_ws(' ', 'read as ' || (people[1] ->> 'tenant') || ':', s.state, s.message)
+            FROM splitplane.views AS v
+            CROSS JOIN LATERAL splitplane._selftest_run(people[1] ->> 'tenant',
+                                                        replace(people[1] ->> 'business', '*', 'splitplane-selftest'),
+                                                        replace(people[1] ->> 'subject', '*', 'splitplane-selftest'),
+                                                        format('SELECT count(*) FROM %I', v.name)) AS s
+            ORDER BY v.name;
+    END IF;
+
     FOR registered IN SELECT * FROM splitplane.relations AS r ORDER BY r.relation::text LOOP
         IF closed THEN
             RETURN QUERY SELECT registered.relation::text, 'all', 'inconclusive', 'not run: the plane is closed';
@@ -4737,7 +6902,7 @@ BEGIN
       JOIN pg_class AS c ON c.oid = r.relation
       JOIN pg_namespace AS n ON n.oid = c.relnamespace
       JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped
-           AND r.scope ->> a.attname::text IN ('tenant', 'tenant or null')
+           AND (splitplane._binding(r.scope ->> a.attname::text)).claim = 'tenant'
      WHERE r.relation = _tripwire_place.relation
      ORDER BY a.attnum
      LIMIT 1;
@@ -4826,6 +6991,7 @@ AS $$
 DECLARE
     place record := splitplane._tripwire_place(relation, value);
 BEGIN
+    PERFORM splitplane._check_isolation('arm_tripwire');
     -- A concurrent admit must not be missed.
     LOCK TABLE splitplane.principals IN SHARE ROW EXCLUSIVE MODE;
     IF EXISTS (SELECT FROM splitplane.principals AS p
@@ -4892,11 +7058,12 @@ BEGIN
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %s', given.function, splitplane._grantee(given.grantee));
     END LOOP;
     FOR given IN
-        SELECT g.grantee FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
-        WHERE c.oid = 'splitplane.claims'::regclass AND g.grantee <> c.relowner
-          AND pg_get_userbyid(g.grantee) <> ALL (splitplane._own_roles())
+        SELECT c.oid::regclass AS relation, g.grantee FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
+        WHERE c.oid IN ('splitplane.claims'::regclass, 'splitplane.views'::regclass,
+                        'splitplane.allowed_extensions'::regclass)
+          AND g.grantee <> c.relowner AND pg_get_userbyid(g.grantee) <> ALL (splitplane._own_roles())
     LOOP
-        EXECUTE format('REVOKE ALL ON splitplane.claims FROM %s', splitplane._grantee(given.grantee));
+        EXECUTE format('REVOKE ALL ON %s FROM %s', given.relation, splitplane._grantee(given.grantee));
     END LOOP;
 END
 $privileges$;
@@ -4926,6 +7093,7 @@ DECLARE
     entry record;
     condition text;
     scope_of_today jsonb;
+    columns_of_today text[];
     old_name text;
     new_name text;
     numbers jsonb;
@@ -4944,15 +7112,20 @@ BEGIN
     LOOP
         EXECUTE pg_catalog.format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', entry.qualified);
         -- While the policy is there, which knows a scope column by its number, whatever it is called.
-        scope_of_today := (SELECT t.scope
-                           FROM splitplane._today(entry.relation, 'splitplane_scope', entry.saved,
-                                                  entry.scope, entry.columns, entry.private_columns) AS t);
+        SELECT t.scope, t.columns INTO scope_of_today, columns_of_today
+          FROM splitplane._today(entry.relation, 'splitplane_scope', entry.saved,
+                                 entry.scope, entry.columns, entry.private_columns) AS t;
         old_name := (SELECT s.name FROM pg_catalog.jsonb_object_keys(entry.scope) AS s(name)
                      WHERE NOT scope_of_today OPERATOR(pg_catalog.?) s.name);
         new_name := (SELECT s.name FROM pg_catalog.jsonb_object_keys(scope_of_today) AS s(name)
                      WHERE NOT entry.scope OPERATOR(pg_catalog.?) s.name);
         numbers := splitplane._column_numbers(
             entry.relation, entry.columns || ARRAY(SELECT pg_catalog.jsonb_object_keys(entry.scope)));
+        -- A name that may be another column's: that one does not get into the plane by it.
+        IF columns_of_today IS NULL THEN
+            numbers := pg_catalog.jsonb_set(numbers, '{numbers}', (numbers -> 'numbers')
+                           OPERATOR(pg_catalog.-) splitplane._unread(entry.relation, entry.columns));
+        END IF;
         IF scope_of_today IS NULL THEN
             numbers := pg_catalog.jsonb_set(numbers, '{numbers}', (numbers -> 'numbers')
                            OPERATOR(pg_catalog.-) ARRAY(SELECT pg_catalog.jsonb_object_keys(entry.scope)));
@@ -5026,7 +7199,13 @@ END
 $$;
 SELECT splitplane._hand_over('splitplane._sign_before(text,text,text,text,text)',
                              'splitplane.sign(text,text,text,text,text,text)');
+SELECT splitplane._hand_over('splitplane._protect_before(regclass,jsonb,text[],text,text[])',
+                             'splitplane.protect(regclass,jsonb,text[],text,text[],boolean)');
+SELECT splitplane._hand_over('splitplane._share_before(regclass,text[],text,text[])',
+                             'splitplane.share(regclass,text[],text,text[],boolean)');
 DROP FUNCTION splitplane._sign_before(text, text, text, text, text);
+DROP FUNCTION splitplane._protect_before(regclass, jsonb, text[], text, text[]);
+DROP FUNCTION splitplane._share_before(regclass, text[], text, text[]);
 DROP FUNCTION splitplane._hand_over(regprocedure, regprocedure);
 
 DROP FUNCTION splitplane.among(anyelement, anyarray);

@@ -35,6 +35,8 @@ pub enum Switch {
     Leaks,
     /// The fence's claim to be free, by which PostgreSQL evaluates it before anything else.
     Free,
+    /// The security barrier of views over hidden relations.
+    Barriers,
     /// The plane's choice of columns: all of a table's are in the plane.
     Columns,
 }
@@ -62,7 +64,7 @@ mod switched {
 
     static ABLATE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 
-    const NAMES: [(&str, Switch); 13] = [
+    const NAMES: [(&str, Switch); 14] = [
         ("signature", Switch::Signature),
         ("validation", Switch::Validation),
         ("filter", Switch::Filter),
@@ -75,6 +77,7 @@ mod switched {
         ("definers", Switch::Definers),
         ("leaks", Switch::Leaks),
         ("free", Switch::Free),
+        ("barriers", Switch::Barriers),
         ("columns", Switch::Columns),
     ];
 

@@ -1,4 +1,4 @@
-//! Unicode characters: which cannot be seen, and which are none. The standard library has neither table, and there is one of each here.
+//! Unicode's characters that cannot be seen, and code points that are no characters. The standard library has neither table.
 
 /// Characters that show nothing by themselves: Unicode's default ignorable code points and the interlinear marks.
 /// The Arabic and Syriac format characters that are drawn (U+0600 and others) are none of them.

@@ -100,8 +100,30 @@ pub struct Refusal {
     pub state: State,
     /// One sentence for the caller.
     pub message: String,
+    /// Whose sentence it is.
+    pub words: Words,
+    /// The name that the sentence says is not there.
+    pub missing: Option<Missing>,
     /// For the server log; never sent to the caller.
     pub detail: Option<String>,
+}
+
+/// Whose words a message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Words {
+    /// Ours: a name stands as the caller wrote it. Or a function's own.
+    AsTheyAre,
+    /// PostgreSQL's: functions and types are named with schemas, which the caller need not know.
+    Servers,
+}
+
+/// A name that was not found, without its qualification.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Missing {
+    /// Of a relation or its alias.
+    Relation(String),
+    /// Of a column.
+    Column(String),
 }
 
 /// The result type of every stage.
@@ -116,7 +138,7 @@ pub const SHUT_MESSAGE: &str = "a tripwire was touched, and the plane is shut un
 impl Refusal {
     /// A refusal with a message and nothing more.
     pub fn new(state: State, message: impl Into<String>) -> Self {
-        Refusal { state, message: message.into(), detail: None }
+        Refusal { state, message: message.into(), words: Words::AsTheyAre, missing: None, detail: None }
     }
 
     /// The same refusal with a reason for the server log.
@@ -136,6 +158,11 @@ impl Refusal {
         Refusal::new(State::OutsidePlane, format!("function \"{}\" is not in the plane", clip(name)))
     }
 
+    /// An operator outside the plane.
+    pub fn operator(name: &str) -> Self {
+        Refusal::new(State::OutsidePlane, format!("operator \"{}\" is not in the plane", clip(name)))
+    }
+
     /// An untyped literal in the place of a catalog object's name, which PostgreSQL looks up; the same words whatever it finds.
     pub fn catalog_object() -> Self {
         Refusal::new(
@@ -149,15 +176,12 @@ impl Refusal {
         Refusal::new(State::OutsidePlane, format!("type \"{}\" is not in the plane", clip(name)))
     }
 
-    /// A relation outside the plane; the same words whether it exists or not.
-    pub fn relation(name: &str) -> Self {
-        Refusal::new(State::UnknownRelation, format!("relation \"{}\" is not in the plane", clip(name)))
-    }
-
-    /// The name that `relation` was given.
-    pub fn relation_outside(&self) -> Option<&str> {
-        let name = self.message.strip_prefix("relation \"")?.strip_suffix("\" is not in the plane")?;
-        Some(name).filter(|_| self.state == State::UnknownRelation)
+    /// A relation outside the plane; the same words whether it exists or not. `qualification` is what was written before the name.
+    pub fn relation(qualification: [Option<String>; 2], name: &str) -> Self {
+        let written = qualification.into_iter().flatten().chain([name.to_owned()]).collect::<Vec<_>>().join(".");
+        let missing = Some(Missing::Relation(name.to_owned()));
+        let message = format!("relation \"{}\" is not in the plane", clip(&written));
+        Refusal { missing, ..Refusal::new(State::UnknownRelation, message) }
     }
 
     /// A construct that the plane does not admit.

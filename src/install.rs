@@ -5,7 +5,7 @@ use crate::error::{Refusal, State};
 use crate::ledger::{self, Capacities};
 use crate::pgx::functions::checked::{self, Checks};
 use crate::pgx::functions::in_scope;
-use crate::pgx::hooks::{configured, index_order, security_definer};
+use crate::pgx::hooks::{analysis, configured, index_order, security_definer};
 use crate::pgx::section::process_memory;
 use crate::pgx::shmem::claims_slots;
 use crate::pgx::{entry, pg_try, server};
@@ -46,6 +46,7 @@ pub extern "C-unwind" fn _PG_init() {
     tripwire::init();
     security_definer::init();
     index_order::init();
+    analysis::init();
     process_memory::init();
     entry::init(api::ENTRIES);
     checked::init(CHECKS);
@@ -79,6 +80,8 @@ install_script! {
     "../sql/20_c_functions.sql" as "c_functions",
     "../sql/30_keys.sql" as "keys",
     "../sql/40_principals.sql" as "principals",
+    "../sql/45_extension_lists.sql" as "extension_lists",
+    "../sql/46_extensions.sql" as "extension_objects",
     "../sql/50_plane_checks.sql" as "plane_checks",
     "../sql/50_plane_parents.sql" as "plane_parents",
     "../sql/51_protect.sql" as "protect",
@@ -87,6 +90,9 @@ install_script! {
     "../sql/53_describe.sql" as "describe",
     "../sql/54_questions.sql" as "questions",
     "../sql/55_conversations.sql" as "conversations",
+    "../sql/56_extensions.sql" as "extensions",
+    "../sql/56_propose.sql" as "propose",
+    "../sql/56_views.sql" as "views",
     "../sql/60_critical.sql" as "critical",
     "../sql/61_warnings.sql" as "warnings",
     "../sql/62_parent_warnings.sql" as "parent_warnings",

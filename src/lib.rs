@@ -1,6 +1,6 @@
 //! splitplane: ask a shared multi-tenant PostgreSQL database, and never see another tenant's row.
 //!
-//! `identity`, `gate`, `key_set`, `llm` and `numbers` build without a server; everything else is the server side.
+//! What stands without `cfg` builds without a server; everything else is the server side.
 #![deny(unsafe_code)]
 
 mod characters;

@@ -1,7 +1,7 @@
 //! Wide numbers (`int8`, `numeric`) between quotes in the JSON of an answer, for clients that read a number as floating
-//! point, and back. Pure, and tested without a server.
+//! point, and back; and random bits as a number. Pure, and tested without a server.
 //!
-//! Both ways look at values of columns of such numbers, or of arrays of them, only: `to_json` writes those with digits, signs,
+//! Of an answer, both ways look at values of columns of such numbers, or of arrays of them, only: `to_json` writes those with digits, signs,
 //! points, brackets, commas, `null`, and the strings `"NaN"`, `"Infinity"` and `"-Infinity"`.
 
 /// How `int8` and `numeric` stand in an answer's JSON.
@@ -92,6 +92,19 @@ fn length_of_token(json: &str) -> usize {
     }
 }
 
+/// The digits of a double's significand.
+const DIGITS: u32 = 53;
+
+/// The highest bits as the digits behind the point: at least 0, and less than 1.
+pub fn fraction(bits: u64) -> f64 {
+    // Both are exact: no more digits than a double has, and a power of two.
+    #[allow(clippy::cast_precision_loss)]
+    let digits = (bits >> (u64::BITS - DIGITS)) as f64;
+    #[allow(clippy::cast_precision_loss)]
+    let scale = (1_u64 << DIGITS) as f64;
+    digits / scale
+}
+
 #[cfg(test)]
 #[cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 mod tests {
@@ -140,6 +153,15 @@ mod tests {
         ] {
             assert_eq!(as_numbers(text, &columns), plain);
         }
+    }
+
+    #[test]
+    fn a_fraction_stays_below_one() {
+        for (bits, expected) in [(0, 0.0), (1 << 63, 0.5), (1 << 62, 0.25), (1 << 11, f64::EPSILON / 2.0)] {
+            assert!((fraction(bits) - expected).abs() < f64::MIN_POSITIVE, "{bits}");
+        }
+        assert!(fraction(u64::MAX) < 1.0);
+        assert!(fraction(u64::MAX) > fraction(u64::MAX - (1 << 11)));
     }
 
     fn number() -> impl Strategy<Value = String> {

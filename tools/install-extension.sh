@@ -50,7 +50,10 @@ fi
 
 # Readable whatever the caller's umask is: servers run as another user when we are root.
 umask 022
-# Scripts that are not of this version would make a server here offer what a new one does not.
-rm -f "$tree/usr/share/postgresql/$PG_MAJOR/extension/splitplane--"*.sql
+scripts="$tree/usr/share/postgresql/$PG_MAJOR/extension"
+before=$(mktemp)
+trap 'rm -f "$before"' EXIT
 "$CARGO_PGRX" pgrx install "${profile[@]}" "${test[@]}" --features "pg$PG_MAJOR $features" \
     --pg-config "$tree/usr/lib/postgresql/$PG_MAJOR/bin/pg_config"
+# Scripts that this did not write would make a server here offer what a new one does not.
+find "$scripts" -name 'splitplane--*.sql' ! -newer "$before" -delete

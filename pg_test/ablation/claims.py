@@ -167,5 +167,33 @@ def of_leaks(bench: Bench):
         yield f"{', '.join(off) or 'nothing'} off beside functions: {what}", [] if got == wanted else [str(got)]
 
 
+# The view's own condition costs more than the statement's, which would be evaluated first over the row that the view filters.
+_BARRED = """
+SET splitplane.ablate = 'functions';
+CREATE TABLE public.barred (n int, tenant_id text NOT NULL, word text NOT NULL);
+INSERT INTO public.barred VALUES (1, 'acme', 'good'), (2, 'acme', 'good'), (3, 'acme', 'filtered'), (4, 'beta', 'good');
+SELECT splitplane.protect('public.barred', '{"tenant_id": "tenant"}', ARRAY['n', 'word'], hidden => true);
+SELECT splitplane.define_view('let_through', 'SELECT n FROM barred WHERE length(reverse(upper(word))) = 4')"""
+
+
+def of_barriers(bench: Bench):
+    """An error over a row that a view over a hidden relation filters: the mark keeps it off, and the proof demands the mark."""
+    sql = "SELECT count(*) FROM let_through WHERE 1 / (n - 3) < 5"
+    for off, wanted, what in (
+        ((), [[2]], "the filtered row is not met"),
+        (("proof",), [[2]], "the filtered row is not met"),
+        (("barriers",), "55000", "the proof refuses the view, which is closed"),
+        (("barriers", "proof"), "22012", "the error tells of the filtered row (control)"),
+    ):
+        combination = Combination("probe", ("functions", *off))
+        bench.prepare(combination)
+        with bench.admin(DATABASE) as dba:
+            dba.execute(_BARRED)
+        with bench.world.caller() as connection:
+            document, error = bench.call(connection, combination, sql, forge(bench.world.keys, DATABASE, sql, {}))
+        got = error.sqlstate if error is not None else document["rows"]
+        yield f"{', '.join(off) or 'nothing'} off beside functions: {what}", [] if got == wanted else [str(got)]
+
+
 def texts_of(entries: list[dict]) -> dict[str, str]:
     return {entry["id"]: text_of(entry, DATABASE) or "" for entry in entries}

@@ -81,6 +81,7 @@ def main() -> int:
             verdicts.take(claims.of_validation(bench))
             verdicts.take(claims.of_third_fences(bench, entries, results))
             verdicts.take(claims.of_leaks(bench))
+            verdicts.take(claims.of_barriers(bench))
     if is_whole:
         verdicts.take(loading.checks())
 

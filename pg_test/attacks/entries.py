@@ -34,6 +34,19 @@ PLANE = {
     "inventory": ["item_id", "on_hand", "memo"],
 }
 
+# A relation that views alone can read: its columns of the plane, and its rows. One own row is filtered by the view.
+HIDDEN = "CREATE TABLE public.wallets (wallet_id int, tenant_id text NOT NULL, iban text NOT NULL);"
+HIDDEN_ROWS = (
+    "INSERT INTO public.wallets VALUES (1, 'acme', 'GB00ACME000000001111'), (2, 'acme', 'GB00ACME000000002222'), (3, 'acme', 'SECRET-CANARY-iban'),"
+    " (101, 'beta', 'CANARY-B-iban-777777')"
+)
+# Plane views, in the order in which they are defined.
+VIEWS = {
+    "store_totals": "SELECT store_id, count(*) AS orders, sum(total_cents) AS cents FROM orders GROUP BY store_id",
+    "masked_wallets": "SELECT wallet_id, right(iban, 4) AS last_four FROM wallets WHERE length(reverse(upper(iban))) = 20",
+    "big_stores": "SELECT s.name, t.cents FROM store_totals t JOIN stores s USING (store_id) WHERE t.orders > 1",
+}
+
 # Entries of the catalogue that a bound of ours stops.
 REFUSED = {
     **dict.fromkeys(("DS-004", "DS-008", "DS-012", "DS-013", "DS-017", "DS-060", "DS-061"), ["54001"]),

@@ -309,6 +309,72 @@ def between_tenants_in_one_session(suite) -> list[str]:
     return wrong
 
 
+def allowed_extensions(suite) -> list[str]:
+    """Extensions in a schema where others create objects: no function of theirs runs, no setting of the session counts, no error tells."""
+    wrong = []
+    planted = """
+        CREATE TABLE named (tenant_id text NOT NULL, name citext, note text);
+        INSERT INTO named VALUES ('acme', 'Ann', 'word'), ('acme', 'BOB', 'wordage'), ('beta', 'CANARY-B name', 'CANARY-B note');
+        CREATE INDEX ON named USING gist (note gist_trgm_ops);
+        CREATE FUNCTION theft(text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE 'CANARY-B ran over %', $1; END $$;
+        CREATE DOMAIN trap AS text CHECK (theft(VALUE) IS NULL);
+        CREATE TYPE trapped AS (x trap);
+        CREATE FUNCTION similarity(text, varchar) RETURNS real LANGUAGE sql COST 0.0001 AS 'SELECT theft($1)::real';
+        CREATE FUNCTION similarity(text, int, trapped) RETURNS real LANGUAGE sql AS 'SELECT 1::real';
+        CREATE FUNCTION show_trgm(citext) RETURNS text LANGUAGE sql COST 0.0001 AS 'SELECT theft($1::text)';
+        CREATE FUNCTION same(citext, varchar) RETURNS boolean LANGUAGE sql COST 0.0001 AS 'SELECT theft($1::text) IS NULL';
+        CREATE OPERATOR % (FUNCTION = same, LEFTARG = citext, RIGHTARG = varchar);
+        CREATE OPERATOR === (FUNCTION = citext_ne, LEFTARG = citext, RIGHTARG = citext);
+    """
+    forget = """
+        SELECT splitplane.unprotect('named'); DROP TABLE named; DROP OPERATOR % (citext, varchar); DROP OPERATOR === (citext, citext);
+        DROP FUNCTION same(citext, varchar), show_trgm(citext), similarity(text, int, trapped), similarity(text, varchar);
+        DROP TYPE trapped; DROP DOMAIN trap; DROP FUNCTION theft(text);
+        SELECT splitplane.disallow_extension(e) FROM unnest(ARRAY['citext', 'pg_trgm']) AS e;
+    """
+    with suite.world.superuser() as connection:
+        connection.execute(planted)
+        connection.execute("SELECT splitplane.allow_extension(e) FROM unnest(ARRAY['citext', 'pg_trgm']::name[]) AS e")
+        connection.execute("SELECT splitplane.protect('named', '{\"tenant_id\": \"tenant\"}')")
+        try:
+            with suite.world.caller() as caller:
+                caller.execute("SET pg_trgm.similarity_threshold = 0.95; SET search_path = public")
+                for sql, rows in [
+                    ("SELECT name FROM named WHERE name = 'ANN'", [["Ann"]]),
+                    ("SELECT count(*) FROM named WHERE note % 'word'::text", [[2]]),
+                    ("SELECT note FROM named ORDER BY note <-> 'CANARY-B note' LIMIT 3", [["word"], ["wordage"]]),
+                    ("SELECT count(*) FROM named WHERE name = 'canary-b NAME'", [[0]]),
+                    ("SELECT max(name) FROM named", [["BOB"]]),
+                ]:
+                    wrong += answered(suite, suite.world.context(sql), sql, rows, caller)
+                for sql in [
+                    "SELECT similarity(note, 'x'::varchar) FROM named",
+                    "SELECT similarity(note, 1, '(x)') FROM named",
+                    "SELECT public.similarity(note, 1, '(x)') FROM named",
+                    "SELECT show_trgm(name) FROM named",
+                    "SELECT name % 'x'::varchar FROM named",
+                    "SELECT name OPERATOR(public.%) 'x'::varchar FROM named",
+                    "SELECT name === name FROM named",
+                    "SELECT theft(note) FROM named",
+                    "SELECT '(x)'::trapped",
+                    "SELECT 'x'::public.trap",
+                    "SELECT set_limit(0.1)",
+                    "SELECT 'a=>1'::hstore",
+                    "SELECT note FROM named WHERE note = '' OR 'a=>1' @> hstore('a', note)",
+                ]:
+                    wrong += refused(suite, suite.world.context(sql), sql, states=("42501",), connection=caller)
+                # It fails over beta's row, which only beta is told.
+                sql = "SELECT count(*) FROM named WHERE 'x' ~ regexp_replace(name, 'canary.*', '[')"
+                wrong += answered(suite, suite.world.context(sql), sql, [[0]], caller)
+                wrong += refused(suite, suite.world.context(sql, key="beta", tenant="beta"), sql, states=("2201B",), connection=caller)
+                kept = caller.execute("SHOW pg_trgm.similarity_threshold").fetchone()
+                if kept != ("0.95",):
+                    wrong.append(f"the session's own setting is {kept}")
+        finally:
+            connection.execute(forget)
+    return wrong
+
+
 # Attack id -> its test. The CF ids are the catalogue's whose context is a story, the OWN ids those of own.jsonl.
 TESTS = {
     "CF-061": replay_after_rollback,
@@ -324,4 +390,5 @@ TESTS = {
     "OWN-CF-004": nonces,
     "OWN-CF-005": principals,
     "OWN-CF-006": between_tenants_in_one_session,
+    "OWN-CF-090": allowed_extensions,
 }

@@ -16,7 +16,7 @@ from splitplane_test.plane import Plane
 from splitplane_test.session import call, wait_until
 from splitplane_test.signing import sign
 
-from pg_test.attacks.entries import FOLDER, PLANE
+from pg_test.attacks.entries import FOLDER, HIDDEN, HIDDEN_ROWS, PLANE, VIEWS
 
 DATABASE, NAIVE, ALONE = "hostile", "naive", "acme_only"
 DEADLINE_MS = 1000
@@ -92,10 +92,17 @@ class World:
                     for block in out:
                         into.write(block)
                 target.execute(f"GRANT SELECT ON {table} TO alone_app")
+            target.execute(f"{HIDDEN} {HIDDEN_ROWS}; DELETE FROM public.wallets WHERE tenant_id <> '{tenant}'")
+            for view, query in VIEWS.items():
+                target.execute(f"CREATE VIEW {view} WITH (security_barrier) AS {query}; GRANT SELECT ON {view} TO alone_app")
 
     def _register(self) -> None:
         for relation in PLANE:
             self.protect(relation)
+        self.plane.run(f"{HIDDEN} {HIDDEN_ROWS}")
+        self.plane.run("SELECT splitplane.protect('public.wallets', '{\"tenant_id\": \"tenant\"}', ARRAY['wallet_id', 'iban'], hidden => true)")
+        for view, query in VIEWS.items():
+            self.plane.run("SELECT splitplane.define_view(%s, %s)", view, query)
         self.keys["acme"] = (self.plane.key_id, self.plane.secret)
         for name, tenants, uses in (("beta", ["beta"], 1), ("any", None, 1), ("many", ["acme"], 1000000), ("revoked", None, 1)):
             self.keys[name] = self.plane.create_key("AKSP" + name.upper(), tenants, uses)

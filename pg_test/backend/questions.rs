@@ -94,7 +94,7 @@ mod tests {
         let world = World::new();
         let rows = run::confined(&world.plane, None, LONG, |confinement| {
             let gated = gated("SELECT count(*) FROM orders");
-            let statement = run::prove(confinement, &gated, &world.plane, Claims::Unknown, None, |_| {})?;
+            let statement = run::prove(confinement, &gated, &[], &world.plane, Claims::Unknown, None, |_| {})?;
             assert_eq!(
                 statement.parameters.shown(crate::pgx::names::type_name),
                 [("integer".to_owned(), "NULL".to_owned()), ("integer[]".to_owned(), "NULL".to_owned())]

@@ -4,10 +4,9 @@
 #[pgrx::pg_schema]
 mod tests {
     use crate::backend_tests::support::{World, assert_refused, text, told, unproved_rows};
-    use crate::error::{Refusal, SHUT_MESSAGE, StageResult, State, class_of, packed, packed_class};
+    use crate::error::{Missing, Refusal, SHUT_MESSAGE, StageResult, State, class_of, packed, packed_class};
     use crate::pgx::parameters::Parameters;
-    use crate::pgx::pg_try::raise;
-    use crate::pgx::server_errors::{Missing, missing};
+    use crate::pgx::pg_try::{Place, catch, expect_role, raise};
     use pgrx::prelude::*;
 
     /// The refusal of a statement that is run as it stands, without gate, walk and proof.
@@ -187,20 +186,80 @@ mod tests {
     /// Names that were not found, for the hint with the plane's spelling.
     #[pg_test]
     fn recognises_the_name_that_is_missing() {
-        for (sql, is_column, name) in [
-            ("SELECT \"A b\".x FROM (VALUES (1)) AS t(x)", false, "A b"),
-            ("SELECT Xy FROM (VALUES (1)) AS t(x)", true, "xy"),
-            ("SELECT t.\"Xy\" FROM (VALUES (1)) AS t(x)", true, "Xy"),
+        let relation = |name: &str| Some(Missing::Relation(name.to_owned()));
+        let column = |name: &str| Some(Missing::Column(name.to_owned()));
+        for (sql, expected) in [
+            ("SELECT \"A b\".x FROM (VALUES (1)) AS t(x)", relation("A b")),
+            ("SELECT Xy FROM (VALUES (1)) AS t(x)", column("xy")),
+            ("SELECT t.\"Xy\" FROM (VALUES (1)) AS t(x)", column("Xy")),
+            ("SELECT 1 / 0", None),
         ] {
             let refusal = refused(sql);
-            let found = missing(refusal.state.code(), &refusal.message);
-            let is_right = match found {
-                Some(Missing::Column(found)) => is_column && found == name,
-                Some(Missing::Relation(found)) => !is_column && found == name,
-                None => false,
-            };
-            assert!(is_right, "{sql}: {}", told(&refusal));
+            assert_eq!(refusal.missing, expected, "{sql}: {}", told(&refusal));
         }
+    }
+
+    /// A name in the words of a function is not looked for in the plane.
+    #[pg_test]
+    fn takes_no_name_out_of_a_functions_words() {
+        let sql = "DO $$ BEGIN RAISE EXCEPTION 'column \"Xy\" does not exist' USING ERRCODE = '42703'; END $$";
+        let refusal = World::bare().confined(|_| Ok(Spi::run(sql).is_ok())).unwrap_err();
+        assert_eq!((refusal.missing, refusal.message.as_str()), (None, "column \"Xy\" does not exist"));
+    }
+
+    fn as_role<T>(role: pg_sys::Oid, body: impl FnOnce() -> T) -> T {
+        let (mut user, mut context) = (pg_sys::InvalidOid, 0);
+        unsafe {
+            pg_sys::GetUserIdAndSecContext(&raw mut user, &raw mut context);
+            pg_sys::SetUserIdAndSecContext(role, context);
+        }
+        let result = body();
+        unsafe { pg_sys::SetUserIdAndSecContext(user, context) };
+        result
+    }
+
+    fn divide() -> Option<i32> {
+        unsafe { pgrx::direct_function_call(pg_sys::int4div, &[1.into_datum(), 0.into_datum()]) }
+    }
+
+    /// What is seen within one catch: any report under another role, whatever came after it, and none from before or from a catch
+    /// within it.
+    #[pg_test]
+    fn sees_another_role_to_the_end_of_a_catch() {
+        let own = unsafe { pg_sys::GetUserId() };
+        let reader = Spi::get_one::<pg_sys::Oid>("SELECT 'splitplane_reader'::regrole::oid").unwrap().unwrap();
+        let place = |before: &dyn Fn()| -> Place {
+            let caught = catch(|| {
+                expect_role(own);
+                before();
+                divide()
+            });
+            caught.err().unwrap().place
+        };
+        assert!(!place(&|| {}).is_of_another);
+        assert!(place(&|| as_role(reader, || pgrx::warning!("under another role"))).is_of_another);
+        assert!(!place(&|| pgrx::warning!("under its own")).is_of_another);
+        assert!(!place(&|| {}).is_of_another, "what an earlier catch saw is gone");
+        let within = || {
+            let inner = catch(|| {
+                expect_role(own);
+                as_role(reader, divide)
+            });
+            unsafe { pg_sys::SetUserIdAndSecContext(own, 0) };
+            assert!(inner.err().unwrap().place.is_of_another);
+        };
+        assert!(!place(&within).is_of_another, "what a catch within it saw is not its own");
+        let around = || {
+            as_role(reader, || pgrx::warning!("under another role"));
+            assert!(!place(&|| {}).is_of_another);
+        };
+        assert!(place(&around).is_of_another, "what it saw is known again behind a catch within it");
+        // Of what is not seen nothing is known.
+        let unseen = catch(|| {
+            expect_role(own);
+            raise(Refusal::new(State::Unsafe, "nobody sees this"))
+        });
+        assert!(unseen.err().unwrap().place.is_of_another);
     }
 
     /// SQLSTATEs that pgrx has no name for are PostgreSQL's own all the same, as caught and as raised.

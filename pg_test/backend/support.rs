@@ -8,8 +8,9 @@ use crate::gate::{self, Gated, Limits};
 use crate::identity::{Key, Policy, Principal, PrincipalRow, SignedContext, SigningRequest, VerifiedIdentity, sign};
 use crate::numbers::WideNumbers;
 use crate::pgx::parameters::Parameters;
-use crate::pgx::parse::{self, Grafted};
+use crate::pgx::parse::{self, Analysed, Grafted, NameScope};
 use crate::pgx::plan as pgx_plan;
+use crate::pgx::query::{QueryKind, QueryNode, QueryView};
 use crate::pgx::section::confine::Confinement;
 use crate::pgx::server;
 use crate::pgx::sink::{Caps, Sink};
@@ -82,14 +83,31 @@ impl World {
     }
 
     pub fn attach<'c>(&self, confinement: &'c Confinement<'c>, sql: &str) -> StageResult<Attached<'c>> {
-        attach::attach(confinement, &gated(sql), &self.plane, Claims::Of(&self.principal), &Keys::new())
+        attach::attach(confinement, &gated(sql), &[], &self.plane, Claims::Of(&self.principal), &Keys::new())
+    }
+
+    /// Analyses `sql` as `ask` would.
+    pub fn analyse<'c>(&self, confinement: &'c Confinement<'c>, sql: &str) -> StageResult<Analysed<'c>> {
+        self.analyse_along(confinement, sql, &self.plane.name_scope())
+    }
+
+    /// The same with names looked up elsewhere.
+    pub fn analyse_along<'c>(
+        &self,
+        confinement: &'c Confinement<'c>,
+        sql: &str,
+        scope: &NameScope,
+    ) -> StageResult<Analysed<'c>> {
+        let attached = self.attach(confinement, sql)?;
+        parse::analyse(attached.grafted, &attached.parameters, scope)
     }
 
     /// Every stage as `ask` calls them; the rows as JSON.
     pub fn rows(&self, sql: &str) -> StageResult<serde_json::Value> {
         self.confined(|confinement| {
             let claims = Claims::Of(&self.principal);
-            let planned = run::prove(confinement, &gated(sql), &self.plane, claims, None, |_| {})?.plan(&self.plane)?;
+            let planned =
+                run::prove(confinement, &gated(sql), &[], &self.plane, claims, None, |_| {})?.plan(&self.plane)?;
             let mut sink = Sink::json(CAPS, WideNumbers::Number);
             run::run(planned, &mut sink)?;
             Ok(serde_json::from_str(&sink.into_json()?.text).unwrap())
@@ -119,11 +137,13 @@ impl World {
                 change(&mut attached.fences);
             }
             let grafted: Grafted<'_> = parse::graft(confinement, &skeleton, tree, "")?;
-            let analysed = parse::analyse(grafted, &attached.parameters)?;
+            let analysed = parse::analyse(grafted, &attached.parameters, &self.plane.name_scope())?;
             if let Some(statement) = broken.before_rewriting {
                 statement();
             }
-            Ok(prove::prove(trust::trust(analysed, &self.plane)?, attached.fences, &self.plane)?.facts().clone())
+            Ok(prove::prove(trust::trust(analysed, &self.plane)?, attached.fences, attached.views, &self.plane)?
+                .facts()
+                .clone())
         })
     }
 
@@ -131,6 +151,35 @@ impl World {
     pub fn prove_unwalked(&self, hostile: &str) -> StageResult<ProofFacts> {
         self.prove_broken("SELECT 1 FROM orders", &Broken { unwalked: Some(hostile), ..Broken::default() })
     }
+}
+
+/// The functions that a query below the fences calls by name, and its operators, those that sort and group among them.
+pub fn named_objects(query: QueryView<'_>) -> Vec<u32> {
+    let mut found = Vec::new();
+    query.children(true, &mut |node| note_objects(node, &mut found)).unwrap();
+    found
+}
+
+fn note_objects(node: QueryNode<'_>, found: &mut Vec<u32>) -> StageResult<()> {
+    use pgrx::pg_sys::NodeTag as T;
+    match node.kind() {
+        QueryKind::Query(query) => return query.children(false, &mut |child| note_objects(child, found)),
+        QueryKind::RangeTableEntry(_) => return Ok(()),
+        QueryKind::SortGroup { equality, ordering } => {
+            found.extend([equality.to_u32(), ordering.to_u32()]);
+            return Ok(());
+        }
+        QueryKind::SetOperation { groups, .. } => {
+            groups.into_iter().try_for_each(|group| note_objects(group, found))?
+        }
+        QueryKind::Call(call) => found.push(call.function.to_u32()),
+        QueryKind::Other(T::T_Aggref | T::T_WindowFunc) => {
+            found.extend(node.functions().into_iter().map(pgrx::pg_sys::Oid::to_u32));
+        }
+        _ => {}
+    }
+    found.extend(node.operators().into_iter().map(pgrx::pg_sys::Oid::to_u32));
+    node.children(&mut |child| note_objects(child, found))
 }
 
 /// Which part of our own code is replaced.
@@ -174,7 +223,7 @@ pub fn unproved_rows<'c>(
 pub fn explanation(world: &World, sql: &str) -> String {
     let plan = world.confined(|confinement| {
         let claims = Claims::Of(&world.principal);
-        let statement = run::prove(confinement, &gated(sql), &world.plane, claims, None, |_| {})?;
+        let statement = run::prove(confinement, &gated(sql), &[], &world.plane, claims, None, |_| {})?;
         Ok(statement.plan(&world.plane)?.explain())
     });
     assert_accepted(sql, plan)
@@ -202,7 +251,7 @@ pub fn unproved_plan<'c>(
     }
     let tree = parse::parse_one(confinement, sql)?;
     let grafted = parse::graft(confinement, "SELECT * FROM (SELECT 1) AS answer", tree, "")?;
-    pgx_plan::plan(parse::analyse(grafted, parameters)?.rewrite()?, parameters)
+    pgx_plan::plan(parse::analyse(grafted, parameters, &NameScope::own())?.rewrite()?, parameters)
 }
 
 const SECRET: &str = "backend/tests+secret";

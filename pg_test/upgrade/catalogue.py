@@ -121,6 +121,7 @@ _FACTS = {
     "allowed function": "SELECT f.signature, f.saved FROM splitplane.allowed_functions AS f",
     "verified query": "SELECT q.name, to_jsonb(q) - 'changed_at' FROM splitplane.verified_queries AS q",
     "metric": "SELECT m.name, to_jsonb(m) - 'changed_at' FROM splitplane.metrics AS m",
+    "view": "SELECT v.name, to_jsonb(v) - 'changed_at' FROM splitplane.views AS v",
     "tripwire": "SELECT t.relation::text, to_jsonb(t) - 'armed_at' FROM splitplane.tripwires AS t",
     "conversation": "SELECT c.conversation::text, to_jsonb(c) - 'last_used_at' FROM splitplane.conversations AS c",
     "turn": "SELECT t.turn::text, to_jsonb(t) - 'asked_at' FROM splitplane.conversation_turns AS t",
@@ -136,7 +137,8 @@ def snapshot(connection) -> dict[tuple[str, str, str], str]:
     found: dict[tuple[str, str, str], str] = {}
     for kind, query in _FACTS.items():
         # 0.1.0 has no such table.
-        if kind == "claim" and connection.execute("SELECT to_regclass('splitplane.claims')").fetchone() == (None,):
+        added = {"claim": "splitplane.claims", "view": "splitplane.views"}.get(kind)
+        if added and connection.execute("SELECT to_regclass(%s)", (added,)).fetchone() == (None,):
             continue
         # A role's dependency of one kind on several objects of one name cannot be told apart, and need not be.
         for name, facts in connection.execute(_WITH + query).fetchall():

@@ -5,8 +5,10 @@ The upgrade needs a plane of its own in each version, so that it is made here by
 
 from __future__ import annotations
 
+import os
 import pathlib
 import re
+import subprocess
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -118,6 +120,14 @@ def copied(plane: Plane) -> Plane:
     # As files: through the log, PostgreSQL's default, the copies of one run are half a gigabyte of it.
     plane.cluster.psql("postgres", f"CREATE DATABASE {database} TEMPLATE {plane.database} STRATEGY file_copy")
     return Plane(plane.cluster, database, plane.secret, plane.key_id)
+
+
+def program(cluster, name: str, *arguments: str, text: str | None = None) -> str:
+    """Runs one of PostgreSQL's client programs on the cluster, with the text as its input; what it printed."""
+    environment = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "PGHOST": cluster.socket_dir, "PGPORT": str(cluster.port), "PGUSER": cluster.superuser}
+    done = subprocess.run([str(cluster.bindir / name), *arguments], input=text, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def update(plane: Plane) -> None:

@@ -6,13 +6,13 @@ must not look like one of those, or a database that is restored years later lack
 
 import os
 import shutil
-import subprocess
+from collections.abc import Iterator
 
 import planes
 import psycopg
 import pytest
 from catalogue import differences, snapshot
-from planes import NOTES, PRINCIPALS, ask, criticals, truth, update
+from planes import NOTES, PRINCIPALS, ask, criticals, program, truth, update
 from splitplane_test.cluster import Cluster
 from splitplane_test.plane import Plane
 
@@ -84,19 +84,13 @@ def test_grant_to_public_lives_on(earlier):
 # A dump of the upgraded database, and what is made of it.
 
 
-def program(cluster, name: str, *arguments: str, text: str | None = None) -> str:
-    """Runs one of PostgreSQL's client programs on the cluster, with the text as its input; what it printed."""
-    environment = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "PGHOST": cluster.socket_dir, "PGPORT": str(cluster.port), "PGUSER": cluster.superuser}
-    done = subprocess.run([str(cluster.bindir / name), *arguments], input=text, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 @pytest.fixture(scope="module")
-def dump(upgraded) -> str:
+def dump(upgraded) -> Iterator[str]:
     upgraded.run("SELECT splitplane.declare_claim('devices')")
+    upgraded.run("SELECT splitplane.define_view('counted', 'SELECT count(*) AS n FROM orders', 'All of them')")
     yield program(upgraded.cluster, "pg_dump", "-d", upgraded.database)
     upgraded.run("DELETE FROM splitplane.claims")
+    upgraded.run("SELECT splitplane.undefine_view('counted')")
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +133,13 @@ def test_restored_database_is_the_same(restored, upgraded):
     assert [line for line in found if not line.endswith(owners)] == []
     told = restored.admin_rows("SELECT severity, object FROM splitplane.doctor() WHERE finding LIKE '%%restored from a dump%%'")
     assert len(told) == len(planes.TABLES | planes.SHARED) and {severity for severity, _ in told} == {"info"}
+
+
+def test_restored_views_can_be_read(restored):
+    assert restored.admin_rows("SELECT v.name, v.columns, splitplane._view_problem(v.name) FROM splitplane.views AS v") == [
+        ("counted", [{"name": "n", "type": "bigint", "modifier": -1}], None)
+    ]
+    assert "view counted -- All of them" in restored.admin_rows("SELECT splitplane.describe()")[0][0]
 
 
 def test_restored_claims_are_exclusive(restored):

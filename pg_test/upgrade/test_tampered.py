@@ -70,6 +70,51 @@ def test_tampered_fence_is_still_found(earlier, case, monkeypatch):
     planes.assert_isolated(earlier, ("orders", "visits"))
 
 
+def test_scope_columns_that_exchanged_names_are_not_taken_for_each_other(earlier, monkeypatch):
+    """Both names are there, and a statement in those names would bind each column to the other's claim."""
+    earlier.run("SELECT splitplane.admit('1', claims => '{\"stores\": [1, 2], \"teams\": [\"red\", \"blue\", \"2\"], \"devices\": []}')")
+    earlier.run("INSERT INTO tickets (tenant, team, note) VALUES ('2', '1', 'CANARY')")
+    earlier.run("ALTER TABLE tickets RENAME tenant TO x; ALTER TABLE tickets RENAME team TO tenant; ALTER TABLE tickets RENAME x TO team")
+    assert "public.tickets" in {row[0] for row in criticals(earlier)}, "the control: the version before finds it"
+    update(earlier)
+    assert {row[0] for row in criticals(earlier)} == {"public.tickets"}
+    fixes = [fix for (fix,) in earlier.admin_rows("SELECT DISTINCT fix FROM splitplane.doctor() WHERE object = 'public.tickets' AND severity = 'critical'")]
+    assert all(fix.startswith("--") for fix in fixes), fixes
+    sql = NOTES.format("tickets")
+    with earlier.session() as session, earlier.admin() as admin:
+        session.ask_refused("55000", sql, "1", business="b", subject="s")
+        admin.execute("SET ROLE splitplane_reader")
+        assert admin.execute("SELECT count(note) FROM tickets").fetchone() == (0,), "it shows the reader rows outside of a call"
+        admin.execute("RESET ROLE")
+        # The control: what the names of the registration would have shown.
+        protect = "SELECT splitplane.protect('tickets', %s)"
+        admin.execute(protect, ('{"tenant": "tenant", "team": "teams"}',))
+        assert ask(session, PRINCIPALS[0], sql) == [[1, "CANARY"]]
+        admin.execute(protect, ('{"team": "tenant", "tenant": "teams"}',))
+    assert criticals(earlier) == []
+    monkeypatch.setitem(TABLES, "tickets", ("tickets", "(team, tenant) IN (('1', 'red'), ('1', 'blue'), ('2', 'blue')) AND team = %(tenant)s"))
+    planes.assert_isolated(earlier, ("tickets", "visits"))
+
+
+def test_hidden_column_that_took_a_name_of_the_plane_does_not_get_into_it(earlier):
+    """The version before kept no numbers; the privileges of the reader say which column was registered."""
+    earlier.run("ALTER TABLE orders RENAME note TO x; ALTER TABLE orders RENAME secret TO note; ALTER TABLE orders RENAME x TO secret")
+    assert "public.orders" in {row[0] for row in criticals(earlier)}, "the control: the version before finds it"
+    update(earlier)
+    assert {row[0] for row in criticals(earlier)} == {"public.orders"}
+    with earlier.session() as session, earlier.admin() as admin:
+        session.ask_refused("55000", "SELECT min(note) FROM orders", "1", business="b", subject="s")
+        for (fix,) in earlier.admin_rows("SELECT DISTINCT fix FROM splitplane.doctor() WHERE object = 'public.orders' AND fix LIKE 'SELECT%%'"):
+            admin.execute(fix)
+        assert criticals(earlier) == []
+        for column in ("note", "secret"):
+            session.ask_refused("42703", f"SELECT min({column}) FROM orders", "1", business="b", subject="s")
+        assert ask(session, PRINCIPALS[0], "SELECT min(order_id) FROM orders") == [[1]]
+        # The control: by its name it would have been registered.
+        admin.execute("""SELECT splitplane.protect('orders', '{"tenant_id": "tenant"}', ARRAY['order_id', 'note'])""")
+        assert ask(session, PRINCIPALS[0], "SELECT min(note) FROM orders") == [["secret of row 1 of tenant 1"]]
+
+
 def test_plane_that_nobody_changed_is_not_found(earlier):
     """The control of the findings above."""
     update(earlier)

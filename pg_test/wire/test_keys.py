@@ -340,12 +340,12 @@ def test_doctor_names_a_key_file_that_opens_nothing():
             (lambda: file.chmod(0o644), "readable by others"),
             (lambda: file.write_bytes(content[:16]), "fail"),
             (lambda: file.write_bytes(content + b"x"), "longer than 32 bytes"),
-            (lambda: file.write_bytes(bytes(reversed(content))), "is not the one that sealed them"),
+            (lambda: file.write_bytes(bytes(reversed(content))), "did not seal this key"),
         ):
             damage()
             ((severity, finding, fix),) = found()
             assert severity == "warning" and fix.startswith("--"), (severity, fix)
-            assert finding.startswith("Signing keys cannot be opened, so new sessions refuse every context (28000): the key file"), finding
+            assert finding.startswith("Signing keys cannot be opened, so new sessions refuse contexts that are signed with them (28000): the key file"), finding
             assert words in finding and finding.endswith(". This concerns 2 keys, first AKFIRST."), finding
             if file.exists():
                 file.unlink()

@@ -15,7 +15,9 @@ DECLARE
     changed regprocedure;
     dependents text;
 BEGIN
-    FOREACH changed IN ARRAY ARRAY['splitplane.sign(text,text,text,text,text)']::pg_catalog.regprocedure[] LOOP
+    FOREACH changed IN ARRAY ARRAY['splitplane.sign(text,text,text,text,text)',
+                               'splitplane.protect(regclass,jsonb,text[],text,text[])',
+                               'splitplane.share(regclass,text[],text,text[])']::pg_catalog.regprocedure[] LOOP
         SELECT pg_catalog.string_agg(DISTINCT pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid), ', ')
           INTO dependents
           FROM pg_catalog.pg_depend AS d
@@ -29,6 +31,14 @@ BEGIN
 END
 $dependents$;
 ALTER FUNCTION splitplane.sign(text, text, text, text, text) RENAME TO _sign_before;
+ALTER FUNCTION splitplane.protect(regclass, jsonb, text[], text, text[]) RENAME TO _protect_before;
+ALTER FUNCTION splitplane.share(regclass, text[], text, text[]) RENAME TO _share_before;
+
+-- Not in one: the catalog would say of it for ever that rows may lack it.
+ALTER TABLE splitplane.relations ADD COLUMN hidden boolean;
+ALTER TABLE splitplane.relations ALTER COLUMN hidden SET DEFAULT false;
+UPDATE splitplane.relations SET hidden = false;
+ALTER TABLE splitplane.relations ALTER COLUMN hidden SET NOT NULL;
 
 -- Whether the fences of a table are as they were built, and its policy as it was created, must be determined before
 -- anything is changed: see the end.
@@ -53,6 +63,7 @@ DROP FUNCTION splitplane._selftest_hidden(splitplane.relations, text, text, text
 DROP FUNCTION splitplane._withdraw(regclass, text);
 DROP FUNCTION splitplane._register(regclass, boolean, jsonb, text[], text, text[]);
 DROP FUNCTION splitplane._scope_condition(regclass, jsonb);
+DROP FUNCTION splitplane._describe_type(oid, integer);
 
 -- What is known of a claim besides the principals that carry it. The values of an exclusive one are never held by two
 -- tenants, so it alone can say whose a row is.
@@ -92,6 +103,37 @@ SELECT pg_catalog.pg_extension_config_dump('splitplane.parents', '');
 CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON splitplane.parents
     FOR EACH STATEMENT EXECUTE FUNCTION splitplane._on_config_change();
 
+-- `columns` are those that the text gave when the view was defined, each an object of name, type, modifier and, where
+-- it is a plane relation's column as it stands, `of` with the relation's plane name and the column. Empty while the
+-- view is being defined.
+CREATE TABLE splitplane.views (
+    name text PRIMARY KEY,
+    sql text NOT NULL,
+    description text,
+    columns jsonb NOT NULL CHECK (pg_catalog.jsonb_typeof(columns) = 'array'),
+    private_columns text[] NOT NULL DEFAULT '{}' CHECK (pg_catalog.array_position(private_columns, NULL) IS NULL),
+    changed_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    changed_by text NOT NULL DEFAULT SESSION_USER
+);
+COMMENT ON TABLE splitplane.views IS 'Queries over the plane that can be named like its tables, by define_view.';
+REVOKE ALL ON splitplane.views FROM PUBLIC;
+GRANT SELECT ON splitplane.views TO splitplane_admin;
+SELECT pg_catalog.pg_extension_config_dump('splitplane.views', '');
+CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON splitplane.views
+    FOR EACH STATEMENT EXECUTE FUNCTION splitplane._on_config_change();
+
+-- Extensions whose lists are in the plane.
+CREATE TABLE splitplane.allowed_extensions (
+    extension name PRIMARY KEY,
+    saved jsonb NOT NULL
+);
+COMMENT ON TABLE splitplane.allowed_extensions IS 'Extensions that allow_extension added to the plane.';
+REVOKE ALL ON splitplane.allowed_extensions FROM PUBLIC;
+GRANT SELECT ON splitplane.allowed_extensions TO splitplane_admin;
+SELECT pg_catalog.pg_extension_config_dump('splitplane.allowed_extensions', '');
+CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON splitplane.allowed_extensions
+    FOR EACH STATEMENT EXECUTE FUNCTION splitplane._on_config_change();
+
 -- @functions
 
 -- What ALTER DEFAULT PRIVILEGES has granted on new functions is revoked, as in 90_privileges.sql. Grants that this
@@ -109,11 +151,12 @@ BEGIN
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %s', given.function, splitplane._grantee(given.grantee));
     END LOOP;
     FOR given IN
-        SELECT g.grantee FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
-        WHERE c.oid = 'splitplane.claims'::regclass AND g.grantee <> c.relowner
-          AND pg_get_userbyid(g.grantee) <> ALL (splitplane._own_roles())
+        SELECT c.oid::regclass AS relation, g.grantee FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
+        WHERE c.oid IN ('splitplane.claims'::regclass, 'splitplane.views'::regclass,
+                        'splitplane.allowed_extensions'::regclass)
+          AND g.grantee <> c.relowner AND pg_get_userbyid(g.grantee) <> ALL (splitplane._own_roles())
     LOOP
-        EXECUTE format('REVOKE ALL ON splitplane.claims FROM %s', splitplane._grantee(given.grantee));
+        EXECUTE format('REVOKE ALL ON %s FROM %s', given.relation, splitplane._grantee(given.grantee));
     END LOOP;
 END
 $privileges$;
@@ -143,6 +186,7 @@ DECLARE
     entry record;
     condition text;
     scope_of_today jsonb;
+    columns_of_today text[];
     old_name text;
     new_name text;
     numbers jsonb;
@@ -161,15 +205,20 @@ BEGIN
     LOOP
         EXECUTE pg_catalog.format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', entry.qualified);
         -- While the policy is there, which knows a scope column by its number, whatever it is called.
-        scope_of_today := (SELECT t.scope
-                           FROM splitplane._today(entry.relation, 'splitplane_scope', entry.saved,
-                                                  entry.scope, entry.columns, entry.private_columns) AS t);
+        SELECT t.scope, t.columns INTO scope_of_today, columns_of_today
+          FROM splitplane._today(entry.relation, 'splitplane_scope', entry.saved,
+                                 entry.scope, entry.columns, entry.private_columns) AS t;
         old_name := (SELECT s.name FROM pg_catalog.jsonb_object_keys(entry.scope) AS s(name)
                      WHERE NOT scope_of_today OPERATOR(pg_catalog.?) s.name);
         new_name := (SELECT s.name FROM pg_catalog.jsonb_object_keys(scope_of_today) AS s(name)
                      WHERE NOT entry.scope OPERATOR(pg_catalog.?) s.name);
         numbers := splitplane._column_numbers(
             entry.relation, entry.columns || ARRAY(SELECT pg_catalog.jsonb_object_keys(entry.scope)));
+        -- A name that may be another column's: that one does not get into the plane by it.
+        IF columns_of_today IS NULL THEN
+            numbers := pg_catalog.jsonb_set(numbers, '{numbers}', (numbers -> 'numbers')
+                           OPERATOR(pg_catalog.-) splitplane._unread(entry.relation, entry.columns));
+        END IF;
         IF scope_of_today IS NULL THEN
             numbers := pg_catalog.jsonb_set(numbers, '{numbers}', (numbers -> 'numbers')
                            OPERATOR(pg_catalog.-) ARRAY(SELECT pg_catalog.jsonb_object_keys(entry.scope)));
@@ -243,7 +292,13 @@ END
 $$;
 SELECT splitplane._hand_over('splitplane._sign_before(text,text,text,text,text)',
                              'splitplane.sign(text,text,text,text,text,text)');
+SELECT splitplane._hand_over('splitplane._protect_before(regclass,jsonb,text[],text,text[])',
+                             'splitplane.protect(regclass,jsonb,text[],text,text[],boolean)');
+SELECT splitplane._hand_over('splitplane._share_before(regclass,text[],text,text[])',
+                             'splitplane.share(regclass,text[],text,text[],boolean)');
 DROP FUNCTION splitplane._sign_before(text, text, text, text, text);
+DROP FUNCTION splitplane._protect_before(regclass, jsonb, text[], text, text[]);
+DROP FUNCTION splitplane._share_before(regclass, text[], text, text[]);
 DROP FUNCTION splitplane._hand_over(regprocedure, regprocedure);
 
 DROP FUNCTION splitplane.among(anyelement, anyarray);

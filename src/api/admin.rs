@@ -1,15 +1,23 @@
 //! The parts of administration that SQL cannot do: secrets, sealing, signing, invalidation, facts about the server.
 
-use crate::catalog::{self, key_file, principals};
+use crate::catalog::{self, key_file, principals, row};
 use crate::error::{Refusal, StageResult, State};
 use crate::identity::{self, SigningRequest, principal, seal};
 use crate::pgx::hooks::{configured, invalidation};
 use crate::pgx::pg_try::raise;
 use crate::pgx::server;
+use crate::pgx::spi::read::Lookup;
 use crate::preflight;
 use crate::question;
 use crate::settings;
 use pgrx::prelude::*;
+
+thread_local! {
+    static SIGN: Lookup = const { Lookup::new(SIGN_SQL, 0) };
+}
+
+const SIGN_SQL: &str = "SELECT i.indexrelid FROM pg_catalog.pg_index AS i \
+     WHERE i.indrelid OPERATOR(pg_catalog.=) 'splitplane.relations'::pg_catalog.regclass::pg_catalog.oid AND i.indisprimary";
 
 fn or_raise<T>(result: StageResult<T>) -> T {
     result.unwrap_or_else(|refusal| raise(refusal))
@@ -30,15 +38,16 @@ fn _seal(key_id: &str, secret: &str) -> Vec<u8> {
     }))
 }
 
-/// Makes every backend read the plane again once this transaction commits.
+/// Makes every backend read the plane again once this transaction commits. The sign is an index, which no plan depends on
+/// by itself: with the table as the sign, every statement about it would be planned anew at each registration.
 #[pg_extern(sql = false)]
 fn _config_changed() {
-    let relation = Spi::get_one::<pg_sys::Oid>("SELECT 'splitplane.relations'::pg_catalog.regclass::pg_catalog.oid");
-    if let Ok(Some(relation)) = relation {
-        invalidation::invalidate_everywhere(relation);
-    } else {
-        or_raise::<()>(Err(Refusal::new(State::Internal, "the extension's own tables cannot be found")));
-    }
+    or_raise(SIGN.with(|lookup| lookup.rows(&[])).and_then(|rows| {
+        let index = row::first_text(&rows).and_then(|text| text.parse::<u32>().ok());
+        let missing = || Refusal::new(State::Internal, "the extension's own tables cannot be found");
+        invalidation::invalidate_everywhere(index.ok_or_else(missing)?.into());
+        Ok(())
+    }));
 }
 
 /// Why a key cannot be used by new sessions, for `doctor()`.
@@ -98,7 +107,7 @@ fn _sign(
         if !principals::is_known(key_id)? {
             return Err(unknown());
         }
-        // Whoever signs is no caller to be kept in the dark about layer 1, and no context of his was refused.
+        // A signer is an administrator: it may know why layer 1 would refuse.
         let unopened = |refusal: Refusal| match refusal.state {
             State::Identity => {
                 Refusal { detail: refusal.detail, ..Refusal::new(State::Unsafe, "the key cannot be opened") }

@@ -5,8 +5,9 @@
 use crate::catalog::current_plane;
 use crate::error::{Refusal, StageResult, State};
 use crate::llm::matching;
-use crate::llm::screen::{self, ScreenError, Screened};
+use crate::llm::screen::{self, Screened};
 use crate::pgx::pg_try::raise;
+use crate::pgx::query::outputs::ColumnFacts;
 use crate::preflight;
 use crate::run::{self, Subject};
 use crate::settings;
@@ -33,6 +34,46 @@ fn _prove(sql: Option<&str>) {
     }
 }
 
+/// The columns of a plane view as its text gives them, the text being proved as `ask` would. Must be called as the extension's owner.
+#[pg_extern(sql = false)]
+#[allow(clippy::type_complexity)]
+fn _view_columns(
+    view: &str,
+) -> TableIterator<
+    'static,
+    (
+        name!(column_name, String),
+        name!(type, pg_sys::Oid),
+        name!(modifier, i32),
+        name!(of, Option<pg_sys::Oid>),
+        name!(of_column, Option<i16>),
+    ),
+> {
+    let columns = columns_of(view).unwrap_or_else(|refusal| raise(refusal));
+    TableIterator::new(columns.into_iter().map(|column| {
+        let (of, of_column) = column.origin.unzip();
+        (column.name, column.type_oid, column.modifier, of, of_column)
+    }))
+}
+
+fn columns_of(view: &str) -> StageResult<Vec<ColumnFacts>> {
+    preflight::check()?;
+    let plane = current_plane()?;
+    let view = plane.views.get(view).ok_or_else(|| Refusal::relation([None, None], view))?;
+    run::views::columns(&plane, view, &mut Stopwatch::start(settings::deadline()))
+}
+
+/// Why a plane view cannot be read; NULL if it can. Must be called as the extension's owner.
+#[pg_extern(sql = false)]
+fn _view_problem(view: &str) -> Option<String> {
+    let checked = preflight::check().and_then(|()| {
+        let plane = current_plane()?;
+        let view = plane.views.get(view).ok_or_else(|| Refusal::relation([None, None], view))?;
+        run::views::problem(&plane, view, &mut Stopwatch::start(settings::deadline()))
+    });
+    checked.unwrap_or_else(|refusal| raise(refusal))
+}
+
 /// The one spelling by which questions, synonyms and names of metrics are matched; empty when nothing is left of it.
 #[pg_extern(sql = false)]
 fn _normalise_question(text: &str) -> String {
@@ -44,10 +85,8 @@ fn _normalise_question(text: &str) -> String {
 fn _check_question(what: &str, words: &str) {
     let why = match screen::check(words, settings::model::max_question_bytes()) {
         Ok(Screened::Question) => return,
-        Ok(Screened::Suspicious(found)) => format!("holds {found}"),
-        Err(ScreenError::Empty) => "is blank".to_owned(),
-        Err(ScreenError::TooLong(most)) => format!("is longer than splitplane.max_question_bytes ({most} bytes)"),
-        Err(ScreenError::Binary) => "holds a character that is no text".to_owned(),
+        Ok(Screened::Suspicious(found)) => Refusal::new(State::Argument, format!("the question holds {found}")),
+        Err(error) => Refusal::from(error),
     };
-    raise(Refusal::new(State::Argument, format!("{what} {why}: ask would refuse it as a question")));
+    raise(Refusal::new(why.state, format!("ask would refuse {what}: {}", why.message)));
 }

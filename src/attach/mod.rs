@@ -10,6 +10,7 @@ mod level;
 mod raw_walk;
 mod skeleton;
 mod uses;
+mod views;
 
 use crate::catalog::plane::{Plane, PlaneColumn, PlaneRelation};
 use crate::error::{Refusal, StageResult};
@@ -22,12 +23,17 @@ use crate::pgx::parse::{self, Grafted};
 use crate::pgx::query::BaseScan;
 use crate::pgx::raw::{RawKind, RawTree};
 use crate::pgx::section::confine::Confinement;
+use raw_walk::Surroundings;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+pub use views::{AttachedView, GatedView, named};
+
 // What the walk found, for the tests alone.
 #[cfg(feature = "pg_test")]
-pub(crate) use raw_walk::admit as walk_tree;
+pub(crate) fn walk_tree(plane: &Plane, untrusted: &mut RawTree<'_>) -> StageResult<raw_walk::Named> {
+    raw_walk::admit(plane, untrusted, &Surroundings::default())
+}
 
 /// What the fences compare with.
 #[derive(Clone, Copy)]
@@ -49,6 +55,14 @@ pub struct LinkKeys {
     pub leading: Option<LeadingValues>,
 }
 
+/// What fences are made of besides their relations.
+#[derive(Clone, Copy)]
+struct Known<'a> {
+    plane: &'a Plane,
+    claims: Claims<'a>,
+    keys: &'a Keys,
+}
+
 /// One common table expression of ours and what the proof must find in it.
 pub struct Fence {
     /// Its name in the skeleton.
@@ -65,37 +79,52 @@ pub struct Attached<'c> {
     pub grafted: Grafted<'c>,
     /// The fences, in the order of the skeleton's WITH.
     pub fences: Vec<Fence>,
+    /// The views, in the order of the WITH that stands above the statement.
+    pub views: Vec<AttachedView>,
     /// The claims that the fences compare with.
     pub parameters: Parameters<'c>,
     /// The plane SQL as text, to show.
     pub shown: String,
 }
 
-/// Attaches the fences of every plane relation that the gated text names.
+/// Attaches the fences of every plane relation that the gated text names, itself or through `views`: each of those stands behind
+/// the ones that it reads.
 ///
 /// # Errors
 /// 42P01, 42501, 0A000 by name; 42601 from PostgreSQL's parser; 28000 when the principal lacks a claim.
 pub fn attach<'c>(
     confinement: &'c Confinement<'c>,
     gated: &Gated,
+    views: &[GatedView],
     plane: &Plane,
     claims: Claims<'_>,
     keys: &Keys,
 ) -> StageResult<Attached<'c>> {
     let mut untrusted = parse::parse_one(confinement, gated.sql())?;
-    let named = admit(plane, &mut untrusted)?;
+    let mut targets = BTreeMap::new();
+    let (walked, around) = views::walk(confinement, plane, views, &mut targets)?;
+    let named = admit(plane, &mut untrusted, &around)?;
     if named.references != *gated.relations() {
-        return Err(Refusal::new(
-            crate::error::State::NotAdmitted,
-            "SQL that two parsers read differently is not admitted in the plane",
-        )
-        .with_detail("gate and raw tree name different relations"));
+        return Err(read_differently());
     }
+    targets.extend(named.targets);
     let mut parameters = Parameters::new(confinement);
-    let (fences, skeleton) = skeleton::build(&named.targets, plane, claims, keys, &mut parameters)?;
-    let shown = skeleton::show(&skeleton, gated);
-    let grafted = parse::graft(confinement, &skeleton, untrusted, &shown)?;
-    Ok(Attached { grafted, fences, parameters, shown })
+    let known = Known { plane, claims, keys };
+    let (fences, skeleton) = skeleton::build(&targets, known, &mut parameters)?;
+    if walked.is_empty() {
+        let shown = skeleton::show(&skeleton, gated);
+        let grafted = parse::graft(confinement, &skeleton, untrusted, &shown)?;
+        return Ok(Attached { grafted, fences, views: Vec::new(), parameters, shown });
+    }
+    let (below, shown, views) = views::put(confinement, walked, untrusted, gated, known, &mut parameters)?;
+    let shown = skeleton::show_text(&skeleton, &shown);
+    let grafted = parse::graft(confinement, &skeleton, below, &shown)?;
+    Ok(Attached { grafted, fences, views, parameters, shown })
+}
+
+fn read_differently() -> Refusal {
+    Refusal::new(crate::error::State::NotAdmitted, "SQL that two parsers read differently is not admitted in the plane")
+        .with_detail("gate and raw tree name different relations")
 }
 
 /// A query of our own for some columns of one relation, all rows that its fence lets through.
@@ -115,19 +144,21 @@ pub fn attach_columns<'c>(
     let query = parse::parse_one(confinement, &format!("SELECT * FROM {}", quote_identifier(&relation.name)))?;
     let targets = BTreeMap::from([(relation.name.clone(), relation)]);
     let mut parameters = Parameters::new(confinement);
-    let (fences, skeleton) = skeleton::build(&targets, plane, claims, keys, &mut parameters)?;
+    let (fences, skeleton) = skeleton::build(&targets, Known { plane, claims, keys }, &mut parameters)?;
     let grafted = parse::graft(confinement, &skeleton, query, &skeleton)?;
-    Ok(Attached { grafted, fences, parameters, shown: skeleton })
+    Ok(Attached { grafted, fences, views: Vec::new(), parameters, shown: skeleton })
 }
 
 /// Refuses, by the construct's name where there is one, a tree that PostgreSQL parsed and the gate could not read.
 pub fn refuse_by_name(plane: &Plane, untrusted: &mut RawTree<'_>) -> StageResult<()> {
-    admit(plane, untrusted).map(|_| ())
+    // What the views come to matters for nothing here.
+    let views = plane.views.keys().map(|name| (name.clone(), raw_walk::Weight::default())).collect();
+    admit(plane, untrusted, &Surroundings { views, ..Surroundings::default() }).map(|_| ())
 }
 
-fn admit(plane: &Plane, untrusted: &mut RawTree<'_>) -> StageResult<raw_walk::Named> {
+fn admit(plane: &Plane, untrusted: &mut RawTree<'_>, around: &Surroundings) -> StageResult<raw_walk::Named> {
     let name = match untrusted.root().kind() {
-        RawKind::Select(_) => return raw_walk::admit(plane, untrusted),
+        RawKind::Select(_) => return raw_walk::admit(plane, untrusted, around),
         RawKind::Other(tag) => admitted::refused(tag),
         _ => None,
     };

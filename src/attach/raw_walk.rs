@@ -23,6 +23,46 @@ pub struct Named {
     pub references: BTreeSet<RelationReference>,
     /// Fences needed: name of the common table expression, plane relation.
     pub targets: BTreeMap<String, Rc<PlaneRelation>>,
+    /// What a reference to the tree comes to, were it a view.
+    pub weight: Weight,
+    /// Common table expressions in it, and in what it reads.
+    pub expressions: usize,
+}
+
+/// What a tree comes to, as the planner will see it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Weight {
+    /// Range table entries.
+    entries: usize,
+    /// Those of them that read a fence.
+    pub fences: usize,
+}
+
+impl Weight {
+    const FENCE: Weight = Weight { entries: 1, fences: 1 };
+    const ENTRY: Weight = Weight { entries: 1, fences: 0 };
+
+    fn plus(self, other: Weight) -> Weight {
+        Weight {
+            entries: self.entries.saturating_add(other.entries.max(1)),
+            fences: self.fences.saturating_add(other.fences),
+        }
+    }
+
+    fn minus(self, other: Weight) -> Weight {
+        Weight { entries: self.entries.saturating_sub(other.entries), fences: self.fences.saturating_sub(other.fences) }
+    }
+}
+
+/// What a tree may read besides relations.
+#[derive(Default)]
+pub struct Surroundings {
+    /// Views by name, with what a reference to each comes to.
+    pub views: BTreeMap<String, Weight>,
+    /// Common table expressions that are there already.
+    pub expressions: usize,
+    /// The tree is a view's: it may read hidden relations.
+    pub is_view: bool,
 }
 
 /// Most relations of one statement, common table expressions counted at each use.
@@ -39,33 +79,40 @@ const MOST_FOREIGN_TIMES: usize = 16;
 const DATED_TYPES: [&str; 5] = ["date", "time", "timetz", "timestamp", "timestamptz"];
 
 /// Admits the tree or refuses it by name.
-pub fn admit(plane: &Plane, tree: &mut RawTree<'_>) -> StageResult<Named> {
+pub fn admit(plane: &Plane, tree: &mut RawTree<'_>, around: &Surroundings) -> StageResult<Named> {
     let root = tree.root();
     let uses = Uses::count(root);
     tree.name_types();
     let mut walk = RawWalk {
         plane,
         tree,
+        names: Names { plane, around },
         scope: Vec::new(),
-        weight: 0,
+        weight: Weight::default(),
         uses,
-        expressions: 0,
+        expressions: around.expressions,
         foreign_times: 0,
         resolved_types: 0,
-        named: Named { references: BTreeSet::new(), targets: BTreeMap::new() },
+        named: Named {
+            references: BTreeSet::new(),
+            targets: BTreeMap::new(),
+            weight: Weight::default(),
+            expressions: 0,
+        },
     };
     walk.visit(root)?;
-    Ok(walk.named)
+    Ok(Named { weight: walk.weight, expressions: walk.expressions, ..walk.named })
 }
 
 struct RawWalk<'p, 't> {
     plane: &'p Plane,
     tree: &'p mut RawTree<'t>,
+    names: Names<'p>,
     /// The tree's own common table expressions that are in scope, innermost last, each with the weight of a reference.
-    scope: Vec<(String, usize)>,
+    scope: Vec<(String, Weight)>,
     /// Range table entries so far, as the planner will see them: a common table expression that it copies to its references
     /// counts at each, any other once.
-    weight: usize,
+    weight: Weight,
     /// What refers to each common table expression.
     uses: Uses,
     /// Common table expressions so far.
@@ -91,7 +138,7 @@ impl<'t> RawWalk<'_, 't> {
             RawKind::RangeVar(variable) => self.visit_range_var(variable)?,
             RawKind::Function(function) => self.visit_function(function)?,
             RawKind::Type(name) => self.visit_type(&name)?,
-            RawKind::Operator(names) => visit_operator(&names)?,
+            RawKind::Operator(names) => visit_operator(self.plane, &names)?,
             RawKind::ColumnRef(reference) => self.visit_column(reference)?,
             RawKind::Indirection { names, of_constant } => {
                 // `('x').regclass` converts the literal during analysis, without a type name in the tree.
@@ -174,21 +221,21 @@ impl<'t> RawWalk<'_, 't> {
         // A reference to an expression that stands further down is charged with what that one comes to, so it must be known by then.
         let order = if is_recursive { self.uses.order(&expressions) } else { (0..expressions.len()).collect() };
         if is_recursive {
-            self.scope.extend(expressions.iter().map(|expression| (expression.name.clone(), 1)));
+            self.scope.extend(expressions.iter().map(|expression| (expression.name.clone(), Weight::ENTRY)));
         }
         for place in order {
             let Some(expression) = expressions.get(place) else { continue };
             let before = self.weight;
             self.visit(expression.node)?;
             let uses = self.uses.of(expression);
-            let own = self.weight.saturating_sub(before);
+            let own = self.weight.minus(before);
             let weight = if expression.moves(uses) {
                 self.weight = before;
                 own
             } else if expression.is_copied() {
                 own
             } else {
-                1
+                Weight::ENTRY
             };
             if !is_recursive {
                 self.scope.push((expression.name.clone(), weight));
@@ -196,7 +243,11 @@ impl<'t> RawWalk<'_, 't> {
                 entry.1 = weight;
             }
         }
-        let resolve = |variable: &RawRangeVar<'_>| resolve(self.plane, &self.scope, variable).ok().flatten();
+        let (names, scope) = (self.names, &self.scope);
+        let resolve = |variable: &RawRangeVar<'_>| match names.resolve(scope, variable) {
+            Ok(Meant::Relation(relation)) => Some(relation),
+            Ok(Meant::Own | Meant::View(_)) | Err(_) => None,
+        };
         group_by::complete(self.tree, select, &resolve, &self.plane.builtins.aggregates);
         select.node().children(&mut |child| match child.kind() {
             // Visited above, in PostgreSQL's order of scoping.
@@ -211,14 +262,20 @@ impl<'t> RawWalk<'_, 't> {
         if variable.only() {
             return Err(Refusal::construct("FROM ONLY"));
         }
-        let Some(relation) = resolve(self.plane, &self.scope, &variable)? else {
-            let name = variable.name();
+        let meant = self.names.resolve(&self.scope, &variable)?;
+        let (database, schema, name) = (variable.database(), variable.schema(), variable.name());
+        if matches!(meant, Meant::Own) {
             let known = self.scope.iter().rev().find(|(known, _)| *known == name);
-            return self.weigh(known.map_or(1, |(_, weight)| *weight));
+            return self.weigh(known.map_or(Weight::ENTRY, |(_, weight)| *weight));
+        }
+        self.named.references.insert(RelationReference { database, schema: schema.clone(), name });
+        let relation = match meant {
+            Meant::Relation(relation) => relation,
+            // Its common table expression has its name.
+            Meant::View(weight) => return self.weigh(weight),
+            Meant::Own => return Ok(()),
         };
-        self.weigh(1)?;
-        let (database, schema) = (variable.database(), variable.schema());
-        self.named.references.insert(RelationReference { database, schema: schema.clone(), name: variable.name() });
+        self.weigh(Weight::FENCE)?;
         // A qualified name skips the tree's own WITH in PostgreSQL, so its fence gets a name that WITH does not shadow.
         let target = match schema {
             None => relation.name.clone(),
@@ -230,9 +287,9 @@ impl<'t> RawWalk<'_, 't> {
     }
 
     /// References that double at each step would make the planner's work exponential in the length of the text.
-    fn weigh(&mut self, weight: usize) -> StageResult<()> {
-        self.weight = self.weight.saturating_add(weight.max(1));
-        if self.weight > HEAVIEST {
+    fn weigh(&mut self, weight: Weight) -> StageResult<()> {
+        self.weight = self.weight.plus(weight);
+        if self.weight.entries > HEAVIEST {
             return Err(Refusal::new(
                 State::TooComplex,
                 format!("the SQL is too complex: more than {HEAVIEST} relations once its WITH is unfolded"),
@@ -258,6 +315,10 @@ impl<'t> RawWalk<'_, 't> {
             candidate.name == *name && schema.is_none_or(|schema| schema == candidate.schema)
         };
         let Some(allowed) = self.plane.allowed.iter().find(known) else {
+            // Left as it is: analysis looks in the extension's schema, and the proof at what was found.
+            if self.plane.extensions.has_function(schema, name) {
+                return Ok(());
+            }
             if ablation::is_off(Switch::Functions) {
                 return Ok(());
             }
@@ -272,8 +333,8 @@ impl<'t> RawWalk<'_, 't> {
     /// Rows of a relation's columns, made of JSON. The relation is not read.
     fn populate(&mut self, call: &RawPopulate<'t>) -> StageResult<()> {
         let relation = match call.relation.as_slice() {
-            [name] => self.plane.relation(name),
-            [schema, name] => self.plane.qualified(schema, name),
+            [name] => self.names.relation(name),
+            [schema, name] => self.names.qualified(schema, name),
             _ => None,
         };
         let relation = relation.ok_or_else(|| Refusal::type_name(&call.relation.join(".")))?;
@@ -302,6 +363,13 @@ impl<'t> RawWalk<'_, 't> {
         let known = match name.names.as_slice() {
             [name] => name,
             [schema, name] if schema == "pg_catalog" => name,
+            [schema, known] => {
+                let plane_type = self.plane.types.of_extension(schema, known);
+                let type_oid = plane_type.ok_or_else(|| Refusal::type_name(&written))?;
+                self.tree.resolve(name, type_oid);
+                self.resolved_types = self.resolved_types.saturating_add(1);
+                return Ok(());
+            }
             _ => return Err(Refusal::type_name(&written)),
         };
         // What a constant of it means is looked up by analysis; the proof refuses all but PostgreSQL's own, and all but constants.
@@ -338,12 +406,12 @@ impl<'t> RawWalk<'_, 't> {
         let qualification = if reference.is_star() { names.len() } else { names.len().saturating_sub(1) };
         match (qualification, names.as_slice()) {
             (0 | 1, _) => Ok(()),
-            (2, [schema, table, ..]) if self.plane.qualified(schema, table).is_some() => {
+            (2, [schema, table, ..]) if self.names.qualified(schema, table).is_some() => {
                 self.tree.drop_qualifier(reference);
                 Ok(())
             }
             (3, [database, schema, table, ..])
-                if server::database_name() == *database && self.plane.qualified(schema, table).is_some() =>
+                if server::database_name() == *database && self.names.qualified(schema, table).is_some() =>
             {
                 self.tree.drop_qualifier(reference);
                 self.tree.drop_qualifier(reference);
@@ -357,21 +425,54 @@ impl<'t> RawWalk<'_, 't> {
     }
 }
 
-/// The plane relation that a name in FROM means; `None` for a common table expression of the tree's own, which `scope` holds.
-fn resolve(
-    plane: &Plane,
-    scope: &[(String, usize)],
-    variable: &RawRangeVar<'_>,
-) -> StageResult<Option<Rc<PlaneRelation>>> {
-    let name = variable.name();
-    let relation = match (variable.database(), variable.schema()) {
-        (None, None) if scope.iter().any(|(known, _)| *known == name) => return Ok(None),
-        (None, None) => plane.relation(&name),
-        (None, Some(schema)) => plane.qualified(&schema, &name),
-        (Some(database), Some(schema)) if server::database_name() == database => plane.qualified(&schema, &name),
-        (Some(_), _) => None,
-    };
-    relation.map(|relation| Some(Rc::clone(relation))).ok_or_else(|| Refusal::relation(&written(variable)))
+/// What names mean in a tree.
+#[derive(Clone, Copy)]
+struct Names<'p> {
+    plane: &'p Plane,
+    around: &'p Surroundings,
+}
+
+impl<'p> Names<'p> {
+    /// The relation of a plane name that the tree may read.
+    fn relation(self, name: &str) -> Option<&'p Rc<PlaneRelation>> {
+        if self.around.is_view { self.plane.relation_of_view(name) } else { self.plane.relation(name) }
+    }
+
+    /// The same, by the name of the table.
+    fn qualified(self, schema: &str, name: &str) -> Option<&'p Rc<PlaneRelation>> {
+        if self.around.is_view {
+            self.plane.qualified_of_view(schema, name)
+        } else {
+            self.plane.qualified(schema, name)
+        }
+    }
+
+    /// What a name in FROM means; `scope` holds the tree's own common table expressions.
+    fn resolve(self, scope: &[(String, Weight)], variable: &RawRangeVar<'_>) -> StageResult<Meant> {
+        let name = variable.name();
+        let relation = match (variable.database(), variable.schema()) {
+            (None, None) if scope.iter().any(|(known, _)| *known == name) => return Ok(Meant::Own),
+            (None, None) => match self.around.views.get(&name) {
+                Some(weight) => return Ok(Meant::View(*weight)),
+                None => self.relation(&name),
+            },
+            (None, Some(schema)) => self.qualified(&schema, &name),
+            (Some(database), Some(schema)) if server::database_name() == database => self.qualified(&schema, &name),
+            (Some(_), _) => None,
+        };
+        let relation = relation.ok_or_else(|| outside(variable))?;
+        Ok(Meant::Relation(Rc::clone(relation)))
+    }
+}
+
+/// What a name in FROM means.
+enum Meant {
+    /// A common table expression of the tree's own.
+    Own,
+    /// A relation of the plane.
+    Relation(Rc<PlaneRelation>),
+    /// A view, with what it comes to.
+    View(Weight),
 }
 
 /// Plane names hold no dot, so this is none of them; PostgreSQL would cut a longer one.
@@ -381,8 +482,8 @@ fn fence_name(schema: &str, relation: &PlaneRelation) -> String {
     if name.len() <= LONGEST { name } else { format!("relation.{}", relation.oid.to_u32()) }
 }
 
-fn written(variable: &RawRangeVar<'_>) -> String {
-    [variable.database(), variable.schema(), Some(variable.name())].into_iter().flatten().collect::<Vec<_>>().join(".")
+fn outside(variable: &RawRangeVar<'_>) -> Refusal {
+    Refusal::relation([variable.database(), variable.schema()], &variable.name())
 }
 
 /// Functions that the plane has in some places are refused in words that say where.
@@ -400,13 +501,11 @@ fn refused_function(schema: Option<&str>, name: &str) -> Refusal {
     Refusal::function(&schema.into_iter().chain([name]).collect::<Vec<_>>().join("."))
 }
 
-fn visit_operator(names: &[String]) -> StageResult<()> {
+fn visit_operator(plane: &Plane, names: &[String]) -> StageResult<()> {
     match names {
         [] | [_] => Ok(()),
         [schema, _] if schema == "pg_catalog" || ablation::is_off(Switch::Functions) => Ok(()),
-        _ => Err(Refusal::new(
-            State::OutsidePlane,
-            format!("operator \"{}\" is not in the plane", crate::error::clip(&names.join("."))),
-        )),
+        [schema, _] if plane.extensions.has_schema(schema) => Ok(()),
+        _ => Err(Refusal::operator(&names.join("."))),
     }
 }

@@ -1,8 +1,8 @@
 //! The trusted skeleton: one common table expression per plane relation, holding the columns and rows of the plane.
 
-use super::{Claims, Fence, Keys};
+use super::{Claims, Fence, Known};
 use crate::ablation::{self, Switch};
-use crate::catalog::plane::{Plane, PlaneRelation, ScopeBinding};
+use crate::catalog::plane::{PlaneRelation, ScopeBinding};
 use crate::error::{Refusal, StageResult};
 use crate::gate::Gated;
 use crate::identity::principal::Claim;
@@ -15,21 +15,19 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// Where the untrusted tree is grafted in.
-const PLACEHOLDER: &str = "SELECT 1";
+pub(super) const PLACEHOLDER: &str = "SELECT 1";
 
 /// The fences and the skeleton's text, with `PLACEHOLDER` as its derived table.
 pub(super) fn build(
     targets: &BTreeMap<String, Rc<PlaneRelation>>,
-    plane: &Plane,
-    claims: Claims<'_>,
-    keys: &Keys,
+    known: Known<'_>,
     parameters: &mut Parameters<'_>,
 ) -> StageResult<(Vec<Fence>, String)> {
     let mut fences = Vec::with_capacity(targets.len());
     let mut expressions = Vec::with_capacity(targets.len());
     let form = if ablation::is_off(Switch::Inlining) { "MATERIALIZED" } else { "NOT MATERIALIZED" };
     for (name, relation) in targets {
-        let (conditions, links, text) = scope(relation, plane, claims, keys, parameters)?;
+        let (conditions, links, text) = scope(relation, known, parameters)?;
         let columns: Vec<String> = relation.columns.iter().map(|column| quote_identifier(&column.name)).collect();
         expressions.push(format!(
             "{} AS {form} (SELECT {} FROM {}.{}{text})",
@@ -54,11 +52,17 @@ pub(super) fn show(skeleton: &str, gated: &Gated) -> String {
     }
 }
 
+/// The same for what stands there with views around it.
+pub(super) fn show_text(skeleton: &str, text: &str) -> String {
+    match skeleton.rsplit_once(PLACEHOLDER) {
+        Some((before, after)) => format!("{before}\n{text}\n{after}"),
+        None => skeleton.to_owned(),
+    }
+}
+
 fn scope(
     relation: &PlaneRelation,
-    plane: &Plane,
-    claims: Claims<'_>,
-    keys: &Keys,
+    known: Known<'_>,
     parameters: &mut Parameters<'_>,
 ) -> StageResult<(Vec<ScanCondition>, Option<LinkCall>, String)> {
     if ablation::is_off(Switch::Filter) {
@@ -67,7 +71,7 @@ fn scope(
     let mut conditions = Vec::with_capacity(relation.conditions());
     let mut texts = Vec::with_capacity(relation.conditions());
     for binding in &relation.scope {
-        let parameter = bind(binding, claims, parameters)?;
+        let parameter = bind(binding, known.claims, parameters)?;
         let column = quote_identifier(&binding.column.name);
         texts.push(if binding.is_list() {
             format!("{column} OPERATOR(pg_catalog.=) ANY (${parameter})")
@@ -86,7 +90,7 @@ fn scope(
             or_null: binding.or_null,
         });
     }
-    let links = links(relation, plane, keys, parameters, &mut conditions, &mut texts)?;
+    let links = links(relation, known, parameters, &mut conditions, &mut texts)?;
     if texts.is_empty() != relation.is_shared {
         return Err(Refusal::proof("a protected relation without a scope"));
     }
@@ -102,8 +106,7 @@ fn scope(
 /// an index and an estimate; where that is not the whole condition, `has_parent` is the rest.
 fn links(
     relation: &PlaneRelation,
-    plane: &Plane,
-    keys: &Keys,
+    known: Known<'_>,
     parameters: &mut Parameters<'_>,
     conditions: &mut Vec<ScanCondition>,
     texts: &mut Vec<String>,
@@ -111,7 +114,7 @@ fn links(
     let mut is_whole = true;
     for link in &relation.links {
         let is_alone = relation.links.len() == 1;
-        let leading = keys.get(&link.number).and_then(|keys| Some((keys.count, keys.leading.as_ref()?)));
+        let leading = known.keys.get(&link.number).and_then(|keys| Some((keys.count, keys.leading.as_ref()?)));
         let (Some((count, leading)), Some(column)) = (leading, link.columns.first()) else {
             is_whole = false;
             continue;
@@ -123,8 +126,8 @@ fn links(
         }
         is_whole &= is_alone && link.columns.len() == 1;
         let base = types::base_type(column.type_oid);
-        let parent = plane.of_table(link.parent).map_or("", |parent| parent.name.as_str());
-        let parameter = parameters.add_keys(base, leading, format!("({count} keys of {parent})"))?;
+        // The parent may be hidden.
+        let parameter = parameters.add_keys(base, leading, format!("({count} keys)"))?;
         texts.push(format!("{} OPERATOR(pg_catalog.=) ANY (${parameter})", quote_identifier(&column.name)));
         conditions.push(ScanCondition {
             attribute: column.attribute,
@@ -135,7 +138,7 @@ fn links(
             or_null: false,
         });
     }
-    let call = relation.link_call(plane.policy.has_parent).filter(|_| !is_whole);
+    let call = relation.link_call(known.plane.policy.has_parent).filter(|_| !is_whole);
     if let Some(call) = &call {
         let columns: Vec<String> = relation.link_columns().map(|column| quote_identifier(&column.name)).collect();
         // Numbers, colons and commas.

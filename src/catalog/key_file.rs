@@ -47,7 +47,7 @@ pub fn problem(key_id: &str, sealed: &[u8]) -> Option<String> {
     match load(&path()) {
         Err(error) => Some(format!("the key file (splitplane.key_file) cannot be used: {error}")),
         Ok(master) => match seal::open(&master, key_id, sealed) {
-            Err(error) => Some(format!("the key file (splitplane.key_file) is not the one that sealed them: {error}")),
+            Err(error) => Some(format!("the key file (splitplane.key_file) did not seal this key: {error}")),
             Ok(_) => None,
         },
     }

@@ -2,9 +2,11 @@
 //! critical finding of `doctor()` closes it.
 
 use super::allowlist;
-use super::plane::{AllowedFunction, Link, Plane, PlaneColumn, PlaneRelation, PolicyFunctions, ScopeBinding};
+use super::plane::{
+    AllowedFunction, Extensions, Link, Plane, PlaneColumn, PlaneRelation, PolicyFunctions, ScopeBinding,
+};
 use super::row::{first_text, flag, oid, text, unreadable};
-use super::{types, version};
+use super::{types, version, views};
 use crate::ablation::{self, Switch};
 use crate::error::{Refusal, StageResult, State};
 use crate::pgx::hooks::invalidation;
@@ -21,6 +23,8 @@ thread_local! {
     static COLUMNS: Lookup = const { Lookup::new(include_str!("load.sql"), 0) };
     static LINKS: Lookup = const { Lookup::new(include_str!("links.sql"), 0) };
     static FUNCTIONS: Lookup = const { Lookup::new(FUNCTIONS_SQL, 0) };
+    static LIBRARIES: Lookup = const { Lookup::new(LIBRARIES_SQL, 0) };
+    static EXTENSIONS: Lookup = const { Lookup::new(EXTENSIONS_SQL, 0) };
     static WATCHED: Lookup = const { Lookup::new(WATCHED_SQL, 0) };
     static POLICY: Lookup = const { Lookup::new(POLICY_SQL, 0) };
     static TRIPWIRES: Lookup = const { Lookup::new("SELECT splitplane._tripwires()", 0) };
@@ -32,13 +36,28 @@ const FUNCTIONS_SQL: &str = "SELECT f.function::pg_catalog.oid::pg_catalog.text,
      p.proname::pg_catalog.text FROM splitplane.functions AS f \
      JOIN pg_catalog.pg_proc AS p ON p.oid = f.function JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace";
 
-/// Tables of the plane with all their partitions and children, down to the last: attaching one changes its parent alone.
+/// Libraries of allowed extensions, as they lie on the disk, that were read.
+const LIBRARIES_SQL: &str = "SELECT DISTINCT l.library FROM splitplane.allowed_extensions AS a \
+     JOIN splitplane._read_libraries() AS l ON l.extension OPERATOR(pg_catalog.=) a.extension \
+     WHERE splitplane._extension_problem(a.extension) IS NULL";
+
+const EXTENSIONS_SQL: &str = "SELECT n.nspname::pg_catalog.text, x.kind, x.object::pg_catalog.text, x.name, x.bound \
+     FROM splitplane._extension_objects() AS x JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) x.schema";
+
+/// Tables of the plane with all their partitions and children, down to the last: attaching one changes its parent alone. What
+/// an earlier version lacks is passed over, since its update is asked for only later. Of our own, the index that `_config_changed`
+/// gives the sign by, too.
 const WATCHED_SQL: &str = "WITH RECURSIVE family AS (SELECT r.relation::pg_catalog.oid AS member FROM splitplane.relations AS r \
      UNION SELECT i.inhrelid FROM family AS f JOIN pg_catalog.pg_inherits AS i ON i.inhparent OPERATOR(pg_catalog.=) f.member) \
      SELECT member::pg_catalog.text FROM family UNION ALL \
      SELECT 'splitplane.relations'::pg_catalog.regclass::pg_catalog.oid::pg_catalog.text UNION ALL \
      SELECT 'splitplane.parents'::pg_catalog.regclass::pg_catalog.oid::pg_catalog.text UNION ALL \
-     SELECT 'splitplane.allowed_functions'::pg_catalog.regclass::pg_catalog.oid::pg_catalog.text";
+     SELECT i.indexrelid::pg_catalog.text FROM pg_catalog.pg_index AS i \
+     WHERE i.indrelid OPERATOR(pg_catalog.=) 'splitplane.relations'::pg_catalog.regclass::pg_catalog.oid AND i.indisprimary \
+     UNION ALL \
+     SELECT 'splitplane.allowed_functions'::pg_catalog.regclass::pg_catalog.oid::pg_catalog.text UNION ALL \
+     SELECT c.oid::pg_catalog.text FROM pg_catalog.pg_class AS c \
+     WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass('splitplane.allowed_extensions')";
 
 const POLICY_SQL: &str = "SELECT 'splitplane.in_scope(anyelement,text)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
      'splitplane.in_parent(text,\"any\")'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
@@ -101,6 +120,7 @@ fn load() -> StageResult<Rc<Plane>> {
         .ok_or_else(|| Refusal::new(State::Unsafe, "the role splitplane_reader does not exist"))?;
     let relations = relations()?;
     let builtins = allowlist::builtins()?;
+    let extensions = extensions()?;
     let types = types::load()?;
     invalidation::watch_types(types.oids());
     let column_types = relations
@@ -117,7 +137,9 @@ fn load() -> StageResult<Rc<Plane>> {
         .collect();
     Ok(Rc::new(Plane {
         relations,
+        views: views::load()?,
         allowed: allowed()?,
+        extensions,
         column_types,
         types,
         builtins,
@@ -146,6 +168,7 @@ fn relations() -> StageResult<HashMap<String, Rc<PlaneRelation>>> {
             table,
             name,
             lost_name,
+            hidden,
             shared,
             column,
             attribute,
@@ -168,6 +191,7 @@ fn relations() -> StageResult<HashMap<String, Rc<PlaneRelation>>> {
                 table: text(table)?,
                 name,
                 has_lost_name: flag(lost_name)?,
+                is_hidden: flag(hidden)?,
                 is_shared: flag(shared)?,
                 columns: Vec::new(),
                 scope: Vec::new(),
@@ -243,6 +267,42 @@ fn allowed() -> StageResult<Vec<AllowedFunction>> {
             Ok(AllowedFunction { oid: oid(Some(function))?, schema: text(schema)?, name: text(name)? })
         })
         .collect()
+}
+
+fn extensions() -> StageResult<Extensions> {
+    // Before its file is read once more: what this backend has loaded is what it runs, whatever lies there later. Settings of a
+    // library exist from then on.
+    for row in LIBRARIES.with(|lookup| lookup.rows(&[]))? {
+        server::load_library(&format!("$libdir/{}", text(row.first().unwrap_or(&None))?));
+    }
+    let mut found = Extensions::default();
+    for row in EXTENSIONS.with(|lookup| lookup.rows(&[]))? {
+        let [schema, kind, object, name, bound] = row.as_slice() else { return Err(unreadable()) };
+        let (schema, object, name) = (text(schema)?, oid(Some(object))?, text(name)?);
+        match text(kind)?.as_str() {
+            "function" | "aggregate" => {
+                found.functions.insert(object, text(bound)?);
+                found.names.insert((schema.clone(), name));
+            }
+            "operator" => {
+                found.operators.insert(object);
+            }
+            "cast" => {
+                found.casts.insert(object);
+            }
+            "type" => {
+                found.types.insert(object);
+            }
+            "estimator" => {}
+            _ => return Err(unreadable()),
+        }
+        if schema != "pg_catalog" && !found.schemas.contains(&schema) {
+            found.schemas.push(schema);
+        }
+    }
+    found.schemas.sort_unstable();
+    invalidation::watch_functions(found.functions.keys());
+    Ok(found)
 }
 
 fn policy() -> StageResult<PolicyFunctions> {

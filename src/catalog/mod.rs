@@ -9,6 +9,7 @@ pub mod principals;
 pub(crate) mod row;
 mod types;
 pub(crate) mod version;
+pub mod views;
 
 pub use load::current as current_plane;
 

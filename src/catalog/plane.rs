@@ -1,9 +1,14 @@
 //! The plane as a snapshot: relations, columns, functions and types that untrusted SQL may name.
 
 use super::types::PlaneTypes;
+use super::views::PlaneView;
+use crate::pgx::names::quote_identifier;
+use crate::pgx::parse::NameScope;
 use crate::pgx::query::LinkCall;
+use crate::pgx::types;
 use pgrx::pg_sys::Oid;
 use std::collections::{HashMap, HashSet};
+use std::ffi::CString;
 use std::rc::Rc;
 
 /// One column of a plane relation.
@@ -75,6 +80,8 @@ pub struct PlaneRelation {
     pub name: String,
     /// The name in the plane was the table's, which has another one now: it means nothing until the table is registered again.
     pub has_lost_name: bool,
+    /// Only views can read it.
+    pub is_hidden: bool,
     /// The same for everyone: no scope.
     pub is_shared: bool,
     /// The columns that untrusted SQL may name, in the table's order.
@@ -123,6 +130,35 @@ pub struct AllowedFunction {
     pub schema: String,
     /// Its name.
     pub name: String,
+}
+
+/// What the lists of allowed extensions have.
+#[derive(Debug, Default)]
+pub struct Extensions {
+    /// Functions and aggregates by OID, with how a call grows, by the name that the list has for it.
+    pub functions: HashMap<Oid, String>,
+    /// Their names, with the schemas that they may be qualified by.
+    pub names: HashSet<(String, String)>,
+    /// Operators by OID.
+    pub operators: HashSet<Oid>,
+    /// Casts by OID.
+    pub casts: HashSet<Oid>,
+    /// Types by OID.
+    pub types: HashSet<Oid>,
+    /// Schemas, in the order in which names are looked up there.
+    pub schemas: Vec<String>,
+}
+
+impl Extensions {
+    /// Whether a function's name may be written, with that schema or without any.
+    pub fn has_function(&self, schema: Option<&str>, name: &str) -> bool {
+        self.names.iter().any(|(home, known)| known == name && schema.is_none_or(|schema| schema == home))
+    }
+
+    /// Whether it is the schema of one.
+    pub fn has_schema(&self, schema: &str) -> bool {
+        self.schemas.iter().any(|known| known == schema)
+    }
 }
 
 /// The allowlist of PostgreSQL's own functions; the same for every database of a server.
@@ -186,8 +222,12 @@ impl PolicyFunctions {
 pub struct Plane {
     /// By plane name.
     pub relations: HashMap<String, Rc<PlaneRelation>>,
+    /// Queries over the plane that can be named like relations, by name; no name is a relation's as well.
+    pub views: HashMap<String, Rc<PlaneView>>,
     /// Functions that a DBA allowed.
     pub allowed: Vec<AllowedFunction>,
+    /// What allowed extensions add.
+    pub extensions: Extensions,
     /// Types of plane columns besides the built-in ones (enums, domains, their arrays).
     pub column_types: HashSet<Oid>,
     /// The enums and domains among them, by name.
@@ -205,8 +245,18 @@ pub struct Plane {
 }
 
 impl Plane {
-    /// The relation of a plane name.
+    /// The relation of a plane name, for a statement.
     pub fn relation(&self, name: &str) -> Option<&Rc<PlaneRelation>> {
+        self.relation_of_view(name).filter(|relation| !relation.is_hidden)
+    }
+
+    /// The relation whose table has this schema and name now, whatever its plane name, for a statement.
+    pub fn qualified(&self, schema: &str, name: &str) -> Option<&Rc<PlaneRelation>> {
+        self.qualified_of_view(schema, name).filter(|relation| !relation.is_hidden)
+    }
+
+    /// The relation of a plane name, for the text of a view: hidden ones too.
+    pub fn relation_of_view(&self, name: &str) -> Option<&Rc<PlaneRelation>> {
         self.relations.get(name).filter(|relation| !relation.has_lost_name)
     }
 
@@ -215,14 +265,43 @@ impl Plane {
         self.relations.values().find(|relation| relation.oid == table)
     }
 
-    /// The relation whose table has this schema and name now, whatever its plane name.
-    pub fn qualified(&self, schema: &str, name: &str) -> Option<&Rc<PlaneRelation>> {
+    /// The relation of a table's name, for the text of a view.
+    pub fn qualified_of_view(&self, schema: &str, name: &str) -> Option<&Rc<PlaneRelation>> {
         self.relations.values().find(|relation| relation.table == name && relation.schema == schema)
     }
 
     /// Whether a function may run.
     pub fn allows_function(&self, function: Oid) -> bool {
-        self.builtins.functions.contains(&function) || self.allowed.iter().any(|known| known.oid == function)
+        self.builtins.functions.contains(&function)
+            || self.allowed.iter().any(|known| known.oid == function)
+            || self.extensions.functions.contains_key(&function)
+    }
+
+    /// Whether an operator may be used, apart from the function behind it: analysis looks for operators in the schemas of
+    /// extensions, where others may have put some that are made of the same functions.
+    pub fn allows_operator(&self, operator: Oid) -> bool {
+        operator.to_u32() < pgrx::pg_sys::FirstNormalObjectId || self.extensions.operators.contains(&operator)
+    }
+
+    /// Whether values of a type may become one of another: a conversion from or to an extension's type is that extension's own,
+    /// or goes through text and is no cast of anyone's.
+    pub fn allows_cast(&self, from: Oid, to: Oid) -> bool {
+        let is_foreign = |type_oid| self.extensions.types.contains(&types::innermost_type(type_oid));
+        !(is_foreign(from) || is_foreign(to))
+            || types::cast(from, to).is_none_or(|cast| self.extensions.casts.contains(&cast))
+    }
+
+    /// Where the names of a statement are looked up while it is analysed.
+    pub fn name_scope(&self) -> NameScope {
+        if self.extensions.schemas.is_empty() {
+            return NameScope::own();
+        }
+        let schemas = self.extensions.schemas.iter().map(|schema| quote_identifier(schema));
+        let path: Vec<String> =
+            std::iter::once("pg_catalog".to_owned()).chain(schemas).chain(["pg_temp".to_owned()]).collect();
+        // No name of the catalog holds a zero byte.
+        let path = CString::new(path.join(", ")).unwrap_or_default();
+        NameScope { path, types: Some(self.extensions.types.clone()) }
     }
 
     /// PostgreSQL's `random()`, unless a DBA allowed it as it is.

@@ -1,4 +1,5 @@
-//! Enums and domains of the plane's columns, and those that they are made of, which it knows by bare names.
+//! Enums and domains of the plane's columns, and those that they are made of, and types of allowed extensions, which it
+//! knows by bare names.
 //!
 //! PostgreSQL writes them with their schema, since none is on the confined section's search path.
 
@@ -14,7 +15,7 @@ thread_local! {
 }
 
 const TYPES_SQL: &str = "SELECT t.type::pg_catalog.text, t.schema, t.name, t.shown, t.is_writable::pg_catalog.text, \
-     t.is_visible::pg_catalog.text FROM splitplane._plane_types() AS t";
+     t.is_visible::pg_catalog.text, t.of_extension::pg_catalog.text FROM splitplane._plane_types() AS t";
 
 /// A type of a column.
 #[derive(Debug, Clone)]
@@ -34,6 +35,8 @@ pub struct PlaneTypes {
     writable: HashMap<String, PlaneType>,
     /// (as PostgreSQL writes it with its schema, as it is shown), the longest first.
     spellings: Vec<(String, String)>,
+    /// Those of extensions, by (schema, name), unquoted.
+    of_extensions: HashMap<(String, String), Oid>,
     /// All, to watch.
     all: Vec<Oid>,
     /// Those of columns that untrusted SQL may name.
@@ -44,6 +47,11 @@ impl PlaneTypes {
     /// The type that a name in a cast means.
     pub fn named(&self, name: &str) -> Option<&PlaneType> {
         self.writable.get(name)
+    }
+
+    /// The type of an extension that a name with its schema in a cast means.
+    pub fn of_extension(&self, schema: &str, name: &str) -> Option<Oid> {
+        self.of_extensions.get(&(schema.to_owned(), name.to_owned())).copied()
     }
 
     /// Whether a value may be converted to this type by a cast.
@@ -81,19 +89,14 @@ impl PlaneTypes {
         Refusal::new(State::OutsidePlane, "a value is of a type that is not in the plane").with_detail(shown)
     }
 
-    /// A refusal whose message names types as they are shown. What PostgreSQL said has its own words for the log; in our
-    /// words a name stands as the caller wrote it, or a type of another schema would be known by its changed name.
-    #[must_use]
-    pub fn in_refusal(&self, mut refusal: Refusal) -> Refusal {
-        if refusal.detail.is_some() {
-            refusal.message = without_schema(self.renamed(&refusal.message));
-        }
-        refusal
+    /// A text of PostgreSQL's about the caller's statement, in which types go by the names that they are shown by.
+    pub fn in_words(&self, text: &str) -> String {
+        without_enum(self.renamed(text))
     }
 }
 
 /// What is no label of an enum outside the plane says nothing of the enum.
-fn without_schema(message: String) -> String {
+fn without_enum(message: String) -> String {
     const BEFORE: &str = "invalid input value for enum ";
     let rest = message.strip_prefix(BEFORE).and_then(|rest| rest.split_once(": \""));
     match rest {
@@ -123,7 +126,9 @@ fn replaced(text: &str, written: &str, shown: &str) -> String {
 pub(super) fn load() -> StageResult<PlaneTypes> {
     let mut types = PlaneTypes::default();
     for row in TYPES.with(|lookup| lookup.rows(&[]))? {
-        let [type_oid, schema, name, shown, is_writable, is_visible] = row.as_slice() else { return Err(unreadable()) };
+        let [type_oid, schema, name, shown, is_writable, is_visible, of_extension] = row.as_slice() else {
+            return Err(unreadable());
+        };
         let (name, known) = (
             text(name)?,
             PlaneType {
@@ -136,6 +141,9 @@ pub(super) fn load() -> StageResult<PlaneTypes> {
         types.all.push(known.oid);
         if is_visible.as_deref() == Some("true") {
             types.visible.push(known.oid);
+        }
+        if of_extension.as_deref() == Some("true") {
+            types.of_extensions.insert((text(schema)?, name.clone()), known.oid);
         }
         types.spellings.push((written, known.shown.clone()));
         if known.is_writable {

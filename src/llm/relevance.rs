@@ -301,4 +301,6 @@ fn singular(word: &str) -> String {
 }
 
 #[cfg(test)]
+mod recall;
+#[cfg(test)]
 mod tests;

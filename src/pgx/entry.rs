@@ -8,7 +8,7 @@ use super::functions::version_1::version_1;
 use super::pg_try::{catch, raise};
 use super::section::pin::Pinned;
 use super::section::session_growth;
-use super::server_errors::from_server;
+use super::server_errors::from_own;
 use super::sink::{QueryMemory, TupleRows};
 use crate::error::{Refusal, StageResult, State};
 use crate::identity::MAX_CONTEXT_BYTES;
@@ -126,7 +126,7 @@ fn guarded<T>(body: impl FnOnce() -> StageResult<T>) -> T {
     match result {
         Ok(Ok(value)) => value,
         Ok(Err(refusal)) => raise(refusal),
-        Err(error) => raise(from_server(&error)),
+        Err(error) => raise(from_own(&error)),
     }
 }
 

@@ -1,14 +1,18 @@
 //! Parsing, analysing and rewriting with PostgreSQL's own code, inside the confined section.
 
 use super::flags::c_int;
+use super::hooks::analysis::AnalysisGuard;
 use super::node::{TreeNode, nodes};
 use super::parameters::Parameters;
-use super::query::{QueryView, drop_presence_conditions};
+use super::query::{QueryView, drop_presence_conditions, put_barriers};
 use super::raw::{self, RawNode, RawTree};
 use super::section::confine::Confinement;
+use super::section::pin::Pinned;
 use super::section::stage::{self, Stage};
 use crate::error::{Refusal, StageResult, State};
 use pgrx::{PgList, pg_sys};
+use std::collections::HashSet;
+use std::ffi::CString;
 
 /// A text that PostgreSQL's C code can read for as long as the section lasts.
 #[derive(Clone, Copy)]
@@ -68,6 +72,37 @@ pub fn graft<'c>(
     Ok(Grafted { statement: outer, text: SourceText::copy(confinement, shown)? })
 }
 
+/// A skeleton of ours as a tree, with a query in each of its common table expressions and one as its derived table.
+pub fn assemble<'c>(
+    confinement: &'c Confinement<'c>,
+    skeleton: &str,
+    expressions: Option<Vec<RawTree<'c>>>,
+    derived: RawTree<'c>,
+) -> StageResult<RawTree<'c>> {
+    let mut outer = parse_one(confinement, skeleton)?;
+    if let Some(expressions) = expressions {
+        outer.put_expressions(expressions)?;
+    }
+    outer.graft(derived)?;
+    Ok(outer)
+}
+
+/// Where names are looked up while a statement is analysed.
+#[derive(Debug)]
+pub struct NameScope {
+    /// The value of `search_path`.
+    pub path: CString,
+    /// The types besides PostgreSQL's own whose literals may be read; `None` where no schema of others is on the path.
+    pub types: Option<HashSet<pg_sys::Oid>>,
+}
+
+impl NameScope {
+    /// PostgreSQL's own names.
+    pub fn own() -> Self {
+        NameScope { path: c"pg_catalog, pg_temp".to_owned(), types: None }
+    }
+}
+
 /// An analysed query with the text and parameters it belongs to.
 pub struct Analysed<'c> {
     query: QueryView<'c>,
@@ -95,8 +130,10 @@ fn take_snapshot() {
     }
 }
 
-/// Analyses the grafted tree. No user code runs here: the raw walk admitted every type, function and operator name.
-pub fn analyse<'c>(grafted: Grafted<'c>, parameters: &Parameters<'c>) -> StageResult<Analysed<'c>> {
+/// Analyses the grafted tree. No user code runs here: the raw walk admitted every type, function and operator name, and
+/// what reads literals of other types than PostgreSQL's own and those of `scope` is not called. Names are looked up in that
+/// scope here alone: planned and run is what was found.
+pub fn analyse<'c>(grafted: Grafted<'c>, parameters: &Parameters<'c>, scope: &NameScope) -> StageResult<Analysed<'c>> {
     let types = parameters.types();
     let count = i32::try_from(types.len()).map_err(|_| Refusal::proof("too many parameters"))?;
     let mut statement = pg_sys::RawStmt {
@@ -106,6 +143,8 @@ pub fn analyse<'c>(grafted: Grafted<'c>, parameters: &Parameters<'c>) -> StageRe
         stmt_len: 0,
     };
     stage::set(Stage::Analysing);
+    let guard = scope.types.as_ref().map(|types| AnalysisGuard::admit(types.iter().copied()));
+    let pinned = Pinned::all(&[(c"search_path", scope.path.as_c_str())]);
     // SAFETY: the tree is whole, the text NUL-terminated, and `types` holds `count` entries.
     let query = unsafe {
         pg_sys::parse_analyze_fixedparams(
@@ -116,6 +155,8 @@ pub fn analyse<'c>(grafted: Grafted<'c>, parameters: &Parameters<'c>) -> StageRe
             std::ptr::null_mut(),
         )
     };
+    drop(pinned);
+    drop(guard);
     stage::set(Stage::Beyond);
     // SAFETY: what analysis just made, in the section's memory.
     let query =
@@ -139,6 +180,15 @@ impl<'c> Analysed<'c> {
     #[must_use]
     pub fn with_query(self, query: QueryView<'c>) -> Self {
         Analysed { query, ..self }
+    }
+
+    /// Makes a security barrier of what these views read, which stand in the WITH above the statement.
+    pub fn put_barriers(&mut self, views: &[&str]) {
+        let Some(around) = self.query.derived() else { return };
+        for view in views.iter().filter_map(|name| around.expression(name)) {
+            // SAFETY: the tree is this value's, and no field of it is kept.
+            unsafe { put_barriers(view) };
+        }
     }
 
     /// Converts the result columns to `expected` (type, modifier), as assignment would.
@@ -208,9 +258,9 @@ impl<'c> Rewritten<'c> {
     }
 
     /// Takes the conditions out of row-level security that say no more than that the policy `policy` is there, of each of the
-    /// common table expressions.
+    /// fences.
     pub fn drop_presence_conditions(&mut self, policy: &str) {
-        for expression in self.query.expressions().into_iter().filter_map(|(_, expression)| expression) {
+        for expression in self.query.fences() {
             // SAFETY: the tree is this value's, and no field of it is kept.
             unsafe { drop_presence_conditions(expression, policy) };
         }

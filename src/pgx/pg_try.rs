@@ -1,7 +1,7 @@
 //! Catching PostgreSQL's errors as values, and raising ours.
 
 use super::section::allocator;
-use crate::error::Refusal;
+use crate::error::{Refusal, class_of, packed_class};
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::pg_sys::panic::{ErrorReport, ErrorReportWithLevel};
 use pgrx::{PgLogLevel, PgSqlErrorCode, PgTryBuilder, pg_sys};
@@ -21,18 +21,22 @@ pub struct ServerError {
     pub is_ours: bool,
     /// By RAISE in a function in PL/pgSQL.
     pub is_of_raise: bool,
-    /// Where it was raised.
+    /// Where it may have been raised.
     pub place: Place,
 }
 
-/// Where an error was raised.
+/// Where an error may have been raised: what is so of any report since `expect_role`. PL/pgSQL throws an error that it
+/// caught again without a report, so that the latest one may be of something else.
 #[derive(Clone, Copy)]
 pub struct Place {
-    /// The role that was the current one: the owner, in a function that is SECURITY DEFINER.
-    pub user: pg_sys::Oid,
+    /// Another role was the current one: the owner, in a function that is SECURITY DEFINER.
+    pub is_of_another: bool,
     /// It may come from a parallel worker, whose current role is not known.
     pub may_be_worker: bool,
 }
+
+/// Of an error that was not seen. Anybody may have raised it.
+const ANYWHERE: Place = Place { is_of_another: true, may_be_worker: true };
 
 /// The function that refusals name as their origin, as no function of PostgreSQL's own is called.
 const RAISED_BY: &str = "ask";
@@ -40,20 +44,48 @@ const RAISED_BY: &str = "ask";
 /// PL/pgSQL's function for RAISE.
 const RAISE: &str = "exec_stmt_raise";
 
-/// What the latest report of this backend was about, as the error context callbacks below saw it.
+/// What the error context callbacks below saw.
 #[derive(Clone, Copy)]
-struct Report {
+struct Seen {
+    /// The role that reports are expected of.
+    role: pg_sys::Oid,
+    /// The SQLSTATE of the latest error.
     code: i32,
-    place: Place,
+    /// Where reports came from.
+    place: Option<Place>,
 }
 
-/// Nothing is known of it.
-const UNSEEN: Report = Report { code: 0, place: Place { user: pg_sys::InvalidOid, may_be_worker: true } };
+impl Seen {
+    const fn nothing_of(role: pg_sys::Oid) -> Self {
+        Seen { role, code: 0, place: None }
+    }
+
+    fn with(self, code: i32, user: pg_sys::Oid, may_be_worker: bool) -> Self {
+        let before = self.place.unwrap_or(Place { is_of_another: false, may_be_worker: false });
+        let is_error = ![packed_class(b"00"), packed_class(b"01")].contains(&class_of(code));
+        Seen {
+            role: self.role,
+            code: if is_error { code } else { self.code },
+            place: Some(Place {
+                is_of_another: before.is_of_another || user != self.role,
+                may_be_worker: before.may_be_worker || may_be_worker,
+            }),
+        }
+    }
+}
+
+/// Nothing was seen, and nobody is expected.
+const UNSEEN: Seen = Seen::nothing_of(pg_sys::InvalidOid);
 
 thread_local! {
-    static LATEST: Cell<Report> = const { Cell::new(UNSEEN) };
+    static SEEN: Cell<Seen> = const { Cell::new(UNSEEN) };
     /// The SQLSTATE of the refusal that is being raised.
     static RAISED: Cell<i32> = const { Cell::new(0) };
+}
+
+/// From here to the end of the innermost `catch`, errors are told apart by whether another role than this one was current.
+pub fn expect_role(role: pg_sys::Oid) {
+    SEEN.set(Seen::nothing_of(role));
 }
 
 /// Runs `body`; an ERROR below comes back as a value.
@@ -64,7 +96,7 @@ pub fn catch<T>(body: impl FnOnce() -> T) -> Result<T, ServerError> {
     PgTryBuilder::new(AssertUnwindSafe(|| Ok(body())))
         .catch_others(|caught| {
             Err(match caught {
-                CaughtError::PostgresError(report) => reported(&report, LATEST.get()),
+                CaughtError::PostgresError(report) => reported(&report, SEEN.get()),
                 // By Rust code, so that no callback has seen it.
                 CaughtError::ErrorReport(report) => reported(&report, UNSEEN),
                 CaughtError::RustPanic { ereport, .. } => panicked(ereport.message()),
@@ -79,7 +111,7 @@ pub fn catch<T>(body: impl FnOnce() -> T) -> Result<T, ServerError> {
         .execute()
 }
 
-fn reported(report: &ErrorReportWithLevel, seen: Report) -> ServerError {
+fn reported(report: &ErrorReportWithLevel, seen: Seen) -> ServerError {
     // pgrx makes an internal error of a SQLSTATE that it has no name for.
     let is_unnamed = report.sql_error_code() == PgSqlErrorCode::ERRCODE_INTERNAL_ERROR && !is_named(seen.code);
     ServerError {
@@ -88,7 +120,7 @@ fn reported(report: &ErrorReportWithLevel, seen: Report) -> ServerError {
         is_panic: false,
         is_ours: report.function_name() == Some(RAISED_BY),
         is_of_raise: report.function_name() == Some(RAISE),
-        place: seen.place,
+        place: seen.place.unwrap_or(ANYWHERE),
     }
 }
 
@@ -103,7 +135,11 @@ fn is_named(code: i32) -> bool {
 /// pgrx copies each report at every boundary that it crosses. A copy that finds no memory is an error of its own, and
 /// after five of those PostgreSQL gives up and restarts the server. PostgreSQL calls its error context callbacks when a
 /// report is complete and before it is thrown, which is the one moment to see to this.
-struct ReportWatch(*mut pg_sys::ErrorContextCallback);
+struct ReportWatch {
+    callback: *mut pg_sys::ErrorContextCallback,
+    /// What was seen around it, which is none of this one's.
+    around: Seen,
+}
 
 impl ReportWatch {
     fn start() -> Self {
@@ -117,31 +153,31 @@ impl ReportWatch {
         }));
         // SAFETY: a global of the backend; the callback lives until `drop` has taken it off the stack.
         unsafe { pg_sys::error_context_stack = callback };
-        ReportWatch(callback)
+        ReportWatch { callback, around: SEEN.replace(UNSEEN) }
     }
 }
 
 impl Drop for ReportWatch {
     fn drop(&mut self) {
         // SAFETY: made by `start` of a box, and given back once.
-        let callback = unsafe { Box::from_raw(self.0) };
+        let callback = unsafe { Box::from_raw(self.callback) };
         // SAFETY: what was there before outlives this.
         unsafe { pg_sys::error_context_stack = callback.previous };
+        SEEN.set(self.around);
     }
 }
 
 unsafe extern "C-unwind" fn see(_argument: *mut std::ffi::c_void) {
     // SAFETY: called by PostgreSQL while it builds a report; reads the report's code, and globals of the backend.
-    let report = unsafe {
+    let (code, user, may_be_worker) = unsafe {
         let mut user = pg_sys::InvalidOid;
         let mut context = 0;
         pg_sys::GetUserIdAndSecContext(&raw mut user, &raw mut context);
         // PostgreSQL throws the errors of parallel workers while it holds interrupts off, and few others.
-        let may_be_worker = pg_sys::InterruptHoldoffCount > 0;
-        Report { code: pg_sys::geterrcode(), place: Place { user, may_be_worker } }
+        (pg_sys::geterrcode(), user, pg_sys::InterruptHoldoffCount > 0)
     };
-    LATEST.set(report);
-    if report.code == PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY as i32 {
+    SEEN.set(SEEN.get().with(code, user, may_be_worker));
+    if code == PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY as i32 {
         allocator::make_room();
     }
 }
@@ -162,7 +198,7 @@ fn panicked(message: &str) -> ServerError {
         is_panic: true,
         is_ours: false,
         is_of_raise: false,
-        place: UNSEEN.place,
+        place: ANYWHERE,
     }
 }
 

@@ -49,9 +49,9 @@ impl<'c> Planned<'c> {
     pub fn calls_in_results_alone(&self, functions: &[pg_sys::Oid]) -> StageResult<bool> {
         let statement = self.statement();
         let planned = statement.read();
-        let mut expressions: Vec<i32> = Vec::new();
+        let mut of_with: Vec<i32> = Vec::new();
         self.visit(&mut |node| {
-            expressions.extend(node.node.downcast::<pg_sys::CteScan>().map(|scan| scan.ctePlanId));
+            of_with.extend(node.node.downcast::<pg_sys::CteScan>().map(|scan| scan.ctePlanId));
             Ok(())
         })?;
         // SAFETY: NIL or a list of plans, some of them NULL.
@@ -65,7 +65,7 @@ impl<'c> Planned<'c> {
             // SAFETY: NULL or a node of the same plan.
             let Some(node) = (unsafe { QueryNode::from_pointer(pointer) }) else { continue };
             let root = PlanNode { node, statement };
-            let admitted = if expressions.contains(&number) { root.calls_in_lists(functions)? } else { 0 };
+            let admitted = if of_with.contains(&number) { root.calls_in_lists(functions)? } else { 0 };
             is_so &= admitted == root.calls(functions);
         }
         Ok(is_so)

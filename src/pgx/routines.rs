@@ -49,6 +49,13 @@ pub fn runs_as_owner(function: pg_sys::Oid) -> bool {
     }
 }
 
+/// Whether a function is the handler of an access method, which opening a table or an index may look up.
+pub(super) fn is_access_method(function: pg_sys::Oid) -> bool {
+    // SAFETY: a catalog look-up, for which there must be such a function.
+    let result = unsafe { pg_sys::get_func_rettype(function) };
+    matches!(result, pg_sys::TABLE_AM_HANDLEROID | pg_sys::INDEX_AM_HANDLEROID)
+}
+
 /// The function `name` of one argument in a schema.
 pub(super) fn function_named(schema: pg_sys::Oid, name: &CStr, argument: pg_sys::Oid) -> Option<pg_sys::Oid> {
     let cache = const { c_int(pg_sys::SysCacheIdentifier::PROCNAMEARGSNSP) };
@@ -63,6 +70,17 @@ pub(super) fn function_named(schema: pg_sys::Oid, name: &CStr, argument: pg_sys:
         ));
         row.map(|row| (*pg_sys::GETSTRUCT(row.0).cast::<pg_sys::FormData_pg_proc>()).oid)
     }
+}
+
+/// An operator's name without its schema; empty for an unknown one.
+pub fn operator_name(operator: pg_sys::Oid) -> String {
+    // SAFETY: a catalog look-up that gives NULL or a NUL-terminated string.
+    let name = unsafe { pg_sys::get_opname(operator) };
+    if name.is_null() {
+        return String::new();
+    }
+    // SAFETY: checked for NULL.
+    unsafe { CStr::from_ptr(name) }.to_string_lossy().into_owned()
 }
 
 /// A function's name without its schema; empty for an unknown one.

@@ -32,6 +32,13 @@ pub fn reserve_prefix(prefix: &CStr) {
     unsafe { pg_sys::MarkGUCPrefixReserved(prefix.as_ptr()) };
 }
 
+/// Loads a library of functions, if it is not loaded yet; one that cannot be loaded is PostgreSQL's own error.
+pub fn load_library(file: &str) {
+    let file = CString::new(file).unwrap_or_default();
+    // SAFETY: a NUL-terminated name; a library that PostgreSQL would load at the first call of a function in it.
+    unsafe { pg_sys::load_file(file.as_ptr(), false) };
+}
+
 /// Whether the library was named in shared_preload_libraries.
 pub fn is_preloaded() -> bool {
     PRELOADED.load(Ordering::Relaxed)

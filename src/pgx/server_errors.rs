@@ -6,7 +6,7 @@
 
 use super::pg_try::ServerError;
 use super::section::stage::Stage;
-use crate::error::{Refusal, State, class_of, packed_class};
+use crate::error::{Missing, Refusal, State, Words, class_of, packed_class};
 use pgrx::PgSqlErrorCode;
 
 /// What is said of an error that is not about the caller's own text and rows.
@@ -28,16 +28,44 @@ pub(in crate::pgx) fn of_statement(error: &ServerError, circumstances: &Circumst
     }
     if is_beyond && circumstances.is_of_definer && !error.is_ours {
         // What such a function read is not the caller's, and its message may hold it.
-        return refusal(error, |_| OF_DEFINER.to_owned());
+        let passed_on = |words: &str| if is_constant(error) { words } else { OF_DEFINER }.to_owned();
+        return refusal(error, passed_on).unwrap_or_else(|| of_others(error));
     }
     if is_beyond && speaks_of_others(error) {
-        return Refusal::new(State::Server(error.code), OF_OTHERS).with_detail(error.message.clone());
+        return of_others(error);
     }
-    from_server(error)
+    let refusal = refusal(error, str::to_owned).unwrap_or_else(|| of_others(error));
+    Refusal { missing: missing(error), ..refusal }
+}
+
+/// An error of PostgreSQL outside the sections, over the arguments or within the extension's own SQL: no policy and no function
+/// of a DBA's runs there, so that what is not about the arguments is a defect of ours or of the server.
+pub fn from_own(error: &ServerError) -> Refusal {
+    refusal(error, str::to_owned).unwrap_or_else(|| with_words(error, Refusal::internal("")))
+}
+
+fn of_others(error: &ServerError) -> Refusal {
+    with_words(error, Refusal::new(State::Server(error.code), OF_OTHERS))
+}
+
+/// The refusal with PostgreSQL's own words for the server log.
+fn with_words(error: &ServerError, refusal: Refusal) -> Refusal {
+    refusal.with_detail(format!("{} ({})", error.message, State::Server(error.code).sqlstate()))
 }
 
 /// What is said of an error within a function that runs as its owner.
 const OF_DEFINER: &str = "an allowed function raised an error";
+
+/// What PostgreSQL says whatever runs, in words that hold no value. Other words of these classes may: "word is too long (..)".
+const CONSTANT: [(PgSqlErrorCode, &str); 3] = [
+    (PgSqlErrorCode::ERRCODE_QUERY_CANCELED, "canceling statement due to user request"),
+    (PgSqlErrorCode::ERRCODE_QUERY_CANCELED, "canceling statement due to statement timeout"),
+    (PgSqlErrorCode::ERRCODE_STATEMENT_TOO_COMPLEX, "stack depth limit exceeded"),
+];
+
+fn is_constant(error: &ServerError) -> bool {
+    !error.is_of_raise && CONSTANT.iter().any(|(code, words)| has(error, *code) && error.message == *words)
+}
 
 /// The look-up of a name that stood in an untyped literal. Which error it is shows what the catalog holds, and what not.
 fn looks_up_catalog(error: &ServerError) -> bool {
@@ -58,13 +86,18 @@ fn looks_up_catalog(error: &ServerError) -> bool {
 /// function does. What is wrong with the caller's own values, or cannot be found out of their types, is said; so is what a
 /// function says of itself.
 fn speaks_of_others(error: &ServerError) -> bool {
-    // Bounds of ranges, options of ts_headline, paths of JSON.
+    // Bounds of ranges, options of ts_headline, paths of JSON; values of ltree.
     let is_of_a_value = has(error, PgSqlErrorCode::ERRCODE_SYNTAX_ERROR)
-        && (error.message.starts_with("invalid ") || error.message.ends_with("of jsonpath input"));
+        && (error.message.starts_with("invalid ")
+            || error.message.ends_with("of jsonpath input")
+            || LTREE.iter().any(|known| error.message.starts_with(known)));
     let is_of_a_type = error.message.starts_with("could not ") || compares_unlike_rows(error);
     let is_said = error.is_ours || error.is_of_raise || is_of_a_value || is_of_a_type;
     class_of(error.code) == packed_class(b"42") && !is_said
 }
+
+/// How errors of the extension ltree begin that name no more than a place in a value.
+const LTREE: [&str; 4] = ["ltree syntax error", "lquery syntax error", "operand syntax error", "unquoted string"];
 
 /// Rows of several types, which PostgreSQL finds out only when it has them.
 fn compares_unlike_rows(error: &ServerError) -> bool {
@@ -75,17 +108,14 @@ fn has(error: &ServerError, code: PgSqlErrorCode) -> bool {
     error.code == code as i32
 }
 
-/// An error of PostgreSQL over the caller's text or rows. Its message is passed on only for the classes of SQLSTATE
-/// that speak of the caller's own text and rows, and where a function says it of itself; DETAIL, HINT and CONTEXT never are.
-pub(in crate::pgx) fn from_server(error: &ServerError) -> Refusal {
-    refusal(error, |words| words)
-}
-
-/// The same, with what `passed_on` makes of PostgreSQL's words. Our own sentences stay.
-fn refusal(error: &ServerError, passed_on: impl Fn(String) -> String) -> Refusal {
+/// An error of PostgreSQL over the caller's text or rows, with what `passed_on` makes of its words; our own sentences stay. `None`
+/// for classes of SQLSTATE that do not speak of the caller's own text and rows, unless a function says it of itself. DETAIL, HINT
+/// and CONTEXT are never passed on.
+fn refusal(error: &ServerError, passed_on: impl Fn(&str) -> String) -> Option<Refusal> {
     use PgSqlErrorCode as Code;
     let class = class_of(error.code);
-    let servers = |state: State| Refusal::new(state, passed_on(error.message.clone()));
+    let words = if error.is_of_raise { Words::AsTheyAre } else { Words::Servers };
+    let servers = |state: State| Refusal { words, ..Refusal::new(state, passed_on(&error.message)) };
     let refusal = if error.is_panic {
         Refusal::internal("")
     } else if error.is_of_raise && class == packed_class(b"XX") {
@@ -100,14 +130,14 @@ fn refusal(error: &ServerError, passed_on: impl Fn(String) -> String) -> Refusal
         servers(State::Server(error.code))
     } else if has(error, Code::ERRCODE_UNDEFINED_FUNCTION) {
         // An operator, or a function of the plane with other arguments: outside the plane like any other.
-        Refusal::new(State::OutsidePlane, passed_on(without_schema(&error.message)))
+        servers(State::OutsidePlane)
     } else if has(error, Code::ERRCODE_OUT_OF_MEMORY) {
         Refusal::over_memory()
     } else if has(error, Code::ERRCODE_DISK_FULL) {
         // PostgreSQL's own message names the file.
         Refusal::new(State::Limit, "the server has no space left for temporary files")
     } else if let Some(message) = domain_violation(error) {
-        Refusal::new(State::Server(error.code), passed_on(message))
+        Refusal { message: passed_on(&message), ..servers(State::Server(error.code)) }
     } else if CONFLICTS.iter().any(|conflict| has(error, *conflict)) {
         Refusal::new(State::Server(error.code), "the call met a lock or a conflict with another session; try again")
     } else if let Some(refusal) = of_a_value(error) {
@@ -120,25 +150,21 @@ fn refusal(error: &ServerError, passed_on: impl Fn(String) -> String) -> Refusal
     } else if SERVERS_OWN.contains(&class) {
         Refusal::internal("")
     } else {
-        Refusal::new(State::Server(error.code), OF_OTHERS)
+        return None;
     };
-    refusal.with_detail(format!("{} ({})", error.message, State::Server(error.code).sqlstate()))
-}
-
-/// A function is written without its schema, which is put before it on the way.
-fn without_schema(message: &str) -> String {
-    let written = || {
-        let (name, rest) = message.strip_prefix("function ")?.split_once('(')?;
-        let (_, bare) = name.rsplit_once('.')?;
-        Some(format!("function {bare}({rest}"))
-    };
-    written().unwrap_or_else(|| message.to_owned())
+    Some(with_words(error, refusal))
 }
 
 /// What PostgreSQL calls an internal error, or names by types of which the caller may not know, though it is about values.
 fn of_a_value(error: &ServerError) -> Option<Refusal> {
     let message = error.message.as_str();
-    if message == "tsquery stack too small" {
+    if message.starts_with("Unexpected end of string") || message.starts_with("Syntax error near ") {
+        // PostgreSQL 15 calls it an internal error of hstore.
+        Some(Refusal::new(
+            State::Server(PgSqlErrorCode::ERRCODE_INVALID_TEXT_REPRESENTATION as i32),
+            "invalid input syntax for type hstore",
+        ))
+    } else if message == "tsquery stack too small" {
         Some(Refusal::new(State::TooComplex, "a text search query is too complex"))
     } else if message.starts_with("invalid memory alloc request size")
         || message.starts_with("invalid DSA memory alloc")
@@ -153,21 +179,16 @@ fn of_a_value(error: &ServerError) -> Option<Refusal> {
     }
 }
 
-/// A name that PostgreSQL did not find, without its qualification and quotes.
-pub enum Missing {
-    /// Of a relation or its alias.
-    Relation(String),
-    /// Of a column.
-    Column(String),
-}
-
-/// The name that an error of this SQLSTATE says is missing.
-pub fn missing(code: i32, message: &str) -> Option<Missing> {
+/// The name that PostgreSQL says is missing. What a function says of itself is no name of the caller's.
+fn missing(error: &ServerError) -> Option<Missing> {
+    if error.is_of_raise {
+        return None;
+    }
     let between = |before: &str, after: &str| {
-        let name = message.strip_prefix(before)?.split_once(after)?.0.trim_matches('"');
+        let name = error.message.strip_prefix(before)?.split_once(after)?.0.trim_matches('"');
         Some(name.rsplit_once('.').map_or(name, |(_, last)| last).trim_matches('"').to_owned())
     };
-    match PgSqlErrorCode::from(code) {
+    match PgSqlErrorCode::from(error.code) {
         PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE => {
             between("missing FROM-clause entry for table \"", "\"").map(Missing::Relation)
         }

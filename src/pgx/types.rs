@@ -135,9 +135,22 @@ pub fn comparison_function(type_oid: pg_sys::Oid) -> Option<pg_sys::Oid> {
     (entry.cmp_proc != pg_sys::InvalidOid).then_some(entry.cmp_proc)
 }
 
+/// The cast from a type to another, domains by what they are over; `None` where there is none.
+pub fn cast(from: pg_sys::Oid, to: pg_sys::Oid) -> Option<pg_sys::Oid> {
+    // SAFETY: catalog look-ups.
+    let found = unsafe { pg_sys::get_cast_oid(pg_sys::getBaseType(from), pg_sys::getBaseType(to), true) };
+    (found != pg_sys::InvalidOid).then_some(found)
+}
+
 /// The function that reads values of a type from text.
 pub fn input_function(type_oid: pg_sys::Oid) -> pg_sys::Oid {
     input(type_oid).0
+}
+
+/// The function that takes elements out of values of a type by a subscript; no function for most.
+pub(super) fn subscript_function(type_oid: pg_sys::Oid) -> pg_sys::Oid {
+    // SAFETY: a catalog look-up.
+    unsafe { pg_sys::get_typsubscript(type_oid, std::ptr::null_mut()) }
 }
 
 fn input(type_oid: pg_sys::Oid) -> (pg_sys::Oid, pg_sys::Oid) {

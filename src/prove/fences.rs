@@ -1,7 +1,7 @@
 //! The fences: our common table expressions before rewriting, row-level security after it.
 
 use crate::ablation::{self, Switch};
-use crate::attach::Fence;
+use crate::attach::{AttachedView, Fence};
 use crate::catalog::plane::{Plane, ScopeBinding};
 use crate::error::{Refusal, StageResult, State};
 use crate::pgx::parse::Rewritten;
@@ -13,6 +13,11 @@ pub(super) fn prove_fences(query: QueryView<'_>, fences: &[Fence]) -> StageResul
     if ablation::is_off(Switch::Proof) {
         return Ok(());
     }
+    prove_expressions(query, fences)
+}
+
+/// The queries of a WITH are these fences.
+pub(super) fn prove_expressions(query: QueryView<'_>, fences: &[Fence]) -> StageResult<()> {
     let expressions = query.expressions();
     if expressions.len() != fences.len() {
         return Err(Refusal::proof("the top level has another number of common table expressions than we wrote"));
@@ -28,17 +33,33 @@ pub(super) fn prove_fences(query: QueryView<'_>, fences: &[Fence]) -> StageResul
 
 /// After rewriting: still one plain SELECT, and on each protected table the first row-level security condition, which
 /// PostgreSQL evaluates before any other, is the one that binds every scope column to its claim.
-pub(super) fn prove_row_security(query: QueryView<'_>, fences: &[Fence], plane: &Plane) -> StageResult<()> {
+pub(super) fn prove_row_security(
+    query: QueryView<'_>,
+    fences: &[Fence],
+    views: &[AttachedView],
+    plane: &Plane,
+) -> StageResult<()> {
     if ablation::is_off(Switch::Proof) {
         return Ok(());
     }
     if !query.shape().is_plain_select {
         return Err(Refusal::proof("rewriting did not produce a SELECT"));
     }
-    let protected = fences.iter().any(|fence| !fence.relation.is_shared);
+    let hidden = views.iter().flat_map(|attached| &attached.fences);
+    let protected = fences.iter().chain(hidden).any(|fence| !fence.relation.is_shared);
     if protected && !query.has_row_security() {
         return Err(unfenced("row-level security was not applied"));
     }
+    prove_scopes(query, fences, plane)?;
+    for attached in views.iter().filter(|attached| !attached.fences.is_empty()) {
+        let view = query.derived().and_then(|around| around.expression(&attached.view.name));
+        prove_scopes(view.ok_or_else(|| Refusal::proof("rewriting lost a view"))?, &attached.fences, plane)?;
+    }
+    Ok(())
+}
+
+/// The same of the fences of one WITH.
+fn prove_scopes(query: QueryView<'_>, fences: &[Fence], plane: &Plane) -> StageResult<()> {
     let expressions = query.expressions();
     if expressions.len() != fences.len() {
         return Err(Refusal::proof("rewriting changed the number of common table expressions"));
@@ -64,8 +85,7 @@ pub(super) fn prove_row_security(query: QueryView<'_>, fences: &[Fence], plane: 
 
 /// The relations that policies of the tables' own read in sub-selects: those policies are the DBA's, and so is what they read.
 pub(super) fn policy_relations(query: QueryView<'_>) -> Vec<Oid> {
-    let expressions = query.expressions().into_iter().filter_map(|(_, expression)| expression);
-    expressions.flat_map(QueryView::relations_of_security_conditions).collect()
+    query.fences().into_iter().flat_map(QueryView::relations_of_security_conditions).collect()
 }
 
 /// The policies that close a table while its fence is missing say nothing that was not just proved.

@@ -10,8 +10,9 @@ mod growth;
 mod plan;
 mod private_columns;
 mod proof_walk;
+mod views;
 
-use crate::attach::Fence;
+use crate::attach::{AttachedView, Fence};
 use crate::catalog::plane::Plane;
 use crate::error::StageResult;
 use crate::pgx::parameters::Parameters;
@@ -27,6 +28,7 @@ pub(crate) use plan::{prove_draws, prove_plan};
 /// A statement that was proved to stay in the plane. Only `prove` makes one.
 pub struct Proven<'c> {
     rewritten: Rewritten<'c>,
+    /// All of them, those of hidden relations too.
     fences: Vec<Fence>,
     /// Read by policies of the tables' own.
     policy_relations: Vec<Oid>,
@@ -75,17 +77,25 @@ impl<'c> Proven<'c> {
 ///
 /// # Errors
 /// 42501 or 0A000 by name; the server log has the reason when a fence is not ours.
-pub fn prove<'c>(trusted: Trusted<'c>, fences: Vec<Fence>, plane: &Plane) -> StageResult<Proven<'c>> {
+pub fn prove<'c>(
+    trusted: Trusted<'c>,
+    fences: Vec<Fence>,
+    views: Vec<AttachedView>,
+    plane: &Plane,
+) -> StageResult<Proven<'c>> {
     let analysed = trusted.into_analysed();
     fences::prove_fences(analysed.query(), &fences)?;
-    let mut facts = proof_walk::prove_tree(analysed.query(), plane)?;
-    facts.private = private_columns::touched(analysed.query(), &fences)?;
-    facts.is_aggregate = analysed.query().answer_aggregates();
+    let placed = views::prove(analysed.query(), &views)?;
+    let mut facts = proof_walk::prove_tree(analysed.query(), &placed.fences, plane)?;
+    facts.private = private_columns::touched(analysed.query(), &fences, &views)?;
+    facts.is_aggregate = placed.around.answer_aggregates();
     let mut rewritten = analysed.rewrite()?;
-    fences::prove_row_security(rewritten.query(), &fences, plane)?;
+    fences::prove_row_security(rewritten.query(), &fences, &views, plane)?;
     fences::drop_proved_conditions(&mut rewritten);
     facts.relations = fences.iter().map(|fence| fence.relation.name.clone()).collect();
     facts.relations.dedup();
+    facts.relations.extend(views.iter().map(|attached| attached.view.name.clone()));
     let policy_relations = fences::policy_relations(rewritten.query());
+    let fences = fences.into_iter().chain(views.into_iter().flat_map(|attached| attached.fences)).collect();
     Ok(Proven { rewritten, fences, policy_relations, facts })
 }

@@ -10,13 +10,15 @@ use crate::pgx::routines;
 use crate::pgx::types;
 use pgrx::pg_sys;
 use pgrx::pg_sys::Oid;
+use std::collections::HashSet;
 
 /// Proves the tree: one SELECT, no relation but the fences', and nothing that is on no allowlist.
-pub(super) fn prove_tree(query: QueryView<'_>, plane: &Plane) -> StageResult<ProofFacts> {
+/// `hidden`: the addresses of the fences within views.
+pub(super) fn prove_tree(query: QueryView<'_>, hidden: &HashSet<usize>, plane: &Plane) -> StageResult<ProofFacts> {
     if ablation::is_off(Switch::Proof) {
         return Ok(ProofFacts::default());
     }
-    let mut walk = ProofWalk { plane, facts: ProofFacts::default() };
+    let mut walk = ProofWalk { plane, hidden, facts: ProofFacts::default() };
     walk.shape(query)?;
     // The queries of the top level's WITH are the fences, proved by their own check.
     query.children(true, &mut |node| walk.visit(node, Place::within(query, node)))?;
@@ -60,6 +62,7 @@ impl Place {
 
 struct ProofWalk<'p> {
     plane: &'p Plane,
+    hidden: &'p HashSet<usize>,
     facts: ProofFacts,
 }
 
@@ -69,7 +72,10 @@ impl ProofWalk<'_> {
     }
 
     fn visit(&mut self, node: QueryNode<'_>, place: Place) -> StageResult<()> {
+        self.check_conversion(node)?;
         match node.kind() {
+            // Proved by their own check, as those of the top level are.
+            QueryKind::Query(query) if self.hidden.contains(&query.address()) => return Ok(()),
             QueryKind::Query(query) => {
                 self.shape(query)?;
                 return query.children(false, &mut |child| {
@@ -175,7 +181,31 @@ impl ProofWalk<'_> {
             return Ok(());
         }
         self.check_type(node.expression_type())?;
-        node.functions().into_iter().try_for_each(|function| self.check_function(function))
+        node.functions().into_iter().try_for_each(|function| self.check_function(function))?;
+        node.operators().into_iter().try_for_each(|operator| self.check_own_operator(operator))
+    }
+
+    /// A cast that someone made from or to an extension's type is none of the extension's.
+    fn check_conversion(&self, node: QueryNode<'_>) -> StageResult<()> {
+        match node.conversion().filter(|_| !ablation::is_off(Switch::Functions)) {
+            Some((from, to)) if !self.plane.allows_cast(from, to) => Err(Refusal::new(
+                State::OutsidePlane,
+                format!(
+                    "a conversion from {} to {} is not in the plane",
+                    self.plane.types.shown(from),
+                    self.plane.types.shown(to)
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Analysis looks for operators in the schemas of extensions, where others may have put their own.
+    fn check_own_operator(&self, operator: Oid) -> StageResult<()> {
+        if self.plane.allows_operator(operator) || ablation::is_off(Switch::Functions) {
+            return Ok(());
+        }
+        Err(Refusal::operator(&routines::operator_name(operator)))
     }
 
     fn check_type(&self, type_oid: Oid) -> StageResult<()> {
@@ -192,7 +222,8 @@ impl ProofWalk<'_> {
         if operator == pg_sys::InvalidOid {
             return Ok(());
         }
-        self.check_function(routines::operator_function(operator))
+        self.check_function(routines::operator_function(operator))?;
+        self.check_own_operator(operator)
     }
 
     fn check_function(&mut self, function: Oid) -> StageResult<()> {

@@ -2,7 +2,7 @@
 
 use super::context::Brief;
 use super::session::{Consultation, fresh_nonce};
-use super::{from_screen, no_model, no_model_named};
+use super::{no_model, no_model_named};
 use crate::error::{Refusal, StageResult, State};
 use crate::llm::screen::{self, Screened};
 use crate::llm::verdict::{Judgement, Verdict};
@@ -95,7 +95,7 @@ fn prepare(question: &str) -> StageResult<Prepared> {
             question: question.to_owned(),
             verdict: None,
             reason: String::new(),
-            message: from_screen(error).message,
+            message: Refusal::from(error).message,
         }),
     })
 }

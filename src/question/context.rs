@@ -51,8 +51,10 @@ impl Brief {
         let metrics = fitting(metrics, &mut left, |metric| {
             [metric.name.as_str(), &metric.description, &metric.sql].map(relevance::tokens).iter().sum()
         });
-        // All metrics are shown as such: they take no example's place.
+        // All metrics are shown as such: they take no example's place. What they read must be shown, too.
         let near = known.catalogue.near(question, usize::MAX);
+        let meant: Vec<&str> =
+            near.iter().filter(|known| known.is_metric).take(EXAMPLES).map(|known| known.sql.as_str()).collect();
         let near: Vec<Example> = near
             .into_iter()
             .filter(|known| !known.is_metric)
@@ -65,8 +67,8 @@ impl Brief {
         let history = latest(history, &mut left);
         let parts = description::parts()?;
         let is_empty = parts.is_empty();
-        let plane =
-            chosen(&parts, question, &history, &examples, budget.saturating_sub(budget / SHARE).saturating_add(left));
+        let left = budget.saturating_sub(budget / SHARE).saturating_add(left);
+        let plane = chosen(&parts, question, &meant, &history, &examples, left);
         if plane.is_empty() && !is_empty {
             return Err(Refusal::new(
                 State::Limit,
@@ -112,8 +114,16 @@ fn latest(turns: &[Turn], left: &mut usize) -> Vec<Turn> {
     taken
 }
 
-fn chosen(parts: &[Part], question: &str, history: &[Turn], examples: &[Example], budget: usize) -> String {
+fn chosen(
+    parts: &[Part],
+    question: &str,
+    metrics: &[&str],
+    history: &[Turn],
+    examples: &[Example],
+    budget: usize,
+) -> String {
     let mut hints = vec![question];
+    hints.extend(metrics);
     hints.extend(history.iter().map(|turn| turn.question.as_str()));
     hints.extend(examples.iter().map(|example| example.sql.as_str()));
     let texts: Vec<&str> =

@@ -158,7 +158,7 @@ impl Asked {
                 .map(|sql| from(sql, Source::Caller))
                 .ok_or_else(|| Refusal::internal("a request with neither a question nor SQL passed layer 1"));
         };
-        match screen::check(&question, settings::model::max_question_bytes()).map_err(from_screen)? {
+        match screen::check(&question, settings::model::max_question_bytes())? {
             Screened::Question => {}
             Screened::Suspicious(_) if ablation::is_off(Switch::Validation) => {}
             Screened::Suspicious(why) => return Ok(suspicious(why)),
@@ -229,12 +229,14 @@ fn suspicious(why: &str) -> Understood {
     })
 }
 
-fn from_screen(error: ScreenError) -> Refusal {
-    let state = match error {
-        ScreenError::TooLong(_) => State::TooComplex,
-        ScreenError::Empty | ScreenError::Binary => State::Argument,
-    };
-    Refusal::new(state, error.to_string())
+impl From<ScreenError> for Refusal {
+    fn from(error: ScreenError) -> Self {
+        let state = match error {
+            ScreenError::TooLong(_) => State::TooComplex,
+            ScreenError::Empty | ScreenError::Binary => State::Argument,
+        };
+        Refusal::new(state, error.to_string())
+    }
 }
 
 impl From<ModelError> for Refusal {

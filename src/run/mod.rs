@@ -4,6 +4,8 @@ mod parents;
 mod pinned;
 mod pipeline;
 mod spelling;
+mod statement;
+pub mod views;
 
 use crate::ablation::{self, Switch};
 use crate::catalog::plane::Plane;
@@ -19,7 +21,8 @@ pub(crate) use pinned::FIXED;
 pub(crate) use pinned::FROM_SERVER;
 #[cfg(feature = "pg_test")]
 pub(crate) use pipeline::prove;
-pub use pipeline::{Statement, Subject, run, with_statement};
+pub use pipeline::{Statement, Subject, run};
+pub use statement::with_statement;
 
 /// Enters the confined section as the reader with the principal's claims, or without any (`None`).
 pub fn confined<T>(
@@ -37,5 +40,5 @@ pub fn confined<T>(
         growth: settings::max_memory(),
         allowed: plane.allowed.iter().map(|function| function.oid).collect(),
     };
-    confine::confine(&plan, principal, body).map_err(|refusal| plane.types.in_refusal(refusal))
+    confine::confine(&plan, principal, body).map_err(|refusal| spelling::as_shown(plane, refusal))
 }

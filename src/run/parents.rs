@@ -4,7 +4,7 @@
 //! evaluated as that of any relation. All of it, the statement included, runs under one snapshot, taken when every table that is
 //! read has been locked: between two snapshots a row could change hands.
 
-use crate::attach::{self, Attached, Claims, Keys, LinkKeys};
+use crate::attach::{self, Attached, Claims, GatedView, Keys, LinkKeys};
 use crate::catalog::plane::{Link, Plane, PlaneRelation};
 use crate::error::{Refusal, StageResult};
 use crate::gate::Gated;
@@ -26,19 +26,20 @@ const LEADING_SHARE: f64 = 0.02;
 const SHARE_OF_MEMORY: usize = 4;
 
 /// Whether a statement reads a relation whose rows belong to those of others.
-pub(super) fn are_needed(gated: &Gated, plane: &Plane) -> bool {
-    named(gated, plane).any(|relation| !relation.links.is_empty())
+pub(super) fn are_needed(gated: &Gated, views: &[GatedView], plane: &Plane) -> bool {
+    named(gated, views, plane).any(|relation| !relation.links.is_empty())
 }
 
 /// Collects the keys of every link that the statement's relations need, those of parents first.
 pub(super) fn collect<'c>(
     confinement: &'c Confinement<'c>,
     gated: &Gated,
+    views: &[GatedView],
     plane: &Plane,
     claims: Claims<'_>,
 ) -> StageResult<Keys> {
     let mut collector = Collector { confinement, plane, claims, keys: Keys::new(), open: BTreeSet::new() };
-    let relations: Vec<&Rc<PlaneRelation>> = named(gated, plane).collect();
+    let relations: Vec<&Rc<PlaneRelation>> = named(gated, views, plane).collect();
     let mut locked = BTreeSet::new();
     relations.iter().try_for_each(|relation| collector.lock(relation, &mut locked))?;
     parse::renew_snapshot(confinement);
@@ -46,11 +47,17 @@ pub(super) fn collect<'c>(
     Ok(collector.keys)
 }
 
-/// The relations that a statement names. One that does not exist is refused where the names are resolved.
-fn named<'p>(gated: &Gated, plane: &'p Plane) -> impl Iterator<Item = &'p Rc<PlaneRelation>> {
-    gated.relations().iter().filter_map(|reference| match &reference.schema {
-        Some(schema) => plane.qualified(schema, &reference.name),
-        None => plane.relation(&reference.name),
+/// The relations that a statement and its views name, hidden ones too: whether it may is decided where the names are resolved, and
+/// what does not exist is refused there.
+fn named<'p>(
+    gated: &'p Gated,
+    views: &'p [GatedView],
+    plane: &'p Plane,
+) -> impl Iterator<Item = &'p Rc<PlaneRelation>> {
+    let texts = std::iter::once(gated).chain(views.iter().map(|view| &view.gated));
+    texts.flat_map(Gated::relations).filter_map(|reference| match &reference.schema {
+        Some(schema) => plane.qualified_of_view(schema, &reference.name),
+        None => plane.relation_of_view(&reference.name),
     })
 }
 
@@ -110,9 +117,9 @@ impl Collector<'_, '_> {
         let columns = &link.parent_columns;
         let Attached { grafted, fences, parameters, .. } =
             attach::attach_columns(self.confinement, parent, columns, self.plane, self.claims, &self.keys)?;
-        let analysed = parse::analyse(grafted, &parameters)?.under_this_snapshot();
-        let planned =
-            prove::prove(trust::trust(analysed, self.plane)?, fences, self.plane)?.plan(&parameters, self.plane)?;
+        let analysed = parse::analyse(grafted, &parameters, &self.plane.name_scope())?.under_this_snapshot();
+        let planned = prove::prove(trust::trust(analysed, self.plane)?, fences, Vec::new(), self.plane)?
+            .plan(&parameters, self.plane)?;
         let seed = getrandom::u64().map_err(Refusal::no_random_bytes)?;
         let most = settings::max_memory() / SHARE_OF_MEMORY;
         let collected = KeySink::new(most, MOST_LEADING).collect(planned, seed)?;

@@ -52,6 +52,14 @@ pub(crate) const FIXED: [(&CStr, &CStr); 32] = [
     (c"compute_query_id", c"off"),
 ];
 
+/// Settings of extensions that decide an answer: a client's startup packet could set them, for RESET as well. One of a library
+/// that is not loaded is passed over; those of allowed extensions are.
+pub(crate) const OF_EXTENSIONS: [(&CStr, &CStr); 3] = [
+    (c"pg_trgm.similarity_threshold", c"0.3"),
+    (c"pg_trgm.word_similarity_threshold", c"0.6"),
+    (c"pg_trgm.strict_word_similarity_threshold", c"0.5"),
+];
+
 /// Settings that widen what a statement may use, and those whose right value only the administrator knows.
 pub(crate) const FROM_SERVER: [&CStr; 31] = [
     c"work_mem",
@@ -91,7 +99,8 @@ pub(crate) const FROM_SERVER: [&CStr; 31] = [
 
 /// All of them, in the order in which they are to be set.
 pub(super) fn settings(plane: &Plane) -> Vec<(&'static CStr, CString)> {
-    let mut pinned: Vec<(&CStr, CString)> = FIXED.iter().map(|(name, value)| (*name, CString::from(*value))).collect();
+    let mut pinned: Vec<(&CStr, CString)> =
+        FIXED.iter().chain(&OF_EXTENSIONS).map(|(name, value)| (*name, CString::from(*value))).collect();
     pinned.extend(configured::values(&plane.database_settings).into_iter().map(|(name, value)| {
         // PostgreSQL would check whether the caller may create files there.
         let is_foreign = name == c"temp_tablespaces" && !value.is_empty();

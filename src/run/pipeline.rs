@@ -3,17 +3,19 @@
 //!     text --gate--> Gated --attach--> Attached --trust--> Trusted --prove--> Proven --plan--> Planned --run--> Rows
 //!
 //! Each stage takes the value of the one before it. Only `prove` calls the planner, so what was not proved has no plan to run;
-//! tests/architecture.rs holds that.
+//! tests/architecture holds that.
 
 use super::{confined, parents, spelling};
-use crate::attach::{self, Attached, Claims, Keys};
+use crate::ablation::{self, Switch};
+use crate::attach::{self, Attached, Claims, GatedView, Keys};
 use crate::catalog::plane::Plane;
 use crate::error::{Refusal, StageResult, State};
-use crate::gate::{self, GateError, GateErrorKind, Gated, Limits};
+use crate::gate::{GateError, GateErrorKind, Gated, Limits};
 use crate::identity::principal::Principal;
 use crate::pgx::parameters::Parameters;
 use crate::pgx::parse;
 use crate::pgx::plan::Planned;
+use crate::pgx::query::outputs::ColumnFacts;
 use crate::pgx::section::confine::Confinement;
 use crate::pgx::server;
 use crate::pgx::sink::Sink;
@@ -29,7 +31,7 @@ use std::rc::Rc;
 pub struct Subject<'a> {
     /// The plane.
     pub plane: &'a Plane,
-    /// Whose rows; `None` for nobody's: the text can be proved and sees no row.
+    /// Whose rows; `None` for nobody's: the text can be proved and sees no row of a tenant.
     pub principal: Option<&'a Rc<Principal>>,
     /// (type, modifier) pairs that the result columns are converted to.
     pub columns: Option<&'a [(Oid, i32)]>,
@@ -44,30 +46,33 @@ pub struct Statement<'c> {
     pub shown: String,
     /// (name, type) of each result column.
     pub columns: Vec<(String, Oid)>,
+    /// What is known of them besides.
+    pub column_facts: Vec<ColumnFacts>,
     /// What was proved.
     pub facts: ProofFacts,
 }
 
-/// Takes a text through the gate and, in the confined section, to its proof; `body` plans and runs it there, or does not.
-///
-/// # Errors
-/// Those of the stages, by name.
-pub fn with_statement<T>(
-    sql: &str,
+/// Takes a gated text with the views that it reads, in the confined section, to its proof; `body` plans and runs it there, or
+/// does not.
+pub(super) fn with_views<T>(
+    gated: &Gated,
+    views: &[GatedView],
     subject: Subject<'_>,
     watch: &mut Stopwatch,
     body: impl for<'c> FnOnce(Statement<'c>, &mut Stopwatch) -> StageResult<T>,
 ) -> StageResult<T> {
-    let limits =
-        Limits { max_bytes: settings::max_sql_bytes(), major: server::version_number() / 10_000, ..Limits::default() };
-    let gated = gate::admit(sql, &limits).map_err(|error| refused_by_gate(sql, subject, watch.left(), error))?;
-    watch.lap("gate");
     confined(subject.plane, subject.principal.cloned(), watch.left(), |confinement| {
         let claims = subject.principal.map_or(Claims::Unknown, |principal| Claims::Of(principal));
-        let statement = prove(confinement, &gated, subject.plane, claims, subject.columns, |stage| watch.lap(stage))?;
+        let statement =
+            prove(confinement, gated, views, subject.plane, claims, subject.columns, |stage| watch.lap(stage))?;
         body(statement, watch)
     })
-    .map_err(|refusal| spelling::hinted(subject.plane, &gated, refusal))
+    .map_err(|refusal| spelling::hinted(subject.plane, gated, refusal))
+}
+
+/// What the gate lets through.
+pub(super) fn limits() -> Limits {
+    Limits { max_bytes: settings::max_sql_bytes(), major: server::version_number() / 10_000, ..Limits::default() }
 }
 
 /// Attaches the fences to a gated text, has PostgreSQL analyse it, and proves the tree. `wanted` are the (type, modifier)
@@ -75,30 +80,37 @@ pub fn with_statement<T>(
 pub fn prove<'c>(
     confinement: &'c Confinement<'c>,
     gated: &Gated,
+    views: &[GatedView],
     plane: &Plane,
     claims: Claims<'_>,
     wanted: Option<&[(Oid, i32)]>,
     mut done: impl FnMut(&'static str),
 ) -> StageResult<Statement<'c>> {
-    let has_parents = parents::are_needed(gated, plane);
-    let keys = if has_parents { parents::collect(confinement, gated, plane, claims)? } else { Keys::new() };
+    let has_parents = parents::are_needed(gated, views, plane);
+    let keys = if has_parents { parents::collect(confinement, gated, views, plane, claims)? } else { Keys::new() };
     if has_parents {
         done("parents");
     }
-    let Attached { grafted, fences, parameters, shown } = attach::attach(confinement, gated, plane, claims, &keys)?;
+    let Attached { grafted, fences, views, parameters, shown } =
+        attach::attach(confinement, gated, views, plane, claims, &keys)?;
     done("attach");
-    let mut analysed = parse::analyse(grafted, &parameters)?;
+    let mut analysed = parse::analyse(grafted, &parameters, &plane.name_scope())?;
     if has_parents {
         analysed = analysed.under_this_snapshot();
+    }
+    if !ablation::is_off(Switch::Barriers) {
+        let barriers = views.iter().filter(|attached| !attached.fences.is_empty());
+        analysed.put_barriers(&barriers.map(|attached| attached.view.name.as_str()).collect::<Vec<_>>());
     }
     if let Some(columns) = wanted {
         analysed.coerce_columns(columns)?;
     }
     let columns = analysed.query().columns();
-    let proven = prove::prove(trust::trust(analysed, plane)?, fences, plane)?;
+    let column_facts = analysed.query().column_facts();
+    let proven = prove::prove(trust::trust(analysed, plane)?, fences, views, plane)?;
     let facts = proven.facts().clone();
     done("prove");
-    Ok(Statement { proven, parameters, shown, columns, facts })
+    Ok(Statement { proven, parameters, shown, columns, column_facts, facts })
 }
 
 impl<'c> Statement<'c> {
@@ -127,7 +139,7 @@ pub fn run(planned: Planned<'_>, sink: &mut Sink<'_>) -> StageResult<()> {
 
 /// What the gate could not read: PostgreSQL's parser, and nothing after it, separates wrong SQL (its own 42601)
 /// from SQL that only the gate cannot read (0A000).
-fn refused_by_gate(sql: &str, subject: Subject<'_>, left: i32, error: GateError) -> Refusal {
+pub(super) fn refused_by_gate(sql: &str, subject: Subject<'_>, left: i32, error: GateError) -> Refusal {
     if !matches!(error.kind(), GateErrorKind::Syntax | GateErrorKind::UnsupportedByGate) {
         return from_gate(error);
     }
@@ -143,7 +155,7 @@ fn refused_by_gate(sql: &str, subject: Subject<'_>, left: i32, error: GateError)
 }
 
 /// What the gate refuses, as every entry point says it.
-fn from_gate(error: GateError) -> Refusal {
+pub(super) fn from_gate(error: GateError) -> Refusal {
     let state = match error.kind() {
         GateErrorKind::TooLong | GateErrorKind::TooComplex => State::TooComplex,
         GateErrorKind::Empty | GateErrorKind::Syntax | GateErrorKind::Parameter => State::Syntax,

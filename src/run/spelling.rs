@@ -1,13 +1,13 @@
-//! A name that differs from one of the plane's in the case of its letters alone: PostgreSQL folds what is not in quotes.
+//! Names in the messages of refusals, which are all that callers, and the model that repairs, see of an error.
 //!
-//! Callers, and the model that repairs, see an error's message and nothing else of it, so the name that was meant is said there. Only
-//! names that the plane takes are: those that describe() shows, and behind a schema the tables' own.
+//! PostgreSQL's words name functions and types as the plane has them. Behind a name that differs from one of the plane's in the case
+//! of its letters alone (PostgreSQL folds what is not in quotes), the one that was meant is said. Only names that the plane takes
+//! are: those that describe() shows, and behind a schema the tables' own.
 
 use crate::catalog::plane::Plane;
-use crate::error::{Refusal, State};
+use crate::error::{Missing, Refusal, Words};
 use crate::gate::Gated;
 use crate::pgx::names::quote_identifier;
-use crate::pgx::server_errors::{self, Missing};
 use std::collections::BTreeSet;
 
 /// Most names that a message gives.
@@ -15,7 +15,7 @@ const MOST_NAMES: usize = 3;
 
 /// The refusal, with the plane's spelling of the name that was not found, if there is one.
 pub(super) fn hinted(plane: &Plane, gated: &Gated, mut refusal: Refusal) -> Refusal {
-    let Some(name) = missing(&refusal) else { return refusal };
+    let Some(name) = refusal.missing.clone() else { return refusal };
     let references = gated.relations();
     let names: BTreeSet<(&str, Option<&str>)> = match &name {
         Missing::Relation(sought) => {
@@ -52,19 +52,37 @@ pub(super) fn hinted(plane: &Plane, gated: &Gated, mut refusal: Refusal) -> Refu
 
 /// The relations that can be named without a schema, or those of one, by the names of their tables.
 fn relations<'p>(plane: &'p Plane, schema: Option<&'p str>) -> Vec<(&'p str, Option<&'p str>)> {
-    let relations = plane.relations.values();
+    let relations = plane.relations.values().filter(|known| !known.is_hidden);
     match schema {
-        None => relations.filter(|known| !known.has_lost_name).map(|known| (known.name.as_str(), None)).collect(),
+        None => relations
+            .filter(|known| !known.has_lost_name)
+            .map(|known| known.name.as_str())
+            .chain(plane.views.keys().map(String::as_str))
+            .map(|name| (name, None))
+            .collect(),
         Some(schema) => {
             relations.filter(|known| known.schema == schema).map(|known| (known.table.as_str(), Some(schema))).collect()
         }
     }
 }
 
-fn missing(refusal: &Refusal) -> Option<Missing> {
-    match (refusal.relation_outside(), refusal.state) {
-        (Some(name), _) => Some(Missing::Relation(name.rsplit_once('.').map_or(name, |(_, last)| last).to_owned())),
-        (None, State::Server(code)) => server_errors::missing(code, &refusal.message),
-        _ => None,
+/// The refusal with names as the plane has them, where the words are PostgreSQL's. In others a name stands as it was written, or a
+/// type of another schema would be known by its changed name.
+pub(super) fn as_shown(plane: &Plane, mut refusal: Refusal) -> Refusal {
+    if refusal.words == Words::Servers {
+        refusal.message = plane.types.in_words(&without_function_schema(plane, &refusal.message));
     }
+    refusal
+}
+
+/// A function goes without its schema, which the stage `attach` puts before it. PostgreSQL puts quotes around neither, so that only
+/// who knows both can tell them apart.
+fn without_function_schema(plane: &Plane, message: &str) -> String {
+    let unqualified = |schema: &str, name: &str| {
+        let rest = message.strip_prefix("function ")?.strip_prefix(schema)?.strip_prefix('.')?;
+        rest.strip_prefix(name)?.starts_with('(').then(|| format!("function {rest}"))
+    };
+    let allowed = plane.allowed.iter().map(|function| (function.schema.as_str(), function.name.as_str()));
+    let built_in = plane.builtins.names.iter().map(|name| ("pg_catalog", name.as_str()));
+    allowed.chain(built_in).find_map(|(schema, name)| unqualified(schema, name)).unwrap_or_else(|| message.to_owned())
 }

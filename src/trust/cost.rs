@@ -43,6 +43,8 @@ pub(super) enum Cost {
     Read,
     /// By comparing.
     Compare,
+    /// By comparing two values that are made lower-case first, whole.
+    Folded,
     /// As arithmetic of many digits does.
     Number,
     /// As a logarithm of many digits does.
@@ -69,7 +71,7 @@ impl Cost {
         match self {
             Cost::Copy => i32::MAX,
             Cost::Read => READ,
-            Cost::Compare => COMPARED,
+            Cost::Compare | Cost::Folded => COMPARED,
             Cost::Number => NUMBER,
             Cost::Logarithm => LOGARITHM,
             Cost::Search if index == 0 => SUBJECT,
@@ -86,7 +88,7 @@ impl Cost {
     /// Up to which estimated size an argument is left as it is.
     pub(super) fn free(self) -> u64 {
         match self {
-            Cost::Copy | Cost::Read | Cost::Compare => 8 * 1_024,
+            Cost::Copy | Cost::Read | Cost::Compare | Cost::Folded => 8 * 1_024,
             Cost::Number
             | Cost::Logarithm
             | Cost::Pattern
@@ -98,6 +100,20 @@ impl Cost {
             // Less than a stored value of no declared length counts as.
             | Cost::SortRows => 1_000,
         }
+    }
+}
+
+/// How a function of an extension's list grows, by the name that the list has for it; one that is unknown is bounded most.
+pub(super) fn of_bound(name: &str) -> Cost {
+    match name {
+        "read" => Cost::Read,
+        "folded" => Cost::Folded,
+        "pattern" => Cost::Pattern,
+        "search" => Cost::Search,
+        "product" => Cost::Product,
+        "square" => Cost::Square,
+        "sort" => Cost::Sort,
+        _ => Cost::Shapes,
     }
 }
 

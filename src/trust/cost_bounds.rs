@@ -7,7 +7,7 @@
 use super::cost::{self, Cost};
 use super::size::{ANY, Sizes};
 use super::{patterns, zones};
-use crate::catalog::plane::{Plane, PolicyFunctions};
+use crate::catalog::plane::{Extensions, Plane, PolicyFunctions};
 use crate::error::{Refusal, StageResult};
 use crate::pgx::query::operation::Operation;
 use crate::pgx::query::{QueryKind, QueryNode, QueryView, Wrapper};
@@ -56,6 +56,7 @@ impl<'t> Bounds<'t> {
 pub(super) fn find<'t>(query: QueryView<'t>, plane: &Plane) -> StageResult<Bounds<'t>> {
     let mut walk = CostWalk {
         functions: plane.policy,
+        extensions: &plane.extensions,
         scopes: vec![query],
         sizes: Sizes::default(),
         unmeasured: 0,
@@ -71,8 +72,9 @@ pub(super) fn find<'t>(query: QueryView<'t>, plane: &Plane) -> StageResult<Bound
     Ok(walk.bounds)
 }
 
-struct CostWalk<'t> {
+struct CostWalk<'p, 't> {
     functions: PolicyFunctions,
+    extensions: &'p Extensions,
     /// The queries around the node that is visited, the outermost first.
     scopes: Vec<QueryView<'t>>,
     sizes: Sizes<'t>,
@@ -82,7 +84,7 @@ struct CostWalk<'t> {
     bounds: Bounds<'t>,
 }
 
-impl<'t> CostWalk<'t> {
+impl<'t> CostWalk<'_, 't> {
     fn walk_top(&mut self, query: QueryView<'t>) -> StageResult<()> {
         self.bound_keys(query);
         query.children(true, &mut |node| self.visit(node))
@@ -90,6 +92,8 @@ impl<'t> CostWalk<'t> {
 
     fn visit(&mut self, node: QueryNode<'t>) -> StageResult<()> {
         match node.kind() {
+            // A fence within a view; the proof refuses any other.
+            QueryKind::Query(query) if query.reads_table() => return Ok(()),
             QueryKind::Query(query) => {
                 self.scopes.push(query);
                 self.bound_keys(query);
@@ -147,7 +151,11 @@ impl<'t> CostWalk<'t> {
         }
         let is_built_in = operation.function.to_u32() < pg_sys::FirstNormalObjectId;
         let name = if is_built_in { routines::function_name(operation.function) } else { String::new() };
-        let cost = if is_built_in { cost::of(&name, operation.is_list) } else { Cost::Read };
+        let cost = match self.extensions.functions.get(&operation.function) {
+            Some(bound) => cost::of_bound(bound),
+            None if is_built_in => cost::of(&name, operation.is_list),
+            None => Cost::Read,
+        };
         if let Some(zone) = zones::named_at_run_time(&name, operation)? {
             self.bounds.put(zone, Wrapper { function: functions.zone, most: None });
         }

@@ -31,6 +31,8 @@ fn has_hazard(query: QueryView<'_>) -> bool {
 /// Whether it stands at this node or anywhere below, also in subqueries.
 fn holds_hazard(node: QueryNode<'_>) -> bool {
     match node.kind() {
+        // A fence within a view; the proof refuses any other.
+        QueryKind::Query(query) if query.reads_table() => false,
         QueryKind::Query(query) => query.any_child(false, &mut holds_hazard),
         // Their contents come as children of their query, or they hold no expression.
         QueryKind::RangeTableEntry(_) | QueryKind::SortGroup { .. } => false,

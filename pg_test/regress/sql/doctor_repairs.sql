@@ -4,6 +4,26 @@ SET client_min_messages = error;
 \pset format unaligned
 \pset tuples_only on
 \set findings 'SELECT format(E''%s: %s\n    %s\n    %s'', severity, object, finding, fix) FROM splitplane.doctor() WHERE object <> ''role dba'' ORDER BY severity, object, finding'
+-- How many rows of a table each role sees; a minus where it may not read it.
+CREATE FUNCTION pg_temp.seen(place text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    who name;
+    n bigint;
+    told text := '';
+BEGIN
+    FOREACH who IN ARRAY ARRAY['app', 'dba', 'reporting', 'shop_owner', 'stranger'] LOOP
+        BEGIN
+            EXECUTE format('SET LOCAL ROLE %I', who);
+            EXECUTE format('SELECT count(*) FROM %s', place) INTO n;
+            RESET ROLE;
+            told := told || format('%s %s ', who, n);
+        EXCEPTION WHEN insufficient_privilege THEN
+            told := told || format('%s - ', who);
+        END;
+    END LOOP;
+    RETURN told;
+END
+$$;
 :findings;
 CREATE TABLE public.staff (tenant_id int NOT NULL, id int PRIMARY KEY, name text, mail text, salary text);
 CREATE INDEX ON public.staff (tenant_id);
@@ -78,6 +98,30 @@ SELECT test.rows('SELECT * FROM staff');
 SELECT count(*) FROM splitplane.doctor() WHERE finding LIKE '%does not support%';
 ROLLBACK;
 
+\echo -- no registered column is left: to register all of them would show the hidden ones
+BEGIN;
+SELECT splitplane.protect('public.staff', '{"tenant_id": "tenant"}', ARRAY['name']);
+ALTER TABLE public.staff ALTER name TYPE xml USING NULL;
+:findings;
+SELECT fix FROM splitplane.doctor() WHERE object = 'public.staff' AND fix NOT LIKE '--%' \gexec
+SELECT columns FROM splitplane.relations WHERE name = 'staff';
+SAVEPOINT asked;
+SELECT test.rows('SELECT salary FROM staff');
+ROLLBACK TO asked;
+-- The control: the hidden column has a row that all columns would show.
+SELECT splitplane.protect('public.staff', '{"tenant_id": "tenant"}');
+SELECT test.rows('SELECT salary FROM staff');
+ROLLBACK;
+BEGIN;
+CREATE TABLE public.kinds (code text, salary text);
+SELECT splitplane.share('public.kinds', ARRAY['code']);
+ALTER TABLE public.kinds DROP COLUMN code;
+ALTER TABLE public.kinds ADD tenant_id int NOT NULL DEFAULT 42;
+:findings;
+SELECT fix FROM splitplane.doctor() WHERE object = 'public.kinds' AND fix NOT LIKE '--%' \gexec
+SELECT columns FROM splitplane.relations WHERE name = 'kinds';
+ROLLBACK;
+
 \echo -- a shared table that gets a tenant column stays what the first fix makes it
 BEGIN;
 CREATE TABLE public.kinds (code text);
@@ -100,10 +144,22 @@ ROLLBACK;
 BEGIN;
 GRANT SELECT ON public.orders TO app;
 CREATE POLICY narrow ON public.orders AS RESTRICTIVE USING (tenant_id = 42);
-SELECT fix FROM splitplane.doctor() WHERE finding LIKE '%narrow%';
-GRANT pg_read_all_data TO app;
+SAVEPOINT before;
+SELECT pg_temp.seen('public.orders');
+SELECT fix FROM splitplane.doctor() WHERE finding LIKE '%narrow%' \gexec
+SELECT pg_temp.seen('public.orders');
+ROLLBACK TO before;
+GRANT pg_read_all_data TO stranger;
 ALTER TABLE public.orders FORCE ROW LEVEL SECURITY;
-SELECT fix FROM splitplane.doctor() WHERE finding LIKE '%narrow%';
+SAVEPOINT before;
+SELECT pg_temp.seen('public.orders');
+SELECT fix FROM splitplane.doctor() WHERE finding LIKE '%narrow%' \gexec
+SELECT pg_temp.seen('public.orders');
+ROLLBACK TO before;
+-- The control: who is not named is not bound.
+ALTER POLICY narrow ON public.orders TO app;
+SELECT pg_temp.seen('public.orders');
+ROLLBACK TO before;
 GRANT SELECT ON public.orders TO PUBLIC;
 SELECT fix FROM splitplane.doctor() WHERE finding LIKE '%narrow%';
 -- Registering again does not stumble over it.
@@ -114,8 +170,25 @@ SELECT severity, finding, fix FROM splitplane.doctor() WHERE finding LIKE '%read
 SELECT test.rows('SELECT count(*) FROM orders');
 ROLLBACK;
 
+\echo -- and the groups of those who ask and of administrators, which may have privileges of their own
+BEGIN;
+GRANT SELECT ON public.orders TO splitplane_caller, splitplane_admin;
+CREATE POLICY narrow ON public.orders AS RESTRICTIVE USING (tenant_id = 42);
+CREATE POLICY named ON public.orders AS RESTRICTIVE FOR SELECT TO splitplane_caller, splitplane_reader USING (order_id > 10);
+SET LOCAL ROLE app; SELECT count(*) FROM public.orders;
+SET LOCAL ROLE dba; SELECT count(*) FROM public.orders;
+SET LOCAL ROLE reporting; SELECT count(*) FROM public.orders; RESET ROLE;
+SELECT fix FROM splitplane.doctor() WHERE finding LIKE '%narrow%' OR finding LIKE '%named%' ORDER BY fix \gexec
+SET LOCAL ROLE app; SELECT count(*) FROM public.orders;
+SET LOCAL ROLE dba; SELECT count(*) FROM public.orders;
+SET LOCAL ROLE reporting; SELECT count(*) FROM public.orders; RESET ROLE;
+SELECT test.rows('SELECT count(*) FROM orders');
+SELECT count(*) FROM splitplane.doctor() WHERE finding LIKE '%narrow%' OR finding LIKE '%named%';
+ROLLBACK;
+
 \echo -- policies of ours that were altered, or renamed
 BEGIN;
+SELECT pg_temp.seen('public.orders');
 ALTER POLICY splitplane_read ON public.orders USING (false);
 SELECT test.rows('SELECT count(*) FROM orders');
 :findings;
@@ -133,16 +206,20 @@ SELECT fix FROM splitplane.doctor() WHERE fix NOT LIKE '--%' \gexec
 SELECT fix FROM splitplane.doctor() WHERE fix NOT LIKE '--%' \gexec
 :findings;
 SELECT test.rows('SELECT count(*) FROM orders');
+SELECT pg_temp.seen('public.orders');
 ROLLBACK;
 BEGIN;
 ALTER TABLE public.staff DISABLE ROW LEVEL SECURITY;
 SELECT splitplane.unprotect('public.staff');
 ALTER TABLE public.staff ENABLE ROW LEVEL SECURITY;
 SELECT splitplane.protect('public.staff', '{"tenant_id": "tenant"}', ARRAY['id', 'name']);
+GRANT SELECT ON public.staff TO reporting;
+SELECT pg_temp.seen('public.staff');
 CREATE POLICY splitplane_others ON public.staff USING (true);
 :findings;
 SELECT fix FROM splitplane.doctor() WHERE fix NOT LIKE '--%' \gexec
 :findings;
+SELECT pg_temp.seen('public.staff');
 ROLLBACK;
 
 \echo -- a schema that is renamed
@@ -166,6 +243,75 @@ SELECT fix FROM splitplane.doctor() WHERE severity = 'critical' \gexec
 SELECT count(*) FROM splitplane.doctor() WHERE severity = 'critical';
 ROLLBACK;
 
+\echo -- and of other objects: each fix takes back what others granted
+BEGIN;
+CREATE TABLE public.outside (a int, b int);
+CREATE SEQUENCE public.counter;
+CREATE VIEW public.all_orders AS SELECT * FROM public.orders;
+CREATE SCHEMA elsewhere;
+CREATE TYPE elsewhere.kind AS ENUM ('a');
+CREATE FUNCTION elsewhere.secret() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1';
+REVOKE ALL ON FUNCTION elsewhere.secret() FROM PUBLIC;
+GRANT SELECT ON public.outside, public.staff, public.all_orders TO reporting WITH GRANT OPTION;
+GRANT USAGE ON SEQUENCE public.counter TO reporting WITH GRANT OPTION;
+GRANT ALL ON SCHEMA elsewhere, public TO reporting WITH GRANT OPTION;
+GRANT USAGE ON TYPE elsewhere.kind TO reporting WITH GRANT OPTION;
+GRANT EXECUTE ON FUNCTION elsewhere.secret(), ask(jsonb, text, text, uuid), splitplane._unread(regclass, text[]) TO reporting WITH GRANT OPTION;
+GRANT SELECT ON splitplane.claims TO reporting WITH GRANT OPTION;
+SELECT lo_create(n) FROM generate_series(424201, 424202) AS n;
+GRANT SELECT ON LARGE OBJECT 424201, 424202 TO reporting WITH GRANT OPTION;
+GRANT USAGE ON SCHEMA splitplane TO reporting;
+-- Who may grant one column, or what no column has, may not revoke ALL.
+GRANT SELECT (a) ON public.outside TO stranger WITH GRANT OPTION;
+GRANT TRUNCATE ON public.outside TO app WITH GRANT OPTION;
+SET LOCAL ROLE stranger;
+GRANT SELECT (a) ON public.outside TO splitplane_reader;
+SET LOCAL ROLE app;
+GRANT TRUNCATE ON public.outside TO splitplane_reader;
+SET LOCAL ROLE reporting;
+GRANT SELECT (b) ON public.outside TO splitplane_reader;
+GRANT SELECT ON public.outside, public.all_orders TO PUBLIC;
+GRANT SELECT ON public.staff TO PUBLIC;
+GRANT SELECT (salary) ON public.staff TO PUBLIC;
+GRANT USAGE ON SEQUENCE public.counter TO splitplane_reader;
+GRANT USAGE, CREATE ON SCHEMA elsewhere TO splitplane_reader;
+GRANT CREATE ON SCHEMA public TO splitplane_reader;
+GRANT USAGE ON TYPE elsewhere.kind TO splitplane_reader;
+GRANT EXECUTE ON FUNCTION elsewhere.secret() TO splitplane_reader;
+GRANT EXECUTE ON FUNCTION ask(jsonb, text, text, uuid) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane._unread(regclass, text[]) TO app;
+GRANT SELECT ON splitplane.claims TO app;
+GRANT SELECT ON LARGE OBJECT 424201, 424202 TO splitplane_reader;
+RESET ROLE;
+:findings;
+\o /dev/null
+\set ECHO none
+SELECT fix FROM splitplane.doctor() WHERE fix LIKE '%REVOKE%' AND fix NOT LIKE '--%' AND finding NOT LIKE 'reporting %' \gexec
+\set ECHO all
+\o
+SELECT format('%s: %s', object, finding) FROM splitplane.doctor() WHERE fix LIKE '%REVOKE%' AND object <> 'role dba';
+ROLLBACK;
+
+\echo -- what is created from now on
+BEGIN;
+ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner GRANT SELECT, INSERT ON TABLES TO splitplane_reader;
+ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner IN SCHEMA public GRANT SELECT ON TABLES TO PUBLIC;
+ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE ON SEQUENCES TO splitplane_reader, reporting;
+ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO splitplane_reader;
+ALTER DEFAULT PRIVILEGES GRANT USAGE ON SCHEMAS TO splitplane_reader;
+ALTER DEFAULT PRIVILEGES GRANT USAGE ON TYPES TO splitplane_reader;
+-- Neither what other roles will have nor what every role has by default.
+ALTER DEFAULT PRIVILEGES FOR ROLE app GRANT EXECUTE ON FUNCTIONS TO reporting;
+:findings;
+SELECT fix FROM splitplane.doctor() WHERE fix LIKE 'ALTER DEFAULT%' \gexec
+:findings;
+GRANT CREATE ON SCHEMA public TO shop_owner;
+SET LOCAL ROLE shop_owner;
+CREATE TABLE public.later (a int);
+RESET ROLE;
+SELECT relacl FROM pg_class WHERE oid = 'public.later'::regclass;
+ROLLBACK;
+
 \echo -- three tables change names in a ring
 BEGIN;
 ALTER TABLE public.orders RENAME TO x;
@@ -175,6 +321,31 @@ ALTER TABLE public.x RENAME TO visits;
 SELECT fix FROM splitplane.doctor() WHERE finding LIKE '%renamed%' \gexec
 SELECT name, relation FROM splitplane.relations ORDER BY name;
 SELECT count(*) FROM splitplane.doctor() WHERE finding LIKE '%renamed%';
+ROLLBACK;
+
+\echo -- and nothing says which column holds the scope of one of them: that one comes first, and none is taken out of the plane before
+BEGIN;
+ALTER TABLE public.orders RENAME TO x;
+ALTER TABLE public.stores RENAME TO orders;
+ALTER TABLE public.x RENAME TO stores;
+ALTER TABLE public.orders DROP COLUMN tenant_id CASCADE;
+ALTER TABLE public.orders ADD tenant_id int NOT NULL DEFAULT 42;
+SELECT DISTINCT fix FROM splitplane.doctor() WHERE finding LIKE '%renamed%' ORDER BY fix;
+SELECT fix FROM splitplane.doctor() WHERE finding LIKE '%renamed%' AND fix NOT LIKE '--%' \gexec
+SELECT name, relation FROM splitplane.relations WHERE name IN ('orders', 'stores') ORDER BY name;
+SELECT splitplane.unprotect('public.orders');
+SELECT fix FROM splitplane.doctor() WHERE finding LIKE '%renamed%' AND fix NOT LIKE '--%' \gexec
+SELECT splitplane.protect('public.orders', '{"tenant_id": "tenant"}');
+SELECT name, relation FROM splitplane.relations WHERE name IN ('orders', 'stores') ORDER BY name;
+SELECT count(*) FROM splitplane.doctor() WHERE severity = 'critical' OR finding LIKE '%renamed%';
+ROLLBACK;
+
+\echo -- nor is a table taken out of the plane to mend the type of its scope column, if no registered column is left
+BEGIN;
+CREATE TABLE public.ledger (account numeric NOT NULL, note text);
+SELECT splitplane.protect('public.ledger', '{"account": "tenant"}', ARRAY['note']);
+ALTER TABLE public.ledger DROP COLUMN note;
+SELECT fix FROM splitplane.doctor() WHERE object = 'public.ledger' AND finding LIKE 'Scope column%';
 ROLLBACK;
 
 \echo -- two early policies of like names

@@ -99,6 +99,16 @@ SELECT splitplane.protect('public.tasks', '{"project_id": "projects"}');
 :found;
 SELECT claims FROM splitplane.principals WHERE tenant = '7';
 SELECT test.rows('SELECT title FROM tasks ORDER BY project_id', '7');
+-- Several values of several claims, with several tenants: one statement takes all of them, and nothing else.
+BEGIN;
+UPDATE splitplane.principals SET claims = '{"stores": [1, 2], "projects": [1, 2], "devices": ["left", "right"]}' WHERE tenant = '42' AND business = '*';
+UPDATE splitplane.principals SET claims = '{"stores": [1, 2], "projects": ["02", 8, 1], "devices": ["right", "mine"]}' WHERE tenant = '7';
+INSERT INTO splitplane.principals VALUES ('9', '*', '*', '{"stores": 3, "projects": [8, 9], "devices": "mine"}', true);
+:found;
+SELECT fix FROM splitplane.doctor() WHERE object LIKE 'claim %' AND finding LIKE 'It is exclusive%' \gexec
+SELECT tenant, claims FROM splitplane.principals ORDER BY tenant, business;
+SELECT count(*) FROM splitplane.doctor() WHERE finding LIKE 'It is exclusive%';
+ROLLBACK;
 -- A principal that is put out does not count.
 UPDATE splitplane.principals SET claims = '{"projects": [1]}', enabled = false WHERE tenant = '7';
 :found;

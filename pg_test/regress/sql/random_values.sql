@@ -23,6 +23,7 @@ SELECT q, answer(q) FROM (VALUES
     ('SELECT sum(random()) >= 0, count(*) FILTER (WHERE random() < 2) > 0 FROM orders'),
     ('SELECT count(*) FROM (SELECT row_number() OVER (ORDER BY random()) AS n FROM orders) AS s WHERE n <= 2'),
     ('SELECT CASE WHEN pg_catalog.random() < 2 THEN 1 END'),
+    ('SELECT count(*) > 0 FROM (SELECT round(random() * 3) AS r FROM orders GROUP BY 1) AS s'),
     ('SELECT count(*) FROM (SELECT DISTINCT ON (store_id) store_id, order_id FROM orders ORDER BY store_id, random()) AS s WHERE order_id > 0')) AS v (q);
 SELECT ask(test.ctx(q), sql => q) -> 'columns' FROM (VALUES ('SELECT random(), gen_random_uuid()')) AS v (q);
 \echo -- refused: conditions, functions in FROM, subqueries of expressions
@@ -32,6 +33,7 @@ SELECT q, answer(q) FROM (VALUES
     ('SELECT order_id FROM orders WHERE total > random() * 10'),
     ('SELECT 1 FROM orders AS a JOIN orders AS b ON a.order_id = b.order_id AND random() < 0.5'),
     ('SELECT count(*) FROM orders GROUP BY store_id HAVING random() < 0.5'),
+    ('SELECT count(*) FROM orders GROUP BY (SELECT random())'),
     ('SELECT order_id FROM orders WHERE total > (SELECT random())'),
     ('SELECT order_id FROM orders WHERE EXISTS (SELECT random() FROM orders)'),
     ('SELECT (SELECT random())'),

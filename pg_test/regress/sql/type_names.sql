@@ -104,3 +104,19 @@ SELECT answer('SELECT count(*) FROM feelings');
 SELECT answer('SELECT int4range(1, 2, b) FROM (VALUES (''{}''), (''[)'')) AS v (b)');
 SELECT answer('SELECT p::jsonpath FROM (VALUES (''$.a''), (''$.%'')) AS v (p)');
 SELECT answer('SELECT GREATEST(''1''::json, ''2''::json)');
+
+\echo -- a function that is called with values of other types: by its name alone, whatever its schema
+\c - postgres
+CREATE SCHEMA "of.ours";
+CREATE FUNCTION hidden.plain(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1';
+CREATE FUNCTION hidden."we.ird"(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1';
+CREATE FUNCTION "of.ours"."odd (one)"(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1';
+CREATE FUNCTION hidden.speaks(text) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''%'', $1 USING ERRCODE = ''22P02''; END';
+SELECT splitplane.allow_function('hidden.plain(int)'), splitplane.allow_function('hidden."we.ird"(int)'),
+       splitplane.allow_function('"of.ours"."odd (one)"(int)'), splitplane.allow_function('hidden.speaks(text)');
+\c - app
+SELECT answer('SELECT plain(true)'), answer('SELECT "we.ird"(true)'), answer('SELECT "odd (one)"(true)'), answer('SELECT sum(true)'), answer('SELECT pg_catalog.sum(true)');
+SELECT answer('SELECT plain(mood) FROM feelings');
+\echo -- what a function says of itself is in its own words
+SELECT answer($$SELECT speaks('invalid input value for enum hidden.unused: "x"')$$);
+SELECT answer($$SELECT speaks('function hidden.nothing(hidden.feeling) does not exist')$$);

@@ -103,6 +103,13 @@ ALTER ROLE splitplane_reader BYPASSRLS;
 SELECT splitplane.verify_query('late', 'Late?', 'SELECT 1');
 SELECT severity, object FROM splitplane.doctor() WHERE object <> 'role dba';
 ALTER ROLE splitplane_reader NOBYPASSRLS;
+-- Nor is a question registered that ask finds too long; the SQLSTATEs are those of ask.
+SET splitplane.max_question_bytes = 256;
+SELECT splitplane.verify_query('long', repeat('q', 257), 'SELECT 1');
+\echo :SQLSTATE
+SELECT splitplane.verify_query('long', E'one\x01two', 'SELECT 1');
+\echo :SQLSTATE
+RESET splitplane.max_question_bytes;
 
 -- Nobody else registers or reads them, and not even an administrator writes to the tables.
 \c - app

@@ -10,6 +10,7 @@ thread_local! {
     static STALE: Cell<bool> = const { Cell::new(true) };
     static WATCHED: RefCell<HashSet<pg_sys::Oid>> = RefCell::new(HashSet::new());
     static TYPES: RefCell<HashSet<u32>> = RefCell::new(HashSet::new());
+    static FUNCTIONS: RefCell<HashSet<u32>> = RefCell::new(HashSet::new());
 }
 
 /// Registers the callbacks; harmless to call again.
@@ -32,6 +33,11 @@ pub fn register() {
         pg_sys::CacheRegisterSyscacheCallback(
             const { c_int(pg_sys::SysCacheIdentifier::TYPEOID) },
             Some(on_type),
+            none,
+        );
+        pg_sys::CacheRegisterSyscacheCallback(
+            const { c_int(pg_sys::SysCacheIdentifier::PROCOID) },
+            Some(on_function),
             none,
         );
     }
@@ -61,19 +67,34 @@ pub fn watch(relations: HashSet<pg_sys::Oid>) {
 
 /// The types whose changes count, those of their constraints among them. Every temporary table makes some of its own.
 pub fn watch_types(types: &[pg_sys::Oid]) {
-    let none = pg_sys::Datum::from(0);
-    let cache = const { c_int(pg_sys::SysCacheIdentifier::TYPEOID) };
-    let hashes = types
-        .iter()
-        // SAFETY: the hash of the one key of that cache.
-        .map(|known| unsafe { pg_sys::GetSysCacheHashValue(cache, pg_sys::Datum::from(*known), none, none, none) })
-        .collect();
+    let hashes = hashes(const { c_int(pg_sys::SysCacheIdentifier::TYPEOID) }, types);
     TYPES.with(|watched| *watched.borrow_mut() = hashes);
+}
+
+/// The functions whose changes count.
+pub fn watch_functions<'a>(functions: impl IntoIterator<Item = &'a pg_sys::Oid>) {
+    let hashes = hashes(const { c_int(pg_sys::SysCacheIdentifier::PROCOID) }, functions);
+    FUNCTIONS.with(|watched| *watched.borrow_mut() = hashes);
+}
+
+fn hashes<'a>(cache: i32, objects: impl IntoIterator<Item = &'a pg_sys::Oid>) -> HashSet<u32> {
+    let none = pg_sys::Datum::from(0);
+    // SAFETY: the hash of the one key of that cache.
+    let hash = |known| unsafe { pg_sys::GetSysCacheHashValue(cache, known, none, none, none) };
+    objects.into_iter().map(|known| hash(pg_sys::Datum::from(*known))).collect()
 }
 
 #[pg_guard]
 unsafe extern "C-unwind" fn on_type(_argument: pg_sys::Datum, _cache: i32, hash: u32) {
     if hash == 0 || TYPES.with(|watched| watched.try_borrow().map_or(true, |known| known.contains(&hash))) {
+        mark_stale();
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn on_function(_argument: pg_sys::Datum, _cache: i32, hash: u32) {
+    let counts = |known: &HashSet<u32>| !known.is_empty() && (hash == 0 || known.contains(&hash));
+    if FUNCTIONS.with(|watched| watched.try_borrow().map_or(true, |known| counts(&known))) {
         mark_stale();
     }
 }

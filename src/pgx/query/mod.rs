@@ -11,14 +11,17 @@ use std::ffi::{CStr, c_void};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
+mod barrier;
 pub mod column_lineage;
 mod evaluation;
 mod fence;
 pub mod operation;
+pub mod outputs;
 mod size;
 mod view;
 mod wrap;
 
+pub(super) use barrier::put_barriers;
 pub use evaluation::Evaluation;
 pub use fence::{BaseScan, FenceCall, LinkCall, ScanCondition, ScopeCall};
 pub(in crate::pgx) use fence::{drop_presence_conditions, fence_call};
@@ -171,6 +174,30 @@ impl<'t> QueryNode<'t> {
             )
         };
         functions
+    }
+
+    /// The operators that running this node itself applies.
+    pub fn operators(self) -> Vec<pg_sys::Oid> {
+        if let Some(comparison) = self.downcast::<pg_sys::RowCompareExpr>() {
+            return comparison.opnos();
+        }
+        let list = self.downcast::<pg_sys::ScalarArrayOpExpr>().map(|call| call.opno);
+        list.or_else(|| self.operator().map(|call| call.opno)).into_iter().collect()
+    }
+
+    /// The types that this node converts a value from and to, if that is all it does: by a cast's function, through text, or
+    /// over the same bytes.
+    pub fn conversion(self) -> Option<(pg_sys::Oid, pg_sys::Oid)> {
+        use pg_sys::CoercionForm as Form;
+        let value = if let Some(call) = self.downcast::<pg_sys::FuncExpr>() {
+            let is_cast = matches!(call.funcformat, Form::COERCE_EXPLICIT_CAST | Form::COERCE_IMPLICIT_CAST);
+            call.args().into_iter().next().filter(|_| is_cast)
+        } else if let Some(relabelled) = self.downcast::<pg_sys::RelabelType>() {
+            relabelled.arg()
+        } else {
+            self.downcast::<pg_sys::CoerceViaIO>()?.arg()
+        };
+        value.map(|value| (value.expression_type(), self.expression_type()))
     }
 
     /// Calls `visitor` on each direct child of an expression node.

@@ -69,19 +69,31 @@ impl<'t> QueryView<'t> {
         self.query().hasRowSecurity
     }
 
-    /// Whether the query that gives the answer, the derived table of this one, aggregates: groups, or sums up to one row.
-    pub fn answer_aggregates(self) -> bool {
+    /// The queries of this level's WITH, and those within the views that stand in the WITH above the statement.
+    pub fn fences(self) -> Vec<QueryView<'t>> {
+        let expressions =
+            |query: QueryView<'t>| query.expressions().into_iter().filter_map(|(_, expression)| expression);
+        let views = self.derived().into_iter().flat_map(expressions);
+        let own = views.flat_map(expressions).filter(|query| query.reads_table());
+        expressions(self).chain(own).collect()
+    }
+
+    /// The first subquery in its FROM.
+    pub fn derived(self) -> Option<QueryView<'t>> {
         self.query()
             .rtable()
             .into_iter()
             .filter_map(|node| node.downcast::<pg_sys::RangeTblEntry>())
             .find(|entry| entry.rtekind == pg_sys::RTEKind::RTE_SUBQUERY)
             .and_then(|entry| entry.subquery().and_then(QueryView::of))
-            .map(QueryView::query)
-            .is_some_and(|answer| {
-                answer.setOperations.is_null()
-                    && (answer.hasAggs || !answer.groupClause.is_null() || !answer.groupingSets.is_null())
-            })
+    }
+
+    /// Whether the query that gives the answer, the derived table of this one, aggregates: groups, or sums up to one row.
+    pub fn answer_aggregates(self) -> bool {
+        self.derived().map(QueryView::query).is_some_and(|answer| {
+            answer.setOperations.is_null()
+                && (answer.hasAggs || !answer.groupClause.is_null() || !answer.groupingSets.is_null())
+        })
     }
 
     /// The common table expressions of this level, as (name, query).
@@ -147,7 +159,18 @@ impl<'t> QueryView<'t> {
 
     /// Whether a node that `children` gives is this query's select list, with what it groups and orders by.
     pub fn is_select_list(self, node: QueryNode<'t>) -> bool {
-        std::ptr::eq(node.as_pointer(), self.query().targetList.cast())
+        let query = self.query();
+        let is_node = |list: *mut pg_sys::List| std::ptr::eq(node.as_pointer(), list.cast());
+        // From 18 on the select list refers to an entry of the range table for what it groups by.
+        #[cfg(feature = "pg18")]
+        let is_grouped = query
+            .rtable()
+            .into_iter()
+            .filter_map(|entry| entry.downcast::<pg_sys::RangeTblEntry>())
+            .any(|entry| entry.rtekind == pg_sys::RTEKind::RTE_GROUP && is_node(entry.groupexprs));
+        #[cfg(not(feature = "pg18"))]
+        let is_grouped = false;
+        is_node(query.targetList) || is_grouped
     }
 
     /// Whether a node that `children` gives is read by its FROM: a subquery there, or the queries of WITH.

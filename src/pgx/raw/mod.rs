@@ -12,6 +12,7 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 mod edit;
+mod expressions;
 mod made;
 mod names;
 mod populate;

@@ -17,7 +17,7 @@ use std::rc::Rc;
 enum Held {
     /// A verified principal's.
     Of(Rc<Principal>),
-    /// No principal's: the policies hide every row.
+    /// No principal's: the policies hide every row of a tenant.
     Nobody,
     /// Those of a parallel worker's leader.
     OfLeader(BTreeMap<String, Claim>),
@@ -144,7 +144,7 @@ pub fn holder() -> Option<String> {
     claim("tenant")
 }
 
-/// One scalar claim of the running call; NULL outside a call, so that the policies then hide every row.
+/// One scalar claim of the running call; NULL outside a call, so that the policies then hide every row of a tenant.
 #[pg_extern(sql = false, stable, parallel_safe)]
 fn claim(name: &str) -> Option<String> {
     match named(name)? {

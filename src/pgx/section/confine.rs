@@ -14,7 +14,7 @@ use super::{allocator, stack};
 use crate::error::{Refusal, StageResult, State};
 use crate::identity::principal::Principal;
 use crate::pgx::flags;
-use crate::pgx::pg_try::catch;
+use crate::pgx::pg_try::{catch, expect_role};
 use crate::pgx::routines;
 use crate::pgx::server_errors::{Circumstances, of_statement};
 use pgrx::pg_sys;
@@ -54,7 +54,8 @@ pub struct Confinement<'c> {
 
 /// Runs `body` confined. Refusals of `body` and errors of PostgreSQL both come back as refusals.
 ///
-/// Without a principal no claim is held, and the policies hide every row of a protected relation.
+/// Without a principal no claim is held, and the policies hide every row of a protected relation but those without a tenant where
+/// the scope shows these to everybody.
 pub fn confine<T>(
     plan: &ConfinementPlan,
     principal: impl Into<Option<Rc<Principal>>>,
@@ -86,7 +87,7 @@ pub fn confine<T>(
         (_, Some(Expired::Memory)) => Err(Refusal::over_memory()),
         (_, Some(Expired::NoMemory)) => Err(Refusal::out_of_memory()),
         (Err(error), None) => {
-            let is_of_definer = error.place.user != plan.reader || error.place.may_be_worker && plan.has_definers();
+            let is_of_definer = error.place.is_of_another || error.place.may_be_worker && plan.has_definers();
             Err(of_statement(&error, &Circumstances { stage, is_of_definer }))
         }
     }
@@ -181,6 +182,7 @@ fn set_up(plan: &ConfinementPlan, reach_workers: bool) {
     unsafe { pg_sys::GetUserIdAndSecContext(&raw mut user, &raw mut context) };
     // SAFETY: the reader's OID came from the catalog; the subtransaction's end restores user and context.
     unsafe { pg_sys::SetUserIdAndSecContext(plan.reader, context | RESTRICTED) };
+    expect_role(plan.reader);
     // SAFETY: inside a transaction; the subtransaction's end pops it.
     unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
 }

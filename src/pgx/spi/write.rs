@@ -7,7 +7,7 @@ use std::ffi::CString;
 
 /// Runs one statement of ours with text parameters. Must be called as the extension's owner, and last in a call: it
 /// assigns a transaction id.
-pub fn execute(sql: &str, arguments: &[Option<&str>]) -> StageResult<()> {
+pub fn execute(sql: &'static str, arguments: &[Option<&str>]) -> StageResult<()> {
     let _connection = Connection::open()?;
     let sql = CString::new(sql).map_err(|_| broken("a statement holds a NUL byte"))?;
     let count = i32::try_from(arguments.len()).map_err(|_| broken("too many parameters"))?;

@@ -1,0 +1,92 @@
+"""What two administrators do at once, at each isolation level: what must not be held by two is not.
+
+Admitting and registering look first at what others have, under a lock. At REPEATABLE READ and SERIALIZABLE the rows that are seen are
+those of before the lock, and SERIALIZABLE detects only what other SERIALIZABLE transactions do; so both are refused.
+"""
+
+import psycopg
+import pytest
+
+LEVELS = ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]
+PREPARED = """
+    SELECT splitplane.admit('brand-a', claims => '{"stores": [], "projects": [1]}');
+    SELECT splitplane.admit('brand-b', claims => '{"stores": [], "projects": [2]}');
+    CREATE TABLE tasks (project_id int NOT NULL, title text NOT NULL);
+    CREATE TABLE counted (tenant int NOT NULL, note text);
+    INSERT INTO counted VALUES (2, 'two');
+    SELECT splitplane.protect('counted', '{"tenant": "tenant"}');
+"""
+# What each must not do after what another has committed, and how that is seen: what others did, the call, what must be false.
+TOGETHER = """SELECT count(DISTINCT tenant) > 1 FROM splitplane.principals WHERE enabled AND claims -> 'projects' @> '[3]'"""
+CASES = {
+    "admit a value of an exclusive claim": (
+        """SELECT splitplane.declare_claim('projects'); SELECT splitplane.admit('brand-b', claims => '{"stores": [], "projects": [3]}')""",
+        """SELECT splitplane.admit('brand-a', claims => '{"stores": [], "projects": [3]}')""",
+        TOGETHER,
+    ),
+    "declare a claim exclusive": (
+        """SELECT splitplane.admit('brand-b', claims => '{"stores": [], "projects": [1]}')""",
+        "SELECT splitplane.declare_claim('projects')",
+        "SELECT exclusive FROM splitplane.claims WHERE claim = 'projects'",
+    ),
+    "protect by a claim": (
+        "SELECT splitplane.declare_claim('projects', false)",
+        """SELECT splitplane.protect('tasks', '{"project_id": "projects"}')""",
+        "SELECT true FROM splitplane.relations WHERE relation = 'tasks'::regclass",
+    ),
+    "admit another spelling": (
+        "SELECT splitplane.admit('2')",
+        "SELECT splitplane.admit('02')",
+        "SELECT count(*) > 1 FROM splitplane.principals WHERE tenant IN ('2', '02') AND enabled",
+    ),
+    "arm a tripwire": (
+        "SELECT splitplane.admit('2')",
+        "SELECT splitplane.arm_tripwire('counted', '2')",
+        "SELECT true FROM splitplane.tripwires",
+    ),
+    "expel a tenant": (
+        """SELECT splitplane.admit('brand-c', 'late', claims => '{"stores": []}')""",
+        "SELECT splitplane.expel('brand-c')",
+        "SELECT true FROM splitplane.principals WHERE tenant = 'brand-c' AND enabled",
+    ),
+}
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("case", CASES)
+def test_what_others_have_committed_counts(own_wire, case, level):
+    others, call, held = CASES[case]
+    own_wire.run(PREPARED)
+    if case == "protect by a claim":
+        own_wire.run("SELECT splitplane.declare_claim('projects')")
+    with psycopg.connect(own_wire.cluster.dsn(own_wire.database)) as connection:
+        connection.execute(f"SET TRANSACTION ISOLATION LEVEL {level}")
+        connection.execute("SELECT count(*) FROM splitplane.principals")
+        own_wire.run(others)
+        if level == "READ COMMITTED" and case == "expel a tenant":
+            connection.execute(call)
+        else:
+            with pytest.raises(psycopg.Error) as caught:
+                connection.execute(call)
+            assert caught.value.sqlstate == ("22023" if level == "READ COMMITTED" else "25001"), caught.value
+            connection.rollback()
+        connection.commit()
+    if level == "READ COMMITTED" or case != "expel a tenant":
+        assert own_wire.run(held) in (None, (False,)), "it is held by two"
+    # The control: at this level it is possible, where nobody stands in the way.
+    if level == "READ COMMITTED":
+        own_wire.run("DELETE FROM splitplane.principals WHERE tenant IN ('brand-b', '2', 'brand-c')")
+        own_wire.run("UPDATE splitplane.claims SET exclusive = true")
+        own_wire.run("SELECT splitplane.admit('brand-c')")
+        own_wire.run("INSERT INTO counted VALUES (7, 'reserved')")
+        own_wire.run(call.replace("'2'", "'7'"))
+
+
+def test_default_isolation_level_counts(own_wire):
+    with psycopg.connect(own_wire.cluster.dsn(own_wire.database, options="-c default_transaction_isolation=serializable"), autocommit=True) as connection:
+        with pytest.raises(psycopg.errors.lookup("25001"), match="READ COMMITTED"):
+            connection.execute("SELECT splitplane.admit('brand-z')")
+        connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
+        connection.execute("SELECT splitplane.admit('brand-z')")
+        connection.execute("COMMIT")
+    assert own_wire.run("SELECT enabled FROM splitplane.principals WHERE tenant = 'brand-z'") == (True,)

@@ -1,0 +1,206 @@
+-- Which objects of the database the lists of extensions mean. Everything is found by OID, from the extension: nothing
+-- is looked up by a name that another role could give to something of its own.
+
+-- The SHA-256 of a library as it lies on the disk; NULL if it cannot be read there. From 18 on dynamic_library_path may
+-- lead elsewhere.
+CREATE FUNCTION splitplane._library_checksum(library text) RETURNS text
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF current_setting('server_version_num')::int >= 180000
+       AND current_setting('dynamic_library_path') <> '$libdir' THEN
+        RETURN NULL;
+    END IF;
+    RETURN (SELECT encode(sha256(pg_read_binary_file(format('%s/%s.so', c.setting, library))), 'hex')
+            FROM pg_config() AS c WHERE c.name = 'PKGLIBDIR');
+EXCEPTION WHEN OTHERS THEN
+    RETURN NULL;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._library_checksum(text) FROM PUBLIC;
+
+-- Why nothing of an extension is in the plane, though it is allowed; NULL if there is no reason.
+CREATE FUNCTION splitplane._extension_problem(extension name) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found text;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_extension AS e WHERE e.extname = extension) THEN
+        RETURN 'This allowed extension does not exist any more.';
+    END IF;
+    SELECT splitplane._library_checksum(l.library) INTO found
+      FROM splitplane._read_libraries() AS l WHERE l.extension = _extension_problem.extension LIMIT 1;
+    IF NOT EXISTS (SELECT FROM splitplane._read_libraries() AS l
+                   WHERE l.extension = _extension_problem.extension AND l.checksum = found) THEN
+        RETURN format('Its library is none that was read for this version of splitplane (SHA-256 %s), so nothing of it '
+                      'is in the plane.', coalesce(found, 'unknown'));
+    END IF;
+    RETURN NULL;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._extension_problem(name) FROM PUBLIC;
+
+-- Whether names of an allowed extension would not be found, since it has moved or the reader may not look there. Then
+-- nothing of it may be in the plane: in the place of its operators those of text would be found, and no error raised.
+CREATE FUNCTION splitplane._is_out_of_sight(extension name) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (SELECT FROM splitplane.allowed_extensions AS a
+                   JOIN pg_extension AS e ON e.extname = a.extension JOIN pg_namespace AS n ON n.oid = e.extnamespace
+                   WHERE a.extension = _is_out_of_sight.extension
+                     AND (n.nspname <> a.saved ->> 'schema'
+                          OR NOT has_schema_privilege('splitplane_reader', n.oid, 'USAGE')))
+$$;
+REVOKE ALL ON FUNCTION splitplane._is_out_of_sight(name) FROM PUBLIC;
+
+-- The objects of an extension that are on its list, and whether each is still what was read: a member of the extension,
+-- in its schema, made by the same body, with nothing put on it that changes when or as whom it runs.
+CREATE FUNCTION splitplane._listed_objects(extension name)
+RETURNS TABLE (kind text, catalog regclass, object oid, name text, listed text, bound text, is_as_read boolean)
+-- Of catalogs that are joined by computed texts the planner knows no sizes.
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_nestloop = off
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH own AS (
+        SELECT e.oid, e.extnamespace,
+               (SELECT '$libdir/' || l.library FROM splitplane._read_libraries() AS l
+                WHERE l.extension = e.extname LIMIT 1) AS library
+        FROM pg_extension AS e WHERE e.extname = _listed_objects.extension
+    ),
+    list AS MATERIALIZED (
+        SELECT l.kind, l.object, l.body, l.bound FROM splitplane._extension_list() AS l
+        WHERE l.extension = _listed_objects.extension
+    ),
+    members AS MATERIALIZED (
+        SELECT d.classid, d.objid, o.extnamespace, o.library
+        FROM own AS o JOIN pg_depend AS d
+             ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = o.oid AND d.deptype = 'e'
+    ),
+    routines AS MATERIALIZED (
+        SELECT p.oid, p.proname, p.prokind,
+               p.proname || '(' || coalesce((SELECT string_agg(t.typname, ',' ORDER BY a.position)
+                                             FROM unnest(p.proargtypes) WITH ORDINALITY AS a(id, position)
+                                             JOIN pg_type AS t ON t.oid = a.id), '') || ')' AS signature,
+               CASE l.lanname WHEN 'c' THEN CASE WHEN p.probin = m.library THEN p.prosrc END
+                              WHEN 'internal' THEN 'internal ' || p.prosrc
+                              WHEN 'sql' THEN 'sql ' || encode(sha256(convert_to(p.prosrc, 'UTF8')), 'hex')
+               END AS body,
+               p.pronamespace = m.extnamespace AND NOT p.prosecdef AND p.proconfig IS NULL AND NOT p.proleakproof
+               AND p.prosupport::oid < 16384 AND p.prosqlbody IS NULL
+               AND NOT EXISTS (SELECT FROM unnest(p.proargtypes::oid[] || p.prorettype) AS u(id)
+                               JOIN pg_type AS t ON t.oid = u.id
+                               WHERE t.typnamespace NOT IN ('pg_catalog'::regnamespace, m.extnamespace)) AS is_plain
+        FROM members AS m JOIN pg_proc AS p ON p.oid = m.objid JOIN pg_language AS l ON l.oid = p.prolang
+        WHERE m.classid = 'pg_proc'::regclass
+    ),
+    functions AS MATERIALIZED (
+        SELECT l.kind, r.oid, r.proname, l.object, l.bound,
+               r.is_plain AND r.prokind = 'f' AND r.body IS NOT DISTINCT FROM l.body AS is_as_read
+        FROM list AS l JOIN routines AS r ON r.signature = l.object
+        WHERE l.kind IN ('function', 'estimator')
+    )
+    SELECT f.kind, 'pg_proc'::regclass, f.oid, f.proname::text, f.object, f.bound, f.is_as_read FROM functions AS f
+    UNION ALL
+    SELECT l.kind, 'pg_proc', r.oid, r.proname::text, l.object, l.bound,
+           r.is_plain AND r.prokind = 'a' AND g.aggkind = 'n' AND f.object IS NOT DISTINCT FROM l.body
+           AND coalesce(f.is_as_read, false) AND g.aggcombinefn::oid IN (0, f.oid)
+           AND g.aggfinalfn = 0 AND g.aggserialfn = 0 AND g.aggdeserialfn = 0 AND g.aggmtransfn = 0
+           AND g.aggminvtransfn = 0 AND g.aggmfinalfn = 0
+    FROM list AS l JOIN routines AS r ON r.signature = l.object JOIN pg_aggregate AS g ON g.aggfnoid = r.oid
+    LEFT JOIN functions AS f ON f.oid = g.aggtransfn
+    WHERE l.kind = 'aggregate'
+    UNION ALL
+    SELECT l.kind, 'pg_operator', o.oid, o.oprname::text, l.object, l.bound,
+           o.oprnamespace = m.extnamespace AND f.object IS NOT DISTINCT FROM l.body AND coalesce(f.is_as_read, false)
+           AND NOT EXISTS (SELECT FROM unnest(ARRAY[o.oprrest, o.oprjoin]::oid[]) AS s(id)
+                           WHERE s.id >= 16384 AND s.id NOT IN (SELECT e.oid FROM functions AS e
+                                                                WHERE e.kind = 'estimator' AND e.is_as_read))
+    FROM members AS m JOIN pg_operator AS o ON m.classid = 'pg_operator'::regclass AND o.oid = m.objid
+    LEFT JOIN pg_type AS a ON a.oid = o.oprleft JOIN pg_type AS b ON b.oid = o.oprright
+    JOIN list AS l ON l.kind = 'operator'
+         AND l.object = o.oprname || '(' || coalesce(a.typname, '') || ',' || b.typname || ')'
+    LEFT JOIN functions AS f ON f.kind = 'function' AND f.oid = o.oprcode
+    UNION ALL
+    SELECT l.kind, 'pg_cast', c.oid, l.object, l.object, l.bound,
+           c.castmethod = CASE WHEN l.body = '' THEN 'b' ELSE 'f' END
+           AND coalesce(f.object, '') = l.body AND (l.body = '' OR f.is_as_read)
+    FROM members AS m JOIN pg_cast AS c ON m.classid = 'pg_cast'::regclass AND c.oid = m.objid
+    JOIN pg_type AS a ON a.oid = c.castsource JOIN pg_type AS b ON b.oid = c.casttarget
+    JOIN list AS l ON l.kind = 'cast' AND l.object = a.typname || ',' || b.typname
+    LEFT JOIN functions AS f ON f.kind = 'function' AND f.oid = c.castfunc
+    UNION ALL
+    SELECT l.kind, 'pg_type', t.oid, t.typname::text, l.object, l.bound,
+           t.typnamespace = m.extnamespace AND t.typtype = 'b'
+    FROM members AS m JOIN pg_type AS t ON m.classid = 'pg_type'::regclass AND t.oid = m.objid
+    JOIN list AS l ON l.kind = 'type' AND l.object = t.typname;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._listed_objects(name) FROM PUBLIC;
+
+-- What of allowed extensions is in the plane.
+CREATE FUNCTION splitplane._extension_objects()
+RETURNS TABLE (extension name, schema oid, kind text, object oid, name text, bound text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    FOR extension, schema IN
+        SELECT a.extension, e.extnamespace
+        FROM splitplane.allowed_extensions AS a JOIN pg_extension AS e ON e.extname = a.extension
+        WHERE splitplane._extension_problem(a.extension) IS NULL AND NOT splitplane._is_out_of_sight(a.extension)
+        ORDER BY 1
+    LOOP
+        RETURN QUERY
+            SELECT _extension_objects.extension, _extension_objects.schema, l.kind, l.object, l.name, l.bound
+            FROM splitplane._listed_objects(_extension_objects.extension) AS l WHERE l.is_as_read;
+    END LOOP;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._extension_objects() FROM PUBLIC;
+
+-- The types among them, which are asked for more often.
+CREATE FUNCTION splitplane._extension_types() RETURNS TABLE (extension name, type oid)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        SELECT a.extension, t.oid
+        FROM splitplane.allowed_extensions AS a
+        JOIN pg_extension AS e ON e.extname = a.extension
+        JOIN pg_depend AS d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
+        JOIN pg_type AS t ON d.classid = 'pg_type'::regclass AND t.oid = d.objid
+        JOIN splitplane._extension_list() AS l
+             ON l.extension = a.extension AND l.kind = 'type' AND l.object = t.typname
+        WHERE t.typnamespace = e.extnamespace AND t.typtype = 'b'
+          AND NOT splitplane._is_out_of_sight(a.extension) AND splitplane._extension_problem(a.extension) IS NULL;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._extension_types() FROM PUBLIC;
+
+-- Whether a type is one of these; with its cast to JSON, if it has one, on the list as well.
+CREATE FUNCTION splitplane._is_extension_type(type_id oid) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    owner name;
+BEGIN
+    SELECT a.extension INTO owner
+      FROM pg_depend AS d
+      JOIN pg_extension AS e ON e.oid = d.refobjid
+      JOIN splitplane.allowed_extensions AS a ON a.extension = e.extname
+      JOIN pg_type AS t ON t.oid = d.objid AND t.typnamespace = e.extnamespace AND t.typtype = 'b'
+     WHERE d.classid = 'pg_type'::regclass AND d.objid = type_id AND d.refclassid = 'pg_extension'::regclass
+       AND d.deptype = 'e'
+       AND EXISTS (SELECT FROM splitplane._extension_list() AS l
+                   WHERE l.extension = a.extension AND l.kind = 'type' AND l.object = t.typname);
+    RETURN FOUND AND NOT splitplane._is_out_of_sight(owner) AND splitplane._extension_problem(owner) IS NULL
+       AND NOT EXISTS (SELECT FROM pg_cast AS c
+                       WHERE c.castsource = type_id AND c.casttarget IN ('json'::regtype, 'jsonb'::regtype)
+                         AND c.oid NOT IN (SELECT l.object FROM splitplane._listed_objects(owner) AS l
+                                           WHERE l.kind = 'cast' AND l.is_as_read));
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._is_extension_type(oid) FROM PUBLIC;

@@ -1,0 +1,89 @@
+//! Plane views: relations of the plane that are queries over the plane, kept as text.
+
+use super::row::{oid, text, unreadable};
+use crate::error::StageResult;
+use crate::pgx::spi::read::Lookup;
+use pgrx::pg_sys::Oid;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+
+thread_local! {
+    static VIEWS: Lookup = const { Lookup::new(VIEWS_SQL, 0) };
+}
+
+/// A row for each column; one of a view that is being defined, whose columns are not known yet.
+const VIEWS_SQL: &str = "SELECT v.name, v.sql, c.value ->> 'name', splitplane._type_named(c.value ->> 'type')::pg_catalog.text, \
+     ((c.value ->> 'name') OPERATOR(pg_catalog.=) ANY (v.private_columns))::pg_catalog.text FROM splitplane.views AS v \
+     LEFT JOIN LATERAL pg_catalog.jsonb_array_elements(v.columns) WITH ORDINALITY AS c (value, place) ON true \
+     ORDER BY v.name COLLATE pg_catalog.\"C\", c.place";
+
+/// A column of a view, as it was when the view was defined.
+#[derive(Debug, Clone)]
+pub struct ViewColumn {
+    /// Its name.
+    pub name: String,
+    /// Its type; `None` if that is no more.
+    pub type_oid: Option<Oid>,
+}
+
+/// Whether a view can be read, as far as it was found out for this state of the plane.
+#[derive(Debug, Clone)]
+pub enum Standing {
+    /// Its text was proved, and its columns are what they were.
+    Open,
+    /// It can not; the reason is for the log and for `doctor()`.
+    Closed(String),
+}
+
+/// One view.
+#[derive(Debug)]
+pub struct PlaneView {
+    /// Its name in the plane.
+    pub name: String,
+    /// Its query, as it was written.
+    pub sql: String,
+    /// Its columns, in order; none while it is being defined.
+    pub columns: Vec<ViewColumn>,
+    /// Columns that were declared private.
+    pub private_columns: HashSet<String>,
+    standing: RefCell<Option<Standing>>,
+}
+
+impl PlaneView {
+    /// What was found out of it.
+    pub fn standing(&self) -> Option<Standing> {
+        self.standing.borrow().clone()
+    }
+
+    /// Keeps what was found out, for as long as the plane is in this state.
+    pub fn settle(&self, standing: Standing) {
+        *self.standing.borrow_mut() = Some(standing);
+    }
+}
+
+/// All views by name. Must be called as the owner.
+pub(super) fn load() -> StageResult<HashMap<String, Rc<PlaneView>>> {
+    let mut found: HashMap<String, PlaneView> = HashMap::new();
+    for row in VIEWS.with(|lookup| lookup.rows(&[]))? {
+        let [name, sql, column, type_oid, private] = row.as_slice() else { return Err(unreadable()) };
+        let name = text(name)?;
+        let entry = match found.entry(name.clone()) {
+            std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
+            std::collections::hash_map::Entry::Vacant(entry) => entry.insert(PlaneView {
+                name,
+                sql: text(sql)?,
+                columns: Vec::new(),
+                private_columns: HashSet::new(),
+                standing: RefCell::new(None),
+            }),
+        };
+        let Some(column) = column else { continue };
+        let type_oid = type_oid.as_ref().map(|_| oid(Some(type_oid))).transpose()?;
+        if private.as_deref() == Some("true") {
+            entry.private_columns.insert(column.clone());
+        }
+        entry.columns.push(ViewColumn { name: column.clone(), type_oid });
+    }
+    Ok(found.into_iter().map(|(name, view)| (name, Rc::new(view))).collect())
+}
