@@ -133,6 +133,14 @@ BEGIN
     IF parent IS NULL THEN
         RAISE EXCEPTION 'parent must not be NULL' USING ERRCODE = '22023';
     END IF;
+    IF EXISTS (WITH RECURSIVE ancestors AS (
+                   SELECT _link.parent AS relation
+                   UNION
+                   SELECT p.parent FROM ancestors AS a JOIN splitplane.parents AS p ON p.relation = a.relation)
+               SELECT FROM ancestors AS a WHERE a.relation = _link.relation) THEN
+        RAISE EXCEPTION 'the rows of % would belong to its own rows, by way of %', relation, parent
+            USING ERRCODE = '22023', HINT = 'Name a parent that does not lead back to the table.';
+    END IF;
     SELECT string_agg(quote_ident(f.key), ', ' ORDER BY f.key) INTO candidates
       FROM splitplane._foreign_keys(relation, parent) AS f
      WHERE _link.key IS NULL OR f.key = _link.key;
@@ -152,14 +160,6 @@ BEGIN
     IF candidate.problem IS NOT NULL THEN
         RAISE EXCEPTION 'foreign key "%" between % and % %', candidate.key, relation, parent, candidate.problem
             USING ERRCODE = '0A000';
-    END IF;
-    IF EXISTS (WITH RECURSIVE ancestors AS (
-                   SELECT _link.parent AS relation
-                   UNION
-                   SELECT p.parent FROM ancestors AS a JOIN splitplane.parents AS p ON p.relation = a.relation)
-               SELECT FROM ancestors AS a WHERE a.relation = _link.relation) THEN
-        RAISE EXCEPTION 'the rows of % would belong to its own rows, by way of %', relation, parent
-            USING ERRCODE = '22023', HINT = 'Name a parent that does not lead back to the table.';
     END IF;
     SELECT r.shared INTO registered FROM splitplane.relations AS r WHERE r.relation = _link.parent;
     IF NOT FOUND THEN
@@ -203,8 +203,18 @@ BEGIN
     END IF;
     SELECT format('%I.%I', n.nspname, c.relname) INTO qualified
       FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = parent;
+    -- The types of key columns, as they are when a link needs them first.
+    UPDATE splitplane.relations AS r
+       SET saved = jsonb_set(r.saved, '{types}', coalesce(nullif(
+               coalesce(splitplane._scope_types(r.relation, splitplane._key_columns(r.relation)), '{}')
+               || (coalesce(nullif(r.saved -> 'types', 'null'), '{}')
+                   - ARRAY(SELECT g.name FROM unnest(gone) AS g(name)
+                           WHERE NOT r.scope || splitplane._key_columns(r.relation) ? g.name)), '{}'), 'null'))
+     WHERE r.relation = _grant_keys.parent;
     SELECT f.fingerprint = f.saved ->> 'fingerprint'
-           OR splitplane._reader_fingerprint(f.relation) = f.saved ->> 'reader_fingerprint' INTO is_sound
+           OR splitplane._reader_fingerprint(f.relation) = f.saved ->> 'reader_fingerprint'
+           -- Altered since, and its fences hold.
+           OR NOT EXISTS (SELECT FROM splitplane._critical_findings(ARRAY[f.relation])) INTO is_sound
       FROM splitplane._fences AS f WHERE f.relation = parent;
     needed := ARRAY(SELECT k.name FROM jsonb_object_keys(splitplane._key_columns(parent)) AS k(name)
                     WHERE k.name <> ALL (registered.columns) AND NOT registered.scope ? k.name);
@@ -231,9 +241,7 @@ BEGIN
         UPDATE splitplane.relations AS r
            SET saved = r.saved
                        || jsonb_build_object('fingerprint', f.fingerprint,
-                                             'reader_fingerprint', splitplane._reader_fingerprint(r.relation),
-                                             'types', splitplane._scope_types(
-                                                 r.relation, r.scope || splitplane._key_columns(r.relation)))
+                                             'reader_fingerprint', splitplane._reader_fingerprint(r.relation))
           FROM splitplane._fences AS f
          WHERE r.relation = parent AND f.relation = r.relation;
     END IF;
