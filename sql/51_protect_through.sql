@@ -49,10 +49,10 @@ BEGIN
     END IF;
 END
 $$;
-REVOKE ALL ON FUNCTION
-    splitplane.protect_through(regclass, regclass, text[], text, text[], name, jsonb, boolean) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION
-    splitplane.protect_through(regclass, regclass, text[], text, text[], name, jsonb, boolean) TO splitplane_admin;
+REVOKE ALL ON FUNCTION splitplane.protect_through(regclass, regclass, text[], text, text[], name, jsonb, boolean)
+    FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.protect_through(regclass, regclass, text[], text, text[], name, jsonb, boolean)
+    TO splitplane_admin;
 COMMENT ON FUNCTION splitplane.protect_through(regclass, regclass, text[], text, text[], name, jsonb, boolean) IS
     'Adds a table whose rows belong to rows of another: protect_through(''order_lines'', ''orders''). '
     'Call it again with another parent to add that.';

@@ -24,8 +24,8 @@ AS $$
            has_table_privilege('splitplane_admin', c.oid, 'SELECT')
     FROM pg_class AS c
     WHERE c.relnamespace = 'splitplane'::regnamespace AND to_regrole('splitplane_admin') IS NOT NULL
-      AND c.relname IN ('allowed_extensions', 'allowed_functions', 'claims', 'functions', 'metrics', 'principals',
-                        'relations', 'tripwires', 'verified_queries', 'views')
+      AND c.relname IN ('allowed_extensions', 'allowed_functions', 'claims', 'functions', 'metrics', 'parents',
+                        'principals', 'relations', 'tripwires', 'verified_queries', 'views')
     UNION ALL
     -- Where the application's own roles may use the schema, they do not need the caller's privilege.
     SELECT format('SCHEMA %I', n.nspname), 'USAGE', 'splitplane_caller', false

@@ -3185,6 +3185,12 @@ BEGIN
 END
 $$;
 
+REVOKE ALL ON FUNCTION splitplane.protect_through(regclass, regclass, text[], text, text[], name, jsonb, boolean)
+    FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION splitplane.protect_through(regclass, regclass, text[], text, text[], name, jsonb, boolean)
+    TO splitplane_admin;
+
 COMMENT ON FUNCTION splitplane.protect_through(regclass, regclass, text[], text, text[], name, jsonb, boolean) IS
     'Adds a table whose rows belong to rows of another: protect_through(''order_lines'', ''orders''). '
     'Call it again with another parent to add that.';
@@ -5915,8 +5921,8 @@ AS $$
            has_table_privilege('splitplane_admin', c.oid, 'SELECT')
     FROM pg_class AS c
     WHERE c.relnamespace = 'splitplane'::regnamespace AND to_regrole('splitplane_admin') IS NOT NULL
-      AND c.relname IN ('allowed_extensions', 'allowed_functions', 'claims', 'functions', 'metrics', 'principals',
-                        'relations', 'tripwires', 'verified_queries', 'views')
+      AND c.relname IN ('allowed_extensions', 'allowed_functions', 'claims', 'functions', 'metrics', 'parents',
+                        'principals', 'relations', 'tripwires', 'verified_queries', 'views')
     UNION ALL
     -- Where the application's own roles may use the schema, they do not need the caller's privilege.
     SELECT format('SCHEMA %I', n.nspname), 'USAGE', 'splitplane_caller', false
@@ -7050,6 +7056,7 @@ BEGIN
     END IF;
 END
 $$;
+REVOKE ALL ON splitplane._links FROM PUBLIC;
 
 -- What ALTER DEFAULT PRIVILEGES has granted on new functions is revoked, as in 90_privileges.sql. Grants that this
 -- database made itself are not among the initial privileges of the extension, and are kept.
@@ -7068,7 +7075,8 @@ BEGIN
     FOR given IN
         SELECT c.oid::regclass AS relation, g.grantee FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
         WHERE c.oid IN ('splitplane.claims'::regclass, 'splitplane.views'::regclass,
-                        'splitplane.allowed_extensions'::regclass)
+                        'splitplane.allowed_extensions'::regclass, 'splitplane.parents'::regclass,
+                        'splitplane._links'::regclass)
           AND g.grantee <> c.relowner AND pg_get_userbyid(g.grantee) <> ALL (splitplane._own_roles())
     LOOP
         EXECUTE format('REVOKE ALL ON %s FROM %s', given.relation, splitplane._grantee(given.grantee));

@@ -3312,10 +3312,10 @@ BEGIN
     END IF;
 END
 $$;
-REVOKE ALL ON FUNCTION
-    splitplane.protect_through(regclass, regclass, text[], text, text[], name, jsonb, boolean) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION
-    splitplane.protect_through(regclass, regclass, text[], text, text[], name, jsonb, boolean) TO splitplane_admin;
+REVOKE ALL ON FUNCTION splitplane.protect_through(regclass, regclass, text[], text, text[], name, jsonb, boolean)
+    FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.protect_through(regclass, regclass, text[], text, text[], name, jsonb, boolean)
+    TO splitplane_admin;
 COMMENT ON FUNCTION splitplane.protect_through(regclass, regclass, text[], text, text[], name, jsonb, boolean) IS
     'Adds a table whose rows belong to rows of another: protect_through(''order_lines'', ''orders''). '
     'Call it again with another parent to add that.';
@@ -6222,8 +6222,8 @@ AS $$
            has_table_privilege('splitplane_admin', c.oid, 'SELECT')
     FROM pg_class AS c
     WHERE c.relnamespace = 'splitplane'::regnamespace AND to_regrole('splitplane_admin') IS NOT NULL
-      AND c.relname IN ('allowed_extensions', 'allowed_functions', 'claims', 'functions', 'metrics', 'principals',
-                        'relations', 'tripwires', 'verified_queries', 'views')
+      AND c.relname IN ('allowed_extensions', 'allowed_functions', 'claims', 'functions', 'metrics', 'parents',
+                        'principals', 'relations', 'tripwires', 'verified_queries', 'views')
     UNION ALL
     -- Where the application's own roles may use the schema, they do not need the caller's privilege.
     SELECT format('SCHEMA %I', n.nspname), 'USAGE', 'splitplane_caller', false

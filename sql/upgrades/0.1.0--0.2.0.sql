@@ -135,6 +135,7 @@ CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON sp
     FOR EACH STATEMENT EXECUTE FUNCTION splitplane._on_config_change();
 
 -- @functions
+REVOKE ALL ON splitplane._links FROM PUBLIC;
 
 -- What ALTER DEFAULT PRIVILEGES has granted on new functions is revoked, as in 90_privileges.sql. Grants that this
 -- database made itself are not among the initial privileges of the extension, and are kept.
@@ -153,7 +154,8 @@ BEGIN
     FOR given IN
         SELECT c.oid::regclass AS relation, g.grantee FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
         WHERE c.oid IN ('splitplane.claims'::regclass, 'splitplane.views'::regclass,
-                        'splitplane.allowed_extensions'::regclass)
+                        'splitplane.allowed_extensions'::regclass, 'splitplane.parents'::regclass,
+                        'splitplane._links'::regclass)
           AND g.grantee <> c.relowner AND pg_get_userbyid(g.grantee) <> ALL (splitplane._own_roles())
     LOOP
         EXECUTE format('REVOKE ALL ON %s FROM %s', given.relation, splitplane._grantee(given.grantee));

@@ -51,13 +51,13 @@ const WATCHED_SQL: &str = "WITH RECURSIVE family AS (SELECT r.relation::pg_catal
      UNION SELECT i.inhrelid FROM family AS f JOIN pg_catalog.pg_inherits AS i ON i.inhparent OPERATOR(pg_catalog.=) f.member) \
      SELECT member::pg_catalog.text FROM family UNION ALL \
      SELECT 'splitplane.relations'::pg_catalog.regclass::pg_catalog.oid::pg_catalog.text UNION ALL \
-     SELECT 'splitplane.parents'::pg_catalog.regclass::pg_catalog.oid::pg_catalog.text UNION ALL \
      SELECT i.indexrelid::pg_catalog.text FROM pg_catalog.pg_index AS i \
      WHERE i.indrelid OPERATOR(pg_catalog.=) 'splitplane.relations'::pg_catalog.regclass::pg_catalog.oid AND i.indisprimary \
      UNION ALL \
      SELECT 'splitplane.allowed_functions'::pg_catalog.regclass::pg_catalog.oid::pg_catalog.text UNION ALL \
      SELECT c.oid::pg_catalog.text FROM pg_catalog.pg_class AS c \
-     WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass('splitplane.allowed_extensions')";
+     WHERE c.oid OPERATOR(pg_catalog.=) ANY (ARRAY[pg_catalog.to_regclass('splitplane.allowed_extensions'), \
+     pg_catalog.to_regclass('splitplane.parents')]::pg_catalog.oid[])";
 
 const POLICY_SQL: &str = "SELECT 'splitplane.in_scope(anyelement,text)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
      'splitplane.in_parent(text,\"any\")'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
