@@ -24,6 +24,15 @@ use zeroize::Zeroizing;
 /// Milliseconds: long enough never to matter.
 pub const LONG: i32 = 60_000;
 
+/// A table of words, for `World::with_citext`.
+const WORDS: &str = "
+    SET client_min_messages = warning;
+    CREATE TABLE public.words (tenant_id int NOT NULL, n int, a citext, b citext, c text, l citext[]);
+    INSERT INTO public.words VALUES (42, 1, 'Ann', 'aNN', 'ANN', '{A,b}'), (42, 2, 'bob', 'Bo', 'o', '{BOB}'),
+        (42, 3, 'x-Y-z', 'y', 'Y', '{}'), (42, 4, NULL, 'q', 'q', NULL), (7, 5, 'hidden', 'hidden', 'hidden', '{HIDDEN}');
+    SELECT splitplane.allow_extension('citext');
+    SELECT splitplane.protect('public.words', '{\"tenant_id\": \"tenant\"}');";
+
 /// Two tenants, 42 and 7. `hidden` is in no plane.
 const TABLES: &str = "
     CREATE TABLE public.orders (tenant_id int NOT NULL, store_id int NOT NULL, order_id int PRIMARY KEY,
@@ -76,6 +85,13 @@ impl World {
     /// The plane without a table, where only the section matters.
     pub fn bare() -> Self {
         World { plane: current_plane().unwrap(), principal: principal("42", r#"{"stores": [1, 2, 3]}"#) }
+    }
+
+    /// A table with columns of type citext, whose extension is allowed.
+    pub fn with_citext() -> Self {
+        Spi::run("CREATE EXTENSION citext SCHEMA public").unwrap();
+        Spi::run(WORDS).unwrap();
+        World::bare()
     }
 
     pub fn confined<T>(&self, body: impl for<'c> FnOnce(&'c Confinement<'c>) -> StageResult<T>) -> StageResult<T> {
