@@ -177,18 +177,18 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._proposal_tenants(text) FROM PUBLIC;
 
--- The arguments of a registration that follow the tables: the columns, if some are to be left out or all must be named,
--- and a name, if `shares_name`.
-CREATE FUNCTION splitplane._proposal_arguments(relation oid, must_name boolean, shares_name boolean) RETURNS text
+-- The arguments of a registration that follow the tables: the columns, if some are to be left out, and a name, if
+-- `shares_name`.
+CREATE FUNCTION splitplane._proposal_arguments(relation oid, shares_name boolean) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 #variable_conflict use_column
 DECLARE
     columns text[];
 BEGIN
-    IF must_name OR EXISTS (SELECT FROM pg_attribute AS a
-                            WHERE a.attrelid = _proposal_arguments.relation AND a.attnum > 0 AND NOT a.attisdropped
-                              AND splitplane._proposal_has(a.attname, 'secret')) THEN
+    IF EXISTS (SELECT FROM pg_attribute AS a
+               WHERE a.attrelid = _proposal_arguments.relation AND a.attnum > 0 AND NOT a.attisdropped
+                 AND splitplane._proposal_has(a.attname, 'secret')) THEN
         columns := ARRAY(SELECT a.attname::text FROM pg_attribute AS a
                          WHERE a.attrelid = _proposal_arguments.relation AND a.attnum > 0 AND NOT a.attisdropped
                            AND NOT splitplane._proposal_has(a.attname, 'secret')
@@ -202,7 +202,7 @@ BEGIN
                              WHERE c.oid = _proposal_arguments.relation) END);
 END
 $$;
-REVOKE ALL ON FUNCTION splitplane._proposal_arguments(oid, boolean, boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION splitplane._proposal_arguments(oid, boolean) FROM PUBLIC;
 
 -- Tables whose name a table of another schema has, and that of schema public, or of the schema that sorts first, keeps.
 CREATE FUNCTION splitplane._proposal_second_names() RETURNS oid[]
@@ -325,7 +325,7 @@ DECLARE
     proposals jsonb := '{}';
     second oid[] := splitplane._proposal_second_names();
     entry record;
-    depth integer := 1;
+    depth integer;
     before integer;
 BEGIN
     SELECT t.tenants, t.key, t.names INTO root FROM splitplane._proposal_tenants(tenant_column) AS t;
@@ -373,7 +373,7 @@ BEGIN
                    'depth', 0,
                    'statement', format('SELECT splitplane.protect(%L, %L%s);', b.key::oid::regclass,
                                        jsonb_build_object(b.value, 'tenant'),
-                                       splitplane._proposal_arguments(b.key::oid, false,
+                                       splitplane._proposal_arguments(b.key::oid,
                                                                        b.key::oid = ANY (second))),
                    'reason', CASE WHEN b.key::oid = root.tenants
                                   THEN format('It is the table of the tenants: %I is the id of one.', b.value)
@@ -395,33 +395,22 @@ BEGIN
         CONTINUE WHEN proposals ? entry.relation::text;
         people := people || entry.relation;
         proposals := proposals || jsonb_build_object(entry.relation, jsonb_build_object(
-            'depth', 1,
-            'statement', format('SELECT splitplane.protect_through(%L, %L%s%s);', entry.relation::regclass,
-                                entry.membership::regclass,
-                                splitplane._proposal_arguments(entry.relation, true, entry.relation = ANY (second)),
-                                CASE WHEN (SELECT count(*) FROM splitplane._proposal_keys() AS k
-                                           WHERE k.child = entry.membership AND k.parent = entry.relation) > 1
-                                     THEN format(', key => %L', entry.key) END),
-            'reason', format('Its rows belong to every tenant with a membership in %s. Read the columns: each such '
-                             'tenant sees them.', entry.membership::regclass)));
+            'reason', format('It has no tenant column, which a scope needs. Its rows belong to every tenant with a '
+                             'membership in %s (foreign key %I).', entry.membership::regclass, entry.key)));
     END LOOP;
 
     -- Children, from the top down: through one key that is never NULL, or else through all keys that lead to an owner.
+    -- No scope follows a foreign key, so that the reason says whose they are.
     LOOP
         before := cardinality(owned);
         FOREACH depth IN ARRAY ARRAY[1, 2] LOOP
             found := '{}';
             FOR entry IN
                 SELECT c.child,
-                       string_agg(format('SELECT splitplane.protect_through(%L, %L%s%s);', c.child::regclass,
-                                         c.parent::regclass,
-                                         splitplane._proposal_arguments(c.child, false, c.child = ANY (second)),
-                                         CASE WHEN c.among > 1 THEN format(', key => %L', c.key) END),
-                                  ' ' ORDER BY c.place) AS statement,
-                       string_agg(c.parent::regclass::text, ', ' ORDER BY c.place) AS parents
+                       string_agg(format('%s (foreign key %I)', c.parent::regclass, c.key), ', '
+                                  ORDER BY c.place) AS parents
                 FROM (
                     SELECT k.child, k.parent, k.key, k.is_held,
-                           count(*) OVER (PARTITION BY k.child, k.parent) AS among,
                            row_number() OVER (
                                PARTITION BY k.child
                                ORDER BY k.is_held DESC, k.is_owned DESC,
@@ -438,12 +427,8 @@ BEGIN
             LOOP
                 found := found || entry.child;
                 proposals := proposals || jsonb_build_object(entry.child, jsonb_build_object(
-                    'depth', cardinality(owned),
-                    'statement', entry.statement,
-                    'reason', CASE depth WHEN 1
-                              THEN format('It has no tenant column, and each row references one of %s.', entry.parents)
-                              ELSE format('It has no tenant column, and its rows may reference %s. Nobody sees a row '
-                                          'that references none.', entry.parents) END));
+                    'reason', format('It has no tenant column, which a scope needs. Its rows %s to rows of %s.',
+                                     CASE depth WHEN 1 THEN 'belong' ELSE 'may belong' END, entry.parents)));
             END LOOP;
             owned := owned || found;
             -- Keys that may be NULL count only where no others do any more.
@@ -464,7 +449,7 @@ BEGIN
             SELECT jsonb_object_agg(l.relation, jsonb_build_object(
                        'depth', 0,
                        'statement', format('SELECT splitplane.share(%L%s);', l.relation::regclass,
-                                           splitplane._proposal_arguments(l.relation, false,
+                                           splitplane._proposal_arguments(l.relation,
                                                                           l.relation = ANY (second))),
                        'reason', 'It looks like a list that is the same for everyone: it references no tenant''s row, '
                                  'and no column suggests private data.'))
