@@ -3832,12 +3832,22 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._proposal_words(text) FROM PUBLIC;
 
+-- A name in lower case, with the capitals inside of it as underscores.
+CREATE FUNCTION splitplane._proposal_parts(name text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN lower(regexp_replace(name, '([a-z0-9])([A-Z])', '\1_\2', 'g'));
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._proposal_parts(text) FROM PUBLIC;
+
 -- Whether one of the words is in a name, in any spelling: api_key, "API key", "apiKey".
 CREATE FUNCTION splitplane._proposal_has(name name, subject text) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RETURN lower(regexp_replace(name, '([a-z0-9])([A-Z])', '\1_\2', 'g')) ~ splitplane._proposal_words(subject)
+    RETURN splitplane._proposal_parts(name) ~ splitplane._proposal_words(subject)
         OR replace(lower(name), ' ', '_') ~ splitplane._proposal_words(subject);
 END
 $$;
@@ -4028,25 +4038,37 @@ $$;
 REVOKE ALL ON FUNCTION splitplane._proposal_memberships(oid[], jsonb) FROM PUBLIC;
 
 -- Tables that are the same for everyone by all that can be seen: `lists` are those known so far, by which a list of
--- lists is known. Nothing in them points to anything else; no column suggests a person, a text or an amount; and what
--- they are is said by a well-known name, by a key that is a code, or by the list that they belong to.
-CREATE FUNCTION splitplane._proposal_lists(lists oid[]) RETURNS SETOF oid
+-- lists is known, and `known` the tenant columns. Nothing in them points to anything else; no column suggests a tenant,
+-- a person, a text or an amount; no policies of their own say that rows differ; and what they are is said by a
+-- well-known name, by a key that is a code, or by the list that they belong to.
+CREATE FUNCTION splitplane._proposal_lists(lists oid[], known text[]) RETURNS SETOF oid
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     WITH keys AS MATERIALIZED (SELECT * FROM splitplane._proposal_keys())
     SELECT t.relation
     FROM splitplane._proposal_tables() AS t
+    JOIN pg_class AS c ON c.oid = t.relation AND NOT c.relrowsecurity
     JOIN pg_index AS i ON i.indrelid = t.relation AND i.indisprimary
     WHERE NOT t.is_partition AND NOT t.is_child AND t.relation <> ALL (lists)
+      -- Policies also where they are not in force: somebody meant that not everyone sees every row.
+      AND NOT EXISTS (SELECT FROM pg_policy AS y WHERE y.polrelid = t.relation)
       AND NOT EXISTS (SELECT FROM keys AS k WHERE k.child = t.relation AND k.parent <> ALL (lists))
       AND NOT EXISTS (
           SELECT FROM pg_attribute AS a
           WHERE a.attrelid = t.relation AND a.attnum > 0 AND NOT a.attisdropped
-            AND (splitplane._proposal_has(a.attname, 'private')
+            AND (splitplane._proposal_has(a.attname, 'private') OR splitplane._proposal_has(a.attname, 'tenant')
+                 -- The tenant column, and in other words: franchise and franchise_no where it is franchise_id.
+                 OR EXISTS (SELECT FROM unnest(known) AS n(name)
+                            WHERE a.attname = n.name
+                               OR array_remove(regexp_split_to_array(regexp_replace(
+                                      splitplane._proposal_parts(n.name), '[_ ]?(id|uuid|key|ref|code|no)$', ''),
+                                      '[_ ]+'), '')
+                                  && regexp_split_to_array(splitplane._proposal_parts(a.attname), '[_ ]+'))
                  OR a.atttypid IN ('json'::regtype, 'jsonb'::regtype, 'bytea'::regtype, 'inet'::regtype, 'xml'::regtype,
                                    'timestamptz'::regtype, 'timestamp'::regtype)
                  -- What looks like a reference, and is neither a foreign key nor the key of the table.
-                 OR (a.attname ~* '_(id|uuid|ref)$' AND NOT (a.attnum = i.indkey[0] AND i.indnkeyatts = 1)
+                 OR (splitplane._proposal_parts(a.attname) ~ '[_ ](id|uuid|ref)$'
+                     AND NOT (a.attnum = i.indkey[0] AND i.indnkeyatts = 1)
                      AND NOT EXISTS (SELECT FROM keys AS k WHERE k.child = t.relation AND a.attnum = ANY (k.columns)))))
       AND (SELECT count(*) FROM pg_attribute AS a
            WHERE a.attrelid = t.relation AND a.attnum > 0 AND NOT a.attisdropped) <= 12
@@ -4074,7 +4096,7 @@ AS $$
                           WHERE k.child = t.relation AND k.is_held AND k.columns <@ (i.indkey::int2[])
                             AND k.parent = ANY (lists))))
 $$;
-REVOKE ALL ON FUNCTION splitplane._proposal_lists(oid[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION splitplane._proposal_lists(oid[], text[]) FROM PUBLIC;
 
 -- Whether a column can carry a scope, as protect looks at it.
 CREATE FUNCTION splitplane._proposal_is_fit(relation oid, column_name text) RETURNS boolean
@@ -4227,7 +4249,7 @@ BEGIN
     lists := ARRAY(SELECT r.relation::oid FROM splitplane.relations AS r WHERE r.shared);
     LOOP
         found := CASE WHEN known IS NULL THEN '{}'
-                      ELSE ARRAY(SELECT l.relation FROM splitplane._proposal_lists(lists) AS l(relation)
+                      ELSE ARRAY(SELECT l.relation FROM splitplane._proposal_lists(lists, known) AS l(relation)
                                  WHERE NOT proposals ? l.relation::text) END;
         EXIT WHEN found = '{}';
         lists := lists || found;

@@ -57,6 +57,8 @@ def read(path: Path) -> tuple[list[str], list[Expected]]:
                 kind, target = types[target], types[target] if "." in types[target] else ""
             body.append(f"{name} {kind}" + (" PRIMARY KEY" if "pk" in marks else "") + (" NOT NULL" if "!" in marks else ""))
         constraints += [f"ALTER TABLE {table} ADD {part}" for part in rest if part.startswith("FOREIGN")]
+        constraints += [f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY" for part in rest if part == "ROW SECURITY"]
+        constraints += [f"CREATE POLICY own ON {table} {part.removeprefix('POLICY')}" for part in rest if part.startswith("POLICY")]
         body += [part for part in rest if part.startswith("PRIMARY")]
         partition = "".join(f" {part}" for part in rest if part.startswith("PARTITION"))
         made.append(f"CREATE TABLE {table} ({', '.join(body)}){partition}")

@@ -32,6 +32,13 @@ CREATE TABLE country_items (country text REFERENCES countries, article text, pri
     PRIMARY KEY (country, article));
 CREATE TABLE holidays (day date, name text);
 CREATE TABLE languages (code text PRIMARY KEY, name text, added_by text);
+CREATE TABLE tax_rates (id int PRIMARY KEY, shop text, percent numeric);
+CREATE TABLE exchange_rates (currency text PRIMARY KEY, store_no int, rate numeric);
+CREATE TABLE vat_rates (id int PRIMARY KEY, percent numeric, "zoneId" int);
+CREATE TABLE currencies (code text PRIMARY KEY, name text);
+ALTER TABLE currencies ENABLE ROW LEVEL SECURITY;
+CREATE TABLE locales (code text PRIMARY KEY, name text);
+CREATE POLICY own ON locales USING (code <> 'xx');
 CREATE TABLE uses (org_id bigint NOT NULL REFERENCES orgs, department text REFERENCES departments,
     staff text REFERENCES staff_codes, promo text REFERENCES promo_codes, price int REFERENCES price_types,
     route int REFERENCES route_types, shape int REFERENCES shape_types, stop int REFERENCES stop_types,
@@ -66,6 +73,14 @@ SELECT * FROM splitplane.propose() WHERE relation IN ('stores'::regclass, 'tags'
 
 -- The tenant column by its name: what the tenants are otherwise is not asked.
 SELECT * FROM splitplane.propose('store_id') WHERE statement IS NOT NULL;
+
+-- Nor is what has the tenant's column in other words: the control is continents.
+CREATE TABLE calls (franchise_id int, at timestamptz);
+CREATE TABLE continents (code text PRIMARY KEY, name text);
+CREATE TABLE holiday_calendars (id int PRIMARY KEY, name text, franchise text);
+CREATE TABLE time_zones (name text PRIMARY KEY, "franchiseNo" int);
+SELECT relation, statement FROM splitplane.propose('franchise_id')
+WHERE relation IN ('continents'::regclass, 'holiday_calendars'::regclass, 'time_zones'::regclass);
 
 -- Two tables that may be the tenants', and neither by far.
 CREATE TABLE agencies (id bigint PRIMARY KEY);
