@@ -2743,6 +2743,7 @@ AS $$
 DECLARE
     stale record;
 BEGIN
+    PERFORM splitplane._check_isolation('unprotect');
     LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
     SELECT r.saved, EXISTS (SELECT FROM pg_class AS c WHERE c.oid = r.relation) AS lives INTO stale
       FROM splitplane.relations AS r WHERE r.relation = unprotect.relation;
@@ -2829,6 +2830,7 @@ DECLARE
     outside text;
     unqualified text;
 BEGIN
+    PERFORM splitplane._check_isolation('allow_function');
     IF wanted IS NULL THEN
         RAISE EXCEPTION 'function does not exist' USING ERRCODE = '42883';
     END IF;
@@ -2915,6 +2917,26 @@ $$;
 
 COMMENT ON FUNCTION splitplane.allow_function(regprocedure) IS
     'Allows untrusted SQL to call a function that is not in the built-in allowlist.';
+
+CREATE OR REPLACE FUNCTION splitplane.disallow_function(function regprocedure) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    wanted text := splitplane._signature(function);
+    kept jsonb;
+BEGIN
+    PERFORM splitplane._check_isolation('disallow_function');
+    LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
+    DELETE FROM splitplane.allowed_functions AS f WHERE f.signature = wanted RETURNING f.saved INTO kept;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'function % is not allowed', coalesce(wanted, function::text, 'NULL') USING ERRCODE = '42704';
+    END IF;
+    IF NOT (kept ->> 'execute')::boolean THEN
+        EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM splitplane_reader', wanted);
+    END IF;
+    PERFORM splitplane._leave_schema(kept ->> 'schema', (kept ->> 'schema_usage')::boolean);
+END
+$$;
 
 COMMENT ON FUNCTION splitplane.disallow_function(regprocedure) IS 'Reverts allow_function.';
 
@@ -3410,6 +3432,7 @@ DECLARE
     problem text;
     creators text;
 BEGIN
+    PERFORM splitplane._check_isolation('allow_extension');
     IF extension IS NULL THEN
         RAISE EXCEPTION 'extension must not be NULL' USING ERRCODE = '22023';
     END IF;
@@ -3480,6 +3503,7 @@ CREATE FUNCTION splitplane.disallow_extension(extension name) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    PERFORM splitplane._check_isolation('disallow_extension');
     LOCK TABLE splitplane.relations, splitplane.allowed_functions, splitplane.allowed_extensions
         IN SHARE ROW EXCLUSIVE MODE;
     IF NOT splitplane._forget_extension(extension) THEN
@@ -4096,6 +4120,7 @@ DECLARE
     found_columns jsonb;
     column_name text;
 BEGIN
+    PERFORM splitplane._check_isolation('define_view');
     IF name IS NULL THEN
         RAISE EXCEPTION 'the name of a view must not be NULL' USING ERRCODE = '22023';
     END IF;

@@ -2883,6 +2883,7 @@ AS $$
 DECLARE
     stale record;
 BEGIN
+    PERFORM splitplane._check_isolation('unprotect');
     LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
     SELECT r.saved, EXISTS (SELECT FROM pg_class AS c WHERE c.oid = r.relation) AS lives INTO stale
       FROM splitplane.relations AS r WHERE r.relation = unprotect.relation;
@@ -2974,6 +2975,7 @@ DECLARE
     outside text;
     unqualified text;
 BEGIN
+    PERFORM splitplane._check_isolation('allow_function');
     IF wanted IS NULL THEN
         RAISE EXCEPTION 'function does not exist' USING ERRCODE = '42883';
     END IF;
@@ -3069,6 +3071,7 @@ DECLARE
     wanted text := splitplane._signature(function);
     kept jsonb;
 BEGIN
+    PERFORM splitplane._check_isolation('disallow_function');
     LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
     DELETE FROM splitplane.allowed_functions AS f WHERE f.signature = wanted RETURNING f.saved INTO kept;
     IF NOT FOUND THEN
@@ -3702,6 +3705,7 @@ DECLARE
     problem text;
     creators text;
 BEGIN
+    PERFORM splitplane._check_isolation('allow_extension');
     IF extension IS NULL THEN
         RAISE EXCEPTION 'extension must not be NULL' USING ERRCODE = '22023';
     END IF;
@@ -3768,6 +3772,7 @@ CREATE FUNCTION splitplane.disallow_extension(extension name) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    PERFORM splitplane._check_isolation('disallow_extension');
     LOCK TABLE splitplane.relations, splitplane.allowed_functions, splitplane.allowed_extensions
         IN SHARE ROW EXCLUSIVE MODE;
     IF NOT splitplane._forget_extension(extension) THEN
@@ -4394,6 +4399,7 @@ DECLARE
     found_columns jsonb;
     column_name text;
 BEGIN
+    PERFORM splitplane._check_isolation('define_view');
     IF name IS NULL THEN
         RAISE EXCEPTION 'the name of a view must not be NULL' USING ERRCODE = '22023';
     END IF;
