@@ -2095,12 +2095,21 @@ $$;
 REVOKE ALL ON FUNCTION splitplane._has_lost_name(regclass, text, jsonb) FROM PUBLIC;
 
 -- The form of a name in the plane.
+CREATE FUNCTION splitplane._is_plane_name(chosen text) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN chosen <> '' AND octet_length(chosen) <= 63 AND strpos(chosen, '.') = 0 AND chosen !~ '[[:cntrl:]]'
+           AND lower(chosen) NOT LIKE 'pg\_%';
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._is_plane_name(text) FROM PUBLIC;
+
 CREATE FUNCTION splitplane._check_plane_name(chosen text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF chosen = '' OR octet_length(chosen) > 63 OR strpos(chosen, '.') > 0 OR chosen ~ '[[:cntrl:]]'
-       OR lower(chosen) LIKE 'pg\_%' THEN
+    IF NOT splitplane._is_plane_name(chosen) THEN
         RAISE EXCEPTION 'plane name "%" must have 1 to 63 bytes, no dot, no control character, '
                         'and not start with "pg_"', chosen
             USING ERRCODE = '42602';
@@ -3978,9 +3987,9 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._proposal_tenants(text) FROM PUBLIC;
 
--- The arguments of a registration that follow the tables: the columns, if some are to be left out, and a name, if
--- `shares_name`.
-CREATE FUNCTION splitplane._proposal_arguments(relation oid, shares_name boolean) RETURNS text
+-- The arguments of a registration that follow the tables: the columns, if some are to be left out, and the plane name
+-- that _proposal_names has for it, if any.
+CREATE FUNCTION splitplane._proposal_arguments(relation oid, plane_name text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 #variable_conflict use_column
@@ -3996,28 +4005,60 @@ BEGIN
                            AND a.atttypid IN (SELECT splitplane._safe_types(_proposal_arguments.relation::regclass))
                          ORDER BY a.attnum);
     END IF;
-    RETURN concat(', columns => ' || quote_literal(columns),
-                  CASE WHEN shares_name
-                       THEN (SELECT ', name => ' || quote_literal(n.nspname || '_' || c.relname)
-                             FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-                             WHERE c.oid = _proposal_arguments.relation) END);
+    RETURN concat(', columns => ' || quote_literal(columns), ', name => ' || quote_literal(plane_name));
 END
 $$;
-REVOKE ALL ON FUNCTION splitplane._proposal_arguments(oid, boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION splitplane._proposal_arguments(oid, text) FROM PUBLIC;
 
--- Tables whose name a table of another schema has, and that of schema public, or of the schema that sorts first, keeps.
-CREATE FUNCTION splitplane._proposal_second_names() RETURNS oid[]
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+-- The plane names of tables that cannot have their own: a registered table or a view has it, or a table of another
+-- schema, of which that of schema public, or of the schema that sorts first, keeps it; or it is no name of the plane.
+CREATE FUNCTION splitplane._proposal_names() RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT ARRAY(
-        SELECT t.relation
-        FROM (SELECT o.relation, o.name, row_number() OVER (PARTITION BY o.name
-                                                    ORDER BY o.schema_name <> 'public', o.schema_name) AS place
+#variable_conflict use_column
+DECLARE
+    taken text[] := ARRAY(SELECT o.name FROM splitplane._proposal_tables() AS o
+                          UNION SELECT r.name FROM splitplane.relations AS r
+                          UNION SELECT v.name FROM splitplane.views AS v);
+    names jsonb := '{}';
+    entry record;
+    stem text;
+    chosen text;
+    number integer;
+BEGIN
+    FOR entry IN
+        SELECT t.relation, t.schema_name, t.name
+        FROM (SELECT o.relation, o.schema_name, o.name,
+                     row_number() OVER (PARTITION BY o.name
+                                        ORDER BY o.schema_name <> 'public', o.schema_name) AS place
               FROM splitplane._proposal_tables() AS o WHERE NOT o.is_partition) AS t
-        LEFT JOIN splitplane.relations AS r ON r.name = t.name AND r.relation <> t.relation
-        WHERE t.place > 1 OR r.relation IS NOT NULL)
+        WHERE t.place > 1 OR NOT splitplane._is_plane_name(t.name)
+           OR EXISTS (SELECT FROM splitplane.relations AS r WHERE r.name = t.name AND r.relation <> t.relation)
+           OR EXISTS (SELECT FROM splitplane.views AS v WHERE v.name = t.name)
+        ORDER BY t.schema_name, t.name
+    LOOP
+        stem := regexp_replace(entry.schema_name || '_' || entry.name, '[.[:cntrl:]]', '_', 'g');
+        -- A schema may be called PG_..
+        IF lower(stem) LIKE 'pg\_%' THEN
+            stem := 't_' || stem;
+        END IF;
+        number := 1;
+        LOOP
+            -- As many bytes as a name may have.
+            WHILE octet_length(stem || CASE WHEN number > 1 THEN '_' || number ELSE '' END) > 63 LOOP
+                stem := left(stem, -1);
+            END LOOP;
+            chosen := stem || CASE WHEN number > 1 THEN '_' || number ELSE '' END;
+            EXIT WHEN chosen <> ALL (taken);
+            number := number + 1;
+        END LOOP;
+        taken := taken || chosen;
+        names := names || jsonb_build_object(entry.relation, chosen);
+    END LOOP;
+    RETURN names;
+END
 $$;
-REVOKE ALL ON FUNCTION splitplane._proposal_second_names() FROM PUBLIC;
+REVOKE ALL ON FUNCTION splitplane._proposal_names() FROM PUBLIC;
 
 -- Tables of people with the table of their memberships: it has a tenant column and references them, and no tenant has
 -- one person twice.
@@ -4136,7 +4177,7 @@ DECLARE
     lists oid[];
     found oid[];
     proposals jsonb := '{}';
-    second oid[] := splitplane._proposal_second_names();
+    names jsonb := splitplane._proposal_names();
     entry record;
     depth integer;
     before integer;
@@ -4186,8 +4227,7 @@ BEGIN
                    'depth', 0,
                    'statement', format('SELECT splitplane.protect(%L, %L%s);', b.key::oid::regclass,
                                        jsonb_build_object(b.value, 'tenant'),
-                                       splitplane._proposal_arguments(b.key::oid,
-                                                                       b.key::oid = ANY (second))),
+                                       splitplane._proposal_arguments(b.key::oid, names ->> b.key)),
                    'reason', CASE WHEN b.key::oid = root.tenants
                                   THEN format('It is the table of the tenants: %I is the id of one.', b.value)
                                   ELSE format('Column %I holds the tenant.', b.value) END
@@ -4263,7 +4303,7 @@ BEGIN
                        'depth', 0,
                        'statement', format('SELECT splitplane.share(%L%s);', l.relation::regclass,
                                            splitplane._proposal_arguments(l.relation,
-                                                                          l.relation = ANY (second))),
+                                                                          names ->> l.relation::text)),
                        'reason', 'It looks like a list that is the same for everyone: it references no tenant''s row, '
                                  'and no column suggests private data.'))
             FROM unnest(found) AS l(relation));

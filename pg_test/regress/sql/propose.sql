@@ -71,6 +71,23 @@ SELECT splitplane.protect('stores', '{"org_id": "tenant"}', columns => '{id}');
 SELECT splitplane.share('tags');
 SELECT * FROM splitplane.propose() WHERE relation IN ('stores'::regclass, 'tags'::regclass, 'transfers'::regclass);
 
+-- Names that cannot be the plane's: taken by a view, no name at all, and then those that are made of schema and table.
+SELECT splitplane.define_view('visits', 'SELECT count(*) AS n FROM stores');
+CREATE TABLE pg_thing (org_id bigint NOT NULL REFERENCES orgs);
+CREATE TABLE public_pg_thing (org_id bigint NOT NULL REFERENCES orgs);
+CREATE TABLE "a.b" (org_id bigint NOT NULL REFERENCES orgs);
+CREATE SCHEMA "PG_old";
+CREATE TABLE "PG_old".orders (org_id bigint NOT NULL REFERENCES orgs);
+CREATE TABLE "Old shop".a_name_of_as_many_as_sixty_three_bytes_which_is_all_there_is_xx (org_id bigint NOT NULL REFERENCES orgs);
+CREATE TABLE a_name_of_as_many_as_sixty_three_bytes_which_is_all_there_is_xx (org_id bigint NOT NULL REFERENCES orgs);
+SELECT statement FROM splitplane.propose() WHERE statement LIKE '%name =>%' OR statement LIKE '%a_name%';
+\pset tuples_only on
+SELECT statement FROM splitplane.propose() WHERE statement LIKE '%name =>%' OR statement LIKE '%a_name%' \gexec
+\pset tuples_only off
+SELECT relation, name FROM splitplane.relations ORDER BY name;
+SELECT splitplane.unprotect(relation) FROM splitplane.relations WHERE relation NOT IN ('stores'::regclass, 'tags'::regclass);
+SELECT splitplane.undefine_view('visits');
+
 -- The tenant column by its name: what the tenants are otherwise is not asked.
 SELECT * FROM splitplane.propose('store_id') WHERE statement IS NOT NULL;
 
