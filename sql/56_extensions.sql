@@ -27,6 +27,7 @@ DECLARE
     problem text;
     creators text;
 BEGIN
+    PERFORM splitplane._check_isolation('allow_extension');
     IF extension IS NULL THEN
         RAISE EXCEPTION 'extension must not be NULL' USING ERRCODE = '22023';
     END IF;
@@ -93,6 +94,7 @@ CREATE FUNCTION splitplane.disallow_extension(extension name) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    PERFORM splitplane._check_isolation('disallow_extension');
     LOCK TABLE splitplane.relations, splitplane.allowed_functions, splitplane.allowed_extensions
         IN SHARE ROW EXCLUSIVE MODE;
     IF NOT splitplane._forget_extension(extension) THEN

@@ -43,7 +43,8 @@ REVOKE ALL ON FUNCTION splitplane._own_privileges() FROM PUBLIC;
 -- What the reader may use besides relations of the plane, allowed functions, extensions, schemas, and splitplane's own:
 -- objects of this database and of the server, in the words of REVOKE, with who granted what. Relations have a finding
 -- of their own.
-CREATE FUNCTION splitplane._reader_extras() RETURNS TABLE (object text, remedy text, acl aclitem[], owner oid)
+CREATE FUNCTION splitplane._reader_extras()
+RETURNS TABLE (object text, remedy text, acl aclitem[], owner oid, schemas oid[])
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     SELECT pg_describe_object(d.classid, d.objid, 0),
@@ -66,7 +67,10 @@ AS $$
                WHEN 'pg_parameter_acl'::regclass
                    THEN 'PARAMETER ' || (SELECT a.parname FROM pg_parameter_acl AS a WHERE a.oid = d.objid)
            END,
-           o.acl, o.owner
+           o.acl, o.owner,
+           CASE d.classid WHEN 'pg_proc'::regclass THEN splitplane._function_schemas(d.objid)
+                          WHEN 'pg_type'::regclass
+                          THEN ARRAY(SELECT t.typnamespace FROM pg_type AS t WHERE t.oid = d.objid) END
     FROM pg_shdepend AS d
     LEFT JOIN LATERAL (
         SELECT p.proacl, p.proowner FROM pg_proc AS p WHERE d.classid = 'pg_proc'::regclass AND p.oid = d.objid
@@ -189,14 +193,14 @@ AS $$
     SELECT 'warning', x.object, 'splitplane_reader has privileges on it that splitplane did not grant.',
            CASE WHEN x.remedy IS NULL THEN '-- revoke them'
                 ELSE splitplane._revoked_by_others('ALL ON ' || x.remedy, x.acl, x.owner,
-                                                   ARRAY[to_regrole('splitplane_reader')::oid])
+                                                   ARRAY[to_regrole('splitplane_reader')::oid], x.schemas)
                      || format('REVOKE ALL ON %s FROM splitplane_reader;', x.remedy) END
     FROM splitplane._reader_extras() AS x
     UNION ALL
     SELECT 'warning', splitplane._signature(p.oid),
            format('%s may execute it, which splitplane did not grant.', splitplane._grantee(g.grantee)),
            splitplane._revoked_by_others('ALL ON FUNCTION ' || splitplane._signature(p.oid), p.proacl, p.proowner,
-                                         ARRAY[g.grantee])
+                                         ARRAY[g.grantee], splitplane._function_schemas(p.oid))
            || format('REVOKE ALL ON FUNCTION %s FROM %s;', splitplane._signature(p.oid), splitplane._grantee(g.grantee))
     FROM pg_proc AS p CROSS JOIN LATERAL aclexplode(p.proacl) AS g
     WHERE p.pronamespace = 'splitplane'::regnamespace AND p.oid IN (SELECT splitplane._members('pg_proc'))

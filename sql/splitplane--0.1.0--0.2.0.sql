@@ -1952,12 +1952,22 @@ $$;
 REVOKE ALL ON FUNCTION splitplane._has_lost_name(regclass, text, jsonb) FROM PUBLIC;
 
 -- The form of a name in the plane.
+CREATE FUNCTION splitplane._is_plane_name(chosen text) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN chosen <> '' AND octet_length(chosen) <= 63 AND strpos(chosen, '.') = 0 AND chosen !~ '[[:cntrl:]]'
+           AND lower(chosen) NOT LIKE 'pg\_%';
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._is_plane_name(text) FROM PUBLIC;
+
 CREATE FUNCTION splitplane._check_plane_name(chosen text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF chosen = '' OR octet_length(chosen) > 63 OR strpos(chosen, '.') > 0 OR chosen ~ '[[:cntrl:]]'
-       OR lower(chosen) LIKE 'pg\_%' THEN
+    IF NOT splitplane._is_plane_name(chosen) THEN
         RAISE EXCEPTION 'plane name "%" must have 1 to 63 bytes, no dot, no control character, '
                         'and not start with "pg_"', chosen
             USING ERRCODE = '42602';
@@ -2743,6 +2753,7 @@ AS $$
 DECLARE
     stale record;
 BEGIN
+    PERFORM splitplane._check_isolation('unprotect');
     LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
     SELECT r.saved, EXISTS (SELECT FROM pg_class AS c WHERE c.oid = r.relation) AS lives INTO stale
       FROM splitplane.relations AS r WHERE r.relation = unprotect.relation;
@@ -2829,6 +2840,7 @@ DECLARE
     outside text;
     unqualified text;
 BEGIN
+    PERFORM splitplane._check_isolation('allow_function');
     IF wanted IS NULL THEN
         RAISE EXCEPTION 'function does not exist' USING ERRCODE = '42883';
     END IF;
@@ -2915,6 +2927,26 @@ $$;
 
 COMMENT ON FUNCTION splitplane.allow_function(regprocedure) IS
     'Allows untrusted SQL to call a function that is not in the built-in allowlist.';
+
+CREATE OR REPLACE FUNCTION splitplane.disallow_function(function regprocedure) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    wanted text := splitplane._signature(function);
+    kept jsonb;
+BEGIN
+    PERFORM splitplane._check_isolation('disallow_function');
+    LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
+    DELETE FROM splitplane.allowed_functions AS f WHERE f.signature = wanted RETURNING f.saved INTO kept;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'function % is not allowed', coalesce(wanted, function::text, 'NULL') USING ERRCODE = '42704';
+    END IF;
+    IF NOT (kept ->> 'execute')::boolean THEN
+        EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM splitplane_reader', wanted);
+    END IF;
+    PERFORM splitplane._leave_schema(kept ->> 'schema', (kept ->> 'schema_usage')::boolean);
+END
+$$;
 
 COMMENT ON FUNCTION splitplane.disallow_function(regprocedure) IS 'Reverts allow_function.';
 
@@ -3410,6 +3442,7 @@ DECLARE
     problem text;
     creators text;
 BEGIN
+    PERFORM splitplane._check_isolation('allow_extension');
     IF extension IS NULL THEN
         RAISE EXCEPTION 'extension must not be NULL' USING ERRCODE = '22023';
     END IF;
@@ -3480,6 +3513,7 @@ CREATE FUNCTION splitplane.disallow_extension(extension name) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    PERFORM splitplane._check_isolation('disallow_extension');
     LOCK TABLE splitplane.relations, splitplane.allowed_functions, splitplane.allowed_extensions
         IN SHARE ROW EXCLUSIVE MODE;
     IF NOT splitplane._forget_extension(extension) THEN
@@ -3543,12 +3577,23 @@ $$;
 
 REVOKE ALL ON FUNCTION splitplane._proposal_words(text) FROM PUBLIC;
 
+-- A name in lower case, with the capitals inside of it as underscores.
+CREATE FUNCTION splitplane._proposal_parts(name text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN lower(regexp_replace(name, '([a-z0-9])([A-Z])', '\1_\2', 'g'));
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._proposal_parts(text) FROM PUBLIC;
+
 -- Whether one of the words is in a name, in any spelling: api_key, "API key", "apiKey".
 CREATE FUNCTION splitplane._proposal_has(name name, subject text) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RETURN lower(regexp_replace(name, '([a-z0-9])([A-Z])', '\1_\2', 'g')) ~ splitplane._proposal_words(subject)
+    RETURN splitplane._proposal_parts(name) ~ splitplane._proposal_words(subject)
         OR replace(lower(name), ' ', '_') ~ splitplane._proposal_words(subject);
 END
 $$;
@@ -3678,48 +3723,80 @@ $$;
 
 REVOKE ALL ON FUNCTION splitplane._proposal_tenants(text) FROM PUBLIC;
 
--- The arguments of a registration that follow the tables: the columns, if some are to be left out or all must be named,
--- and a name, if `shares_name`.
-CREATE FUNCTION splitplane._proposal_arguments(relation oid, must_name boolean, shares_name boolean) RETURNS text
+-- The arguments of a registration that follow the tables: the columns, if some are to be left out, and the plane name
+-- that _proposal_names has for it, if any.
+CREATE FUNCTION splitplane._proposal_arguments(relation oid, plane_name text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 #variable_conflict use_column
 DECLARE
     columns text[];
 BEGIN
-    IF must_name OR EXISTS (SELECT FROM pg_attribute AS a
-                            WHERE a.attrelid = _proposal_arguments.relation AND a.attnum > 0 AND NOT a.attisdropped
-                              AND splitplane._proposal_has(a.attname, 'secret')) THEN
+    IF EXISTS (SELECT FROM pg_attribute AS a
+               WHERE a.attrelid = _proposal_arguments.relation AND a.attnum > 0 AND NOT a.attisdropped
+                 AND splitplane._proposal_has(a.attname, 'secret')) THEN
         columns := ARRAY(SELECT a.attname::text FROM pg_attribute AS a
                          WHERE a.attrelid = _proposal_arguments.relation AND a.attnum > 0 AND NOT a.attisdropped
                            AND NOT splitplane._proposal_has(a.attname, 'secret')
                            AND a.atttypid IN (SELECT splitplane._safe_types(_proposal_arguments.relation::regclass))
                          ORDER BY a.attnum);
     END IF;
-    RETURN concat(', columns => ' || quote_literal(columns),
-                  CASE WHEN shares_name
-                       THEN (SELECT ', name => ' || quote_literal(n.nspname || '_' || c.relname)
-                             FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-                             WHERE c.oid = _proposal_arguments.relation) END);
+    RETURN concat(', columns => ' || quote_literal(columns), ', name => ' || quote_literal(plane_name));
 END
 $$;
 
-REVOKE ALL ON FUNCTION splitplane._proposal_arguments(oid, boolean, boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION splitplane._proposal_arguments(oid, text) FROM PUBLIC;
 
--- Tables whose name a table of another schema has, and that of schema public, or of the schema that sorts first, keeps.
-CREATE FUNCTION splitplane._proposal_second_names() RETURNS oid[]
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+-- The plane names of tables that cannot have their own: a registered table or a view has it, or a table of another
+-- schema, of which that of schema public, or of the schema that sorts first, keeps it; or it is no name of the plane.
+CREATE FUNCTION splitplane._proposal_names() RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT ARRAY(
-        SELECT t.relation
-        FROM (SELECT o.relation, o.name, row_number() OVER (PARTITION BY o.name
-                                                    ORDER BY o.schema_name <> 'public', o.schema_name) AS place
+#variable_conflict use_column
+DECLARE
+    taken text[] := ARRAY(SELECT o.name FROM splitplane._proposal_tables() AS o
+                          UNION SELECT r.name FROM splitplane.relations AS r
+                          UNION SELECT v.name FROM splitplane.views AS v);
+    names jsonb := '{}';
+    entry record;
+    stem text;
+    chosen text;
+    number integer;
+BEGIN
+    FOR entry IN
+        SELECT t.relation, t.schema_name, t.name
+        FROM (SELECT o.relation, o.schema_name, o.name,
+                     row_number() OVER (PARTITION BY o.name
+                                        ORDER BY o.schema_name <> 'public', o.schema_name) AS place
               FROM splitplane._proposal_tables() AS o WHERE NOT o.is_partition) AS t
-        LEFT JOIN splitplane.relations AS r ON r.name = t.name AND r.relation <> t.relation
-        WHERE t.place > 1 OR r.relation IS NOT NULL)
+        WHERE t.place > 1 OR NOT splitplane._is_plane_name(t.name)
+           OR EXISTS (SELECT FROM splitplane.relations AS r WHERE r.name = t.name AND r.relation <> t.relation)
+           OR EXISTS (SELECT FROM splitplane.views AS v WHERE v.name = t.name)
+        ORDER BY t.schema_name, t.name
+    LOOP
+        stem := regexp_replace(entry.schema_name || '_' || entry.name, '[.[:cntrl:]]', '_', 'g');
+        -- A schema may be called PG_..
+        IF lower(stem) LIKE 'pg\_%' THEN
+            stem := 't_' || stem;
+        END IF;
+        number := 1;
+        LOOP
+            -- As many bytes as a name may have.
+            WHILE octet_length(stem || CASE WHEN number > 1 THEN '_' || number ELSE '' END) > 63 LOOP
+                stem := left(stem, -1);
+            END LOOP;
+            chosen := stem || CASE WHEN number > 1 THEN '_' || number ELSE '' END;
+            EXIT WHEN chosen <> ALL (taken);
+            number := number + 1;
+        END LOOP;
+        taken := taken || chosen;
+        names := names || jsonb_build_object(entry.relation, chosen);
+    END LOOP;
+    RETURN names;
+END
 $$;
 
-REVOKE ALL ON FUNCTION splitplane._proposal_second_names() FROM PUBLIC;
+REVOKE ALL ON FUNCTION splitplane._proposal_names() FROM PUBLIC;
 
 -- Tables of people with the table of their memberships: it has a tenant column and references them, and no tenant has
 -- one person twice.
@@ -3746,25 +3823,37 @@ $$;
 REVOKE ALL ON FUNCTION splitplane._proposal_memberships(oid[], jsonb) FROM PUBLIC;
 
 -- Tables that are the same for everyone by all that can be seen: `lists` are those known so far, by which a list of
--- lists is known. Nothing in them points to anything else; no column suggests a person, a text or an amount; and what
--- they are is said by a well-known name, by a key that is a code, or by the list that they belong to.
-CREATE FUNCTION splitplane._proposal_lists(lists oid[]) RETURNS SETOF oid
+-- lists is known, and `known` the tenant columns. Nothing in them points to anything else; no column suggests a tenant,
+-- a person, a text or an amount; no policies of their own say that rows differ; and what they are is said by a
+-- well-known name, by a key that is a code, or by the list that they belong to.
+CREATE FUNCTION splitplane._proposal_lists(lists oid[], known text[]) RETURNS SETOF oid
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     WITH keys AS MATERIALIZED (SELECT * FROM splitplane._proposal_keys())
     SELECT t.relation
     FROM splitplane._proposal_tables() AS t
+    JOIN pg_class AS c ON c.oid = t.relation AND NOT c.relrowsecurity
     JOIN pg_index AS i ON i.indrelid = t.relation AND i.indisprimary
     WHERE NOT t.is_partition AND NOT t.is_child AND t.relation <> ALL (lists)
+      -- Policies also where they are not in force: somebody meant that not everyone sees every row.
+      AND NOT EXISTS (SELECT FROM pg_policy AS y WHERE y.polrelid = t.relation)
       AND NOT EXISTS (SELECT FROM keys AS k WHERE k.child = t.relation AND k.parent <> ALL (lists))
       AND NOT EXISTS (
           SELECT FROM pg_attribute AS a
           WHERE a.attrelid = t.relation AND a.attnum > 0 AND NOT a.attisdropped
-            AND (splitplane._proposal_has(a.attname, 'private')
+            AND (splitplane._proposal_has(a.attname, 'private') OR splitplane._proposal_has(a.attname, 'tenant')
+                 -- The tenant column, and in other words: franchise and franchise_no where it is franchise_id.
+                 OR EXISTS (SELECT FROM unnest(known) AS n(name)
+                            WHERE a.attname = n.name
+                               OR array_remove(regexp_split_to_array(regexp_replace(
+                                      splitplane._proposal_parts(n.name), '[_ ]?(id|uuid|key|ref|code|no)$', ''),
+                                      '[_ ]+'), '')
+                                  && regexp_split_to_array(splitplane._proposal_parts(a.attname), '[_ ]+'))
                  OR a.atttypid IN ('json'::regtype, 'jsonb'::regtype, 'bytea'::regtype, 'inet'::regtype, 'xml'::regtype,
                                    'timestamptz'::regtype, 'timestamp'::regtype)
                  -- What looks like a reference, and is neither a foreign key nor the key of the table.
-                 OR (a.attname ~* '_(id|uuid|ref)$' AND NOT (a.attnum = i.indkey[0] AND i.indnkeyatts = 1)
+                 OR (splitplane._proposal_parts(a.attname) ~ '[_ ](id|uuid|ref)$'
+                     AND NOT (a.attnum = i.indkey[0] AND i.indnkeyatts = 1)
                      AND NOT EXISTS (SELECT FROM keys AS k WHERE k.child = t.relation AND a.attnum = ANY (k.columns)))))
       AND (SELECT count(*) FROM pg_attribute AS a
            WHERE a.attrelid = t.relation AND a.attnum > 0 AND NOT a.attisdropped) <= 12
@@ -3793,7 +3882,7 @@ AS $$
                             AND k.parent = ANY (lists))))
 $$;
 
-REVOKE ALL ON FUNCTION splitplane._proposal_lists(oid[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION splitplane._proposal_lists(oid[], text[]) FROM PUBLIC;
 
 -- Whether a column can carry a scope, as protect looks at it.
 CREATE FUNCTION splitplane._proposal_is_fit(relation oid, column_name text) RETURNS boolean
@@ -3829,9 +3918,9 @@ DECLARE
     lists oid[];
     found oid[];
     proposals jsonb := '{}';
-    second oid[] := splitplane._proposal_second_names();
+    names jsonb := splitplane._proposal_names();
     entry record;
-    depth integer := 1;
+    depth integer;
     before integer;
 BEGIN
     SELECT t.tenants, t.key, t.names INTO root FROM splitplane._proposal_tenants(tenant_column) AS t;
@@ -3879,8 +3968,7 @@ BEGIN
                    'depth', 0,
                    'statement', format('SELECT splitplane.protect(%L, %L%s);', b.key::oid::regclass,
                                        jsonb_build_object(b.value, 'tenant'),
-                                       splitplane._proposal_arguments(b.key::oid, false,
-                                                                       b.key::oid = ANY (second))),
+                                       splitplane._proposal_arguments(b.key::oid, names ->> b.key)),
                    'reason', CASE WHEN b.key::oid = root.tenants
                                   THEN format('It is the table of the tenants: %I is the id of one.', b.value)
                                   ELSE format('Column %I holds the tenant.', b.value) END
@@ -3901,33 +3989,22 @@ BEGIN
         CONTINUE WHEN proposals ? entry.relation::text;
         people := people || entry.relation;
         proposals := proposals || jsonb_build_object(entry.relation, jsonb_build_object(
-            'depth', 1,
-            'statement', format('SELECT splitplane.protect_through(%L, %L%s%s);', entry.relation::regclass,
-                                entry.membership::regclass,
-                                splitplane._proposal_arguments(entry.relation, true, entry.relation = ANY (second)),
-                                CASE WHEN (SELECT count(*) FROM splitplane._proposal_keys() AS k
-                                           WHERE k.child = entry.membership AND k.parent = entry.relation) > 1
-                                     THEN format(', key => %L', entry.key) END),
-            'reason', format('Its rows belong to every tenant with a membership in %s. Read the columns: each such '
-                             'tenant sees them.', entry.membership::regclass)));
+            'reason', format('It has no tenant column, which a scope needs. Its rows belong to every tenant with a '
+                             'membership in %s (foreign key %I).', entry.membership::regclass, entry.key)));
     END LOOP;
 
     -- Children, from the top down: through one key that is never NULL, or else through all keys that lead to an owner.
+    -- No scope follows a foreign key, so that the reason says whose they are.
     LOOP
         before := cardinality(owned);
         FOREACH depth IN ARRAY ARRAY[1, 2] LOOP
             found := '{}';
             FOR entry IN
                 SELECT c.child,
-                       string_agg(format('SELECT splitplane.protect_through(%L, %L%s%s);', c.child::regclass,
-                                         c.parent::regclass,
-                                         splitplane._proposal_arguments(c.child, false, c.child = ANY (second)),
-                                         CASE WHEN c.among > 1 THEN format(', key => %L', c.key) END),
-                                  ' ' ORDER BY c.place) AS statement,
-                       string_agg(c.parent::regclass::text, ', ' ORDER BY c.place) AS parents
+                       string_agg(format('%s (foreign key %I)', c.parent::regclass, c.key), ', '
+                                  ORDER BY c.place) AS parents
                 FROM (
                     SELECT k.child, k.parent, k.key, k.is_held,
-                           count(*) OVER (PARTITION BY k.child, k.parent) AS among,
                            row_number() OVER (
                                PARTITION BY k.child
                                ORDER BY k.is_held DESC, k.is_owned DESC,
@@ -3944,12 +4021,8 @@ BEGIN
             LOOP
                 found := found || entry.child;
                 proposals := proposals || jsonb_build_object(entry.child, jsonb_build_object(
-                    'depth', cardinality(owned),
-                    'statement', entry.statement,
-                    'reason', CASE depth WHEN 1
-                              THEN format('It has no tenant column, and each row references one of %s.', entry.parents)
-                              ELSE format('It has no tenant column, and its rows may reference %s. Nobody sees a row '
-                                          'that references none.', entry.parents) END));
+                    'reason', format('It has no tenant column, which a scope needs. Its rows %s to rows of %s.',
+                                     CASE depth WHEN 1 THEN 'belong' ELSE 'may belong' END, entry.parents)));
             END LOOP;
             owned := owned || found;
             -- Keys that may be NULL count only where no others do any more.
@@ -3962,7 +4035,7 @@ BEGIN
     lists := ARRAY(SELECT r.relation::oid FROM splitplane.relations AS r WHERE r.shared);
     LOOP
         found := CASE WHEN known IS NULL THEN '{}'
-                      ELSE ARRAY(SELECT l.relation FROM splitplane._proposal_lists(lists) AS l(relation)
+                      ELSE ARRAY(SELECT l.relation FROM splitplane._proposal_lists(lists, known) AS l(relation)
                                  WHERE NOT proposals ? l.relation::text) END;
         EXIT WHEN found = '{}';
         lists := lists || found;
@@ -3970,8 +4043,8 @@ BEGIN
             SELECT jsonb_object_agg(l.relation, jsonb_build_object(
                        'depth', 0,
                        'statement', format('SELECT splitplane.share(%L%s);', l.relation::regclass,
-                                           splitplane._proposal_arguments(l.relation, false,
-                                                                          l.relation = ANY (second))),
+                                           splitplane._proposal_arguments(l.relation,
+                                                                          names ->> l.relation::text)),
                        'reason', 'It looks like a list that is the same for everyone: it references no tenant''s row, '
                                  'and no column suggests private data.'))
             FROM unnest(found) AS l(relation));
@@ -4088,6 +4161,7 @@ DECLARE
     found_columns jsonb;
     column_name text;
 BEGIN
+    PERFORM splitplane._check_isolation('define_view');
     IF name IS NULL THEN
         RAISE EXCEPTION 'the name of a view must not be NULL' USING ERRCODE = '22023';
     END IF;
@@ -4429,19 +4503,71 @@ $$;
 
 REVOKE ALL ON FUNCTION splitplane._leakproof_functions() FROM PUBLIC;
 
+-- One statement that runs others as the roles that it names with SET LOCAL ROLE, so that it does all of it or nothing,
+-- and the session's role is then what it was, whether or not it fails. Advice if roles lack schemas: `missing` is what
+-- gives them. Nothing for NULL.
+CREATE FUNCTION splitplane._as_grantors(statements text, missing text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    body text := 'DECLARE before text := pg_catalog.current_setting(''role''); BEGIN ' || statements
+                 || 'PERFORM pg_catalog.set_config(''role'', before, true); END';
+BEGIN
+    IF statements IS NULL THEN
+        RETURN '';
+    END IF;
+    IF strpos(body, '$') = 0 THEN
+        body := repeat('$', 2) || body || repeat('$', 2);
+    ELSE
+        body := quote_literal(body);
+    END IF;
+    RETURN concat('-- first ' || missing || '; and then: ', 'DO ', body, '; ');
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._as_grantors(text, text) FROM PUBLIC;
+
+-- The schemas that somebody must be able to use who names a function.
+CREATE FUNCTION splitplane._function_schemas(function oid) RETURNS oid[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT ARRAY(SELECT p.pronamespace FROM pg_proc AS p WHERE p.oid = function
+                 UNION
+                 SELECT t.typnamespace FROM pg_proc AS p JOIN pg_type AS t ON t.oid = ANY (p.proargtypes)
+                 WHERE p.oid = function)
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._function_schemas(oid) FROM PUBLIC;
+
+-- What roles that granted something lack to name it.
+CREATE FUNCTION splitplane._missing_schemas(grantors oid[], schemas oid[]) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT string_agg(format('GRANT USAGE ON SCHEMA %I TO %I', n.nspname, r.rolname), '; '
+                      ORDER BY n.nspname, r.rolname)
+    FROM pg_namespace AS n CROSS JOIN pg_roles AS r
+    WHERE n.oid = ANY (schemas) AND r.oid = ANY (grantors) AND NOT has_schema_privilege(r.oid, n.oid, 'USAGE')
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._missing_schemas(oid[], oid[]) FROM PUBLIC;
+
 -- What revokes privileges that others than the owner of an object granted: REVOKE takes back what the one who runs it
--- has granted, and for a superuser that is the owner. `what` is in the words of REVOKE, without the grantees.
-CREATE FUNCTION splitplane._revoked_by_others(what text, acl aclitem[], owner oid, grantees oid[]) RETURNS text
+-- has granted, and for a superuser that is the owner. `what` is in the words of REVOKE, without the grantees; `schemas`
+-- are those of the names in it.
+CREATE FUNCTION splitplane._revoked_by_others(
+    what text, acl aclitem[], owner oid, grantees oid[], schemas oid[] DEFAULT '{}')
+RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
-    SELECT coalesce(string_agg(DISTINCT format('SET ROLE %I; REVOKE %s FROM %s; RESET ROLE; ',
-                                               pg_get_userbyid(g.grantor), what, splitplane._grantee(g.grantee)), ''),
-                    '')
+    SELECT splitplane._as_grantors(
+               string_agg(DISTINCT format('SET LOCAL ROLE %I; REVOKE %s FROM %s; ', pg_get_userbyid(g.grantor), what,
+                                          splitplane._grantee(g.grantee)), ''),
+               splitplane._missing_schemas(array_agg(g.grantor), schemas))
     FROM aclexplode(acl) AS g
     WHERE g.grantee = ANY (grantees) AND g.grantor <> owner
 $$;
 
-REVOKE ALL ON FUNCTION splitplane._revoked_by_others(text, aclitem[], oid, oid[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION splitplane._revoked_by_others(text, aclitem[], oid, oid[], oid[]) FROM PUBLIC;
 
 -- The same for a relation and its columns; by default of the reader's privileges. Each by its name: who may grant one
 -- column, or what no column has, may not revoke ALL.
@@ -4450,11 +4576,12 @@ CREATE FUNCTION splitplane._grants_of_others(
 RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
-    SELECT coalesce(string_agg(format('SET ROLE %I; REVOKE %s ON %s %s FROM %s; RESET ROLE; ',
-                                      pg_get_userbyid(g.grantor), g.privileges,
-                                      CASE WHEN c.relkind = 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, relation,
-                                      splitplane._grantee(g.grantee)), ''
-                               ORDER BY g.grantor, g.grantee, g.privileges), '')
+    SELECT splitplane._as_grantors(
+               string_agg(format('SET LOCAL ROLE %I; REVOKE %s ON %s %s FROM %s; ', pg_get_userbyid(g.grantor),
+                                 g.privileges, CASE WHEN c.relkind = 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, relation,
+                                 splitplane._grantee(g.grantee)), ''
+                          ORDER BY g.grantor, g.grantee, g.privileges),
+               splitplane._missing_schemas(array_agg(g.grantor), array_agg(c.relnamespace)))
     FROM pg_class AS c
     CROSS JOIN LATERAL (
         SELECT t.grantor, t.grantee, string_agg(t.privilege_type, ', ' ORDER BY t.privilege_type)
@@ -4659,7 +4786,8 @@ AS $$
            'splitplane_reader may execute it, and it runs with its owner''s rights (SECURITY DEFINER), to which the '
            'plane''s row-level security does not apply.',
            splitplane._revoked_by_others('EXECUTE ON FUNCTION ' || splitplane._signature(p.oid), p.proacl, p.proowner,
-                                         ARRAY[0, to_regrole('splitplane_reader')::oid])
+                                         ARRAY[0, to_regrole('splitplane_reader')::oid],
+                                         splitplane._function_schemas(p.oid))
            || format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC, splitplane_reader;', splitplane._signature(p.oid))
     FROM pg_proc AS p
     WHERE p.prosecdef AND p.prokind <> 'p'
@@ -4691,7 +4819,7 @@ AS $$
     SELECT 'warning', p.oid::regprocedure::text,
            'PUBLIC may execute it: every role of the database can present a context.',
            splitplane._revoked_by_others('EXECUTE ON FUNCTION ' || splitplane._signature(p.oid), p.proacl, p.proowner,
-                                         ARRAY[0::oid])
+                                         ARRAY[0::oid], splitplane._function_schemas(p.oid))
            || format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC;', splitplane._signature(p.oid))
     FROM pg_extension AS e
     JOIN pg_proc AS p ON p.pronamespace = e.extnamespace AND p.proname IN ('ask', 'ask_rows', 'ask_dry_run')
@@ -5052,7 +5180,8 @@ AS $$
     WHERE a.atttypid IN (SELECT u.oid FROM unsafe_types AS u)
     UNION ALL
     SELECT 'info', p.relation::text,
-           format('Column %I was added after the table was registered and is not in the plane.', a.attname),
+           format('Column %I is not in the plane: it was added after the table was registered, or its type was not '
+                  'carried then.', a.attname),
            splitplane._registration(p.relation, p.scope, NULL, p.given_name, p.private_columns, true)
     FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
     WHERE (p.saved ->> 'all_columns')::boolean AND a.attname <> ALL (p.columns)
@@ -5413,7 +5542,8 @@ REVOKE ALL ON FUNCTION splitplane._own_privileges() FROM PUBLIC;
 -- What the reader may use besides relations of the plane, allowed functions, extensions, schemas, and splitplane's own:
 -- objects of this database and of the server, in the words of REVOKE, with who granted what. Relations have a finding
 -- of their own.
-CREATE FUNCTION splitplane._reader_extras() RETURNS TABLE (object text, remedy text, acl aclitem[], owner oid)
+CREATE FUNCTION splitplane._reader_extras()
+RETURNS TABLE (object text, remedy text, acl aclitem[], owner oid, schemas oid[])
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     SELECT pg_describe_object(d.classid, d.objid, 0),
@@ -5436,7 +5566,10 @@ AS $$
                WHEN 'pg_parameter_acl'::regclass
                    THEN 'PARAMETER ' || (SELECT a.parname FROM pg_parameter_acl AS a WHERE a.oid = d.objid)
            END,
-           o.acl, o.owner
+           o.acl, o.owner,
+           CASE d.classid WHEN 'pg_proc'::regclass THEN splitplane._function_schemas(d.objid)
+                          WHEN 'pg_type'::regclass
+                          THEN ARRAY(SELECT t.typnamespace FROM pg_type AS t WHERE t.oid = d.objid) END
     FROM pg_shdepend AS d
     LEFT JOIN LATERAL (
         SELECT p.proacl, p.proowner FROM pg_proc AS p WHERE d.classid = 'pg_proc'::regclass AND p.oid = d.objid
@@ -5560,14 +5693,14 @@ AS $$
     SELECT 'warning', x.object, 'splitplane_reader has privileges on it that splitplane did not grant.',
            CASE WHEN x.remedy IS NULL THEN '-- revoke them'
                 ELSE splitplane._revoked_by_others('ALL ON ' || x.remedy, x.acl, x.owner,
-                                                   ARRAY[to_regrole('splitplane_reader')::oid])
+                                                   ARRAY[to_regrole('splitplane_reader')::oid], x.schemas)
                      || format('REVOKE ALL ON %s FROM splitplane_reader;', x.remedy) END
     FROM splitplane._reader_extras() AS x
     UNION ALL
     SELECT 'warning', splitplane._signature(p.oid),
            format('%s may execute it, which splitplane did not grant.', splitplane._grantee(g.grantee)),
            splitplane._revoked_by_others('ALL ON FUNCTION ' || splitplane._signature(p.oid), p.proacl, p.proowner,
-                                         ARRAY[g.grantee])
+                                         ARRAY[g.grantee], splitplane._function_schemas(p.oid))
            || format('REVOKE ALL ON FUNCTION %s FROM %s;', splitplane._signature(p.oid), splitplane._grantee(g.grantee))
     FROM pg_proc AS p CROSS JOIN LATERAL aclexplode(p.proacl) AS g
     WHERE p.pronamespace = 'splitplane'::regnamespace AND p.oid IN (SELECT splitplane._members('pg_proc'))

@@ -49,6 +49,26 @@ CASES = {
         "SELECT splitplane.expel('brand-c')",
         "SELECT true FROM splitplane.principals WHERE tenant = 'brand-c' AND enabled",
     ),
+    "define a view": (
+        "SELECT splitplane.share('tasks')",
+        "SELECT splitplane.define_view('tasks', 'SELECT count(*) AS n FROM counted')",
+        "SELECT true FROM splitplane.views WHERE name = 'tasks'",
+    ),
+}
+# What ends a use of a schema or begins one, after what it needs: another has begun to use the schema, and must keep it.
+SCHEMA = """
+    CREATE SCHEMA depot;
+    CREATE TABLE depot.one (tenant_id text NOT NULL);
+    CREATE TABLE depot.two (tenant_id text NOT NULL);
+    CREATE FUNCTION depot.three() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 3';
+    CREATE EXTENSION citext SCHEMA depot;
+"""
+USES = {
+    "unprotect": ("""SELECT splitplane.protect('depot.one', '{"tenant_id": "tenant"}')""", "SELECT splitplane.unprotect('depot.one')"),
+    "allow_function": ("SELECT", "SELECT splitplane.allow_function('depot.three()')"),
+    "disallow_function": ("SELECT splitplane.allow_function('depot.three()')", "SELECT splitplane.disallow_function('depot.three()')"),
+    "allow_extension": ("SELECT", "SELECT splitplane.allow_extension('citext')"),
+    "disallow_extension": ("SELECT splitplane.allow_extension('citext')", "SELECT splitplane.disallow_extension('citext')"),
 }
 
 
@@ -68,7 +88,8 @@ def test_what_others_have_committed_counts(own_wire, case, level):
         else:
             with pytest.raises(psycopg.Error) as caught:
                 connection.execute(call)
-            assert caught.value.sqlstate == ("22023" if level == "READ COMMITTED" else "25001"), caught.value
+            taken = "42710" if case == "define a view" else "22023"
+            assert caught.value.sqlstate == (taken if level == "READ COMMITTED" else "25001"), caught.value
             connection.rollback()
         connection.commit()
     if level == "READ COMMITTED" or case != "expel a tenant":
@@ -79,7 +100,29 @@ def test_what_others_have_committed_counts(own_wire, case, level):
         own_wire.run("UPDATE splitplane.claims SET exclusive = true")
         own_wire.run("SELECT splitplane.admit('brand-c')")
         own_wire.run("INSERT INTO counted VALUES (7, 'reserved')")
+        own_wire.run("SELECT splitplane.unprotect(relation) FROM splitplane.relations WHERE name = 'tasks'")
         own_wire.run(call.replace("'2'", "'7'"))
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("function", USES)
+def test_schema_that_others_use_is_kept(own_wire, function, level):
+    needed, call = USES[function]
+    usage = "SELECT has_schema_privilege('splitplane_reader', 'depot', 'USAGE')"
+    own_wire.run(SCHEMA)
+    assert own_wire.run(usage) == (False,), "the control: nothing uses it"
+    own_wire.run(needed)
+    with psycopg.connect(own_wire.cluster.dsn(own_wire.database)) as connection:
+        connection.execute(f"SET TRANSACTION ISOLATION LEVEL {level}")
+        connection.execute("SELECT count(*) FROM splitplane.relations")
+        own_wire.run("""SELECT splitplane.protect('depot.two', '{"tenant_id": "tenant"}')""")
+        if level == "READ COMMITTED":
+            connection.execute(call)
+        else:
+            with pytest.raises(psycopg.errors.lookup("25001"), match=f"splitplane.{function} can be called at isolation level READ COMMITTED only"):
+                connection.execute(call)
+            connection.rollback()
+    assert own_wire.run(usage) == (True,)
 
 
 def test_default_isolation_level_counts(own_wire):

@@ -30,6 +30,7 @@ SELECT splitplane.allow_extension('citext');
 RESET ROLE;
 SELECT extension, saved FROM splitplane.allowed_extensions;
 SELECT test.rows('SELECT name FROM people');
+:findings;
 SELECT splitplane.protect('people', '{"tenant_id": "tenant"}');
 :findings;
 SELECT splitplane.describe() ~ 'name citext\n  aliases citext\[\]\n';
