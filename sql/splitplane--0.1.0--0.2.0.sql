@@ -3149,9 +3149,11 @@ BEGIN
                        splitplane._describe_type(splitplane._type_named(c.value ->> 'type'),
                                                  (c.value ->> 'modifier')::integer, writable),
                        splitplane._describe_comment((
-                           SELECT col_description(r.relation, a.attnum)
-                           FROM splitplane.relations AS r JOIN pg_attribute AS a ON a.attrelid = r.relation
-                           WHERE r.name = c.value #>> '{of,0}' AND NOT r.hidden AND a.attname = c.value #>> '{of,1}'))),
+                           -- The name may have become another column's since.
+                           SELECT col_description(p.relation, p.attnum)
+                           FROM plane_columns AS p JOIN splitplane.relations AS r ON r.relation = p.relation
+                           WHERE r.name = c.value #>> '{of,0}' AND p.attname = c.value #>> '{of,1}' AND p.visible
+                             AND NOT r.hidden AND NOT splitplane._has_lost_name(r.relation, r.name, r.saved)))),
                        '' ORDER BY c.place)
                    FROM jsonb_array_elements(v.columns) WITH ORDINALITY AS c(value, place)) AS text
         FROM splitplane.views AS v

@@ -139,3 +139,30 @@ SELECT splitplane.undefine_view('people');
 SELECT splitplane.unprotect('public.customers');
 SELECT test.rows('SELECT * FROM above');
 SELECT object, finding FROM splitplane.doctor() WHERE object ~ '^view';
+
+-- The comment of a column is shown while the plane shows the column, and of no other column.
+\c - postgres
+SELECT splitplane.undefine_view('above'), splitplane.undefine_view('mailed');
+CREATE FUNCTION test.described(view text) RETURNS text LANGUAGE sql AS
+    $$ SELECT part FROM regexp_split_to_table(splitplane.describe(), '\n(?=\w)') AS part WHERE part ~ ('^view ' || view) $$;
+CREATE TABLE public.clubs (tenant_id int NOT NULL, club_id int NOT NULL, name text);
+SELECT splitplane.protect('public.clubs', '{"tenant_id": "tenant"}', ARRAY['club_id']);
+SELECT splitplane.protect('public.customers', '{"tenant_id": "tenant"}', ARRAY['customer_id', 'name']);
+COMMENT ON COLUMN public.customers.name IS 'CANARY: who it is';
+SELECT splitplane.define_view('named', 'SELECT name FROM customers JOIN clubs ON club_id = customer_id');
+SELECT splitplane.define_view('towns', 'SELECT city FROM stores');
+SELECT test.described('named'), test.described('towns');
+SELECT splitplane.protect('public.customers', '{"tenant_id": "tenant"}', ARRAY['customer_id']);
+SELECT test.described('named');
+-- Another table has the column now, and the view can be read.
+SELECT splitplane.protect('public.clubs', '{"tenant_id": "tenant"}', ARRAY['club_id', 'name']);
+SELECT test.described('named');
+ALTER TABLE public.stores RENAME COLUMN city TO town;
+ALTER TABLE public.stores ADD COLUMN secret text;
+COMMENT ON COLUMN public.stores.secret IS 'CANARY: never registered';
+ALTER TABLE public.stores RENAME COLUMN secret TO city;
+SELECT test.described('towns');
+ALTER TABLE public.stores DROP COLUMN city;
+ALTER TABLE public.stores RENAME COLUMN town TO city;
+SELECT test.described('towns');
+
