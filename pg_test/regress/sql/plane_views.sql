@@ -166,3 +166,27 @@ ALTER TABLE public.stores DROP COLUMN city;
 ALTER TABLE public.stores RENAME COLUMN town TO city;
 SELECT test.described('towns');
 
+-- What closes a view in the midst of a session, and what opens it again: in one session.
+CREATE FUNCTION public.tagged(int) RETURNS text IMMUTABLE PARALLEL SAFE LANGUAGE sql AS $$ SELECT 'tag ' || $1 $$;
+SELECT splitplane.allow_function('public.tagged(int)');
+SELECT splitplane.define_view('tags', 'SELECT store_id, tagged(''7'') AS tag, ' || repeat(' ', 2000) || '1 AS one FROM stores');
+SELECT splitplane.define_view('over_tags', 'SELECT store_id FROM tags');
+SELECT test.rows('SELECT min(tag) FROM tags'), test.rows('SELECT count(*) FROM over_tags');
+CREATE FUNCTION public.tagged(date) RETURNS text IMMUTABLE LANGUAGE sql AS $$ SELECT 'date' $$;
+SELECT test.rows('SELECT min(tag) FROM tags');
+SELECT test.rows('SELECT count(*) FROM over_tags');
+SELECT object, finding FROM splitplane.doctor() WHERE object ~ '^view .*tags';
+SELECT test.described('tags');
+DROP FUNCTION public.tagged(date);
+SELECT test.described('tags');
+SELECT test.rows('SELECT min(tag) FROM tags'), test.rows('SELECT count(*) FROM over_tags');
+SELECT object, finding FROM splitplane.doctor() WHERE object ~ '^view .*tags';
+SET splitplane.max_sql_bytes = 1024;
+SELECT test.rows('SELECT min(tag) FROM tags');
+SELECT object, finding FROM splitplane.doctor() WHERE object ~ '^view .*tags';
+RESET splitplane.max_sql_bytes;
+SELECT test.rows('SELECT min(tag) FROM tags');
+-- An error over the rows of a view that can be read stays what it is.
+SELECT test.rows('SELECT tag::int FROM tags');
+SELECT test.rows('SELECT nothing FROM tags');
+
