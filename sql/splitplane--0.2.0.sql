@@ -4349,12 +4349,13 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._type_named(text) FROM PUBLIC;
 
--- The views that can be read now.
+-- The views that can be read now. While the plane is closed none can, and what was wrong is not for a change to ask.
 CREATE FUNCTION splitplane._readable_views() RETURNS text[]
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT ARRAY(SELECT v.name FROM splitplane.views AS v
-                 WHERE splitplane._view_problem(v.name) IS NULL ORDER BY v.name)
+    SELECT CASE WHEN splitplane._critical_finding() IS NOT NULL THEN '{}'
+                ELSE ARRAY(SELECT v.name FROM splitplane.views AS v
+                           WHERE splitplane._view_problem(v.name) IS NULL ORDER BY v.name) END
 $$;
 REVOKE ALL ON FUNCTION splitplane._readable_views() FROM PUBLIC;
 

@@ -190,3 +190,11 @@ SELECT test.rows('SELECT min(tag) FROM tags');
 SELECT test.rows('SELECT tag::int FROM tags');
 SELECT test.rows('SELECT nothing FROM tags');
 
+-- While the plane is closed a view can be taken out, and none can be defined.
+DROP POLICY "!splitplane_scope" ON public.orders;
+SELECT test.described('moods'), test.described('towns');
+SELECT splitplane.define_view('later', 'SELECT 1 AS one');
+SELECT splitplane.undefine_view('towns');
+SELECT splitplane.protect('public.orders', '{"tenant_id": "tenant"}');
+SELECT name FROM splitplane.views ORDER BY name;
+
