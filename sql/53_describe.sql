@@ -244,6 +244,10 @@ BEGIN
                        '' ORDER BY c.place)
                    FROM jsonb_array_elements(v.columns) WITH ORDINALITY AS c(value, place)) AS text
         FROM splitplane.views AS v
+        -- A model is shown what it can read. While the plane is closed, what its names and types can be said of.
+        WHERE NOT EXISTS (SELECT FROM jsonb_array_elements(v.columns) AS c(value)
+                          WHERE splitplane._type_named(c.value ->> 'type') IS NULL)
+          AND splitplane._view_is_open(v.name) IS NOT FALSE
     ),
     function_texts AS (
         SELECT p.proname::text AS name,

@@ -502,6 +502,13 @@ AS 'MODULE_PATHNAME', '_view_problem_wrapper';
 
 REVOKE ALL ON FUNCTION splitplane._view_problem(text) FROM PUBLIC;
 
+-- Whether a plane view can be read, as far as it is known; it is proved if it is not. NULL while the plane is closed.
+CREATE FUNCTION splitplane._view_is_open(view text) RETURNS boolean
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000
+AS 'MODULE_PATHNAME', '_view_is_open_wrapper';
+
+REVOKE ALL ON FUNCTION splitplane._view_is_open(text) FROM PUBLIC;
+
 -- Refuses words that ask would refuse as a question.
 CREATE FUNCTION splitplane._check_question(what text, words text) RETURNS void
 LANGUAGE c STABLE STRICT PARALLEL SAFE
@@ -3157,6 +3164,10 @@ BEGIN
                        '' ORDER BY c.place)
                    FROM jsonb_array_elements(v.columns) WITH ORDINALITY AS c(value, place)) AS text
         FROM splitplane.views AS v
+        -- A model is shown what it can read. While the plane is closed, what its names and types can be said of.
+        WHERE NOT EXISTS (SELECT FROM jsonb_array_elements(v.columns) AS c(value)
+                          WHERE splitplane._type_named(c.value ->> 'type') IS NULL)
+          AND splitplane._view_is_open(v.name) IS NOT FALSE
     ),
     function_texts AS (
         SELECT p.proname::text AS name,

@@ -190,6 +190,15 @@ SELECT test.rows('SELECT min(tag) FROM tags');
 SELECT test.rows('SELECT tag::int FROM tags');
 SELECT test.rows('SELECT nothing FROM tags');
 
+-- A view that is closed is not shown; while the plane is closed, one with a type that is gone.
+CREATE TYPE public.mood AS ENUM ('calm', 'wild');
+ALTER TABLE public.clubs ADD COLUMN mood public.mood;
+SELECT splitplane.protect('public.clubs', '{"tenant_id": "tenant"}', ARRAY['club_id', 'name', 'mood']);
+SELECT splitplane.define_view('moods', 'SELECT club_id, mood FROM clubs');
+SELECT test.described('moods');
+ALTER TABLE public.clubs DROP COLUMN mood;
+DROP TYPE public.mood;
+SELECT test.described('moods');
 -- While the plane is closed a view can be taken out, and none can be defined.
 DROP POLICY "!splitplane_scope" ON public.orders;
 SELECT test.described('moods'), test.described('towns');
