@@ -123,6 +123,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
     writable jsonb := splitplane._writable_types();
+    types_of text := splitplane._types_of();
 BEGIN
     RETURN QUERY
     WITH types AS MATERIALIZED (
@@ -233,7 +234,7 @@ BEGIN
                'view ' || quote_ident(v.name) || splitplane._describe_comment(v.description)
                || (SELECT string_agg(format(
                        E'\n  %I %s%s', c.value ->> 'name',
-                       splitplane._describe_type(splitplane._type_named(c.value ->> 'type'),
+                       splitplane._describe_type(splitplane._view_column_type(c.value, types_of),
                                                  (c.value ->> 'modifier')::integer, writable),
                        splitplane._describe_comment((
                            -- The name may have become another column's since.
@@ -246,7 +247,7 @@ BEGIN
         FROM splitplane.views AS v
         -- A model is shown what it can read. While the plane is closed, what its names and types can be said of.
         WHERE NOT EXISTS (SELECT FROM jsonb_array_elements(v.columns) AS c(value)
-                          WHERE splitplane._type_named(c.value ->> 'type') IS NULL)
+                          WHERE splitplane._view_column_type(c.value, types_of) IS NULL)
           AND splitplane._view_is_open(v.name) IS NOT FALSE
     ),
     function_texts AS (

@@ -3043,6 +3043,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
     writable jsonb := splitplane._writable_types();
+    types_of text := splitplane._types_of();
 BEGIN
     RETURN QUERY
     WITH types AS MATERIALIZED (
@@ -3153,7 +3154,7 @@ BEGIN
                'view ' || quote_ident(v.name) || splitplane._describe_comment(v.description)
                || (SELECT string_agg(format(
                        E'\n  %I %s%s', c.value ->> 'name',
-                       splitplane._describe_type(splitplane._type_named(c.value ->> 'type'),
+                       splitplane._describe_type(splitplane._view_column_type(c.value, types_of),
                                                  (c.value ->> 'modifier')::integer, writable),
                        splitplane._describe_comment((
                            -- The name may have become another column's since.
@@ -3166,7 +3167,7 @@ BEGIN
         FROM splitplane.views AS v
         -- A model is shown what it can read. While the plane is closed, what its names and types can be said of.
         WHERE NOT EXISTS (SELECT FROM jsonb_array_elements(v.columns) AS c(value)
-                          WHERE splitplane._type_named(c.value ->> 'type') IS NULL)
+                          WHERE splitplane._view_column_type(c.value, types_of) IS NULL)
           AND splitplane._view_is_open(v.name) IS NOT FALSE
     ),
     function_texts AS (
@@ -4059,6 +4060,30 @@ $$;
 
 REVOKE ALL ON FUNCTION splitplane._type_named(text) FROM PUBLIC;
 
+-- The database that the numbers of types belong to: a restore gives others.
+CREATE FUNCTION splitplane._types_of() RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('%s/%s', s.system_identifier, d.oid)
+    FROM pg_control_system() AS s, pg_database AS d WHERE d.datname = current_database()
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._types_of() FROM PUBLIC;
+
+-- The type of a view's column, whatever its name is now; NULL if there is none any more. `types_of` is that of this
+-- database.
+CREATE FUNCTION splitplane._view_column_type(of_column jsonb, types_of text) RETURNS oid
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN coalesce((SELECT t.oid FROM pg_type AS t
+                     WHERE of_column ->> 'number_of' = types_of AND t.oid = (of_column ->> 'number')::oid),
+                    splitplane._type_named(of_column ->> 'type'));
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._view_column_type(jsonb, text) FROM PUBLIC;
+
 -- The views that can be read now. While the plane is closed none can, and what was wrong is not for a change to ask.
 CREATE FUNCTION splitplane._readable_views() RETURNS text[]
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -4148,6 +4173,8 @@ BEGIN
         END IF;
         found_columns := coalesce(found_columns, '[]') || jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
             'name', column_row.name, 'type', format_type(column_row.type, -1), 'modifier', column_row.modifier,
+            'number', CASE WHEN column_row.type >= 16384 THEN column_row.type::bigint END,
+            'number_of', CASE WHEN column_row.type >= 16384 THEN splitplane._types_of() END,
             'of', CASE WHEN column_row.relation IS NOT NULL
                        THEN jsonb_build_array(column_row.relation, column_row.attname) END)));
     END LOOP;

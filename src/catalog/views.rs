@@ -13,8 +13,9 @@ thread_local! {
 }
 
 /// A row for each column; one of a view that is being defined, whose columns are not known yet.
-const VIEWS_SQL: &str = "SELECT v.name, v.sql, c.value ->> 'name', splitplane._type_named(c.value ->> 'type')::pg_catalog.text, \
-     ((c.value ->> 'name') OPERATOR(pg_catalog.=) ANY (v.private_columns))::pg_catalog.text FROM splitplane.views AS v \
+const VIEWS_SQL: &str = "SELECT v.name, v.sql, c.value ->> 'name', splitplane._view_column_type(c.value, h.types_of)::pg_catalog.text, \
+     ((c.value ->> 'name') OPERATOR(pg_catalog.=) ANY (v.private_columns))::pg_catalog.text \
+     FROM (SELECT splitplane._types_of() AS types_of) AS h CROSS JOIN splitplane.views AS v \
      LEFT JOIN LATERAL pg_catalog.jsonb_array_elements(v.columns) WITH ORDINALITY AS c (value, place) ON true \
      ORDER BY v.name COLLATE pg_catalog.\"C\", c.place";
 

@@ -207,3 +207,21 @@ SELECT splitplane.undefine_view('towns');
 SELECT splitplane.protect('public.orders', '{"tenant_id": "tenant"}');
 SELECT name FROM splitplane.views ORDER BY name;
 
+-- A type that gets another name or schema is the type that it was.
+CREATE SCHEMA moved;
+SELECT splitplane.define_view('states', 'SELECT state, array_agg(state) AS states FROM orders GROUP BY state');
+ALTER TYPE public.status RENAME TO order_state;
+ALTER TYPE public.order_state SET SCHEMA moved;
+SELECT test.rows('SELECT count(*) FROM states');
+SELECT test.described('states');
+SELECT object, finding FROM splitplane.doctor() WHERE object = 'view states';
+-- In another database, after a restore, numbers mean nothing, and the name counts.
+CREATE TEMP TABLE restored AS SELECT columns FROM splitplane.views WHERE name = 'states';
+UPDATE splitplane.views SET columns = regexp_replace(columns::text, '("number_of": ")[^"]*', '\1another', 'g')::jsonb WHERE name = 'states';
+SELECT test.rows('SELECT count(*) FROM states');
+ALTER TYPE moved.order_state SET SCHEMA public;
+ALTER TYPE public.order_state RENAME TO status;
+SELECT test.rows('SELECT count(*) FROM states');
+-- As after a restore into this database: the number is nobody's.
+UPDATE splitplane.views SET columns = (SELECT jsonb_agg(c || '{"number": 4000000000}') FROM restored, jsonb_array_elements(restored.columns) AS c) WHERE name = 'states';
+SELECT test.rows('SELECT count(*) FROM states');
