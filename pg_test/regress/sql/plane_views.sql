@@ -24,6 +24,7 @@ SELECT test.rows('SELECT ctid FROM sales_by_city');
 SELECT test.rows('SELECT * FROM public.sales_by_city');
 SELECT test.rows('SELECT public.sales_by_city.city FROM sales_by_city');
 SELECT test.rows('SELECT nothing FROM sales_by_city');
+SELECT test.rows('SELECT "City", s."ORDERS" FROM sales_by_city s');
 SELECT test.rows('SELECT * FROM jsonb_populate_record(NULL::sales_by_city, ''{}'')');
 SELECT ask_dry_run(test.ctx('SELECT city FROM sales_by_city'), sql => 'SELECT city FROM sales_by_city') ->> 'plane_sql';
 SELECT ask_dry_run(test.ctx('SELECT city FROM sales_by_city'), sql => 'SELECT city FROM sales_by_city') -> 'proved' -> 'relations';
