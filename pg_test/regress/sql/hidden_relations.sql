@@ -34,8 +34,6 @@ SELECT test.rows('WITH masked AS (SELECT 1 AS one) SELECT * FROM masked');
 -- Errors in the caller's conditions are over what the view shows: the masked value, and rows that it lets through.
 SELECT test.rows('SELECT last_four FROM masked WHERE last_four::int = 1');
 SELECT test.rows('SELECT count(*) FROM masked WHERE 1 / (card_id - 3) > 5');
-SELECT test.rows('SELECT count(*) FROM masked WHERE 1 / (length(holder) - 6) > 5');
-SELECT test.rows('SELECT count(*) FROM masked WHERE CASE WHEN holder = ''SECRET'' THEN holder::int ELSE 1 END = 1');
 SELECT test.rows('SELECT count(*) FROM masked WHERE 1 / (CASE holder WHEN ''SECRET'' THEN 0 ELSE 1 END) = 1');
 SELECT test.rows('SELECT count(*) FROM masked WHERE holder::int = 0', '7');
 SELECT ask_dry_run(test.ctx('SELECT card_id FROM masked'), sql => 'SELECT card_id FROM masked') ->> 'plane_sql';
@@ -50,8 +48,10 @@ SELECT test.plan('SELECT holder FROM masked WHERE card_id = 2');
 -- The control: a view without hidden relations is no barrier.
 SELECT splitplane.protect('public.cards', '{"tenant_id": "tenant"}', ARRAY['card_id', 'holder', 'number', 'blocked']);
 SELECT test.plan('SELECT holder FROM masked WHERE 1 / card_id > 0');
+SELECT test.rows('SELECT last_four FROM masked WHERE last_four::int = 1');
 SELECT test.rows('SELECT count(*) FROM masked WHERE 1 / (card_id - 3) > 5');
-SELECT test.rows('SELECT count(*) FROM masked WHERE CASE WHEN holder = ''SECRET'' THEN holder::int ELSE 1 END = 1');
+SELECT test.rows('SELECT count(*) FROM masked WHERE 1 / (CASE holder WHEN ''SECRET'' THEN 0 ELSE 1 END) = 1');
+SELECT test.rows('SELECT count(*) FROM masked WHERE holder::int = 0', '7');
 SELECT splitplane.protect('public.cards', '{"tenant_id": "tenant"}', ARRAY['card_id', 'holder', 'number', 'blocked'], hidden => true, private_columns => ARRAY['number']);
 
 -- Views over such views, joins with what is visible, shared hidden relations, private columns.
