@@ -4424,6 +4424,7 @@ DECLARE
     found_columns jsonb;
     column_name text;
 BEGIN
+    PERFORM splitplane._check_isolation('define_view');
     IF name IS NULL THEN
         RAISE EXCEPTION 'the name of a view must not be NULL' USING ERRCODE = '22023';
     END IF;
@@ -4506,6 +4507,7 @@ AS $$
 DECLARE
     readable text[];
 BEGIN
+    PERFORM splitplane._check_isolation('undefine_view');
     LOCK TABLE splitplane.relations, splitplane.views IN SHARE ROW EXCLUSIVE MODE;
     IF NOT EXISTS (SELECT FROM splitplane.views AS v WHERE v.name = undefine_view.name) THEN
         RAISE EXCEPTION 'there is no view "%"', coalesce(undefine_view.name, 'NULL') USING ERRCODE = '42704';
@@ -4527,6 +4529,12 @@ DECLARE
     view_name text;
     problem text;
 BEGIN
+    RETURN QUERY
+        SELECT 'warning', format('view %s', v.name),
+               format('Table %s of the plane has the same name: a statement that names it reads the view.',
+                      r.relation),
+               format('SELECT splitplane.undefine_view(%L);', v.name)
+        FROM splitplane.views AS v JOIN splitplane.relations AS r USING (name) ORDER BY v.name;
     IF splitplane._critical_finding() IS NOT NULL THEN
         RETURN;
     END IF;
