@@ -116,6 +116,7 @@ mod tests {
         );
     }
 
+    /// A function of a listed name that takes a type of another's: the literal is not read, since the function is found first.
     #[pg_test]
     fn reads_no_literal_of_a_type_beside_the_extension() {
         let mut world = World::with_citext();
@@ -126,21 +127,40 @@ mod tests {
                  AS $$ BEGIN RAISE 'ran over %', $1 USING ERRCODE = 'ZZ001'; END $$;
              CREATE DOMAIN public.trap AS text CHECK (public.noted(VALUE));
              CREATE DOMAIN public.plain_trap AS text CHECK (public.noted_plainly(VALUE));
+             CREATE DOMAIN public.built_in_trap AS text CHECK (VALUE::int > 0);
              CREATE TYPE public.pair AS (x public.trap);
              CREATE TYPE public.plain_pair AS (x public.plain_trap);
+             CREATE TYPE public.built_in_pair AS (x public.built_in_trap);
              CREATE FUNCTION public.strpos(citext, int, public.pair) RETURNS int LANGUAGE sql AS 'SELECT 1';
-             CREATE FUNCTION public.strpos(citext, int, int, public.plain_pair) RETURNS int LANGUAGE sql AS 'SELECT 1'",
+             CREATE FUNCTION public.strpos(citext, int, int, public.plain_pair) RETURNS int LANGUAGE sql AS 'SELECT 1';
+             CREATE FUNCTION public.strpos(citext, int, int, int, public.built_in_pair) RETURNS int LANGUAGE sql AS 'SELECT 1';
+             CREATE FUNCTION public.like_pair(citext, public.built_in_pair) RETURNS boolean LANGUAGE sql AS 'SELECT true';
+             CREATE OPERATOR public.<% (LEFTARG = citext, RIGHTARG = public.built_in_pair, FUNCTION = public.like_pair)",
         )
         .unwrap();
         world.plane = current_plane().unwrap();
-        for call in ["strpos(a, 1, '(x)')", "strpos(a, 1, 1, '(x)')"] {
+        let ran = State::Server(pack(b"ZZ001"));
+        let converted = State::Server(PgSqlErrorCode::ERRCODE_INVALID_TEXT_REPRESENTATION as i32);
+        for (call, raised, words, is_seen_by_guard) in [
+            ("strpos(a, 1, '(x)')", ran, "ran over x", true),
+            ("strpos(a, 1, 1, '(x)')", ran, "ran over x", true),
+            // Checks that call PostgreSQL's own functions alone are none of the guard's.
+            ("strpos(a, 1, 1, 1, '(x)')", converted, "\"x\"", false),
+            ("a <% '(x)'", converted, "\"x\"", false),
+        ] {
             let sql = format!("SELECT {call} FROM words");
-            assert_refused(&sql, world.prove(&sql), LITERAL.0, LITERAL.1);
-            let open = world.confined(|confinement| {
-                let scope = NameScope { types: None, ..world.plane.name_scope() };
-                world.analyse_along(confinement, &sql, &scope).map(|_| ())
-            });
-            assert_refused("the control", open, State::Server(pack(b"ZZ001")), "ran over x");
+            assert_refused(&sql, world.prove(&sql), State::OutsidePlane, "is not in the plane");
+            let analysed = |scope: &NameScope| {
+                world.confined(|confinement| world.analyse_with(confinement, &sql, scope, |_| Ok(())).map(|_| ()))
+            };
+            let guarded = analysed(&world.plane.name_scope());
+            if is_seen_by_guard {
+                assert_refused("the guard by itself", guarded, LITERAL.0, LITERAL.1);
+            } else {
+                assert_refused("the control: the guard by itself", guarded, raised, words);
+            }
+            let open = analysed(&NameScope { types: None, ..world.plane.name_scope() });
+            assert_refused("the control", open, raised, words);
         }
     }
 

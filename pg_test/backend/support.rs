@@ -114,8 +114,19 @@ impl World {
         sql: &str,
         scope: &NameScope,
     ) -> StageResult<Analysed<'c>> {
+        self.analyse_with(confinement, sql, scope, |query| prove::refuse_strangers(query, &self.plane))
+    }
+
+    /// The same with another look at what is found by name.
+    pub fn analyse_with<'c>(
+        &self,
+        confinement: &'c Confinement<'c>,
+        sql: &str,
+        scope: &NameScope,
+        known: impl FnOnce(QueryView<'_>) -> StageResult<()>,
+    ) -> StageResult<Analysed<'c>> {
         let attached = self.attach(confinement, sql)?;
-        parse::analyse(attached.grafted, &attached.parameters, scope)
+        parse::analyse(attached.grafted, &attached.parameters, scope, known)
     }
 
     /// Every stage as `ask` calls them; the rows as JSON.
@@ -153,7 +164,9 @@ impl World {
                 change(&mut attached.fences);
             }
             let grafted: Grafted<'_> = parse::graft(confinement, &skeleton, tree, "")?;
-            let analysed = parse::analyse(grafted, &attached.parameters, &self.plane.name_scope())?;
+            let analysed = parse::analyse(grafted, &attached.parameters, &self.plane.name_scope(), |query| {
+                prove::refuse_strangers(query, &self.plane)
+            })?;
             if let Some(statement) = broken.before_rewriting {
                 statement();
             }
@@ -267,7 +280,7 @@ pub fn unproved_plan<'c>(
     }
     let tree = parse::parse_one(confinement, sql)?;
     let grafted = parse::graft(confinement, "SELECT * FROM (SELECT 1) AS answer", tree, "")?;
-    pgx_plan::plan(parse::analyse(grafted, parameters, &NameScope::own())?.rewrite()?, parameters)
+    pgx_plan::plan(parse::analyse(grafted, parameters, &NameScope::own(), |_| Ok(()))?.rewrite()?, parameters)
 }
 
 const SECRET: &str = "backend/tests+secret";

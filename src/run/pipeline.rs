@@ -15,6 +15,7 @@ use crate::identity::principal::Principal;
 use crate::pgx::parameters::Parameters;
 use crate::pgx::parse;
 use crate::pgx::plan::Planned;
+use crate::pgx::query::QueryView;
 use crate::pgx::query::outputs::ColumnFacts;
 use crate::pgx::section::confine::Confinement;
 use crate::pgx::server;
@@ -89,7 +90,8 @@ pub fn prove<'c>(
     let Attached { grafted, fences, views, parameters, shown } =
         attach::attach(confinement, gated, views, plane, claims)?;
     done("attach");
-    let mut analysed = parse::analyse(grafted, &parameters, &plane.name_scope())?;
+    let known = |query: QueryView<'_>| prove::refuse_strangers(query, plane);
+    let mut analysed = parse::analyse(grafted, &parameters, &plane.name_scope(), known)?;
     if !ablation::is_off(Switch::Barriers) {
         let barriers = views.iter().filter(|attached| !attached.fences.is_empty());
         analysed.put_barriers(&barriers.map(|attached| attached.view.name.as_str()).collect::<Vec<_>>());
