@@ -502,6 +502,13 @@ AS 'MODULE_PATHNAME', '_view_problem_wrapper';
 
 REVOKE ALL ON FUNCTION splitplane._view_problem(text) FROM PUBLIC;
 
+-- Whether a plane view can be read, as far as it is known; it is proved if it is not. NULL while the plane is closed.
+CREATE FUNCTION splitplane._view_is_open(view text) RETURNS boolean
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000
+AS 'MODULE_PATHNAME', '_view_is_open_wrapper';
+
+REVOKE ALL ON FUNCTION splitplane._view_is_open(text) FROM PUBLIC;
+
 -- Refuses words that ask would refuse as a question.
 CREATE FUNCTION splitplane._check_question(what text, words text) RETURNS void
 LANGUAGE c STABLE STRICT PARALLEL SAFE
@@ -3068,6 +3075,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
     writable jsonb := splitplane._writable_types();
+    types_of text := splitplane._types_of();
 BEGIN
     RETURN QUERY
     WITH types AS MATERIALIZED (
@@ -3178,15 +3186,21 @@ BEGIN
                'view ' || quote_ident(v.name) || splitplane._describe_comment(v.description)
                || (SELECT string_agg(format(
                        E'\n  %I %s%s', c.value ->> 'name',
-                       splitplane._describe_type(splitplane._type_named(c.value ->> 'type'),
+                       splitplane._describe_type(splitplane._view_column_type(c.value, types_of),
                                                  (c.value ->> 'modifier')::integer, writable),
                        splitplane._describe_comment((
-                           SELECT col_description(r.relation, a.attnum)
-                           FROM splitplane.relations AS r JOIN pg_attribute AS a ON a.attrelid = r.relation
-                           WHERE r.name = c.value #>> '{of,0}' AND NOT r.hidden AND a.attname = c.value #>> '{of,1}'))),
+                           -- The name may have become another column's since.
+                           SELECT col_description(p.relation, p.attnum)
+                           FROM plane_columns AS p JOIN splitplane.relations AS r ON r.relation = p.relation
+                           WHERE r.name = c.value #>> '{of,0}' AND p.attname = c.value #>> '{of,1}' AND p.visible
+                             AND NOT r.hidden AND NOT splitplane._has_lost_name(r.relation, r.name, r.saved)))),
                        '' ORDER BY c.place)
                    FROM jsonb_array_elements(v.columns) WITH ORDINALITY AS c(value, place)) AS text
         FROM splitplane.views AS v
+        -- A model is shown what it can read. While the plane is closed, what its names and types can be said of.
+        WHERE NOT EXISTS (SELECT FROM jsonb_array_elements(v.columns) AS c(value)
+                          WHERE splitplane._view_column_type(c.value, types_of) IS NULL)
+          AND splitplane._view_is_open(v.name) IS NOT FALSE
     ),
     function_texts AS (
         SELECT p.proname::text AS name,
@@ -4119,12 +4133,37 @@ $$;
 
 REVOKE ALL ON FUNCTION splitplane._type_named(text) FROM PUBLIC;
 
--- The views that can be read now.
+-- The database that the numbers of types belong to: a restore gives others.
+CREATE FUNCTION splitplane._types_of() RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('%s/%s', s.system_identifier, d.oid)
+    FROM pg_control_system() AS s, pg_database AS d WHERE d.datname = current_database()
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._types_of() FROM PUBLIC;
+
+-- The type of a view's column, whatever its name is now; NULL if there is none any more. `types_of` is that of this
+-- database.
+CREATE FUNCTION splitplane._view_column_type(of_column jsonb, types_of text) RETURNS oid
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN coalesce((SELECT t.oid FROM pg_type AS t
+                     WHERE of_column ->> 'number_of' = types_of AND t.oid = (of_column ->> 'number')::oid),
+                    splitplane._type_named(of_column ->> 'type'));
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._view_column_type(jsonb, text) FROM PUBLIC;
+
+-- The views that can be read now. While the plane is closed none can, and what was wrong is not for a change to ask.
 CREATE FUNCTION splitplane._readable_views() RETURNS text[]
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT ARRAY(SELECT v.name FROM splitplane.views AS v
-                 WHERE splitplane._view_problem(v.name) IS NULL ORDER BY v.name)
+    SELECT CASE WHEN splitplane._critical_finding() IS NOT NULL THEN '{}'
+                ELSE ARRAY(SELECT v.name FROM splitplane.views AS v
+                           WHERE splitplane._view_problem(v.name) IS NULL ORDER BY v.name) END
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._readable_views() FROM PUBLIC;
@@ -4208,6 +4247,8 @@ BEGIN
         END IF;
         found_columns := coalesce(found_columns, '[]') || jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
             'name', column_row.name, 'type', format_type(column_row.type, -1), 'modifier', column_row.modifier,
+            'number', CASE WHEN column_row.type >= 16384 THEN column_row.type::bigint END,
+            'number_of', CASE WHEN column_row.type >= 16384 THEN splitplane._types_of() END,
             'of', CASE WHEN column_row.relation IS NOT NULL
                        THEN jsonb_build_array(column_row.relation, column_row.attname) END)));
     END LOOP;
@@ -4245,6 +4286,7 @@ AS $$
 DECLARE
     readable text[];
 BEGIN
+    PERFORM splitplane._check_isolation('undefine_view');
     LOCK TABLE splitplane.relations, splitplane.views IN SHARE ROW EXCLUSIVE MODE;
     IF NOT EXISTS (SELECT FROM splitplane.views AS v WHERE v.name = undefine_view.name) THEN
         RAISE EXCEPTION 'there is no view "%"', coalesce(undefine_view.name, 'NULL') USING ERRCODE = '42704';
@@ -4269,6 +4311,12 @@ DECLARE
     view_name text;
     problem text;
 BEGIN
+    RETURN QUERY
+        SELECT 'warning', format('view %s', v.name),
+               format('Table %s of the plane has the same name: a statement that names it reads the view.',
+                      r.relation),
+               format('SELECT splitplane.undefine_view(%L);', v.name)
+        FROM splitplane.views AS v JOIN splitplane.relations AS r USING (name) ORDER BY v.name;
     IF splitplane._critical_finding() IS NOT NULL THEN
         RETURN;
     END IF;
@@ -6283,8 +6331,9 @@ BEGIN
         RETURN QUERY SELECT 'scope columns', s.verdict, s.detail FROM splitplane._selftest_scope(r, qualified) AS s;
     END IF;
     person := identities[1];
-    -- No statement can name it. What views show of it, no truth is known of.
+    -- No statement can name it. What views show of it, no truth is known of, and so its rows are compared with nothing.
     IF r.hidden THEN
+        RETURN QUERY SELECT 'rows', 'inconclusive', 'read by views alone: rows not compared';
         RETURN QUERY
             SELECT 'hidden relation',
                    CASE ran.state WHEN '42P01' THEN 'pass' WHEN '00000' THEN 'FAIL' ELSE 'error' END,
@@ -6382,11 +6431,12 @@ BEGIN
                             concat_ws(' ', 'a table outside the plane:', ran.state, ran.message);
     END IF;
 
-    -- What a view should show is not known; that it is answered from within its fences is.
+    -- What a view should show is not known. That it is answered says that it was proved, and nothing of its rows.
     IF NOT closed AND cardinality(people) > 0 THEN
         RETURN QUERY
-            SELECT format('view %s', v.name), 'view', CASE s.state WHEN '00000' THEN 'pass' ELSE 'error' END,
+            SELECT format('view %s', v.name), 'view', CASE s.state WHEN '00000' THEN 'inconclusive' ELSE 'error' END,
                    concat_ws(' ', 'read as ' || (people[1] ->> 'tenant') || ':', s.state, s.message)
+                   || CASE s.state WHEN '00000' THEN '; a view''s rows are not compared' ELSE '' END
             FROM splitplane.views AS v
             CROSS JOIN LATERAL splitplane._selftest_run(people[1] ->> 'tenant',
                                                         replace(people[1] ->> 'business', '*', 'splitplane-selftest'),

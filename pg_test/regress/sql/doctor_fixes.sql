@@ -275,6 +275,19 @@ SELECT splitplane.define_view('marked', 'SELECT mark FROM marks');
 SELECT splitplane.undefine_view('marked'), splitplane.unprotect('public.marks');
 DROP TABLE public.marks;
 
+\echo -- a view and a table of the plane have one name
+CREATE TABLE public.marks (tenant_id int NOT NULL, mark int);
+CREATE INDEX ON public.marks (tenant_id);
+SELECT splitplane.define_view('marks', 'SELECT 1 AS mark');
+UPDATE splitplane.views SET name = 'other';
+SELECT splitplane.protect('public.marks', '{"tenant_id": "tenant"}');
+UPDATE splitplane.views SET name = 'marks';
+:findings;
+SELECT fix FROM splitplane.doctor() WHERE fix NOT LIKE '--%' \gexec
+:findings;
+SELECT splitplane.unprotect('public.marks');
+DROP TABLE public.marks;
+
 \echo -- a key that ends soon
 SELECT length(splitplane.create_key('AKSOON', valid_for => '3 days')) > 0 AS made;
 SELECT regexp_replace(finding, '\d{4}-\d\d-\d\d \d\d:\d\d', 'DAY'), regexp_replace(fix, '-\d{6}', '-MONTH') FROM splitplane.doctor() WHERE object = 'key AKSOON';
