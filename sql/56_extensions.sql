@@ -19,6 +19,28 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._creators(oid, oid) FROM PUBLIC;
 
+-- Views have the names of their columns' types, which a type that has moved has lost.
+CREATE FUNCTION splitplane._move_types(extension name, old_schema name, new_schema name) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+BEGIN
+    WITH moved AS (
+        SELECT format('%I.%I', old_schema, l.object) || s.suffix AS old_name,
+               format('%I.%I', new_schema, l.object) || s.suffix AS new_name
+        FROM splitplane._extension_list() AS l CROSS JOIN (VALUES (''), ('[]')) AS s(suffix)
+        WHERE l.extension = _move_types.extension AND l.kind = 'type' AND old_schema <> new_schema
+    )
+    UPDATE splitplane.views AS v
+    SET columns = (SELECT jsonb_agg(CASE WHEN m.new_name IS NULL THEN c.value
+                                         ELSE jsonb_set(c.value, '{type}', to_jsonb(m.new_name)) END ORDER BY c.place)
+                   FROM jsonb_array_elements(v.columns) WITH ORDINALITY AS c(value, place)
+                   LEFT JOIN moved AS m ON m.old_name = c.value ->> 'type')
+    WHERE EXISTS (SELECT FROM jsonb_array_elements(v.columns) AS c(value)
+                  JOIN moved AS m ON m.old_name = c.value ->> 'type');
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._move_types(name, name, name) FROM PUBLIC;
+
 CREATE FUNCTION splitplane.allow_extension(extension name) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
@@ -46,7 +68,7 @@ BEGIN
             USING ERRCODE = '0A000', DETAIL = problem;
     END IF;
 
-    LOCK TABLE splitplane.relations, splitplane.allowed_functions, splitplane.allowed_extensions
+    LOCK TABLE splitplane.relations, splitplane.views, splitplane.allowed_functions, splitplane.allowed_extensions
         IN SHARE ROW EXCLUSIVE MODE;
     creators := splitplane._creators(installed.schema, installed.extowner);
     IF creators IS NOT NULL THEN
@@ -60,6 +82,8 @@ BEGIN
         PERFORM splitplane._use_schema(installed.nspname);
         RETURN;
     END IF;
+    PERFORM splitplane._move_types(a.extension, a.saved ->> 'schema', installed.nspname)
+       FROM splitplane.allowed_extensions AS a WHERE a.extension = allow_extension.extension;
     PERFORM splitplane._forget_extension(extension);
     INSERT INTO splitplane.allowed_extensions (extension, saved)
     VALUES (allow_extension.extension, jsonb_build_object(
@@ -77,12 +101,23 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     kept jsonb;
+    granted text;
 BEGIN
     DELETE FROM splitplane.allowed_extensions AS a WHERE a.extension = _forget_extension.extension
         RETURNING a.saved INTO kept;
     IF NOT FOUND THEN
         RETURN false;
     END IF;
+    -- What doctor() said to grant, where PUBLIC had it no more.
+    FOR granted IN
+        SELECT splitplane._signature(p.oid)
+        FROM splitplane._listed_objects(_forget_extension.extension) AS l JOIN pg_proc AS p ON p.oid = l.object
+        WHERE l.kind IN ('function', 'aggregate')
+          AND EXISTS (SELECT FROM aclexplode(p.proacl) AS g WHERE g.grantee = 'splitplane_reader'::regrole)
+          AND NOT EXISTS (SELECT FROM splitplane.functions AS f WHERE f.function = p.oid)
+    LOOP
+        EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM splitplane_reader', granted);
+    END LOOP;
     PERFORM splitplane._leave_schema(kept ->> 'schema', (kept ->> 'schema_usage')::boolean);
     RETURN true;
 END
@@ -92,12 +127,23 @@ REVOKE ALL ON FUNCTION splitplane._forget_extension(name) FROM PUBLIC;
 CREATE FUNCTION splitplane.disallow_extension(extension name) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    readable text[];
+    closed record;
 BEGIN
-    LOCK TABLE splitplane.relations, splitplane.allowed_functions, splitplane.allowed_extensions
+    LOCK TABLE splitplane.relations, splitplane.views, splitplane.allowed_functions, splitplane.allowed_extensions
         IN SHARE ROW EXCLUSIVE MODE;
+    readable := splitplane._readable_views();
     IF NOT splitplane._forget_extension(extension) THEN
         RAISE EXCEPTION 'extension "%" is not allowed', coalesce(extension, 'NULL') USING ERRCODE = '42704';
     END IF;
+    FOR closed IN
+        SELECT r.name, splitplane._view_problem(r.name) AS problem FROM unnest(readable) AS r(name)
+    LOOP
+        CONTINUE WHEN closed.problem IS NULL;
+        RAISE WARNING 'view "%" can be read no longer: %', closed.name, closed.problem
+            USING HINT = 'Change or take out that view, or allow the extension again.';
+    END LOOP;
 END
 $$;
 REVOKE ALL ON FUNCTION splitplane.disallow_extension(name) FROM PUBLIC;

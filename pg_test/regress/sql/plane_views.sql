@@ -139,3 +139,28 @@ SELECT splitplane.undefine_view('people');
 SELECT splitplane.unprotect('public.customers');
 SELECT test.rows('SELECT * FROM above');
 SELECT object, finding FROM splitplane.doctor() WHERE object ~ '^view';
+
+-- A view over an extension's type: it goes with the extension, which is said, and comes back where the extension moved.
+\c - postgres
+CREATE SCHEMA "Ext";
+CREATE SCHEMA elsewhere;
+CREATE EXTENSION citext SCHEMA "Ext";
+CREATE TABLE public.guests (tenant_id int NOT NULL, name "Ext".citext, aliases "Ext".citext[]);
+INSERT INTO public.guests VALUES (42, 'Ann', '{A}'), (7, 'CANARY', '{CANARY}');
+SELECT splitplane.allow_extension('citext');
+SELECT splitplane.protect('public.guests', '{"tenant_id": "tenant"}');
+SELECT splitplane.define_view('named', 'SELECT name, aliases, name || ''!'' AS more FROM guests');
+\set asked 'SELECT test.rows(''SELECT name, aliases FROM named WHERE name = ''''ANN'''''')'
+:asked;
+ALTER EXTENSION citext SET SCHEMA elsewhere;
+:asked;
+SELECT splitplane.allow_extension('citext');
+:asked;
+SELECT object, finding FROM splitplane.doctor() WHERE object ~ '^view "?named|citext';
+\set VERBOSITY default
+SELECT splitplane.disallow_extension('citext');
+\set VERBOSITY terse
+:asked;
+SELECT splitplane.allow_extension('citext');
+:asked;
+SELECT splitplane.undefine_view('named'), splitplane.unprotect('public.guests'), splitplane.disallow_extension('citext');
