@@ -103,7 +103,11 @@ AS $$
       AND d.classid NOT IN ('pg_class'::regclass, 'pg_largeobject'::regclass, 'pg_default_acl'::regclass)
       AND NOT (d.classid = 'pg_proc'::regclass
                AND (splitplane._is_ours('pg_proc', d.objid)
-                    OR EXISTS (SELECT FROM splitplane.functions AS f WHERE f.function = d.objid)))
+                    OR EXISTS (SELECT FROM splitplane.functions AS f WHERE f.function = d.objid)
+                    -- doctor() says to grant it where PUBLIC has it no more, and disallow_extension revokes it.
+                    OR EXISTS (SELECT FROM splitplane.allowed_extensions AS a
+                               CROSS JOIN LATERAL splitplane._listed_objects(a.extension) AS l
+                               WHERE l.kind IN ('function', 'aggregate') AND l.is_as_read AND l.object = d.objid)))
       AND NOT (d.classid = 'pg_namespace'::regclass
                AND (d.objid::regnamespace::text = 'splitplane'
                     OR EXISTS (SELECT FROM splitplane.relations AS r JOIN pg_class AS c ON c.oid = r.relation

@@ -176,8 +176,9 @@ fn refusal(error: &ServerError, passed_on: impl Fn(&str) -> String) -> Option<Re
 /// What PostgreSQL calls an internal error, or names by types of which the caller may not know, though it is about values.
 fn of_a_value(error: &ServerError) -> Option<Refusal> {
     let message = error.message.as_str();
-    if message.starts_with("Unexpected end of string") || message.starts_with("Syntax error near ") {
-        // PostgreSQL 15 calls it an internal error of hstore.
+    let is_of_hstore = message.starts_with("Unexpected end of string") || message.starts_with("Syntax error near ");
+    if is_of_hstore && class_of(error.code) == packed_class(b"XX") {
+        // PostgreSQL 15 calls it an internal error.
         Some(Refusal::new(
             State::Server(PgSqlErrorCode::ERRCODE_INVALID_TEXT_REPRESENTATION as i32),
             "invalid input syntax for type hstore",

@@ -335,8 +335,20 @@ SELECT fix FROM splitplane.doctor() WHERE object = 'extension citext' \gexec
 REVOKE EXECUTE ON FUNCTION ext.citext_eq(ext.citext, ext.citext) FROM PUBLIC;
 :findings;
 :asked;
+-- Not offered for what is not as it was read.
+BEGIN;
+ALTER FUNCTION ext.citext_eq(ext.citext, ext.citext) SECURITY DEFINER;
+SELECT fix FROM splitplane.doctor() WHERE fix ~ 'GRANT EXECUTE';
+ROLLBACK;
 SELECT fix FROM splitplane.doctor() WHERE object = 'extension citext' \gexec
+:findings;
 :asked;
+SELECT has_function_privilege('app', 'ext.citext_eq(ext.citext, ext.citext)', 'EXECUTE'),
+       has_function_privilege('splitplane_reader', 'ext.citext_eq(ext.citext, ext.citext)', 'EXECUTE');
+BEGIN;
+SELECT splitplane.disallow_extension('citext');
+SELECT has_function_privilege('splitplane_reader', 'ext.citext_eq(ext.citext, ext.citext)', 'EXECUTE');
+ROLLBACK;
 ALTER FUNCTION ext.citext_eq(ext.citext, ext.citext) SECURITY DEFINER;
 CREATE FUNCTION ext.lower(ext.citext) RETURNS text LANGUAGE sql AS 'SELECT ''planted''';
 :findings;
@@ -344,6 +356,11 @@ CREATE FUNCTION ext.lower(ext.citext) RETURNS text LANGUAGE sql AS 'SELECT ''pla
 ALTER FUNCTION ext.citext_eq(ext.citext, ext.citext) SECURITY INVOKER;
 DROP FUNCTION ext.lower(ext.citext);
 :findings;
+-- Another extension beside it is one finding, with what would be meant most often.
+CREATE EXTENSION hstore SCHEMA ext;
+CREATE EXTENSION isn SCHEMA ext;
+:findings;
+DROP EXTENSION hstore, isn;
 BEGIN;
 CREATE OR REPLACE FUNCTION splitplane._read_libraries()
 RETURNS TABLE (extension name, library text, checksum text, build text)
@@ -355,6 +372,10 @@ SELECT format(E'%s: %s\n    %s\n    %s', severity, object, regexp_replace(findin
 SAVEPOINT asked;
 :asked;
 ROLLBACK TO asked;
+-- The library is what is wrong, and nothing else is said.
+REVOKE EXECUTE ON FUNCTION ext.citext_ne(ext.citext, ext.citext) FROM PUBLIC;
+ALTER EXTENSION citext SET SCHEMA test;
+SELECT object, fix FROM splitplane.doctor() WHERE object LIKE 'extension%';
 SELECT splitplane.allow_extension('citext');
 ROLLBACK;
 :asked;

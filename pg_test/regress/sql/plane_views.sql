@@ -226,3 +226,27 @@ SELECT test.rows('SELECT count(*) FROM states');
 -- As after a restore into this database: the number is nobody's.
 UPDATE splitplane.views SET columns = (SELECT jsonb_agg(c || '{"number": 4000000000}') FROM restored, jsonb_array_elements(restored.columns) AS c) WHERE name = 'states';
 SELECT test.rows('SELECT count(*) FROM states');
+-- A view over an extension's type: it goes with the extension, which is said, and comes back where the extension moved.
+\c - postgres
+CREATE SCHEMA "Ext";
+CREATE SCHEMA elsewhere;
+CREATE EXTENSION citext SCHEMA "Ext";
+CREATE TABLE public.guests (tenant_id int NOT NULL, name "Ext".citext, aliases "Ext".citext[]);
+INSERT INTO public.guests VALUES (42, 'Ann', '{A}'), (7, 'CANARY', '{CANARY}');
+SELECT splitplane.allow_extension('citext');
+SELECT splitplane.protect('public.guests', '{"tenant_id": "tenant"}');
+SELECT splitplane.define_view('guest_names', 'SELECT name, aliases, name || ''!'' AS more FROM guests');
+\set asked 'SELECT test.rows(''SELECT name, aliases FROM guest_names WHERE name = ''''ANN'''''')'
+:asked;
+ALTER EXTENSION citext SET SCHEMA elsewhere;
+:asked;
+SELECT splitplane.allow_extension('citext');
+:asked;
+SELECT object, finding FROM splitplane.doctor() WHERE object ~ '^view "?guest_names|citext';
+\set VERBOSITY default
+SELECT splitplane.disallow_extension('citext');
+\set VERBOSITY terse
+:asked;
+SELECT splitplane.allow_extension('citext');
+:asked;
+SELECT splitplane.undefine_view('guest_names'), splitplane.unprotect('public.guests'), splitplane.disallow_extension('citext');
