@@ -47,7 +47,7 @@ VIEWS = {
     "big_stores": "SELECT s.name, t.cents FROM store_totals t JOIN stores s USING (store_id) WHERE t.orders > 1",
 }
 
-# Relations of other scopes: the table, its scope, its columns in the plane, and the rows that are none of acme's. Of templates
+# Relations of other scopes: the table, its scope, its columns in the plane, and the rows that are none of a tenant's. Of templates
 # the rows without a tenant are everybody's; tasks are bound by an exclusive claim alone.
 SCOPED = {
     "templates": (
@@ -57,7 +57,7 @@ SCOPED = {
         " (101, 'beta', 'CANARY-B-template-777777', 13), (102, 'beta', 'CANARY-B-template-888888', 0)",
         {"tenant_id": "tenant or null"},
         ["template_id", "body", "size"],
-        "tenant_id <> 'acme'",
+        "tenant_id <> '{tenant}'",
     ),
     "tasks": (
         "CREATE TABLE public.tasks (task_id int PRIMARY KEY, project_id int NOT NULL, title text NOT NULL, hours int NOT NULL);"
@@ -66,7 +66,7 @@ SCOPED = {
         " (101, 3, 'CANARY-B-task-777777', 8), (102, 3, 'CANARY-B-task-888888', 0)",
         {"project_id": "projects"},
         ["task_id", "title", "hours"],
-        "project_id = 3",
+        "(project_id = 3) <> ('{tenant}' = 'beta')",
     ),
 }
 
