@@ -26,6 +26,7 @@ REFERENCE = {
     "object": "docs/reference-objects.md",
     "SQLSTATE": "docs/reference-sqlstates.md",
 }
+INDEX = "docs/reference.md"
 LONGEST_CELL = 160
 
 # Folders with pages of others, or made by a build.
@@ -300,6 +301,14 @@ def incomplete_reference(root: Path, rows: Callable[[str], list[tuple]], states:
     return problems
 
 
+def unindexed_functions(root: Path) -> list[str]:
+    """Functions that have a heading, and no link from the reference's first page."""
+    index = (root / INDEX).read_text()
+    names = [title for _, title in headings((root / REFERENCE["function"]).read_text()) if re.fullmatch(r"[a-z_]+", title)]
+    link = Path(REFERENCE["function"]).name
+    return [f"{INDEX}: no link to {name}" for name in names if f"]({link}#{name})" not in index]
+
+
 def sqlstates(root: Path) -> set[str]:
     """Those that the source raises by itself: the table in error.rs, and the administration functions."""
     found = set(re.findall(r"/// ([0-9A-Z]{5}):", (root / "src/error.rs").read_text()))
@@ -320,6 +329,7 @@ def of_pages() -> list[tuple[str, list[str]]]:
         ("paths that pages name", missing_paths(ROOT, current)),
         ("long cells", long_cells(ROOT, read_at_a_glance)),
         ("the list of pages", unlisted_pages(ROOT)),
+        ("the index of functions", unindexed_functions(ROOT)),
         ("the picture", stale_picture()),
     ]
 
@@ -375,6 +385,9 @@ def planted(rows: Callable[[str], list[tuple]]) -> list[tuple[str, list[str]]]:
             ("long cells", long_cells(root, page), ["161 characters"]),
             ("unlisted pages", unlisted_pages(root), ["docs/forgotten.md"]),
         ]
+        (root / REFERENCE["function"]).write_text("# Functions\n\n## Some words\n\n### linked_one\n\n### forgotten_one\n")
+        (root / INDEX).write_text("[linked_one](reference-functions.md#linked_one)\n")
+        checked.append(("the index of functions", unindexed_functions(root), ["forgotten_one"]))
     lacking = incomplete_reference(ROOT, lambda query: altered(query, rows(query)), sqlstates(ROOT) | {"9ZZZZ"})
     checked.append(("the reference", lacking, ALTERED))
     return [

@@ -203,6 +203,12 @@ LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000
 AS 'MODULE_PATHNAME', '_view_problem_wrapper';
 REVOKE ALL ON FUNCTION splitplane._view_problem(text) FROM PUBLIC;
 
+-- Whether a plane view can be read, as far as it is known; it is proved if it is not. NULL while the plane is closed.
+CREATE FUNCTION splitplane._view_is_open(view text) RETURNS boolean
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000
+AS 'MODULE_PATHNAME', '_view_is_open_wrapper';
+REVOKE ALL ON FUNCTION splitplane._view_is_open(text) FROM PUBLIC;
+
 -- Refuses words that ask would refuse as a question.
 CREATE FUNCTION splitplane._check_question(what text, words text) RETURNS void
 LANGUAGE c STABLE STRICT PARALLEL SAFE

@@ -55,11 +55,13 @@ $$;
 REVOKE ALL ON FUNCTION splitplane._is_out_of_sight(name) FROM PUBLIC;
 
 -- The objects of an extension that are on its list, and whether each is still what was read: a member of the extension,
--- in its schema, made by the same body, with nothing put on it that changes when or as whom it runs.
+-- in its schema, made by the same body, with nothing put on it that changes when or as whom it runs. A type is what was
+-- read only with all that runs where statements do not name it: its input, output and comparisons, its cast to JSON.
 CREATE FUNCTION splitplane._listed_objects(extension name)
 RETURNS TABLE (kind text, catalog regclass, object oid, name text, listed text, bound text, is_as_read boolean)
--- Of catalogs that are joined by computed texts the planner knows no sizes.
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_nestloop = off
+-- Of catalogs that are joined by computed texts the planner knows no sizes. Where nested loops are the only way, costs
+-- are such that all would be compiled.
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_nestloop = off SET jit = off
 AS $$
 #variable_conflict use_column
 BEGIN
@@ -87,9 +89,18 @@ BEGIN
                CASE l.lanname WHEN 'c' THEN CASE WHEN p.probin = m.library THEN p.prosrc END
                               WHEN 'internal' THEN 'internal ' || p.prosrc
                               WHEN 'sql' THEN 'sql ' || encode(sha256(convert_to(p.prosrc, 'UTF8')), 'hex')
-               END AS body,
+               END
+               || CASE WHEN p.proretset THEN ' setof ' ELSE ' ' END
+               || (SELECT t.typname FROM pg_type AS t WHERE t.oid = p.prorettype)
+               || coalesce((SELECT '(' || string_agg(t.typname, ',' ORDER BY u.place) || ')'
+                            FROM unnest(p.proallargtypes, p.proargmodes) WITH ORDINALITY AS u(id, mode, place)
+                            JOIN pg_type AS t ON t.oid = u.id WHERE u.mode <> 'i'), '')
+               || CASE WHEN p.proisstrict THEN '' ELSE ' on null' END
+               || CASE p.provolatile WHEN 'i' THEN '' WHEN 's' THEN ' stable' ELSE ' volatile' END
+               || CASE p.proparallel WHEN 's' THEN '' WHEN 'r' THEN ' restricted' ELSE ' unsafe' END AS body,
                p.pronamespace = m.extnamespace AND NOT p.prosecdef AND p.proconfig IS NULL AND NOT p.proleakproof
-               AND p.prosupport::oid < 16384 AND p.prosqlbody IS NULL
+               AND p.prosupport::oid < 16384 AND p.prosqlbody IS NULL AND p.pronargdefaults = 0
+               AND p.provariadic = 0 AND p.protrftypes IS NULL
                AND NOT EXISTS (SELECT FROM unnest(p.proargtypes::oid[] || p.prorettype) AS u(id)
                                JOIN pg_type AS t ON t.oid = u.id
                                WHERE t.typnamespace NOT IN ('pg_catalog'::regnamespace, m.extnamespace)) AS is_plain
@@ -100,7 +111,16 @@ BEGIN
         SELECT l.kind, r.oid, r.proname, l.object, l.bound,
                r.is_plain AND r.prokind = 'f' AND r.body IS NOT DISTINCT FROM l.body AS is_as_read
         FROM list AS l JOIN routines AS r ON r.signature = l.object
-        WHERE l.kind IN ('function', 'estimator')
+        WHERE l.kind IN ('function', 'estimator', 'io')
+    ),
+    casts AS MATERIALIZED (
+        SELECT c.oid, c.castsource, l.object, l.bound,
+               c.castmethod = CASE WHEN l.body = '' THEN 'b' ELSE 'f' END
+               AND coalesce(f.object, '') = l.body AND (l.body = '' OR f.is_as_read) AS is_as_read
+        FROM members AS m JOIN pg_cast AS c ON m.classid = 'pg_cast'::regclass AND c.oid = m.objid
+        JOIN pg_type AS a ON a.oid = c.castsource JOIN pg_type AS b ON b.oid = c.casttarget
+        JOIN list AS l ON l.kind = 'cast' AND l.object = a.typname || ',' || b.typname
+        LEFT JOIN functions AS f ON f.kind = 'function' AND f.oid = c.castfunc
     )
     SELECT f.kind, 'pg_proc'::regclass, f.oid, f.proname::text, f.object, f.bound, f.is_as_read FROM functions AS f
     UNION ALL
@@ -108,7 +128,9 @@ BEGIN
            r.is_plain AND r.prokind = 'a' AND g.aggkind = 'n' AND f.object IS NOT DISTINCT FROM l.body
            AND coalesce(f.is_as_read, false) AND g.aggcombinefn::oid IN (0, f.oid)
            AND g.aggfinalfn = 0 AND g.aggserialfn = 0 AND g.aggdeserialfn = 0 AND g.aggmtransfn = 0
-           AND g.aggminvtransfn = 0 AND g.aggmfinalfn = 0
+           AND g.aggminvtransfn = 0 AND g.aggmfinalfn = 0 AND g.agginitval IS NULL
+           AND (g.aggsortop = 0 OR EXISTS (SELECT FROM pg_operator AS o JOIN functions AS c ON c.oid = o.oprcode
+                                           WHERE o.oid = g.aggsortop AND c.kind = 'function' AND c.is_as_read))
     FROM list AS l JOIN routines AS r ON r.signature = l.object JOIN pg_aggregate AS g ON g.aggfnoid = r.oid
     LEFT JOIN functions AS f ON f.oid = g.aggtransfn
     WHERE l.kind = 'aggregate'
@@ -124,23 +146,39 @@ BEGIN
          AND l.object = o.oprname || '(' || coalesce(a.typname, '') || ',' || b.typname || ')'
     LEFT JOIN functions AS f ON f.kind = 'function' AND f.oid = o.oprcode
     UNION ALL
-    SELECT l.kind, 'pg_cast', c.oid, l.object, l.object, l.bound,
-           c.castmethod = CASE WHEN l.body = '' THEN 'b' ELSE 'f' END
-           AND coalesce(f.object, '') = l.body AND (l.body = '' OR f.is_as_read)
-    FROM members AS m JOIN pg_cast AS c ON m.classid = 'pg_cast'::regclass AND c.oid = m.objid
-    JOIN pg_type AS a ON a.oid = c.castsource JOIN pg_type AS b ON b.oid = c.casttarget
-    JOIN list AS l ON l.kind = 'cast' AND l.object = a.typname || ',' || b.typname
-    LEFT JOIN functions AS f ON f.kind = 'function' AND f.oid = c.castfunc
+    SELECT 'cast', 'pg_cast', c.oid, c.object, c.object, c.bound, c.is_as_read FROM casts AS c
     UNION ALL
     SELECT l.kind, 'pg_type', t.oid, t.typname::text, l.object, l.bound,
-           t.typnamespace = m.extnamespace AND t.typtype = 'b'
+           t.typnamespace = m.extnamespace AND t.typtype = 'b' AND t.typmodin = 0 AND t.typmodout = 0
+           -- What reads, prints and subscripts its values, and what it is compared by, as comparisons find it.
+           AND l.body = concat_ws(' ',
+               (SELECT string_agg(coalesce(f.object, '?'), ' ' ORDER BY u.place)
+                FROM unnest(ARRAY[t.typinput, t.typoutput, t.typsubscript]::oid[]) WITH ORDINALITY AS u(id, place)
+                LEFT JOIN functions AS f ON f.kind = 'io' AND f.is_as_read AND f.oid = u.id
+                WHERE u.id <> 0),
+               (SELECT string_agg(a.amname, ' ' ORDER BY a.amname)
+                FROM pg_opclass AS k JOIN pg_am AS a ON a.oid = k.opcmethod AND a.amname IN ('btree', 'hash')
+                WHERE k.opcintype = t.oid AND k.opcdefault))
+           AND NOT EXISTS (
+               SELECT FROM pg_opclass AS k JOIN pg_am AS a ON a.oid = k.opcmethod AND a.amname IN ('btree', 'hash')
+               CROSS JOIN LATERAL (
+                   SELECT p.amproc::oid FROM pg_amproc AS p WHERE p.amprocfamily = k.opcfamily
+                   UNION ALL
+                   SELECT o.oprcode::oid FROM pg_amop AS p JOIN pg_operator AS o ON o.oid = p.amopopr
+                   WHERE p.amopfamily = k.opcfamily
+               ) AS u(id)
+               WHERE k.opcintype = t.oid AND k.opcdefault
+                 AND u.id NOT IN (SELECT f.oid FROM functions AS f WHERE f.kind = 'function' AND f.is_as_read))
+           AND NOT EXISTS (SELECT FROM pg_cast AS c
+                           WHERE c.castsource = t.oid AND c.casttarget IN ('json'::regtype, 'jsonb'::regtype)
+                             AND c.oid NOT IN (SELECT o.oid FROM casts AS o WHERE o.is_as_read))
     FROM members AS m JOIN pg_type AS t ON m.classid = 'pg_type'::regclass AND t.oid = m.objid
     JOIN list AS l ON l.kind = 'type' AND l.object = t.typname;
 END
 $$;
 REVOKE ALL ON FUNCTION splitplane._listed_objects(name) FROM PUBLIC;
 
--- What of allowed extensions is in the plane.
+-- What of allowed extensions is in the plane. With a type that is not as it was read goes all that takes or gives it.
 CREATE FUNCTION splitplane._extension_objects()
 RETURNS TABLE (extension name, schema oid, kind text, object oid, name text, bound text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -153,8 +191,15 @@ BEGIN
         ORDER BY 1
     LOOP
         RETURN QUERY
+            WITH listed AS MATERIALIZED (SELECT * FROM splitplane._listed_objects(_extension_objects.extension))
             SELECT _extension_objects.extension, _extension_objects.schema, l.kind, l.object, l.name, l.bound
-            FROM splitplane._listed_objects(_extension_objects.extension) AS l WHERE l.is_as_read;
+            FROM listed AS l
+            WHERE l.is_as_read
+              AND NOT EXISTS (SELECT FROM listed AS c JOIN pg_type AS t ON t.oid = c.object
+                              JOIN pg_depend AS d
+                                   ON d.refclassid = 'pg_type'::regclass AND d.refobjid IN (t.oid, t.typarray)
+                              WHERE c.kind = 'type' AND NOT c.is_as_read
+                                AND d.classid = l.catalog AND d.objid = l.object);
     END LOOP;
 END
 $$;
@@ -164,23 +209,22 @@ REVOKE ALL ON FUNCTION splitplane._extension_objects() FROM PUBLIC;
 CREATE FUNCTION splitplane._extension_types() RETURNS TABLE (extension name, type oid)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-#variable_conflict use_column
 BEGIN
-    RETURN QUERY
-        SELECT a.extension, t.oid
-        FROM splitplane.allowed_extensions AS a
-        JOIN pg_extension AS e ON e.extname = a.extension
-        JOIN pg_depend AS d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
-        JOIN pg_type AS t ON d.classid = 'pg_type'::regclass AND t.oid = d.objid
-        JOIN splitplane._extension_list() AS l
-             ON l.extension = a.extension AND l.kind = 'type' AND l.object = t.typname
-        WHERE t.typnamespace = e.extnamespace AND t.typtype = 'b'
-          AND NOT splitplane._is_out_of_sight(a.extension) AND splitplane._extension_problem(a.extension) IS NULL;
+    FOR extension IN
+        SELECT a.extension FROM splitplane.allowed_extensions AS a
+        WHERE EXISTS (SELECT FROM splitplane._extension_list() AS l WHERE l.extension = a.extension AND l.kind = 'type')
+          AND NOT splitplane._is_out_of_sight(a.extension) AND splitplane._extension_problem(a.extension) IS NULL
+        ORDER BY 1
+    LOOP
+        RETURN QUERY
+            SELECT _extension_types.extension, l.object FROM splitplane._listed_objects(_extension_types.extension) AS l
+            WHERE l.kind = 'type' AND l.is_as_read;
+    END LOOP;
 END
 $$;
 REVOKE ALL ON FUNCTION splitplane._extension_types() FROM PUBLIC;
 
--- Whether a type is one of these; with its cast to JSON, if it has one, on the list as well.
+-- Whether a type is one of these.
 CREATE FUNCTION splitplane._is_extension_type(type_id oid) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -191,16 +235,11 @@ BEGIN
       FROM pg_depend AS d
       JOIN pg_extension AS e ON e.oid = d.refobjid
       JOIN splitplane.allowed_extensions AS a ON a.extension = e.extname
-      JOIN pg_type AS t ON t.oid = d.objid AND t.typnamespace = e.extnamespace AND t.typtype = 'b'
      WHERE d.classid = 'pg_type'::regclass AND d.objid = type_id AND d.refclassid = 'pg_extension'::regclass
-       AND d.deptype = 'e'
-       AND EXISTS (SELECT FROM splitplane._extension_list() AS l
-                   WHERE l.extension = a.extension AND l.kind = 'type' AND l.object = t.typname);
+       AND d.deptype = 'e';
     RETURN FOUND AND NOT splitplane._is_out_of_sight(owner) AND splitplane._extension_problem(owner) IS NULL
-       AND NOT EXISTS (SELECT FROM pg_cast AS c
-                       WHERE c.castsource = type_id AND c.casttarget IN ('json'::regtype, 'jsonb'::regtype)
-                         AND c.oid NOT IN (SELECT l.object FROM splitplane._listed_objects(owner) AS l
-                                           WHERE l.kind = 'cast' AND l.is_as_read));
+       AND EXISTS (SELECT FROM splitplane._listed_objects(owner) AS l
+                   WHERE l.kind = 'type' AND l.object = type_id AND l.is_as_read);
 END
 $$;
 REVOKE ALL ON FUNCTION splitplane._is_extension_type(oid) FROM PUBLIC;

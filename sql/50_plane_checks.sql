@@ -247,12 +247,21 @@ $$;
 REVOKE ALL ON FUNCTION splitplane._has_lost_name(regclass, text, jsonb) FROM PUBLIC;
 
 -- The form of a name in the plane.
+CREATE FUNCTION splitplane._is_plane_name(chosen text) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN chosen <> '' AND octet_length(chosen) <= 63 AND strpos(chosen, '.') = 0 AND chosen !~ '[[:cntrl:]]'
+           AND lower(chosen) NOT LIKE 'pg\_%';
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._is_plane_name(text) FROM PUBLIC;
+
 CREATE FUNCTION splitplane._check_plane_name(chosen text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF chosen = '' OR octet_length(chosen) > 63 OR strpos(chosen, '.') > 0 OR chosen ~ '[[:cntrl:]]'
-       OR lower(chosen) LIKE 'pg\_%' THEN
+    IF NOT splitplane._is_plane_name(chosen) THEN
         RAISE EXCEPTION 'plane name "%" must have 1 to 63 bytes, no dot, no control character, '
                         'and not start with "pg_"', chosen
             USING ERRCODE = '42602';

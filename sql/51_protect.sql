@@ -603,6 +603,7 @@ AS $$
 DECLARE
     stale record;
 BEGIN
+    PERFORM splitplane._check_isolation('unprotect');
     LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
     SELECT r.saved, EXISTS (SELECT FROM pg_class AS c WHERE c.oid = r.relation) AS lives INTO stale
       FROM splitplane.relations AS r WHERE r.relation = unprotect.relation;

@@ -15,6 +15,7 @@ DECLARE
     was_hidden boolean := splitplane._is_hidden(relation);
     nullable text;
 BEGIN
+    PERFORM splitplane._check_isolation('protect_through');
     LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
     PERFORM splitplane._lock_relation(relation, true);
     chosen := splitplane._link(relation, parent, key);

@@ -65,6 +65,7 @@ DECLARE
     outside text;
     unqualified text;
 BEGIN
+    PERFORM splitplane._check_isolation('allow_function');
     IF wanted IS NULL THEN
         RAISE EXCEPTION 'function does not exist' USING ERRCODE = '42883';
     END IF;
@@ -160,6 +161,7 @@ DECLARE
     wanted text := splitplane._signature(function);
     kept jsonb;
 BEGIN
+    PERFORM splitplane._check_isolation('disallow_function');
     LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
     DELETE FROM splitplane.allowed_functions AS f WHERE f.signature = wanted RETURNING f.saved INTO kept;
     IF NOT FOUND THEN

@@ -123,6 +123,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
     writable jsonb := splitplane._writable_types();
+    types_of text := splitplane._types_of();
 BEGIN
     RETURN QUERY
     WITH types AS MATERIALIZED (
@@ -233,15 +234,21 @@ BEGIN
                'view ' || quote_ident(v.name) || splitplane._describe_comment(v.description)
                || (SELECT string_agg(format(
                        E'\n  %I %s%s', c.value ->> 'name',
-                       splitplane._describe_type(splitplane._type_named(c.value ->> 'type'),
+                       splitplane._describe_type(splitplane._view_column_type(c.value, types_of),
                                                  (c.value ->> 'modifier')::integer, writable),
                        splitplane._describe_comment((
-                           SELECT col_description(r.relation, a.attnum)
-                           FROM splitplane.relations AS r JOIN pg_attribute AS a ON a.attrelid = r.relation
-                           WHERE r.name = c.value #>> '{of,0}' AND NOT r.hidden AND a.attname = c.value #>> '{of,1}'))),
+                           -- The name may have become another column's since.
+                           SELECT col_description(p.relation, p.attnum)
+                           FROM plane_columns AS p JOIN splitplane.relations AS r ON r.relation = p.relation
+                           WHERE r.name = c.value #>> '{of,0}' AND p.attname = c.value #>> '{of,1}' AND p.visible
+                             AND NOT r.hidden AND NOT splitplane._has_lost_name(r.relation, r.name, r.saved)))),
                        '' ORDER BY c.place)
                    FROM jsonb_array_elements(v.columns) WITH ORDINALITY AS c(value, place)) AS text
         FROM splitplane.views AS v
+        -- A model is shown what it can read. While the plane is closed, what its names and types can be said of.
+        WHERE NOT EXISTS (SELECT FROM jsonb_array_elements(v.columns) AS c(value)
+                          WHERE splitplane._view_column_type(c.value, types_of) IS NULL)
+          AND splitplane._view_is_open(v.name) IS NOT FALSE
     ),
     function_texts AS (
         SELECT p.proname::text AS name,

@@ -27,6 +27,7 @@ DECLARE
     problem text;
     creators text;
 BEGIN
+    PERFORM splitplane._check_isolation('allow_extension');
     IF extension IS NULL THEN
         RAISE EXCEPTION 'extension must not be NULL' USING ERRCODE = '22023';
     END IF;
@@ -46,7 +47,7 @@ BEGIN
             USING ERRCODE = '0A000', DETAIL = problem;
     END IF;
 
-    LOCK TABLE splitplane.relations, splitplane.allowed_functions, splitplane.allowed_extensions
+    LOCK TABLE splitplane.relations, splitplane.views, splitplane.allowed_functions, splitplane.allowed_extensions
         IN SHARE ROW EXCLUSIVE MODE;
     creators := splitplane._creators(installed.schema, installed.extowner);
     IF creators IS NOT NULL THEN
@@ -77,12 +78,23 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     kept jsonb;
+    granted text;
 BEGIN
     DELETE FROM splitplane.allowed_extensions AS a WHERE a.extension = _forget_extension.extension
         RETURNING a.saved INTO kept;
     IF NOT FOUND THEN
         RETURN false;
     END IF;
+    -- What doctor() said to grant, where PUBLIC had it no more.
+    FOR granted IN
+        SELECT splitplane._signature(p.oid)
+        FROM splitplane._listed_objects(_forget_extension.extension) AS l JOIN pg_proc AS p ON p.oid = l.object
+        WHERE l.kind IN ('function', 'aggregate')
+          AND EXISTS (SELECT FROM aclexplode(p.proacl) AS g WHERE g.grantee = 'splitplane_reader'::regrole)
+          AND NOT EXISTS (SELECT FROM splitplane.functions AS f WHERE f.function = p.oid)
+    LOOP
+        EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM splitplane_reader', granted);
+    END LOOP;
     PERFORM splitplane._leave_schema(kept ->> 'schema', (kept ->> 'schema_usage')::boolean);
     RETURN true;
 END
@@ -92,12 +104,24 @@ REVOKE ALL ON FUNCTION splitplane._forget_extension(name) FROM PUBLIC;
 CREATE FUNCTION splitplane.disallow_extension(extension name) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    readable text[];
+    closed record;
 BEGIN
-    LOCK TABLE splitplane.relations, splitplane.allowed_functions, splitplane.allowed_extensions
+    PERFORM splitplane._check_isolation('disallow_extension');
+    LOCK TABLE splitplane.relations, splitplane.views, splitplane.allowed_functions, splitplane.allowed_extensions
         IN SHARE ROW EXCLUSIVE MODE;
+    readable := splitplane._readable_views();
     IF NOT splitplane._forget_extension(extension) THEN
         RAISE EXCEPTION 'extension "%" is not allowed', coalesce(extension, 'NULL') USING ERRCODE = '42704';
     END IF;
+    FOR closed IN
+        SELECT r.name, splitplane._view_problem(r.name) AS problem FROM unnest(readable) AS r(name)
+    LOOP
+        CONTINUE WHEN closed.problem IS NULL;
+        RAISE WARNING 'view "%" can be read no longer: %', closed.name, closed.problem
+            USING HINT = 'Change or take out that view, or allow the extension again.';
+    END LOOP;
 END
 $$;
 REVOKE ALL ON FUNCTION splitplane.disallow_extension(name) FROM PUBLIC;

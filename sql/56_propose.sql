@@ -46,12 +46,22 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._proposal_words(text) FROM PUBLIC;
 
+-- A name in lower case, with the capitals inside of it as underscores.
+CREATE FUNCTION splitplane._proposal_parts(name text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN lower(regexp_replace(name, '([a-z0-9])([A-Z])', '\1_\2', 'g'));
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._proposal_parts(text) FROM PUBLIC;
+
 -- Whether one of the words is in a name, in any spelling: api_key, "API key", "apiKey".
 CREATE FUNCTION splitplane._proposal_has(name name, subject text) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RETURN lower(regexp_replace(name, '([a-z0-9])([A-Z])', '\1_\2', 'g')) ~ splitplane._proposal_words(subject)
+    RETURN splitplane._proposal_parts(name) ~ splitplane._proposal_words(subject)
         OR replace(lower(name), ' ', '_') ~ splitplane._proposal_words(subject);
 END
 $$;
@@ -177,46 +187,78 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._proposal_tenants(text) FROM PUBLIC;
 
--- The arguments of a registration that follow the tables: the columns, if some are to be left out or all must be named,
--- and a name, if `shares_name`.
-CREATE FUNCTION splitplane._proposal_arguments(relation oid, must_name boolean, shares_name boolean) RETURNS text
+-- The arguments of a registration that follow the tables: the columns, if some are to be left out, and the plane name
+-- that _proposal_names has for it, if any.
+CREATE FUNCTION splitplane._proposal_arguments(relation oid, plane_name text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 #variable_conflict use_column
 DECLARE
     columns text[];
 BEGIN
-    IF must_name OR EXISTS (SELECT FROM pg_attribute AS a
-                            WHERE a.attrelid = _proposal_arguments.relation AND a.attnum > 0 AND NOT a.attisdropped
-                              AND splitplane._proposal_has(a.attname, 'secret')) THEN
+    IF EXISTS (SELECT FROM pg_attribute AS a
+               WHERE a.attrelid = _proposal_arguments.relation AND a.attnum > 0 AND NOT a.attisdropped
+                 AND splitplane._proposal_has(a.attname, 'secret')) THEN
         columns := ARRAY(SELECT a.attname::text FROM pg_attribute AS a
                          WHERE a.attrelid = _proposal_arguments.relation AND a.attnum > 0 AND NOT a.attisdropped
                            AND NOT splitplane._proposal_has(a.attname, 'secret')
                            AND a.atttypid IN (SELECT splitplane._safe_types(_proposal_arguments.relation::regclass))
                          ORDER BY a.attnum);
     END IF;
-    RETURN concat(', columns => ' || quote_literal(columns),
-                  CASE WHEN shares_name
-                       THEN (SELECT ', name => ' || quote_literal(n.nspname || '_' || c.relname)
-                             FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-                             WHERE c.oid = _proposal_arguments.relation) END);
+    RETURN concat(', columns => ' || quote_literal(columns), ', name => ' || quote_literal(plane_name));
 END
 $$;
-REVOKE ALL ON FUNCTION splitplane._proposal_arguments(oid, boolean, boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION splitplane._proposal_arguments(oid, text) FROM PUBLIC;
 
--- Tables whose name a table of another schema has, and that of schema public, or of the schema that sorts first, keeps.
-CREATE FUNCTION splitplane._proposal_second_names() RETURNS oid[]
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+-- The plane names of tables that cannot have their own: a registered table or a view has it, or a table of another
+-- schema, of which that of schema public, or of the schema that sorts first, keeps it; or it is no name of the plane.
+CREATE FUNCTION splitplane._proposal_names() RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT ARRAY(
-        SELECT t.relation
-        FROM (SELECT o.relation, o.name, row_number() OVER (PARTITION BY o.name
-                                                    ORDER BY o.schema_name <> 'public', o.schema_name) AS place
+#variable_conflict use_column
+DECLARE
+    taken text[] := ARRAY(SELECT o.name FROM splitplane._proposal_tables() AS o
+                          UNION SELECT r.name FROM splitplane.relations AS r
+                          UNION SELECT v.name FROM splitplane.views AS v);
+    names jsonb := '{}';
+    entry record;
+    stem text;
+    chosen text;
+    number integer;
+BEGIN
+    FOR entry IN
+        SELECT t.relation, t.schema_name, t.name
+        FROM (SELECT o.relation, o.schema_name, o.name,
+                     row_number() OVER (PARTITION BY o.name
+                                        ORDER BY o.schema_name <> 'public', o.schema_name) AS place
               FROM splitplane._proposal_tables() AS o WHERE NOT o.is_partition) AS t
-        LEFT JOIN splitplane.relations AS r ON r.name = t.name AND r.relation <> t.relation
-        WHERE t.place > 1 OR r.relation IS NOT NULL)
+        WHERE t.place > 1 OR NOT splitplane._is_plane_name(t.name)
+           OR EXISTS (SELECT FROM splitplane.relations AS r WHERE r.name = t.name AND r.relation <> t.relation)
+           OR EXISTS (SELECT FROM splitplane.views AS v WHERE v.name = t.name)
+        ORDER BY t.schema_name, t.name
+    LOOP
+        stem := regexp_replace(entry.schema_name || '_' || entry.name, '[.[:cntrl:]]', '_', 'g');
+        -- A schema may be called PG_..
+        IF lower(stem) LIKE 'pg\_%' THEN
+            stem := 't_' || stem;
+        END IF;
+        number := 1;
+        LOOP
+            -- As many bytes as a name may have.
+            WHILE octet_length(stem || CASE WHEN number > 1 THEN '_' || number ELSE '' END) > 63 LOOP
+                stem := left(stem, -1);
+            END LOOP;
+            chosen := stem || CASE WHEN number > 1 THEN '_' || number ELSE '' END;
+            EXIT WHEN chosen <> ALL (taken);
+            number := number + 1;
+        END LOOP;
+        taken := taken || chosen;
+        names := names || jsonb_build_object(entry.relation, chosen);
+    END LOOP;
+    RETURN names;
+END
 $$;
-REVOKE ALL ON FUNCTION splitplane._proposal_second_names() FROM PUBLIC;
+REVOKE ALL ON FUNCTION splitplane._proposal_names() FROM PUBLIC;
 
 -- Tables of people with the table of their memberships: it has a tenant column and references them, and no tenant has
 -- one person twice.
@@ -242,25 +284,37 @@ $$;
 REVOKE ALL ON FUNCTION splitplane._proposal_memberships(oid[], jsonb) FROM PUBLIC;
 
 -- Tables that are the same for everyone by all that can be seen: `lists` are those known so far, by which a list of
--- lists is known. Nothing in them points to anything else; no column suggests a person, a text or an amount; and what
--- they are is said by a well-known name, by a key that is a code, or by the list that they belong to.
-CREATE FUNCTION splitplane._proposal_lists(lists oid[]) RETURNS SETOF oid
+-- lists is known, and `known` the tenant columns. Nothing in them points to anything else; no column suggests a tenant,
+-- a person, a text or an amount; no policies of their own say that rows differ; and what they are is said by a
+-- well-known name, by a key that is a code, or by the list that they belong to.
+CREATE FUNCTION splitplane._proposal_lists(lists oid[], known text[]) RETURNS SETOF oid
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     WITH keys AS MATERIALIZED (SELECT * FROM splitplane._proposal_keys())
     SELECT t.relation
     FROM splitplane._proposal_tables() AS t
+    JOIN pg_class AS c ON c.oid = t.relation AND NOT c.relrowsecurity
     JOIN pg_index AS i ON i.indrelid = t.relation AND i.indisprimary
     WHERE NOT t.is_partition AND NOT t.is_child AND t.relation <> ALL (lists)
+      -- Policies also where they are not in force: somebody meant that not everyone sees every row.
+      AND NOT EXISTS (SELECT FROM pg_policy AS y WHERE y.polrelid = t.relation)
       AND NOT EXISTS (SELECT FROM keys AS k WHERE k.child = t.relation AND k.parent <> ALL (lists))
       AND NOT EXISTS (
           SELECT FROM pg_attribute AS a
           WHERE a.attrelid = t.relation AND a.attnum > 0 AND NOT a.attisdropped
-            AND (splitplane._proposal_has(a.attname, 'private')
+            AND (splitplane._proposal_has(a.attname, 'private') OR splitplane._proposal_has(a.attname, 'tenant')
+                 -- The tenant column, and in other words: franchise and franchise_no where it is franchise_id.
+                 OR EXISTS (SELECT FROM unnest(known) AS n(name)
+                            WHERE a.attname = n.name
+                               OR array_remove(regexp_split_to_array(regexp_replace(
+                                      splitplane._proposal_parts(n.name), '[_ ]?(id|uuid|key|ref|code|no)$', ''),
+                                      '[_ ]+'), '')
+                                  && regexp_split_to_array(splitplane._proposal_parts(a.attname), '[_ ]+'))
                  OR a.atttypid IN ('json'::regtype, 'jsonb'::regtype, 'bytea'::regtype, 'inet'::regtype, 'xml'::regtype,
                                    'timestamptz'::regtype, 'timestamp'::regtype)
                  -- What looks like a reference, and is neither a foreign key nor the key of the table.
-                 OR (a.attname ~* '_(id|uuid|ref)$' AND NOT (a.attnum = i.indkey[0] AND i.indnkeyatts = 1)
+                 OR (splitplane._proposal_parts(a.attname) ~ '[_ ](id|uuid|ref)$'
+                     AND NOT (a.attnum = i.indkey[0] AND i.indnkeyatts = 1)
                      AND NOT EXISTS (SELECT FROM keys AS k WHERE k.child = t.relation AND a.attnum = ANY (k.columns)))))
       AND (SELECT count(*) FROM pg_attribute AS a
            WHERE a.attrelid = t.relation AND a.attnum > 0 AND NOT a.attisdropped) <= 12
@@ -288,7 +342,7 @@ AS $$
                           WHERE k.child = t.relation AND k.is_held AND k.columns <@ (i.indkey::int2[])
                             AND k.parent = ANY (lists))))
 $$;
-REVOKE ALL ON FUNCTION splitplane._proposal_lists(oid[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION splitplane._proposal_lists(oid[], text[]) FROM PUBLIC;
 
 -- Whether a column can carry a scope, as protect looks at it.
 CREATE FUNCTION splitplane._proposal_is_fit(relation oid, column_name text) RETURNS boolean
@@ -323,9 +377,9 @@ DECLARE
     lists oid[];
     found oid[];
     proposals jsonb := '{}';
-    second oid[] := splitplane._proposal_second_names();
+    names jsonb := splitplane._proposal_names();
     entry record;
-    depth integer := 1;
+    depth integer;
     before integer;
 BEGIN
     SELECT t.tenants, t.key, t.names INTO root FROM splitplane._proposal_tenants(tenant_column) AS t;
@@ -373,8 +427,7 @@ BEGIN
                    'depth', 0,
                    'statement', format('SELECT splitplane.protect(%L, %L%s);', b.key::oid::regclass,
                                        jsonb_build_object(b.value, 'tenant'),
-                                       splitplane._proposal_arguments(b.key::oid, false,
-                                                                       b.key::oid = ANY (second))),
+                                       splitplane._proposal_arguments(b.key::oid, names ->> b.key)),
                    'reason', CASE WHEN b.key::oid = root.tenants
                                   THEN format('It is the table of the tenants: %I is the id of one.', b.value)
                                   ELSE format('Column %I holds the tenant.', b.value) END
@@ -395,33 +448,22 @@ BEGIN
         CONTINUE WHEN proposals ? entry.relation::text;
         people := people || entry.relation;
         proposals := proposals || jsonb_build_object(entry.relation, jsonb_build_object(
-            'depth', 1,
-            'statement', format('SELECT splitplane.protect_through(%L, %L%s%s);', entry.relation::regclass,
-                                entry.membership::regclass,
-                                splitplane._proposal_arguments(entry.relation, true, entry.relation = ANY (second)),
-                                CASE WHEN (SELECT count(*) FROM splitplane._proposal_keys() AS k
-                                           WHERE k.child = entry.membership AND k.parent = entry.relation) > 1
-                                     THEN format(', key => %L', entry.key) END),
-            'reason', format('Its rows belong to every tenant with a membership in %s. Read the columns: each such '
-                             'tenant sees them.', entry.membership::regclass)));
+            'reason', format('It has no tenant column, which a scope needs. Its rows belong to every tenant with a '
+                             'membership in %s (foreign key %I).', entry.membership::regclass, entry.key)));
     END LOOP;
 
     -- Children, from the top down: through one key that is never NULL, or else through all keys that lead to an owner.
+    -- No scope follows a foreign key, so that the reason says whose they are.
     LOOP
         before := cardinality(owned);
         FOREACH depth IN ARRAY ARRAY[1, 2] LOOP
             found := '{}';
             FOR entry IN
                 SELECT c.child,
-                       string_agg(format('SELECT splitplane.protect_through(%L, %L%s%s);', c.child::regclass,
-                                         c.parent::regclass,
-                                         splitplane._proposal_arguments(c.child, false, c.child = ANY (second)),
-                                         CASE WHEN c.among > 1 THEN format(', key => %L', c.key) END),
-                                  ' ' ORDER BY c.place) AS statement,
-                       string_agg(c.parent::regclass::text, ', ' ORDER BY c.place) AS parents
+                       string_agg(format('%s (foreign key %I)', c.parent::regclass, c.key), ', '
+                                  ORDER BY c.place) AS parents
                 FROM (
                     SELECT k.child, k.parent, k.key, k.is_held,
-                           count(*) OVER (PARTITION BY k.child, k.parent) AS among,
                            row_number() OVER (
                                PARTITION BY k.child
                                ORDER BY k.is_held DESC, k.is_owned DESC,
@@ -438,12 +480,8 @@ BEGIN
             LOOP
                 found := found || entry.child;
                 proposals := proposals || jsonb_build_object(entry.child, jsonb_build_object(
-                    'depth', cardinality(owned),
-                    'statement', entry.statement,
-                    'reason', CASE depth WHEN 1
-                              THEN format('It has no tenant column, and each row references one of %s.', entry.parents)
-                              ELSE format('It has no tenant column, and its rows may reference %s. Nobody sees a row '
-                                          'that references none.', entry.parents) END));
+                    'reason', format('It has no tenant column, which a scope needs. Its rows %s to rows of %s.',
+                                     CASE depth WHEN 1 THEN 'belong' ELSE 'may belong' END, entry.parents)));
             END LOOP;
             owned := owned || found;
             -- Keys that may be NULL count only where no others do any more.
@@ -456,7 +494,7 @@ BEGIN
     lists := ARRAY(SELECT r.relation::oid FROM splitplane.relations AS r WHERE r.shared);
     LOOP
         found := CASE WHEN known IS NULL THEN '{}'
-                      ELSE ARRAY(SELECT l.relation FROM splitplane._proposal_lists(lists) AS l(relation)
+                      ELSE ARRAY(SELECT l.relation FROM splitplane._proposal_lists(lists, known) AS l(relation)
                                  WHERE NOT proposals ? l.relation::text) END;
         EXIT WHEN found = '{}';
         lists := lists || found;
@@ -464,8 +502,8 @@ BEGIN
             SELECT jsonb_object_agg(l.relation, jsonb_build_object(
                        'depth', 0,
                        'statement', format('SELECT splitplane.share(%L%s);', l.relation::regclass,
-                                           splitplane._proposal_arguments(l.relation, false,
-                                                                          l.relation = ANY (second))),
+                                           splitplane._proposal_arguments(l.relation,
+                                                                          names ->> l.relation::text)),
                        'reason', 'It looks like a list that is the same for everyone: it references no tenant''s row, '
                                  'and no column suggests private data.'))
             FROM unnest(found) AS l(relation));

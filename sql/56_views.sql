@@ -2,8 +2,9 @@
 -- they were defined, and is proved again with each statement that reads them.
 
 -- `columns` are those that the text gave when the view was defined, each an object of name, type, modifier and, where
--- it is a plane relation's column as it stands, `of` with the relation's plane name and the column. Empty while the
--- view is being defined.
+-- it is a plane relation's column as it stands, `of` with the relation's plane name and the column. A type that is not
+-- built in may get another name or schema, so its number is kept too, with whose it is. Empty while the view is being
+-- defined.
 CREATE TABLE splitplane.views (
     name text PRIMARY KEY,
     sql text NOT NULL,
@@ -59,12 +60,35 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._type_named(text) FROM PUBLIC;
 
--- The views that can be read now.
+-- The database that the numbers of types belong to: a restore gives others.
+CREATE FUNCTION splitplane._types_of() RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('%s/%s', s.system_identifier, d.oid)
+    FROM pg_control_system() AS s, pg_database AS d WHERE d.datname = current_database()
+$$;
+REVOKE ALL ON FUNCTION splitplane._types_of() FROM PUBLIC;
+
+-- The type of a view's column, whatever its name is now; NULL if there is none any more. `types_of` is that of this
+-- database.
+CREATE FUNCTION splitplane._view_column_type(of_column jsonb, types_of text) RETURNS oid
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN coalesce((SELECT t.oid FROM pg_type AS t
+                     WHERE of_column ->> 'number_of' = types_of AND t.oid = (of_column ->> 'number')::oid),
+                    splitplane._type_named(of_column ->> 'type'));
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._view_column_type(jsonb, text) FROM PUBLIC;
+
+-- The views that can be read now. While the plane is closed none can, and what was wrong is not for a change to ask.
 CREATE FUNCTION splitplane._readable_views() RETURNS text[]
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT ARRAY(SELECT v.name FROM splitplane.views AS v
-                 WHERE splitplane._view_problem(v.name) IS NULL ORDER BY v.name)
+    SELECT CASE WHEN splitplane._critical_finding() IS NOT NULL THEN '{}'
+                ELSE ARRAY(SELECT v.name FROM splitplane.views AS v
+                           WHERE splitplane._view_problem(v.name) IS NULL ORDER BY v.name) END
 $$;
 REVOKE ALL ON FUNCTION splitplane._readable_views() FROM PUBLIC;
 
@@ -99,6 +123,7 @@ DECLARE
     found_columns jsonb;
     column_name text;
 BEGIN
+    PERFORM splitplane._check_isolation('define_view');
     IF name IS NULL THEN
         RAISE EXCEPTION 'the name of a view must not be NULL' USING ERRCODE = '22023';
     END IF;
@@ -145,6 +170,8 @@ BEGIN
         END IF;
         found_columns := coalesce(found_columns, '[]') || jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
             'name', column_row.name, 'type', format_type(column_row.type, -1), 'modifier', column_row.modifier,
+            'number', CASE WHEN column_row.type >= 16384 THEN column_row.type::bigint END,
+            'number_of', CASE WHEN column_row.type >= 16384 THEN splitplane._types_of() END,
             'of', CASE WHEN column_row.relation IS NOT NULL
                        THEN jsonb_build_array(column_row.relation, column_row.attname) END)));
     END LOOP;
@@ -179,6 +206,7 @@ AS $$
 DECLARE
     readable text[];
 BEGIN
+    PERFORM splitplane._check_isolation('undefine_view');
     LOCK TABLE splitplane.relations, splitplane.views IN SHARE ROW EXCLUSIVE MODE;
     IF NOT EXISTS (SELECT FROM splitplane.views AS v WHERE v.name = undefine_view.name) THEN
         RAISE EXCEPTION 'there is no view "%"', coalesce(undefine_view.name, 'NULL') USING ERRCODE = '42704';
@@ -200,6 +228,12 @@ DECLARE
     view_name text;
     problem text;
 BEGIN
+    RETURN QUERY
+        SELECT 'warning', format('view %s', v.name),
+               format('Table %s of the plane has the same name: a statement that names it reads the view.',
+                      r.relation),
+               format('SELECT splitplane.undefine_view(%L);', v.name)
+        FROM splitplane.views AS v JOIN splitplane.relations AS r USING (name) ORDER BY v.name;
     IF splitplane._critical_finding() IS NOT NULL THEN
         RETURN;
     END IF;

@@ -222,18 +222,67 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._leakproof_functions() FROM PUBLIC;
 
+-- One statement that runs others as the roles that it names with SET LOCAL ROLE, so that it does all of it or nothing,
+-- and the session's role is then what it was, whether or not it fails. Advice if roles lack schemas: `missing` is what
+-- gives them. Nothing for NULL.
+CREATE FUNCTION splitplane._as_grantors(statements text, missing text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    body text := 'DECLARE before text := pg_catalog.current_setting(''role''); BEGIN ' || statements
+                 || 'PERFORM pg_catalog.set_config(''role'', before, true); END';
+BEGIN
+    IF statements IS NULL THEN
+        RETURN '';
+    END IF;
+    IF strpos(body, '$') = 0 THEN
+        body := repeat('$', 2) || body || repeat('$', 2);
+    ELSE
+        body := quote_literal(body);
+    END IF;
+    RETURN concat('-- first ' || missing || '; and then: ', 'DO ', body, '; ');
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._as_grantors(text, text) FROM PUBLIC;
+
+-- The schemas that somebody must be able to use who names a function.
+CREATE FUNCTION splitplane._function_schemas(function oid) RETURNS oid[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT ARRAY(SELECT p.pronamespace FROM pg_proc AS p WHERE p.oid = function
+                 UNION
+                 SELECT t.typnamespace FROM pg_proc AS p JOIN pg_type AS t ON t.oid = ANY (p.proargtypes)
+                 WHERE p.oid = function)
+$$;
+REVOKE ALL ON FUNCTION splitplane._function_schemas(oid) FROM PUBLIC;
+
+-- What roles that granted something lack to name it.
+CREATE FUNCTION splitplane._missing_schemas(grantors oid[], schemas oid[]) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT string_agg(format('GRANT USAGE ON SCHEMA %I TO %I', n.nspname, r.rolname), '; '
+                      ORDER BY n.nspname, r.rolname)
+    FROM pg_namespace AS n CROSS JOIN pg_roles AS r
+    WHERE n.oid = ANY (schemas) AND r.oid = ANY (grantors) AND NOT has_schema_privilege(r.oid, n.oid, 'USAGE')
+$$;
+REVOKE ALL ON FUNCTION splitplane._missing_schemas(oid[], oid[]) FROM PUBLIC;
+
 -- What revokes privileges that others than the owner of an object granted: REVOKE takes back what the one who runs it
--- has granted, and for a superuser that is the owner. `what` is in the words of REVOKE, without the grantees.
-CREATE FUNCTION splitplane._revoked_by_others(what text, acl aclitem[], owner oid, grantees oid[]) RETURNS text
+-- has granted, and for a superuser that is the owner. `what` is in the words of REVOKE, without the grantees; `schemas`
+-- are those of the names in it.
+CREATE FUNCTION splitplane._revoked_by_others(
+    what text, acl aclitem[], owner oid, grantees oid[], schemas oid[] DEFAULT '{}')
+RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
-    SELECT coalesce(string_agg(DISTINCT format('SET ROLE %I; REVOKE %s FROM %s; RESET ROLE; ',
-                                               pg_get_userbyid(g.grantor), what, splitplane._grantee(g.grantee)), ''),
-                    '')
+    SELECT splitplane._as_grantors(
+               string_agg(DISTINCT format('SET LOCAL ROLE %I; REVOKE %s FROM %s; ', pg_get_userbyid(g.grantor), what,
+                                          splitplane._grantee(g.grantee)), ''),
+               splitplane._missing_schemas(array_agg(g.grantor), schemas))
     FROM aclexplode(acl) AS g
     WHERE g.grantee = ANY (grantees) AND g.grantor <> owner
 $$;
-REVOKE ALL ON FUNCTION splitplane._revoked_by_others(text, aclitem[], oid, oid[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION splitplane._revoked_by_others(text, aclitem[], oid, oid[], oid[]) FROM PUBLIC;
 
 -- The same for a relation and its columns; by default of the reader's privileges. Each by its name: who may grant one
 -- column, or what no column has, may not revoke ALL.
@@ -242,11 +291,12 @@ CREATE FUNCTION splitplane._grants_of_others(
 RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
-    SELECT coalesce(string_agg(format('SET ROLE %I; REVOKE %s ON %s %s FROM %s; RESET ROLE; ',
-                                      pg_get_userbyid(g.grantor), g.privileges,
-                                      CASE WHEN c.relkind = 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, relation,
-                                      splitplane._grantee(g.grantee)), ''
-                               ORDER BY g.grantor, g.grantee, g.privileges), '')
+    SELECT splitplane._as_grantors(
+               string_agg(format('SET LOCAL ROLE %I; REVOKE %s ON %s %s FROM %s; ', pg_get_userbyid(g.grantor),
+                                 g.privileges, CASE WHEN c.relkind = 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, relation,
+                                 splitplane._grantee(g.grantee)), ''
+                          ORDER BY g.grantor, g.grantee, g.privileges),
+               splitplane._missing_schemas(array_agg(g.grantor), array_agg(c.relnamespace)))
     FROM pg_class AS c
     CROSS JOIN LATERAL (
         SELECT t.grantor, t.grantee, string_agg(t.privilege_type, ', ' ORDER BY t.privilege_type)

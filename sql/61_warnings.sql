@@ -62,7 +62,8 @@ AS $$
            'splitplane_reader may execute it, and it runs with its owner''s rights (SECURITY DEFINER), to which the '
            'plane''s row-level security does not apply.',
            splitplane._revoked_by_others('EXECUTE ON FUNCTION ' || splitplane._signature(p.oid), p.proacl, p.proowner,
-                                         ARRAY[0, to_regrole('splitplane_reader')::oid])
+                                         ARRAY[0, to_regrole('splitplane_reader')::oid],
+                                         splitplane._function_schemas(p.oid))
            || format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC, splitplane_reader;', splitplane._signature(p.oid))
     FROM pg_proc AS p
     WHERE p.prosecdef AND p.prokind <> 'p'
@@ -94,7 +95,7 @@ AS $$
     SELECT 'warning', p.oid::regprocedure::text,
            'PUBLIC may execute it: every role of the database can present a context.',
            splitplane._revoked_by_others('EXECUTE ON FUNCTION ' || splitplane._signature(p.oid), p.proacl, p.proowner,
-                                         ARRAY[0::oid])
+                                         ARRAY[0::oid], splitplane._function_schemas(p.oid))
            || format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC;', splitplane._signature(p.oid))
     FROM pg_extension AS e
     JOIN pg_proc AS p ON p.pronamespace = e.extnamespace AND p.proname IN ('ask', 'ask_rows', 'ask_dry_run')
@@ -148,7 +149,8 @@ AS $$
         FROM splitplane.allowed_extensions AS a LEFT JOIN pg_extension AS e ON e.extname = a.extension
     ),
     listed AS MATERIALIZED (
-        SELECT a.extension, l.* FROM allowed AS a CROSS JOIN LATERAL splitplane._listed_objects(a.extension) AS l
+        SELECT a.extension, a.problem, l.*
+        FROM allowed AS a CROSS JOIN LATERAL splitplane._listed_objects(a.extension) AS l
     ),
     members AS MATERIALIZED (
         SELECT d.classid, d.objid
@@ -164,7 +166,7 @@ AS $$
     -- Analysis looks for names in the schemas of allowed extensions behind pg_catalog. Another role's function may fit
     -- a call better, and an operator its operands.
     beside AS MATERIALIZED (
-        SELECT DISTINCT ON (o.catalog, o.object) o.catalog, o.object, o.extension
+        SELECT DISTINCT ON (o.catalog, o.object) o.catalog, o.object, o.extension, x.extname AS member_of
         FROM (
             SELECT a.extension, 'pg_proc'::regclass, p.oid FROM allowed AS a JOIN pg_proc AS p
                  ON p.pronamespace = a.extnamespace
@@ -177,6 +179,9 @@ AS $$
             SELECT l.extension, 'pg_cast', c.oid FROM listed AS l JOIN pg_cast AS c
                  ON l.kind = 'type' AND l.object IN (c.castsource, c.casttarget)
         ) AS o(extension, catalog, object)
+        LEFT JOIN (pg_depend AS d JOIN pg_extension AS x
+                   ON d.refclassid = 'pg_extension'::regclass AND x.oid = d.refobjid AND d.deptype = 'e')
+             ON d.classid = o.catalog AND d.objid = o.object
         WHERE o.object >= 16384
           -- Members of allowed extensions that are on no list were left out by us, and their operands are as well.
           AND (o.catalog::oid, o.object) NOT IN (SELECT m.classid, m.objid FROM members AS m)
@@ -197,21 +202,32 @@ AS $$
                   n.nspname),
            format('SELECT splitplane.allow_extension(%L);', a.extension)
     FROM allowed AS a JOIN pg_namespace AS n ON n.oid = a.extnamespace
-    WHERE splitplane._is_out_of_sight(a.extension)
+    WHERE a.problem IS NULL AND splitplane._is_out_of_sight(a.extension)
     UNION ALL
     SELECT 'warning', format('extension %I', l.extension),
            format('splitplane_reader may not execute %s functions of its list, first %s.', count(*),
                   min(splitplane._signature(l.object))),
-           string_agg(format('GRANT EXECUTE ON FUNCTION %s TO PUBLIC;', splitplane._signature(l.object)), ' ')
+           string_agg(format('GRANT EXECUTE ON FUNCTION %s TO splitplane_reader;', splitplane._signature(l.object)),
+                      ' ' ORDER BY splitplane._signature(l.object))
     FROM listed AS l
-    WHERE l.kind IN ('function', 'aggregate') AND NOT has_function_privilege('splitplane_reader', l.object, 'EXECUTE')
+    WHERE l.problem IS NULL AND l.is_as_read AND l.kind IN ('function', 'aggregate')
+      AND NOT has_function_privilege('splitplane_reader', l.object, 'EXECUTE')
     GROUP BY l.extension
     UNION ALL
     SELECT 'warning', pg_describe_object(b.catalog, b.object, 0),
            'It is none of an allowed extension''s own, and lies in its schema or converts its types: statements that '
            'come to mean it are refused.',
            format('-- move it to another schema or drop it, or move extension %I', b.extension)
-    FROM beside AS b
+    FROM beside AS b WHERE b.member_of IS NULL
+    UNION ALL
+    SELECT 'warning', format('extension %I', b.member_of),
+           format('%s objects of it lie in the schema of extension %I or convert its types: statements that come to '
+                  'mean one of them are refused.', count(*), b.extension),
+           CASE WHEN EXISTS (SELECT FROM splitplane._read_libraries() AS l WHERE l.extension = b.member_of)
+                THEN format('-- SELECT splitplane.allow_extension(%L), or move one of them', b.member_of)
+                ELSE '-- move one of them to another schema' END
+    FROM beside AS b WHERE b.member_of IS NOT NULL
+    GROUP BY b.member_of, b.extension
 $$;
 REVOKE ALL ON FUNCTION splitplane._extension_findings() FROM PUBLIC;
 

@@ -122,7 +122,8 @@ AS $$
     WHERE a.atttypid IN (SELECT u.oid FROM unsafe_types AS u)
     UNION ALL
     SELECT 'info', p.relation::text,
-           format('Column %I was added after the table was registered and is not in the plane.', a.attname),
+           format('Column %I is not in the plane: it was added after the table was registered, or its type was not '
+                  'carried then.', a.attname),
            splitplane._registration(p.relation, p.scope, NULL, p.given_name, p.private_columns, true)
     FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
     WHERE (p.saved ->> 'all_columns')::boolean AND a.attname <> ALL (p.columns)

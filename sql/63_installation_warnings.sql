@@ -45,7 +45,8 @@ REVOKE ALL ON FUNCTION splitplane._own_privileges() FROM PUBLIC;
 -- What the reader may use besides relations of the plane, allowed functions, extensions, schemas, and splitplane's own:
 -- objects of this database and of the server, in the words of REVOKE, with who granted what. Relations have a finding
 -- of their own.
-CREATE FUNCTION splitplane._reader_extras() RETURNS TABLE (object text, remedy text, acl aclitem[], owner oid)
+CREATE FUNCTION splitplane._reader_extras()
+RETURNS TABLE (object text, remedy text, acl aclitem[], owner oid, schemas oid[])
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     SELECT pg_describe_object(d.classid, d.objid, 0),
@@ -68,7 +69,10 @@ AS $$
                WHEN 'pg_parameter_acl'::regclass
                    THEN 'PARAMETER ' || (SELECT a.parname FROM pg_parameter_acl AS a WHERE a.oid = d.objid)
            END,
-           o.acl, o.owner
+           o.acl, o.owner,
+           CASE d.classid WHEN 'pg_proc'::regclass THEN splitplane._function_schemas(d.objid)
+                          WHEN 'pg_type'::regclass
+                          THEN ARRAY(SELECT t.typnamespace FROM pg_type AS t WHERE t.oid = d.objid) END
     FROM pg_shdepend AS d
     LEFT JOIN LATERAL (
         SELECT p.proacl, p.proowner FROM pg_proc AS p WHERE d.classid = 'pg_proc'::regclass AND p.oid = d.objid
@@ -101,7 +105,11 @@ AS $$
       AND d.classid NOT IN ('pg_class'::regclass, 'pg_largeobject'::regclass, 'pg_default_acl'::regclass)
       AND NOT (d.classid = 'pg_proc'::regclass
                AND (splitplane._is_ours('pg_proc', d.objid)
-                    OR EXISTS (SELECT FROM splitplane.functions AS f WHERE f.function = d.objid)))
+                    OR EXISTS (SELECT FROM splitplane.functions AS f WHERE f.function = d.objid)
+                    -- doctor() says to grant it where PUBLIC has it no more, and disallow_extension revokes it.
+                    OR EXISTS (SELECT FROM splitplane.allowed_extensions AS a
+                               CROSS JOIN LATERAL splitplane._listed_objects(a.extension) AS l
+                               WHERE l.kind IN ('function', 'aggregate') AND l.is_as_read AND l.object = d.objid)))
       AND NOT (d.classid = 'pg_namespace'::regclass
                AND (d.objid::regnamespace::text = 'splitplane'
                     OR EXISTS (SELECT FROM splitplane.relations AS r JOIN pg_class AS c ON c.oid = r.relation
@@ -191,14 +199,14 @@ AS $$
     SELECT 'warning', x.object, 'splitplane_reader has privileges on it that splitplane did not grant.',
            CASE WHEN x.remedy IS NULL THEN '-- revoke them'
                 ELSE splitplane._revoked_by_others('ALL ON ' || x.remedy, x.acl, x.owner,
-                                                   ARRAY[to_regrole('splitplane_reader')::oid])
+                                                   ARRAY[to_regrole('splitplane_reader')::oid], x.schemas)
                      || format('REVOKE ALL ON %s FROM splitplane_reader;', x.remedy) END
     FROM splitplane._reader_extras() AS x
     UNION ALL
     SELECT 'warning', splitplane._signature(p.oid),
            format('%s may execute it, which splitplane did not grant.', splitplane._grantee(g.grantee)),
            splitplane._revoked_by_others('ALL ON FUNCTION ' || splitplane._signature(p.oid), p.proacl, p.proowner,
-                                         ARRAY[g.grantee])
+                                         ARRAY[g.grantee], splitplane._function_schemas(p.oid))
            || format('REVOKE ALL ON FUNCTION %s FROM %s;', splitplane._signature(p.oid), splitplane._grantee(g.grantee))
     FROM pg_proc AS p CROSS JOIN LATERAL aclexplode(p.proacl) AS g
     WHERE p.pronamespace = 'splitplane'::regnamespace AND p.oid IN (SELECT splitplane._members('pg_proc'))

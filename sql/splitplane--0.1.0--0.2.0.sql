@@ -556,6 +556,13 @@ AS 'MODULE_PATHNAME', '_view_problem_wrapper';
 
 REVOKE ALL ON FUNCTION splitplane._view_problem(text) FROM PUBLIC;
 
+-- Whether a plane view can be read, as far as it is known; it is proved if it is not. NULL while the plane is closed.
+CREATE FUNCTION splitplane._view_is_open(view text) RETURNS boolean
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000
+AS 'MODULE_PATHNAME', '_view_is_open_wrapper';
+
+REVOKE ALL ON FUNCTION splitplane._view_is_open(text) FROM PUBLIC;
+
 -- Refuses words that ask would refuse as a question.
 CREATE FUNCTION splitplane._check_question(what text, words text) RETURNS void
 LANGUAGE c STABLE STRICT PARALLEL SAFE
@@ -1106,9 +1113,12 @@ REVOKE ALL ON FUNCTION splitplane._read_libraries() FROM PUBLIC;
 
 -- Objects that were read. Types in signatures have their names in pg_type: regprocedure writes one that becomes a
 -- keyword otherwise in the next major. `body`: of a function its C symbol, or "internal" and PostgreSQL's own
--- symbol, or "sql" and the SHA-256 of its text, which names nothing outside pg_catalog; of an aggregate its transition
--- function; of an operator and a cast its function, none for a cast over the same bytes. `bound`: how a call grows with
--- its arguments. In the library: cost::of_bound.
+-- symbol, or "sql" and the SHA-256 of its text, which names nothing outside pg_catalog, then what it returns and how it
+-- is called, unless that is strict, immutable and parallel safe: its C code reads NULL as a pointer if it is not as
+-- strict as it was; of an aggregate its transition function; of an operator and a cast its function, none for a cast
+-- over the same bytes; of a type its input, output and subscripting functions, and the access methods whose default
+-- operator class it has. `io`: functions of types, which statements may not call. `bound`: how a call grows with its
+-- arguments. In the library: cost::of_bound.
 CREATE FUNCTION splitplane._extension_list()
 RETURNS TABLE (extension name, kind text, object text, body text, bound text)
 -- PL/pgSQL keeps its plan.
@@ -1117,64 +1127,66 @@ AS $$
 BEGIN
     RETURN QUERY
     SELECT name 'citext', l.* FROM (VALUES
-        ('type', 'citext', '', 'read'),
+        ('type', 'citext', 'citextin(cstring) citextout(citext) btree hash', 'read'),
+        ('io', 'citextin(cstring)', 'internal textin citext', ''),
+        ('io', 'citextout(citext)', 'internal textout cstring', ''),
         ('aggregate', 'max(citext)', 'citext_larger(citext,citext)', 'folded'),
         ('aggregate', 'min(citext)', 'citext_smaller(citext,citext)', 'folded'),
-        ('function', 'citext(bool)', 'internal booltext', 'read'),
-        ('function', 'citext(bpchar)', 'internal rtrim1', 'read'),
-        ('function', 'citext(inet)', 'internal network_show', 'read'),
-        ('function', 'citext_cmp(citext,citext)', 'citext_cmp', 'folded'),
-        ('function', 'citext_eq(citext,citext)', 'citext_eq', 'folded'),
-        ('function', 'citext_ge(citext,citext)', 'citext_ge', 'folded'),
-        ('function', 'citext_gt(citext,citext)', 'citext_gt', 'folded'),
-        ('function', 'citext_hash(citext)', 'citext_hash', 'folded'),
-        ('function', 'citext_hash_extended(citext,int8)', 'citext_hash_extended', 'folded'),
-        ('function', 'citext_larger(citext,citext)', 'citext_larger', 'folded'),
-        ('function', 'citext_le(citext,citext)', 'citext_le', 'folded'),
-        ('function', 'citext_lt(citext,citext)', 'citext_lt', 'folded'),
-        ('function', 'citext_ne(citext,citext)', 'citext_ne', 'folded'),
-        ('function', 'citext_pattern_cmp(citext,citext)', 'citext_pattern_cmp', 'folded'),
-        ('function', 'citext_pattern_ge(citext,citext)', 'citext_pattern_ge', 'folded'),
-        ('function', 'citext_pattern_gt(citext,citext)', 'citext_pattern_gt', 'folded'),
-        ('function', 'citext_pattern_le(citext,citext)', 'citext_pattern_le', 'folded'),
-        ('function', 'citext_pattern_lt(citext,citext)', 'citext_pattern_lt', 'folded'),
-        ('function', 'citext_smaller(citext,citext)', 'citext_smaller', 'folded'),
+        ('function', 'citext(bool)', 'internal booltext citext', 'read'),
+        ('function', 'citext(bpchar)', 'internal rtrim1 citext', 'read'),
+        ('function', 'citext(inet)', 'internal network_show citext', 'read'),
+        ('function', 'citext_cmp(citext,citext)', 'citext_cmp int4', 'folded'),
+        ('function', 'citext_eq(citext,citext)', 'citext_eq bool', 'folded'),
+        ('function', 'citext_ge(citext,citext)', 'citext_ge bool', 'folded'),
+        ('function', 'citext_gt(citext,citext)', 'citext_gt bool', 'folded'),
+        ('function', 'citext_hash(citext)', 'citext_hash int4', 'folded'),
+        ('function', 'citext_hash_extended(citext,int8)', 'citext_hash_extended int8', 'folded'),
+        ('function', 'citext_larger(citext,citext)', 'citext_larger citext', 'folded'),
+        ('function', 'citext_le(citext,citext)', 'citext_le bool', 'folded'),
+        ('function', 'citext_lt(citext,citext)', 'citext_lt bool', 'folded'),
+        ('function', 'citext_ne(citext,citext)', 'citext_ne bool', 'folded'),
+        ('function', 'citext_pattern_cmp(citext,citext)', 'citext_pattern_cmp int4', 'folded'),
+        ('function', 'citext_pattern_ge(citext,citext)', 'citext_pattern_ge bool', 'folded'),
+        ('function', 'citext_pattern_gt(citext,citext)', 'citext_pattern_gt bool', 'folded'),
+        ('function', 'citext_pattern_le(citext,citext)', 'citext_pattern_le bool', 'folded'),
+        ('function', 'citext_pattern_lt(citext,citext)', 'citext_pattern_lt bool', 'folded'),
+        ('function', 'citext_smaller(citext,citext)', 'citext_smaller citext', 'folded'),
         ('function', 'regexp_match(citext,citext)',
-         'sql 8069a971fa5b163b33f392983c0cc7860fe6d99f309985b7d5ac85368468795f', 'pattern'),
+         'sql 8069a971fa5b163b33f392983c0cc7860fe6d99f309985b7d5ac85368468795f _text', 'pattern'),
         ('function', 'regexp_match(citext,citext,text)',
-         'sql 402b46f0f2e6841730c384b53a739ab7c43be6aa7abab1ea84608205e2829557', 'pattern'),
+         'sql 402b46f0f2e6841730c384b53a739ab7c43be6aa7abab1ea84608205e2829557 _text', 'pattern'),
         ('function', 'regexp_matches(citext,citext)',
-         'sql 80aeed6829155a22a77e837d86a45477160937813e6c706181865a155cf8508a', 'pattern'),
+         'sql 80aeed6829155a22a77e837d86a45477160937813e6c706181865a155cf8508a setof _text', 'pattern'),
         ('function', 'regexp_matches(citext,citext,text)',
-         'sql 95851325fa0310b28907220ad1efe0bc46fa7e5cd376332e2f72ed0ec24f964f', 'pattern'),
+         'sql 95851325fa0310b28907220ad1efe0bc46fa7e5cd376332e2f72ed0ec24f964f setof _text', 'pattern'),
         ('function', 'regexp_replace(citext,citext,text)',
-         'sql de9d192b1f27afa991eed43759f715db72488a62cfee56c9e71454edc6bc14dc', 'pattern'),
+         'sql de9d192b1f27afa991eed43759f715db72488a62cfee56c9e71454edc6bc14dc text', 'pattern'),
         ('function', 'regexp_replace(citext,citext,text,text)',
-         'sql f63a6df4223a8f2e87a80e91bef2731c048805e023e4a62e245b97910e73adc8', 'pattern'),
+         'sql f63a6df4223a8f2e87a80e91bef2731c048805e023e4a62e245b97910e73adc8 text', 'pattern'),
         ('function', 'regexp_split_to_array(citext,citext)',
-         'sql 29d776eb9c50bb10d12c11037f47af61bf02a4874a37635c2a21b774d10d7513', 'pattern'),
+         'sql 29d776eb9c50bb10d12c11037f47af61bf02a4874a37635c2a21b774d10d7513 _text', 'pattern'),
         ('function', 'regexp_split_to_array(citext,citext,text)',
-         'sql 2a117ec0d738971a8c65d96038fd8d74ec2850f044488f388f4e2f7b1926375a', 'pattern'),
+         'sql 2a117ec0d738971a8c65d96038fd8d74ec2850f044488f388f4e2f7b1926375a _text', 'pattern'),
         ('function', 'regexp_split_to_table(citext,citext)',
-         'sql 6dbffad4e58ae473f60339e1b946724e52db75e95d6691daea15a4f4b482d915', 'pattern'),
+         'sql 6dbffad4e58ae473f60339e1b946724e52db75e95d6691daea15a4f4b482d915 setof text', 'pattern'),
         ('function', 'regexp_split_to_table(citext,citext,text)',
-         'sql 802591ae96c4f714e2b0f1d7ceffcf718ab6693d74cc6435dd1880aaf31590f5', 'pattern'),
+         'sql 802591ae96c4f714e2b0f1d7ceffcf718ab6693d74cc6435dd1880aaf31590f5 setof text', 'pattern'),
         ('function', 'replace(citext,citext,citext)',
-         'sql 8caa444dd6163f82bb4f2b0989910a4016f2b594c8876995108cdb1b10f421a8', 'pattern'),
+         'sql 8caa444dd6163f82bb4f2b0989910a4016f2b594c8876995108cdb1b10f421a8 text', 'pattern'),
         ('function', 'split_part(citext,citext,int4)',
-         'sql e13509d9a8f65b1c2364dd9dc4219719e17dd70db13bf4b6137a15a41f51d0f6', 'pattern'),
+         'sql e13509d9a8f65b1c2364dd9dc4219719e17dd70db13bf4b6137a15a41f51d0f6 text', 'pattern'),
         ('function', 'strpos(citext,citext)',
-         'sql d8f952819fe65deb7a7b6fe38b67fa95c40afded166f10c2758d7a86f1aa0d45', 'search'),
-        ('function', 'texticlike(citext,citext)', 'internal texticlike', 'search'),
-        ('function', 'texticlike(citext,text)', 'internal texticlike', 'search'),
-        ('function', 'texticnlike(citext,citext)', 'internal texticnlike', 'search'),
-        ('function', 'texticnlike(citext,text)', 'internal texticnlike', 'search'),
-        ('function', 'texticregexeq(citext,citext)', 'internal texticregexeq', 'pattern'),
-        ('function', 'texticregexeq(citext,text)', 'internal texticregexeq', 'pattern'),
-        ('function', 'texticregexne(citext,citext)', 'internal texticregexne', 'pattern'),
-        ('function', 'texticregexne(citext,text)', 'internal texticregexne', 'pattern'),
+         'sql d8f952819fe65deb7a7b6fe38b67fa95c40afded166f10c2758d7a86f1aa0d45 int4', 'search'),
+        ('function', 'texticlike(citext,citext)', 'internal texticlike bool', 'search'),
+        ('function', 'texticlike(citext,text)', 'internal texticlike bool', 'search'),
+        ('function', 'texticnlike(citext,citext)', 'internal texticnlike bool', 'search'),
+        ('function', 'texticnlike(citext,text)', 'internal texticnlike bool', 'search'),
+        ('function', 'texticregexeq(citext,citext)', 'internal texticregexeq bool', 'pattern'),
+        ('function', 'texticregexeq(citext,text)', 'internal texticregexeq bool', 'pattern'),
+        ('function', 'texticregexne(citext,citext)', 'internal texticregexne bool', 'pattern'),
+        ('function', 'texticregexne(citext,text)', 'internal texticregexne bool', 'pattern'),
         ('function', 'translate(citext,citext,text)',
-         'sql 1d0fd257397666c64db65b130404186fe0a7339c19e561cdca659ca66585d607', 'search'),
+         'sql 1d0fd257397666c64db65b130404186fe0a7339c19e561cdca659ca66585d607 text', 'search'),
         ('operator', '!~(citext,citext)', 'texticregexne(citext,citext)', ''),
         ('operator', '!~(citext,text)', 'texticregexne(citext,text)', ''),
         ('operator', '!~*(citext,citext)', 'texticregexne(citext,citext)', ''),
@@ -1212,46 +1224,50 @@ BEGIN
     ) AS l(kind, object, body, bound)
     UNION ALL
     SELECT name 'hstore', l.* FROM (VALUES
-        ('type', 'hstore', '', 'read'),
-        ('function', 'akeys(hstore)', 'hstore_akeys', 'read'),
-        ('function', 'avals(hstore)', 'hstore_avals', 'read'),
-        ('function', 'defined(hstore,text)', 'hstore_defined', 'read'),
-        ('function', 'delete(hstore,_text)', 'hstore_delete_array', 'sort'),
-        ('function', 'delete(hstore,hstore)', 'hstore_delete_hstore', 'read'),
-        ('function', 'delete(hstore,text)', 'hstore_delete', 'read'),
-        ('function', 'each(hstore)', 'hstore_each', 'read'),
-        ('function', 'exist(hstore,text)', 'hstore_exists', 'read'),
-        ('function', 'exists_all(hstore,_text)', 'hstore_exists_all', 'sort'),
-        ('function', 'exists_any(hstore,_text)', 'hstore_exists_any', 'sort'),
-        ('function', 'fetchval(hstore,text)', 'hstore_fetchval', 'read'),
-        ('function', 'hs_concat(hstore,hstore)', 'hstore_concat', 'read'),
-        ('function', 'hs_contained(hstore,hstore)', 'hstore_contained', 'read'),
-        ('function', 'hs_contains(hstore,hstore)', 'hstore_contains', 'read'),
-        ('function', 'hstore(_text)', 'hstore_from_array', 'sort'),
-        ('function', 'hstore(_text,_text)', 'hstore_from_arrays', 'sort'),
-        ('function', 'hstore(text,text)', 'hstore_from_text', 'read'),
-        ('function', 'hstore_cmp(hstore,hstore)', 'hstore_cmp', 'read'),
-        ('function', 'hstore_eq(hstore,hstore)', 'hstore_eq', 'read'),
-        ('function', 'hstore_ge(hstore,hstore)', 'hstore_ge', 'read'),
-        ('function', 'hstore_gt(hstore,hstore)', 'hstore_gt', 'read'),
-        ('function', 'hstore_hash(hstore)', 'hstore_hash', 'read'),
-        ('function', 'hstore_hash_extended(hstore,int8)', 'hstore_hash_extended', 'read'),
-        ('function', 'hstore_le(hstore,hstore)', 'hstore_le', 'read'),
-        ('function', 'hstore_lt(hstore,hstore)', 'hstore_lt', 'read'),
-        ('function', 'hstore_ne(hstore,hstore)', 'hstore_ne', 'read'),
-        ('function', 'hstore_to_array(hstore)', 'hstore_to_array', 'read'),
-        ('function', 'hstore_to_json(hstore)', 'hstore_to_json', 'read'),
-        ('function', 'hstore_to_json_loose(hstore)', 'hstore_to_json_loose', 'read'),
-        ('function', 'hstore_to_jsonb(hstore)', 'hstore_to_jsonb', 'read'),
-        ('function', 'hstore_to_jsonb_loose(hstore)', 'hstore_to_jsonb_loose', 'read'),
-        ('function', 'hstore_to_matrix(hstore)', 'hstore_to_matrix', 'read'),
-        ('function', 'isdefined(hstore,text)', 'hstore_defined', 'read'),
-        ('function', 'isexists(hstore,text)', 'hstore_exists', 'read'),
-        ('function', 'skeys(hstore)', 'hstore_skeys', 'read'),
-        ('function', 'slice(hstore,_text)', 'hstore_slice_to_hstore', 'sort'),
-        ('function', 'slice_array(hstore,_text)', 'hstore_slice_to_array', 'sort'),
-        ('function', 'svals(hstore)', 'hstore_svals', 'read'),
-        ('function', 'tconvert(text,text)', 'hstore_from_text', 'read'),
+        ('type', 'hstore',
+         'hstore_in(cstring) hstore_out(hstore) hstore_subscript_handler(internal) btree hash', 'read'),
+        ('io', 'hstore_in(cstring)', 'hstore_in hstore', ''),
+        ('io', 'hstore_out(hstore)', 'hstore_out cstring', ''),
+        ('io', 'hstore_subscript_handler(internal)', 'hstore_subscript_handler internal', ''),
+        ('function', 'akeys(hstore)', 'hstore_akeys _text', 'read'),
+        ('function', 'avals(hstore)', 'hstore_avals _text', 'read'),
+        ('function', 'defined(hstore,text)', 'hstore_defined bool', 'read'),
+        ('function', 'delete(hstore,_text)', 'hstore_delete_array hstore', 'sort'),
+        ('function', 'delete(hstore,hstore)', 'hstore_delete_hstore hstore', 'read'),
+        ('function', 'delete(hstore,text)', 'hstore_delete hstore', 'read'),
+        ('function', 'each(hstore)', 'hstore_each setof record(text,text)', 'read'),
+        ('function', 'exist(hstore,text)', 'hstore_exists bool', 'read'),
+        ('function', 'exists_all(hstore,_text)', 'hstore_exists_all bool', 'sort'),
+        ('function', 'exists_any(hstore,_text)', 'hstore_exists_any bool', 'sort'),
+        ('function', 'fetchval(hstore,text)', 'hstore_fetchval text', 'read'),
+        ('function', 'hs_concat(hstore,hstore)', 'hstore_concat hstore', 'read'),
+        ('function', 'hs_contained(hstore,hstore)', 'hstore_contained bool', 'read'),
+        ('function', 'hs_contains(hstore,hstore)', 'hstore_contains bool', 'read'),
+        ('function', 'hstore(_text)', 'hstore_from_array hstore', 'sort'),
+        ('function', 'hstore(_text,_text)', 'hstore_from_arrays hstore on null', 'sort'),
+        ('function', 'hstore(text,text)', 'hstore_from_text hstore on null', 'read'),
+        ('function', 'hstore_cmp(hstore,hstore)', 'hstore_cmp int4', 'read'),
+        ('function', 'hstore_eq(hstore,hstore)', 'hstore_eq bool', 'read'),
+        ('function', 'hstore_ge(hstore,hstore)', 'hstore_ge bool', 'read'),
+        ('function', 'hstore_gt(hstore,hstore)', 'hstore_gt bool', 'read'),
+        ('function', 'hstore_hash(hstore)', 'hstore_hash int4', 'read'),
+        ('function', 'hstore_hash_extended(hstore,int8)', 'hstore_hash_extended int8', 'read'),
+        ('function', 'hstore_le(hstore,hstore)', 'hstore_le bool', 'read'),
+        ('function', 'hstore_lt(hstore,hstore)', 'hstore_lt bool', 'read'),
+        ('function', 'hstore_ne(hstore,hstore)', 'hstore_ne bool', 'read'),
+        ('function', 'hstore_to_array(hstore)', 'hstore_to_array _text', 'read'),
+        ('function', 'hstore_to_json(hstore)', 'hstore_to_json json', 'read'),
+        ('function', 'hstore_to_json_loose(hstore)', 'hstore_to_json_loose json', 'read'),
+        ('function', 'hstore_to_jsonb(hstore)', 'hstore_to_jsonb jsonb', 'read'),
+        ('function', 'hstore_to_jsonb_loose(hstore)', 'hstore_to_jsonb_loose jsonb', 'read'),
+        ('function', 'hstore_to_matrix(hstore)', 'hstore_to_matrix _text', 'read'),
+        ('function', 'isdefined(hstore,text)', 'hstore_defined bool', 'read'),
+        ('function', 'isexists(hstore,text)', 'hstore_exists bool', 'read'),
+        ('function', 'skeys(hstore)', 'hstore_skeys setof text', 'read'),
+        ('function', 'slice(hstore,_text)', 'hstore_slice_to_hstore hstore', 'sort'),
+        ('function', 'slice_array(hstore,_text)', 'hstore_slice_to_array _text', 'sort'),
+        ('function', 'svals(hstore)', 'hstore_svals setof text', 'read'),
+        ('function', 'tconvert(text,text)', 'hstore_from_text hstore on null', 'read'),
         ('operator', '#<#(hstore,hstore)', 'hstore_lt(hstore,hstore)', ''),
         ('operator', '#<=#(hstore,hstore)', 'hstore_le(hstore,hstore)', ''),
         ('operator', '#>#(hstore,hstore)', 'hstore_gt(hstore,hstore)', ''),
@@ -1277,57 +1293,63 @@ BEGIN
     ) AS l(kind, object, body, bound)
     UNION ALL
     SELECT name 'ltree', l.* FROM (VALUES
-        ('type', 'lquery', '', 'read'),
-        ('type', 'ltree', '', 'read'),
-        ('type', 'ltxtquery', '', 'read'),
-        ('function', '_lt_q_regex(_ltree,_lquery)', '_lt_q_regex', 'read'),
-        ('function', '_lt_q_rregex(_lquery,_ltree)', '_lt_q_rregex', 'read'),
-        ('function', '_ltq_extract_regex(_ltree,lquery)', '_ltq_extract_regex', 'read'),
-        ('function', '_ltq_regex(_ltree,lquery)', '_ltq_regex', 'read'),
-        ('function', '_ltq_rregex(lquery,_ltree)', '_ltq_rregex', 'read'),
-        ('function', '_ltree_extract_isparent(_ltree,ltree)', '_ltree_extract_isparent', 'read'),
-        ('function', '_ltree_extract_risparent(_ltree,ltree)', '_ltree_extract_risparent', 'read'),
-        ('function', '_ltree_isparent(_ltree,ltree)', '_ltree_isparent', 'read'),
-        ('function', '_ltree_r_isparent(ltree,_ltree)', '_ltree_r_isparent', 'read'),
-        ('function', '_ltree_r_risparent(ltree,_ltree)', '_ltree_r_risparent', 'read'),
-        ('function', '_ltree_risparent(_ltree,ltree)', '_ltree_risparent', 'read'),
-        ('function', '_ltxtq_exec(_ltree,ltxtquery)', '_ltxtq_exec', 'product'),
-        ('function', '_ltxtq_extract_exec(_ltree,ltxtquery)', '_ltxtq_extract_exec', 'product'),
-        ('function', '_ltxtq_rexec(ltxtquery,_ltree)', '_ltxtq_rexec', 'product'),
-        ('function', 'index(ltree,ltree)', 'ltree_index', 'product'),
-        ('function', 'index(ltree,ltree,int4)', 'ltree_index', 'product'),
-        ('function', 'lca(_ltree)', '_lca', 'read'),
-        ('function', 'lca(ltree,ltree)', 'lca', 'read'),
-        ('function', 'lca(ltree,ltree,ltree)', 'lca', 'read'),
-        ('function', 'lca(ltree,ltree,ltree,ltree)', 'lca', 'read'),
-        ('function', 'lca(ltree,ltree,ltree,ltree,ltree)', 'lca', 'read'),
-        ('function', 'lca(ltree,ltree,ltree,ltree,ltree,ltree)', 'lca', 'read'),
-        ('function', 'lca(ltree,ltree,ltree,ltree,ltree,ltree,ltree)', 'lca', 'read'),
-        ('function', 'lca(ltree,ltree,ltree,ltree,ltree,ltree,ltree,ltree)', 'lca', 'read'),
-        ('function', 'lt_q_regex(ltree,_lquery)', 'lt_q_regex', 'read'),
-        ('function', 'lt_q_rregex(_lquery,ltree)', 'lt_q_rregex', 'read'),
-        ('function', 'ltq_regex(ltree,lquery)', 'ltq_regex', 'read'),
-        ('function', 'ltq_rregex(lquery,ltree)', 'ltq_rregex', 'read'),
-        ('function', 'ltree2text(ltree)', 'ltree2text', 'read'),
-        ('function', 'ltree_addltree(ltree,ltree)', 'ltree_addltree', 'read'),
-        ('function', 'ltree_addtext(ltree,text)', 'ltree_addtext', 'read'),
-        ('function', 'ltree_cmp(ltree,ltree)', 'ltree_cmp', 'read'),
-        ('function', 'ltree_eq(ltree,ltree)', 'ltree_eq', 'read'),
-        ('function', 'ltree_ge(ltree,ltree)', 'ltree_ge', 'read'),
-        ('function', 'ltree_gt(ltree,ltree)', 'ltree_gt', 'read'),
-        ('function', 'ltree_isparent(ltree,ltree)', 'ltree_isparent', 'read'),
-        ('function', 'ltree_le(ltree,ltree)', 'ltree_le', 'read'),
-        ('function', 'ltree_lt(ltree,ltree)', 'ltree_lt', 'read'),
-        ('function', 'ltree_ne(ltree,ltree)', 'ltree_ne', 'read'),
-        ('function', 'ltree_risparent(ltree,ltree)', 'ltree_risparent', 'read'),
-        ('function', 'ltree_textadd(text,ltree)', 'ltree_textadd', 'read'),
-        ('function', 'ltxtq_exec(ltree,ltxtquery)', 'ltxtq_exec', 'product'),
-        ('function', 'ltxtq_rexec(ltxtquery,ltree)', 'ltxtq_rexec', 'product'),
-        ('function', 'nlevel(ltree)', 'nlevel', 'read'),
-        ('function', 'subltree(ltree,int4,int4)', 'subltree', 'read'),
-        ('function', 'subpath(ltree,int4)', 'subpath', 'read'),
-        ('function', 'subpath(ltree,int4,int4)', 'subpath', 'read'),
-        ('function', 'text2ltree(text)', 'text2ltree', 'read'),
+        ('type', 'lquery', 'lquery_in(cstring) lquery_out(lquery)', 'read'),
+        ('io', 'lquery_in(cstring)', 'lquery_in lquery', ''),
+        ('io', 'lquery_out(lquery)', 'lquery_out cstring', ''),
+        ('type', 'ltree', 'ltree_in(cstring) ltree_out(ltree) btree', 'read'),
+        ('io', 'ltree_in(cstring)', 'ltree_in ltree', ''),
+        ('io', 'ltree_out(ltree)', 'ltree_out cstring', ''),
+        ('type', 'ltxtquery', 'ltxtq_in(cstring) ltxtq_out(ltxtquery)', 'read'),
+        ('io', 'ltxtq_in(cstring)', 'ltxtq_in ltxtquery', ''),
+        ('io', 'ltxtq_out(ltxtquery)', 'ltxtq_out cstring', ''),
+        ('function', '_lt_q_regex(_ltree,_lquery)', '_lt_q_regex bool', 'read'),
+        ('function', '_lt_q_rregex(_lquery,_ltree)', '_lt_q_rregex bool', 'read'),
+        ('function', '_ltq_extract_regex(_ltree,lquery)', '_ltq_extract_regex ltree', 'read'),
+        ('function', '_ltq_regex(_ltree,lquery)', '_ltq_regex bool', 'read'),
+        ('function', '_ltq_rregex(lquery,_ltree)', '_ltq_rregex bool', 'read'),
+        ('function', '_ltree_extract_isparent(_ltree,ltree)', '_ltree_extract_isparent ltree', 'read'),
+        ('function', '_ltree_extract_risparent(_ltree,ltree)', '_ltree_extract_risparent ltree', 'read'),
+        ('function', '_ltree_isparent(_ltree,ltree)', '_ltree_isparent bool', 'read'),
+        ('function', '_ltree_r_isparent(ltree,_ltree)', '_ltree_r_isparent bool', 'read'),
+        ('function', '_ltree_r_risparent(ltree,_ltree)', '_ltree_r_risparent bool', 'read'),
+        ('function', '_ltree_risparent(_ltree,ltree)', '_ltree_risparent bool', 'read'),
+        ('function', '_ltxtq_exec(_ltree,ltxtquery)', '_ltxtq_exec bool', 'product'),
+        ('function', '_ltxtq_extract_exec(_ltree,ltxtquery)', '_ltxtq_extract_exec ltree', 'product'),
+        ('function', '_ltxtq_rexec(ltxtquery,_ltree)', '_ltxtq_rexec bool', 'product'),
+        ('function', 'index(ltree,ltree)', 'ltree_index int4', 'product'),
+        ('function', 'index(ltree,ltree,int4)', 'ltree_index int4', 'product'),
+        ('function', 'lca(_ltree)', '_lca ltree', 'read'),
+        ('function', 'lca(ltree,ltree)', 'lca ltree', 'read'),
+        ('function', 'lca(ltree,ltree,ltree)', 'lca ltree', 'read'),
+        ('function', 'lca(ltree,ltree,ltree,ltree)', 'lca ltree', 'read'),
+        ('function', 'lca(ltree,ltree,ltree,ltree,ltree)', 'lca ltree', 'read'),
+        ('function', 'lca(ltree,ltree,ltree,ltree,ltree,ltree)', 'lca ltree', 'read'),
+        ('function', 'lca(ltree,ltree,ltree,ltree,ltree,ltree,ltree)', 'lca ltree', 'read'),
+        ('function', 'lca(ltree,ltree,ltree,ltree,ltree,ltree,ltree,ltree)', 'lca ltree', 'read'),
+        ('function', 'lt_q_regex(ltree,_lquery)', 'lt_q_regex bool', 'read'),
+        ('function', 'lt_q_rregex(_lquery,ltree)', 'lt_q_rregex bool', 'read'),
+        ('function', 'ltq_regex(ltree,lquery)', 'ltq_regex bool', 'read'),
+        ('function', 'ltq_rregex(lquery,ltree)', 'ltq_rregex bool', 'read'),
+        ('function', 'ltree2text(ltree)', 'ltree2text text', 'read'),
+        ('function', 'ltree_addltree(ltree,ltree)', 'ltree_addltree ltree', 'read'),
+        ('function', 'ltree_addtext(ltree,text)', 'ltree_addtext ltree', 'read'),
+        ('function', 'ltree_cmp(ltree,ltree)', 'ltree_cmp int4', 'read'),
+        ('function', 'ltree_eq(ltree,ltree)', 'ltree_eq bool', 'read'),
+        ('function', 'ltree_ge(ltree,ltree)', 'ltree_ge bool', 'read'),
+        ('function', 'ltree_gt(ltree,ltree)', 'ltree_gt bool', 'read'),
+        ('function', 'ltree_isparent(ltree,ltree)', 'ltree_isparent bool', 'read'),
+        ('function', 'ltree_le(ltree,ltree)', 'ltree_le bool', 'read'),
+        ('function', 'ltree_lt(ltree,ltree)', 'ltree_lt bool', 'read'),
+        ('function', 'ltree_ne(ltree,ltree)', 'ltree_ne bool', 'read'),
+        ('function', 'ltree_risparent(ltree,ltree)', 'ltree_risparent bool', 'read'),
+        ('function', 'ltree_textadd(text,ltree)', 'ltree_textadd ltree', 'read'),
+        ('function', 'ltxtq_exec(ltree,ltxtquery)', 'ltxtq_exec bool', 'product'),
+        ('function', 'ltxtq_rexec(ltxtquery,ltree)', 'ltxtq_rexec bool', 'product'),
+        ('function', 'nlevel(ltree)', 'nlevel int4', 'read'),
+        ('function', 'subltree(ltree,int4,int4)', 'subltree ltree', 'read'),
+        ('function', 'subpath(ltree,int4)', 'subpath ltree', 'read'),
+        ('function', 'subpath(ltree,int4,int4)', 'subpath ltree', 'read'),
+        ('function', 'text2ltree(text)', 'text2ltree ltree', 'read'),
         ('operator', '<(ltree,ltree)', 'ltree_lt(ltree,ltree)', ''),
         ('operator', '<=(ltree,ltree)', 'ltree_le(ltree,ltree)', ''),
         ('operator', '<>(ltree,ltree)', 'ltree_ne(ltree,ltree)', ''),
@@ -1380,22 +1402,23 @@ BEGIN
     ) AS l(kind, object, body, bound)
     UNION ALL
     SELECT name 'pg_trgm', l.* FROM (VALUES
-        ('function', 'show_trgm(text)', 'show_trgm', 'square'),
-        ('function', 'similarity(text,text)', 'similarity', 'square'),
-        ('function', 'similarity_dist(text,text)', 'similarity_dist', 'square'),
-        ('function', 'similarity_op(text,text)', 'similarity_op', 'square'),
-        ('function', 'strict_word_similarity(text,text)', 'strict_word_similarity', 'shapes'),
+        ('function', 'show_trgm(text)', 'show_trgm _text', 'square'),
+        ('function', 'similarity(text,text)', 'similarity float4', 'square'),
+        ('function', 'similarity_dist(text,text)', 'similarity_dist float4', 'square'),
+        ('function', 'similarity_op(text,text)', 'similarity_op bool stable', 'square'),
+        ('function', 'strict_word_similarity(text,text)', 'strict_word_similarity float4', 'shapes'),
         ('function', 'strict_word_similarity_commutator_op(text,text)',
-         'strict_word_similarity_commutator_op', 'shapes'),
+         'strict_word_similarity_commutator_op bool stable', 'shapes'),
         ('function', 'strict_word_similarity_dist_commutator_op(text,text)',
-         'strict_word_similarity_dist_commutator_op', 'shapes'),
-        ('function', 'strict_word_similarity_dist_op(text,text)', 'strict_word_similarity_dist_op', 'shapes'),
-        ('function', 'strict_word_similarity_op(text,text)', 'strict_word_similarity_op', 'shapes'),
-        ('function', 'word_similarity(text,text)', 'word_similarity', 'shapes'),
-        ('function', 'word_similarity_commutator_op(text,text)', 'word_similarity_commutator_op', 'shapes'),
-        ('function', 'word_similarity_dist_commutator_op(text,text)', 'word_similarity_dist_commutator_op', 'shapes'),
-        ('function', 'word_similarity_dist_op(text,text)', 'word_similarity_dist_op', 'shapes'),
-        ('function', 'word_similarity_op(text,text)', 'word_similarity_op', 'shapes'),
+         'strict_word_similarity_dist_commutator_op float4', 'shapes'),
+        ('function', 'strict_word_similarity_dist_op(text,text)', 'strict_word_similarity_dist_op float4', 'shapes'),
+        ('function', 'strict_word_similarity_op(text,text)', 'strict_word_similarity_op bool stable', 'shapes'),
+        ('function', 'word_similarity(text,text)', 'word_similarity float4', 'shapes'),
+        ('function', 'word_similarity_commutator_op(text,text)', 'word_similarity_commutator_op bool stable', 'shapes'),
+        ('function', 'word_similarity_dist_commutator_op(text,text)',
+         'word_similarity_dist_commutator_op float4', 'shapes'),
+        ('function', 'word_similarity_dist_op(text,text)', 'word_similarity_dist_op float4', 'shapes'),
+        ('function', 'word_similarity_op(text,text)', 'word_similarity_op bool stable', 'shapes'),
         ('operator', '%(text,text)', 'similarity_op(text,text)', ''),
         ('operator', '%>(text,text)', 'word_similarity_commutator_op(text,text)', ''),
         ('operator', '%>>(text,text)', 'strict_word_similarity_commutator_op(text,text)', ''),
@@ -1409,52 +1432,55 @@ BEGIN
     ) AS l(kind, object, body, bound)
     UNION ALL
     SELECT name 'unaccent', l.* FROM (VALUES
-        ('function', 'unaccent(text)', 'unaccent_dict', 'read')
+        ('function', 'unaccent(text)', 'unaccent_dict text stable', 'read')
     ) AS l(kind, object, body, bound)
     UNION ALL
     SELECT name 'fuzzystrmatch', l.* FROM (VALUES
-        ('function', 'difference(text,text)', 'difference', 'read'),
-        ('function', 'dmetaphone(text)', 'dmetaphone', 'read'),
-        ('function', 'dmetaphone_alt(text)', 'dmetaphone_alt', 'read'),
-        ('function', 'levenshtein(text,text)', 'levenshtein', 'read'),
-        ('function', 'levenshtein(text,text,int4,int4,int4)', 'levenshtein_with_costs', 'read'),
-        ('function', 'levenshtein_less_equal(text,text,int4)', 'levenshtein_less_equal', 'read'),
+        ('function', 'difference(text,text)', 'difference int4', 'read'),
+        ('function', 'dmetaphone(text)', 'dmetaphone text', 'read'),
+        ('function', 'dmetaphone_alt(text)', 'dmetaphone_alt text', 'read'),
+        ('function', 'levenshtein(text,text)', 'levenshtein int4', 'read'),
+        ('function', 'levenshtein(text,text,int4,int4,int4)', 'levenshtein_with_costs int4', 'read'),
+        ('function', 'levenshtein_less_equal(text,text,int4)', 'levenshtein_less_equal int4', 'read'),
         ('function', 'levenshtein_less_equal(text,text,int4,int4,int4,int4)',
-         'levenshtein_less_equal_with_costs', 'read'),
-        ('function', 'metaphone(text,int4)', 'metaphone', 'read'),
-        ('function', 'soundex(text)', 'soundex', 'read'),
-        ('function', 'text_soundex(text)', 'soundex', 'read')
+         'levenshtein_less_equal_with_costs int4', 'read'),
+        ('function', 'metaphone(text,int4)', 'metaphone text', 'read'),
+        ('function', 'soundex(text)', 'soundex text', 'read'),
+        ('function', 'text_soundex(text)', 'soundex text', 'read')
     ) AS l(kind, object, body, bound)
     UNION ALL
     SELECT name 'intarray', l.* FROM (VALUES
-        ('function', '_int_contained(_int4,_int4)', '_int_contained', 'sort'),
-        ('function', '_int_contains(_int4,_int4)', '_int_contains', 'sort'),
-        ('function', '_int_different(_int4,_int4)', '_int_different', 'sort'),
-        ('function', '_int_inter(_int4,_int4)', '_int_inter', 'sort'),
-        ('function', '_int_overlap(_int4,_int4)', '_int_overlap', 'sort'),
-        ('function', '_int_same(_int4,_int4)', '_int_same', 'sort'),
-        ('function', '_int_union(_int4,_int4)', '_int_union', 'sort'),
-        ('function', 'icount(_int4)', 'icount', 'read'),
-        ('function', 'idx(_int4,int4)', 'idx', 'read'),
-        ('function', 'intarray_del_elem(_int4,int4)', 'intarray_del_elem', 'sort'),
-        ('function', 'intarray_push_array(_int4,_int4)', 'intarray_push_array', 'sort'),
-        ('function', 'intarray_push_elem(_int4,int4)', 'intarray_push_elem', 'sort'),
-        ('function', 'intset(int4)', 'intset', 'read'),
-        ('function', 'intset_subtract(_int4,_int4)', 'intset_subtract', 'sort'),
-        ('function', 'intset_union_elem(_int4,int4)', 'intset_union_elem', 'sort'),
-        ('function', 'sort(_int4)', 'sort', 'sort'),
-        ('function', 'sort(_int4,text)', 'sort', 'sort'),
-        ('function', 'sort_asc(_int4)', 'sort_asc', 'sort'),
-        ('function', 'sort_desc(_int4)', 'sort_desc', 'sort'),
-        ('function', 'subarray(_int4,int4)', 'subarray', 'read'),
-        ('function', 'subarray(_int4,int4,int4)', 'subarray', 'read'),
-        ('function', 'uniq(_int4)', 'uniq', 'sort'),
-        ('estimator', '_int_overlap_sel(internal,oid,internal,int4)', '_int_overlap_sel', ''),
-        ('estimator', '_int_overlap_joinsel(internal,oid,internal,int2,internal)', '_int_overlap_joinsel', ''),
-        ('estimator', '_int_contains_sel(internal,oid,internal,int4)', '_int_contains_sel', ''),
-        ('estimator', '_int_contains_joinsel(internal,oid,internal,int2,internal)', '_int_contains_joinsel', ''),
-        ('estimator', '_int_contained_sel(internal,oid,internal,int4)', '_int_contained_sel', ''),
-        ('estimator', '_int_contained_joinsel(internal,oid,internal,int2,internal)', '_int_contained_joinsel', ''),
+        ('function', '_int_contained(_int4,_int4)', '_int_contained bool', 'sort'),
+        ('function', '_int_contains(_int4,_int4)', '_int_contains bool', 'sort'),
+        ('function', '_int_different(_int4,_int4)', '_int_different bool', 'sort'),
+        ('function', '_int_inter(_int4,_int4)', '_int_inter _int4', 'sort'),
+        ('function', '_int_overlap(_int4,_int4)', '_int_overlap bool', 'sort'),
+        ('function', '_int_same(_int4,_int4)', '_int_same bool', 'sort'),
+        ('function', '_int_union(_int4,_int4)', '_int_union _int4', 'sort'),
+        ('function', 'icount(_int4)', 'icount int4', 'read'),
+        ('function', 'idx(_int4,int4)', 'idx int4', 'read'),
+        ('function', 'intarray_del_elem(_int4,int4)', 'intarray_del_elem _int4', 'sort'),
+        ('function', 'intarray_push_array(_int4,_int4)', 'intarray_push_array _int4', 'sort'),
+        ('function', 'intarray_push_elem(_int4,int4)', 'intarray_push_elem _int4', 'sort'),
+        ('function', 'intset(int4)', 'intset _int4', 'read'),
+        ('function', 'intset_subtract(_int4,_int4)', 'intset_subtract _int4', 'sort'),
+        ('function', 'intset_union_elem(_int4,int4)', 'intset_union_elem _int4', 'sort'),
+        ('function', 'sort(_int4)', 'sort _int4', 'sort'),
+        ('function', 'sort(_int4,text)', 'sort _int4', 'sort'),
+        ('function', 'sort_asc(_int4)', 'sort_asc _int4', 'sort'),
+        ('function', 'sort_desc(_int4)', 'sort_desc _int4', 'sort'),
+        ('function', 'subarray(_int4,int4)', 'subarray _int4', 'read'),
+        ('function', 'subarray(_int4,int4,int4)', 'subarray _int4', 'read'),
+        ('function', 'uniq(_int4)', 'uniq _int4', 'sort'),
+        ('estimator', '_int_overlap_sel(internal,oid,internal,int4)', '_int_overlap_sel float8 stable', ''),
+        ('estimator', '_int_overlap_joinsel(internal,oid,internal,int2,internal)',
+         '_int_overlap_joinsel float8 stable', ''),
+        ('estimator', '_int_contains_sel(internal,oid,internal,int4)', '_int_contains_sel float8 stable', ''),
+        ('estimator', '_int_contains_joinsel(internal,oid,internal,int2,internal)',
+         '_int_contains_joinsel float8 stable', ''),
+        ('estimator', '_int_contained_sel(internal,oid,internal,int4)', '_int_contained_sel float8 stable', ''),
+        ('estimator', '_int_contained_joinsel(internal,oid,internal,int2,internal)',
+         '_int_contained_joinsel float8 stable', ''),
         ('operator', '#(,_int4)', 'icount(_int4)', ''),
         ('operator', '#(_int4,int4)', 'idx(_int4,int4)', ''),
         ('operator', '&&(_int4,_int4)', '_int_overlap(_int4,_int4)', ''),
@@ -1470,37 +1496,39 @@ BEGIN
     ) AS l(kind, object, body, bound)
     UNION ALL
     SELECT name 'cube', l.* FROM (VALUES
-        ('type', 'cube', '', 'read'),
-        ('function', 'cube(_float8)', 'cube_a_f8', 'read'),
-        ('function', 'cube(_float8,_float8)', 'cube_a_f8_f8', 'read'),
-        ('function', 'cube(cube,float8)', 'cube_c_f8', 'read'),
-        ('function', 'cube(cube,float8,float8)', 'cube_c_f8_f8', 'read'),
-        ('function', 'cube(float8)', 'cube_f8', 'read'),
-        ('function', 'cube(float8,float8)', 'cube_f8_f8', 'read'),
-        ('function', 'cube_cmp(cube,cube)', 'cube_cmp', 'read'),
-        ('function', 'cube_contained(cube,cube)', 'cube_contained', 'read'),
-        ('function', 'cube_contains(cube,cube)', 'cube_contains', 'read'),
-        ('function', 'cube_coord(cube,int4)', 'cube_coord', 'read'),
-        ('function', 'cube_coord_llur(cube,int4)', 'cube_coord_llur', 'read'),
-        ('function', 'cube_dim(cube)', 'cube_dim', 'read'),
-        ('function', 'cube_distance(cube,cube)', 'cube_distance', 'read'),
-        ('function', 'cube_enlarge(cube,float8,int4)', 'cube_enlarge', 'read'),
-        ('function', 'cube_eq(cube,cube)', 'cube_eq', 'read'),
-        ('function', 'cube_ge(cube,cube)', 'cube_ge', 'read'),
-        ('function', 'cube_gt(cube,cube)', 'cube_gt', 'read'),
-        ('function', 'cube_inter(cube,cube)', 'cube_inter', 'read'),
-        ('function', 'cube_is_point(cube)', 'cube_is_point', 'read'),
-        ('function', 'cube_le(cube,cube)', 'cube_le', 'read'),
-        ('function', 'cube_ll_coord(cube,int4)', 'cube_ll_coord', 'read'),
-        ('function', 'cube_lt(cube,cube)', 'cube_lt', 'read'),
-        ('function', 'cube_ne(cube,cube)', 'cube_ne', 'read'),
-        ('function', 'cube_overlap(cube,cube)', 'cube_overlap', 'read'),
-        ('function', 'cube_size(cube)', 'cube_size', 'read'),
-        ('function', 'cube_subset(cube,_int4)', 'cube_subset', 'read'),
-        ('function', 'cube_union(cube,cube)', 'cube_union', 'read'),
-        ('function', 'cube_ur_coord(cube,int4)', 'cube_ur_coord', 'read'),
-        ('function', 'distance_chebyshev(cube,cube)', 'distance_chebyshev', 'read'),
-        ('function', 'distance_taxicab(cube,cube)', 'distance_taxicab', 'read'),
+        ('type', 'cube', 'cube_in(cstring) cube_out(cube) btree', 'read'),
+        ('io', 'cube_in(cstring)', 'cube_in cube', ''),
+        ('io', 'cube_out(cube)', 'cube_out cstring', ''),
+        ('function', 'cube(_float8)', 'cube_a_f8 cube', 'read'),
+        ('function', 'cube(_float8,_float8)', 'cube_a_f8_f8 cube', 'read'),
+        ('function', 'cube(cube,float8)', 'cube_c_f8 cube', 'read'),
+        ('function', 'cube(cube,float8,float8)', 'cube_c_f8_f8 cube', 'read'),
+        ('function', 'cube(float8)', 'cube_f8 cube', 'read'),
+        ('function', 'cube(float8,float8)', 'cube_f8_f8 cube', 'read'),
+        ('function', 'cube_cmp(cube,cube)', 'cube_cmp int4', 'read'),
+        ('function', 'cube_contained(cube,cube)', 'cube_contained bool', 'read'),
+        ('function', 'cube_contains(cube,cube)', 'cube_contains bool', 'read'),
+        ('function', 'cube_coord(cube,int4)', 'cube_coord float8', 'read'),
+        ('function', 'cube_coord_llur(cube,int4)', 'cube_coord_llur float8', 'read'),
+        ('function', 'cube_dim(cube)', 'cube_dim int4', 'read'),
+        ('function', 'cube_distance(cube,cube)', 'cube_distance float8', 'read'),
+        ('function', 'cube_enlarge(cube,float8,int4)', 'cube_enlarge cube', 'read'),
+        ('function', 'cube_eq(cube,cube)', 'cube_eq bool', 'read'),
+        ('function', 'cube_ge(cube,cube)', 'cube_ge bool', 'read'),
+        ('function', 'cube_gt(cube,cube)', 'cube_gt bool', 'read'),
+        ('function', 'cube_inter(cube,cube)', 'cube_inter cube', 'read'),
+        ('function', 'cube_is_point(cube)', 'cube_is_point bool', 'read'),
+        ('function', 'cube_le(cube,cube)', 'cube_le bool', 'read'),
+        ('function', 'cube_ll_coord(cube,int4)', 'cube_ll_coord float8', 'read'),
+        ('function', 'cube_lt(cube,cube)', 'cube_lt bool', 'read'),
+        ('function', 'cube_ne(cube,cube)', 'cube_ne bool', 'read'),
+        ('function', 'cube_overlap(cube,cube)', 'cube_overlap bool', 'read'),
+        ('function', 'cube_size(cube)', 'cube_size float8', 'read'),
+        ('function', 'cube_subset(cube,_int4)', 'cube_subset cube', 'read'),
+        ('function', 'cube_union(cube,cube)', 'cube_union cube', 'read'),
+        ('function', 'cube_ur_coord(cube,int4)', 'cube_ur_coord float8', 'read'),
+        ('function', 'distance_chebyshev(cube,cube)', 'distance_chebyshev float8', 'read'),
+        ('function', 'distance_taxicab(cube,cube)', 'distance_taxicab float8', 'read'),
         ('operator', '&&(cube,cube)', 'cube_overlap(cube,cube)', ''),
         ('operator', '->(cube,int4)', 'cube_coord(cube,int4)', ''),
         ('operator', '<#>(cube,cube)', 'distance_taxicab(cube,cube)', ''),
@@ -1518,26 +1546,27 @@ BEGIN
     ) AS l(kind, object, body, bound)
     UNION ALL
     SELECT name 'earthdistance', l.* FROM (VALUES
-        ('function', 'earth()', 'sql 838ca55da95e4b609eded2a790b9ce9d93208aff9402e59ee627c0b1d6198e47', 'read'),
-        ('function', 'geo_distance(point,point)', 'geo_distance', 'read'),
+        ('function', 'earth()',
+         'sql 838ca55da95e4b609eded2a790b9ce9d93208aff9402e59ee627c0b1d6198e47 float8 on null', 'read'),
+        ('function', 'geo_distance(point,point)', 'geo_distance float8', 'read'),
         ('operator', '<@>(point,point)', 'geo_distance(point,point)', '')
     ) AS l(kind, object, body, bound)
     UNION ALL
     SELECT name 'uuid-ossp', l.* FROM (VALUES
-        ('function', 'uuid_generate_v3(uuid,text)', 'uuid_generate_v3', 'read'),
-        ('function', 'uuid_generate_v5(uuid,text)', 'uuid_generate_v5', 'read'),
-        ('function', 'uuid_nil()', 'uuid_nil', 'read'),
-        ('function', 'uuid_ns_dns()', 'uuid_ns_dns', 'read'),
-        ('function', 'uuid_ns_oid()', 'uuid_ns_oid', 'read'),
-        ('function', 'uuid_ns_url()', 'uuid_ns_url', 'read'),
-        ('function', 'uuid_ns_x500()', 'uuid_ns_x500', 'read')
+        ('function', 'uuid_generate_v3(uuid,text)', 'uuid_generate_v3 uuid', 'read'),
+        ('function', 'uuid_generate_v5(uuid,text)', 'uuid_generate_v5 uuid', 'read'),
+        ('function', 'uuid_nil()', 'uuid_nil uuid', 'read'),
+        ('function', 'uuid_ns_dns()', 'uuid_ns_dns uuid', 'read'),
+        ('function', 'uuid_ns_oid()', 'uuid_ns_oid uuid', 'read'),
+        ('function', 'uuid_ns_url()', 'uuid_ns_url uuid', 'read'),
+        ('function', 'uuid_ns_x500()', 'uuid_ns_x500 uuid', 'read')
     ) AS l(kind, object, body, bound)
     UNION ALL
     SELECT name 'pgcrypto', l.* FROM (VALUES
-        ('function', 'digest(bytea,text)', 'pg_digest', 'read'),
-        ('function', 'digest(text,text)', 'pg_digest', 'read'),
-        ('function', 'hmac(bytea,bytea,text)', 'pg_hmac', 'read'),
-        ('function', 'hmac(text,text,text)', 'pg_hmac', 'read')
+        ('function', 'digest(bytea,text)', 'pg_digest bytea', 'read'),
+        ('function', 'digest(text,text)', 'pg_digest bytea', 'read'),
+        ('function', 'hmac(bytea,bytea,text)', 'pg_hmac bytea', 'read'),
+        ('function', 'hmac(text,text,text)', 'pg_hmac bytea', 'read')
     ) AS l(kind, object, body, bound);
 END
 $$;
@@ -1604,11 +1633,13 @@ $$;
 REVOKE ALL ON FUNCTION splitplane._is_out_of_sight(name) FROM PUBLIC;
 
 -- The objects of an extension that are on its list, and whether each is still what was read: a member of the extension,
--- in its schema, made by the same body, with nothing put on it that changes when or as whom it runs.
+-- in its schema, made by the same body, with nothing put on it that changes when or as whom it runs. A type is what was
+-- read only with all that runs where statements do not name it: its input, output and comparisons, its cast to JSON.
 CREATE FUNCTION splitplane._listed_objects(extension name)
 RETURNS TABLE (kind text, catalog regclass, object oid, name text, listed text, bound text, is_as_read boolean)
--- Of catalogs that are joined by computed texts the planner knows no sizes.
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_nestloop = off
+-- Of catalogs that are joined by computed texts the planner knows no sizes. Where nested loops are the only way, costs
+-- are such that all would be compiled.
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_nestloop = off SET jit = off
 AS $$
 #variable_conflict use_column
 BEGIN
@@ -1636,9 +1667,18 @@ BEGIN
                CASE l.lanname WHEN 'c' THEN CASE WHEN p.probin = m.library THEN p.prosrc END
                               WHEN 'internal' THEN 'internal ' || p.prosrc
                               WHEN 'sql' THEN 'sql ' || encode(sha256(convert_to(p.prosrc, 'UTF8')), 'hex')
-               END AS body,
+               END
+               || CASE WHEN p.proretset THEN ' setof ' ELSE ' ' END
+               || (SELECT t.typname FROM pg_type AS t WHERE t.oid = p.prorettype)
+               || coalesce((SELECT '(' || string_agg(t.typname, ',' ORDER BY u.place) || ')'
+                            FROM unnest(p.proallargtypes, p.proargmodes) WITH ORDINALITY AS u(id, mode, place)
+                            JOIN pg_type AS t ON t.oid = u.id WHERE u.mode <> 'i'), '')
+               || CASE WHEN p.proisstrict THEN '' ELSE ' on null' END
+               || CASE p.provolatile WHEN 'i' THEN '' WHEN 's' THEN ' stable' ELSE ' volatile' END
+               || CASE p.proparallel WHEN 's' THEN '' WHEN 'r' THEN ' restricted' ELSE ' unsafe' END AS body,
                p.pronamespace = m.extnamespace AND NOT p.prosecdef AND p.proconfig IS NULL AND NOT p.proleakproof
-               AND p.prosupport::oid < 16384 AND p.prosqlbody IS NULL
+               AND p.prosupport::oid < 16384 AND p.prosqlbody IS NULL AND p.pronargdefaults = 0
+               AND p.provariadic = 0 AND p.protrftypes IS NULL
                AND NOT EXISTS (SELECT FROM unnest(p.proargtypes::oid[] || p.prorettype) AS u(id)
                                JOIN pg_type AS t ON t.oid = u.id
                                WHERE t.typnamespace NOT IN ('pg_catalog'::regnamespace, m.extnamespace)) AS is_plain
@@ -1649,7 +1689,16 @@ BEGIN
         SELECT l.kind, r.oid, r.proname, l.object, l.bound,
                r.is_plain AND r.prokind = 'f' AND r.body IS NOT DISTINCT FROM l.body AS is_as_read
         FROM list AS l JOIN routines AS r ON r.signature = l.object
-        WHERE l.kind IN ('function', 'estimator')
+        WHERE l.kind IN ('function', 'estimator', 'io')
+    ),
+    casts AS MATERIALIZED (
+        SELECT c.oid, c.castsource, l.object, l.bound,
+               c.castmethod = CASE WHEN l.body = '' THEN 'b' ELSE 'f' END
+               AND coalesce(f.object, '') = l.body AND (l.body = '' OR f.is_as_read) AS is_as_read
+        FROM members AS m JOIN pg_cast AS c ON m.classid = 'pg_cast'::regclass AND c.oid = m.objid
+        JOIN pg_type AS a ON a.oid = c.castsource JOIN pg_type AS b ON b.oid = c.casttarget
+        JOIN list AS l ON l.kind = 'cast' AND l.object = a.typname || ',' || b.typname
+        LEFT JOIN functions AS f ON f.kind = 'function' AND f.oid = c.castfunc
     )
     SELECT f.kind, 'pg_proc'::regclass, f.oid, f.proname::text, f.object, f.bound, f.is_as_read FROM functions AS f
     UNION ALL
@@ -1657,7 +1706,9 @@ BEGIN
            r.is_plain AND r.prokind = 'a' AND g.aggkind = 'n' AND f.object IS NOT DISTINCT FROM l.body
            AND coalesce(f.is_as_read, false) AND g.aggcombinefn::oid IN (0, f.oid)
            AND g.aggfinalfn = 0 AND g.aggserialfn = 0 AND g.aggdeserialfn = 0 AND g.aggmtransfn = 0
-           AND g.aggminvtransfn = 0 AND g.aggmfinalfn = 0
+           AND g.aggminvtransfn = 0 AND g.aggmfinalfn = 0 AND g.agginitval IS NULL
+           AND (g.aggsortop = 0 OR EXISTS (SELECT FROM pg_operator AS o JOIN functions AS c ON c.oid = o.oprcode
+                                           WHERE o.oid = g.aggsortop AND c.kind = 'function' AND c.is_as_read))
     FROM list AS l JOIN routines AS r ON r.signature = l.object JOIN pg_aggregate AS g ON g.aggfnoid = r.oid
     LEFT JOIN functions AS f ON f.oid = g.aggtransfn
     WHERE l.kind = 'aggregate'
@@ -1673,16 +1724,32 @@ BEGIN
          AND l.object = o.oprname || '(' || coalesce(a.typname, '') || ',' || b.typname || ')'
     LEFT JOIN functions AS f ON f.kind = 'function' AND f.oid = o.oprcode
     UNION ALL
-    SELECT l.kind, 'pg_cast', c.oid, l.object, l.object, l.bound,
-           c.castmethod = CASE WHEN l.body = '' THEN 'b' ELSE 'f' END
-           AND coalesce(f.object, '') = l.body AND (l.body = '' OR f.is_as_read)
-    FROM members AS m JOIN pg_cast AS c ON m.classid = 'pg_cast'::regclass AND c.oid = m.objid
-    JOIN pg_type AS a ON a.oid = c.castsource JOIN pg_type AS b ON b.oid = c.casttarget
-    JOIN list AS l ON l.kind = 'cast' AND l.object = a.typname || ',' || b.typname
-    LEFT JOIN functions AS f ON f.kind = 'function' AND f.oid = c.castfunc
+    SELECT 'cast', 'pg_cast', c.oid, c.object, c.object, c.bound, c.is_as_read FROM casts AS c
     UNION ALL
     SELECT l.kind, 'pg_type', t.oid, t.typname::text, l.object, l.bound,
-           t.typnamespace = m.extnamespace AND t.typtype = 'b'
+           t.typnamespace = m.extnamespace AND t.typtype = 'b' AND t.typmodin = 0 AND t.typmodout = 0
+           -- What reads, prints and subscripts its values, and what it is compared by, as comparisons find it.
+           AND l.body = concat_ws(' ',
+               (SELECT string_agg(coalesce(f.object, '?'), ' ' ORDER BY u.place)
+                FROM unnest(ARRAY[t.typinput, t.typoutput, t.typsubscript]::oid[]) WITH ORDINALITY AS u(id, place)
+                LEFT JOIN functions AS f ON f.kind = 'io' AND f.is_as_read AND f.oid = u.id
+                WHERE u.id <> 0),
+               (SELECT string_agg(a.amname, ' ' ORDER BY a.amname)
+                FROM pg_opclass AS k JOIN pg_am AS a ON a.oid = k.opcmethod AND a.amname IN ('btree', 'hash')
+                WHERE k.opcintype = t.oid AND k.opcdefault))
+           AND NOT EXISTS (
+               SELECT FROM pg_opclass AS k JOIN pg_am AS a ON a.oid = k.opcmethod AND a.amname IN ('btree', 'hash')
+               CROSS JOIN LATERAL (
+                   SELECT p.amproc::oid FROM pg_amproc AS p WHERE p.amprocfamily = k.opcfamily
+                   UNION ALL
+                   SELECT o.oprcode::oid FROM pg_amop AS p JOIN pg_operator AS o ON o.oid = p.amopopr
+                   WHERE p.amopfamily = k.opcfamily
+               ) AS u(id)
+               WHERE k.opcintype = t.oid AND k.opcdefault
+                 AND u.id NOT IN (SELECT f.oid FROM functions AS f WHERE f.kind = 'function' AND f.is_as_read))
+           AND NOT EXISTS (SELECT FROM pg_cast AS c
+                           WHERE c.castsource = t.oid AND c.casttarget IN ('json'::regtype, 'jsonb'::regtype)
+                             AND c.oid NOT IN (SELECT o.oid FROM casts AS o WHERE o.is_as_read))
     FROM members AS m JOIN pg_type AS t ON m.classid = 'pg_type'::regclass AND t.oid = m.objid
     JOIN list AS l ON l.kind = 'type' AND l.object = t.typname;
 END
@@ -1690,7 +1757,7 @@ $$;
 
 REVOKE ALL ON FUNCTION splitplane._listed_objects(name) FROM PUBLIC;
 
--- What of allowed extensions is in the plane.
+-- What of allowed extensions is in the plane. With a type that is not as it was read goes all that takes or gives it.
 CREATE FUNCTION splitplane._extension_objects()
 RETURNS TABLE (extension name, schema oid, kind text, object oid, name text, bound text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -1703,8 +1770,15 @@ BEGIN
         ORDER BY 1
     LOOP
         RETURN QUERY
+            WITH listed AS MATERIALIZED (SELECT * FROM splitplane._listed_objects(_extension_objects.extension))
             SELECT _extension_objects.extension, _extension_objects.schema, l.kind, l.object, l.name, l.bound
-            FROM splitplane._listed_objects(_extension_objects.extension) AS l WHERE l.is_as_read;
+            FROM listed AS l
+            WHERE l.is_as_read
+              AND NOT EXISTS (SELECT FROM listed AS c JOIN pg_type AS t ON t.oid = c.object
+                              JOIN pg_depend AS d
+                                   ON d.refclassid = 'pg_type'::regclass AND d.refobjid IN (t.oid, t.typarray)
+                              WHERE c.kind = 'type' AND NOT c.is_as_read
+                                AND d.classid = l.catalog AND d.objid = l.object);
     END LOOP;
 END
 $$;
@@ -1715,24 +1789,23 @@ REVOKE ALL ON FUNCTION splitplane._extension_objects() FROM PUBLIC;
 CREATE FUNCTION splitplane._extension_types() RETURNS TABLE (extension name, type oid)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-#variable_conflict use_column
 BEGIN
-    RETURN QUERY
-        SELECT a.extension, t.oid
-        FROM splitplane.allowed_extensions AS a
-        JOIN pg_extension AS e ON e.extname = a.extension
-        JOIN pg_depend AS d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
-        JOIN pg_type AS t ON d.classid = 'pg_type'::regclass AND t.oid = d.objid
-        JOIN splitplane._extension_list() AS l
-             ON l.extension = a.extension AND l.kind = 'type' AND l.object = t.typname
-        WHERE t.typnamespace = e.extnamespace AND t.typtype = 'b'
-          AND NOT splitplane._is_out_of_sight(a.extension) AND splitplane._extension_problem(a.extension) IS NULL;
+    FOR extension IN
+        SELECT a.extension FROM splitplane.allowed_extensions AS a
+        WHERE EXISTS (SELECT FROM splitplane._extension_list() AS l WHERE l.extension = a.extension AND l.kind = 'type')
+          AND NOT splitplane._is_out_of_sight(a.extension) AND splitplane._extension_problem(a.extension) IS NULL
+        ORDER BY 1
+    LOOP
+        RETURN QUERY
+            SELECT _extension_types.extension, l.object FROM splitplane._listed_objects(_extension_types.extension) AS l
+            WHERE l.kind = 'type' AND l.is_as_read;
+    END LOOP;
 END
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._extension_types() FROM PUBLIC;
 
--- Whether a type is one of these; with its cast to JSON, if it has one, on the list as well.
+-- Whether a type is one of these.
 CREATE FUNCTION splitplane._is_extension_type(type_id oid) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -1743,16 +1816,11 @@ BEGIN
       FROM pg_depend AS d
       JOIN pg_extension AS e ON e.oid = d.refobjid
       JOIN splitplane.allowed_extensions AS a ON a.extension = e.extname
-      JOIN pg_type AS t ON t.oid = d.objid AND t.typnamespace = e.extnamespace AND t.typtype = 'b'
      WHERE d.classid = 'pg_type'::regclass AND d.objid = type_id AND d.refclassid = 'pg_extension'::regclass
-       AND d.deptype = 'e'
-       AND EXISTS (SELECT FROM splitplane._extension_list() AS l
-                   WHERE l.extension = a.extension AND l.kind = 'type' AND l.object = t.typname);
+       AND d.deptype = 'e';
     RETURN FOUND AND NOT splitplane._is_out_of_sight(owner) AND splitplane._extension_problem(owner) IS NULL
-       AND NOT EXISTS (SELECT FROM pg_cast AS c
-                       WHERE c.castsource = type_id AND c.casttarget IN ('json'::regtype, 'jsonb'::regtype)
-                         AND c.oid NOT IN (SELECT l.object FROM splitplane._listed_objects(owner) AS l
-                                           WHERE l.kind = 'cast' AND l.is_as_read));
+       AND EXISTS (SELECT FROM splitplane._listed_objects(owner) AS l
+                   WHERE l.kind = 'type' AND l.object = type_id AND l.is_as_read);
 END
 $$;
 
@@ -2006,12 +2074,22 @@ $$;
 REVOKE ALL ON FUNCTION splitplane._has_lost_name(regclass, text, jsonb) FROM PUBLIC;
 
 -- The form of a name in the plane.
+CREATE FUNCTION splitplane._is_plane_name(chosen text) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN chosen <> '' AND octet_length(chosen) <= 63 AND strpos(chosen, '.') = 0 AND chosen !~ '[[:cntrl:]]'
+           AND lower(chosen) NOT LIKE 'pg\_%';
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._is_plane_name(text) FROM PUBLIC;
+
 CREATE FUNCTION splitplane._check_plane_name(chosen text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF chosen = '' OR octet_length(chosen) > 63 OR strpos(chosen, '.') > 0 OR chosen ~ '[[:cntrl:]]'
-       OR lower(chosen) LIKE 'pg\_%' THEN
+    IF NOT splitplane._is_plane_name(chosen) THEN
         RAISE EXCEPTION 'plane name "%" must have 1 to 63 bytes, no dot, no control character, '
                         'and not start with "pg_"', chosen
             USING ERRCODE = '42602';
@@ -3113,6 +3191,7 @@ AS $$
 DECLARE
     stale record;
 BEGIN
+    PERFORM splitplane._check_isolation('unprotect');
     LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
     SELECT r.saved, EXISTS (SELECT FROM pg_class AS c WHERE c.oid = r.relation) AS lives INTO stale
       FROM splitplane.relations AS r WHERE r.relation = unprotect.relation;
@@ -3150,6 +3229,7 @@ DECLARE
     was_hidden boolean := splitplane._is_hidden(relation);
     nullable text;
 BEGIN
+    PERFORM splitplane._check_isolation('protect_through');
     LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
     PERFORM splitplane._lock_relation(relation, true);
     chosen := splitplane._link(relation, parent, key);
@@ -3263,6 +3343,7 @@ DECLARE
     outside text;
     unqualified text;
 BEGIN
+    PERFORM splitplane._check_isolation('allow_function');
     IF wanted IS NULL THEN
         RAISE EXCEPTION 'function does not exist' USING ERRCODE = '42883';
     END IF;
@@ -3349,6 +3430,26 @@ $$;
 
 COMMENT ON FUNCTION splitplane.allow_function(regprocedure) IS
     'Allows untrusted SQL to call a function that is not in the built-in allowlist.';
+
+CREATE OR REPLACE FUNCTION splitplane.disallow_function(function regprocedure) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    wanted text := splitplane._signature(function);
+    kept jsonb;
+BEGIN
+    PERFORM splitplane._check_isolation('disallow_function');
+    LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
+    DELETE FROM splitplane.allowed_functions AS f WHERE f.signature = wanted RETURNING f.saved INTO kept;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'function % is not allowed', coalesce(wanted, function::text, 'NULL') USING ERRCODE = '42704';
+    END IF;
+    IF NOT (kept ->> 'execute')::boolean THEN
+        EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM splitplane_reader', wanted);
+    END IF;
+    PERFORM splitplane._leave_schema(kept ->> 'schema', (kept ->> 'schema_usage')::boolean);
+END
+$$;
 
 COMMENT ON FUNCTION splitplane.disallow_function(regprocedure) IS 'Reverts allow_function.';
 
@@ -3470,6 +3571,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
     writable jsonb := splitplane._writable_types();
+    types_of text := splitplane._types_of();
 BEGIN
     RETURN QUERY
     WITH types AS MATERIALIZED (
@@ -3580,15 +3682,21 @@ BEGIN
                'view ' || quote_ident(v.name) || splitplane._describe_comment(v.description)
                || (SELECT string_agg(format(
                        E'\n  %I %s%s', c.value ->> 'name',
-                       splitplane._describe_type(splitplane._type_named(c.value ->> 'type'),
+                       splitplane._describe_type(splitplane._view_column_type(c.value, types_of),
                                                  (c.value ->> 'modifier')::integer, writable),
                        splitplane._describe_comment((
-                           SELECT col_description(r.relation, a.attnum)
-                           FROM splitplane.relations AS r JOIN pg_attribute AS a ON a.attrelid = r.relation
-                           WHERE r.name = c.value #>> '{of,0}' AND NOT r.hidden AND a.attname = c.value #>> '{of,1}'))),
+                           -- The name may have become another column's since.
+                           SELECT col_description(p.relation, p.attnum)
+                           FROM plane_columns AS p JOIN splitplane.relations AS r ON r.relation = p.relation
+                           WHERE r.name = c.value #>> '{of,0}' AND p.attname = c.value #>> '{of,1}' AND p.visible
+                             AND NOT r.hidden AND NOT splitplane._has_lost_name(r.relation, r.name, r.saved)))),
                        '' ORDER BY c.place)
                    FROM jsonb_array_elements(v.columns) WITH ORDINALITY AS c(value, place)) AS text
         FROM splitplane.views AS v
+        -- A model is shown what it can read. While the plane is closed, what its names and types can be said of.
+        WHERE NOT EXISTS (SELECT FROM jsonb_array_elements(v.columns) AS c(value)
+                          WHERE splitplane._view_column_type(c.value, types_of) IS NULL)
+          AND splitplane._view_is_open(v.name) IS NOT FALSE
     ),
     function_texts AS (
         SELECT p.proname::text AS name,
@@ -3844,6 +3952,7 @@ DECLARE
     problem text;
     creators text;
 BEGIN
+    PERFORM splitplane._check_isolation('allow_extension');
     IF extension IS NULL THEN
         RAISE EXCEPTION 'extension must not be NULL' USING ERRCODE = '22023';
     END IF;
@@ -3863,7 +3972,7 @@ BEGIN
             USING ERRCODE = '0A000', DETAIL = problem;
     END IF;
 
-    LOCK TABLE splitplane.relations, splitplane.allowed_functions, splitplane.allowed_extensions
+    LOCK TABLE splitplane.relations, splitplane.views, splitplane.allowed_functions, splitplane.allowed_extensions
         IN SHARE ROW EXCLUSIVE MODE;
     creators := splitplane._creators(installed.schema, installed.extowner);
     IF creators IS NOT NULL THEN
@@ -3897,12 +4006,23 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     kept jsonb;
+    granted text;
 BEGIN
     DELETE FROM splitplane.allowed_extensions AS a WHERE a.extension = _forget_extension.extension
         RETURNING a.saved INTO kept;
     IF NOT FOUND THEN
         RETURN false;
     END IF;
+    -- What doctor() said to grant, where PUBLIC had it no more.
+    FOR granted IN
+        SELECT splitplane._signature(p.oid)
+        FROM splitplane._listed_objects(_forget_extension.extension) AS l JOIN pg_proc AS p ON p.oid = l.object
+        WHERE l.kind IN ('function', 'aggregate')
+          AND EXISTS (SELECT FROM aclexplode(p.proacl) AS g WHERE g.grantee = 'splitplane_reader'::regrole)
+          AND NOT EXISTS (SELECT FROM splitplane.functions AS f WHERE f.function = p.oid)
+    LOOP
+        EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM splitplane_reader', granted);
+    END LOOP;
     PERFORM splitplane._leave_schema(kept ->> 'schema', (kept ->> 'schema_usage')::boolean);
     RETURN true;
 END
@@ -3913,12 +4033,24 @@ REVOKE ALL ON FUNCTION splitplane._forget_extension(name) FROM PUBLIC;
 CREATE FUNCTION splitplane.disallow_extension(extension name) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    readable text[];
+    closed record;
 BEGIN
-    LOCK TABLE splitplane.relations, splitplane.allowed_functions, splitplane.allowed_extensions
+    PERFORM splitplane._check_isolation('disallow_extension');
+    LOCK TABLE splitplane.relations, splitplane.views, splitplane.allowed_functions, splitplane.allowed_extensions
         IN SHARE ROW EXCLUSIVE MODE;
+    readable := splitplane._readable_views();
     IF NOT splitplane._forget_extension(extension) THEN
         RAISE EXCEPTION 'extension "%" is not allowed', coalesce(extension, 'NULL') USING ERRCODE = '42704';
     END IF;
+    FOR closed IN
+        SELECT r.name, splitplane._view_problem(r.name) AS problem FROM unnest(readable) AS r(name)
+    LOOP
+        CONTINUE WHEN closed.problem IS NULL;
+        RAISE WARNING 'view "%" can be read no longer: %', closed.name, closed.problem
+            USING HINT = 'Change or take out that view, or allow the extension again.';
+    END LOOP;
 END
 $$;
 
@@ -3977,12 +4109,23 @@ $$;
 
 REVOKE ALL ON FUNCTION splitplane._proposal_words(text) FROM PUBLIC;
 
+-- A name in lower case, with the capitals inside of it as underscores.
+CREATE FUNCTION splitplane._proposal_parts(name text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN lower(regexp_replace(name, '([a-z0-9])([A-Z])', '\1_\2', 'g'));
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._proposal_parts(text) FROM PUBLIC;
+
 -- Whether one of the words is in a name, in any spelling: api_key, "API key", "apiKey".
 CREATE FUNCTION splitplane._proposal_has(name name, subject text) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RETURN lower(regexp_replace(name, '([a-z0-9])([A-Z])', '\1_\2', 'g')) ~ splitplane._proposal_words(subject)
+    RETURN splitplane._proposal_parts(name) ~ splitplane._proposal_words(subject)
         OR replace(lower(name), ' ', '_') ~ splitplane._proposal_words(subject);
 END
 $$;
@@ -4112,48 +4255,80 @@ $$;
 
 REVOKE ALL ON FUNCTION splitplane._proposal_tenants(text) FROM PUBLIC;
 
--- The arguments of a registration that follow the tables: the columns, if some are to be left out or all must be named,
--- and a name, if `shares_name`.
-CREATE FUNCTION splitplane._proposal_arguments(relation oid, must_name boolean, shares_name boolean) RETURNS text
+-- The arguments of a registration that follow the tables: the columns, if some are to be left out, and the plane name
+-- that _proposal_names has for it, if any.
+CREATE FUNCTION splitplane._proposal_arguments(relation oid, plane_name text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 #variable_conflict use_column
 DECLARE
     columns text[];
 BEGIN
-    IF must_name OR EXISTS (SELECT FROM pg_attribute AS a
-                            WHERE a.attrelid = _proposal_arguments.relation AND a.attnum > 0 AND NOT a.attisdropped
-                              AND splitplane._proposal_has(a.attname, 'secret')) THEN
+    IF EXISTS (SELECT FROM pg_attribute AS a
+               WHERE a.attrelid = _proposal_arguments.relation AND a.attnum > 0 AND NOT a.attisdropped
+                 AND splitplane._proposal_has(a.attname, 'secret')) THEN
         columns := ARRAY(SELECT a.attname::text FROM pg_attribute AS a
                          WHERE a.attrelid = _proposal_arguments.relation AND a.attnum > 0 AND NOT a.attisdropped
                            AND NOT splitplane._proposal_has(a.attname, 'secret')
                            AND a.atttypid IN (SELECT splitplane._safe_types(_proposal_arguments.relation::regclass))
                          ORDER BY a.attnum);
     END IF;
-    RETURN concat(', columns => ' || quote_literal(columns),
-                  CASE WHEN shares_name
-                       THEN (SELECT ', name => ' || quote_literal(n.nspname || '_' || c.relname)
-                             FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-                             WHERE c.oid = _proposal_arguments.relation) END);
+    RETURN concat(', columns => ' || quote_literal(columns), ', name => ' || quote_literal(plane_name));
 END
 $$;
 
-REVOKE ALL ON FUNCTION splitplane._proposal_arguments(oid, boolean, boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION splitplane._proposal_arguments(oid, text) FROM PUBLIC;
 
--- Tables whose name a table of another schema has, and that of schema public, or of the schema that sorts first, keeps.
-CREATE FUNCTION splitplane._proposal_second_names() RETURNS oid[]
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+-- The plane names of tables that cannot have their own: a registered table or a view has it, or a table of another
+-- schema, of which that of schema public, or of the schema that sorts first, keeps it; or it is no name of the plane.
+CREATE FUNCTION splitplane._proposal_names() RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT ARRAY(
-        SELECT t.relation
-        FROM (SELECT o.relation, o.name, row_number() OVER (PARTITION BY o.name
-                                                    ORDER BY o.schema_name <> 'public', o.schema_name) AS place
+#variable_conflict use_column
+DECLARE
+    taken text[] := ARRAY(SELECT o.name FROM splitplane._proposal_tables() AS o
+                          UNION SELECT r.name FROM splitplane.relations AS r
+                          UNION SELECT v.name FROM splitplane.views AS v);
+    names jsonb := '{}';
+    entry record;
+    stem text;
+    chosen text;
+    number integer;
+BEGIN
+    FOR entry IN
+        SELECT t.relation, t.schema_name, t.name
+        FROM (SELECT o.relation, o.schema_name, o.name,
+                     row_number() OVER (PARTITION BY o.name
+                                        ORDER BY o.schema_name <> 'public', o.schema_name) AS place
               FROM splitplane._proposal_tables() AS o WHERE NOT o.is_partition) AS t
-        LEFT JOIN splitplane.relations AS r ON r.name = t.name AND r.relation <> t.relation
-        WHERE t.place > 1 OR r.relation IS NOT NULL)
+        WHERE t.place > 1 OR NOT splitplane._is_plane_name(t.name)
+           OR EXISTS (SELECT FROM splitplane.relations AS r WHERE r.name = t.name AND r.relation <> t.relation)
+           OR EXISTS (SELECT FROM splitplane.views AS v WHERE v.name = t.name)
+        ORDER BY t.schema_name, t.name
+    LOOP
+        stem := regexp_replace(entry.schema_name || '_' || entry.name, '[.[:cntrl:]]', '_', 'g');
+        -- A schema may be called PG_..
+        IF lower(stem) LIKE 'pg\_%' THEN
+            stem := 't_' || stem;
+        END IF;
+        number := 1;
+        LOOP
+            -- As many bytes as a name may have.
+            WHILE octet_length(stem || CASE WHEN number > 1 THEN '_' || number ELSE '' END) > 63 LOOP
+                stem := left(stem, -1);
+            END LOOP;
+            chosen := stem || CASE WHEN number > 1 THEN '_' || number ELSE '' END;
+            EXIT WHEN chosen <> ALL (taken);
+            number := number + 1;
+        END LOOP;
+        taken := taken || chosen;
+        names := names || jsonb_build_object(entry.relation, chosen);
+    END LOOP;
+    RETURN names;
+END
 $$;
 
-REVOKE ALL ON FUNCTION splitplane._proposal_second_names() FROM PUBLIC;
+REVOKE ALL ON FUNCTION splitplane._proposal_names() FROM PUBLIC;
 
 -- Tables of people with the table of their memberships: it has a tenant column and references them, and no tenant has
 -- one person twice.
@@ -4180,25 +4355,37 @@ $$;
 REVOKE ALL ON FUNCTION splitplane._proposal_memberships(oid[], jsonb) FROM PUBLIC;
 
 -- Tables that are the same for everyone by all that can be seen: `lists` are those known so far, by which a list of
--- lists is known. Nothing in them points to anything else; no column suggests a person, a text or an amount; and what
--- they are is said by a well-known name, by a key that is a code, or by the list that they belong to.
-CREATE FUNCTION splitplane._proposal_lists(lists oid[]) RETURNS SETOF oid
+-- lists is known, and `known` the tenant columns. Nothing in them points to anything else; no column suggests a tenant,
+-- a person, a text or an amount; no policies of their own say that rows differ; and what they are is said by a
+-- well-known name, by a key that is a code, or by the list that they belong to.
+CREATE FUNCTION splitplane._proposal_lists(lists oid[], known text[]) RETURNS SETOF oid
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     WITH keys AS MATERIALIZED (SELECT * FROM splitplane._proposal_keys())
     SELECT t.relation
     FROM splitplane._proposal_tables() AS t
+    JOIN pg_class AS c ON c.oid = t.relation AND NOT c.relrowsecurity
     JOIN pg_index AS i ON i.indrelid = t.relation AND i.indisprimary
     WHERE NOT t.is_partition AND NOT t.is_child AND t.relation <> ALL (lists)
+      -- Policies also where they are not in force: somebody meant that not everyone sees every row.
+      AND NOT EXISTS (SELECT FROM pg_policy AS y WHERE y.polrelid = t.relation)
       AND NOT EXISTS (SELECT FROM keys AS k WHERE k.child = t.relation AND k.parent <> ALL (lists))
       AND NOT EXISTS (
           SELECT FROM pg_attribute AS a
           WHERE a.attrelid = t.relation AND a.attnum > 0 AND NOT a.attisdropped
-            AND (splitplane._proposal_has(a.attname, 'private')
+            AND (splitplane._proposal_has(a.attname, 'private') OR splitplane._proposal_has(a.attname, 'tenant')
+                 -- The tenant column, and in other words: franchise and franchise_no where it is franchise_id.
+                 OR EXISTS (SELECT FROM unnest(known) AS n(name)
+                            WHERE a.attname = n.name
+                               OR array_remove(regexp_split_to_array(regexp_replace(
+                                      splitplane._proposal_parts(n.name), '[_ ]?(id|uuid|key|ref|code|no)$', ''),
+                                      '[_ ]+'), '')
+                                  && regexp_split_to_array(splitplane._proposal_parts(a.attname), '[_ ]+'))
                  OR a.atttypid IN ('json'::regtype, 'jsonb'::regtype, 'bytea'::regtype, 'inet'::regtype, 'xml'::regtype,
                                    'timestamptz'::regtype, 'timestamp'::regtype)
                  -- What looks like a reference, and is neither a foreign key nor the key of the table.
-                 OR (a.attname ~* '_(id|uuid|ref)$' AND NOT (a.attnum = i.indkey[0] AND i.indnkeyatts = 1)
+                 OR (splitplane._proposal_parts(a.attname) ~ '[_ ](id|uuid|ref)$'
+                     AND NOT (a.attnum = i.indkey[0] AND i.indnkeyatts = 1)
                      AND NOT EXISTS (SELECT FROM keys AS k WHERE k.child = t.relation AND a.attnum = ANY (k.columns)))))
       AND (SELECT count(*) FROM pg_attribute AS a
            WHERE a.attrelid = t.relation AND a.attnum > 0 AND NOT a.attisdropped) <= 12
@@ -4227,7 +4414,7 @@ AS $$
                             AND k.parent = ANY (lists))))
 $$;
 
-REVOKE ALL ON FUNCTION splitplane._proposal_lists(oid[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION splitplane._proposal_lists(oid[], text[]) FROM PUBLIC;
 
 -- Whether a column can carry a scope, as protect looks at it.
 CREATE FUNCTION splitplane._proposal_is_fit(relation oid, column_name text) RETURNS boolean
@@ -4263,9 +4450,9 @@ DECLARE
     lists oid[];
     found oid[];
     proposals jsonb := '{}';
-    second oid[] := splitplane._proposal_second_names();
+    names jsonb := splitplane._proposal_names();
     entry record;
-    depth integer := 1;
+    depth integer;
     before integer;
 BEGIN
     SELECT t.tenants, t.key, t.names INTO root FROM splitplane._proposal_tenants(tenant_column) AS t;
@@ -4313,8 +4500,7 @@ BEGIN
                    'depth', 0,
                    'statement', format('SELECT splitplane.protect(%L, %L%s);', b.key::oid::regclass,
                                        jsonb_build_object(b.value, 'tenant'),
-                                       splitplane._proposal_arguments(b.key::oid, false,
-                                                                       b.key::oid = ANY (second))),
+                                       splitplane._proposal_arguments(b.key::oid, names ->> b.key)),
                    'reason', CASE WHEN b.key::oid = root.tenants
                                   THEN format('It is the table of the tenants: %I is the id of one.', b.value)
                                   ELSE format('Column %I holds the tenant.', b.value) END
@@ -4335,33 +4521,22 @@ BEGIN
         CONTINUE WHEN proposals ? entry.relation::text;
         people := people || entry.relation;
         proposals := proposals || jsonb_build_object(entry.relation, jsonb_build_object(
-            'depth', 1,
-            'statement', format('SELECT splitplane.protect_through(%L, %L%s%s);', entry.relation::regclass,
-                                entry.membership::regclass,
-                                splitplane._proposal_arguments(entry.relation, true, entry.relation = ANY (second)),
-                                CASE WHEN (SELECT count(*) FROM splitplane._proposal_keys() AS k
-                                           WHERE k.child = entry.membership AND k.parent = entry.relation) > 1
-                                     THEN format(', key => %L', entry.key) END),
-            'reason', format('Its rows belong to every tenant with a membership in %s. Read the columns: each such '
-                             'tenant sees them.', entry.membership::regclass)));
+            'reason', format('It has no tenant column, which a scope needs. Its rows belong to every tenant with a '
+                             'membership in %s (foreign key %I).', entry.membership::regclass, entry.key)));
     END LOOP;
 
     -- Children, from the top down: through one key that is never NULL, or else through all keys that lead to an owner.
+    -- No scope follows a foreign key, so that the reason says whose they are.
     LOOP
         before := cardinality(owned);
         FOREACH depth IN ARRAY ARRAY[1, 2] LOOP
             found := '{}';
             FOR entry IN
                 SELECT c.child,
-                       string_agg(format('SELECT splitplane.protect_through(%L, %L%s%s);', c.child::regclass,
-                                         c.parent::regclass,
-                                         splitplane._proposal_arguments(c.child, false, c.child = ANY (second)),
-                                         CASE WHEN c.among > 1 THEN format(', key => %L', c.key) END),
-                                  ' ' ORDER BY c.place) AS statement,
-                       string_agg(c.parent::regclass::text, ', ' ORDER BY c.place) AS parents
+                       string_agg(format('%s (foreign key %I)', c.parent::regclass, c.key), ', '
+                                  ORDER BY c.place) AS parents
                 FROM (
                     SELECT k.child, k.parent, k.key, k.is_held,
-                           count(*) OVER (PARTITION BY k.child, k.parent) AS among,
                            row_number() OVER (
                                PARTITION BY k.child
                                ORDER BY k.is_held DESC, k.is_owned DESC,
@@ -4378,12 +4553,8 @@ BEGIN
             LOOP
                 found := found || entry.child;
                 proposals := proposals || jsonb_build_object(entry.child, jsonb_build_object(
-                    'depth', cardinality(owned),
-                    'statement', entry.statement,
-                    'reason', CASE depth WHEN 1
-                              THEN format('It has no tenant column, and each row references one of %s.', entry.parents)
-                              ELSE format('It has no tenant column, and its rows may reference %s. Nobody sees a row '
-                                          'that references none.', entry.parents) END));
+                    'reason', format('It has no tenant column, which a scope needs. Its rows %s to rows of %s.',
+                                     CASE depth WHEN 1 THEN 'belong' ELSE 'may belong' END, entry.parents)));
             END LOOP;
             owned := owned || found;
             -- Keys that may be NULL count only where no others do any more.
@@ -4396,7 +4567,7 @@ BEGIN
     lists := ARRAY(SELECT r.relation::oid FROM splitplane.relations AS r WHERE r.shared);
     LOOP
         found := CASE WHEN known IS NULL THEN '{}'
-                      ELSE ARRAY(SELECT l.relation FROM splitplane._proposal_lists(lists) AS l(relation)
+                      ELSE ARRAY(SELECT l.relation FROM splitplane._proposal_lists(lists, known) AS l(relation)
                                  WHERE NOT proposals ? l.relation::text) END;
         EXIT WHEN found = '{}';
         lists := lists || found;
@@ -4404,8 +4575,8 @@ BEGIN
             SELECT jsonb_object_agg(l.relation, jsonb_build_object(
                        'depth', 0,
                        'statement', format('SELECT splitplane.share(%L%s);', l.relation::regclass,
-                                           splitplane._proposal_arguments(l.relation, false,
-                                                                          l.relation = ANY (second))),
+                                           splitplane._proposal_arguments(l.relation,
+                                                                          names ->> l.relation::text)),
                        'reason', 'It looks like a list that is the same for everyone: it references no tenant''s row, '
                                  'and no column suggests private data.'))
             FROM unnest(found) AS l(relation));
@@ -4480,12 +4651,37 @@ $$;
 
 REVOKE ALL ON FUNCTION splitplane._type_named(text) FROM PUBLIC;
 
--- The views that can be read now.
+-- The database that the numbers of types belong to: a restore gives others.
+CREATE FUNCTION splitplane._types_of() RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('%s/%s', s.system_identifier, d.oid)
+    FROM pg_control_system() AS s, pg_database AS d WHERE d.datname = current_database()
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._types_of() FROM PUBLIC;
+
+-- The type of a view's column, whatever its name is now; NULL if there is none any more. `types_of` is that of this
+-- database.
+CREATE FUNCTION splitplane._view_column_type(of_column jsonb, types_of text) RETURNS oid
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN coalesce((SELECT t.oid FROM pg_type AS t
+                     WHERE of_column ->> 'number_of' = types_of AND t.oid = (of_column ->> 'number')::oid),
+                    splitplane._type_named(of_column ->> 'type'));
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._view_column_type(jsonb, text) FROM PUBLIC;
+
+-- The views that can be read now. While the plane is closed none can, and what was wrong is not for a change to ask.
 CREATE FUNCTION splitplane._readable_views() RETURNS text[]
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT ARRAY(SELECT v.name FROM splitplane.views AS v
-                 WHERE splitplane._view_problem(v.name) IS NULL ORDER BY v.name)
+    SELECT CASE WHEN splitplane._critical_finding() IS NOT NULL THEN '{}'
+                ELSE ARRAY(SELECT v.name FROM splitplane.views AS v
+                           WHERE splitplane._view_problem(v.name) IS NULL ORDER BY v.name) END
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._readable_views() FROM PUBLIC;
@@ -4522,6 +4718,7 @@ DECLARE
     found_columns jsonb;
     column_name text;
 BEGIN
+    PERFORM splitplane._check_isolation('define_view');
     IF name IS NULL THEN
         RAISE EXCEPTION 'the name of a view must not be NULL' USING ERRCODE = '22023';
     END IF;
@@ -4568,6 +4765,8 @@ BEGIN
         END IF;
         found_columns := coalesce(found_columns, '[]') || jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
             'name', column_row.name, 'type', format_type(column_row.type, -1), 'modifier', column_row.modifier,
+            'number', CASE WHEN column_row.type >= 16384 THEN column_row.type::bigint END,
+            'number_of', CASE WHEN column_row.type >= 16384 THEN splitplane._types_of() END,
             'of', CASE WHEN column_row.relation IS NOT NULL
                        THEN jsonb_build_array(column_row.relation, column_row.attname) END)));
     END LOOP;
@@ -4605,6 +4804,7 @@ AS $$
 DECLARE
     readable text[];
 BEGIN
+    PERFORM splitplane._check_isolation('undefine_view');
     LOCK TABLE splitplane.relations, splitplane.views IN SHARE ROW EXCLUSIVE MODE;
     IF NOT EXISTS (SELECT FROM splitplane.views AS v WHERE v.name = undefine_view.name) THEN
         RAISE EXCEPTION 'there is no view "%"', coalesce(undefine_view.name, 'NULL') USING ERRCODE = '42704';
@@ -4629,6 +4829,12 @@ DECLARE
     view_name text;
     problem text;
 BEGIN
+    RETURN QUERY
+        SELECT 'warning', format('view %s', v.name),
+               format('Table %s of the plane has the same name: a statement that names it reads the view.',
+                      r.relation),
+               format('SELECT splitplane.undefine_view(%L);', v.name)
+        FROM splitplane.views AS v JOIN splitplane.relations AS r USING (name) ORDER BY v.name;
     IF splitplane._critical_finding() IS NOT NULL THEN
         RETURN;
     END IF;
@@ -4882,19 +5088,71 @@ $$;
 
 REVOKE ALL ON FUNCTION splitplane._leakproof_functions() FROM PUBLIC;
 
+-- One statement that runs others as the roles that it names with SET LOCAL ROLE, so that it does all of it or nothing,
+-- and the session's role is then what it was, whether or not it fails. Advice if roles lack schemas: `missing` is what
+-- gives them. Nothing for NULL.
+CREATE FUNCTION splitplane._as_grantors(statements text, missing text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    body text := 'DECLARE before text := pg_catalog.current_setting(''role''); BEGIN ' || statements
+                 || 'PERFORM pg_catalog.set_config(''role'', before, true); END';
+BEGIN
+    IF statements IS NULL THEN
+        RETURN '';
+    END IF;
+    IF strpos(body, '$') = 0 THEN
+        body := repeat('$', 2) || body || repeat('$', 2);
+    ELSE
+        body := quote_literal(body);
+    END IF;
+    RETURN concat('-- first ' || missing || '; and then: ', 'DO ', body, '; ');
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._as_grantors(text, text) FROM PUBLIC;
+
+-- The schemas that somebody must be able to use who names a function.
+CREATE FUNCTION splitplane._function_schemas(function oid) RETURNS oid[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT ARRAY(SELECT p.pronamespace FROM pg_proc AS p WHERE p.oid = function
+                 UNION
+                 SELECT t.typnamespace FROM pg_proc AS p JOIN pg_type AS t ON t.oid = ANY (p.proargtypes)
+                 WHERE p.oid = function)
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._function_schemas(oid) FROM PUBLIC;
+
+-- What roles that granted something lack to name it.
+CREATE FUNCTION splitplane._missing_schemas(grantors oid[], schemas oid[]) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT string_agg(format('GRANT USAGE ON SCHEMA %I TO %I', n.nspname, r.rolname), '; '
+                      ORDER BY n.nspname, r.rolname)
+    FROM pg_namespace AS n CROSS JOIN pg_roles AS r
+    WHERE n.oid = ANY (schemas) AND r.oid = ANY (grantors) AND NOT has_schema_privilege(r.oid, n.oid, 'USAGE')
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._missing_schemas(oid[], oid[]) FROM PUBLIC;
+
 -- What revokes privileges that others than the owner of an object granted: REVOKE takes back what the one who runs it
--- has granted, and for a superuser that is the owner. `what` is in the words of REVOKE, without the grantees.
-CREATE FUNCTION splitplane._revoked_by_others(what text, acl aclitem[], owner oid, grantees oid[]) RETURNS text
+-- has granted, and for a superuser that is the owner. `what` is in the words of REVOKE, without the grantees; `schemas`
+-- are those of the names in it.
+CREATE FUNCTION splitplane._revoked_by_others(
+    what text, acl aclitem[], owner oid, grantees oid[], schemas oid[] DEFAULT '{}')
+RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
-    SELECT coalesce(string_agg(DISTINCT format('SET ROLE %I; REVOKE %s FROM %s; RESET ROLE; ',
-                                               pg_get_userbyid(g.grantor), what, splitplane._grantee(g.grantee)), ''),
-                    '')
+    SELECT splitplane._as_grantors(
+               string_agg(DISTINCT format('SET LOCAL ROLE %I; REVOKE %s FROM %s; ', pg_get_userbyid(g.grantor), what,
+                                          splitplane._grantee(g.grantee)), ''),
+               splitplane._missing_schemas(array_agg(g.grantor), schemas))
     FROM aclexplode(acl) AS g
     WHERE g.grantee = ANY (grantees) AND g.grantor <> owner
 $$;
 
-REVOKE ALL ON FUNCTION splitplane._revoked_by_others(text, aclitem[], oid, oid[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION splitplane._revoked_by_others(text, aclitem[], oid, oid[], oid[]) FROM PUBLIC;
 
 -- The same for a relation and its columns; by default of the reader's privileges. Each by its name: who may grant one
 -- column, or what no column has, may not revoke ALL.
@@ -4903,11 +5161,12 @@ CREATE FUNCTION splitplane._grants_of_others(
 RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
-    SELECT coalesce(string_agg(format('SET ROLE %I; REVOKE %s ON %s %s FROM %s; RESET ROLE; ',
-                                      pg_get_userbyid(g.grantor), g.privileges,
-                                      CASE WHEN c.relkind = 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, relation,
-                                      splitplane._grantee(g.grantee)), ''
-                               ORDER BY g.grantor, g.grantee, g.privileges), '')
+    SELECT splitplane._as_grantors(
+               string_agg(format('SET LOCAL ROLE %I; REVOKE %s ON %s %s FROM %s; ', pg_get_userbyid(g.grantor),
+                                 g.privileges, CASE WHEN c.relkind = 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, relation,
+                                 splitplane._grantee(g.grantee)), ''
+                          ORDER BY g.grantor, g.grantee, g.privileges),
+               splitplane._missing_schemas(array_agg(g.grantor), array_agg(c.relnamespace)))
     FROM pg_class AS c
     CROSS JOIN LATERAL (
         SELECT t.grantor, t.grantee, string_agg(t.privilege_type, ', ' ORDER BY t.privilege_type)
@@ -5129,7 +5388,8 @@ AS $$
            'splitplane_reader may execute it, and it runs with its owner''s rights (SECURITY DEFINER), to which the '
            'plane''s row-level security does not apply.',
            splitplane._revoked_by_others('EXECUTE ON FUNCTION ' || splitplane._signature(p.oid), p.proacl, p.proowner,
-                                         ARRAY[0, to_regrole('splitplane_reader')::oid])
+                                         ARRAY[0, to_regrole('splitplane_reader')::oid],
+                                         splitplane._function_schemas(p.oid))
            || format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC, splitplane_reader;', splitplane._signature(p.oid))
     FROM pg_proc AS p
     WHERE p.prosecdef AND p.prokind <> 'p'
@@ -5161,7 +5421,7 @@ AS $$
     SELECT 'warning', p.oid::regprocedure::text,
            'PUBLIC may execute it: every role of the database can present a context.',
            splitplane._revoked_by_others('EXECUTE ON FUNCTION ' || splitplane._signature(p.oid), p.proacl, p.proowner,
-                                         ARRAY[0::oid])
+                                         ARRAY[0::oid], splitplane._function_schemas(p.oid))
            || format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC;', splitplane._signature(p.oid))
     FROM pg_extension AS e
     JOIN pg_proc AS p ON p.pronamespace = e.extnamespace AND p.proname IN ('ask', 'ask_rows', 'ask_dry_run')
@@ -5213,7 +5473,8 @@ AS $$
         FROM splitplane.allowed_extensions AS a LEFT JOIN pg_extension AS e ON e.extname = a.extension
     ),
     listed AS MATERIALIZED (
-        SELECT a.extension, l.* FROM allowed AS a CROSS JOIN LATERAL splitplane._listed_objects(a.extension) AS l
+        SELECT a.extension, a.problem, l.*
+        FROM allowed AS a CROSS JOIN LATERAL splitplane._listed_objects(a.extension) AS l
     ),
     members AS MATERIALIZED (
         SELECT d.classid, d.objid
@@ -5229,7 +5490,7 @@ AS $$
     -- Analysis looks for names in the schemas of allowed extensions behind pg_catalog. Another role's function may fit
     -- a call better, and an operator its operands.
     beside AS MATERIALIZED (
-        SELECT DISTINCT ON (o.catalog, o.object) o.catalog, o.object, o.extension
+        SELECT DISTINCT ON (o.catalog, o.object) o.catalog, o.object, o.extension, x.extname AS member_of
         FROM (
             SELECT a.extension, 'pg_proc'::regclass, p.oid FROM allowed AS a JOIN pg_proc AS p
                  ON p.pronamespace = a.extnamespace
@@ -5242,6 +5503,9 @@ AS $$
             SELECT l.extension, 'pg_cast', c.oid FROM listed AS l JOIN pg_cast AS c
                  ON l.kind = 'type' AND l.object IN (c.castsource, c.casttarget)
         ) AS o(extension, catalog, object)
+        LEFT JOIN (pg_depend AS d JOIN pg_extension AS x
+                   ON d.refclassid = 'pg_extension'::regclass AND x.oid = d.refobjid AND d.deptype = 'e')
+             ON d.classid = o.catalog AND d.objid = o.object
         WHERE o.object >= 16384
           -- Members of allowed extensions that are on no list were left out by us, and their operands are as well.
           AND (o.catalog::oid, o.object) NOT IN (SELECT m.classid, m.objid FROM members AS m)
@@ -5262,21 +5526,32 @@ AS $$
                   n.nspname),
            format('SELECT splitplane.allow_extension(%L);', a.extension)
     FROM allowed AS a JOIN pg_namespace AS n ON n.oid = a.extnamespace
-    WHERE splitplane._is_out_of_sight(a.extension)
+    WHERE a.problem IS NULL AND splitplane._is_out_of_sight(a.extension)
     UNION ALL
     SELECT 'warning', format('extension %I', l.extension),
            format('splitplane_reader may not execute %s functions of its list, first %s.', count(*),
                   min(splitplane._signature(l.object))),
-           string_agg(format('GRANT EXECUTE ON FUNCTION %s TO PUBLIC;', splitplane._signature(l.object)), ' ')
+           string_agg(format('GRANT EXECUTE ON FUNCTION %s TO splitplane_reader;', splitplane._signature(l.object)),
+                      ' ' ORDER BY splitplane._signature(l.object))
     FROM listed AS l
-    WHERE l.kind IN ('function', 'aggregate') AND NOT has_function_privilege('splitplane_reader', l.object, 'EXECUTE')
+    WHERE l.problem IS NULL AND l.is_as_read AND l.kind IN ('function', 'aggregate')
+      AND NOT has_function_privilege('splitplane_reader', l.object, 'EXECUTE')
     GROUP BY l.extension
     UNION ALL
     SELECT 'warning', pg_describe_object(b.catalog, b.object, 0),
            'It is none of an allowed extension''s own, and lies in its schema or converts its types: statements that '
            'come to mean it are refused.',
            format('-- move it to another schema or drop it, or move extension %I', b.extension)
-    FROM beside AS b
+    FROM beside AS b WHERE b.member_of IS NULL
+    UNION ALL
+    SELECT 'warning', format('extension %I', b.member_of),
+           format('%s objects of it lie in the schema of extension %I or convert its types: statements that come to '
+                  'mean one of them are refused.', count(*), b.extension),
+           CASE WHEN EXISTS (SELECT FROM splitplane._read_libraries() AS l WHERE l.extension = b.member_of)
+                THEN format('-- SELECT splitplane.allow_extension(%L), or move one of them', b.member_of)
+                ELSE '-- move one of them to another schema' END
+    FROM beside AS b WHERE b.member_of IS NOT NULL
+    GROUP BY b.member_of, b.extension
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._extension_findings() FROM PUBLIC;
@@ -5579,7 +5854,8 @@ AS $$
     WHERE a.atttypid IN (SELECT u.oid FROM unsafe_types AS u)
     UNION ALL
     SELECT 'info', p.relation::text,
-           format('Column %I was added after the table was registered and is not in the plane.', a.attname),
+           format('Column %I is not in the plane: it was added after the table was registered, or its type was not '
+                  'carried then.', a.attname),
            splitplane._registration(p.relation, p.scope, NULL, p.given_name, p.private_columns, true)
     FROM plane AS p JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped
     WHERE (p.saved ->> 'all_columns')::boolean AND a.attname <> ALL (p.columns)
@@ -5943,7 +6219,8 @@ REVOKE ALL ON FUNCTION splitplane._own_privileges() FROM PUBLIC;
 -- What the reader may use besides relations of the plane, allowed functions, extensions, schemas, and splitplane's own:
 -- objects of this database and of the server, in the words of REVOKE, with who granted what. Relations have a finding
 -- of their own.
-CREATE FUNCTION splitplane._reader_extras() RETURNS TABLE (object text, remedy text, acl aclitem[], owner oid)
+CREATE FUNCTION splitplane._reader_extras()
+RETURNS TABLE (object text, remedy text, acl aclitem[], owner oid, schemas oid[])
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     SELECT pg_describe_object(d.classid, d.objid, 0),
@@ -5966,7 +6243,10 @@ AS $$
                WHEN 'pg_parameter_acl'::regclass
                    THEN 'PARAMETER ' || (SELECT a.parname FROM pg_parameter_acl AS a WHERE a.oid = d.objid)
            END,
-           o.acl, o.owner
+           o.acl, o.owner,
+           CASE d.classid WHEN 'pg_proc'::regclass THEN splitplane._function_schemas(d.objid)
+                          WHEN 'pg_type'::regclass
+                          THEN ARRAY(SELECT t.typnamespace FROM pg_type AS t WHERE t.oid = d.objid) END
     FROM pg_shdepend AS d
     LEFT JOIN LATERAL (
         SELECT p.proacl, p.proowner FROM pg_proc AS p WHERE d.classid = 'pg_proc'::regclass AND p.oid = d.objid
@@ -5999,7 +6279,11 @@ AS $$
       AND d.classid NOT IN ('pg_class'::regclass, 'pg_largeobject'::regclass, 'pg_default_acl'::regclass)
       AND NOT (d.classid = 'pg_proc'::regclass
                AND (splitplane._is_ours('pg_proc', d.objid)
-                    OR EXISTS (SELECT FROM splitplane.functions AS f WHERE f.function = d.objid)))
+                    OR EXISTS (SELECT FROM splitplane.functions AS f WHERE f.function = d.objid)
+                    -- doctor() says to grant it where PUBLIC has it no more, and disallow_extension revokes it.
+                    OR EXISTS (SELECT FROM splitplane.allowed_extensions AS a
+                               CROSS JOIN LATERAL splitplane._listed_objects(a.extension) AS l
+                               WHERE l.kind IN ('function', 'aggregate') AND l.is_as_read AND l.object = d.objid)))
       AND NOT (d.classid = 'pg_namespace'::regclass
                AND (d.objid::regnamespace::text = 'splitplane'
                     OR EXISTS (SELECT FROM splitplane.relations AS r JOIN pg_class AS c ON c.oid = r.relation
@@ -6090,14 +6374,14 @@ AS $$
     SELECT 'warning', x.object, 'splitplane_reader has privileges on it that splitplane did not grant.',
            CASE WHEN x.remedy IS NULL THEN '-- revoke them'
                 ELSE splitplane._revoked_by_others('ALL ON ' || x.remedy, x.acl, x.owner,
-                                                   ARRAY[to_regrole('splitplane_reader')::oid])
+                                                   ARRAY[to_regrole('splitplane_reader')::oid], x.schemas)
                      || format('REVOKE ALL ON %s FROM splitplane_reader;', x.remedy) END
     FROM splitplane._reader_extras() AS x
     UNION ALL
     SELECT 'warning', splitplane._signature(p.oid),
            format('%s may execute it, which splitplane did not grant.', splitplane._grantee(g.grantee)),
            splitplane._revoked_by_others('ALL ON FUNCTION ' || splitplane._signature(p.oid), p.proacl, p.proowner,
-                                         ARRAY[g.grantee])
+                                         ARRAY[g.grantee], splitplane._function_schemas(p.oid))
            || format('REVOKE ALL ON FUNCTION %s FROM %s;', splitplane._signature(p.oid), splitplane._grantee(g.grantee))
     FROM pg_proc AS p CROSS JOIN LATERAL aclexplode(p.proacl) AS g
     WHERE p.pronamespace = 'splitplane'::regnamespace AND p.oid IN (SELECT splitplane._members('pg_proc'))
@@ -6738,8 +7022,9 @@ BEGIN
         RETURN QUERY SELECT 'scope columns', s.verdict, s.detail FROM splitplane._selftest_scope(r, qualified) AS s;
     END IF;
     person := identities[1];
-    -- No statement can name it. What views show of it, no truth is known of.
+    -- No statement can name it. What views show of it, no truth is known of, and so its rows are compared with nothing.
     IF r.hidden THEN
+        RETURN QUERY SELECT 'rows', 'inconclusive', 'read by views alone: rows not compared';
         RETURN QUERY
             SELECT 'hidden relation',
                    CASE ran.state WHEN '42P01' THEN 'pass' WHEN '00000' THEN 'FAIL' ELSE 'error' END,
@@ -6837,11 +7122,12 @@ BEGIN
                             concat_ws(' ', 'a table outside the plane:', ran.state, ran.message);
     END IF;
 
-    -- What a view should show is not known; that it is answered from within its fences is.
+    -- What a view should show is not known. That it is answered says that it was proved, and nothing of its rows.
     IF NOT closed AND cardinality(people) > 0 THEN
         RETURN QUERY
-            SELECT format('view %s', v.name), 'view', CASE s.state WHEN '00000' THEN 'pass' ELSE 'error' END,
+            SELECT format('view %s', v.name), 'view', CASE s.state WHEN '00000' THEN 'inconclusive' ELSE 'error' END,
                    concat_ws(' ', 'read as ' || (people[1] ->> 'tenant') || ':', s.state, s.message)
+                   || CASE s.state WHEN '00000' THEN '; a view''s rows are not compared' ELSE '' END
             FROM splitplane.views AS v
             CROSS JOIN LATERAL splitplane._selftest_run(people[1] ->> 'tenant',
                                                         replace(people[1] ->> 'business', '*', 'splitplane-selftest'),

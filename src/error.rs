@@ -104,6 +104,8 @@ pub struct Refusal {
     pub words: Words,
     /// The name that the sentence says is not there.
     pub missing: Option<Missing>,
+    /// Whether it is over a view that the text reads, and not over the text.
+    pub is_of_view: bool,
     /// For the server log; never sent to the caller.
     pub detail: Option<String>,
 }
@@ -138,13 +140,27 @@ pub const SHUT_MESSAGE: &str = "a tripwire was touched, and the plane is shut un
 impl Refusal {
     /// A refusal with a message and nothing more.
     pub fn new(state: State, message: impl Into<String>) -> Self {
-        Refusal { state, message: message.into(), words: Words::AsTheyAre, missing: None, detail: None }
+        Refusal {
+            state,
+            message: message.into(),
+            words: Words::AsTheyAre,
+            missing: None,
+            is_of_view: false,
+            detail: None,
+        }
     }
 
     /// The same refusal with a reason for the server log.
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
+        self
+    }
+
+    /// The same refusal as one over a view that the text reads.
+    #[must_use]
+    pub fn of_view(mut self) -> Self {
+        self.is_of_view = true;
         self
     }
 

@@ -195,5 +195,25 @@ def of_barriers(bench: Bench):
         yield f"{', '.join(off) or 'nothing'} off beside functions: {what}", [] if got == wanted else [str(got)]
 
 
+# Entries of the corpus that pass by the mark alone, with what they raise over the filtered row without it.
+_BARRED_ENTRIES = {"OWN-PV-018": "22012", "OWN-PV-019": "22023", "OWN-PV-020": "22012"}
+
+
+def of_barred_entries(bench: Bench):
+    """What the corpus tries at a view over a hidden relation is stopped by the mark, and by nothing else."""
+    entries = {entry["id"]: entry for entry in corpus.whole()}
+    for off in ((), ("barriers", "proof")):
+        combination = Combination("probe", ("functions", *off))
+        bench.prepare(combination)
+        for name, state in _BARRED_ENTRIES.items():
+            sql = text_of(entries[name], DATABASE)
+            with bench.world.caller() as connection:
+                document, error = bench.call(connection, combination, sql, forge(bench.world.keys, DATABASE, sql, {}))
+            got = error.sqlstate if error is not None else "answered"
+            wanted = state if off else "answered"
+            what = "the error tells of the filtered row (control)" if off else "the filtered row is not met"
+            yield f"{name}: {', '.join(off) or 'nothing'} off beside functions: {what}", [] if got == wanted else [got]
+
+
 def texts_of(entries: list[dict]) -> dict[str, str]:
     return {entry["id"]: text_of(entry, DATABASE) or "" for entry in entries}

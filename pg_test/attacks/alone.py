@@ -29,6 +29,16 @@ class Alone:
         self.connection.adapters.register_loader("interval", TextLoader)
         self.connection.execute("SET timezone = 'UTC'; SET statement_timeout = '5s'; SET default_transaction_read_only = on")
 
+    def answers(self, entry: dict, sql: str, state: str) -> list[str]:
+        """An error over values that the same text does not raise where no other tenant has any."""
+        if entry["id"] in _NOT_COMPARED or entry.get("compare") is False or state in entry.get("states", ()):
+            return []
+        try:
+            self.connection.execute(sql).fetchall()
+        except psycopg.Error:
+            return []
+        return [f"ended in {state}, though tenant acme alone is answered"]
+
     def differs(self, entry: dict, sql: str, document: dict) -> list[str]:
         """What differs between the plane's answer and the single-tenant database's."""
         if entry["id"] in _NOT_COMPARED or entry.get("compare") is False:

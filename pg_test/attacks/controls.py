@@ -8,7 +8,7 @@ import psycopg
 
 from pg_test.attacks import fingerprint
 from pg_test.attacks.contexts import answered
-from pg_test.attacks.entries import load, text_of
+from pg_test.attacks.entries import SCOPED, load, text_of
 from pg_test.attacks.naive import LEAKS, wrap
 from pg_test.attacks.verdict import canary_in
 from pg_test.attacks.world import NAIVE, ask
@@ -23,6 +23,7 @@ def run(suite):
     yield "the honest entries of the catalogue are answered with rows", honest_entries(suite)
     yield "the canary rows are there for a superuser", canaries_exist(suite)
     yield "the caller and tenant beta see their own, so the canaries are not merely hidden", beta_sees_its_own(suite)
+    yield "foreign rows of other scopes raise errors without a fence, and the suite would say so", foreign_rows_raise(suite)
     yield "a fingerprint sees a changed setting, lock, listener, sequence, file and log record", fingerprint_sees(suite)
     for title, breach, mend in BREACHES:
         yield f"ask refuses while {title}, and answers when that is mended", breach_refuses(suite, breach, mend)
@@ -71,13 +72,27 @@ def honest_entries(suite) -> list[str]:
 def canaries_exist(suite) -> list[str]:
     wrong = []
     with suite.world.superuser() as connection:
-        for table in ("tenants", "stores", "customers", "menu_items", "orders", "events", "inventory", "inventory_archive", "secrets"):
+        for table in ("tenants", "stores", "customers", "menu_items", "orders", "events", "inventory", "inventory_archive", "secrets", *SCOPED):
             rows = connection.execute(f"SELECT string_agg(t::text, ' ') FROM public.{table} t").fetchone()[0]
             if not canary_in(rows):
                 wrong.append(f"no canary in {table}")
         items = connection.execute("SELECT string_agg(t::text, ' ') FROM public.order_items t").fetchone()[0]
         if not canary_in(items):
             wrong.append("no canary amount in order_items")
+    return wrong
+
+
+def foreign_rows_raise(suite) -> list[str]:
+    wrong = []
+    for entry in load():
+        if entry["category"] == "side_channel" and any(f"FROM {table} " in f"{entry['sql']} " for table in SCOPED):
+            with suite.world.superuser() as connection:
+                try:
+                    connection.execute(entry["sql"]).fetchall()
+                    wrong.append(f"{entry['id']} is answered over all rows")
+                except psycopg.Error as error:
+                    if not suite.alone.answers(entry, entry["sql"], error.sqlstate):
+                        wrong.append(f"{entry['id']} would pass with {error.sqlstate}")
     return wrong
 
 

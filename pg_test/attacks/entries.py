@@ -47,6 +47,29 @@ VIEWS = {
     "big_stores": "SELECT s.name, t.cents FROM store_totals t JOIN stores s USING (store_id) WHERE t.orders > 1",
 }
 
+# Relations of other scopes: the table, its scope, its columns in the plane, and the rows that are none of a tenant's. Of templates
+# the rows without a tenant are everybody's; tasks are bound by an exclusive claim alone.
+SCOPED = {
+    "templates": (
+        "CREATE TABLE public.templates (template_id int PRIMARY KEY, tenant_id text, body text NOT NULL, size int NOT NULL);"
+        " CREATE INDEX ON public.templates (tenant_id);"
+        " INSERT INTO public.templates VALUES (1, NULL, 'welcome', 3), (2, NULL, '17', 5), (3, 'acme', 'own', 7), (4, 'acme', '23', 11),"
+        " (101, 'beta', 'CANARY-B-template-777777', 13), (102, 'beta', 'CANARY-B-template-888888', 0)",
+        {"tenant_id": "tenant or null"},
+        ["template_id", "body", "size"],
+        "tenant_id <> '{tenant}'",
+    ),
+    "tasks": (
+        "CREATE TABLE public.tasks (task_id int PRIMARY KEY, project_id int NOT NULL, title text NOT NULL, hours int NOT NULL);"
+        " CREATE INDEX ON public.tasks (project_id);"
+        " INSERT INTO public.tasks VALUES (1, 1, 'paint', 2), (2, 2, '19', 4), (3, 2, 'saw', 6),"
+        " (101, 3, 'CANARY-B-task-777777', 8), (102, 3, 'CANARY-B-task-888888', 0)",
+        {"project_id": "projects"},
+        ["task_id", "title", "hours"],
+        "(project_id = 3) <> ('{tenant}' = 'beta')",
+    ),
+}
+
 # Entries of the catalogue that a bound of ours stops.
 REFUSED = {
     **dict.fromkeys(("DS-004", "DS-008", "DS-012", "DS-013", "DS-017", "DS-060", "DS-061"), ["54001"]),

@@ -26,7 +26,7 @@ from splitplane_test.tally import Tally
 from pg_test.attacks import alone, contexts, controls, fingerprint, forging, handwritten
 from pg_test.attacks.entries import load, may_answer_own_rows, text_of
 from pg_test.attacks.naive import wrap
-from pg_test.attacks.verdict import canary_in, judge_error
+from pg_test.attacks.verdict import canary_in, is_data_error, judge_error
 from pg_test.attacks.world import DATABASE, DEADLINE_MS, NAIVE, SETTINGS, World, ask
 
 # Beside the deadline: what a call may take to be refused, and what a slow machine adds.
@@ -166,6 +166,8 @@ class Suite:
         expect = entry["expect"]
         if outcome.error is not None:
             wrong += judge_error(entry, outcome.error, sql)
+            if not self.naive and expect == "own_rows_only" and is_data_error(outcome.state):
+                wrong += self.alone.answers(entry, sql, outcome.state)
             if "rows" in entry:
                 wrong.append(f"should have answered {entry['rows']}, was refused: {outcome.state} {outcome.error}")
         else:

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 
 import psycopg
@@ -16,7 +17,7 @@ from splitplane_test.plane import Plane
 from splitplane_test.session import call, wait_until
 from splitplane_test.signing import sign
 
-from pg_test.attacks.entries import FOLDER, HIDDEN, HIDDEN_ROWS, PLANE, VIEWS
+from pg_test.attacks.entries import FOLDER, HIDDEN, HIDDEN_ROWS, PLANE, SCOPED, VIEWS
 
 DATABASE, NAIVE, ALONE = "hostile", "naive", "acme_only"
 DEADLINE_MS = 1000
@@ -93,6 +94,9 @@ class World:
                         into.write(block)
                 target.execute(f"GRANT SELECT ON {table} TO alone_app")
             target.execute(f"{HIDDEN} {HIDDEN_ROWS}; DELETE FROM public.wallets WHERE tenant_id <> '{tenant}'")
+            for table, (made, scope, _, foreign) in SCOPED.items():
+                target.execute(f"{made}; DELETE FROM {table} WHERE {foreign.format(tenant=tenant)}; ALTER TABLE {table} DROP COLUMN {next(iter(scope))}")
+                target.execute(f"GRANT SELECT ON {table} TO alone_app")
             for view, query in VIEWS.items():
                 target.execute(f"CREATE VIEW {view} WITH (security_barrier) AS {query}; GRANT SELECT ON {view} TO alone_app")
 
@@ -112,6 +116,14 @@ class World:
         # A key that signs well but was never made here.
         self.keys["unknown"] = ("AKSPUNKNOWN", secrets.token_urlsafe(40))
         self.plane.admit("acme", "beta")
+        for tenant, projects in (("acme", [1, 2]), ("beta", [3])):
+            self.plane.run("SELECT splitplane.admit(%s, claims => %s::jsonb)", tenant, json.dumps({"projects": projects}))
+        self.plane.run("SELECT splitplane.declare_claim('projects')")
+        for table, (made, scope, columns, _) in SCOPED.items():
+            self.plane.run(made)
+            # It warns of rows of everybody, and the server's log is to hold no warning.
+            quiet = "set_config('log_min_messages', 'error', false)"
+            self.plane.run(f"SELECT {quiet}, splitplane.protect(%s::regclass, %s::jsonb, %s)", f"public.{table}", json.dumps(scope), columns)
         # An exact principal besides the wildcard, and one that was put out.
         self.plane.run("SELECT splitplane.admit('gamma', 'north', 'u-1')")
         self.plane.run("SELECT splitplane.expel('acme', 'closed', 'u-9')")

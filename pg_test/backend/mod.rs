@@ -15,6 +15,7 @@
 mod allowlist;
 mod confinement;
 mod definers;
+mod extension_answers;
 mod extensions;
 mod grouped;
 mod in_scope;

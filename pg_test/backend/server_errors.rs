@@ -95,6 +95,18 @@ mod tests {
         let refusal = refused("SELECT public.broken()");
         let is_general = refusal.message.starts_with("a policy or function that the statement needs has failed");
         assert!(refusal.state == server(b"42P01") && is_general, "{}", told(&refusal));
+        // Words that are like those of errors about a value, under another SQLSTATE or in another place.
+        for (sql, words) in [
+            ("SELECT set_config('role', 'postgres', true)", "a policy or function"),
+            ("SELECT pg_catalog.pg_read_file('invalid of jsonpath input')", "a policy or function"),
+        ] {
+            let refusal = refused(sql);
+            assert!(
+                class_of(refusal.state.code()) == packed_class(b"42") && refusal.message.starts_with(words),
+                "{}",
+                told(&refusal)
+            );
+        }
         // What a function says of itself is passed on.
         let refusal = refused("SELECT public.worded('no such thing')");
         assert!(refusal.state == server(b"42501") && refusal.message == "no such thing", "{}", told(&refusal));
@@ -147,6 +159,7 @@ mod tests {
         let sql = format!("DO $$ BEGIN RAISE EXCEPTION '{SHUT_MESSAGE}' USING ERRCODE = '55000'; END $$");
         let refusal = World::bare().confined(|_| Ok(Spi::run(&sql).is_ok())).unwrap_err();
         assert_eq!(refusal.state, server(b"55000"), "{}", told(&refusal));
+        assert!(!refusal.message.contains("tripwire"), "{}", told(&refusal));
     }
 
     /// What PostgreSQL has internal errors for although it is about values, and what it finds out of rows alone.

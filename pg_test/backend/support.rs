@@ -24,6 +24,15 @@ use zeroize::Zeroizing;
 /// Milliseconds: long enough never to matter.
 pub const LONG: i32 = 60_000;
 
+/// A table of words, for `World::with_citext`.
+const WORDS: &str = "
+    SET client_min_messages = warning;
+    CREATE TABLE public.words (tenant_id int NOT NULL, n int, a citext, b citext, c text, l citext[]);
+    INSERT INTO public.words VALUES (42, 1, 'Ann', 'aNN', 'ANN', '{A,b}'), (42, 2, 'bob', 'Bo', 'o', '{BOB}'),
+        (42, 3, 'x-Y-z', 'y', 'Y', '{}'), (42, 4, NULL, 'q', 'q', NULL), (7, 5, 'hidden', 'hidden', 'hidden', '{HIDDEN}');
+    SELECT splitplane.allow_extension('citext');
+    SELECT splitplane.protect('public.words', '{\"tenant_id\": \"tenant\"}');";
+
 /// Two tenants, 42 and 7. `hidden` is in no plane.
 const TABLES: &str = "
     CREATE TABLE public.orders (tenant_id int NOT NULL, store_id int NOT NULL, order_id int PRIMARY KEY,
@@ -78,6 +87,13 @@ impl World {
         World { plane: current_plane().unwrap(), principal: principal("42", r#"{"stores": [1, 2, 3]}"#) }
     }
 
+    /// A table with columns of type citext, whose extension is allowed.
+    pub fn with_citext() -> Self {
+        Spi::run("CREATE EXTENSION citext SCHEMA public").unwrap();
+        Spi::run(WORDS).unwrap();
+        World::bare()
+    }
+
     pub fn confined<T>(&self, body: impl for<'c> FnOnce(&'c Confinement<'c>) -> StageResult<T>) -> StageResult<T> {
         run::confined(&self.plane, Rc::clone(&self.principal), LONG, body)
     }
@@ -98,8 +114,19 @@ impl World {
         sql: &str,
         scope: &NameScope,
     ) -> StageResult<Analysed<'c>> {
+        self.analyse_with(confinement, sql, scope, |query| prove::refuse_strangers(query, &self.plane))
+    }
+
+    /// The same with another look at what is found by name.
+    pub fn analyse_with<'c>(
+        &self,
+        confinement: &'c Confinement<'c>,
+        sql: &str,
+        scope: &NameScope,
+        known: impl FnOnce(QueryView<'_>) -> StageResult<()>,
+    ) -> StageResult<Analysed<'c>> {
         let attached = self.attach(confinement, sql)?;
-        parse::analyse(attached.grafted, &attached.parameters, scope)
+        parse::analyse(attached.grafted, &attached.parameters, scope, known)
     }
 
     /// Every stage as `ask` calls them; the rows as JSON.
@@ -137,7 +164,9 @@ impl World {
                 change(&mut attached.fences);
             }
             let grafted: Grafted<'_> = parse::graft(confinement, &skeleton, tree, "")?;
-            let analysed = parse::analyse(grafted, &attached.parameters, &self.plane.name_scope())?;
+            let analysed = parse::analyse(grafted, &attached.parameters, &self.plane.name_scope(), |query| {
+                prove::refuse_strangers(query, &self.plane)
+            })?;
             if let Some(statement) = broken.before_rewriting {
                 statement();
             }
@@ -251,7 +280,7 @@ pub fn unproved_plan<'c>(
     }
     let tree = parse::parse_one(confinement, sql)?;
     let grafted = parse::graft(confinement, "SELECT * FROM (SELECT 1) AS answer", tree, "")?;
-    pgx_plan::plan(parse::analyse(grafted, parameters, &NameScope::own())?.rewrite()?, parameters)
+    pgx_plan::plan(parse::analyse(grafted, parameters, &NameScope::own(), |_| Ok(()))?.rewrite()?, parameters)
 }
 
 const SECRET: &str = "backend/tests+secret";

@@ -44,7 +44,9 @@ mod tests {
             let mut attached = attach::attach(confinement, &gated(READS), &views, &world.plane, claims)?;
             change(&mut attached);
             let Attached { grafted, fences, views, parameters, .. } = attached;
-            let mut analysed = parse::analyse(grafted, &parameters, &world.plane.name_scope())?;
+            let mut analysed = parse::analyse(grafted, &parameters, &world.plane.name_scope(), |query| {
+                prove::refuse_strangers(query, &world.plane)
+            })?;
             if has_barriers {
                 analysed.put_barriers(&["barred"]);
             }

@@ -119,6 +119,7 @@ _FACTS = {
                        || (r.saved - ARRAY['fingerprint', 'reader_fingerprint', 'numbers_of'])
         FROM splitplane.relations AS r LEFT JOIN splitplane._fences AS f ON f.relation = r.relation""",
     "allowed function": "SELECT f.signature, f.saved FROM splitplane.allowed_functions AS f",
+    "allowed extension": "SELECT e.extension, jsonb_build_object('is allowed', true) || e.saved FROM splitplane.allowed_extensions AS e",
     "verified query": "SELECT q.name, to_jsonb(q) - 'changed_at' FROM splitplane.verified_queries AS q",
     "metric": "SELECT m.name, to_jsonb(m) - 'changed_at' FROM splitplane.metrics AS m",
     "view": "SELECT v.name, to_jsonb(v) - 'changed_at' FROM splitplane.views AS v",
@@ -137,7 +138,7 @@ def snapshot(connection) -> dict[tuple[str, str, str], str]:
     found: dict[tuple[str, str, str], str] = {}
     for kind, query in _FACTS.items():
         # 0.1.0 has no such table.
-        added = {"claim": "splitplane.claims", "view": "splitplane.views"}.get(kind)
+        added = {"claim": "splitplane.claims", "view": "splitplane.views", "allowed extension": "splitplane.allowed_extensions"}.get(kind)
         if added and connection.execute("SELECT to_regclass(%s)", (added,)).fetchone() == (None,):
             continue
         # A role's dependency of one kind on several objects of one name cannot be told apart, and need not be.

@@ -88,7 +88,11 @@ def test_grant_to_public_lives_on(earlier):
 def dump(upgraded) -> Iterator[str]:
     upgraded.run("SELECT splitplane.declare_claim('devices')")
     upgraded.run("SELECT splitplane.define_view('counted', 'SELECT count(*) AS n FROM orders', 'All of them')")
+    upgraded.run("CREATE EXTENSION citext")
+    upgraded.run("SELECT splitplane.allow_extension('citext')")
     yield program(upgraded.cluster, "pg_dump", "-d", upgraded.database)
+    upgraded.run("SELECT splitplane.disallow_extension('citext')")
+    upgraded.run("DROP EXTENSION citext")
     upgraded.run("DELETE FROM splitplane.claims")
     upgraded.run("SELECT splitplane.undefine_view('counted')")
 
@@ -140,6 +144,14 @@ def test_restored_views_can_be_read(restored):
         ("counted", [{"name": "n", "type": "bigint", "modifier": -1}], None)
     ]
     assert "view counted -- All of them" in restored.admin_rows("SELECT splitplane.describe()")[0][0]
+
+
+def test_restored_extensions_are_allowed(restored, upgraded):
+    with restored.admin() as one, upgraded.admin() as other:
+        allowed = [{key: value for key, value in snapshot(admin).items() if key[0] == "allowed extension"} for admin in (one, other)]
+    assert allowed[0] == allowed[1] and ("allowed extension", "citext", "is allowed") in allowed[0]
+    with restored.session() as session:
+        assert session.value("SELECT count(*) FROM orders WHERE 'a'::citext = 'A'", "1", business="b", subject="s") is not None
 
 
 def test_restored_claims_are_exclusive(restored):

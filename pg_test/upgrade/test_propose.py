@@ -21,7 +21,6 @@ class Expected:
     table: str
     verb: str
     of: str
-    named: bool
     without: frozenset[str]
 
 
@@ -41,8 +40,8 @@ def read(path: Path) -> tuple[list[str], list[Expected]]:
     types = {f"{table}.{name}": kind or target for table, _, columns in lines for name, kind, target, _ in map(words, columns.partition(";")[0].split(","))}
     made, constraints, expected = [], [], []
     for table, expectation, columns in lines:
-        verb, of, named, without = re.fullmatch(r"(protect|through|share|none)(?: (?!without)(\S+))?( columns)?(?: without (.+))?", expectation).groups()
-        expected.append(Expected(table, verb, of or "", bool(named), frozenset(re.split(r",\s*", without or "")) - {""}))
+        verb, of, without = re.fullmatch(r"(protect|through|share|none)(?: (?!without)(\S+))?(?: columns)?(?: without (.+))?", expectation).groups()
+        expected.append(Expected(table, verb, of or "", frozenset(re.split(r",\s*", without or "")) - {""}))
         if columns.startswith("PARTITION OF"):
             made.append(f"CREATE TABLE {table} {columns}")
             continue
@@ -58,34 +57,36 @@ def read(path: Path) -> tuple[list[str], list[Expected]]:
                 kind, target = types[target], types[target] if "." in types[target] else ""
             body.append(f"{name} {kind}" + (" PRIMARY KEY" if "pk" in marks else "") + (" NOT NULL" if "!" in marks else ""))
         constraints += [f"ALTER TABLE {table} ADD {part}" for part in rest if part.startswith("FOREIGN")]
+        constraints += [f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY" for part in rest if part == "ROW SECURITY"]
+        constraints += [f"CREATE POLICY own ON {table} {part.removeprefix('POLICY')}" for part in rest if part.startswith("POLICY")]
         body += [part for part in rest if part.startswith("PRIMARY")]
         partition = "".join(f" {part}" for part in rest if part.startswith("PARTITION"))
         made.append(f"CREATE TABLE {table} ({', '.join(body)}){partition}")
     return made + constraints, expected
 
 
-def judge(expected: Expected, statement: str | None, columns: list[str]) -> str:
+def judge(expected: Expected, statement: str | None, reason: str, columns: list[str]) -> str:
     """right, none (nothing is proposed), less (not what is expected, and shows less), or more."""
     if statement is None:
-        return "right" if expected.verb == "none" else "none"
-    calls = re.findall(r"SELECT splitplane\.(protect|protect_through|share)\('([^']+)'(?:, '([^']+)')?(?:, columns => '\{([^']*)\}')?(?:, key => '[^']+')?\);", statement)
+        # No statement follows foreign keys. That whose the rows are was found is what counts.
+        owners = re.search(r"which a scope needs\. Its rows (?:may )?belong to (?:rows of|every tenant with a membership in) (.+)\.$", reason)
+        if expected.verb != "through":
+            return "right" if expected.verb == "none" and not owners else "none"
+        parents = set(re.findall(r"public\.(\S+) \(foreign key", owners[1])) if owners else set()
+        right = parents == set(expected.of.split("+")) or (parents and parents <= set(expected.of.split("/")) and "/" in expected.of)
+        return "right" if right else "none"
+    call = re.fullmatch(r"SELECT splitplane\.(protect|share)\('([^']+)'(?:, '([^']+)')?(?:, columns => '\{([^']*)\}')?\);", statement)
     # What is not understood here is not right.
-    assert len(calls) == statement.count("SELECT"), statement
-    assert {call[1] for call in calls} == {f"public.{expected.table}"}, statement
-    if expected.verb == "share" and calls[0][0] != "share":
+    assert call, statement
+    verb, table, scope, listed = call.groups()
+    assert table == f"public.{expected.table}", statement
+    if expected.verb == "share" and verb != "share":
         return "less"
-    kept = [name for name in columns if name not in expected.without]
-    for _, _, _, listed in calls:
-        if (listed.split(",") if listed else columns) != kept or (expected.named and not listed):
-            return "more"
+    if (listed.split(",") if listed else columns) != [name for name in columns if name not in expected.without]:
+        return "more"
     if expected.verb == "share":
         return "right"
-    if expected.verb == "protect":
-        right = len(calls) == 1 and calls[0][0] == "protect" and calls[0][2] == f'{{"{expected.of}": "tenant"}}'
-        return "right" if right else "more"
-    parents = {call[2].removeprefix("public.") for call in calls}
-    right = expected.verb == "through" and all(call[0] == "protect_through" for call in calls)
-    right = right and (parents == set(expected.of.split("+")) or (parents <= set(expected.of.split("/")) and "/" in expected.of))
+    right = (expected.verb, verb, scope) == ("protect", "protect", f'{{"{expected.of}": "tenant"}}')
     return "right" if right else "more"
 
 
@@ -112,7 +113,7 @@ def judged(cluster):
                     " WHERE a.attnum > 0 AND c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') GROUP BY c.oid, c.relname"
                 ).fetchall()
             )
-        found[path.stem] = (database, [(e, *proposals[e.table], judge(e, proposals[e.table][0], columns[e.table])) for e in expected])
+        found[path.stem] = (database, [(e, *proposals[e.table], judge(e, *proposals[e.table], columns[e.table])) for e in expected])
     yield found
     for database, _ in found.values():
         cluster.psql("postgres", f"DROP DATABASE {database} WITH (FORCE)")
@@ -136,24 +137,36 @@ def test_nine_proposals_of_ten_are_right_and_none_shows_more(judged, capsys):
         assert sum(table[3] == "right" for table in tables) >= RIGHT * len(tables), name
 
 
+SHARE = "SELECT splitplane.share('public.tags');"
+PROTECT = "SELECT splitplane.protect('public.tags', '{\"id\": \"tenant\"}');"
+KNOWN = "It has no tenant column, which a scope needs. Its rows belong to rows of public.%s (foreign key k)."
+
+
 @pytest.mark.parametrize(
-    ("expected", "statement", "verdict"),
+    ("expected", "statement", "reason", "verdict"),
     [
-        (Expected("tags", "none", "", False, frozenset()), "SELECT splitplane.share('public.tags');", "more"),
-        (Expected("tags", "none", "", False, frozenset()), None, "right"),
-        (Expected("tags", "share", "", False, frozenset()), None, "none"),
-        (Expected("tags", "share", "", False, frozenset()), "SELECT splitplane.protect('public.tags', '{\"id\": \"tenant\"}');", "less"),
-        (Expected("tags", "protect", "id", False, frozenset()), "SELECT splitplane.protect('public.tags', '{\"id\": \"tenant\"}');", "right"),
-        (Expected("tags", "protect", "id", False, frozenset()), "SELECT splitplane.protect('public.tags', '{\"id\": \"tenant or null\"}');", "more"),
-        (Expected("tags", "protect", "id", False, frozenset({"pin"})), "SELECT splitplane.protect('public.tags', '{\"id\": \"tenant\"}');", "more"),
-        (Expected("tags", "through", "a+b", False, frozenset()), "SELECT splitplane.protect_through('public.tags', 'public.a');", "more"),
-        (Expected("tags", "through", "a/b", False, frozenset()), "SELECT splitplane.protect_through('public.tags', 'public.b');", "right"),
-        (Expected("tags", "through", "a/b", False, frozenset()), "SELECT splitplane.protect_through('public.tags', 'public.c');", "more"),
+        (Expected("tags", "none", "", frozenset()), SHARE, "", "more"),
+        (Expected("tags", "none", "", frozenset()), None, "", "right"),
+        (Expected("tags", "none", "", frozenset()), None, KNOWN % "a", "none"),
+        (Expected("tags", "none", "", frozenset()), None, "Its rows belong to rows of public.a, who may be of several tenants.", "right"),
+        (Expected("tags", "share", "", frozenset()), None, "", "none"),
+        (Expected("tags", "share", "", frozenset()), PROTECT, "", "less"),
+        (Expected("tags", "protect", "id", frozenset()), PROTECT, "", "right"),
+        (Expected("tags", "protect", "id", frozenset()), PROTECT.replace('tenant"', 'tenant or null"'), "", "more"),
+        (Expected("tags", "protect", "id", frozenset({"pin"})), PROTECT, "", "more"),
+        (Expected("tags", "protect", "id", frozenset()), None, KNOWN % "a", "none"),
+        (Expected("tags", "through", "a", frozenset()), SHARE, "", "more"),
+        (Expected("tags", "through", "a", frozenset()), PROTECT, "", "more"),
+        (Expected("tags", "through", "a", frozenset()), None, "Nothing says whose its rows are.", "none"),
+        (Expected("tags", "through", "a+b", frozenset()), None, KNOWN % "a", "none"),
+        (Expected("tags", "through", "a+b", frozenset()), None, KNOWN % "a (foreign key j), public.b", "right"),
+        (Expected("tags", "through", "a/b", frozenset()), None, KNOWN % "b", "right"),
+        (Expected("tags", "through", "a/b", frozenset()), None, KNOWN % "c", "none"),
     ],
 )
-def test_the_judge_tells_them_apart(expected, statement, verdict):
+def test_the_judge_tells_them_apart(expected, statement, reason, verdict):
     """The control: what shows more is called so."""
-    assert judge(expected, statement, ["id", "name", "pin"]) == verdict
+    assert judge(expected, statement, reason, ["id", "name", "pin"]) == verdict
 
 
 def test_every_line_has_a_reason(judged):
@@ -165,10 +178,7 @@ def test_what_is_proposed_runs_in_its_order(cluster, judged):
     """Each statement can be run as it stands, and then nothing is left to propose for its table."""
     for database, _ in judged.values():
         with cluster.connect(database) as admin:
-            through = admin.execute("SELECT to_regproc('splitplane.protect_through') IS NOT NULL").fetchone()[0]
             for name, statement in admin.execute("SELECT relation::text, statement FROM splitplane.propose() WHERE statement IS NOT NULL").fetchall():
-                if "protect_through" in statement and not through:
-                    continue
                 admin.execute(statement)
                 again = admin.execute("SELECT statement, reason FROM splitplane.propose() WHERE relation = %s::text::regclass", (name,)).fetchone()
                 assert again == (None, "It is in the plane."), name

@@ -121,3 +121,21 @@ def test_question_is_what_is_signed(words, talk, standin):
     standin.clear()
     talk.fails("28000", question, context=context)
     assert not standin.requests
+
+
+def test_views_are_described_while_they_can_be_read(own, standin):
+    """Whether one can is found out when the plane is described, and again after it has changed in the midst of a session."""
+    own.run("SELECT splitplane.define_view('notes', 'SELECT note, count(*) AS sold FROM sales GROUP BY note', 'What was sold')")
+    with own.talk() as talk:
+        first = talk.say(own.rule(sql="SELECT count(*) >= 0 FROM notes"))
+        assert first["rows"] == [[True]]
+        assert any("view notes -- What was sold" in str(vars(record.asked)) for record in standin.settle())
+        own.run("ALTER TABLE sales RENAME COLUMN note TO remark")
+        try:
+            before = len(standin.settle())
+            assert talk.say(own.rule(sql="SELECT count(*) >= 0 FROM units"))["rows"] == [[True]]
+            sent = [str(vars(record.asked)) for record in standin.settle()[before:]]
+            assert any("table units" in text for text in sent), "the control: the plane is described"
+            assert not any("view notes" in text for text in sent)
+        finally:
+            own.run("ALTER TABLE sales RENAME COLUMN remark TO note; SELECT splitplane.undefine_view('notes')")

@@ -74,6 +74,19 @@ fn _view_problem(view: &str) -> Option<String> {
     checked.unwrap_or_else(|refusal| raise(refusal))
 }
 
+/// Whether a plane view can be read; NULL while the plane is closed. Must be called as the extension's owner.
+#[pg_extern(sql = false)]
+fn _view_is_open(view: &str) -> Option<bool> {
+    let plane = match preflight::check().and_then(|()| current_plane()) {
+        Ok(plane) => plane,
+        Err(refusal) if refusal.state == State::Unsafe => return None,
+        Err(refusal) => raise(refusal),
+    };
+    let view = plane.views.get(view).ok_or_else(|| Refusal::relation([None, None], view));
+    let is_open = view.and_then(|view| run::views::is_open(&plane, view, &mut Stopwatch::start(settings::deadline())));
+    Some(is_open.unwrap_or_else(|refusal| raise(refusal)))
+}
+
 /// The one spelling by which questions, synonyms and names of metrics are matched; empty when nothing is left of it.
 #[pg_extern(sql = false)]
 fn _normalise_question(text: &str) -> String {

@@ -7,6 +7,7 @@ mod admitted;
 mod group_by;
 mod grouped;
 mod level;
+mod names;
 mod raw_walk;
 mod skeleton;
 mod uses;
@@ -23,7 +24,7 @@ use crate::pgx::parse::{self, Grafted};
 use crate::pgx::query::BaseScan;
 use crate::pgx::raw::{RawKind, RawTree};
 use crate::pgx::section::confine::Confinement;
-use raw_walk::Surroundings;
+use names::{Surroundings, Weight};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -152,7 +153,7 @@ pub fn attach_columns<'c>(
 /// Refuses, by the construct's name where there is one, a tree that PostgreSQL parsed and the gate could not read.
 pub fn refuse_by_name(plane: &Plane, untrusted: &mut RawTree<'_>) -> StageResult<()> {
     // What the views come to matters for nothing here.
-    let views = plane.views.keys().map(|name| (name.clone(), raw_walk::Weight::default())).collect();
+    let views = plane.views.keys().map(|name| (name.clone(), Weight::default())).collect();
     admit(plane, untrusted, &Surroundings { views, ..Surroundings::default() }).map(|_| ())
 }
 

@@ -3,7 +3,8 @@
 //! A view's text was written by an administrator. It is walked, analysed and proved as a model's is all the same, and put in
 //! as a tree: a table or a function may be another one since the view was defined.
 
-use super::raw_walk::{self, Surroundings};
+use super::names::Surroundings;
+use super::raw_walk;
 use super::{Fence, Known};
 use crate::catalog::plane::{Plane, PlaneRelation};
 use crate::catalog::views::PlaneView;

@@ -25,6 +25,7 @@ thread_local! {
     static FUNCTIONS: Lookup = const { Lookup::new(FUNCTIONS_SQL, 0) };
     static LIBRARIES: Lookup = const { Lookup::new(LIBRARIES_SQL, 0) };
     static EXTENSIONS: Lookup = const { Lookup::new(EXTENSIONS_SQL, 0) };
+    static MEMBERS: Lookup = const { Lookup::new(MEMBERS_SQL, 0) };
     static WATCHED: Lookup = const { Lookup::new(WATCHED_SQL, 0) };
     static POLICY: Lookup = const { Lookup::new(POLICY_SQL, 0) };
     static TRIPWIRES: Lookup = const { Lookup::new("SELECT splitplane._tripwires()", 0) };
@@ -43,6 +44,15 @@ const LIBRARIES_SQL: &str = "SELECT DISTINCT l.library FROM splitplane.allowed_e
 
 const EXTENSIONS_SQL: &str = "SELECT n.nspname::pg_catalog.text, x.kind, x.object::pg_catalog.text, x.name, x.bound \
      FROM splitplane._extension_objects() AS x JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) x.schema";
+
+/// All functions of allowed extensions: also those that no statement names, such as a type's output, and those that are not as
+/// they were read, since they may be made so again.
+const MEMBERS_SQL: &str = "SELECT d.objid::pg_catalog.text FROM splitplane.allowed_extensions AS a \
+     JOIN pg_catalog.pg_extension AS e ON e.extname OPERATOR(pg_catalog.=) a.extension \
+     JOIN pg_catalog.pg_depend AS d ON d.refobjid OPERATOR(pg_catalog.=) e.oid \
+     WHERE d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass::pg_catalog.oid \
+     AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass::pg_catalog.oid \
+     AND d.deptype OPERATOR(pg_catalog.=) 'e'";
 
 /// Tables of the plane with all their partitions and children, down to the last: attaching one changes its parent alone. What
 /// an earlier version lacks is passed over, since its update is asked for only later. Of our own, the index that `_config_changed`
@@ -293,7 +303,7 @@ fn extensions() -> StageResult<Extensions> {
             "type" => {
                 found.types.insert(object);
             }
-            "estimator" => {}
+            "estimator" | "io" => {}
             _ => return Err(unreadable()),
         }
         if schema != "pg_catalog" && !found.schemas.contains(&schema) {
@@ -301,7 +311,9 @@ fn extensions() -> StageResult<Extensions> {
         }
     }
     found.schemas.sort_unstable();
-    invalidation::watch_functions(found.functions.keys());
+    let members = MEMBERS.with(|lookup| lookup.rows(&[]))?;
+    let members = members.iter().map(|row| oid(row.first())).collect::<StageResult<Vec<Oid>>>()?;
+    invalidation::watch_functions(&members);
     Ok(found)
 }
 

@@ -4,7 +4,7 @@ use super::row::{oid, text, unreadable};
 use crate::error::StageResult;
 use crate::pgx::spi::read::Lookup;
 use pgrx::pg_sys::Oid;
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
@@ -13,8 +13,9 @@ thread_local! {
 }
 
 /// A row for each column; one of a view that is being defined, whose columns are not known yet.
-const VIEWS_SQL: &str = "SELECT v.name, v.sql, c.value ->> 'name', splitplane._type_named(c.value ->> 'type')::pg_catalog.text, \
-     ((c.value ->> 'name') OPERATOR(pg_catalog.=) ANY (v.private_columns))::pg_catalog.text FROM splitplane.views AS v \
+const VIEWS_SQL: &str = "SELECT v.name, v.sql, c.value ->> 'name', splitplane._view_column_type(c.value, h.types_of)::pg_catalog.text, \
+     ((c.value ->> 'name') OPERATOR(pg_catalog.=) ANY (v.private_columns))::pg_catalog.text \
+     FROM (SELECT splitplane._types_of() AS types_of) AS h CROSS JOIN splitplane.views AS v \
      LEFT JOIN LATERAL pg_catalog.jsonb_array_elements(v.columns) WITH ORDINALITY AS c (value, place) ON true \
      ORDER BY v.name COLLATE pg_catalog.\"C\", c.place";
 
@@ -25,15 +26,6 @@ pub struct ViewColumn {
     pub name: String,
     /// Its type; `None` if that is no more.
     pub type_oid: Option<Oid>,
-}
-
-/// Whether a view can be read, as far as it was found out for this state of the plane.
-#[derive(Debug, Clone)]
-pub enum Standing {
-    /// Its text was proved, and its columns are what they were.
-    Open,
-    /// It can not; the reason is for the log and for `doctor()`.
-    Closed(String),
 }
 
 /// One view.
@@ -47,18 +39,18 @@ pub struct PlaneView {
     pub columns: Vec<ViewColumn>,
     /// Columns that were declared private.
     pub private_columns: HashSet<String>,
-    standing: RefCell<Option<Standing>>,
+    is_open: Cell<bool>,
 }
 
 impl PlaneView {
-    /// What was found out of it.
-    pub fn standing(&self) -> Option<Standing> {
-        self.standing.borrow().clone()
+    /// Whether it could be read when it was last proved, in this state of the plane. Functions and settings change besides.
+    pub fn is_open(&self) -> bool {
+        self.is_open.get()
     }
 
-    /// Keeps what was found out, for as long as the plane is in this state.
-    pub fn settle(&self, standing: Standing) {
-        *self.standing.borrow_mut() = Some(standing);
+    /// Keeps whether it can be read, until it is proved again or the plane changes.
+    pub fn settle(&self, is_open: bool) {
+        self.is_open.set(is_open);
     }
 }
 
@@ -75,7 +67,7 @@ pub(super) fn load() -> StageResult<HashMap<String, Rc<PlaneView>>> {
                 sql: text(sql)?,
                 columns: Vec::new(),
                 private_columns: HashSet::new(),
-                standing: RefCell::new(None),
+                is_open: Cell::new(false),
             }),
         };
         let Some(column) = column else { continue };

@@ -130,38 +130,60 @@ fn take_snapshot() {
     }
 }
 
-/// Analyses the grafted tree. No user code runs here: the raw walk admitted every type, function and operator name, and
-/// what reads literals of other types than PostgreSQL's own and those of `scope` is not called. Names are looked up in that
-/// scope here alone: planned and run is what was found.
-pub fn analyse<'c>(grafted: Grafted<'c>, parameters: &Parameters<'c>, scope: &NameScope) -> StageResult<Analysed<'c>> {
+/// Analyses the grafted tree. Names are looked up in `scope` here alone: planned and run is what was found.
+///
+/// No user code runs here: the raw walk admitted every type, function and operator name. Where schemas of extensions are in the
+/// scope, others may have put functions and operators of such names there, which take a type of their own: its input function, or
+/// the check of a domain in it, would run on a literal of the text. So the tree is analysed without its literals first; `known`
+/// refuses what it finds that is not in the plane; and of the types that are not, no input function is called.
+///
+/// The second time the same is found: names are looked up in caches that the first time filled, and messages of other sessions that
+/// would empty them are taken in with locks alone, which are all held.
+pub fn analyse<'c>(
+    grafted: Grafted<'c>,
+    parameters: &Parameters<'c>,
+    scope: &NameScope,
+    known: impl FnOnce(QueryView<'_>) -> StageResult<()>,
+) -> StageResult<Analysed<'c>> {
+    stage::set(Stage::Analysing);
+    let guard = scope.types.as_ref().map(|types| AnalysisGuard::admit(types.iter().copied()));
+    if guard.is_some() {
+        known(analysed(&grafted.statement.without_texts(), grafted.text, parameters, scope)?)?;
+    }
+    let query = analysed(&grafted.statement, grafted.text, parameters, scope)?;
+    drop(guard);
+    stage::set(Stage::Beyond);
+    Ok(Analysed { query, text: grafted.text, keeps_snapshot: false })
+}
+
+fn analysed<'c>(
+    tree: &RawTree<'c>,
+    text: SourceText<'c>,
+    parameters: &Parameters<'c>,
+    scope: &NameScope,
+) -> StageResult<QueryView<'c>> {
     let types = parameters.types();
     let count = i32::try_from(types.len()).map_err(|_| Refusal::proof("too many parameters"))?;
     let mut statement = pg_sys::RawStmt {
         type_: pg_sys::NodeTag::T_RawStmt,
-        stmt: grafted.statement.root().as_pointer(),
+        stmt: tree.root().as_pointer(),
         stmt_location: 0,
         stmt_len: 0,
     };
-    stage::set(Stage::Analysing);
-    let guard = scope.types.as_ref().map(|types| AnalysisGuard::admit(types.iter().copied()));
     let pinned = Pinned::all(&[(c"search_path", scope.path.as_c_str())]);
     // SAFETY: the tree is whole, the text NUL-terminated, and `types` holds `count` entries.
     let query = unsafe {
         pg_sys::parse_analyze_fixedparams(
             &raw mut statement,
-            grafted.text.as_pointer(),
+            text.as_pointer(),
             types.as_ptr(),
             count,
             std::ptr::null_mut(),
         )
     };
     drop(pinned);
-    drop(guard);
-    stage::set(Stage::Beyond);
     // SAFETY: what analysis just made, in the section's memory.
-    let query =
-        unsafe { QueryView::from_pointer(query) }.ok_or_else(|| Refusal::proof("analysis produced no query"))?;
-    Ok(Analysed { query, text: grafted.text, keeps_snapshot: false })
+    unsafe { QueryView::from_pointer(query) }.ok_or_else(|| Refusal::proof("analysis produced no query"))
 }
 
 impl<'c> Analysed<'c> {

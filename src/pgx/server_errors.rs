@@ -6,7 +6,7 @@
 
 use super::pg_try::ServerError;
 use super::section::stage::Stage;
-use crate::error::{Missing, Refusal, State, Words, class_of, packed_class};
+use crate::error::{Missing, Refusal, SHUT_MESSAGE, State, Words, class_of, packed_class};
 use pgrx::PgSqlErrorCode;
 
 /// What is said of an error that is not about the caller's own text and rows.
@@ -16,8 +16,19 @@ const OF_OTHERS: &str = "a policy or function that the statement needs has faile
 pub(in crate::pgx) struct Circumstances {
     /// How far it had come.
     pub stage: Stage,
-    /// A function that runs as its owner raised it, or may have.
-    pub is_of_definer: bool,
+    /// Whose words the error may have.
+    pub speaker: Speaker,
+}
+
+/// Who raised an error.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in crate::pgx) enum Speaker {
+    /// What runs as the reader.
+    Reader,
+    /// A function that runs as its owner.
+    Definer,
+    /// Whatever runs in a parallel worker, while such a function is allowed.
+    Worker,
 }
 
 /// An error of PostgreSQL over a statement of the section.
@@ -26,9 +37,10 @@ pub(in crate::pgx) fn of_statement(error: &ServerError, circumstances: &Circumst
     if circumstances.stage == Stage::Analysing && looks_up_catalog(error) {
         return Refusal::catalog_object().with_detail(error.message.clone());
     }
-    if is_beyond && circumstances.is_of_definer && !error.is_ours {
+    if is_beyond && circumstances.speaker != Speaker::Reader && !error.is_ours {
         // What such a function read is not the caller's, and its message may hold it.
-        let passed_on = |words: &str| if is_constant(error) { words } else { OF_DEFINER }.to_owned();
+        let general = if circumstances.speaker == Speaker::Worker { OF_WORKER } else { OF_DEFINER };
+        let passed_on = |words: &str| if is_constant(error) { words } else { general }.to_owned();
         return refusal(error, passed_on).unwrap_or_else(|| of_others(error));
     }
     if is_beyond && speaks_of_others(error) {
@@ -55,6 +67,9 @@ fn with_words(error: &ServerError, refusal: Refusal) -> Refusal {
 
 /// What is said of an error within a function that runs as its owner.
 const OF_DEFINER: &str = "an allowed function raised an error";
+
+/// What is said of an error in a parallel worker that may be of such a function.
+const OF_WORKER: &str = "an error was raised in a parallel worker; the server log has the details";
 
 /// What PostgreSQL says whatever runs, in words that hold no value. Other words of these classes may: "word is too long (..)".
 const CONSTANT: [(PgSqlErrorCode, &str); 3] = [
@@ -118,6 +133,9 @@ fn refusal(error: &ServerError, passed_on: impl Fn(&str) -> String) -> Option<Re
     let servers = |state: State| Refusal { words, ..Refusal::new(state, passed_on(&error.message)) };
     let refusal = if error.is_panic {
         Refusal::internal("")
+    } else if error.is_of_raise && error.message == SHUT_MESSAGE {
+        // The tripwire's sentence, which nobody else says.
+        return None;
     } else if error.is_of_raise && class == packed_class(b"XX") {
         // That class is for defects alone; what a function raises is none.
         servers(State::Server(Code::ERRCODE_RAISE_EXCEPTION as i32))
@@ -158,8 +176,9 @@ fn refusal(error: &ServerError, passed_on: impl Fn(&str) -> String) -> Option<Re
 /// What PostgreSQL calls an internal error, or names by types of which the caller may not know, though it is about values.
 fn of_a_value(error: &ServerError) -> Option<Refusal> {
     let message = error.message.as_str();
-    if message.starts_with("Unexpected end of string") || message.starts_with("Syntax error near ") {
-        // PostgreSQL 15 calls it an internal error of hstore.
+    let is_of_hstore = message.starts_with("Unexpected end of string") || message.starts_with("Syntax error near ");
+    if is_of_hstore && class_of(error.code) == packed_class(b"XX") {
+        // PostgreSQL 15 calls it an internal error.
         Some(Refusal::new(
             State::Server(PgSqlErrorCode::ERRCODE_INVALID_TEXT_REPRESENTATION as i32),
             "invalid input syntax for type hstore",

@@ -10,6 +10,7 @@ mod growth;
 mod plan;
 mod private_columns;
 mod proof_walk;
+mod strangers;
 mod views;
 
 use crate::attach::{AttachedView, Fence};
@@ -24,6 +25,8 @@ use pgrx::pg_sys::Oid;
 // Its test gives it plans that were never proved.
 #[cfg(feature = "pg_test")]
 pub(crate) use plan::{prove_draws, prove_plan};
+
+pub use strangers::refuse_strangers;
 
 /// A statement that was proved to stay in the plane. Only `prove` makes one.
 pub struct Proven<'c> {

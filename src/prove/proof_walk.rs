@@ -231,15 +231,19 @@ impl ProofWalk<'_> {
             return Ok(());
         }
         self.facts.functions += 1;
-        // Put there by attach or trust; the raw walk refuses the name in a text.
-        if self.plane.policy.is_wrapper(function) || ablation::is_off(Switch::Functions) {
-            return Ok(());
-        }
-        // One that was marked LEAKPROOF after it was allowed would run before row-level security.
-        let is_trusted_blindly = function.to_u32() >= pg_sys::FirstNormalObjectId && routines::is_leakproof(function);
-        if self.plane.allows_function(function) && !is_trusted_blindly {
-            return Ok(());
-        }
-        Err(Refusal::function(&routines::function_name(function)))
+        check_function(function, self.plane)
     }
+}
+
+/// Whether a function is in the plane, or one that attach or trust put there; the raw walk refuses the names of those in a text.
+pub(super) fn check_function(function: Oid, plane: &Plane) -> StageResult<()> {
+    if plane.policy.is_wrapper(function) || ablation::is_off(Switch::Functions) {
+        return Ok(());
+    }
+    // One that was marked LEAKPROOF after it was allowed would run before row-level security.
+    let is_trusted_blindly = function.to_u32() >= pg_sys::FirstNormalObjectId && routines::is_leakproof(function);
+    if plane.allows_function(function) && !is_trusted_blindly {
+        return Ok(());
+    }
+    Err(Refusal::function(&routines::function_name(function)))
 }

@@ -10,6 +10,7 @@ use crate::error::{Refusal, StageResult};
 use crate::gate::Gated;
 use crate::pgx::key_sink::KeySink;
 use crate::pgx::parse;
+use crate::pgx::query::QueryView;
 use crate::pgx::section::confine::Confinement;
 use crate::pgx::section::key_sets;
 use crate::pgx::server;
@@ -117,7 +118,8 @@ impl Collector<'_, '_> {
         let columns = &link.parent_columns;
         let Attached { grafted, fences, parameters, .. } =
             attach::attach_columns(self.confinement, parent, columns, self.plane, self.claims, &self.keys)?;
-        let analysed = parse::analyse(grafted, &parameters, &self.plane.name_scope())?.under_this_snapshot();
+        let known = |query: QueryView<'_>| prove::refuse_strangers(query, self.plane);
+        let analysed = parse::analyse(grafted, &parameters, &self.plane.name_scope(), known)?.under_this_snapshot();
         let planned = prove::prove(trust::trust(analysed, self.plane)?, fences, Vec::new(), self.plane)?
             .plan(&parameters, self.plane)?;
         let seed = getrandom::u64().map_err(Refusal::no_random_bytes)?;

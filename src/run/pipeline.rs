@@ -15,6 +15,7 @@ use crate::identity::principal::Principal;
 use crate::pgx::parameters::Parameters;
 use crate::pgx::parse;
 use crate::pgx::plan::Planned;
+use crate::pgx::query::QueryView;
 use crate::pgx::query::outputs::ColumnFacts;
 use crate::pgx::section::confine::Confinement;
 use crate::pgx::server;
@@ -94,7 +95,8 @@ pub fn prove<'c>(
     let Attached { grafted, fences, views, parameters, shown } =
         attach::attach(confinement, gated, views, plane, claims, &keys)?;
     done("attach");
-    let mut analysed = parse::analyse(grafted, &parameters, &plane.name_scope())?;
+    let known = |query: QueryView<'_>| prove::refuse_strangers(query, plane);
+    let mut analysed = parse::analyse(grafted, &parameters, &plane.name_scope(), known)?;
     if has_parents {
         analysed = analysed.under_this_snapshot();
     }

@@ -4,6 +4,7 @@
 //! of its letters alone (PostgreSQL folds what is not in quotes), the one that was meant is said. Only names that the plane takes
 //! are: those that describe() shows, and behind a schema the tables' own.
 
+use crate::attach;
 use crate::catalog::plane::Plane;
 use crate::error::{Missing, Refusal, Words};
 use crate::gate::Gated;
@@ -23,14 +24,18 @@ pub(super) fn hinted(plane: &Plane, gated: &Gated, mut refusal: Refusal) -> Refu
             let schemas = written.filter_map(|reference| reference.schema.as_deref()).map(Some);
             schemas.chain([None]).flat_map(|schema| relations(plane, schema)).collect()
         }
-        Missing::Column(_) => references
-            .iter()
-            .filter_map(|reference| match &reference.schema {
+        Missing::Column(_) => {
+            let relations = references.iter().filter_map(|reference| match &reference.schema {
                 Some(schema) => plane.qualified(schema, &reference.name),
                 None => plane.relation(&reference.name),
-            })
-            .flat_map(|relation| relation.columns.iter().map(|column| (column.name.as_str(), None)))
-            .collect(),
+            });
+            let views = attach::named(plane, references).into_iter();
+            relations
+                .flat_map(|relation| relation.columns.iter().map(|column| column.name.as_str()))
+                .chain(views.flat_map(|view| view.columns.iter().map(|column| column.name.as_str())))
+                .map(|name| (name, None))
+                .collect()
+        }
     };
     let (Missing::Relation(sought) | Missing::Column(sought)) = &name;
     let is_meant = |(name, _): &(&str, _)| *name != sought && name.to_lowercase() == sought.to_lowercase();

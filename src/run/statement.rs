@@ -31,4 +31,5 @@ fn with_gated<T>(
 ) -> StageResult<T> {
     let views = views::read_by(gated, subject.plane, watch)?;
     pipeline::with_views(gated, &views, subject, watch, body)
+        .map_err(|refusal| views::blamed(subject.plane, &views, refusal, watch))
 }

@@ -1,12 +1,13 @@
-//! Whether the plane views that a statement reads can be read, found out once for each state of the plane.
+//! Whether the plane views that a statement reads can be read. That one can is kept for each state of the plane.
 //!
 //! A view that would be refused by itself is closed: no error of its own text reaches a caller, who did not write it. The
-//! statement that reads open views is proved with them, each time.
+//! statement that reads open views is proved with them, each time. Where it is refused, the views are proved again: what closes
+//! one, a function or a setting, need not change the plane.
 
 use super::pipeline::{self, Subject};
 use crate::attach::{self, GatedView};
 use crate::catalog::plane::Plane;
-use crate::catalog::views::{PlaneView, Standing};
+use crate::catalog::views::PlaneView;
 use crate::error::{Refusal, StageResult, State, class_of, packed_class};
 use crate::gate::{self, Gated};
 use crate::pgx::names::quote_identifier;
@@ -32,6 +33,23 @@ pub(super) fn read_by(gated: &Gated, plane: &Plane, watch: &mut Stopwatch) -> St
     Ok(search.into_views())
 }
 
+/// What a statement's refusal is to its caller: that a view is closed, if one of those that it reads is. They are given each behind
+/// those that it reads itself.
+pub(super) fn blamed(plane: &Plane, views: &[GatedView], refusal: Refusal, watch: &mut Stopwatch) -> Refusal {
+    if !is_of_text(&refusal) {
+        return refusal;
+    }
+    for GatedView { view, .. } in views {
+        match problem(plane, view, watch) {
+            Ok(None) => {}
+            Ok(Some(reason)) => return closed(&view.name, &reason),
+            // Of the moment, such as the deadline.
+            Err(_) => return refusal,
+        }
+    }
+    refusal
+}
+
 /// The columns of a view as its text gives them now, whatever they were.
 ///
 /// # Errors
@@ -40,15 +58,20 @@ pub fn columns(plane: &Plane, view: &Rc<PlaneView>, watch: &mut Stopwatch) -> St
     Search { plane, above: Vec::new(), found: Vec::new() }.columns(view, watch)
 }
 
-/// Why a view cannot be read, if it cannot.
+/// Why a view cannot be read, if it cannot. It is proved again.
 ///
 /// # Errors
 /// Only those that say nothing of the view, such as a cancel.
 pub fn problem(plane: &Plane, view: &Rc<PlaneView>, watch: &mut Stopwatch) -> StageResult<Option<String>> {
-    match (Search { plane, above: Vec::new(), found: Vec::new() }).standing(view, watch)? {
-        Standing::Open => Ok(None),
-        Standing::Closed(reason) => Ok(Some(reason)),
-    }
+    Search { plane, above: Vec::new(), found: Vec::new() }.problem(view, watch)
+}
+
+/// Whether a view can be read, as far as it is known; it is proved if it is not.
+///
+/// # Errors
+/// Those of `problem`.
+pub fn is_open(plane: &Plane, view: &Rc<PlaneView>, watch: &mut Stopwatch) -> StageResult<bool> {
+    Ok(view.is_open() || problem(plane, view, watch)?.is_none())
 }
 
 struct Search<'p> {
@@ -70,7 +93,8 @@ impl<'p> Search<'p> {
                 None => {
                     self.refuse_circle(view)?;
                     self.settled(view, watch)?;
-                    let gated = admit(view)?;
+                    // The most bytes may be fewer than when it was proved.
+                    let gated = admit(view).map_err(|refusal| closed(&view.name, &refusal.message))?;
                     let own = self.descend(view, |search| search.read(&gated, watch))?.saturating_add(1);
                     self.found.push((GatedView { view: Rc::clone(view), gated }, own));
                     own
@@ -87,7 +111,7 @@ impl<'p> Search<'p> {
 
     fn refuse_circle(&self, view: &PlaneView) -> StageResult<()> {
         if self.above.contains(&view.name) {
-            return Err(Refusal::new(State::Argument, format!("view \"{}\" would read itself", view.name)));
+            return Err(Refusal::new(State::Argument, format!("view \"{}\" would read itself", view.name)).of_view());
         }
         Ok(())
     }
@@ -107,23 +131,24 @@ impl<'p> Search<'p> {
 
     /// Refuses a view that is closed.
     fn settled(&mut self, view: &Rc<PlaneView>, watch: &mut Stopwatch) -> StageResult<()> {
-        match self.standing(view, watch)? {
-            Standing::Open => Ok(()),
-            Standing::Closed(reason) => Err(closed(&view.name, &reason)),
+        if view.is_open() {
+            return Ok(());
+        }
+        match self.problem(view, watch)? {
+            None => Ok(()),
+            Some(reason) => Err(closed(&view.name, &reason)),
         }
     }
 
-    fn standing(&mut self, view: &Rc<PlaneView>, watch: &mut Stopwatch) -> StageResult<Standing> {
-        if let Some(standing) = view.standing() {
-            return Ok(standing);
-        }
-        let standing = match self.columns(view, watch) {
-            Ok(columns) => compared(view, &columns),
-            Err(refusal) if is_of_text(&refusal) => Standing::Closed(refusal.message),
+    fn problem(&mut self, view: &Rc<PlaneView>, watch: &mut Stopwatch) -> StageResult<Option<String>> {
+        view.settle(false);
+        let problem = match self.columns(view, watch) {
+            Ok(columns) => difference(view, &columns),
+            Err(refusal) if is_of_text(&refusal) => Some(refusal.message),
             Err(refusal) => return Err(refusal),
         };
-        view.settle(standing.clone());
-        Ok(standing)
+        view.settle(problem.is_none());
+        Ok(problem)
     }
 
     fn columns(&mut self, view: &Rc<PlaneView>, watch: &mut Stopwatch) -> StageResult<Vec<ColumnFacts>> {
@@ -135,11 +160,13 @@ impl<'p> Search<'p> {
                 return Err(Refusal::new(State::TooComplex, TOO_DEEP));
             }
             let mut views = below.into_views();
+            let below = views.clone();
             views.push(GatedView { view: Rc::clone(view), gated: own });
             let all = gate::admit(&format!("SELECT * FROM {}", quote_identifier(&view.name)), &pipeline::limits())
                 .map_err(pipeline::from_gate)?;
             let subject = Subject { plane: search.plane, principal: None, columns: None };
             pipeline::with_views(&all, &views, subject, watch, |statement, _| Ok(statement.column_facts))
+                .map_err(|refusal| blamed(search.plane, &below, refusal, watch))
         })
     }
 }
@@ -148,17 +175,13 @@ fn admit(view: &PlaneView) -> StageResult<Gated> {
     gate::admit(&view.sql, &pipeline::limits()).map_err(pipeline::from_gate)
 }
 
-fn compared(view: &PlaneView, columns: &[ColumnFacts]) -> Standing {
+fn difference(view: &PlaneView, columns: &[ColumnFacts]) -> Option<String> {
     let is_same = columns.len() == view.columns.len()
         && columns
             .iter()
             .zip(&view.columns)
             .all(|(now, then)| now.name == then.name && Some(now.type_oid) == then.type_oid);
-    if is_same {
-        Standing::Open
-    } else {
-        Standing::Closed("its columns have other names or types than when it was defined".to_owned())
-    }
+    (!is_same).then(|| "its columns have other names or types than when it was defined".to_owned())
 }
 
 /// Whether a refusal is over the text and what it names, and not over the moment.
@@ -171,10 +194,10 @@ fn is_of_text(refusal: &Refusal) -> bool {
         | State::TooComplex
         | State::ResultShape => true,
         // A circle is no one view's.
-        State::Argument => !refusal.message.starts_with("view \""),
+        State::Argument => !refusal.is_of_view,
         State::Server(code) => [*b"42", *b"22", *b"0A"].iter().any(|class| class_of(code) == packed_class(class)),
-        // Of a view that it reads.
-        State::Unsafe => refusal.message.starts_with("view \""),
+        // A view that it reads is closed.
+        State::Unsafe => refusal.is_of_view,
         State::Identity
         | State::Limit
         | State::Cancelled
@@ -190,4 +213,5 @@ fn closed(name: &str, reason: &str) -> Refusal {
         format!("view \"{name}\" cannot be read as it was defined: splitplane.doctor() says what to do"),
     )
     .with_detail(reason)
+    .of_view()
 }

@@ -97,7 +97,7 @@ fn planners_handed_out(sources: &[Source]) -> Vec<String> {
             let [first, rest @ ..] = path.as_slice() else { return false };
             let names_it = rest.iter().any(|part| part == "plan" || part == "*");
             // Its own file of that name, which imports the planner for itself.
-            !visibility.is_empty() && (names_it || !["plan", "fences", "growth"].contains(&first.as_str()))
+            !visibility.is_empty() && (names_it || !["plan", "fences", "growth", "strangers"].contains(&first.as_str()))
         })
     };
     let prove = sources.iter().filter(|source| source.module().first() == Some(&"prove"));

@@ -275,6 +275,19 @@ SELECT splitplane.define_view('marked', 'SELECT mark FROM marks');
 SELECT splitplane.undefine_view('marked'), splitplane.unprotect('public.marks');
 DROP TABLE public.marks;
 
+\echo -- a view and a table of the plane have one name
+CREATE TABLE public.marks (tenant_id int NOT NULL, mark int);
+CREATE INDEX ON public.marks (tenant_id);
+SELECT splitplane.define_view('marks', 'SELECT 1 AS mark');
+UPDATE splitplane.views SET name = 'other';
+SELECT splitplane.protect('public.marks', '{"tenant_id": "tenant"}');
+UPDATE splitplane.views SET name = 'marks';
+:findings;
+SELECT fix FROM splitplane.doctor() WHERE fix NOT LIKE '--%' \gexec
+:findings;
+SELECT splitplane.unprotect('public.marks');
+DROP TABLE public.marks;
+
 \echo -- a key that ends soon
 SELECT length(splitplane.create_key('AKSOON', valid_for => '3 days')) > 0 AS made;
 SELECT regexp_replace(finding, '\d{4}-\d\d-\d\d \d\d:\d\d', 'DAY'), regexp_replace(fix, '-\d{6}', '-MONTH') FROM splitplane.doctor() WHERE object = 'key AKSOON';
@@ -322,8 +335,20 @@ SELECT fix FROM splitplane.doctor() WHERE object = 'extension citext' \gexec
 REVOKE EXECUTE ON FUNCTION ext.citext_eq(ext.citext, ext.citext) FROM PUBLIC;
 :findings;
 :asked;
+-- Not offered for what is not as it was read.
+BEGIN;
+ALTER FUNCTION ext.citext_eq(ext.citext, ext.citext) SECURITY DEFINER;
+SELECT fix FROM splitplane.doctor() WHERE fix ~ 'GRANT EXECUTE';
+ROLLBACK;
 SELECT fix FROM splitplane.doctor() WHERE object = 'extension citext' \gexec
+:findings;
 :asked;
+SELECT has_function_privilege('app', 'ext.citext_eq(ext.citext, ext.citext)', 'EXECUTE'),
+       has_function_privilege('splitplane_reader', 'ext.citext_eq(ext.citext, ext.citext)', 'EXECUTE');
+BEGIN;
+SELECT splitplane.disallow_extension('citext');
+SELECT has_function_privilege('splitplane_reader', 'ext.citext_eq(ext.citext, ext.citext)', 'EXECUTE');
+ROLLBACK;
 ALTER FUNCTION ext.citext_eq(ext.citext, ext.citext) SECURITY DEFINER;
 CREATE FUNCTION ext.lower(ext.citext) RETURNS text LANGUAGE sql AS 'SELECT ''planted''';
 :findings;
@@ -331,6 +356,11 @@ CREATE FUNCTION ext.lower(ext.citext) RETURNS text LANGUAGE sql AS 'SELECT ''pla
 ALTER FUNCTION ext.citext_eq(ext.citext, ext.citext) SECURITY INVOKER;
 DROP FUNCTION ext.lower(ext.citext);
 :findings;
+-- Another extension beside it is one finding, with what would be meant most often.
+CREATE EXTENSION hstore SCHEMA ext;
+CREATE EXTENSION isn SCHEMA ext;
+:findings;
+DROP EXTENSION hstore, isn;
 BEGIN;
 CREATE OR REPLACE FUNCTION splitplane._read_libraries()
 RETURNS TABLE (extension name, library text, checksum text, build text)
@@ -342,6 +372,10 @@ SELECT format(E'%s: %s\n    %s\n    %s', severity, object, regexp_replace(findin
 SAVEPOINT asked;
 :asked;
 ROLLBACK TO asked;
+-- The library is what is wrong, and nothing else is said.
+REVOKE EXECUTE ON FUNCTION ext.citext_ne(ext.citext, ext.citext) FROM PUBLIC;
+ALTER EXTENSION citext SET SCHEMA test;
+SELECT object, fix FROM splitplane.doctor() WHERE object LIKE 'extension%';
 SELECT splitplane.allow_extension('citext');
 ROLLBACK;
 :asked;

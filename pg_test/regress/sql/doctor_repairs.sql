@@ -292,6 +292,44 @@ SELECT fix FROM splitplane.doctor() WHERE fix LIKE '%REVOKE%' AND fix NOT LIKE '
 SELECT format('%s: %s', object, finding) FROM splitplane.doctor() WHERE fix LIKE '%REVOKE%' AND object <> 'role dba';
 ROLLBACK;
 
+\echo -- and where who granted it may not use the schema any more, or is not who runs the fix
+BEGIN;
+CREATE SCHEMA elsewhere;
+CREATE TYPE elsewhere.kind AS ENUM ('a');
+CREATE FUNCTION public.of_kind(elsewhere.kind) RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE TABLE elsewhere."out$side" (a int);
+GRANT USAGE ON SCHEMA elsewhere TO reporting, app;
+GRANT SELECT ON elsewhere."out$side" TO reporting, app WITH GRANT OPTION;
+GRANT EXECUTE ON FUNCTION public.of_kind(elsewhere.kind) TO reporting WITH GRANT OPTION;
+GRANT USAGE ON TYPE elsewhere.kind TO reporting WITH GRANT OPTION;
+SET LOCAL ROLE reporting;
+GRANT SELECT ON elsewhere."out$side" TO splitplane_reader;
+GRANT EXECUTE ON FUNCTION public.of_kind(elsewhere.kind) TO splitplane_reader;
+GRANT USAGE ON TYPE elsewhere.kind TO splitplane_reader;
+SET LOCAL ROLE app;
+GRANT SELECT ON elsewhere."out$side" TO splitplane_reader;
+RESET ROLE;
+REVOKE USAGE ON SCHEMA elsewhere FROM reporting;
+:findings;
+GRANT USAGE ON SCHEMA elsewhere TO reporting;
+SAVEPOINT before;
+-- As another than the session's user, who then is whom he was.
+CREATE ROLE second_dba SUPERUSER;
+SET LOCAL ROLE second_dba;
+:findings;
+SELECT fix FROM splitplane.doctor() WHERE fix LIKE 'DO %' \gexec
+SELECT current_user, session_user <> current_user AS is_another;
+:findings;
+ROLLBACK TO before;
+-- One that fails leaves the role, too.
+SELECT fix FROM splitplane.doctor() WHERE fix LIKE 'DO %out$side%' \gset
+REVOKE USAGE ON SCHEMA elsewhere FROM app;
+SAVEPOINT before;
+:fix
+ROLLBACK TO before;
+SELECT session_user = current_user AS is_the_same;
+ROLLBACK;
+
 \echo -- what is created from now on
 BEGIN;
 ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner GRANT SELECT, INSERT ON TABLES TO splitplane_reader;

@@ -30,6 +30,7 @@ SELECT splitplane.allow_extension('citext');
 RESET ROLE;
 SELECT extension, saved FROM splitplane.allowed_extensions;
 SELECT test.rows('SELECT name FROM people');
+:findings;
 SELECT splitplane.protect('people', '{"tenant_id": "tenant"}');
 :findings;
 SELECT splitplane.describe() ~ 'name citext\n  aliases citext\[\]\n';
@@ -89,6 +90,104 @@ ALTER FUNCTION ext.citext_eq(ext.citext, ext.citext) LEAKPROOF;
 SELECT test.rows('SELECT count(*) FROM people WHERE name = ''ann''');
 :findings;
 ALTER FUNCTION ext.citext_eq(ext.citext, ext.citext) NOT LEAKPROOF;
+\echo -- C code that is called with NULL against what it was read for would crash the server
+INSERT INTO people VALUES (42, NULL, NULL, 'Z');
+\set compared 'SELECT test.rows(''SELECT count(*) FROM people AS a JOIN people AS b ON a.note <= b.note AND (a.name = b.name) IS NULL'')'
+:compared;
+ALTER FUNCTION ext.citext_eq(ext.citext, ext.citext) CALLED ON NULL INPUT;
+:compared;
+:findings;
+ALTER FUNCTION ext.citext_eq(ext.citext, ext.citext) STRICT;
+:compared;
+DELETE FROM people WHERE note = 'Z';
+\echo -- what prints, and what compares where no name does, is a part of the type
+CREATE OR REPLACE FUNCTION ext.citextout(ext.citext) RETURNS cstring IMMUTABLE STRICT PARALLEL SAFE LANGUAGE internal AS 'byteaout';
+SELECT test.rows('SELECT name FROM people');
+SELECT test.rows('SELECT note = ''x''::citext FROM people');
+:findings;
+CREATE OR REPLACE FUNCTION ext.citextout(ext.citext) RETURNS cstring IMMUTABLE STRICT PARALLEL SAFE LANGUAGE internal AS 'textout';
+SELECT test.rows('SELECT name FROM people ORDER BY name');
+CREATE OR REPLACE FUNCTION ext.citext_cmp(ext.citext, ext.citext) RETURNS int IMMUTABLE STRICT PARALLEL SAFE LANGUAGE plpgsql
+    AS $$ BEGIN RAISE 'ran over a value' USING ERRCODE = 'ZZ001'; END $$;
+SELECT test.rows('SELECT name FROM people ORDER BY name');
+SELECT name FROM people ORDER BY name;
+CREATE OR REPLACE FUNCTION ext.citext_cmp(ext.citext, ext.citext) RETURNS int IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c
+    AS '$libdir/citext', 'citext_cmp';
+SELECT test.rows('SELECT name FROM people ORDER BY name');
+
+\echo -- each thing that makes an object another than was read takes it out of the plane, and is found
+CREATE SCHEMA more;
+CREATE EXTENSION hstore SCHEMA more;
+CREATE EXTENSION intarray SCHEMA more;
+SELECT splitplane.allow_extension(e) FROM unnest(ARRAY['hstore', 'intarray']) AS e;
+CREATE FUNCTION test.support(internal) RETURNS internal LANGUAGE internal AS 'textlike_support';
+CREATE FUNCTION test.to_json(more.hstore) RETURNS json LANGUAGE sql AS $$ SELECT '{}'::json $$;
+CREATE TABLE test.tampering (number int GENERATED ALWAYS AS IDENTITY, object text, sql text);
+INSERT INTO test.tampering (object, sql) VALUES
+    -- the control
+    ('citext_eq(citext,citext)', 'ALTER FUNCTION ext.citext_eq(ext.citext, ext.citext) COST 7'),
+    ('citext_eq(citext,citext)', 'ALTER FUNCTION ext.citext_eq(ext.citext, ext.citext) SECURITY DEFINER'),
+    ('citext_eq(citext,citext)', 'ALTER FUNCTION ext.citext_eq(ext.citext, ext.citext) SET work_mem = ''1MB'''),
+    ('citext_eq(citext,citext)', 'ALTER FUNCTION ext.citext_eq(ext.citext, ext.citext) SUPPORT test.support'),
+    ('citext_eq(citext,citext)', 'ALTER FUNCTION ext.citext_eq(ext.citext, ext.citext) LEAKPROOF'),
+    ('citext_eq(citext,citext)', 'ALTER FUNCTION ext.citext_eq(ext.citext, ext.citext) CALLED ON NULL INPUT'),
+    ('citext_eq(citext,citext)', 'ALTER FUNCTION ext.citext_eq(ext.citext, ext.citext) STABLE'),
+    ('citext_eq(citext,citext)', 'ALTER FUNCTION ext.citext_eq(ext.citext, ext.citext) PARALLEL UNSAFE'),
+    ('citext_eq(citext,citext)', 'UPDATE pg_proc SET pronamespace = ''more''::regnamespace WHERE oid = ''ext.citext_eq''::regproc'),
+    ('citext_eq(citext,citext)', 'ALTER EXTENSION citext DROP FUNCTION ext.citext_eq(ext.citext, ext.citext)'),
+    ('citext_eq(citext,citext)', 'CREATE OR REPLACE FUNCTION ext.citext_eq(ext.citext, ext.citext) RETURNS bool IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS ''$libdir/citext'', ''citext_ne'''),
+    ('citext_eq(citext,citext)', 'CREATE OR REPLACE FUNCTION ext.citext_eq(ext.citext, ext.citext DEFAULT ''x'') RETURNS bool IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS ''$libdir/citext'', ''citext_eq'''),
+    ('citext_eq(citext,citext)', 'UPDATE pg_proc SET prorettype = ''int8''::regtype WHERE oid = ''ext.citext_eq''::regproc'),
+    ('citext_eq(citext,citext)', 'UPDATE pg_proc SET proretset = true WHERE oid = ''ext.citext_eq''::regproc'),
+    ('=(citext,citext)', 'ALTER FUNCTION ext.citext_eq(ext.citext, ext.citext) SECURITY DEFINER'),
+    ('&&(_int4,_int4)', 'ALTER FUNCTION more._int_overlap_sel(internal, oid, internal, int) SECURITY DEFINER'),
+    ('&&(_int4,_int4)', 'UPDATE pg_operator SET oprjoin = ''test.support''::regproc WHERE oprcode = ''more._int_overlap''::regproc'),
+    ('max(citext)', 'ALTER FUNCTION ext.citext_larger(ext.citext, ext.citext) SECURITY DEFINER'),
+    ('max(citext)', 'CREATE OR REPLACE AGGREGATE ext.max(ext.citext) (SFUNC = ext.citext_smaller, STYPE = ext.citext)'),
+    ('max(citext)', 'CREATE OR REPLACE AGGREGATE ext.max(ext.citext) (SFUNC = ext.citext_larger, STYPE = ext.citext, INITCOND = ''x'')'),
+    ('bool,citext', 'UPDATE pg_cast SET castfunc = ''ext.citext(inet)''::regprocedure WHERE castfunc = ''ext.citext(bool)''::regprocedure'),
+    ('text,citext', 'UPDATE pg_cast SET castmethod = ''i'' WHERE castsource = ''text''::regtype AND casttarget = ''ext.citext''::regtype'),
+    ('citext', 'CREATE OR REPLACE FUNCTION ext.citextin(cstring) RETURNS ext.citext IMMUTABLE STRICT PARALLEL SAFE LANGUAGE internal AS ''byteain'''),
+    ('citext', 'CREATE OR REPLACE FUNCTION ext.citextout(ext.citext) RETURNS cstring IMMUTABLE STRICT PARALLEL SAFE LANGUAGE internal AS ''byteaout'''),
+    ('hstore', 'CREATE OR REPLACE FUNCTION more.hstore_subscript_handler(internal) RETURNS internal IMMUTABLE STRICT PARALLEL SAFE LANGUAGE internal AS ''jsonb_subscript_handler'''),
+    ('hstore', 'ALTER TYPE more.hstore SET (SUBSCRIPT = NONE)'),
+    ('citext', 'UPDATE pg_type SET typsubscript = ''test.support''::regproc WHERE oid = ''ext.citext''::regtype'),
+    ('citext', 'UPDATE pg_type SET typmodin = ''varchartypmodin''::regproc WHERE oid = ''ext.citext''::regtype'),
+    ('citext', 'ALTER FUNCTION ext.citext_cmp(ext.citext, ext.citext) SECURITY DEFINER'),
+    ('citext', 'ALTER FUNCTION ext.citext_hash(ext.citext) SECURITY DEFINER'),
+    ('citext', 'ALTER FUNCTION ext.citext_lt(ext.citext, ext.citext) SECURITY DEFINER'),
+    ('citext', 'ALTER OPERATOR FAMILY ext.citext_ops USING hash ADD FUNCTION 1 (text, text) pg_catalog.hashtext(text)'),
+    ('citext', 'UPDATE pg_opclass SET opcdefault = false WHERE opcname = ''citext_ops'' AND opcmethod = (SELECT oid FROM pg_am WHERE amname = ''hash'')'),
+    ('hstore', 'ALTER FUNCTION more.hstore_to_json(more.hstore) SECURITY DEFINER'),
+    ('hstore', 'ALTER EXTENSION hstore DROP CAST (more.hstore AS json); DROP CAST (more.hstore AS json); CREATE CAST (more.hstore AS json) WITH FUNCTION test.to_json(more.hstore)'),
+    -- what takes or gives a type goes with it
+    ('regexp_matches(citext,citext)', 'ALTER FUNCTION ext.citextout(ext.citext) SECURITY DEFINER'),
+    ('=(citext,citext)', 'ALTER FUNCTION ext.citextout(ext.citext) SECURITY DEFINER'),
+    ('max(citext)', 'ALTER FUNCTION ext.citextout(ext.citext) SECURITY DEFINER'),
+    ('bool,citext', 'ALTER FUNCTION ext.citextout(ext.citext) SECURITY DEFINER'),
+    ('delete(hstore,_text)', 'ALTER FUNCTION more.hstore_out(more.hstore) SECURITY DEFINER');
+CREATE FUNCTION test.in_plane(wanted text) RETURNS boolean LANGUAGE sql AS $$
+    SELECT EXISTS (SELECT FROM splitplane.allowed_extensions AS a CROSS JOIN LATERAL splitplane._listed_objects(a.extension) AS l
+                   WHERE l.listed = wanted AND l.object IN (SELECT o.object FROM splitplane._extension_objects() AS o)) $$;
+CREATE FUNCTION test.tamper(object text, sql text, OUT before boolean, OUT after boolean, OUT is_found boolean)
+LANGUAGE plpgsql AS $$
+BEGIN
+    before := test.in_plane(object);
+    BEGIN
+        EXECUTE sql;
+        after := test.in_plane(object);
+        is_found := EXISTS (SELECT FROM splitplane._extension_findings() AS d
+                            WHERE d.finding ~ 'is not as it was read|none of an allowed');
+        RAISE 'undone' USING ERRCODE = 'ZZ002';
+    EXCEPTION WHEN SQLSTATE 'ZZ002' THEN
+        NULL;
+    END;
+END $$;
+SELECT t.number, t.object, r.before, r.after, r.is_found, left(t.sql, 110)
+  FROM test.tampering AS t CROSS JOIN LATERAL test.tamper(t.object, t.sql) AS r ORDER BY t.number;
+SELECT splitplane.disallow_extension(e) FROM unnest(ARRAY['hstore', 'intarray']) AS e;
+DROP EXTENSION hstore CASCADE;
+DROP EXTENSION intarray;
 CREATE OR REPLACE FUNCTION ext.strpos(ext.citext, ext.citext) RETURNS int IMMUTABLE STRICT PARALLEL SAFE LANGUAGE sql
     AS 'SELECT pg_catalog.strpos($1::pg_catalog.text, $2::pg_catalog.text)';
 SELECT test.rows('SELECT strpos(name, ''N'') FROM people');

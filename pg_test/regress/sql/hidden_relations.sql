@@ -34,8 +34,6 @@ SELECT test.rows('WITH masked AS (SELECT 1 AS one) SELECT * FROM masked');
 -- Errors in the caller's conditions are over what the view shows: the masked value, and rows that it lets through.
 SELECT test.rows('SELECT last_four FROM masked WHERE last_four::int = 1');
 SELECT test.rows('SELECT count(*) FROM masked WHERE 1 / (card_id - 3) > 5');
-SELECT test.rows('SELECT count(*) FROM masked WHERE 1 / (length(holder) - 6) > 5');
-SELECT test.rows('SELECT count(*) FROM masked WHERE CASE WHEN holder = ''SECRET'' THEN holder::int ELSE 1 END = 1');
 SELECT test.rows('SELECT count(*) FROM masked WHERE 1 / (CASE holder WHEN ''SECRET'' THEN 0 ELSE 1 END) = 1');
 SELECT test.rows('SELECT count(*) FROM masked WHERE holder::int = 0', '7');
 SELECT ask_dry_run(test.ctx('SELECT card_id FROM masked'), sql => 'SELECT card_id FROM masked') ->> 'plane_sql';
@@ -50,8 +48,10 @@ SELECT test.plan('SELECT holder FROM masked WHERE card_id = 2');
 -- The control: a view without hidden relations is no barrier.
 SELECT splitplane.protect('public.cards', '{"tenant_id": "tenant"}', ARRAY['card_id', 'holder', 'number', 'blocked']);
 SELECT test.plan('SELECT holder FROM masked WHERE 1 / card_id > 0');
+SELECT test.rows('SELECT last_four FROM masked WHERE last_four::int = 1');
 SELECT test.rows('SELECT count(*) FROM masked WHERE 1 / (card_id - 3) > 5');
-SELECT test.rows('SELECT count(*) FROM masked WHERE CASE WHEN holder = ''SECRET'' THEN holder::int ELSE 1 END = 1');
+SELECT test.rows('SELECT count(*) FROM masked WHERE 1 / (CASE holder WHEN ''SECRET'' THEN 0 ELSE 1 END) = 1');
+SELECT test.rows('SELECT count(*) FROM masked WHERE holder::int = 0', '7');
 SELECT splitplane.protect('public.cards', '{"tenant_id": "tenant"}', ARRAY['card_id', 'holder', 'number', 'blocked'], hidden => true, private_columns => ARRAY['number']);
 
 -- Views over such views, joins with what is visible, shared hidden relations, private columns.
@@ -66,6 +66,22 @@ SELECT ask_dry_run(test.ctx(q), sql => q) -> 'proved' -> 'private_columns' AS to
   FROM unnest(ARRAY['SELECT card_id FROM masked', 'SELECT last_four FROM masked', 'SELECT x FROM short', 'SELECT m FROM masked m']) AS q;
 \c - postgres
 SELECT relation, shape, verdict, detail FROM splitplane.selftest(ARRAY['42', '7']) WHERE relation ~ 'view|cards|currencies' AND shape <> 'scope columns';
+-- What is sorted and compared by set operations is bounded where it stands, and not within the view's own fence.
+CREATE TABLE public.a1 (tenant_id int NOT NULL, id int, a text);
+CREATE TABLE public.a2 (tenant_id int NOT NULL, id int, b text);
+CREATE TABLE public.a3 (tenant_id int NOT NULL, id int, c int, b text);
+INSERT INTO public.a1 VALUES (42, 1, 'one'), (7, 1, 'CANARY');
+INSERT INTO public.a2 VALUES (42, 1, 'two'), (7, 1, 'CANARY');
+INSERT INTO public.a3 VALUES (42, 1, 1, 'three'), (7, 1, 1, 'CANARY');
+SELECT splitplane.protect('public.a1', '{"tenant_id": "tenant"}', hidden => true), splitplane.protect('public.a2', '{"tenant_id": "tenant"}'), splitplane.protect('public.a3', '{"tenant_id": "tenant"}');
+SELECT splitplane.define_view('va', 'SELECT a FROM a1');
+SELECT test.rows('SELECT a FROM va UNION ALL SELECT b FROM a2 ORDER BY 1');
+SELECT test.rows('SELECT a FROM va UNION ALL SELECT b FROM a3 ORDER BY 1');
+SELECT test.rows('SELECT a FROM va UNION SELECT b FROM a2 ORDER BY 1');
+SELECT test.rows('SELECT DISTINCT a FROM va JOIN a2 ON true ORDER BY 1');
+SELECT splitplane.define_view('cards_and_stores', 'SELECT card_id, holder FROM cards UNION ALL SELECT store_id, city FROM stores');
+SELECT test.rows('SELECT count(*), min(holder), max(holder) FROM cards_and_stores');
+SELECT splitplane.undefine_view('cards_and_stores'), splitplane.undefine_view('va');
 -- The fix of a finding keeps it hidden.
 ALTER TABLE public.cards RENAME COLUMN holder TO owner;
 SELECT object, fix FROM splitplane.doctor() WHERE object ~ 'cards';

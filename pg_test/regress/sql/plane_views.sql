@@ -24,6 +24,7 @@ SELECT test.rows('SELECT ctid FROM sales_by_city');
 SELECT test.rows('SELECT * FROM public.sales_by_city');
 SELECT test.rows('SELECT public.sales_by_city.city FROM sales_by_city');
 SELECT test.rows('SELECT nothing FROM sales_by_city');
+SELECT test.rows('SELECT "City", s."ORDERS" FROM sales_by_city s');
 SELECT test.rows('SELECT * FROM jsonb_populate_record(NULL::sales_by_city, ''{}'')');
 SELECT ask_dry_run(test.ctx('SELECT city FROM sales_by_city'), sql => 'SELECT city FROM sales_by_city') ->> 'plane_sql';
 SELECT ask_dry_run(test.ctx('SELECT city FROM sales_by_city'), sql => 'SELECT city FROM sales_by_city') -> 'proved' -> 'relations';
@@ -139,3 +140,113 @@ SELECT splitplane.undefine_view('people');
 SELECT splitplane.unprotect('public.customers');
 SELECT test.rows('SELECT * FROM above');
 SELECT object, finding FROM splitplane.doctor() WHERE object ~ '^view';
+
+-- The comment of a column is shown while the plane shows the column, and of no other column.
+\c - postgres
+SELECT splitplane.undefine_view('above'), splitplane.undefine_view('mailed');
+CREATE FUNCTION test.described(view text) RETURNS text LANGUAGE sql AS
+    $$ SELECT part FROM regexp_split_to_table(splitplane.describe(), '\n(?=\w)') AS part WHERE part ~ ('^view ' || view) $$;
+CREATE TABLE public.clubs (tenant_id int NOT NULL, club_id int NOT NULL, name text);
+SELECT splitplane.protect('public.clubs', '{"tenant_id": "tenant"}', ARRAY['club_id']);
+SELECT splitplane.protect('public.customers', '{"tenant_id": "tenant"}', ARRAY['customer_id', 'name']);
+COMMENT ON COLUMN public.customers.name IS 'CANARY: who it is';
+SELECT splitplane.define_view('named', 'SELECT name FROM customers JOIN clubs ON club_id = customer_id');
+SELECT splitplane.define_view('towns', 'SELECT city FROM stores');
+SELECT test.described('named'), test.described('towns');
+SELECT splitplane.protect('public.customers', '{"tenant_id": "tenant"}', ARRAY['customer_id']);
+SELECT test.described('named');
+-- Another table has the column now, and the view can be read.
+SELECT splitplane.protect('public.clubs', '{"tenant_id": "tenant"}', ARRAY['club_id', 'name']);
+SELECT test.described('named');
+ALTER TABLE public.stores RENAME COLUMN city TO town;
+ALTER TABLE public.stores ADD COLUMN secret text;
+COMMENT ON COLUMN public.stores.secret IS 'CANARY: never registered';
+ALTER TABLE public.stores RENAME COLUMN secret TO city;
+SELECT test.described('towns');
+ALTER TABLE public.stores DROP COLUMN city;
+ALTER TABLE public.stores RENAME COLUMN town TO city;
+SELECT test.described('towns');
+
+-- What closes a view in the midst of a session, and what opens it again: in one session.
+CREATE FUNCTION public.tagged(int) RETURNS text IMMUTABLE PARALLEL SAFE LANGUAGE sql AS $$ SELECT 'tag ' || $1 $$;
+SELECT splitplane.allow_function('public.tagged(int)');
+SELECT splitplane.define_view('tags', 'SELECT store_id, tagged(''7'') AS tag, ' || repeat(' ', 2000) || '1 AS one FROM stores');
+SELECT splitplane.define_view('over_tags', 'SELECT store_id FROM tags');
+SELECT test.rows('SELECT min(tag) FROM tags'), test.rows('SELECT count(*) FROM over_tags');
+CREATE FUNCTION public.tagged(date) RETURNS text IMMUTABLE LANGUAGE sql AS $$ SELECT 'date' $$;
+SELECT test.rows('SELECT min(tag) FROM tags');
+SELECT test.rows('SELECT count(*) FROM over_tags');
+SELECT object, finding FROM splitplane.doctor() WHERE object ~ '^view .*tags';
+SELECT test.described('tags');
+DROP FUNCTION public.tagged(date);
+SELECT test.described('tags');
+SELECT test.rows('SELECT min(tag) FROM tags'), test.rows('SELECT count(*) FROM over_tags');
+SELECT object, finding FROM splitplane.doctor() WHERE object ~ '^view .*tags';
+SET splitplane.max_sql_bytes = 1024;
+SELECT test.rows('SELECT min(tag) FROM tags');
+SELECT object, finding FROM splitplane.doctor() WHERE object ~ '^view .*tags';
+RESET splitplane.max_sql_bytes;
+SELECT test.rows('SELECT min(tag) FROM tags');
+-- An error over the rows of a view that can be read stays what it is.
+SELECT test.rows('SELECT tag::int FROM tags');
+SELECT test.rows('SELECT nothing FROM tags');
+
+-- A view that is closed is not shown; while the plane is closed, one with a type that is gone.
+CREATE TYPE public.mood AS ENUM ('calm', 'wild');
+ALTER TABLE public.clubs ADD COLUMN mood public.mood;
+SELECT splitplane.protect('public.clubs', '{"tenant_id": "tenant"}', ARRAY['club_id', 'name', 'mood']);
+SELECT splitplane.define_view('moods', 'SELECT club_id, mood FROM clubs');
+SELECT test.described('moods');
+ALTER TABLE public.clubs DROP COLUMN mood;
+DROP TYPE public.mood;
+SELECT test.described('moods');
+-- While the plane is closed a view can be taken out, and none can be defined.
+DROP POLICY "!splitplane_scope" ON public.orders;
+SELECT test.described('moods'), test.described('towns');
+SELECT splitplane.define_view('later', 'SELECT 1 AS one');
+SELECT splitplane.undefine_view('towns');
+SELECT splitplane.protect('public.orders', '{"tenant_id": "tenant"}');
+SELECT name FROM splitplane.views ORDER BY name;
+
+-- A type that gets another name or schema is the type that it was.
+CREATE SCHEMA moved;
+SELECT splitplane.define_view('states', 'SELECT state, array_agg(state) AS states FROM orders GROUP BY state');
+ALTER TYPE public.status RENAME TO order_state;
+ALTER TYPE public.order_state SET SCHEMA moved;
+SELECT test.rows('SELECT count(*) FROM states');
+SELECT test.described('states');
+SELECT object, finding FROM splitplane.doctor() WHERE object = 'view states';
+-- In another database, after a restore, numbers mean nothing, and the name counts.
+CREATE TEMP TABLE restored AS SELECT columns FROM splitplane.views WHERE name = 'states';
+UPDATE splitplane.views SET columns = regexp_replace(columns::text, '("number_of": ")[^"]*', '\1another', 'g')::jsonb WHERE name = 'states';
+SELECT test.rows('SELECT count(*) FROM states');
+ALTER TYPE moved.order_state SET SCHEMA public;
+ALTER TYPE public.order_state RENAME TO status;
+SELECT test.rows('SELECT count(*) FROM states');
+-- As after a restore into this database: the number is nobody's.
+UPDATE splitplane.views SET columns = (SELECT jsonb_agg(c || '{"number": 4000000000}') FROM restored, jsonb_array_elements(restored.columns) AS c) WHERE name = 'states';
+SELECT test.rows('SELECT count(*) FROM states');
+-- A view over an extension's type: it goes with the extension, which is said, and comes back where the extension moved.
+\c - postgres
+CREATE SCHEMA "Ext";
+CREATE SCHEMA elsewhere;
+CREATE EXTENSION citext SCHEMA "Ext";
+CREATE TABLE public.guests (tenant_id int NOT NULL, name "Ext".citext, aliases "Ext".citext[]);
+INSERT INTO public.guests VALUES (42, 'Ann', '{A}'), (7, 'CANARY', '{CANARY}');
+SELECT splitplane.allow_extension('citext');
+SELECT splitplane.protect('public.guests', '{"tenant_id": "tenant"}');
+SELECT splitplane.define_view('guest_names', 'SELECT name, aliases, name || ''!'' AS more FROM guests');
+\set asked 'SELECT test.rows(''SELECT name, aliases FROM guest_names WHERE name = ''''ANN'''''')'
+:asked;
+ALTER EXTENSION citext SET SCHEMA elsewhere;
+:asked;
+SELECT splitplane.allow_extension('citext');
+:asked;
+SELECT object, finding FROM splitplane.doctor() WHERE object ~ '^view "?guest_names|citext';
+\set VERBOSITY default
+SELECT splitplane.disallow_extension('citext');
+\set VERBOSITY terse
+:asked;
+SELECT splitplane.allow_extension('citext');
+:asked;
+SELECT splitplane.undefine_view('guest_names'), splitplane.unprotect('public.guests'), splitplane.disallow_extension('citext');

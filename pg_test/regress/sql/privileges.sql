@@ -96,6 +96,7 @@ DELETE FROM splitplane.metrics;
 DELETE FROM splitplane.views;
 SELECT splitplane._view_columns('mine');
 SELECT splitplane._view_problem('mine');
+SELECT splitplane._view_is_open('mine');
 DELETE FROM splitplane.relations;
 UPDATE splitplane.principals SET claims = '{}';
 SELECT count(*) FROM public.payroll;

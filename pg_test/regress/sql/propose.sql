@@ -32,6 +32,13 @@ CREATE TABLE country_items (country text REFERENCES countries, article text, pri
     PRIMARY KEY (country, article));
 CREATE TABLE holidays (day date, name text);
 CREATE TABLE languages (code text PRIMARY KEY, name text, added_by text);
+CREATE TABLE tax_rates (id int PRIMARY KEY, shop text, percent numeric);
+CREATE TABLE exchange_rates (currency text PRIMARY KEY, store_no int, rate numeric);
+CREATE TABLE vat_rates (id int PRIMARY KEY, percent numeric, "zoneId" int);
+CREATE TABLE currencies (code text PRIMARY KEY, name text);
+ALTER TABLE currencies ENABLE ROW LEVEL SECURITY;
+CREATE TABLE locales (code text PRIMARY KEY, name text);
+CREATE POLICY own ON locales USING (code <> 'xx');
 CREATE TABLE uses (org_id bigint NOT NULL REFERENCES orgs, department text REFERENCES departments,
     staff text REFERENCES staff_codes, promo text REFERENCES promo_codes, price int REFERENCES price_types,
     route int REFERENCES route_types, shape int REFERENCES shape_types, stop int REFERENCES stop_types,
@@ -64,8 +71,33 @@ SELECT splitplane.protect('stores', '{"org_id": "tenant"}', columns => '{id}');
 SELECT splitplane.share('tags');
 SELECT * FROM splitplane.propose() WHERE relation IN ('stores'::regclass, 'tags'::regclass, 'transfers'::regclass);
 
+-- Names that cannot be the plane's: taken by a view, no name at all, and then those that are made of schema and table.
+SELECT splitplane.define_view('visits', 'SELECT count(*) AS n FROM stores');
+CREATE TABLE pg_thing (org_id bigint NOT NULL REFERENCES orgs);
+CREATE TABLE public_pg_thing (org_id bigint NOT NULL REFERENCES orgs);
+CREATE TABLE "a.b" (org_id bigint NOT NULL REFERENCES orgs);
+CREATE SCHEMA "PG_old";
+CREATE TABLE "PG_old".orders (org_id bigint NOT NULL REFERENCES orgs);
+CREATE TABLE "Old shop".a_name_of_as_many_as_sixty_three_bytes_which_is_all_there_is_xx (org_id bigint NOT NULL REFERENCES orgs);
+CREATE TABLE a_name_of_as_many_as_sixty_three_bytes_which_is_all_there_is_xx (org_id bigint NOT NULL REFERENCES orgs);
+SELECT statement FROM splitplane.propose() WHERE statement LIKE '%name =>%' OR statement LIKE '%a_name%';
+\pset tuples_only on
+SELECT statement FROM splitplane.propose() WHERE statement LIKE '%name =>%' OR statement LIKE '%a_name%' \gexec
+\pset tuples_only off
+SELECT relation, name FROM splitplane.relations ORDER BY name;
+SELECT splitplane.unprotect(relation) FROM splitplane.relations WHERE relation NOT IN ('stores'::regclass, 'tags'::regclass);
+SELECT splitplane.undefine_view('visits');
+
 -- The tenant column by its name: what the tenants are otherwise is not asked.
 SELECT * FROM splitplane.propose('store_id') WHERE statement IS NOT NULL;
+
+-- Nor is what has the tenant's column in other words: the control is continents.
+CREATE TABLE calls (franchise_id int, at timestamptz);
+CREATE TABLE continents (code text PRIMARY KEY, name text);
+CREATE TABLE holiday_calendars (id int PRIMARY KEY, name text, franchise text);
+CREATE TABLE time_zones (name text PRIMARY KEY, "franchiseNo" int);
+SELECT relation, statement FROM splitplane.propose('franchise_id')
+WHERE relation IN ('continents'::regclass, 'holiday_calendars'::regclass, 'time_zones'::regclass);
 
 -- Two tables that may be the tenants', and neither by far.
 CREATE TABLE agencies (id bigint PRIMARY KEY);

@@ -2,7 +2,8 @@
 //!
 //! Analysis has the input functions of types read literals, and looks for operators and functions by their names: others may have
 //! put some there that take a type of their own, whose input function, or the check of a domain in it, would then run on the
-//! caller's text before anything is proved. PostgreSQL asks before it looks up how any function is called that is not built in.
+//! caller's text before anything is proved. `parse::analyse` finds those first; this holds behind it. PostgreSQL asks before it
+//! looks up how any function is called that is not built in: of a check that calls built-in functions alone nothing is seen here.
 
 use crate::error::{Refusal, State};
 use crate::pgx::pg_try::raise;

@@ -27,6 +27,12 @@ pub fn register() {
             const { c_int(pg_sys::SysCacheIdentifier::NAMESPACEOID) },
             const { c_int(pg_sys::SysCacheIdentifier::AUTHMEMMEMROLE) },
             const { c_int(pg_sys::SysCacheIdentifier::AUTHMEMROLEMEM) },
+            // What the plane carries of extensions rests on these as well. They change when a version is rolled out.
+            const { c_int(pg_sys::SysCacheIdentifier::CASTSOURCETARGET) },
+            const { c_int(pg_sys::SysCacheIdentifier::OPEROID) },
+            const { c_int(pg_sys::SysCacheIdentifier::CLAOID) },
+            const { c_int(pg_sys::SysCacheIdentifier::AMPROCNUM) },
+            const { c_int(pg_sys::SysCacheIdentifier::AMOPSTRATEGY) },
         ] {
             pg_sys::CacheRegisterSyscacheCallback(cache, Some(on_catalog), none);
         }

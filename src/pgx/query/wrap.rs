@@ -26,19 +26,20 @@ struct Copying<'a, 't> {
 
 impl<'t> QueryView<'t> {
     /// A copy of the whole query in which `wrappers` stand around each expression for which there are any, the first
-    /// innermost. The common table expressions of its top level, which are the fences, are copied as they are.
+    /// innermost. The common table expressions of its top level and queries that read a table, which are the fences, are copied as
+    /// they are.
     pub fn wrapped(self, wrappers: &dyn Fn(QueryNode<'t>) -> Vec<Wrapper>) -> Option<QueryView<'t>> {
         self.copied(Copying { text: &|_| None, call: &|_| None, wrappers })
     }
 
     /// A copy of the whole query in which constants stand in the place of the expressions of type text for which `text` gives
-    /// one. The common table expressions of its top level are copied as they are.
+    /// one. The fences are copied as they are.
     pub fn with_texts(self, text: &dyn Fn(QueryNode<'t>) -> Option<String>) -> Option<QueryView<'t>> {
         self.copied(Copying { text, call: &|_| None, wrappers: &|_| Vec::new() })
     }
 
     /// A copy of the whole query in which calls without arguments stand in the place of the expressions for which `call` gives a
-    /// function of the same type. The common table expressions of its top level are copied as they are.
+    /// function of the same type. The fences are copied as they are.
     pub fn with_calls(self, call: &dyn Fn(QueryNode<'t>) -> Option<pg_sys::Oid>) -> Option<QueryView<'t>> {
         self.copied(Copying { text: &|_| None, call, wrappers: &|_| Vec::new() })
     }
@@ -90,8 +91,13 @@ unsafe extern "C-unwind" fn mutate(node: *mut pg_sys::Node, context: *mut c_void
     interrupts::check();
     // SAFETY: nodes of the tree that `copied` began with; the context is its `Copying`.
     unsafe {
-        if original.tag() == pg_sys::NodeTag::T_Query {
-            return mutated(node.cast(), context, 0).cast();
+        if let Some(query) = QueryView::of(original) {
+            // A fence within a view; the proof refuses any other.
+            return if query.reads_table() {
+                pg_sys::copyObjectImpl(node.cast()).cast()
+            } else {
+                mutated(node.cast(), context, 0).cast()
+            };
         }
         let copying = &*context.cast::<Copying>();
         if let Some(text) = (copying.text)(original).filter(|_| original.is_text()) {

@@ -25,6 +25,17 @@ impl<'t> RawTree<'t> {
         self.root
     }
 
+    /// A copy in which every text constant is NULL. Analysis finds the same operators and functions for it, since both are of an
+    /// unknown type, and reads no text.
+    #[must_use]
+    pub fn without_texts(&self) -> RawTree<'t> {
+        // SAFETY: a whole tree; the copy lives in the memory that is current, as the tree does.
+        let copy = unsafe { RawNode::from_pointer(pg_sys::copyObjectImpl(self.root.as_pointer().cast()).cast()) };
+        let copy = RawTree { root: copy.unwrap_or(self.root) };
+        blank(copy.root);
+        copy
+    }
+
     /// Makes a type name mean a type, or an array of it if that is what is written, whatever its schema: the reader need have no
     /// privilege on that. PostgreSQL can then no more name a column after the cast: see `RawResultTarget`.
     pub fn resolve(&mut self, name: &RawTypeName<'t>, type_oid: pg_sys::Oid) {
@@ -316,6 +327,30 @@ fn places(parent: RawNode<'_>) -> Vec<*mut *mut pg_sys::Node> {
             T::T_TypeCast => fields!(TypeCast: arg),
             T::T_WindowDef => fields!(WindowDef: startOffset, endOffset),
             _ => Vec::new(),
+        }
+    }
+}
+
+/// Makes the text constants below a node NULL, but for the modifiers of types, which are words and no values.
+fn blank(node: RawNode<'_>) {
+    match node.tag() {
+        pg_sys::NodeTag::T_TypeName => {}
+        pg_sys::NodeTag::T_A_Const => {
+            let constant = node.as_pointer().cast::<pg_sys::A_Const>();
+            // SAFETY: by its tag an A_Const, of a tree that nothing else looks at now; every member of the union is a node that
+            // begins with its tag.
+            unsafe {
+                if !(*constant).isnull && (*constant).val.node.type_ == pg_sys::NodeTag::T_String {
+                    (*constant).isnull = true;
+                }
+            }
+        }
+        _ => {
+            // Nothing is refused here.
+            let _ = node.children(&mut |child| {
+                blank(child);
+                Ok(())
+            });
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::identity::principal::Principal;
 use crate::pgx::flags;
 use crate::pgx::pg_try::{catch, expect_role};
 use crate::pgx::routines;
-use crate::pgx::server_errors::{Circumstances, of_statement};
+use crate::pgx::server_errors::{Circumstances, Speaker, of_statement};
 use pgrx::pg_sys;
 use std::ffi::{CStr, CString, c_int};
 use std::marker::PhantomData;
@@ -87,8 +87,14 @@ pub fn confine<T>(
         (_, Some(Expired::Memory)) => Err(Refusal::over_memory()),
         (_, Some(Expired::NoMemory)) => Err(Refusal::out_of_memory()),
         (Err(error), None) => {
-            let is_of_definer = error.place.is_of_another || error.place.may_be_worker && plan.has_definers();
-            Err(of_statement(&error, &Circumstances { stage, is_of_definer }))
+            let speaker = if error.place.is_of_another {
+                Speaker::Definer
+            } else if error.place.may_be_worker && plan.has_definers() {
+                Speaker::Worker
+            } else {
+                Speaker::Reader
+            };
+            Err(of_statement(&error, &Circumstances { stage, speaker }))
         }
     }
 }
