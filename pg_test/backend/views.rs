@@ -2,7 +2,7 @@
 
 #[pgrx::pg_schema]
 mod tests {
-    use crate::attach::{self, Attached, Claims, GatedView};
+    use crate::attach::{self, Attached, Claims, GatedView, Keys};
     use crate::backend_tests::support::{World, assert_accepted, assert_refused, gated};
     use crate::catalog::current_plane;
     use crate::error::{StageResult, State};
@@ -41,7 +41,7 @@ mod tests {
         let views = [view("barred"), view("plain")];
         world.confined(|confinement| {
             let claims = Claims::Of(&world.principal);
-            let mut attached = attach::attach(confinement, &gated(READS), &views, &world.plane, claims)?;
+            let mut attached = attach::attach(confinement, &gated(READS), &views, &world.plane, claims, &Keys::new())?;
             change(&mut attached);
             let Attached { grafted, fences, views, parameters, .. } = attached;
             let mut analysed = parse::analyse(grafted, &parameters, &world.plane.name_scope(), |query| {

@@ -17,7 +17,7 @@ use crate::catalog::plane::{Plane, PlaneColumn, PlaneRelation};
 use crate::error::{Refusal, StageResult};
 use crate::gate::Gated;
 use crate::identity::principal::Principal;
-use crate::pgx::key_sink::LeadingValues;
+use crate::pgx::key_forms::LeadingValues;
 use crate::pgx::names::quote_identifier;
 use crate::pgx::parameters::Parameters;
 use crate::pgx::parse::{self, Grafted};

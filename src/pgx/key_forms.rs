@@ -105,3 +105,32 @@ pub(in crate::pgx) unsafe fn converted(
         _ => Some(value),
     }
 }
+
+/// Values of a key's first column, in the section's memory.
+pub struct LeadingValues {
+    form: KeyForm,
+    values: Vec<pg_sys::Datum>,
+}
+
+impl LeadingValues {
+    /// Values of the form's type.
+    pub(in crate::pgx) fn new(form: KeyForm, values: Vec<pg_sys::Datum>) -> Self {
+        LeadingValues { form, values }
+    }
+
+    /// An array of them as values of a type of the same class, leaving out those that it does not have.
+    pub(in crate::pgx) fn array(&self, element: pg_sys::Oid) -> pg_sys::Datum {
+        // SAFETY: values of the form's type.
+        let mut values: Vec<pg_sys::Datum> =
+            self.values.iter().filter_map(|value| unsafe { converted(self.form, *value, element) }).collect();
+        let (mut length, mut by_value, mut alignment) = (0, false, 0);
+        let count = i32::try_from(values.len()).unwrap_or(0);
+        // SAFETY: `count` values of the element type, none of them NULL.
+        unsafe {
+            pg_sys::get_typlenbyvalalign(element, &raw mut length, &raw mut by_value, &raw mut alignment);
+            let array =
+                pg_sys::construct_array(values.as_mut_ptr(), count, element, i32::from(length), by_value, alignment);
+            pg_sys::Datum::from(array)
+        }
+    }
+}

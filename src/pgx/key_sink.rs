@@ -1,7 +1,7 @@
 //! Collects the keys of a parent's rows out of a query on it.
 
 use super::functions::stored::{plain, uuid};
-use super::key_forms::{KeyForm, converted};
+use super::key_forms::{KeyForm, LeadingValues};
 use super::plan::Planned;
 use super::types::column_types;
 use crate::error::{Refusal, StageResult};
@@ -34,30 +34,6 @@ pub struct CollectedKeys {
     pub count: usize,
     /// The first column's values.
     pub leading: Option<LeadingValues>,
-}
-
-/// Values of a key's first column, in the section's memory.
-pub struct LeadingValues {
-    form: KeyForm,
-    values: Vec<pg_sys::Datum>,
-}
-
-impl LeadingValues {
-    /// An array of them as values of a type of the same class, leaving out those that it does not have.
-    pub(super) fn array(&self, element: pg_sys::Oid) -> pg_sys::Datum {
-        // SAFETY: values of the form's type.
-        let mut values: Vec<pg_sys::Datum> =
-            self.values.iter().filter_map(|value| unsafe { converted(self.form, *value, element) }).collect();
-        let (mut length, mut by_value, mut alignment) = (0, false, 0);
-        let count = i32::try_from(values.len()).unwrap_or(0);
-        // SAFETY: `count` values of the element type, none of them NULL.
-        unsafe {
-            pg_sys::get_typlenbyvalalign(element, &raw mut length, &raw mut by_value, &raw mut alignment);
-            let array =
-                pg_sys::construct_array(values.as_mut_ptr(), count, element, i32::from(length), by_value, alignment);
-            pg_sys::Datum::from(array)
-        }
-    }
 }
 
 impl KeySink {
@@ -100,7 +76,7 @@ impl KeySink {
         Ok(CollectedKeys {
             set: self.keys.finish(seed),
             count: self.count,
-            leading: leading.map(|(values, form)| LeadingValues { form, values }),
+            leading: leading.map(|(values, form)| LeadingValues::new(form, values)),
         })
     }
 

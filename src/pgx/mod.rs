@@ -8,7 +8,7 @@ mod flags;
 pub mod functions;
 pub mod hooks;
 pub mod interrupts;
-mod key_forms;
+pub mod key_forms;
 pub mod key_sink;
 pub mod names;
 mod node;

@@ -1,6 +1,6 @@
 //! Claims as typed parameters of a statement.
 
-use super::key_sink::LeadingValues;
+use super::key_forms::LeadingValues;
 use super::section::confine::Confinement;
 use super::types::{array_type, from_text};
 use crate::error::{Refusal, StageResult, State};

@@ -11,8 +11,8 @@ use crate::gate::Gated;
 use crate::pgx::key_sink::KeySink;
 use crate::pgx::parse;
 use crate::pgx::query::QueryView;
+use crate::pgx::section::claims;
 use crate::pgx::section::confine::Confinement;
-use crate::pgx::section::key_sets;
 use crate::pgx::server;
 use crate::{prove, settings, trust};
 use std::collections::BTreeSet;
@@ -128,6 +128,6 @@ impl Collector<'_, '_> {
         let share = share(collected.count, server::estimated_rows(parent.oid));
         let leading = collected.leading.filter(|_| share <= LEADING_SHARE);
         self.keys.insert(link.number, LinkKeys { count: collected.count, leading });
-        key_sets::hold(link.number, collected.set, share)
+        claims::hold_keys(link.number, collected.set, share)
     }
 }

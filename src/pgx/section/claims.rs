@@ -5,7 +5,9 @@
 //! has its own in its memory; a parallel worker reads its leader's from shared memory (claims_slots.rs).
 
 use super::key_sets;
+use crate::error::{Refusal, StageResult};
 use crate::identity::principal::{Claim, Principal};
+use crate::key_set::KeySet;
 use crate::pgx::shmem::claims_slots;
 use pgrx::prelude::*;
 use serde_json::Value;
@@ -59,6 +61,17 @@ impl Drop for ClaimsGuard {
     fn drop(&mut self) {
         clear();
     }
+}
+
+/// Holds the keys of one link for as long as the claims. `share`: the part of all keys of the parent that they are.
+///
+/// # Errors
+/// Outside a call: there is nobody whose they would be.
+pub fn hold_keys(link: i32, keys: KeySet, share: f64) -> StageResult<()> {
+    if generation() == 0 {
+        return Err(Refusal::proof("keys are collected outside a call"));
+    }
+    key_sets::hold(link, keys, share)
 }
 
 /// Forgets the claims. Also called when a transaction ends, in case a guard was skipped by a defect.

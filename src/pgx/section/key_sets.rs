@@ -4,7 +4,6 @@
 //! its own fences. `splitplane.in_parent()` looks keys up. A backend has the sets in its memory; for its parallel workers it puts
 //! them into a segment of shared memory that ends with the section.
 
-use super::claims;
 use crate::error::{Refusal, StageResult, State};
 use crate::key_set::{self, KeySet};
 use crate::pgx::shmem::claims_slots;
@@ -20,11 +19,8 @@ thread_local! {
     static MAPPED: RefCell<Option<&'static [u64]>> = const { RefCell::new(None) };
 }
 
-/// Keeps a set for as long as the claims of the call are held.
-pub fn hold(link: i32, set: KeySet, share: f64) -> StageResult<()> {
-    if claims::generation() == 0 {
-        return Err(Refusal::proof("keys are collected outside a call"));
-    }
+/// Keeps a set until `clear`.
+pub(super) fn hold(link: i32, set: KeySet, share: f64) -> StageResult<()> {
     HELD.with(|held| match held.try_borrow_mut() {
         Ok(mut held) => {
             held.insert(link, set);

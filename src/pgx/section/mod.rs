@@ -5,7 +5,7 @@ pub(super) mod allocator;
 pub mod claims;
 pub mod confine;
 pub mod deadline;
-pub mod key_sets;
+pub(in crate::pgx) mod key_sets;
 pub(super) mod pin;
 pub mod process_memory;
 pub(super) mod session_growth;
