@@ -187,18 +187,19 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._proposal_tenants(text) FROM PUBLIC;
 
--- The arguments of a registration that follow the tables: the columns, if some are to be left out, and the plane name
--- that _proposal_names has for it, if any.
-CREATE FUNCTION splitplane._proposal_arguments(relation oid, plane_name text) RETURNS text
+-- The arguments of a registration that follow the tables: the columns, if some are to be left out or all must be named,
+-- and the plane name that _proposal_names has for it, if any.
+CREATE FUNCTION splitplane._proposal_arguments(relation oid, plane_name text, must_name boolean DEFAULT false)
+RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 #variable_conflict use_column
 DECLARE
     columns text[];
 BEGIN
-    IF EXISTS (SELECT FROM pg_attribute AS a
-               WHERE a.attrelid = _proposal_arguments.relation AND a.attnum > 0 AND NOT a.attisdropped
-                 AND splitplane._proposal_has(a.attname, 'secret')) THEN
+    IF must_name OR EXISTS (SELECT FROM pg_attribute AS a
+                            WHERE a.attrelid = _proposal_arguments.relation AND a.attnum > 0 AND NOT a.attisdropped
+                              AND splitplane._proposal_has(a.attname, 'secret')) THEN
         columns := ARRAY(SELECT a.attname::text FROM pg_attribute AS a
                          WHERE a.attrelid = _proposal_arguments.relation AND a.attnum > 0 AND NOT a.attisdropped
                            AND NOT splitplane._proposal_has(a.attname, 'secret')
@@ -208,7 +209,7 @@ BEGIN
     RETURN concat(', columns => ' || quote_literal(columns), ', name => ' || quote_literal(plane_name));
 END
 $$;
-REVOKE ALL ON FUNCTION splitplane._proposal_arguments(oid, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION splitplane._proposal_arguments(oid, text, boolean) FROM PUBLIC;
 
 -- The plane names of tables that cannot have their own: a registered table or a view has it, or a table of another
 -- schema, of which that of schema public, or of the schema that sorts first, keeps it; or it is no name of the plane.
@@ -259,6 +260,25 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION splitplane._proposal_names() FROM PUBLIC;
+
+-- The argument that names the foreign key, where there are several between two tables.
+CREATE FUNCTION splitplane._proposal_key(relation oid, parent oid, key name) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format(', key => %L', _proposal_key.key)
+    FROM splitplane._foreign_keys(relation::regclass, parent::regclass)
+    HAVING count(*) > 1
+$$;
+REVOKE ALL ON FUNCTION splitplane._proposal_key(oid, oid, name) FROM PUBLIC;
+
+-- Why a foreign key cannot say whose a row is; NULL if it can.
+CREATE FUNCTION splitplane._proposal_problem(relation oid, parent oid, key name) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT f.problem FROM splitplane._foreign_keys(relation::regclass, parent::regclass) AS f
+    WHERE f.key = _proposal_problem.key
+$$;
+REVOKE ALL ON FUNCTION splitplane._proposal_problem(oid, oid, name) FROM PUBLIC;
 
 -- Tables of people with the table of their memberships: it has a tenant column and references them, and no tenant has
 -- one person twice.
@@ -379,7 +399,8 @@ DECLARE
     proposals jsonb := '{}';
     names jsonb := splitplane._proposal_names();
     entry record;
-    depth integer;
+    step integer;
+    level integer := 2;
     before integer;
 BEGIN
     SELECT t.tenants, t.key, t.names INTO root FROM splitplane._proposal_tenants(tenant_column) AS t;
@@ -445,45 +466,63 @@ BEGIN
     -- People who may belong to several tenants.
     people := '{}';
     FOR entry IN SELECT m.relation, m.membership, m.key FROM splitplane._proposal_memberships(owned, bound) AS m LOOP
-        CONTINUE WHEN proposals ? entry.relation::text;
+        CONTINUE WHEN proposals ? entry.relation::text
+            OR splitplane._proposal_problem(entry.relation, entry.membership, entry.key) IS NOT NULL;
         people := people || entry.relation;
         proposals := proposals || jsonb_build_object(entry.relation, jsonb_build_object(
-            'reason', format('It has no tenant column, which a scope needs. Its rows belong to every tenant with a '
-                             'membership in %s (foreign key %I).', entry.membership::regclass, entry.key)));
+            'depth', 1,
+            'statement', format('SELECT splitplane.protect_through(%L, %L%s%s);', entry.relation::regclass,
+                                entry.membership::regclass,
+                                splitplane._proposal_arguments(entry.relation, names ->> entry.relation::text, true),
+                                splitplane._proposal_key(entry.relation, entry.membership, entry.key)),
+            'reason', format('Its rows belong to every tenant with a membership in %s. Read the columns: each such '
+                             'tenant sees them.', entry.membership::regclass)));
     END LOOP;
 
-    -- Children, from the top down: through one key that is never NULL, or else through all keys that lead to an owner.
-    -- No scope follows a foreign key, so that the reason says whose they are.
+    -- Children, from the top down: through a key that is never NULL, with the others to the same table, since a row may
+    -- join two owners; or else through all keys that lead to an owner.
     LOOP
         before := cardinality(owned);
-        FOREACH depth IN ARRAY ARRAY[1, 2] LOOP
+        FOREACH step IN ARRAY ARRAY[1, 2] LOOP
             found := '{}';
             FOR entry IN
                 SELECT c.child,
-                       string_agg(format('%s (foreign key %I)', c.parent::regclass, c.key), ', '
-                                  ORDER BY c.place) AS parents
+                       -- What is said once holds for the calls that follow.
+                       string_agg(format('SELECT splitplane.protect_through(%L, %L%s%s);', c.child::regclass,
+                                         c.parent::regclass,
+                                         CASE WHEN c.place = 1 THEN
+                                             splitplane._proposal_arguments(c.child, names ->> c.child::text) END,
+                                         splitplane._proposal_key(c.child, c.parent, c.key)),
+                                  ' ' ORDER BY c.place) AS statement,
+                       string_agg(format('%s (foreign key %I)', c.parent::regclass, c.key),
+                                  CASE step WHEN 1 THEN ' and ' ELSE ', ' END ORDER BY c.place) AS parents
                 FROM (
-                    SELECT k.child, k.parent, k.key, k.is_held,
-                           row_number() OVER (
-                               PARTITION BY k.child
-                               ORDER BY k.is_held DESC, k.is_owned DESC,
-                                        starts_with(t.name, regexp_replace(o.name, '(ies|es|s|y)$', '')) DESC,
-                                        k.columns) AS place
+                    SELECT k.child, k.parent, k.key, k.is_held, row_number() OVER w AS place,
+                           first_value(k.parent) OVER w AS nearest
                     FROM splitplane._proposal_keys() AS k
                     JOIN splitplane._proposal_tables() AS t ON t.relation = k.child
                     JOIN splitplane._proposal_tables() AS o ON o.relation = k.parent
                     WHERE k.parent = ANY (owned) AND k.child <> ALL (owned) AND k.child <> ALL (people)
                       AND NOT proposals ? k.child::text AND NOT t.is_partition AND NOT t.is_child
+                      AND splitplane._proposal_problem(k.child, k.parent, k.key) IS NULL
+                    WINDOW w AS (PARTITION BY k.child
+                                 ORDER BY k.is_held DESC, k.is_owned DESC,
+                                          starts_with(t.name, regexp_replace(o.name, '(ies|es|s|y)$', '')) DESC,
+                                          k.columns)
                 ) AS c
-                WHERE CASE depth WHEN 1 THEN c.is_held AND c.place = 1 ELSE NOT c.is_held END
+                WHERE CASE step WHEN 1 THEN c.is_held AND c.parent = c.nearest ELSE NOT c.is_held END
                 GROUP BY c.child
             LOOP
                 found := found || entry.child;
                 proposals := proposals || jsonb_build_object(entry.child, jsonb_build_object(
-                    'reason', format('It has no tenant column, which a scope needs. Its rows %s to rows of %s.',
-                                     CASE depth WHEN 1 THEN 'belong' ELSE 'may belong' END, entry.parents)));
+                    'depth', level,
+                    'statement', entry.statement,
+                    'reason', CASE step WHEN 1 THEN format('Each of its rows belongs to a row of %s.', entry.parents)
+                              ELSE format('Its rows may belong to rows of %s. Nobody sees a row that belongs to none.',
+                                          entry.parents) END));
             END LOOP;
             owned := owned || found;
+            level := level + 1;
             -- Keys that may be NULL count only where no others do any more.
             EXIT WHEN found <> '{}';
         END LOOP;
@@ -521,6 +560,14 @@ BEGIN
                                (SELECT string_agg(DISTINCT k.parent::regclass::text, ', ')
                                 FROM splitplane._proposal_keys() AS k
                                 WHERE k.child = t.relation AND k.parent = ANY (people)))
+                   WHEN EXISTS (SELECT FROM splitplane._proposal_keys() AS k
+                                WHERE k.child = t.relation AND k.parent = ANY (owned))
+                   THEN (SELECT format('Its rows belong to rows of %s, but foreign key %I %s.', k.parent::regclass,
+                                       k.key, splitplane._proposal_problem(k.child, k.parent, k.key))
+                         FROM splitplane._proposal_keys() AS k
+                         WHERE k.child = t.relation AND k.parent = ANY (owned)
+                         ORDER BY k.is_held DESC, k.columns
+                         LIMIT 1)
                    ELSE 'Nothing says whose its rows are, or that they are everybody''s: it has no tenant column, and '
                         'no foreign key that leads to one.' END)
         FROM splitplane._proposal_tables() AS t

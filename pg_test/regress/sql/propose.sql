@@ -43,10 +43,14 @@ CREATE TABLE uses (org_id bigint NOT NULL REFERENCES orgs, department text REFER
     staff text REFERENCES staff_codes, promo text REFERENCES promo_codes, price int REFERENCES price_types,
     route int REFERENCES route_types, shape int REFERENCES shape_types, stop int REFERENCES stop_types,
     tag int REFERENCES tags, language text REFERENCES languages);
--- Two keys to one parent, of which one is chosen by name; one that may be NULL; a key that is not enforced by a constraint.
+-- Two keys to one parent, which both count; one that may be NULL; a key that is not enforced by a constraint.
 CREATE TABLE transfers (id int PRIMARY KEY, from_store bigint NOT NULL REFERENCES stores,
     to_store bigint NOT NULL REFERENCES stores);
 CREATE TABLE memos (id int PRIMARY KEY, store_id bigint REFERENCES stores, order_id bigint REFERENCES orders);
+-- A key of a type that says nothing about whose a row is, and what belongs to such rows.
+CREATE TABLE readings (id double precision PRIMARY KEY, org_id bigint NOT NULL REFERENCES orgs);
+CREATE TABLE values_read (id int PRIMARY KEY, reading double precision NOT NULL REFERENCES readings);
+CREATE TABLE values_kept (value int NOT NULL REFERENCES values_read);
 CREATE TABLE loose (id int PRIMARY KEY, store_id bigint);
 -- Two tenants in one row.
 CREATE TABLE deals (id int PRIMARY KEY, seller bigint NOT NULL REFERENCES orgs, buyer bigint NOT NULL REFERENCES orgs);
@@ -103,7 +107,7 @@ WHERE relation IN ('continents'::regclass, 'holiday_calendars'::regclass, 'time_
 CREATE TABLE agencies (id bigint PRIMARY KEY);
 DO $$
 BEGIN
-    FOR n IN 1 .. 8 LOOP
+    FOR n IN 1 .. 9 LOOP
         EXECUTE format('CREATE TABLE jobs_%s (agency_id bigint NOT NULL REFERENCES agencies)', n);
     END LOOP;
 END
