@@ -9,7 +9,7 @@ CREATE TABLE splitplane.tripwires (
     armed_by text NOT NULL
 );
 COMMENT ON TABLE splitplane.tripwires IS
-    'Armed tables: the column that is bound to the tenant, and the reserved tenant''s value in it.';
+    'Armed tables: the column that says whose a row is, and the value in it of the rows of the reserved tenant.';
 REVOKE ALL ON splitplane.tripwires FROM PUBLIC;
 GRANT SELECT ON splitplane.tripwires TO splitplane_admin;
 SELECT pg_catalog.pg_extension_config_dump('splitplane.tripwires', '');
@@ -52,7 +52,11 @@ BEGIN
     IF EXISTS (SELECT FROM splitplane.tripwires AS t
                JOIN pg_attribute AS a
                    ON a.attrelid = t.relation AND a.attname = t.column_name AND a.attnum > 0 AND NOT a.attisdropped
-               WHERE splitplane._is_same_value(splitplane._base_type(a.atttypid), t.value, NEW.tenant)) THEN
+               -- Where a foreign key says whose a row is, the value is a key.
+               WHERE NOT EXISTS (SELECT FROM splitplane.relations AS r
+                                 WHERE r.relation = t.relation
+                                   AND (splitplane._binding(r.scope ->> t.column_name)).claim IS DISTINCT FROM 'tenant')
+                 AND splitplane._is_same_value(splitplane._base_type(a.atttypid), t.value, NEW.tenant)) THEN
         RAISE EXCEPTION 'tenant "%" is reserved: a tripwire stands on it', NEW.tenant USING ERRCODE = '22023';
     END IF;
     RETURN NEW;
@@ -63,12 +67,82 @@ REVOKE ALL ON FUNCTION splitplane._refuse_reserved() FROM PUBLIC;
 CREATE TRIGGER refuse_reserved BEFORE INSERT OR UPDATE ON splitplane.principals
     FOR EACH ROW EXECUTE FUNCTION splitplane._refuse_reserved();
 
--- Where a tripwire on a relation would stand: on its tenant column, and on a value that no tenant has.
+-- The foreign key on which a tripwire stands where a key says whose a row is: one column, to an armed table. Each row
+-- that references a planted row there belongs to the reserved tenant.
+CREATE FUNCTION splitplane._tripwire_link(
+    relation regclass, value text, OUT column_name text, OUT type_id oid, OUT reserved text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+DECLARE
+    link record;
+    place record;
+BEGIN
+    IF EXISTS (SELECT FROM splitplane.parents AS p WHERE p.relation = _tripwire_link.relation AND p.membership) THEN
+        RAISE EXCEPTION 'a row of % may belong to several tenants, so that no tripwire can stand on it', relation
+            USING ERRCODE = '0A000';
+    END IF;
+    SELECT p.parent, p.parent_columns[1] AS parent_column, p.columns[1] AS own, a.atttypid INTO link
+      FROM splitplane.parents AS p
+      JOIN pg_attribute AS a
+          ON a.attrelid = p.relation AND a.attname = p.columns[1] AND a.attnum > 0 AND NOT a.attisdropped
+      LEFT JOIN splitplane.tripwires AS t ON t.relation = p.parent
+     WHERE p.relation = _tripwire_link.relation AND cardinality(p.columns) = 1
+     ORDER BY t.relation IS NULL, p.link
+     LIMIT 1;
+    IF NOT FOUND THEN
+        RETURN;
+    ELSIF NOT EXISTS (SELECT FROM splitplane.tripwires AS t WHERE t.relation = link.parent) THEN
+        RAISE EXCEPTION 'the rows of % belong to those of %, which has no tripwire', relation, link.parent
+            USING ERRCODE = '55000', HINT = 'Arm that table first: a planted row here references one there.';
+    END IF;
+    SELECT p.* INTO place
+      FROM splitplane.tripwires AS t, splitplane._tripwire_place(t.relation, t.value) AS p
+     WHERE t.relation = link.parent;
+    column_name := link.own;
+    type_id := splitplane._base_type(link.atttypid);
+    EXECUTE format('SELECT min(%I::text) FROM %s WHERE %I OPERATOR(pg_catalog.=) %L::%s%s',
+                   link.parent_column, place.qualified, place.column_name, place.reserved,
+                   format_type(place.type_id, -1),
+                   CASE WHEN value IS NULL THEN ''
+                        ELSE format(' AND %I OPERATOR(pg_catalog.=) %L::%s', link.parent_column, value,
+                                    format_type(type_id, -1)) END)
+       INTO reserved;
+    IF reserved IS NULL THEN
+        RAISE EXCEPTION 'no planted row of % has % %', link.parent, quote_ident(link.parent_column),
+            coalesce('= ' || quote_literal(value), 'that is not NULL')
+            USING ERRCODE = '55000', HINT = 'Plant a row there, and one here that references it.';
+    END IF;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._tripwire_link(regclass, text) FROM PUBLIC;
+
+-- Where a tripwire on a relation would stand: on its tenant column, and on a value that no tenant has; or on the column
+-- of a foreign key that says whose a row is, and on the key of a planted row.
 CREATE FUNCTION splitplane._tripwire_place(
-    relation regclass, value text, OUT qualified text, OUT column_name text, OUT type_id oid, OUT reserved text)
+    relation regclass, value text, OUT qualified text, OUT column_name text, OUT type_id oid, OUT reserved text,
+    OUT is_key boolean)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+SET row_security = off
 AS $$
 BEGIN
+    is_key := EXISTS (SELECT FROM splitplane.parents AS p WHERE p.relation = _tripwire_place.relation);
+    IF is_key THEN
+        SELECT format('%I.%I', n.nspname, c.relname), l.column_name, l.type_id, l.reserved
+          INTO qualified, column_name, type_id, reserved
+          FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+          CROSS JOIN splitplane._tripwire_link(relation, value) AS l
+         WHERE c.oid = relation;
+        IF column_name IS NULL THEN
+            RAISE EXCEPTION 'no foreign key of one column says whose the rows of % are, on which a tripwire would '
+                'stand', relation
+                USING ERRCODE = '0A000';
+        ELSIF NOT EXISTS (SELECT FROM splitplane._scope_type(type_id) AS t WHERE t.reserved IS NOT NULL) THEN
+            RAISE EXCEPTION 'column "%" of % has type %: a tripwire needs %',
+                column_name, qualified, format_type(type_id, -1), splitplane._list_types()
+                USING ERRCODE = '0A000';
+        END IF;
+        RETURN;
+    END IF;
     SELECT format('%I.%I', n.nspname, c.relname), a.attname, splitplane._base_type(a.atttypid)
       INTO qualified, column_name, type_id
       FROM splitplane.relations AS r
@@ -168,8 +242,9 @@ BEGIN
     PERFORM splitplane._check_isolation('arm_tripwire');
     -- A concurrent admit must not be missed.
     LOCK TABLE splitplane.principals IN SHARE ROW EXCLUSIVE MODE;
-    IF EXISTS (SELECT FROM splitplane.principals AS p
-               WHERE splitplane._is_same_value(place.type_id, place.reserved, p.tenant)) THEN
+    IF NOT place.is_key
+       AND EXISTS (SELECT FROM splitplane.principals AS p
+                   WHERE splitplane._is_same_value(place.type_id, place.reserved, p.tenant)) THEN
         RAISE EXCEPTION 'tenant "%" is admitted, and a tripwire must stand on a value that no tenant has',
             place.reserved
             USING ERRCODE = '22023', HINT = 'Give another one as argument "value".';
@@ -196,7 +271,17 @@ COMMENT ON FUNCTION splitplane.arm_tripwire(regclass, text) IS
 CREATE FUNCTION splitplane.disarm_tripwire(relation regclass) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    children text;
 BEGIN
+    SELECT string_agg(DISTINCT t.relation::text, ', ') INTO children
+      FROM splitplane.tripwires AS t JOIN splitplane.parents AS p ON p.relation = t.relation
+     WHERE p.parent = disarm_tripwire.relation AND p.columns[1] = t.column_name;
+    IF children IS NOT NULL THEN
+        RAISE EXCEPTION 'the planted rows of % are those that the tripwires of other tables stand on: %', relation,
+            children
+            USING ERRCODE = '2BP01', HINT = 'Disarm those first.';
+    END IF;
     DELETE FROM splitplane.tripwires AS t WHERE t.relation = disarm_tripwire.relation;
     IF NOT FOUND THEN
         RAISE EXCEPTION '% has no tripwire', coalesce(relation::text, 'NULL') USING ERRCODE = '42704';
@@ -228,6 +313,9 @@ BEGIN
         verdict := 'FAIL';
         detail := 'It is armed, but its rows are gone: it would catch nothing.';
     END IF;
+EXCEPTION WHEN object_not_in_prerequisite_state OR feature_not_supported OR undefined_object THEN
+    verdict := 'FAIL';
+    detail := format('It would catch nothing: %s.', SQLERRM);
 END
 $$;
 REVOKE ALL ON FUNCTION splitplane._tripwire_state(regclass) FROM PUBLIC;

@@ -205,6 +205,58 @@ CREATE POLICY narrow ON public.lines AS RESTRICTIVE TO splitplane_reader USING (
 SELECT verdict, count(*) FROM splitplane.selftest(ARRAY['42', '7']) WHERE relation = 'public.lines' AND shape NOT IN ('scope columns', 'hidden columns') GROUP BY 1 ORDER BY 1;
 ROLLBACK;
 
+\echo -- the tripwire: planted rows of a child reference planted rows of its parent
+SELECT splitplane.arm_tripwire('public.lines');
+\echo :SQLSTATE
+BEGIN;
+SELECT splitplane.tripwire_row('public.invoices') \gexec
+SELECT splitplane.arm_tripwire('public.invoices');
+SELECT splitplane.arm_tripwire('public.lines');
+\echo :SQLSTATE
+ROLLBACK;
+SELECT splitplane.tripwire_row('public.invoices') \gexec
+SELECT splitplane.arm_tripwire('public.invoices');
+SELECT splitplane.tripwire_row('public.lines') \gexec
+SELECT splitplane.arm_tripwire('public.lines');
+SELECT splitplane.tripwire_row('public.notes') \gexec
+SELECT splitplane.arm_tripwire('public.notes');
+SELECT splitplane.arm_tripwire('public.desks');
+\echo :SQLSTATE
+SELECT relation, column_name, value FROM splitplane.tripwires ORDER BY relation::text;
+SELECT i.org_id, l.invoice_id = i.invoice_id AS line, n.line_id = l.line_id AS note
+FROM public.invoices AS i JOIN public.lines AS l USING (invoice_id) JOIN public.notes AS n USING (line_id) WHERE i.org_id < 0;
+-- The value of a child's tripwire is a key, and no tenant.
+SELECT splitplane.admit('-1'), splitplane.expel('-1');
+-- Honest statements do not touch it, nor does the collection of keys.
+SELECT test.rows('SELECT count(*) FROM notes JOIN lines USING (line_id) JOIN invoices ON true');
+SELECT relation, verdict, detail FROM splitplane.selftest(ARRAY['42', '7']) WHERE shape = 'tripwire' ORDER BY 1;
+-- A leak does, and the control without one does not.
+CREATE FUNCTION public.leaked_notes() RETURNS bigint LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'SELECT count(*) FROM public.notes';
+CREATE FUNCTION public.notes_of(int) RETURNS bigint LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'SELECT count(*) FROM public.notes WHERE line_id = $1';
+SELECT splitplane.allow_function('public.leaked_notes()'), splitplane.allow_function('public.notes_of(int)');
+SELECT test.rows('SELECT notes_of(10)');
+SELECT test.rows('SELECT leaked_notes()');
+\echo :SQLSTATE
+SELECT test.rows('SELECT count(*) FROM notes');
+\echo :SQLSTATE
+SELECT splitplane.reopen();
+SELECT test.rows('SELECT count(*) FROM notes');
+SELECT splitplane.disallow_function('public.leaked_notes()'), splitplane.disallow_function('public.notes_of(int)');
+SELECT splitplane.disarm_tripwire('public.invoices');
+\echo :SQLSTATE
+-- Where the planted rows of the parent are another tenant's now, that is told.
+BEGIN;
+UPDATE public.invoices SET org_id = 9 WHERE org_id < 0;
+SELECT relation, verdict, detail FROM splitplane.selftest(ARRAY['42', '7']) WHERE shape = 'tripwire' ORDER BY 1;
+ROLLBACK;
+SELECT splitplane.disarm_tripwire('public.notes'), splitplane.disarm_tripwire('public.lines'), splitplane.disarm_tripwire('public.invoices');
+
+\echo -- the model is told the join, where both ends of it are in the plane
+BEGIN;
+SELECT splitplane.protect('public.invoices', '{"org_id": "tenant"}', ARRAY['invoice_id', 'number']);
+SELECT line FROM regexp_split_to_table(splitplane.describe(), E'\n') AS line WHERE line LIKE '%references invoices%' OR line LIKE '%references lines%';
+ROLLBACK;
+
 \echo -- taken out again: nothing is left
 SELECT splitplane.unprotect('public.calls'), splitplane.unprotect('public.notes'), splitplane.unprotect('public.lines');
 SELECT a.attname, a.attacl FROM pg_attribute AS a WHERE a.attrelid IN ('public.invoices'::regclass, 'public.people'::regclass) AND a.attnum > 0 AND a.attacl IS NOT NULL ORDER BY 1;
