@@ -78,6 +78,44 @@ CREATE VIEW splitplane._links AS
         AND EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = p.parent);
 REVOKE ALL ON splitplane._links FROM PUBLIC;
 
+-- Whether the foreign key of a link has other names of columns today, and joins the columns that it joined, by their
+-- numbers. Not known where these are of another table, as after a restore.
+CREATE FUNCTION splitplane._is_renamed(link integer) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce((
+        SELECT bool_and(o.saved ->> 'numbers_of' = splitplane._numbers_of(p.relation)
+                        AND r.saved ->> 'numbers_of' = splitplane._numbers_of(p.parent)
+                        AND o.saved -> 'numbers' ->> c.registered = a.attnum::text
+                        AND r.saved -> 'numbers' ->> c.of_parent = b.attnum::text)
+        FROM splitplane.parents AS p
+        JOIN splitplane.relations AS o ON o.relation = p.relation
+        JOIN splitplane.relations AS r ON r.relation = p.parent
+        JOIN splitplane._foreign_keys(p.relation, p.parent) AS f
+            ON f.key = p.key AND f.membership = p.membership AND f.problem IS NULL
+               AND cardinality(f.columns) = cardinality(p.columns)
+        CROSS JOIN LATERAL unnest(p.columns, p.parent_columns, f.columns, f.parent_columns)
+            AS c(registered, of_parent, own, other)
+        LEFT JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attname = c.own AND NOT a.attisdropped
+        LEFT JOIN pg_attribute AS b ON b.attrelid = p.parent AND b.attname = c.other AND NOT b.attisdropped
+        WHERE p.link = _is_renamed.link), false)
+$$;
+REVOKE ALL ON FUNCTION splitplane._is_renamed(integer) FROM PUBLIC;
+
+-- Takes the names that the columns of foreign keys have today, of those in which a relation has a part.
+CREATE FUNCTION splitplane._follow_renames(relation regclass) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    UPDATE splitplane.parents AS p
+       SET columns = f.columns, parent_columns = f.parent_columns
+      FROM splitplane._links AS l, splitplane._foreign_keys(l.relation, l.parent) AS f
+     WHERE _follow_renames.relation IN (l.relation, l.parent) AND NOT l.has_key AND splitplane._is_renamed(l.link)
+       AND f.key = l.key AND f.membership = l.membership AND p.link = l.link;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._follow_renames(regclass) FROM PUBLIC;
+
 -- The columns that links need in a relation, its own and those that its children are compared with, as keys of an
 -- object.
 CREATE FUNCTION splitplane._key_columns(relation regclass) RETURNS jsonb
@@ -216,8 +254,11 @@ BEGIN
            -- Altered since, and its fences hold.
            OR NOT EXISTS (SELECT FROM splitplane._critical_findings(ARRAY[f.relation])) INTO is_sound
       FROM splitplane._fences AS f WHERE f.relation = parent;
-    needed := ARRAY(SELECT k.name FROM jsonb_object_keys(splitplane._key_columns(parent)) AS k(name)
-                    WHERE k.name <> ALL (registered.columns) AND NOT registered.scope ? k.name);
+    -- Where a foreign key is not as it was registered, the column that has the name may be another one.
+    needed := ARRAY(SELECT DISTINCT k.name FROM splitplane._links AS l, unnest(l.parent_columns) AS k(name)
+                    WHERE l.parent = _grant_keys.parent AND l.has_key
+                      AND k.name <> ALL (registered.columns) AND NOT registered.scope ? k.name
+                    ORDER BY k.name);
     dropped := ARRAY(SELECT g.name FROM unnest(gone) AS g(name)
                      JOIN pg_attribute AS a
                          ON a.attrelid = parent AND a.attname = g.name AND a.attnum > 0 AND NOT a.attisdropped

@@ -444,6 +444,7 @@ BEGIN
         DELETE FROM splitplane.parents AS p WHERE pg_table_is_visible(p.relation) IS NULL;
     END IF;
     qualified := splitplane._lock_relation(relation, true);
+    PERFORM splitplane._follow_renames(relation);
     plane_columns := splitplane._plane_columns(relation, columns);
     IF columns IS NULL
        AND EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
@@ -517,8 +518,12 @@ BEGIN
                            string_agg(DISTINCT quote_ident(w.name), ', '), qualified)
              FROM (SELECT unnest(plane_columns)
                    UNION ALL
-                   SELECT jsonb_object_keys(CASE WHEN shared THEN '{}'::jsonb ELSE scope END
-                                            || splitplane._key_columns(relation))) AS w(name));
+                   SELECT jsonb_object_keys(CASE WHEN shared THEN '{}'::jsonb ELSE scope END)
+                   UNION ALL
+                   -- Where a foreign key is not as it was registered, the column that has the name may be another one.
+                   SELECT unnest(CASE l.parent WHEN _register.relation THEN l.parent_columns ELSE l.columns END)
+                   FROM splitplane._links AS l
+                   WHERE _register.relation IN (l.relation, l.parent) AND l.has_key) AS w(name));
     PERFORM splitplane._make_policies(relation, qualified, shared, condition, had_row_security);
     IF NOT shared THEN
         SELECT string_agg(quote_ident(e.name), ', ') INTO earlier

@@ -18,6 +18,7 @@ BEGIN
     PERFORM splitplane._check_isolation('protect_through');
     LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
     PERFORM splitplane._lock_relation(relation, true);
+    PERFORM splitplane._follow_renames(relation);
     chosen := splitplane._link(relation, parent, key);
     SELECT r.* INTO registered FROM splitplane.relations AS r WHERE r.relation = protect_through.relation;
     kept := ARRAY(SELECT p FROM splitplane.parents AS p

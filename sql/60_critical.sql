@@ -21,14 +21,19 @@ AS $$
                              WHERE r.relation = _registration.relation AND NOT r.shared)
                      AND (scope = '{}' OR EXISTS (SELECT FROM splitplane.parents AS p
                                                   WHERE p.relation = _registration.relation))
-                THEN coalesce((SELECT format('SELECT splitplane.protect_through(%s);',
-                                             concat_ws(', ', quote_literal(relation), quote_literal(l.parent),
-                                                       quote_literal(columns), 'name => ' || quote_literal(name),
-                                                       CASE WHEN cardinality(private_columns) > 0 THEN
-                                                           'private_columns => ' || quote_literal(private_columns) END,
-                                                       'key => ' || quote_literal(l.key),
-                                                       'scope => ' || quote_literal(nullif(scope, '{}'))))
-                               FROM (SELECT k.*, bool_and(k.has_key AND k.has_parent) OVER () AS is_whole
+                THEN coalesce((SELECT format('SELECT splitplane.protect_through(%s);', concat_ws(', ',
+                                             quote_literal(l.relation), quote_literal(l.parent),
+                                             quote_literal(_registration.columns),
+                                             'name => ' || quote_literal(_registration.name),
+                                             CASE WHEN cardinality(_registration.private_columns) > 0 THEN
+                                                 'private_columns => '
+                                                 || quote_literal(_registration.private_columns) END,
+                                             'key => ' || quote_literal(l.key),
+                                             'scope => ' || quote_literal(nullif(_registration.scope, '{}')),
+                                             CASE WHEN splitplane._is_hidden(l.relation) THEN 'hidden => true' END))
+                               FROM (SELECT k.*, bool_and(k.has_parent AND (k.has_key
+                                                                            OR splitplane._is_renamed(k.link))) OVER ()
+                                                     AS is_whole
                                      FROM splitplane._links AS k WHERE k.relation = _registration.relation
                                      ORDER BY k.link LIMIT 1) AS l
                                WHERE l.is_whole),

@@ -2530,6 +2530,44 @@ CREATE VIEW splitplane._links AS
         AND EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = p.parent);
 REVOKE ALL ON splitplane._links FROM PUBLIC;
 
+-- Whether the foreign key of a link has other names of columns today, and joins the columns that it joined, by their
+-- numbers. Not known where these are of another table, as after a restore.
+CREATE FUNCTION splitplane._is_renamed(link integer) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce((
+        SELECT bool_and(o.saved ->> 'numbers_of' = splitplane._numbers_of(p.relation)
+                        AND r.saved ->> 'numbers_of' = splitplane._numbers_of(p.parent)
+                        AND o.saved -> 'numbers' ->> c.registered = a.attnum::text
+                        AND r.saved -> 'numbers' ->> c.of_parent = b.attnum::text)
+        FROM splitplane.parents AS p
+        JOIN splitplane.relations AS o ON o.relation = p.relation
+        JOIN splitplane.relations AS r ON r.relation = p.parent
+        JOIN splitplane._foreign_keys(p.relation, p.parent) AS f
+            ON f.key = p.key AND f.membership = p.membership AND f.problem IS NULL
+               AND cardinality(f.columns) = cardinality(p.columns)
+        CROSS JOIN LATERAL unnest(p.columns, p.parent_columns, f.columns, f.parent_columns)
+            AS c(registered, of_parent, own, other)
+        LEFT JOIN pg_attribute AS a ON a.attrelid = p.relation AND a.attname = c.own AND NOT a.attisdropped
+        LEFT JOIN pg_attribute AS b ON b.attrelid = p.parent AND b.attname = c.other AND NOT b.attisdropped
+        WHERE p.link = _is_renamed.link), false)
+$$;
+REVOKE ALL ON FUNCTION splitplane._is_renamed(integer) FROM PUBLIC;
+
+-- Takes the names that the columns of foreign keys have today, of those in which a relation has a part.
+CREATE FUNCTION splitplane._follow_renames(relation regclass) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    UPDATE splitplane.parents AS p
+       SET columns = f.columns, parent_columns = f.parent_columns
+      FROM splitplane._links AS l, splitplane._foreign_keys(l.relation, l.parent) AS f
+     WHERE _follow_renames.relation IN (l.relation, l.parent) AND NOT l.has_key AND splitplane._is_renamed(l.link)
+       AND f.key = l.key AND f.membership = l.membership AND p.link = l.link;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._follow_renames(regclass) FROM PUBLIC;
+
 -- The columns that links need in a relation, its own and those that its children are compared with, as keys of an
 -- object.
 CREATE FUNCTION splitplane._key_columns(relation regclass) RETURNS jsonb
@@ -2668,8 +2706,11 @@ BEGIN
            -- Altered since, and its fences hold.
            OR NOT EXISTS (SELECT FROM splitplane._critical_findings(ARRAY[f.relation])) INTO is_sound
       FROM splitplane._fences AS f WHERE f.relation = parent;
-    needed := ARRAY(SELECT k.name FROM jsonb_object_keys(splitplane._key_columns(parent)) AS k(name)
-                    WHERE k.name <> ALL (registered.columns) AND NOT registered.scope ? k.name);
+    -- Where a foreign key is not as it was registered, the column that has the name may be another one.
+    needed := ARRAY(SELECT DISTINCT k.name FROM splitplane._links AS l, unnest(l.parent_columns) AS k(name)
+                    WHERE l.parent = _grant_keys.parent AND l.has_key
+                      AND k.name <> ALL (registered.columns) AND NOT registered.scope ? k.name
+                    ORDER BY k.name);
     dropped := ARRAY(SELECT g.name FROM unnest(gone) AS g(name)
                      JOIN pg_attribute AS a
                          ON a.attrelid = parent AND a.attname = g.name AND a.attnum > 0 AND NOT a.attisdropped
@@ -3152,6 +3193,7 @@ BEGIN
         DELETE FROM splitplane.parents AS p WHERE pg_table_is_visible(p.relation) IS NULL;
     END IF;
     qualified := splitplane._lock_relation(relation, true);
+    PERFORM splitplane._follow_renames(relation);
     plane_columns := splitplane._plane_columns(relation, columns);
     IF columns IS NULL
        AND EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
@@ -3225,8 +3267,12 @@ BEGIN
                            string_agg(DISTINCT quote_ident(w.name), ', '), qualified)
              FROM (SELECT unnest(plane_columns)
                    UNION ALL
-                   SELECT jsonb_object_keys(CASE WHEN shared THEN '{}'::jsonb ELSE scope END
-                                            || splitplane._key_columns(relation))) AS w(name));
+                   SELECT jsonb_object_keys(CASE WHEN shared THEN '{}'::jsonb ELSE scope END)
+                   UNION ALL
+                   -- Where a foreign key is not as it was registered, the column that has the name may be another one.
+                   SELECT unnest(CASE l.parent WHEN _register.relation THEN l.parent_columns ELSE l.columns END)
+                   FROM splitplane._links AS l
+                   WHERE _register.relation IN (l.relation, l.parent) AND l.has_key) AS w(name));
     PERFORM splitplane._make_policies(relation, qualified, shared, condition, had_row_security);
     IF NOT shared THEN
         SELECT string_agg(quote_ident(e.name), ', ') INTO earlier
@@ -3358,6 +3404,7 @@ BEGIN
     PERFORM splitplane._check_isolation('protect_through');
     LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
     PERFORM splitplane._lock_relation(relation, true);
+    PERFORM splitplane._follow_renames(relation);
     chosen := splitplane._link(relation, parent, key);
     SELECT r.* INTO registered FROM splitplane.relations AS r WHERE r.relation = protect_through.relation;
     kept := ARRAY(SELECT p FROM splitplane.parents AS p
@@ -5186,14 +5233,19 @@ AS $$
                              WHERE r.relation = _registration.relation AND NOT r.shared)
                      AND (scope = '{}' OR EXISTS (SELECT FROM splitplane.parents AS p
                                                   WHERE p.relation = _registration.relation))
-                THEN coalesce((SELECT format('SELECT splitplane.protect_through(%s);',
-                                             concat_ws(', ', quote_literal(relation), quote_literal(l.parent),
-                                                       quote_literal(columns), 'name => ' || quote_literal(name),
-                                                       CASE WHEN cardinality(private_columns) > 0 THEN
-                                                           'private_columns => ' || quote_literal(private_columns) END,
-                                                       'key => ' || quote_literal(l.key),
-                                                       'scope => ' || quote_literal(nullif(scope, '{}'))))
-                               FROM (SELECT k.*, bool_and(k.has_key AND k.has_parent) OVER () AS is_whole
+                THEN coalesce((SELECT format('SELECT splitplane.protect_through(%s);', concat_ws(', ',
+                                             quote_literal(l.relation), quote_literal(l.parent),
+                                             quote_literal(_registration.columns),
+                                             'name => ' || quote_literal(_registration.name),
+                                             CASE WHEN cardinality(_registration.private_columns) > 0 THEN
+                                                 'private_columns => '
+                                                 || quote_literal(_registration.private_columns) END,
+                                             'key => ' || quote_literal(l.key),
+                                             'scope => ' || quote_literal(nullif(_registration.scope, '{}')),
+                                             CASE WHEN splitplane._is_hidden(l.relation) THEN 'hidden => true' END))
+                               FROM (SELECT k.*, bool_and(k.has_parent AND (k.has_key
+                                                                            OR splitplane._is_renamed(k.link))) OVER ()
+                                                     AS is_whole
                                      FROM splitplane._links AS k WHERE k.relation = _registration.relation
                                      ORDER BY k.link LIMIT 1) AS l
                                WHERE l.is_whole),

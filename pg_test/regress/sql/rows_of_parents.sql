@@ -148,6 +148,18 @@ SELECT object, finding, fix FROM splitplane.doctor() WHERE severity = 'critical'
 SELECT fix FROM splitplane.doctor() WHERE severity = 'critical' LIMIT 1 \gexec
 SELECT test.rows('SELECT item FROM lines ORDER BY line_id');
 ROLLBACK;
+-- The column of the parent, and one of the child that takes the old name.
+BEGIN;
+ALTER TABLE public.invoices RENAME invoice_id TO id;
+ALTER TABLE public.lines RENAME invoice_id TO of_invoice;
+ALTER TABLE public.lines RENAME line_id TO invoice_id;
+SELECT DISTINCT object, fix FROM splitplane.doctor() WHERE severity = 'critical' ORDER BY 1;
+SELECT fix FROM splitplane.doctor() WHERE severity = 'critical' AND object = 'public.lines' LIMIT 1 \gexec
+SELECT DISTINCT fix FROM splitplane.doctor() WHERE severity = 'critical' \gexec
+SELECT object, finding, fix FROM splitplane.doctor() WHERE severity = 'critical' ORDER BY 1;
+SELECT test.rows('SELECT item FROM lines ORDER BY item');
+SELECT test.rows('SELECT note FROM notes ORDER BY note');
+ROLLBACK;
 BEGIN;
 ALTER TABLE public.lines DROP CONSTRAINT lines_invoice_id_fkey;
 ALTER TABLE public.lines ADD CONSTRAINT lines_invoice_id_fkey FOREIGN KEY (line_id) REFERENCES public.invoices NOT VALID;
