@@ -119,14 +119,12 @@ REVOKE ALL ON FUNCTION splitplane._tripwire_link(regclass, text) FROM PUBLIC;
 -- Where a tripwire on a relation would stand: on its tenant column, and on a value that no tenant has; or on the column
 -- of a foreign key that says whose a row is, and on the key of a planted row.
 CREATE FUNCTION splitplane._tripwire_place(
-    relation regclass, value text, OUT qualified text, OUT column_name text, OUT type_id oid, OUT reserved text,
-    OUT is_key boolean)
+    relation regclass, value text, OUT qualified text, OUT column_name text, OUT type_id oid, OUT reserved text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 SET row_security = off
 AS $$
 BEGIN
-    is_key := EXISTS (SELECT FROM splitplane.parents AS p WHERE p.relation = _tripwire_place.relation);
-    IF is_key THEN
+    IF EXISTS (SELECT FROM splitplane.parents AS p WHERE p.relation = _tripwire_place.relation) THEN
         SELECT format('%I.%I', n.nspname, c.relname), l.column_name, l.type_id, l.reserved
           INTO qualified, column_name, type_id, reserved
           FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -242,7 +240,8 @@ BEGIN
     PERFORM splitplane._check_isolation('arm_tripwire');
     -- A concurrent admit must not be missed.
     LOCK TABLE splitplane.principals IN SHARE ROW EXCLUSIVE MODE;
-    IF NOT place.is_key
+    -- Where a foreign key says whose a row is, the value is a key.
+    IF NOT EXISTS (SELECT FROM splitplane.parents AS p WHERE p.relation = arm_tripwire.relation)
        AND EXISTS (SELECT FROM splitplane.principals AS p
                    WHERE splitplane._is_same_value(place.type_id, place.reserved, p.tenant)) THEN
         RAISE EXCEPTION 'tenant "%" is admitted, and a tripwire must stand on a value that no tenant has',

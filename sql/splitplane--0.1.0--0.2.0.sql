@@ -83,6 +83,8 @@ SELECT pg_catalog.pg_extension_config_dump('splitplane.claims', '');
 ALTER TABLE splitplane.relations DROP CONSTRAINT relations_check;
 ALTER TABLE splitplane.relations ADD CONSTRAINT relations_check CHECK (scope = '{}' OR NOT shared);
 COMMENT ON TABLE splitplane.relations IS 'Tables of the plane, by protect (scoped), protect_through or share.';
+COMMENT ON TABLE splitplane.tripwires IS
+    'Armed tables: the column that says whose a row is, and the value in it of the rows of the reserved tenant.';
 
 -- By which foreign keys rows belong to rows of other relations of the plane.
 CREATE TABLE splitplane.parents (
@@ -7350,14 +7352,12 @@ REVOKE ALL ON FUNCTION splitplane._tripwire_link(regclass, text) FROM PUBLIC;
 -- Where a tripwire on a relation would stand: on its tenant column, and on a value that no tenant has; or on the column
 -- of a foreign key that says whose a row is, and on the key of a planted row.
 CREATE OR REPLACE FUNCTION splitplane._tripwire_place(
-    relation regclass, value text, OUT qualified text, OUT column_name text, OUT type_id oid, OUT reserved text,
-    OUT is_key boolean)
+    relation regclass, value text, OUT qualified text, OUT column_name text, OUT type_id oid, OUT reserved text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 SET row_security = off
 AS $$
 BEGIN
-    is_key := EXISTS (SELECT FROM splitplane.parents AS p WHERE p.relation = _tripwire_place.relation);
-    IF is_key THEN
+    IF EXISTS (SELECT FROM splitplane.parents AS p WHERE p.relation = _tripwire_place.relation) THEN
         SELECT format('%I.%I', n.nspname, c.relname), l.column_name, l.type_id, l.reserved
           INTO qualified, column_name, type_id, reserved
           FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -7472,7 +7472,8 @@ BEGIN
     PERFORM splitplane._check_isolation('arm_tripwire');
     -- A concurrent admit must not be missed.
     LOCK TABLE splitplane.principals IN SHARE ROW EXCLUSIVE MODE;
-    IF NOT place.is_key
+    -- Where a foreign key says whose a row is, the value is a key.
+    IF NOT EXISTS (SELECT FROM splitplane.parents AS p WHERE p.relation = arm_tripwire.relation)
        AND EXISTS (SELECT FROM splitplane.principals AS p
                    WHERE splitplane._is_same_value(place.type_id, place.reserved, p.tenant)) THEN
         RAISE EXCEPTION 'tenant "%" is admitted, and a tripwire must stand on a value that no tenant has',

@@ -2,15 +2,17 @@
 //!
 //! Keys are whole numbers, or texts of bytes. The block holds a header, a table of slots with open addressing, and for bytes the
 //! keys themselves. Where in the table a key lies depends on a seed that is drawn for each set: who chooses the keys cannot choose
-//! where they collide.
+//! where they collide. Numbers that lie close together are a bit each.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hasher};
 
-/// Words of the header: kind, number of keys, number of slots less one, seed, whether `EMPTY` is a key itself.
+/// Words of the header: kind, number of keys, number of slots less one, seed, whether `EMPTY` is a key itself. Of bits the seed is the
+/// least key.
 const HEADER: usize = 5;
 const INTEGERS: u64 = 1;
 const TEXTS: u64 = 2;
+const BITS: u64 = 3;
 /// A slot of numbers that holds none.
 const EMPTY: u64 = i64::MIN.cast_unsigned();
 /// Bits of a slot that say where a key lies; the others are of its hash.
@@ -94,7 +96,7 @@ impl KeySet {
 /// A set of keys where it lies.
 #[derive(Debug, Clone, Copy)]
 pub struct KeySetView<'w> {
-    is_of_integers: bool,
+    kind: u64,
     has_empty: bool,
     mask: usize,
     seed: u64,
@@ -109,17 +111,20 @@ impl<'w> KeySetView<'w> {
         let [kind, _, mask, seed, has_empty] = *header else { return None };
         let mask = usize::try_from(mask).ok()?;
         let (slots, keys) = rest.split_at_checked(mask.checked_add(1)?)?;
-        if !slots.len().is_power_of_two() || !matches!(kind, INTEGERS | TEXTS) {
-            return None;
-        }
-        Some(KeySetView { is_of_integers: kind == INTEGERS, has_empty: has_empty != 0, mask, seed, slots, keys })
+        let is_set = kind == BITS || matches!(kind, INTEGERS | TEXTS) && slots.len().is_power_of_two();
+        is_set.then_some(KeySetView { kind, has_empty: has_empty != 0, mask, seed, slots, keys })
     }
 
     /// Whether a number is in the set.
     #[inline]
     pub fn has_integer(&self, key: i64) -> bool {
         let key = key.cast_unsigned();
-        if !self.is_of_integers {
+        if self.kind == BITS {
+            // A key below the least one wraps to a place beyond all words.
+            let at = key.wrapping_sub(self.seed);
+            return self.slots.get(narrow(at / 64)).is_some_and(|word| word >> (at % 64) & 1 == 1);
+        }
+        if self.kind != INTEGERS {
             return false;
         }
         if key == EMPTY {
@@ -139,7 +144,7 @@ impl<'w> KeySetView<'w> {
 
     /// Whether bytes are in the set.
     pub fn has_text(&self, key: &[u8]) -> bool {
-        if self.is_of_integers {
+        if self.kind != TEXTS {
             return false;
         }
         let hash = hash(key, self.seed);
@@ -203,7 +208,30 @@ fn header(kind: u64, keys: usize, slots: usize, seed: u64, has_empty: bool) -> V
     words
 }
 
+/// As bits, unless a table takes fewer words: it does where there is less than one key among some 128 numbers
+/// from the least to the greatest.
+fn as_bits(keys: &[i64]) -> Option<KeySet> {
+    let least = *keys.iter().min()?;
+    let place = |key: i64| key.wrapping_sub(least).cast_unsigned();
+    let count = usize::try_from(place(*keys.iter().max()?) / 64).ok()?.checked_add(1)?;
+    if count > slots(keys.len()) {
+        return None;
+    }
+    let mut words = header(BITS, keys.len(), count, least.cast_unsigned(), false);
+    words.resize(HEADER + count, 0);
+    let (_, table) = words.split_at_mut(HEADER);
+    for at in keys.iter().copied().map(place) {
+        if let Some(word) = table.get_mut(narrow(at / 64)) {
+            *word |= 1 << (at % 64);
+        }
+    }
+    Some(KeySet { words })
+}
+
 fn of_integers(keys: &[i64], seed: u64) -> KeySet {
+    if let Some(bits) = as_bits(keys) {
+        return bits;
+    }
     let count = slots(keys.len());
     let mut words = header(INTEGERS, keys.len(), count, seed, keys.contains(&i64::MIN));
     words.resize(HEADER + count, EMPTY);
@@ -238,7 +266,7 @@ fn of_texts(bytes: &[u8], ends: &[usize], seed: u64) -> KeySet {
                 keys.extend(key.chunks(8).map(packed));
                 break;
             }
-            let known = KeySetView { is_of_integers: false, has_empty: false, mask: 0, seed, slots: &[], keys: &keys };
+            let known = KeySetView { kind: TEXTS, has_empty: false, mask: 0, seed, slots: &[], keys: &keys };
             if *slot & !PLACE == hash & !PLACE && known.is_at(narrow(*slot & PLACE), key) {
                 break;
             }
@@ -339,13 +367,29 @@ mod tests {
     fn words_that_are_no_set_are_none_or_have_an_answer() {
         assert!(KeySetView::of(&[]).is_none());
         assert!(KeySetView::of(&[INTEGERS, 0, 8, 0, 0]).is_none());
-        assert!(KeySetView::of(&[3, 0, 0, 0, 0, 0]).is_none());
+        assert!(KeySetView::of(&[4, 0, 0, 0, 0, 0]).is_none());
         // A table without an empty slot, and places that lie outside.
         assert_eq!(KeySetView::of(&[INTEGERS, 2, 1, 0, 0, 5, 6]).map(|view| view.has_integer(7)), Some(false));
         let hash = hash(b"x", 0) & !PLACE;
         for words in [vec![TEXTS, 1, 0, 0, 0, hash | 99], vec![TEXTS, 1, 0, 0, 0, hash | 1, 1]] {
             assert_eq!(KeySetView::of(&words).map(|view| view.has_text(b"x")), Some(false));
         }
+    }
+
+    #[test]
+    fn numbers_close_together_are_a_bit_each() {
+        for least in [i64::MIN, -70, 0, i64::MAX - 140] {
+            let keys: Vec<i64> = [0, 1, 63, 64, 127, 128, 140].map(|above| least + above).to_vec();
+            let set = integers(&keys, 5);
+            assert_eq!(set.words().first(), Some(&BITS));
+            for key in (-3..=143).map(|above: i64| least.wrapping_add(above)) {
+                assert_eq!(has_integer(&set, key), Some(keys.contains(&key)), "{key} with {least}");
+            }
+            assert_eq!(has_integer(&set, 0), Some(keys.contains(&0)));
+        }
+        // The controls: too far apart, and the whole range of the type.
+        assert_eq!(integers(&[0, 1_000_000], 5).words().first(), Some(&INTEGERS));
+        assert_eq!(integers(&[i64::MIN, i64::MAX], 5).words().first(), Some(&INTEGERS));
     }
 
     #[test]
@@ -370,6 +414,17 @@ mod tests {
             let (set, known) = (integers(&keys, seed), keys.iter().copied().collect::<HashSet<i64>>());
             for key in keys.iter().chain(&others) {
                 prop_assert_eq!(has_integer(&set, *key), Some(known.contains(key)));
+            }
+        }
+
+        #[test]
+        fn has_numbers_that_are_close_together(
+            keys in prop::collection::vec(-300..300_i64, 0..100), others in prop::collection::vec(-400..400_i64, 0..100), base in any::<i64>(),
+        ) {
+            let keys: Vec<i64> = keys.into_iter().map(|key| base.wrapping_add(key)).collect();
+            let (set, known) = (integers(&keys, 1), keys.iter().copied().collect::<HashSet<i64>>());
+            for key in others.iter().map(|key| base.wrapping_add(*key)).chain(keys.iter().copied()) {
+                prop_assert_eq!(has_integer(&set, key), Some(known.contains(&key)));
             }
         }
 

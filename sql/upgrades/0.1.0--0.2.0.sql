@@ -82,6 +82,8 @@ SELECT pg_catalog.pg_extension_config_dump('splitplane.claims', '');
 ALTER TABLE splitplane.relations DROP CONSTRAINT relations_check;
 ALTER TABLE splitplane.relations ADD CONSTRAINT relations_check CHECK (scope = '{}' OR NOT shared);
 COMMENT ON TABLE splitplane.relations IS 'Tables of the plane, by protect (scoped), protect_through or share.';
+COMMENT ON TABLE splitplane.tripwires IS
+    'Armed tables: the column that says whose a row is, and the value in it of the rows of the reserved tenant.';
 
 -- By which foreign keys rows belong to rows of other relations of the plane.
 CREATE TABLE splitplane.parents (

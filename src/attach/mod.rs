@@ -17,7 +17,7 @@ use crate::catalog::plane::{Plane, PlaneColumn, PlaneRelation};
 use crate::error::{Refusal, StageResult};
 use crate::gate::Gated;
 use crate::identity::principal::Principal;
-use crate::pgx::key_forms::LeadingValues;
+use crate::pgx::key_forms::{KeyRange, LeadingValues};
 use crate::pgx::names::quote_identifier;
 use crate::pgx::parameters::Parameters;
 use crate::pgx::parse::{self, Grafted};
@@ -52,8 +52,10 @@ pub type Keys = BTreeMap<i32, LinkKeys>;
 pub struct LinkKeys {
     /// How many rows of the parent have one.
     pub count: usize,
-    /// The values of their first column, unless these are many.
+    /// The values of their first column, if a condition on each of them is of use.
     pub leading: Option<LeadingValues>,
+    /// Between which values they lie, if that is of use.
+    pub range: Option<KeyRange>,
 }
 
 /// What fences are made of besides their relations.

@@ -10,7 +10,7 @@ use crate::pgx::names::quote_identifier;
 use crate::pgx::parameters::{self, Parameters};
 use crate::pgx::query::{BaseScan, LinkCall, ScanCondition};
 use crate::pgx::types;
-
+use pgrx::pg_sys;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -102,8 +102,8 @@ fn scope(
     Ok((conditions, links, text))
 }
 
-/// The conditions on the keys of parents. `column = ANY (keys)` on the first column of a key, where there are few, gives the planner
-/// an index and an estimate; where that is not the whole condition, `has_parent` is the rest.
+/// The conditions on the keys of parents. On the first column of a key, `= ANY (keys)`, or that it lies between the least and the
+/// greatest, gives the planner an index and an estimate; where that is not the whole condition, `has_parent` is the rest.
 fn links(
     relation: &PlaneRelation,
     known: Known<'_>,
@@ -111,32 +111,39 @@ fn links(
     conditions: &mut Vec<ScanCondition>,
     texts: &mut Vec<String>,
 ) -> StageResult<Option<LinkCall>> {
-    let mut is_whole = true;
+    let is_alone = relation.links.len() == 1;
+    let mut is_whole = is_alone;
     for link in &relation.links {
-        let is_alone = relation.links.len() == 1;
-        let leading = known.keys.get(&link.number).and_then(|keys| Some((keys.count, keys.leading.as_ref()?)));
-        let (Some((count, leading)), Some(column)) = (leading, link.columns.first()) else {
-            is_whole = false;
-            continue;
-        };
+        let Some(column) = link.columns.first() else { return Err(Refusal::proof("a key without columns")) };
         // With several links a key that is NULL does not hide the row.
-        if !is_alone && !link.is_not_null {
-            is_whole = false;
+        let keys = known.keys.get(&link.number).filter(|_| is_alone || link.is_not_null);
+        let base = types::base_type(column.type_oid);
+        let mut add = |operator: &str, oid: Option<pg_sys::Oid>, parameter: usize, is_list: bool| -> StageResult<()> {
+            let value = if is_list { format!("ANY (${parameter})") } else { format!("${parameter}") };
+            texts.push(format!("{} OPERATOR(pg_catalog.{operator}) {value}", quote_identifier(&column.name)));
+            conditions.push(ScanCondition {
+                attribute: column.attribute,
+                operator: oid.ok_or_else(|| Refusal::proof("a key column's type cannot be compared"))?,
+                parameter: i32::try_from(parameter).map_err(|_| Refusal::proof("too many parameters"))?,
+                is_list,
+                or_null: false,
+            });
+            Ok(())
+        };
+        if let Some((keys, leading)) = keys.and_then(|keys| Some((keys, keys.leading.as_ref()?))) {
+            // Not the keys themselves: the parent may be hidden.
+            let parameter = parameters.add_keys(base, leading, format!("({} keys)", keys.count))?;
+            add("=", types::equality_operator(base), parameter, true)?;
+            is_whole &= link.columns.len() == 1;
             continue;
         }
-        is_whole &= is_alone && link.columns.len() == 1;
-        let base = types::base_type(column.type_oid);
-        // The parent may be hidden.
-        let parameter = parameters.add_keys(base, leading, format!("({count} keys)"))?;
-        texts.push(format!("{} OPERATOR(pg_catalog.=) ANY (${parameter})", quote_identifier(&column.name)));
-        conditions.push(ScanCondition {
-            attribute: column.attribute,
-            operator: types::equality_operator(base)
-                .ok_or_else(|| Refusal::proof("a key column's type has no equality"))?,
-            parameter: i32::try_from(parameter).map_err(|_| Refusal::proof("too many parameters"))?,
-            is_list: true,
-            or_null: false,
-        });
+        is_whole = false;
+        let range = keys.and_then(|keys| parameters.add_range(base, keys.range.as_ref()?));
+        if let Some([least, greatest]) = range {
+            let operators = types::range_operators(base);
+            add(">=", operators.map(|[at_least, _]| at_least), least, false)?;
+            add("<=", operators.map(|[_, at_most]| at_most), greatest, false)?;
+        }
     }
     let call = relation.link_call(known.plane.policy.has_parent).filter(|_| !is_whole);
     if let Some(call) = &call {

@@ -106,6 +106,52 @@ pub(in crate::pgx) unsafe fn converted(
     }
 }
 
+/// The least and the greatest value of a key's first column, which is a number.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyRange {
+    form: KeyForm,
+    least: pg_sys::Datum,
+    greatest: pg_sys::Datum,
+}
+
+impl KeyRange {
+    /// That of one value of the form's type, which is a number.
+    pub(in crate::pgx) fn of(form: KeyForm, value: pg_sys::Datum) -> Self {
+        KeyRange { form, least: value, greatest: value }
+    }
+
+    /// Takes one more value in.
+    ///
+    /// # Safety
+    /// A value of the form's type.
+    pub(in crate::pgx) unsafe fn extend(&mut self, value: pg_sys::Datum) {
+        // SAFETY: the caller's promise, for this value and those before.
+        let [number, least, greatest] =
+            [value, self.least, self.greatest].map(|value| unsafe { self.form.number(value) });
+        if number < least {
+            self.least = value;
+        }
+        if number > greatest {
+            self.greatest = value;
+        }
+    }
+
+    /// Which part of the numbers from the least to the greatest so many keys are.
+    #[expect(clippy::cast_precision_loss, reason = "an estimate has fewer digits")]
+    pub fn density(&self, keys: usize) -> f64 {
+        // SAFETY: values of the form's type.
+        let [least, greatest] = [self.least, self.greatest].map(|value| i128::from(unsafe { self.form.number(value) }));
+        (keys as f64 / (greatest - least + 1) as f64).min(1.0)
+    }
+
+    /// Both as values of a type of the same class; `None` if it does not have them.
+    pub(super) fn values(&self, type_oid: pg_sys::Oid) -> Option<[pg_sys::Datum; 2]> {
+        // SAFETY: values of the form's type.
+        let converted = |value| unsafe { converted(self.form, value, type_oid) };
+        Some([converted(self.least)?, converted(self.greatest)?])
+    }
+}
+
 /// Values of a key's first column, in the section's memory.
 pub struct LeadingValues {
     form: KeyForm,

@@ -1,7 +1,7 @@
 //! Collects the keys of a parent's rows out of a query on it.
 
 use super::functions::stored::{plain, uuid};
-use super::key_forms::{KeyForm, LeadingValues};
+use super::key_forms::{KeyForm, KeyRange, LeadingValues};
 use super::plan::Planned;
 use super::types::column_types;
 use crate::error::{Refusal, StageResult};
@@ -19,6 +19,8 @@ pub struct KeySink {
     count: usize,
     /// The first column's values, in the section's memory; `None` once there are more than `most_leading`.
     leading: Option<Vec<pg_sys::Datum>>,
+    /// The first column's range, if it is a number.
+    range: Option<KeyRange>,
     /// The section's memory.
     memory: pg_sys::MemoryContext,
     key: Vec<u8>,
@@ -34,6 +36,8 @@ pub struct CollectedKeys {
     pub count: usize,
     /// The first column's values.
     pub leading: Option<LeadingValues>,
+    /// The first column's range, if it is a number and there is a key.
+    pub range: Option<KeyRange>,
 }
 
 impl KeySink {
@@ -46,6 +50,7 @@ impl KeySink {
             keys: KeySetBuilder::new(true),
             count: 0,
             leading: Some(Vec::new()),
+            range: None,
             // SAFETY: a global of the backend; in the section it is the section's memory.
             memory: unsafe { pg_sys::CurrentMemoryContext },
             key: Vec::new(),
@@ -77,6 +82,7 @@ impl KeySink {
             set: self.keys.finish(seed),
             count: self.count,
             leading: leading.map(|(values, form)| LeadingValues::new(form, values)),
+            range: self.range,
         })
     }
 
@@ -109,6 +115,10 @@ impl KeySink {
                 }
                 self.keys.add_text(&self.key);
             }
+        }
+        if form.is_number() {
+            // SAFETY: as above.
+            unsafe { self.range.get_or_insert(KeyRange::of(form, first)).extend(first) };
         }
         self.count += 1;
         if self.count > self.most_leading {

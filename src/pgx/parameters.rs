@@ -1,6 +1,6 @@
 //! Claims as typed parameters of a statement.
 
-use super::key_forms::LeadingValues;
+use super::key_forms::{KeyRange, LeadingValues};
 use super::section::confine::Confinement;
 use super::types::{array_type, from_text};
 use crate::error::{Refusal, StageResult, State};
@@ -61,6 +61,16 @@ impl<'c> Parameters<'c> {
         let value = Some((keys.array(element), shown));
         self.values.push(Parameter { type_oid, value, is_of_keys: true });
         Ok(self.values.len())
+    }
+
+    /// Adds the bounds of a key's first column as values of `type_oid` and returns their numbers, from 1; `None` if the type does not
+    /// have them.
+    pub fn add_range(&mut self, type_oid: pg_sys::Oid, range: &KeyRange) -> Option<[usize; 2]> {
+        let [least, greatest] = range.values(type_oid)?;
+        Some([(least, "(least key)"), (greatest, "(greatest key)")].map(|(value, shown)| {
+            self.values.push(Parameter { type_oid, value: Some((value, shown.to_owned())), is_of_keys: true });
+            self.values.len()
+        }))
     }
 
     /// Adds a NULL of `type_oid` and returns its number, from 1. An equal one is used again.

@@ -23,6 +23,11 @@ use std::rc::Rc;
 const MOST_LEADING: usize = 10_000;
 const LEADING_SHARE: f64 = 0.02;
 
+/// Keys from which on, and the part of the numbers between the least and the greatest from which on, the planner is given that range
+/// instead: to read all of an index between two keys is quicker than to look for each, if not many others lie between.
+const LEAST_IN_RANGE: usize = 16;
+const DENSE: f64 = 0.3;
+
 /// The part of splitplane.max_memory that the keys of one link may take.
 const SHARE_OF_MEMORY: usize = 4;
 
@@ -126,8 +131,12 @@ impl Collector<'_, '_> {
         let most = settings::max_memory() / SHARE_OF_MEMORY;
         let collected = KeySink::new(most, MOST_LEADING).collect(planned, seed)?;
         let share = share(collected.count, server::estimated_rows(parent.oid));
-        let leading = collected.leading.filter(|_| share <= LEADING_SHARE);
-        self.keys.insert(link.number, LinkKeys { count: collected.count, leading });
-        claims::hold_keys(link.number, collected.set, share)
+        let density = collected.range.map(|range| range.density(collected.count));
+        let is_dense = collected.count >= LEAST_IN_RANGE && density.is_some_and(|density| density >= DENSE);
+        let leading = collected.leading.filter(|_| share <= LEADING_SHARE && !is_dense);
+        // Of the rows in the range, which the planner knows, those that have a key of the set.
+        let kept = if leading.is_some() { share } else { density.map_or(share, |density| share.max(density)) };
+        self.keys.insert(link.number, LinkKeys { count: collected.count, leading, range: collected.range });
+        claims::hold_keys(link.number, collected.set, kept)
     }
 }

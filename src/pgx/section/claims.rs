@@ -63,7 +63,7 @@ impl Drop for ClaimsGuard {
     }
 }
 
-/// Holds the keys of one link for as long as the claims. `share`: the part of all keys of the parent that they are.
+/// Holds the keys of one link for as long as the claims. `share`: the part of the rows that has one of them, as an estimate.
 ///
 /// # Errors
 /// Outside a call: there is nobody whose they would be.
