@@ -39,6 +39,8 @@ pub enum Switch {
     Barriers,
     /// The plane's choice of columns: all of a table's are in the plane.
     Columns,
+    /// The look-up of keys of parents' rows: every key is one.
+    Keys,
 }
 
 /// Whether a fence is taken away.
@@ -64,7 +66,7 @@ mod switched {
 
     static ABLATE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 
-    const NAMES: [(&str, Switch); 14] = [
+    const NAMES: [(&str, Switch); 15] = [
         ("signature", Switch::Signature),
         ("validation", Switch::Validation),
         ("filter", Switch::Filter),
@@ -79,6 +81,7 @@ mod switched {
         ("free", Switch::Free),
         ("barriers", Switch::Barriers),
         ("columns", Switch::Columns),
+        ("keys", Switch::Keys),
     ];
 
     /// Refuses to load where this build does not belong (55000), then defines the setting. Once, from `_PG_init`.

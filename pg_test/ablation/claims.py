@@ -195,6 +195,33 @@ def of_barriers(bench: Bench):
         yield f"{', '.join(off) or 'nothing'} off beside functions: {what}", [] if got == wanted else [str(got)]
 
 
+def of_keys(bench: Bench):
+    """Rows of parents: policy and filter each hold alone. Both ask one set of keys, and where that is wrong the self-test says so."""
+    sql = "SELECT count(*), max(remark) FROM visits"
+    own, all_rows = [[3, "customer"]], [[8, "customer"]]
+    for off, wanted, what in (
+        ((), own, "own rows alone"),
+        (("filter",), own, "the policy holds"),
+        (("row_security",), "55000", "the proof holds"),
+        (("row_security", "proof"), own, "the filter holds"),
+        (("proof",), own, "own rows alone"),
+        (("filter", "proof", "row_security"), all_rows, "all rows (control)"),
+        (("keys",), all_rows, "all rows (control)"),
+    ):
+        combination = Combination("probe", off)
+        bench.prepare(combination)
+        with bench.world.caller() as connection:
+            document, error = bench.call(connection, combination, sql, forge(bench.world.keys, DATABASE, sql, {}))
+        got = error.sqlstate if error is not None else document["rows"]
+        yield f"rows of parents with {', '.join(off) or 'nothing'} off: {what}", [] if got == wanted else [str(got)]
+    for off, wanted in (((), ("pass",)), (("keys",), ("FAIL",))):
+        bench.prepare(Combination("probe", off))
+        tested = "SELECT verdict FROM splitplane.selftest(ARRAY['acme', 'beta'], ARRAY['public.visits'::regclass]) WHERE shape = 'direct'"
+        with bench.admin(DATABASE) as dba:
+            got = dba.execute(tested).fetchone()
+        yield f"the self-test with {', '.join(off) or 'nothing'} off says {wanted[0]}", [] if got == wanted else [str(got)]
+
+
 # Entries of the corpus that pass by the mark alone, with what they raise over the filtered row without it.
 _BARRED_ENTRIES = {"OWN-PV-018": "22012", "OWN-PV-019": "22023", "OWN-PV-020": "22012"}
 
