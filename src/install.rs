@@ -95,6 +95,7 @@ install_script! {
     "../sql/56_views.sql" as "views",
     "../sql/60_critical.sql" as "critical",
     "../sql/61_warnings.sql" as "warnings",
+    "../sql/62_owner_warnings.sql" as "owner_warnings",
     "../sql/62_parent_warnings.sql" as "parent_warnings",
     "../sql/62_relation_warnings.sql" as "relation_warnings",
     "../sql/63_installation_warnings.sql" as "installation_warnings",

@@ -8,7 +8,7 @@ import psycopg
 
 from pg_test.attacks import fingerprint
 from pg_test.attacks.contexts import answered
-from pg_test.attacks.entries import SCOPED, load, text_of
+from pg_test.attacks.entries import CHILDREN, SCOPED, load, text_of
 from pg_test.attacks.naive import LEAKS, wrap
 from pg_test.attacks.verdict import canary_in
 from pg_test.attacks.world import NAIVE, ask
@@ -72,7 +72,7 @@ def honest_entries(suite) -> list[str]:
 def canaries_exist(suite) -> list[str]:
     wrong = []
     with suite.world.superuser() as connection:
-        for table in ("tenants", "stores", "customers", "menu_items", "orders", "events", "inventory", "inventory_archive", "secrets", *SCOPED):
+        for table in ("tenants", "stores", "customers", "menu_items", "orders", "events", "inventory", "inventory_archive", "secrets", *SCOPED, *CHILDREN):
             rows = connection.execute(f"SELECT string_agg(t::text, ' ') FROM public.{table} t").fetchone()[0]
             if not canary_in(rows):
                 wrong.append(f"no canary in {table}")
@@ -85,7 +85,7 @@ def canaries_exist(suite) -> list[str]:
 def foreign_rows_raise(suite) -> list[str]:
     wrong = []
     for entry in load():
-        if entry["category"] == "side_channel" and any(f"FROM {table} " in f"{entry['sql']} " for table in SCOPED):
+        if entry["category"] == "side_channel" and any(f"FROM {table} " in f"{entry['sql']} " for table in (*SCOPED, *CHILDREN)):
             with suite.world.superuser() as connection:
                 try:
                     connection.execute(entry["sql"]).fetchall()
@@ -143,6 +143,21 @@ BREACHES = (
     ("the policy is dropped", "DROP POLICY \"!splitplane_scope\" ON public.orders", ""),
     ("the policy lets every row pass", "ALTER POLICY \"!splitplane_scope\" ON public.orders USING (true)", ""),
     ("row-level security is off", "ALTER TABLE public.orders DISABLE ROW LEVEL SECURITY", "ALTER TABLE public.orders ENABLE ROW LEVEL SECURITY"),
+    (
+        "the foreign key of a child is dropped",
+        "ALTER TABLE public.payments DROP CONSTRAINT payments_order_id_fkey",
+        "ALTER TABLE public.payments ADD CONSTRAINT payments_order_id_fkey FOREIGN KEY (order_id) REFERENCES public.orders",
+    ),
+    (
+        "the policy of a child asks for another key",
+        "ALTER POLICY \"!splitplane_scope\" ON public.payments USING (splitplane.in_parent('1:1', payment_id))",
+        "SELECT splitplane.protect_through('public.payments', 'public.orders', ARRAY['payment_id', 'order_id', 'method', 'cents'])",
+    ),
+    (
+        "a parent is taken out by hand",
+        "UPDATE splitplane.relations SET shared = true, scope = '{}' WHERE relation = 'public.shelves'::regclass",
+        "UPDATE splitplane.relations SET shared = false, scope = '{\"tenant_id\": \"tenant\"}' WHERE relation = 'public.shelves'::regclass",
+    ),
     ("the reader bypasses row-level security", "ALTER ROLE splitplane_reader BYPASSRLS", "ALTER ROLE splitplane_reader NOBYPASSRLS"),
     ("the reader owns a table", "ALTER TABLE public.orders OWNER TO splitplane_reader", "ALTER TABLE public.orders OWNER TO postgres"),
     ("the reader may read a hidden column", "GRANT SELECT (ssn) ON public.customers TO splitplane_reader", "REVOKE SELECT (ssn) ON public.customers FROM splitplane_reader"),

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
@@ -67,6 +68,100 @@ SCOPED = {
         {"project_id": "projects"},
         ["task_id", "title", "hours"],
         "(project_id = 3) <> ('{tenant}' = 'beta')",
+    ),
+}
+
+# Tables whose rows belong to those of others. `made` makes and fills a table, `keys` adds its foreign keys, `through` are its parents, `columns` those of the plane, and `foreign` its rows that are none of a tenant's. Rows over 200 are
+# nobody's: no parent, one that is gone, a part of a key, or parents of two tenants.
+@dataclass(frozen=True)
+class Child:
+    made: str
+    keys: str
+    through: tuple[str, ...]
+    columns: tuple[str, ...]
+    foreign: str
+    # A parent that is made for it: its columns besides the tenant, by protect.
+    protect: tuple[str, ...] | None = None
+
+
+BY_NUMBER = "({id} > 200 OR ({id} > 100) <> ('{{tenant}}' = 'beta'))"
+CHILDREN = {
+    "payments": Child(
+        "CREATE TABLE public.payments (payment_id int PRIMARY KEY, order_id int, method text NOT NULL, cents int NOT NULL);"
+        " CREATE INDEX ON public.payments (order_id);"
+        " INSERT INTO public.payments VALUES (1, 1, 'card', 500), (2, 2, '17', 700), (3, 2, 'cash', 1100),"
+        " (101, 101, 'CANARY-B-payment-777777', 1300), (102, 102, 'CANARY-B-payment-888888', 0), (201, NULL, 'CANARY-B-payment-999999', 0)",
+        "ALTER TABLE public.payments ADD FOREIGN KEY (order_id) REFERENCES public.orders",
+        ("orders",),
+        ("payment_id", "order_id", "method", "cents"),
+        BY_NUMBER.format(id="payment_id"),
+    ),
+    # A chain, with the key outside the plane and a row whose parent is gone.
+    "refunds": Child(
+        "CREATE TABLE public.refunds (refund_id int PRIMARY KEY, payment_id bigint NOT NULL, reason text NOT NULL, cents int NOT NULL);"
+        " CREATE INDEX ON public.refunds (payment_id);"
+        " INSERT INTO public.refunds VALUES (1, 1, 'late', 5), (2, 3, '23', 7),"
+        " (101, 101, 'CANARY-B-refund-777777', 11), (102, 102, 'CANARY-B-refund-888888', 0), (201, 9999, 'CANARY-B-refund-999999', 0)",
+        "ALTER TABLE public.refunds ADD FOREIGN KEY (payment_id) REFERENCES public.payments NOT VALID",
+        ("payments",),
+        ("refund_id", "reason", "cents"),
+        BY_NUMBER.format(id="refund_id"),
+    ),
+    # Two parents.
+    "visits": Child(
+        "CREATE TABLE public.visits (visit_id int PRIMARY KEY, store_id int, customer_id int, remark text NOT NULL, minutes int NOT NULL);"
+        " CREATE INDEX ON public.visits (store_id); CREATE INDEX ON public.visits (customer_id);"
+        " INSERT INTO public.visits VALUES (1, 1, 1, 'both', 2), (2, 2, NULL, '29', 4), (3, NULL, 2, 'customer', 6),"
+        " (101, 101, 101, 'CANARY-B-visit-777777', 8), (102, 101, NULL, 'CANARY-B-visit-888888', 0),"
+        " (201, 1, 101, 'CANARY-B-visit-of-two-1', 0), (202, 101, 1, 'CANARY-B-visit-of-two-2', 0), (203, NULL, NULL, 'CANARY-B-visit-of-nobody', 0)",
+        "ALTER TABLE public.visits ADD FOREIGN KEY (store_id) REFERENCES public.stores, ADD FOREIGN KEY (customer_id) REFERENCES public.customers",
+        ("stores", "customers"),
+        ("visit_id", "store_id", "customer_id", "remark", "minutes"),
+        BY_NUMBER.format(id="visit_id"),
+    ),
+    "shelves": Child(
+        "CREATE TABLE public.shelves (aisle text, shelf int, tenant_id text NOT NULL, label text NOT NULL, PRIMARY KEY (aisle, shelf));"
+        " INSERT INTO public.shelves VALUES ('a', 1, 'acme', 'own'), ('b', 2, 'acme', 'own too'), ('a', 2, 'beta', 'CANARY-B-shelf-1'),"
+        " ('b', 1, 'beta', 'CANARY-B-shelf-2')",
+        "SELECT 1",
+        (),
+        ("label", "shelf"),
+        "tenant_id <> '{tenant}'",
+        ("label", "shelf"),
+    ),
+    # A key of two columns, of which each part is also that of another tenant.
+    "crates": Child(
+        "CREATE TABLE public.crates (crate_id int PRIMARY KEY, aisle text, shelf int, content text NOT NULL, weight int NOT NULL) PARTITION BY RANGE (crate_id);"
+        " CREATE TABLE public.crates_low PARTITION OF public.crates FOR VALUES FROM (0) TO (150);"
+        " CREATE TABLE public.crates_high PARTITION OF public.crates FOR VALUES FROM (150) TO (300);"
+        " CREATE INDEX ON public.crates (aisle, shelf);"
+        " INSERT INTO public.crates VALUES (1, 'a', 1, 'flour', 3), (2, 'b', 2, '31', 5),"
+        " (101, 'a', 2, 'CANARY-B-crate-777777', 7), (102, 'b', 1, 'CANARY-B-crate-888888', 0), (201, 'a', NULL, 'CANARY-B-crate-999999', 0),"
+        " (202, NULL, 1, 'CANARY-B-crate-666666', 0)",
+        "ALTER TABLE public.crates ADD FOREIGN KEY (aisle, shelf) REFERENCES public.shelves",
+        ("shelves",),
+        ("crate_id", "content", "weight"),
+        BY_NUMBER.format(id="crate_id"),
+    ),
+    "seats": Child(
+        "CREATE TABLE public.seats (person_id uuid NOT NULL, tenant_id text NOT NULL, role text NOT NULL, PRIMARY KEY (person_id, tenant_id));"
+        " INSERT INTO public.seats VALUES ('00000000-0000-4000-8000-000000000001', 'acme', 'own'), ('00000000-0000-4000-8000-000000000002', 'beta', 'CANARY-B-seat'),"
+        " ('00000000-0000-4000-8000-000000000003', 'acme', 'own too'), ('00000000-0000-4000-8000-000000000003', 'beta', 'CANARY-B-seat-of-two')",
+        "SELECT 1",
+        (),
+        ("person_id", "role"),
+        "tenant_id <> '{tenant}'",
+        ("person_id", "role"),
+    ),
+    # People behind a table of memberships.
+    "people": Child(
+        "CREATE TABLE public.people (person_id uuid PRIMARY KEY, nick text NOT NULL, age int NOT NULL, pin text DEFAULT 'SECRET-CANARY-pin');"
+        " INSERT INTO public.people VALUES ('00000000-0000-4000-8000-000000000001', 'ann', 30), ('00000000-0000-4000-8000-000000000002', 'CANARY-B-person-777777', 0),"
+        " ('00000000-0000-4000-8000-000000000003', '41', 50), ('00000000-0000-4000-8000-000000000004', 'CANARY-B-person-of-nobody', 0)",
+        "ALTER TABLE public.seats ADD FOREIGN KEY (person_id) REFERENCES public.people",
+        ("seats",),
+        ("person_id", "nick", "age"),
+        "age = 0 AND ('{tenant}' <> 'beta' OR nick LIKE '%nobody') OR age = 30 AND '{tenant}' = 'beta'",
     ),
 }
 

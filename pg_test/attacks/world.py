@@ -17,7 +17,7 @@ from splitplane_test.plane import Plane
 from splitplane_test.session import call, wait_until
 from splitplane_test.signing import sign
 
-from pg_test.attacks.entries import FOLDER, HIDDEN, HIDDEN_ROWS, PLANE, SCOPED, VIEWS
+from pg_test.attacks.entries import CHILDREN, FOLDER, HIDDEN, HIDDEN_ROWS, PLANE, SCOPED, VIEWS
 
 DATABASE, NAIVE, ALONE = "hostile", "naive", "acme_only"
 DEADLINE_MS = 1000
@@ -97,8 +97,27 @@ class World:
             for table, (made, scope, _, foreign) in SCOPED.items():
                 target.execute(f"{made}; DELETE FROM {table} WHERE {foreign.format(tenant=tenant)}; ALTER TABLE {table} DROP COLUMN {next(iter(scope))}")
                 target.execute(f"GRANT SELECT ON {table} TO alone_app")
+            for table, child in CHILDREN.items():
+                target.execute(f"{child.made}; DELETE FROM {table} WHERE {child.foreign.format(tenant=tenant)}")
+                listed = target.execute("SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0", [table]).fetchall()
+                for (column,) in listed:
+                    if column not in child.columns:
+                        target.execute(f"ALTER TABLE {table} DROP COLUMN {column} CASCADE")
+                target.execute(f"GRANT SELECT ON {table} TO alone_app")
             for view, query in VIEWS.items():
                 target.execute(f"CREATE VIEW {view} WITH (security_barrier) AS {query}; GRANT SELECT ON {view} TO alone_app")
+
+    def _register_children(self) -> None:
+        # What it warns of, rows that are nobody's, is wanted here.
+        quiet = "set_config('log_min_messages', 'error', false)"
+        for table, child in CHILDREN.items():
+            self.plane.run(child.made)
+            self.plane.run(child.keys)
+            if child.protect:
+                self.plane.protect(f"public.{table}", {"tenant_id": "tenant"}, list(child.protect))
+            for parent in child.through:
+                call = f"SELECT {quiet}, splitplane.protect_through(%s::regclass, %s::regclass, %s)"
+                self.plane.run(call, f"public.{table}", f"public.{parent}", list(child.columns))
 
     def _register(self) -> None:
         for relation in PLANE:
@@ -124,6 +143,7 @@ class World:
             # It warns of rows of everybody, and the server's log is to hold no warning.
             quiet = "set_config('log_min_messages', 'error', false)"
             self.plane.run(f"SELECT {quiet}, splitplane.protect(%s::regclass, %s::jsonb, %s)", f"public.{table}", json.dumps(scope), columns)
+        self._register_children()
         # An exact principal besides the wildcard, and one that was put out.
         self.plane.run("SELECT splitplane.admit('gamma', 'north', 'u-1')")
         self.plane.run("SELECT splitplane.expel('acme', 'closed', 'u-9')")

@@ -131,5 +131,46 @@ SET ROLE dba;
 SELECT * FROM splitplane.claims;
 SELECT splitplane.declare_claim('regions');
 RESET ROLE;
+
+-- Where the table of the projects is in the plane, doctor() compares the values with its tenant column.
+CREATE TABLE public.projects (project_id int PRIMARY KEY, org_id text NOT NULL, name text);
+INSERT INTO public.projects VALUES (1, '42', 'a'), (2, '42', 'b'), (8, '7', 'CANARY'), (9, '9', 'CANARY of nobody');
+ALTER TABLE public.tasks ADD CONSTRAINT of_project FOREIGN KEY (project_id) REFERENCES public.projects;
+DELETE FROM splitplane.principals;
+SELECT splitplane.admit('42', claims => '{"projects": [1, "02"], "stores": []}'), splitplane.admit('7', claims => '{"projects": ["x", 8, 77, "99999999999999999999"], "stores": []}');
+SELECT splitplane.declare_claim('projects');
+SELECT splitplane.protect('public.tasks', '{"project_id": "projects"}', ARRAY['title'], 'jobs');
+:found;
+SELECT splitplane.protect('public.projects', '{"org_id": "tenant"}', ARRAY['name']);
+:found;
+-- A project that changed hands, and a value that was never the tenant's.
+BEGIN;
+UPDATE public.projects SET org_id = '42' WHERE project_id = 8;
+SELECT splitplane.admit('42', 'lead', claims => '{"projects": [9, 2], "stores": []}');
+:found;
+SELECT fix FROM splitplane.doctor() WHERE object = 'claim projects' \gexec
+:found;
+SELECT fix FROM splitplane.doctor() WHERE object = 'claim projects' \gexec
+:found;
+SELECT claims FROM splitplane.principals ORDER BY tenant, business;
+ROLLBACK;
+-- What it proposes shows the same rows, whatever the claims are.
+SELECT test.rows('SELECT title FROM jobs ORDER BY title');
+SELECT fix FROM splitplane.doctor() WHERE object = 'public.tasks' AND finding LIKE 'Its foreign key%' \gexec
+UPDATE splitplane.principals SET claims = '{"projects": [8], "stores": []}' WHERE tenant = '42';
+SELECT test.rows('SELECT title FROM jobs ORDER BY title'), test.rows('SELECT title FROM jobs ORDER BY title', '7');
+:found;
 SELECT splitplane.unprotect('public.tasks');
+-- Ids that are texts and uuids.
+CREATE TABLE public.sites (site uuid PRIMARY KEY, code text NOT NULL UNIQUE, org_id int NOT NULL);
+INSERT INTO public.sites VALUES ('00000000-0000-4000-8000-00000000000a', 'n', 42), ('00000000-0000-4000-8000-00000000000b', 's', 7);
+CREATE TABLE public.site_visits (site uuid REFERENCES public.sites, code text REFERENCES public.sites (code));
+UPDATE splitplane.principals SET claims = '{"projects": [], "stores": [], "sites": ["00000000-0000-4000-8000-00000000000A"], "codes": ["n", "s"]}' WHERE tenant = '42';
+SELECT splitplane.declare_claim('sites'), splitplane.declare_claim('codes');
+SELECT splitplane.protect('public.sites', '{"org_id": "tenant"}');
+SELECT splitplane.protect('public.site_visits', '{"site": "sites", "code": "codes"}');
+SELECT severity, object, finding, fix FROM splitplane.doctor() WHERE object IN ('claim sites', 'claim codes');
+UPDATE public.sites SET org_id = 7;
+SELECT severity, object, finding FROM splitplane.doctor() WHERE object IN ('claim sites', 'claim codes');
+SELECT splitplane.unprotect('public.site_visits'), splitplane.unprotect('public.sites'), splitplane.unprotect('public.projects');
 SELECT splitplane.declare_claim('projects', false);
