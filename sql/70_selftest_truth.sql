@@ -47,13 +47,15 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._selftest_fill(text, jsonb) FROM PUBLIC;
 
--- Runs one statement as one principal, through the stages of ask and without anyone's signature. For selftest alone.
+-- Runs one statement as one principal, through the stages of ask and without anyone's signature; if `opened`, it may
+-- name hidden relations. For selftest alone.
 CREATE FUNCTION splitplane._selftest_run(
-    tenant text, business text, subject text, sql text, OUT state text, OUT message text, OUT answer text)
+    tenant text, business text, subject text, sql text, opened boolean DEFAULT false,
+    OUT state text, OUT message text, OUT answer text)
 RETURNS SETOF record
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000 ROWS 1
 AS 'MODULE_PATHNAME', '_selftest_run_wrapper';
-REVOKE ALL ON FUNCTION splitplane._selftest_run(text, text, text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION splitplane._selftest_run(text, text, text, text, boolean) FROM PUBLIC;
 
 -- The claims of the enabled row that decides about an identity, by the look-up of ask; NULL if there is none.
 CREATE FUNCTION splitplane._selftest_claims(tenant text, business text, subject text) RETURNS jsonb
@@ -336,14 +338,14 @@ $$;
 REVOKE ALL ON FUNCTION splitplane._selftest_table(splitplane.relations, text) FROM PUBLIC;
 
 -- What the placeholders of a shape stand for, for one relation, its sample and its probe; `place` besides: the table
--- itself, outside the plane.
+-- itself, outside the plane; `opened`: the statements name a hidden relation.
 CREATE FUNCTION splitplane._selftest_names(
     r splitplane.relations, schema_name text, qualified text, sample text, probe_column text, probed text[])
 RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     SELECT jsonb_build_object(
-        'place', qualified, 'qualified', qualified, 'name', quote_ident(r.name),
+        'opened', r.hidden, 'place', qualified, 'qualified', qualified, 'name', quote_ident(r.name),
         'table', splitplane._selftest_table(r, qualified),
         'columns', string_agg(quote_ident(c.name), ', ' ORDER BY c.place),
         'counts', string_agg(format('count(%I)', c.name), ', ' ORDER BY c.place),

@@ -18,7 +18,8 @@ DECLARE
 BEGIN
     FOREACH changed IN ARRAY ARRAY['splitplane.sign(text,text,text,text,text)',
                                'splitplane.protect(regclass,jsonb,text[],text,text[])',
-                               'splitplane.share(regclass,text[],text,text[])']::pg_catalog.regprocedure[] LOOP
+                               'splitplane.share(regclass,text[],text,text[])',
+                               'splitplane.selftest(text[])']::pg_catalog.regprocedure[] LOOP
         SELECT pg_catalog.string_agg(DISTINCT pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid), ', ')
           INTO dependents
           FROM pg_catalog.pg_depend AS d
@@ -34,6 +35,7 @@ $dependents$;
 ALTER FUNCTION splitplane.sign(text, text, text, text, text) RENAME TO _sign_before;
 ALTER FUNCTION splitplane.protect(regclass, jsonb, text[], text, text[]) RENAME TO _protect_before;
 ALTER FUNCTION splitplane.share(regclass, text[], text, text[]) RENAME TO _share_before;
+ALTER FUNCTION splitplane.selftest(text[]) RENAME TO _selftest_before;
 
 -- Not in one: the catalog would say of it for ever that rows may lack it.
 ALTER TABLE splitplane.relations ADD COLUMN hidden boolean;
@@ -65,6 +67,8 @@ DROP FUNCTION splitplane._withdraw(regclass, text);
 DROP FUNCTION splitplane._register(regclass, boolean, jsonb, text[], text, text[]);
 DROP FUNCTION splitplane._scope_condition(regclass, jsonb);
 DROP FUNCTION splitplane._describe_type(oid, integer);
+DROP FUNCTION splitplane._selftest_run(text, text, text, text);
+DROP FUNCTION splitplane._selftest_relation(splitplane.relations, jsonb[]);
 
 -- What is known of a claim besides the principals that carry it. The values of an exclusive one are never held by two
 -- tenants, so it alone can say whose a row is.
@@ -6681,12 +6685,16 @@ $$;
 
 REVOKE ALL ON FUNCTION splitplane._selftest_fill(text, jsonb) FROM PUBLIC;
 
--- Runs one statement as one principal, through the stages of ask and without anyone's signature. For selftest alone.
-CREATE OR REPLACE FUNCTION splitplane._selftest_run(
-    tenant text, business text, subject text, sql text, OUT state text, OUT message text, OUT answer text)
+-- Runs one statement as one principal, through the stages of ask and without anyone's signature; if `opened`, it may
+-- name hidden relations. For selftest alone.
+CREATE FUNCTION splitplane._selftest_run(
+    tenant text, business text, subject text, sql text, opened boolean DEFAULT false,
+    OUT state text, OUT message text, OUT answer text)
 RETURNS SETOF record
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000 ROWS 1
 AS 'MODULE_PATHNAME', '_selftest_run_wrapper';
+
+REVOKE ALL ON FUNCTION splitplane._selftest_run(text, text, text, text, boolean) FROM PUBLIC;
 
 -- The claims of the enabled row that decides about an identity, by the look-up of ask; NULL if there is none.
 CREATE OR REPLACE FUNCTION splitplane._selftest_claims(tenant text, business text, subject text) RETURNS jsonb
@@ -6965,14 +6973,14 @@ $$;
 REVOKE ALL ON FUNCTION splitplane._selftest_table(splitplane.relations, text) FROM PUBLIC;
 
 -- What the placeholders of a shape stand for, for one relation, its sample and its probe; `place` besides: the table
--- itself, outside the plane.
+-- itself, outside the plane; `opened`: the statements name a hidden relation.
 CREATE FUNCTION splitplane._selftest_names(
     r splitplane.relations, schema_name text, qualified text, sample text, probe_column text, probed text[])
 RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     SELECT jsonb_build_object(
-        'place', qualified, 'qualified', qualified, 'name', quote_ident(r.name),
+        'opened', r.hidden, 'place', qualified, 'qualified', qualified, 'name', quote_ident(r.name),
         'table', splitplane._selftest_table(r, qualified),
         'columns', string_agg(quote_ident(c.name), ', ' ORDER BY c.place),
         'counts', string_agg(format('count(%I)', c.name), ', ' ORDER BY c.place),
@@ -7038,7 +7046,7 @@ BEGIN
         expected := splitplane._selftest_expected(names, own, template, width);
         SELECT * INTO STRICT ran
           FROM splitplane._selftest_run(tenant, person ->> 'business', person ->> 'subject',
-                                        splitplane._selftest_fill(template, names));
+                                        splitplane._selftest_fill(template, names), (names ->> 'opened')::boolean);
         IF ran.state <> '00000' THEN
             -- The proof refused, or the plane is closed: nothing was returned, but a fence is missing.
             verdict := CASE WHEN ran.state = '55000'
@@ -7115,7 +7123,7 @@ BEGIN
         SELECT * INTO STRICT ran
           FROM splitplane._selftest_run(tenant, business, subject,
                                         format('SELECT s.%I FROM %s AS s', column_name,
-                                               splitplane._selftest_table(r, qualified)));
+                                               splitplane._selftest_table(r, qualified)), r.hidden);
         tried := tried + 1;
         IF ran.state = '00000' THEN
             verdict := 'FAIL';
@@ -7186,8 +7194,74 @@ BEGIN
 END
 $$;
 
--- Everything about one relation: scope, hidden columns, tripwire, then every shape as every principal.
-CREATE OR REPLACE FUNCTION splitplane._selftest_relation(r splitplane.relations, people jsonb[])
+-- What a view shows is what its text gives over tables that are compared themselves: both are asked, as each principal.
+-- That says something only if the principals have different rows.
+CREATE FUNCTION splitplane._selftest_view(
+    name text, sql text, people jsonb[], OUT verdict text, OUT detail text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    person jsonb;
+    statements text[] := ARRAY[format('SELECT * FROM %I', name), sql];
+    details text[] := '{}';
+    found text[];
+    digest text;
+    ran record;
+    all_of_them text[] := '{}';
+BEGIN
+    FOREACH person IN ARRAY people LOOP
+        FOR attempt IN 1 .. 3 LOOP
+            found := '{}';
+            -- The text twice: it may give something else each time.
+            FOREACH sql IN ARRAY statements || statements[2] LOOP
+                SELECT * INTO STRICT ran
+                  FROM splitplane._selftest_run(person ->> 'tenant',
+                                                replace(person ->> 'business', '*', 'splitplane-selftest'),
+                                                replace(person ->> 'subject', '*', 'splitplane-selftest'), sql,
+                                                cardinality(found) > 0);
+                IF ran.state <> '00000' THEN
+                    verdict := CASE WHEN ran.state = '53400' THEN 'inconclusive' ELSE 'error' END;
+                    detail := format('read as %s: %s %s', person ->> 'tenant', ran.state, ran.message);
+                    RETURN;
+                END IF;
+                SELECT format('%s %s', count(*), coalesce(sum(hashtextextended(e.line::text, 0)), 0)) INTO digest
+                  FROM json_array_elements(ran.answer::json) AS e(line);
+                found := found || digest;
+            END LOOP;
+            EXIT WHEN found[1] = found[2];
+        END LOOP;
+        IF found[2] <> found[3] THEN
+            verdict := 'inconclusive';
+            detail := format('%s: what it gives changes from one time to the next', person ->> 'tenant');
+            RETURN;
+        ELSIF found[1] <> found[2] THEN
+            verdict := 'FAIL';
+            detail := format('%s sees %s rows, other than the %s that its text gives', person ->> 'tenant',
+                             split_part(found[1], ' ', 1), split_part(found[2], ' ', 1));
+            RETURN;
+        END IF;
+        details := details || format('%s sees the %s rows that its text gives', person ->> 'tenant',
+                                     split_part(found[1], ' ', 1));
+        all_of_them := all_of_them || found[1];
+    END LOOP;
+    IF cardinality(people) < 2 THEN
+        verdict := 'inconclusive';
+        details := details || 'one principal alone cannot be compared'::text;
+    ELSIF (SELECT count(DISTINCT a.digest) FROM unnest(all_of_them) AS a(digest)) < 2 THEN
+        verdict := 'inconclusive';
+        details := details || 'they see the same, so that a leak would not show'::text;
+    ELSE
+        verdict := 'pass';
+    END IF;
+    detail := array_to_string(details, '; ');
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._selftest_view(text, text, jsonb[]) FROM PUBLIC;
+
+-- Everything about one relation: scope, hidden columns, tripwire, then every shape as every principal, until the time
+-- of the call or that of one table is used up.
+CREATE FUNCTION splitplane._selftest_relation(r splitplane.relations, people jsonb[], until timestamptz)
 RETURNS TABLE (shape text, verdict text, detail text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -7195,6 +7269,7 @@ DECLARE
     most CONSTANT integer := 500;
     began CONSTANT timestamptz := clock_timestamp();
     longest CONSTANT interval := '10 s';
+    ends CONSTANT timestamptz := least(began + longest, until);
     schema_name text;
     qualified text;
     unsafe text;
@@ -7233,9 +7308,8 @@ BEGIN
         RETURN QUERY SELECT 'scope columns', s.verdict, s.detail FROM splitplane._selftest_scope(r, qualified) AS s;
     END IF;
     person := identities[1];
-    -- No statement can name it. What views show of it, no truth is known of, and so its rows are compared with nothing.
+    -- No statement can name it but those below, which are let in.
     IF r.hidden THEN
-        RETURN QUERY SELECT 'rows', 'inconclusive', 'read by views alone: rows not compared';
         RETURN QUERY
             SELECT 'hidden relation',
                    CASE ran.state WHEN '42P01' THEN 'pass' WHEN '00000' THEN 'FAIL' ELSE 'error' END,
@@ -7243,7 +7317,6 @@ BEGIN
             FROM unnest(ARRAY[quote_ident(r.name), qualified]) AS n(place)
             CROSS JOIN LATERAL splitplane._selftest_run(person ->> 'tenant', person ->> 'business',
                                                         person ->> 'subject', 'SELECT 1 FROM ' || n.place) AS ran;
-        RETURN;
     END IF;
     RETURN QUERY
         SELECT 'hidden columns', h.verdict, h.detail
@@ -7270,9 +7343,10 @@ BEGIN
         IF probe.column_name IS NULL AND strpos(form.template, '{probe}') > 0 THEN
             verdicts := '{inconclusive}';
             details := ARRAY['no column of the plane distinguishes the rows of one from those of the other'];
-        ELSIF clock_timestamp() > began + longest THEN
+        ELSIF clock_timestamp() > ends THEN
             verdicts := '{inconclusive}';
-            details := ARRAY[format('not run: the %s for one table are used up', longest)];
+            details := ARRAY[CASE ends WHEN until THEN 'not run: the time of the call is used up'
+                                  ELSE format('not run: the %s for one table are used up', longest) END];
         ELSE
             FOREACH person IN ARRAY identities LOOP
                 one := splitplane._selftest_shape(
@@ -7292,9 +7366,12 @@ BEGIN
 END
 $$;
 
+REVOKE ALL ON FUNCTION splitplane._selftest_relation(splitplane.relations, jsonb[], timestamptz) FROM PUBLIC;
+
 -- The settings that decide how values are printed have the values of the confined section. Rows are read without
 -- row-level security or not at all: with row_security = off PostgreSQL raises an error rather than filter rows.
-CREATE OR REPLACE FUNCTION splitplane.selftest(tenants text[] DEFAULT NULL)
+CREATE FUNCTION splitplane.selftest(
+    tenants text[] DEFAULT NULL, relations regclass[] DEFAULT NULL, seconds integer DEFAULT 300)
 RETURNS TABLE (relation text, shape text, verdict text, detail text)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = off
 SET "DateStyle" = 'ISO, MDY' SET "IntervalStyle" = postgres SET extra_float_digits = 1 SET bytea_output = hex
@@ -7306,7 +7383,19 @@ DECLARE
     closed boolean;
     registered splitplane.relations;
     ran record;
+    view record;
+    stranger regclass;
+    until timestamptz;
 BEGIN
+    IF seconds IS NULL OR seconds < 1 THEN
+        RAISE EXCEPTION 'seconds must be 1 or more' USING ERRCODE = '22023';
+    END IF;
+    SELECT n.relation INTO stranger FROM unnest(relations) AS n(relation)
+     WHERE n.relation NOT IN (SELECT r.relation FROM splitplane.relations AS r) OR n.relation IS NULL LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION '% is not in the plane', coalesce(stranger::text, 'NULL') USING ERRCODE = '42704';
+    END IF;
+    until := clock_timestamp() + make_interval(secs => seconds);
     SELECT string_agg(DISTINCT quote_literal(t.tenant), ', ') INTO missing
       FROM unnest(tenants) AS t(tenant)
      WHERE NOT EXISTS (SELECT FROM unnest(people) AS p(person) WHERE p.person ->> 'tenant' = t.tenant);
@@ -7333,29 +7422,35 @@ BEGIN
                             concat_ws(' ', 'a table outside the plane:', ran.state, ran.message);
     END IF;
 
-    -- What a view should show is not known. That it is answered says that it was proved, and nothing of its rows.
-    IF NOT closed AND cardinality(people) > 0 THEN
-        RETURN QUERY
-            SELECT format('view %s', v.name), 'view', CASE s.state WHEN '00000' THEN 'inconclusive' ELSE 'error' END,
-                   concat_ws(' ', 'read as ' || (people[1] ->> 'tenant') || ':', s.state, s.message)
-                   || CASE s.state WHEN '00000' THEN '; a view''s rows are not compared' ELSE '' END
-            FROM splitplane.views AS v
-            CROSS JOIN LATERAL splitplane._selftest_run(people[1] ->> 'tenant',
-                                                        replace(people[1] ->> 'business', '*', 'splitplane-selftest'),
-                                                        replace(people[1] ->> 'subject', '*', 'splitplane-selftest'),
-                                                        format('SELECT count(*) FROM %I', v.name)) AS s
-            ORDER BY v.name;
+    IF NOT closed AND cardinality(people) > 0 AND relations IS NULL THEN
+        FOR view IN SELECT v.name, v.sql FROM splitplane.views AS v ORDER BY v.name LOOP
+            IF clock_timestamp() > until THEN
+                RETURN QUERY SELECT format('view %s', view.name), 'view', 'inconclusive',
+                                    'not run: the time of the call is used up';
+            ELSE
+                RETURN QUERY SELECT format('view %s', view.name), 'view', w.verdict, w.detail
+                             FROM splitplane._selftest_view(view.name, view.sql, people) AS w;
+            END IF;
+        END LOOP;
     END IF;
 
-    FOR registered IN SELECT * FROM splitplane.relations AS r ORDER BY r.relation::text LOOP
+    FOR registered IN
+        SELECT r.* FROM splitplane.relations AS r
+        WHERE selftest.relations IS NULL OR r.relation = ANY (selftest.relations)
+        ORDER BY r.relation::text
+    LOOP
         IF closed THEN
             RETURN QUERY SELECT registered.relation::text, 'all', 'inconclusive', 'not run: the plane is closed';
         ELSIF cardinality(people) = 0 THEN
             RETURN QUERY SELECT registered.relation::text, 'all', 'inconclusive', 'not run: no principal is admitted';
+        ELSIF clock_timestamp() > until THEN
+            RETURN QUERY SELECT registered.relation::text, 'all', 'inconclusive',
+                                format('not run: the %s seconds of the call are used up; name it as argument '
+                                       '"relations" of another', seconds);
         ELSE
             BEGIN
                 RETURN QUERY SELECT registered.relation::text, s.shape, s.verdict, s.detail
-                             FROM splitplane._selftest_relation(registered, people) AS s;
+                             FROM splitplane._selftest_relation(registered, people, until) AS s;
             EXCEPTION WHEN OTHERS THEN
                 RETURN QUERY SELECT registered.relation::text, 'all', 'error', format('%s %s', SQLSTATE, SQLERRM);
             END;
@@ -7364,7 +7459,11 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION splitplane.selftest(text[]) IS
+REVOKE ALL ON FUNCTION splitplane.selftest(text[], regclass[], integer) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION splitplane.selftest(text[], regclass[], integer) TO splitplane_admin;
+
+COMMENT ON FUNCTION splitplane.selftest(text[], regclass[], integer) IS
     'Queries every table of the plane in every shape as two tenants and compares what each sees with its own rows. '
     'Changes nothing.';
 
@@ -7816,9 +7915,11 @@ SELECT splitplane._hand_over('splitplane._protect_before(regclass,jsonb,text[],t
                              'splitplane.protect(regclass,jsonb,text[],text,text[],boolean)');
 SELECT splitplane._hand_over('splitplane._share_before(regclass,text[],text,text[])',
                              'splitplane.share(regclass,text[],text,text[],boolean)');
+SELECT splitplane._hand_over('splitplane._selftest_before(text[])', 'splitplane.selftest(text[],regclass[],integer)');
 DROP FUNCTION splitplane._sign_before(text, text, text, text, text);
 DROP FUNCTION splitplane._protect_before(regclass, jsonb, text[], text, text[]);
 DROP FUNCTION splitplane._share_before(regclass, text[], text, text[]);
+DROP FUNCTION splitplane._selftest_before(text[]);
 DROP FUNCTION splitplane._hand_over(regprocedure, regprocedure);
 
 DROP FUNCTION splitplane.among(anyelement, anyarray);

@@ -110,7 +110,7 @@ def test_settings_of_the_self_test_are_those_of_the_confined_section(facts):
     (table,) = found(r"FIXED: \[\(&CStr, &CStr\); \d+\] = \[(.*?)\n\];")
     pinned = dict(re.findall(r'\(c"([^"]+)", c"([^"]*)"\)', table))
     assert len(pinned) > 20
-    (config,) = facts.execute("SELECT proconfig FROM pg_proc WHERE oid = 'splitplane.selftest(text[])'::regprocedure").fetchone()
+    (config,) = facts.execute("SELECT proconfig FROM pg_proc WHERE oid = 'splitplane.selftest(text[],regclass[],integer)'::regprocedure").fetchone()
     own = dict(entry.split("=", 1) for entry in config)
     # The owner reads the truth without row-level security, and the others are not fixed: they come from the server.
     for name in ("row_security", "TimeZone", "lc_monetary"):

@@ -17,7 +17,8 @@ DECLARE
 BEGIN
     FOREACH changed IN ARRAY ARRAY['splitplane.sign(text,text,text,text,text)',
                                'splitplane.protect(regclass,jsonb,text[],text,text[])',
-                               'splitplane.share(regclass,text[],text,text[])']::pg_catalog.regprocedure[] LOOP
+                               'splitplane.share(regclass,text[],text,text[])',
+                               'splitplane.selftest(text[])']::pg_catalog.regprocedure[] LOOP
         SELECT pg_catalog.string_agg(DISTINCT pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid), ', ')
           INTO dependents
           FROM pg_catalog.pg_depend AS d
@@ -33,6 +34,7 @@ $dependents$;
 ALTER FUNCTION splitplane.sign(text, text, text, text, text) RENAME TO _sign_before;
 ALTER FUNCTION splitplane.protect(regclass, jsonb, text[], text, text[]) RENAME TO _protect_before;
 ALTER FUNCTION splitplane.share(regclass, text[], text, text[]) RENAME TO _share_before;
+ALTER FUNCTION splitplane.selftest(text[]) RENAME TO _selftest_before;
 
 -- Not in one: the catalog would say of it for ever that rows may lack it.
 ALTER TABLE splitplane.relations ADD COLUMN hidden boolean;
@@ -64,6 +66,8 @@ DROP FUNCTION splitplane._withdraw(regclass, text);
 DROP FUNCTION splitplane._register(regclass, boolean, jsonb, text[], text, text[]);
 DROP FUNCTION splitplane._scope_condition(regclass, jsonb);
 DROP FUNCTION splitplane._describe_type(oid, integer);
+DROP FUNCTION splitplane._selftest_run(text, text, text, text);
+DROP FUNCTION splitplane._selftest_relation(splitplane.relations, jsonb[]);
 
 -- What is known of a claim besides the principals that carry it. The values of an exclusive one are never held by two
 -- tenants, so it alone can say whose a row is.
@@ -300,9 +304,11 @@ SELECT splitplane._hand_over('splitplane._protect_before(regclass,jsonb,text[],t
                              'splitplane.protect(regclass,jsonb,text[],text,text[],boolean)');
 SELECT splitplane._hand_over('splitplane._share_before(regclass,text[],text,text[])',
                              'splitplane.share(regclass,text[],text,text[],boolean)');
+SELECT splitplane._hand_over('splitplane._selftest_before(text[])', 'splitplane.selftest(text[],regclass[],integer)');
 DROP FUNCTION splitplane._sign_before(text, text, text, text, text);
 DROP FUNCTION splitplane._protect_before(regclass, jsonb, text[], text, text[]);
 DROP FUNCTION splitplane._share_before(regclass, text[], text, text[]);
+DROP FUNCTION splitplane._selftest_before(text[]);
 DROP FUNCTION splitplane._hand_over(regprocedure, regprocedure);
 
 DROP FUNCTION splitplane.among(anyelement, anyarray);

@@ -23,7 +23,7 @@ const CAPS: Caps = Caps { rows: 20_000, bytes: 64 * 1_024 * 1_024 };
 /// Read by nothing: a context must name one.
 const KEY_ID: &str = "SELFTEST";
 
-/// Runs `sql` as the principal of these ids. The outcome is a value in both cases: SQLSTATE `00000` with the rows as the
+/// Runs `sql` as the principal of these ids; if `opened`, it may name hidden relations. The outcome is a value in both cases: SQLSTATE `00000` with the rows as the
 /// text of a JSON array of arrays, or the SQLSTATE and the words of the refusal, its reason for the log included.
 #[pg_extern(sql = false)]
 #[allow(clippy::type_complexity)]
@@ -32,8 +32,9 @@ fn _selftest_run(
     business: &str,
     subject: &str,
     sql: &str,
+    opened: bool,
 ) -> TableIterator<'static, (name!(state, String), name!(message, Option<String>), name!(answer, Option<String>))> {
-    let outcome = match run(tenant, business, subject, sql) {
+    let outcome = match run(tenant, business, subject, sql, opened) {
         Ok(rows) => ("00000".to_owned(), None, Some(rows)),
         Err(refusal) => {
             let message = match refusal.detail {
@@ -48,10 +49,11 @@ fn _selftest_run(
     TableIterator::once(outcome)
 }
 
-fn run(tenant: &str, business: &str, subject: &str, sql: &str) -> StageResult<String> {
+fn run(tenant: &str, business: &str, subject: &str, sql: &str, opened: bool) -> StageResult<String> {
     preflight::check()?;
     let principal = Rc::new(principal(tenant, business, subject, sql)?);
     let plane = current_plane()?;
+    let plane = if opened { Rc::new(plane.opened()) } else { plane };
     let subject = Subject { plane: &plane, principal: Some(&principal), columns: None };
     run::with_statement(sql, subject, &mut Stopwatch::start(settings::deadline()), |statement, _| {
         let planned = statement.plan(&plane)?;

@@ -133,7 +133,7 @@ pub struct AllowedFunction {
 }
 
 /// What the lists of allowed extensions have.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Extensions {
     /// Functions and aggregates by OID, with how a call grows, by the name that the list has for it.
     pub functions: HashMap<Oid, String>,
@@ -218,7 +218,7 @@ impl PolicyFunctions {
 }
 
 /// The whole plane.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Plane {
     /// By plane name.
     pub relations: HashMap<String, Rc<PlaneRelation>>,
@@ -253,6 +253,15 @@ impl Plane {
     /// The relation whose table has this schema and name now, whatever its plane name, for a statement.
     pub fn qualified(&self, schema: &str, name: &str) -> Option<&Rc<PlaneRelation>> {
         self.qualified_of_view(schema, name).filter(|relation| !relation.is_hidden)
+    }
+
+    /// The same plane with hidden relations like any other. For the self-test alone, which compares what their fences let through.
+    pub fn opened(&self) -> Self {
+        let open = |relation: &Rc<PlaneRelation>| {
+            Rc::new(PlaneRelation { is_hidden: false, ..PlaneRelation::clone(relation) })
+        };
+        let relations = self.relations.iter().map(|(name, relation)| (name.clone(), open(relation))).collect();
+        Plane { relations, ..self.clone() }
     }
 
     /// The relation of a plane name, for the text of a view: hidden ones too.

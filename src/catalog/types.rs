@@ -29,7 +29,7 @@ pub struct PlaneType {
 }
 
 /// All of them.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct PlaneTypes {
     /// By name, unquoted; those alone that a cast may name.
     writable: HashMap<String, PlaneType>,

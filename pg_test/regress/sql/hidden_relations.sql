@@ -66,6 +66,16 @@ SELECT ask_dry_run(test.ctx(q), sql => q) -> 'proved' -> 'private_columns' AS to
   FROM unnest(ARRAY['SELECT card_id FROM masked', 'SELECT last_four FROM masked', 'SELECT x FROM short', 'SELECT m FROM masked m']) AS q;
 \c - postgres
 SELECT relation, shape, verdict, detail FROM splitplane.selftest(ARRAY['42', '7']) WHERE relation ~ 'view|cards|currencies' AND shape <> 'scope columns';
+-- It is red where the reader sees fewer rows, and where a view shows something else than its text.
+BEGIN;
+CREATE POLICY narrow ON public.cards AS RESTRICTIVE TO splitplane_reader USING (card_id > 1);
+SELECT verdict, count(*), min(detail) FROM splitplane.selftest(ARRAY['42', '7'], ARRAY['public.cards'::regclass]) GROUP BY 1 ORDER BY 1;
+ROLLBACK;
+SELECT w.* FROM splitplane.views AS v, splitplane._selftest_view(v.name, replace(v.sql, 'FROM', 'FROM currencies CROSS JOIN'), splitplane._selftest_principals(ARRAY['42', '7'])) AS w WHERE v.name = 'short';
+SELECT w.* FROM splitplane._selftest_view('masked', 'SELECT 1', splitplane._selftest_principals(ARRAY['42'])) AS w;
+-- Not the statements of others.
+SELECT state, message FROM splitplane._selftest_run('42', '', '', 'SELECT count(*) FROM cards');
+SELECT state, message FROM splitplane._selftest_run('42', '', '', 'SELECT count(*) FROM cards', true);
 -- What is sorted and compared by set operations is bounded where it stands, and not within the view's own fence.
 CREATE TABLE public.a1 (tenant_id int NOT NULL, id int, a text);
 CREATE TABLE public.a2 (tenant_id int NOT NULL, id int, b text);

@@ -140,3 +140,24 @@ SELECT DISTINCT verdict FROM splitplane.selftest() WHERE relation = 'public.mood
 \echo -- a table that is gone
 DROP TABLE public.moods;
 SELECT shape, verdict, detail FROM splitplane.selftest() WHERE verdict <> 'pass';
+
+\echo -- some relations alone, and a bound on its time
+SELECT DISTINCT relation FROM splitplane.selftest(relations => ARRAY['public.orders', 'public.customers']::regclass[]) ORDER BY 1;
+SELECT * FROM splitplane.selftest(relations => ARRAY['pg_class'::regclass]);
+SELECT * FROM splitplane.selftest(relations => ARRAY[NULL]::regclass[]);
+SELECT * FROM splitplane.selftest(seconds => 0);
+SELECT * FROM splitplane.selftest(seconds => NULL);
+SELECT count(*) FROM splitplane.selftest(relations => '{}') WHERE relation IS NOT NULL;
+BEGIN;
+CREATE POLICY slow ON public.customers AS RESTRICTIVE TO splitplane_reader USING (pg_sleep(0.1) IS NOT NULL);
+CREATE TEMP TABLE tested AS SELECT * FROM splitplane.selftest(relations => ARRAY['public.orders', 'public.customers']::regclass[], seconds => 1);
+SELECT relation, verdict, min(detail) FROM tested WHERE verdict <> 'pass' GROUP BY 1, 2;
+SELECT relation, count(*) > 1 AS several FROM tested WHERE verdict = 'pass' AND relation IS NOT NULL GROUP BY 1;
+ROLLBACK;
+
+\echo -- views: what changes from one time to the next, what is the same for both, and what is too much
+SELECT splitplane.define_view('drawn', 'SELECT order_id, random() AS r FROM orders');
+SELECT splitplane.define_view('numbers', 'SELECT n FROM generate_series(1, 3) AS n');
+SELECT splitplane.define_view('many', 'SELECT n, o.order_id FROM orders AS o, generate_series(1, 30000) AS n');
+SELECT relation, verdict, detail FROM splitplane.selftest() WHERE shape = 'view' ORDER BY 1;
+SELECT splitplane.undefine_view('drawn'), splitplane.undefine_view('numbers'), splitplane.undefine_view('many');
