@@ -21,6 +21,7 @@ from typing import NamedTuple
 import psycopg
 from judge import is_over_rows
 
+from pg_test.attacks.entries import CHILDREN, SCOPED
 from pg_test.attacks.verdict import is_data_error
 from pg_test.attacks.world import ALONE, DATABASE
 
@@ -100,10 +101,16 @@ def _empty(world) -> None:
     with world.superuser(EMPTIED) as connection:
         tables = connection.execute(
             "SELECT c.relname, EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped)"
-            " FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'"
+            " FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND (c.relkind = 'r' AND NOT c.relispartition OR c.relkind = 'p')"
         ).fetchall()
+        # Of tables without a tenant column, by what says whose their rows are; parents go before their children.
+        foreign = {table: condition for table, (_, _, _, condition) in SCOPED.items()} | {table: child.foreign for table, child in CHILDREN.items()}
+        connection.execute("SET session_replication_role = replica")
         for table, scoped in tables:
-            connection.execute(f"DELETE FROM public.{table}{' WHERE tenant_id <> %s' if scoped else ''}", ["acme"] if scoped else None)
+            if table in foreign:
+                connection.execute(f"DELETE FROM public.{table} WHERE {foreign[table].format(tenant='acme')}")
+            else:
+                connection.execute(f"DELETE FROM public.{table}{' WHERE tenant_id <> %s' if scoped else ''}", ["acme"] if scoped else None)
         # Its contexts are those of the attacked database, and so are its limits.
         settings = connection.execute(
             "SELECT unnest(setconfig) FROM pg_db_role_setting WHERE setrole = 0 AND setdatabase = (SELECT oid FROM pg_database WHERE datname = %s)", [DATABASE]
