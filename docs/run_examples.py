@@ -3,8 +3,8 @@ that of docs/SUMMARY.md. Then it checks the pages themselves: links, paths, tabl
 
     python docs/run_examples.py [--verbose] [PAGE]...     README.md and these pages; by default all
 
-A fenced block whose info string is `sql run` or `python run` is run; a `sql` or `python` block without `run` is a
-failure, so that no example goes unchecked. The pages share one cluster: a page may go on from what the README set up.
+A fenced block whose info string is `sql run`, `python run` or `sh run` is run; a `sql` or `python` block without `run` is a
+failure, so that no example goes unchecked. A `sh` block without it is not: most of them install something. The pages share one cluster: a page may go on from what the README set up.
 Words after `run`:
 
     user=NAME   run as this role (superuser when absent)
@@ -13,8 +13,9 @@ Words after `run`:
     last        run after all pages (for what takes everything away again)
 
 In SQL, comments after a statement say what it must give: `-- => a | b` one row, columns parted by ` | ` (a final `...`
-stands for any rest), `-- => (no rows)` none, `-- error: 28000` that SQLSTATE. In Python, `# => text` is one line printed. A statement without
-such a comment must only succeed.
+stands for any rest), `-- => (no rows)` none, `-- error: 28000` that SQLSTATE. In Python and sh, `# => text` is one line printed. A statement without
+such a comment must only succeed. A sh block runs in bash from the repository's root, as the superuser, with the server's own programs and a folder
+`$SCRATCH` that lasts as long as the cluster; a command that fails ends it, and is a failure.
 
 The last line is `N passed, N failed`; the exit status is 1 when anything failed.
 """
@@ -38,7 +39,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DATABASE = "shop"
 # What the stand-in for a model answers: it stands where Amazon Bedrock would.
 SCRIPT = ROOT / "docs" / "questions.json"
-PYTHON_SECONDS = 60
+PROGRAM_SECONDS = 60
 
 
 @dataclass
@@ -65,14 +66,14 @@ class Statement:
 
 
 def blocks(page: str) -> list[Block]:
-    """The fenced sql and python blocks of one page."""
+    """The fenced sql and python blocks of one page, and those of sh that are marked to be run."""
     found, opened = [], None
     for number, line in enumerate((ROOT / page).read_text().splitlines(), start=1):
         if line.startswith("```") and opened is None:
             words = line[3:].split()
             opened = Block(page, number + 1, words[0] if words else "", words[1:], "")
         elif line.startswith("```"):
-            if opened.language in ("sql", "python"):
+            if opened.language in ("sql", "python") or (opened.language == "sh" and "run" in opened.words):
                 found.append(opened)
             opened = None
         elif opened is not None:
@@ -128,8 +129,9 @@ def agrees(wanted: list[str], given: list[str]) -> bool:
 class Run:
     """One pass over all pages: connections by role and database, saved values, and the score."""
 
-    def __init__(self, cluster, verbose: bool):
+    def __init__(self, cluster, verbose: bool, scratch: str):
         self.cluster = cluster
+        self.scratch = scratch
         self.saved: dict[str, str] = {}
         self.tally = Tally(verbose)
 
@@ -157,8 +159,15 @@ class Run:
             self.score(block, block.line, f"a {block.language} example that is not marked to be run")
         elif block.language == "sql":
             self.sql(block)
+        elif block.language == "sh":
+            self.program(block, ["bash", "-euo", "pipefail", "-c", block.text], ROOT, {
+                "PATH": f"{self.cluster.bindir}:{os.environ['PATH']}",
+                "PGUSER": self.cluster.superuser,
+                "SCRATCH": self.scratch,
+            })
         else:
-            self.python(block)
+            with tempfile.TemporaryDirectory() as folder:
+                self.program(block, [sys.executable, "-c", block.text], folder, self.saved)
 
     def sql(self, block: Block) -> None:
         dsn = self.cluster.dsn(dbname=block.option("db", DATABASE), user=block.option("user", self.cluster.superuser))
@@ -196,26 +205,24 @@ class Run:
         first = result.get_value(0, 0) if result.ntuples and result.nfields else None
         return None, first.decode() if first else None
 
-    def python(self, block: Block) -> None:
+    def program(self, block: Block, command: list[str], folder: Path | str, more: dict[str, str]) -> None:
         wanted = [
             line.strip()[len("# => ") :] for line in block.text.splitlines() if line.strip().startswith("# => ")
         ]
-        # psycopg reads libpq's variables, so that the example itself need not know of a throwaway cluster.
+        # psycopg and psql read libpq's variables, so that the example itself need not know of a throwaway cluster.
         environment = {
             **os.environ,
-            **self.saved,
             "PGHOST": str(self.cluster.socket_dir),
             "PGPORT": str(self.cluster.port),
+            **more,
         }
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                done = subprocess.run(
-                    [sys.executable, "-c", block.text],
-                    env=environment, cwd=folder, capture_output=True, text=True, timeout=PYTHON_SECONDS,
-                )
-            except subprocess.TimeoutExpired:
-                self.score(block, block.line, f"no end after {PYTHON_SECONDS} s")
-                return
+        try:
+            done = subprocess.run(
+                command, env=environment, cwd=folder, capture_output=True, text=True, timeout=PROGRAM_SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            self.score(block, block.line, f"no end after {PROGRAM_SECONDS} s")
+            return
         if done.returncode:
             self.score(block, block.line, done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "it failed")
         elif wanted and not agrees(wanted, done.stdout.splitlines()):
@@ -236,8 +243,12 @@ def main() -> int:
         parser.error(f"no such page: {', '.join(unknown)}; there are {', '.join(in_order)}")
     # Every page goes on from what the README has set up.
     pages = list(dict.fromkeys([in_order[0], *pages]))
-    with Standin(**Script.load(SCRIPT)) as standin, Cluster(settings={}, environment=standin.environment()) as cluster:
-        run = Run(cluster, options.verbose)
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        Standin(**Script.load(SCRIPT)) as standin,
+        Cluster(settings={}, environment=standin.environment()) as cluster,
+    ):
+        run = Run(cluster, options.verbose, scratch)
         for name, problems in checks.of_pages():
             run.check(name, problems)
         found = [block for page in pages for block in blocks(page)]

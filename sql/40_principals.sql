@@ -244,6 +244,8 @@ AS $$
            array_agg(s.value ORDER BY s.value)
                FILTER (WHERE EXISTS (SELECT FROM splitplane.claims AS c WHERE c.claim = s.value AND c.exclusive))
     FROM splitplane.relations AS r CROSS JOIN LATERAL jsonb_each_text(r.scope) AS s
+    -- Of rows that belong to those of parents a claim only narrows what these let through.
+    WHERE NOT EXISTS (SELECT FROM splitplane.parents AS p WHERE p.relation = r.relation)
     GROUP BY r.relation
     HAVING NOT bool_or((splitplane._binding(s.value)).claim = 'tenant')
 $$;

@@ -457,14 +457,22 @@ BEGIN
                                           'would.' END) END)
         FROM jsonb_each_text(bound) AS b
         JOIN pg_attribute AS a ON a.attrelid = b.key::oid AND a.attname = b.value), '{}');
+    -- People who may belong to several tenants: those registered through memberships, with whatever belongs to them.
+    people := ARRAY(
+        WITH RECURSIVE several AS (
+            SELECT p.relation FROM splitplane.parents AS p WHERE p.membership
+            UNION
+            SELECT p.relation FROM splitplane.parents AS p JOIN several AS s ON s.relation = p.parent
+            WHERE NOT p.membership)
+        SELECT s.relation::oid FROM several AS s);
     -- What is registered already is as an administrator wanted it.
-    owned := owned || ARRAY(SELECT r.relation::oid FROM splitplane.relations AS r WHERE NOT r.shared);
+    owned := owned || ARRAY(SELECT r.relation::oid FROM splitplane.relations AS r
+                            WHERE NOT r.shared AND r.relation <> ALL (people));
     proposals := proposals || coalesce((
         SELECT jsonb_object_agg(r.relation::oid, '{"reason": "It is in the plane."}'::jsonb)
         FROM splitplane.relations AS r), '{}');
 
-    -- People who may belong to several tenants.
-    people := '{}';
+    -- And those who are not registered yet.
     FOR entry IN SELECT m.relation, m.membership, m.key FROM splitplane._proposal_memberships(owned, bound) AS m LOOP
         CONTINUE WHEN proposals ? entry.relation::text
             OR splitplane._proposal_problem(entry.relation, entry.membership, entry.key) IS NOT NULL;

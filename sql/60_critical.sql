@@ -387,8 +387,10 @@ BEGIN
                                THEN 'Foreign key %I, by which its rows belong to those of %s, was dropped or altered.'
                                ELSE 'Foreign key %I says that its rows belong to those of %s, which is not in the '
                                     'plane or is the same for every tenant.' END,
-                          l.key, l.parent), NULL
+                          -- Of a table that was dropped nothing but a number is left.
+                          l.key, coalesce(o.oid::regclass::text, 'a table that was dropped')), NULL
             FROM state AS s JOIN splitplane._links AS l ON l.relation = s.relation
+            LEFT JOIN pg_class AS o ON o.oid = l.parent
             WHERE NOT (l.has_key AND l.has_parent)
             UNION ALL
             SELECT s.relation, 'It has neither a scope nor a parent, so nothing says whose its rows are.',

@@ -44,8 +44,10 @@ BEGIN
     LOOP
         severity := 'info';
         object := place.relation::text;
+        -- The claim stays as a further scope: it may also say who of a tenant sees which rows.
         finding := format('Its foreign key %I leads to %s, whose column %I holds the tenant: by protect_through its '
-                          'rows would belong to those there, whatever values of claim %s principals have.',
+                          'rows would belong to those there, too, and no value of claim %s could show them to another '
+                          'tenant.',
                           place.key, place.parent, place.tenant_column, place.claim);
         fix := (SELECT format('SELECT splitplane.protect_through(%s);', concat_ws(', ',
                               quote_literal(r.relation), quote_literal(place.parent), quote_literal(r.columns),
@@ -53,7 +55,7 @@ BEGIN
                               CASE WHEN cardinality(r.private_columns) > 0
                                    THEN 'private_columns => ' || quote_literal(r.private_columns) END,
                               'key => ' || quote_literal(place.key),
-                              'scope => ' || quote_literal(nullif(r.scope - place.column_name, '{}')),
+                              'scope => ' || quote_literal(r.scope),
                               CASE WHEN splitplane._is_hidden(r.relation) THEN 'hidden => true' END))
                 FROM splitplane.relations AS r WHERE r.relation = place.relation);
         RETURN NEXT;

@@ -1040,6 +1040,8 @@ AS $$
            array_agg(s.value ORDER BY s.value)
                FILTER (WHERE EXISTS (SELECT FROM splitplane.claims AS c WHERE c.claim = s.value AND c.exclusive))
     FROM splitplane.relations AS r CROSS JOIN LATERAL jsonb_each_text(r.scope) AS s
+    -- Of rows that belong to those of parents a claim only narrows what these let through.
+    WHERE NOT EXISTS (SELECT FROM splitplane.parents AS p WHERE p.relation = r.relation)
     GROUP BY r.relation
     HAVING NOT bool_or((splitplane._binding(s.value)).claim = 'tenant')
 $$;
@@ -4819,14 +4821,22 @@ BEGIN
                                           'would.' END) END)
         FROM jsonb_each_text(bound) AS b
         JOIN pg_attribute AS a ON a.attrelid = b.key::oid AND a.attname = b.value), '{}');
+    -- People who may belong to several tenants: those registered through memberships, with whatever belongs to them.
+    people := ARRAY(
+        WITH RECURSIVE several AS (
+            SELECT p.relation FROM splitplane.parents AS p WHERE p.membership
+            UNION
+            SELECT p.relation FROM splitplane.parents AS p JOIN several AS s ON s.relation = p.parent
+            WHERE NOT p.membership)
+        SELECT s.relation::oid FROM several AS s);
     -- What is registered already is as an administrator wanted it.
-    owned := owned || ARRAY(SELECT r.relation::oid FROM splitplane.relations AS r WHERE NOT r.shared);
+    owned := owned || ARRAY(SELECT r.relation::oid FROM splitplane.relations AS r
+                            WHERE NOT r.shared AND r.relation <> ALL (people));
     proposals := proposals || coalesce((
         SELECT jsonb_object_agg(r.relation::oid, '{"reason": "It is in the plane."}'::jsonb)
         FROM splitplane.relations AS r), '{}');
 
-    -- People who may belong to several tenants.
-    people := '{}';
+    -- And those who are not registered yet.
     FOR entry IN SELECT m.relation, m.membership, m.key FROM splitplane._proposal_memberships(owned, bound) AS m LOOP
         CONTINUE WHEN proposals ? entry.relation::text
             OR splitplane._proposal_problem(entry.relation, entry.membership, entry.key) IS NOT NULL;
@@ -5599,8 +5609,10 @@ BEGIN
                                THEN 'Foreign key %I, by which its rows belong to those of %s, was dropped or altered.'
                                ELSE 'Foreign key %I says that its rows belong to those of %s, which is not in the '
                                     'plane or is the same for every tenant.' END,
-                          l.key, l.parent), NULL
+                          -- Of a table that was dropped nothing but a number is left.
+                          l.key, coalesce(o.oid::regclass::text, 'a table that was dropped')), NULL
             FROM state AS s JOIN splitplane._links AS l ON l.relation = s.relation
+            LEFT JOIN pg_class AS o ON o.oid = l.parent
             WHERE NOT (l.has_key AND l.has_parent)
             UNION ALL
             SELECT s.relation, 'It has neither a scope nor a parent, so nothing says whose its rows are.',
@@ -6081,8 +6093,10 @@ BEGIN
     LOOP
         severity := 'info';
         object := place.relation::text;
+        -- The claim stays as a further scope: it may also say who of a tenant sees which rows.
         finding := format('Its foreign key %I leads to %s, whose column %I holds the tenant: by protect_through its '
-                          'rows would belong to those there, whatever values of claim %s principals have.',
+                          'rows would belong to those there, too, and no value of claim %s could show them to another '
+                          'tenant.',
                           place.key, place.parent, place.tenant_column, place.claim);
         fix := (SELECT format('SELECT splitplane.protect_through(%s);', concat_ws(', ',
                               quote_literal(r.relation), quote_literal(place.parent), quote_literal(r.columns),
@@ -6090,7 +6104,7 @@ BEGIN
                               CASE WHEN cardinality(r.private_columns) > 0
                                    THEN 'private_columns => ' || quote_literal(r.private_columns) END,
                               'key => ' || quote_literal(place.key),
-                              'scope => ' || quote_literal(nullif(r.scope - place.column_name, '{}')),
+                              'scope => ' || quote_literal(r.scope),
                               CASE WHEN splitplane._is_hidden(r.relation) THEN 'hidden => true' END))
                 FROM splitplane.relations AS r WHERE r.relation = place.relation);
         RETURN NEXT;

@@ -154,9 +154,21 @@ SELECT fix FROM splitplane.doctor() WHERE object = 'claim projects' \gexec
 :found;
 SELECT claims FROM splitplane.principals ORDER BY tenant, business;
 ROLLBACK;
--- What it proposes shows the same rows, whatever the claims are.
+-- What it proposes shows the same rows, and none of another tenant by a wrong claim. Who of a tenant has fewer projects
+-- sees no more than before.
 SELECT test.rows('SELECT title FROM jobs ORDER BY title');
 SELECT fix FROM splitplane.doctor() WHERE object = 'public.tasks' AND finding LIKE 'Its foreign key%' \gexec
+:found;
+BEGIN;
+UPDATE splitplane.principals SET claims = '{"projects": [8], "stores": []}' WHERE tenant = '7';
+SELECT test.rows('SELECT title FROM jobs ORDER BY title'), test.rows('SELECT title FROM jobs ORDER BY title', '7');
+UPDATE splitplane.principals SET claims = '{"projects": [1], "stores": []}' WHERE tenant = '42';
+SELECT test.rows('SELECT title FROM jobs ORDER BY title');
+UPDATE splitplane.principals SET claims = '{"projects": [8], "stores": []}' WHERE tenant = '42';
+SELECT test.rows('SELECT title FROM jobs ORDER BY title'), test.rows('SELECT title FROM jobs ORDER BY title', '7');
+ROLLBACK;
+-- Without the claim the rows are those of the projects, whatever it holds.
+SELECT splitplane.protect_through('public.tasks', 'public.projects', '{title}', name => 'jobs', scope => '{}');
 UPDATE splitplane.principals SET claims = '{"projects": [8], "stores": []}' WHERE tenant = '42';
 SELECT test.rows('SELECT title FROM jobs ORDER BY title'), test.rows('SELECT title FROM jobs ORDER BY title', '7');
 :found;

@@ -75,6 +75,29 @@ SELECT splitplane.protect('stores', '{"org_id": "tenant"}', columns => '{id}');
 SELECT splitplane.share('tags');
 SELECT * FROM splitplane.propose() WHERE relation IN ('stores'::regclass, 'tags'::regclass, 'transfers'::regclass);
 
+-- What belongs to people of several tenants is not proposed, whether they are registered or not: it shows each such tenant
+-- what the person did for the others. The control is what belongs to the memberships.
+CREATE TABLE drivers (id int PRIMARY KEY, name text);
+CREATE TABLE crews (org_id bigint NOT NULL REFERENCES orgs, member_id int NOT NULL REFERENCES drivers,
+    id int NOT NULL UNIQUE, PRIMARY KEY (org_id, member_id));
+CREATE TABLE badges (id int PRIMARY KEY, crew_id int NOT NULL REFERENCES crews (id));
+CREATE TABLE users (id int PRIMARY KEY, name text);
+CREATE TABLE memberships (org_id bigint NOT NULL REFERENCES orgs, user_id int NOT NULL REFERENCES users,
+    PRIMARY KEY (org_id, user_id));
+CREATE TABLE logins (id int PRIMARY KEY, user_id int NOT NULL REFERENCES users);
+CREATE TABLE login_steps (id int PRIMARY KEY, login_id int NOT NULL REFERENCES logins);
+SELECT * FROM splitplane.propose() WHERE relation IN ('users'::regclass, 'logins'::regclass, 'login_steps'::regclass, 'badges'::regclass);
+SELECT splitplane.protect('memberships', '{"org_id": "tenant"}');
+SELECT splitplane.protect_through('users', 'memberships', columns => '{id,name}');
+SELECT * FROM splitplane.propose() WHERE relation IN ('users'::regclass, 'logins'::regclass, 'login_steps'::regclass, 'badges'::regclass);
+-- Nor what belongs to that, where an administrator registered it nevertheless.
+SELECT splitplane.protect_through('logins', 'users');
+SELECT * FROM splitplane.propose() WHERE relation IN ('logins'::regclass, 'login_steps'::regclass);
+SELECT splitplane.unprotect('logins');
+SELECT splitplane.unprotect('users');
+SELECT splitplane.unprotect('memberships');
+DROP TABLE login_steps, logins, memberships, users, badges, crews, drivers;
+
 -- Names that cannot be the plane's: taken by a view, no name at all, and then those that are made of schema and table.
 SELECT splitplane.define_view('visits', 'SELECT count(*) AS n FROM stores');
 CREATE TABLE pg_thing (org_id bigint NOT NULL REFERENCES orgs);

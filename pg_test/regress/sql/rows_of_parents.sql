@@ -78,6 +78,21 @@ ALTER TABLE public.desks ADD store_id int NOT NULL DEFAULT 2;
 UPDATE public.desks SET store_id = 4 WHERE desk = 4;
 SELECT splitplane.protect_through('public.desks', 'public.branches', scope => '{"store_id": "stores"}');
 SELECT test.rows('SELECT what FROM desks ORDER BY desk', '42', 'franchise');
+-- It is not bound by the claim alone, so that two tenants may well hold one value of it. The control is such a table.
+BEGIN;
+CREATE TABLE public.tills (store_id int);
+SELECT splitplane.admit('42', 'mall', claims => '{"shops": [4]}'), splitplane.declare_claim('shops');
+SELECT splitplane.protect('public.tills', '{"store_id": "shops"}');
+SELECT splitplane.declare_claim('shops', false);
+\echo :SQLSTATE
+ROLLBACK;
+BEGIN;
+SELECT splitplane.admit('42', 'mall', claims => '{"shops": [4]}'), splitplane.declare_claim('shops');
+SELECT splitplane.protect_through('public.desks', 'public.branches', scope => '{"store_id": "shops"}');
+SELECT splitplane.declare_claim('shops', false);
+SELECT splitplane.admit('7', 'mall', claims => '{"shops": [4]}');
+SELECT severity, finding FROM splitplane.doctor() WHERE object = 'public.desks';
+ROLLBACK;
 SELECT splitplane.protect_through('public.desks', 'public.branches', scope => '{"store_id": "tenant"}');
 \echo :SQLSTATE
 
@@ -170,6 +185,22 @@ DELETE FROM splitplane.relations WHERE relation = 'public.invoices'::regclass;
 SELECT object, finding FROM splitplane.doctor() WHERE severity = 'critical';
 SELECT test.rows('SELECT note FROM notes');
 \echo :SQLSTATE
+ROLLBACK;
+-- The table of the parent is dropped: its rows have no owner any more, and the plane opens when they are out of it.
+BEGIN;
+SET LOCAL client_min_messages = error;
+DROP TABLE public.invoices CASCADE;
+SELECT object, finding, fix FROM splitplane.doctor() WHERE severity = 'critical' AND object = 'public.lines';
+SELECT test.rows('SELECT name FROM people');
+\echo :SQLSTATE
+ROLLBACK;
+BEGIN;
+SET LOCAL client_min_messages = error;
+DROP TABLE public.invoices CASCADE;
+SELECT splitplane.unprotect(relation) FROM splitplane.relations WHERE name = 'invoices';
+SELECT splitplane.unprotect('public.calls'), splitplane.unprotect('public.notes'), splitplane.unprotect('public.lines');
+SELECT count(*) FROM splitplane.doctor() WHERE severity = 'critical' OR object = 'invoices';
+SELECT test.rows('SELECT name FROM people');
 ROLLBACK;
 BEGIN;
 DELETE FROM splitplane.parents WHERE relation = 'public.lines'::regclass;
