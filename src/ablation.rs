@@ -39,7 +39,8 @@ pub enum Switch {
     Barriers,
     /// The plane's choice of columns: all of a table's are in the plane.
     Columns,
-    /// The look-up of keys of parents' rows: every key is one.
+    /// The keys of parents' rows that a call collects: every key is one.
+    #[cfg(feature = "ablation")]
     Keys,
 }
 

@@ -13,6 +13,9 @@ const HEADER: usize = 5;
 const INTEGERS: u64 = 1;
 const TEXTS: u64 = 2;
 const BITS: u64 = 3;
+/// What only a build for the ablation tests has: every key is in it.
+#[cfg(feature = "ablation")]
+const EVERY: u64 = 4;
 /// A slot of numbers that holds none.
 const EMPTY: u64 = i64::MIN.cast_unsigned();
 /// Bits of a slot that say where a key lies; the others are of its hash.
@@ -87,6 +90,12 @@ impl KeySet {
         &self.words
     }
 
+    /// A set that has every key, to show what holds without one.
+    #[cfg(feature = "ablation")]
+    pub fn of_every_key() -> Self {
+        KeySet { words: header(EVERY, 0, 1, 0, false).into_iter().chain([0]).collect() }
+    }
+
     /// To look keys up.
     pub fn view(&self) -> Option<KeySetView<'_>> {
         KeySetView::of(&self.words)
@@ -111,6 +120,10 @@ impl<'w> KeySetView<'w> {
         let [kind, _, mask, seed, has_empty] = *header else { return None };
         let mask = usize::try_from(mask).ok()?;
         let (slots, keys) = rest.split_at_checked(mask.checked_add(1)?)?;
+        #[cfg(feature = "ablation")]
+        if kind == EVERY {
+            return Some(KeySetView { kind, has_empty: false, mask, seed, slots, keys });
+        }
         let is_set = kind == BITS || matches!(kind, INTEGERS | TEXTS) && slots.len().is_power_of_two();
         is_set.then_some(KeySetView { kind, has_empty: has_empty != 0, mask, seed, slots, keys })
     }
@@ -118,6 +131,10 @@ impl<'w> KeySetView<'w> {
     /// Whether a number is in the set.
     #[inline]
     pub fn has_integer(&self, key: i64) -> bool {
+        #[cfg(feature = "ablation")]
+        if self.kind == EVERY {
+            return true;
+        }
         let key = key.cast_unsigned();
         if self.kind == BITS {
             // A key below the least one wraps to a place beyond all words.
@@ -144,6 +161,10 @@ impl<'w> KeySetView<'w> {
 
     /// Whether bytes are in the set.
     pub fn has_text(&self, key: &[u8]) -> bool {
+        #[cfg(feature = "ablation")]
+        if self.kind == EVERY {
+            return true;
+        }
         if self.kind != TEXTS {
             return false;
         }
@@ -367,7 +388,7 @@ mod tests {
     fn words_that_are_no_set_are_none_or_have_an_answer() {
         assert!(KeySetView::of(&[]).is_none());
         assert!(KeySetView::of(&[INTEGERS, 0, 8, 0, 0]).is_none());
-        assert!(KeySetView::of(&[4, 0, 0, 0, 0, 0]).is_none());
+        assert!(KeySetView::of(&[9, 0, 0, 0, 0, 0]).is_none());
         // A table without an empty slot, and places that lie outside.
         assert_eq!(KeySetView::of(&[INTEGERS, 2, 1, 0, 0, 5, 6]).map(|view| view.has_integer(7)), Some(false));
         let hash = hash(b"x", 0) & !PLACE;

@@ -206,7 +206,7 @@ def of_keys(bench: Bench):
         (("row_security", "proof"), own, "the filter holds"),
         (("proof",), own, "own rows alone"),
         (("filter", "proof", "row_security"), all_rows, "all rows (control)"),
-        (("keys",), all_rows, "all rows (control)"),
+        (("keys",), [[7, "customer"]], "all rows that have a parent (control)"),
     ):
         combination = Combination("probe", off)
         bench.prepare(combination)

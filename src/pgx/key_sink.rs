@@ -40,6 +40,14 @@ pub struct CollectedKeys {
     pub range: Option<KeyRange>,
 }
 
+#[cfg(feature = "ablation")]
+impl CollectedKeys {
+    /// A set that has every key, in the place of what was collected.
+    pub fn every_key() -> KeySet {
+        KeySet::of_every_key()
+    }
+}
+
 impl KeySink {
     /// An empty one.
     pub fn new(most: usize, most_leading: usize) -> Self {

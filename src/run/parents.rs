@@ -4,10 +4,14 @@
 //! evaluated as that of any relation. All of it, the statement included, runs under one snapshot, taken when every table that is
 //! read has been locked: between two snapshots a row could change hands.
 
+#[cfg(feature = "ablation")]
+use crate::ablation::{self, Switch};
 use crate::attach::{self, Attached, Claims, GatedView, Keys, LinkKeys};
 use crate::catalog::plane::{Link, Plane, PlaneRelation};
 use crate::error::{Refusal, StageResult};
 use crate::gate::Gated;
+#[cfg(feature = "ablation")]
+use crate::pgx::key_sink::CollectedKeys;
 use crate::pgx::key_sink::KeySink;
 use crate::pgx::parse;
 use crate::pgx::query::QueryView;
@@ -137,6 +141,10 @@ impl Collector<'_, '_> {
         // Of the rows in the range, which the planner knows, those that have a key of the set.
         let kept = if leading.is_some() { share } else { density.map_or(share, |density| share.max(density)) };
         self.keys.insert(link.number, LinkKeys { count: collected.count, leading, range: collected.range });
+        #[cfg(feature = "ablation")]
+        if ablation::is_off(Switch::Keys) {
+            return claims::hold_keys(link.number, CollectedKeys::every_key(), kept);
+        }
         claims::hold_keys(link.number, collected.set, kept)
     }
 }

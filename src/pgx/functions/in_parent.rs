@@ -6,7 +6,6 @@
 //! depends on the row, whether it fails does not.
 
 use super::version_1::version_1;
-use crate::ablation::{self, Switch};
 use crate::error::{Refusal, State};
 use crate::key_set::KeySetView;
 use crate::pgx::key_forms::KeyForm;
@@ -52,7 +51,7 @@ pub unsafe extern "C-unwind" fn in_parent_wrapper(call: pg_sys::FunctionCallInfo
             (*information).fn_extra = known.cast();
         }
         let (_, values) = arguments.split_first().unwrap_or_else(|| raise(key_sets::missing()));
-        belongs(&mut *known, values) || ablation::is_off(Switch::Keys)
+        belongs(&mut *known, values)
     };
     pg_sys::Datum::from(is_member)
 }
