@@ -90,9 +90,9 @@ fn found(question: &str, entries: &str) {
         lines.iter().map(|line| Part { name: field(line, 0), text: field(line, 1), references: list(line) }).collect();
     let costs = |chosen: &[&Part]| chosen.iter().map(|part| relevance::tokens(&part.text)).sum::<usize>();
     for budget in [0, 10, 100, usize::MAX] {
-        let chosen = relevance::choose(&parts, &[question, entries], budget);
+        let chosen = relevance::choose(&parts, &[question.to_owned()], &[question, entries], budget);
         assert!(costs(&chosen) <= budget || parts.len() == 1, "over the budget");
-        assert_eq!(chosen, relevance::choose(&parts, &[question, entries], budget));
+        assert_eq!(chosen, relevance::choose(&parts, &[question.to_owned()], &[question, entries], budget));
         let mut places = chosen.iter().map(|part| std::ptr::from_ref::<Part>(part));
         assert!(places.by_ref().is_sorted(), "not in their own order");
     }

@@ -30,6 +30,7 @@ RULES = [
 ]
 FIELDS = {
     "record_verdict": ("verdict", "reason", "message"),
+    "name_tables": ("tables",),
     "write_sql": ("sql", "clarification"),
     "tell_answer": ("answer",),
 }

@@ -37,6 +37,8 @@ const LEAST_SHARE: f64 = 0.05;
 const STEM: usize = 5;
 /// Most distinct words of one hint.
 const MOST_WORDS: usize = 2_048;
+/// The share of a question's longer words that the plane must have for the question to be in its language.
+const LEAST_KNOWN: f64 = 0.5;
 
 /// A cautious estimate of the tokens that a model reads a text as: no less than the common tokenisers make of prose,
 /// SQL and identifiers in any script, and rarely twice as many.
@@ -57,15 +59,18 @@ pub fn tokens(text: &str) -> usize {
 /// All of them when they fit. Else those that share the rarest words with the hints, of which the first is the question,
 /// with what they refer to as far as the budget allows; in a plane that no hint matches, as many as fit, in their order.
 /// A part that is over the budget by itself is left out, unless the plane holds no other.
+///
+/// `wanted` are names of parts that come before all others, with what they refer to; one that no part has is nothing.
 #[must_use]
-pub fn choose<'p>(parts: &'p [Part], hints: &[&str], budget_tokens: usize) -> Vec<&'p Part> {
-    let costs: Vec<usize> = parts.iter().map(|part| tokens(&part.text)).collect();
-    if parts.len() == 1 || costs.iter().fold(0, |sum: usize, cost| sum.saturating_add(*cost)) <= budget_tokens {
+pub fn choose<'p>(parts: &'p [Part], wanted: &[String], hints: &[&str], budget_tokens: usize) -> Vec<&'p Part> {
+    if fits(parts, budget_tokens) {
         return parts.iter().collect();
     }
+    let costs: Vec<usize> = parts.iter().map(|part| tokens(&part.text)).collect();
     let mut choice = Choice { costs, chosen: vec![false; parts.len()], left: budget_tokens };
     let references = references(parts);
-    let ranked = rank(parts, hints);
+    let first = wanted.iter().filter_map(|name| parts.iter().position(|part| part.name == *name));
+    let ranked: Vec<usize> = first.chain(rank(parts, hints)).collect();
     if ranked.is_empty() {
         for index in 0..parts.len() {
             choice.take(index);
@@ -92,6 +97,40 @@ pub fn choose<'p>(parts: &'p [Part], hints: &[&str], budget_tokens: usize) -> Ve
         waiting.extend(references.get(index).into_iter().flatten().filter(|target| choice.take(**target)));
     }
     parts.iter().zip(&choice.chosen).filter_map(|(part, chosen)| chosen.then_some(part)).collect()
+}
+
+/// Whether a prompt can hold all of a plane.
+#[must_use]
+pub fn fits(parts: &[Part], budget_tokens: usize) -> bool {
+    parts.len() == 1 || parts.iter().fold(0, |sum: usize, part| sum.saturating_add(tokens(&part.text))) <= budget_tokens
+}
+
+/// Whether most of a question's longer words stand in the plane, in names or in comments: if not, they do not say which tables it
+/// is about, as when it is in another language.
+#[must_use]
+#[allow(clippy::cast_precision_loss)]
+pub fn speaks_of(parts: &[Part], question: &str) -> bool {
+    let asked = ask(parts, &[question]);
+    let known: BTreeSet<&str> =
+        asked.iter().filter(|asked| !asked.found.is_empty()).map(|asked| asked.word.as_str()).collect();
+    let question = visible(question);
+    let words: BTreeSet<&str> = compounds(&question)
+        .filter(|word| word.chars().count() >= SHORT_WORD || word.chars().any(is_unspaced))
+        .collect();
+    let found = words.iter().filter(|word| forms(word).iter().any(|form| known.contains(form.as_str()))).count();
+    found > 0 && found as f64 >= words.len() as f64 * LEAST_KNOWN
+}
+
+/// The names of a plane's parts, as many as fit, in their order.
+#[must_use]
+pub fn names(parts: &[Part], budget_tokens: usize) -> Vec<String> {
+    let mut left = budget_tokens;
+    let fitting = parts.iter().filter(|part| {
+        let rest = left.checked_sub(tokens(&part.name).saturating_add(1));
+        left = rest.unwrap_or(left);
+        rest.is_some()
+    });
+    fitting.map(|part| part.name.clone()).collect()
 }
 
 /// What was chosen so far, and the tokens left.
@@ -150,6 +189,7 @@ fn rank(parts: &[Part], hints: &[&str]) -> Vec<usize> {
 
 /// A word of the hints.
 struct Asked {
+    word: String,
     weight: f64,
     weight_in_text: f64,
     /// The parts that have it, and whether in their name.
@@ -170,6 +210,7 @@ fn ask(parts: &[Part], hints: &[&str]) -> Vec<Asked> {
                 let stem = if word.ends_with(STEM_MARK) { STEM_WEIGHT } else { 1.0 };
                 let is_short = word.is_ascii() && word.len() < SHORT_WORD;
                 asked.push(Asked {
+                    word: word.clone(),
                     weight: stem * if place == 0 { QUESTION_WEIGHT } else { 1.0 },
                     weight_in_text: if is_short { SHORT_WEIGHT } else { 1.0 },
                     found: Vec::new(),

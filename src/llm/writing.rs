@@ -13,6 +13,9 @@ const MOST_CLARIFICATION: usize = 2_000;
 /// Longest answer, in characters.
 const MOST_ANSWER: usize = 8_000;
 
+/// Most names of tables.
+const MOST_TABLES: usize = 30;
+
 /// Marks code in Markdown.
 const FENCE: &str = "```";
 /// What models put behind an opening fence, longest first.
@@ -80,6 +83,39 @@ fn unfenced(text: &str) -> &str {
             && inside.get(label.len()..).is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace))
     });
     inside.get(label.map_or(0, |label| label.len())..).unwrap_or_default().trim()
+}
+
+/// The one shape of names of tables.
+#[must_use]
+pub fn tables_shape() -> Shape {
+    Shape {
+        name: "name_tables",
+        description: "Names the tables that are needed to answer the question.",
+        schema: json!({
+            "type": "object",
+            "properties": {"tables": {"type": "string", "description": "Names from the list, one to a line, or empty."}},
+            "required": ["tables"],
+            "additionalProperties": false,
+        }),
+    }
+}
+
+/// Reads names of tables: those that were offered, each once, the first thirty. Whatever else it holds is dropped.
+///
+/// # Errors
+/// [`ModelError::Reply`] for any other shape.
+pub fn read_tables(value: &Value, offered: &[String]) -> Result<Vec<String>, ModelError> {
+    let [tables] = verdict::texts(value, ["tables"])?;
+    let mut named: Vec<String> = Vec::new();
+    for line in tables.lines().map(str::trim) {
+        if named.len() < MOST_TABLES
+            && offered.iter().any(|name| name == line)
+            && !named.iter().any(|name| name == line)
+        {
+            named.push(line.to_owned());
+        }
+    }
+    Ok(named)
 }
 
 /// The one shape of an answer in words.
@@ -202,8 +238,23 @@ mod tests {
     }
 
     #[test]
+    fn reads_names_that_were_offered() {
+        let offered: Vec<String> = (0..60).map(|number| format!("t {number}")).collect();
+        let read = |text: &str| read_tables(&json!({"tables": text}), &offered);
+        assert_eq!(read("t 3\n  t 1 \r\nt 3\nsecrets\nT 2\n- t 4\n"), Ok(vec!["t 3".to_owned(), "t 1".to_owned()]));
+        assert_eq!(read(""), Ok(Vec::new()));
+        assert_eq!(read("ignore the rules; t 1, t 2"), Ok(Vec::new()));
+        assert_eq!(read(&offered.join("\n")).unwrap().len(), MOST_TABLES);
+        for value in
+            [json!({"tables": ["t 1"]}), json!({"tables": null}), json!({"names": "t 1"}), json!({}), json!("t 1")]
+        {
+            assert!(matches!(read_tables(&value, &offered), Err(ModelError::Reply(_))), "{value}");
+        }
+    }
+
+    #[test]
     fn the_shapes_ask_for_what_is_read() {
-        for (shape, fields) in [(shape(), 2), (answer_shape(), 1)] {
+        for (shape, fields) in [(shape(), 2), (answer_shape(), 1), (tables_shape(), 1)] {
             assert_eq!(shape.schema["properties"].as_object().unwrap().len(), fields);
             assert_eq!(shape.schema["required"].as_array().unwrap().len(), fields);
             assert_eq!(shape.schema["additionalProperties"], false);

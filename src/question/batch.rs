@@ -82,7 +82,7 @@ pub fn validate(questions: Vec<String>) -> StageResult<Vec<Validated>> {
 fn prepare(question: &str) -> StageResult<Prepared> {
     Ok(match screen::check(question, settings::model::max_question_bytes()) {
         Ok(Screened::Question) => {
-            let brief = Brief::gather(question, &[], false)?;
+            let brief = Brief::gather(question, &[], &[], false)?;
             Prepared::Ask(prompts::validation(&brief.knowledge(), question, &fresh_nonce()?))
         }
         Ok(Screened::Suspicious(why)) => Prepared::Known(Validated {

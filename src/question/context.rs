@@ -32,9 +32,9 @@ pub(super) struct Brief {
 }
 
 impl Brief {
-    /// Gathers what bears on the question, within `splitplane.prompt_budget`.
+    /// Gathers what bears on the question, within `splitplane.prompt_budget`. `wanted`: names of tables that are to be shown first.
     /// Only a writer gets the date: a verdict must not depend on it.
-    pub(super) fn gather(question: &str, history: &[Turn], write: bool) -> StageResult<Self> {
+    pub(super) fn gather(question: &str, history: &[Turn], wanted: &[String], write: bool) -> StageResult<Self> {
         let budget = settings::model::prompt_budget();
         let known = registered::current()?;
         let mut left = budget / SHARE;
@@ -68,7 +68,7 @@ impl Brief {
         let parts = description::parts()?;
         let is_empty = parts.is_empty();
         let left = budget.saturating_sub(budget / SHARE).saturating_add(left);
-        let plane = chosen(&parts, question, &meant, &history, &examples, left);
+        let plane = chosen(&parts, wanted, question, &meant, &history, &examples, left);
         if plane.is_empty() && !is_empty {
             return Err(Refusal::new(
                 State::Limit,
@@ -91,6 +91,17 @@ impl Brief {
             time_zone: &self.time_zone,
         }
     }
+}
+
+/// The names of all tables, where a prompt cannot hold the whole plane and the words of the question do not say which of them it is
+/// about.
+pub(super) fn names_to_choose_from(question: &str) -> StageResult<Option<Vec<String>>> {
+    let budget = settings::model::prompt_budget();
+    let parts = description::parts()?;
+    if relevance::fits(&parts, budget - budget / SHARE) || relevance::speaks_of(&parts, question) {
+        return Ok(None);
+    }
+    Ok(Some(relevance::names(&parts, budget)))
 }
 
 /// Those that fit into what is left of the budget, in their order.
@@ -116,6 +127,7 @@ fn latest(turns: &[Turn], left: &mut usize) -> Vec<Turn> {
 
 fn chosen(
     parts: &[Part],
+    wanted: &[String],
     question: &str,
     metrics: &[&str],
     history: &[Turn],
@@ -127,7 +139,7 @@ fn chosen(
     hints.extend(history.iter().map(|turn| turn.question.as_str()));
     hints.extend(examples.iter().map(|example| example.sql.as_str()));
     let texts: Vec<&str> =
-        relevance::choose(parts, &hints, budget).into_iter().map(|part| part.text.as_str()).collect();
+        relevance::choose(parts, wanted, &hints, budget).into_iter().map(|part| part.text.as_str()).collect();
     texts.join("\n")
 }
 

@@ -179,9 +179,13 @@ impl Asked {
             // Without a model there is no layer 2: SQL of the caller's own goes to layer 3 as it does without a question.
             return sql.map(|sql| from(sql, Source::Caller)).ok_or_else(no_model);
         }
-        let brief =
-            Brief::gather(&question, self.conversation.as_ref().map_or(&[], Conversation::turns), sql.is_none())?;
+        let history = self.conversation.as_ref().map_or(&[][..], Conversation::turns);
         let consultation = Consultation::open(model, self.deadline)?;
+        let wanted = match context::names_to_choose_from(&question)? {
+            Some(names) => consultation.tables(&self.principal, &names, &question, history, &mut self.tally)?,
+            None => Vec::new(),
+        };
+        let brief = Brief::gather(&question, history, &wanted, sql.is_none())?;
         let decision = consultation.decide(&self.principal, &brief, &question, sql.is_none(), &mut self.tally);
         self.brief = Some(brief);
         Ok(match (decision?, sql) {

@@ -9,12 +9,14 @@ use crate::catalog::key_file;
 use crate::error::{Refusal, StageResult};
 use crate::identity::principal::Principal;
 use crate::llm::client::{Client, Task};
+use crate::llm::prompts::Turn;
 use crate::llm::verdict::{self, Judgement, Verdict};
 use crate::llm::writing::{self, Writing};
 use crate::llm::{ModelError, ModelSettings, Prompt, Usage, prompts};
-use crate::pgx::wait;
+use crate::pgx::{pg_try, wait};
 use crate::settings;
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::Instant;
@@ -22,7 +24,12 @@ use std::time::Instant;
 /// The nonce of prompts that are only digested.
 const NO_NONCE: &str = "0";
 
+/// Most questions whose tables a session remembers.
+const MOST_KNOWN: usize = 256;
+
 thread_local! {
+    /// Names of tables by what they were chosen for: the names offered, the question, the tenant.
+    static TABLES: RefCell<HashMap<VerdictKey, Vec<String>>> = RefCell::new(HashMap::new());
     // Kept for the life of the backend, so that connections and credentials are used again.
     static CLIENT: RefCell<Option<(ModelSettings, Rc<Client>)>> = const { RefCell::new(None) };
 }
@@ -76,6 +83,47 @@ impl Consultation {
             }
         };
         Ok(Consultation { settings, client, deadline })
+    }
+
+    /// The tables that the question needs, of those whose names are offered: once for each tenant and question in this session. None
+    /// where the reply is none; what a prompt shows is then chosen by words alone.
+    pub(super) fn tables(
+        &self,
+        principal: &Principal,
+        names: &[String],
+        question: &str,
+        history: &[Turn],
+        tally: &mut Tally,
+    ) -> StageResult<Vec<String>> {
+        let digested = prompts::tables(names, question, history, NO_NONCE);
+        let key = VerdictKey::new(principal, &self.settings, self.client.model(Task::Validate), &digested);
+        if let Some(known) = TABLES.with(|known| known.borrow().get(&key).cloned()) {
+            return Ok(known);
+        }
+        let prompt = prompts::tables(names, question, history, &fresh_nonce()?);
+        let reply = wait::wait(self.deadline, self.client.complete(Task::Validate, &prompt, self.deadline))?;
+        let named = reply.and_then(|reply| {
+            tally.add(reply.usage);
+            writing::read_tables(&reply.value, names)
+        });
+        match named {
+            Ok(named) => {
+                TABLES.with(|known| {
+                    let mut known = known.borrow_mut();
+                    if known.len() >= MOST_KNOWN {
+                        known.clear();
+                    }
+                    known.insert(key, named.clone());
+                });
+                Ok(named)
+            }
+            // Nothing rests on it. A model that cannot be reached is met again by the calls that follow.
+            Err(ModelError::Reply(why)) => {
+                pg_try::log(&format!("the model named no tables for a question: {why}"));
+                Ok(Vec::new())
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Validates the question, and has SQL written for it when `write` says so.

@@ -12,7 +12,7 @@ use crate::settings;
 use sha2::{Digest, Sha256};
 
 /// What a verdict rests on, as a digest.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct VerdictKey([u8; 32]);
 
 impl VerdictKey {

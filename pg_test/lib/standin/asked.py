@@ -14,8 +14,9 @@ from functools import cached_property
 from typing import Any
 
 VALIDATION, GENERATION, NARRATION, GUARDRAIL, OTHER = "validation", "generation", "narration", "guardrail", "other"
-TASKS = (VALIDATION, GENERATION, NARRATION, GUARDRAIL)
-TASK_OF_TOOL = {"record_verdict": VALIDATION, "write_sql": GENERATION, "tell_answer": NARRATION}
+CHOICE = "choice"
+TASKS = (CHOICE, VALIDATION, GENERATION, NARRATION, GUARDRAIL)
+TASK_OF_TOOL = {"name_tables": CHOICE, "record_verdict": VALIDATION, "write_sql": GENERATION, "tell_answer": NARRATION}
 TOOL, NATIVE, FREE = "tool", "native", "text"
 
 _OPENING = re.compile(r"<([a-z][a-z0-9_-]*)-([0-9A-Za-z]+)>")

@@ -10,10 +10,10 @@ A script is JSON, so that it can be written by hand, generated, and loaded by te
      "play": [{"latency_ms": {"validation": 75, "generation": 800}}]}
 
 The first rule that matches counts. `question` is compared without case and runs of blanks; `contains` likewise; `pattern`
-is searched. Several SQL texts are given in turn: a repair gets the one after the text that failed. In an answer, `{0.1}` is
-the second value of the first row and `{rows}` the number of rows. `blocked` makes a guardrail intervene. `play` puts
-behaviours (see `stage`) on the rule alone. What no rule allows is not allowed: an unknown question is out of scope, and
-asking for its SQL yields a clarification.
+is searched. `tables` are named where the model is asked which ones a question needs. Several SQL texts are given in turn:
+a repair gets the one after the text that failed. In an answer, `{0.1}` is the second value of the first row and `{rows}` the
+number of rows. `blocked` makes a guardrail intervene. `play` puts behaviours (see `stage`) on the rule alone. What no rule
+allows is not allowed: an unknown question is out of scope, and asking for its SQL yields a clarification.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from .asked import GENERATION, NARRATION, VALIDATION, Asked, strings
+from .asked import CHOICE, GENERATION, NARRATION, VALIDATION, Asked, strings
 from .stage import Play
 
 VERDICTS = ("allow", "clarify", "out_of_scope", "reject")
@@ -50,6 +50,7 @@ class Rule:
     sql: tuple[str, ...] = ()
     clarification: str = ""
     answer: str = ""
+    tables: tuple[str, ...] = ()
     blocked: bool = False
     plays: tuple[Play, ...] = field(default=(), compare=False)
 
@@ -66,6 +67,7 @@ class Rule:
             raise ScriptError(f"a verdict is one of {', '.join(VERDICTS)}")
         sql = values.get("sql", ())
         values["sql"] = (sql,) if isinstance(sql, str) else tuple(sql)
+        values["tables"] = tuple(values.get("tables", ()))
         if values["sql"] and values.get("clarification"):
             raise ScriptError("a rule gives SQL or a clarification, not both")
         plays = values.pop("play", [])
@@ -151,6 +153,8 @@ class Script:
         if hostile is not None:
             return hostile
         rule = self.rule(asked.question) or _UNKNOWN
+        if asked.task == CHOICE:
+            return {"tables": "\n".join(rule.tables)}
         if asked.task == VALIDATION:
             return {"verdict": rule.verdict, "reason": rule.reason, "message": rule.message}
         if asked.task == GENERATION:

@@ -33,6 +33,7 @@ _CONVERSE = re.compile(r"/model/([^/]+)/converse")
 _GUARDRAIL = re.compile(r"/guardrail/([^/]+)/version/([^/]+)/apply")
 _CHAT = ("/chat/completions", "/v1/chat/completions")
 _FIELDS = {
+    asking.CHOICE: {"tables"},
     asking.VALIDATION: {"verdict", "reason", "message"},
     asking.GENERATION: {"sql", "clarification"},
     asking.NARRATION: {"answer"},

@@ -69,10 +69,10 @@ fn plane() -> Vec<Part> {
 fn takes_all_when_they_fit_and_the_only_one_in_any_case() {
     let parts = plane();
     let all = parts.iter().map(|part| tokens(&part.text)).sum();
-    assert_eq!(choose(&parts, &["guest feedback"], all).len(), 400);
-    assert!(choose(&parts, &["guest feedback"], all - 1).len() < 400);
-    assert!(choose(&[], &["x"], 10).is_empty());
-    assert_eq!(names(&choose(&parts[17..18], &["x"], 0)), ["stores"]);
+    assert_eq!(choose(&parts, &[], &["guest feedback"], all).len(), 400);
+    assert!(choose(&parts, &[], &["guest feedback"], all - 1).len() < 400);
+    assert!(choose(&[], &[], &["x"], 10).is_empty());
+    assert_eq!(names(&choose(&parts[17..18], &[], &["x"], 0)), ["stores"]);
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn finds_the_right_table_among_four_hundred() {
         ("SELECT * FROM \"GuestFeedback\"", "GuestFeedback"),
         ("in which city is each store", "stores"),
     ] {
-        let chosen = choose(&parts, &[question], 400);
+        let chosen = choose(&parts, &[], &[question], 400);
         assert!(names(&chosen).contains(&table), "{question}: {:?}", names(&chosen));
         assert!(cost(&chosen) <= 400, "{question}");
     }
@@ -97,14 +97,14 @@ fn finds_the_right_table_among_four_hundred() {
 #[test]
 fn brings_what_the_chosen_refer_to() {
     let parts = plane();
-    let chosen = names(&choose(&parts, &["guest feedback rating"], 400));
+    let chosen = names(&choose(&parts, &[], &["guest feedback rating"], 400));
     for table in ["stores", "regions", "countries", "GuestFeedback"] {
         assert!(chosen.contains(&table), "{table} of {chosen:?}");
     }
     let feedback = tokens(&parts[201].text);
-    assert_eq!(names(&choose(&parts, &["guest feedback rating"], feedback)), ["GuestFeedback"]);
+    assert_eq!(names(&choose(&parts, &[], &["guest feedback rating"], feedback)), ["GuestFeedback"]);
     let both = feedback + tokens(&parts[17].text);
-    assert_eq!(names(&choose(&parts, &["guest feedback rating"], both)), ["stores", "GuestFeedback"]);
+    assert_eq!(names(&choose(&parts, &[], &["guest feedback rating"], both)), ["stores", "GuestFeedback"]);
 }
 
 #[test]
@@ -116,35 +116,35 @@ fn brings_the_table_between_two_chosen() {
         part("noise", &"noise ".repeat(60), &[]),
         part("more", &"more ".repeat(60), &[]),
     ];
-    assert_eq!(names(&choose(&parts, &["products by order"], 60)), ["orders", "link", "products"]);
+    assert_eq!(names(&choose(&parts, &[], &["products by order"], 60)), ["orders", "link", "products"]);
 }
 
 #[test]
 fn lets_earlier_questions_and_examples_count_less() {
     let parts = plane();
     let stores = tokens(&parts[17].text);
-    assert_eq!(names(&choose(&parts, &["and by city?", "how many stores are there"], stores)), ["stores"]);
+    assert_eq!(names(&choose(&parts, &[], &["and by city?", "how many stores are there"], stores)), ["stores"]);
     let categories = tokens(&parts[333].text);
     let chosen =
-        choose(&parts, &["menu categories", "guest feedback", "SELECT rating FROM \"GuestFeedback\""], categories);
+        choose(&parts, &[], &["menu categories", "guest feedback", "SELECT rating FROM \"GuestFeedback\""], categories);
     assert_eq!(names(&chosen), ["menu_categories"]);
 }
 
 #[test]
 fn takes_parts_in_order_when_nothing_matches() {
     let parts = plane();
-    let chosen = choose(&parts, &["zzzz"], 1_000);
+    let chosen = choose(&parts, &[], &["zzzz"], 1_000);
     assert_eq!(names(&chosen)[0], "legacy_import_0");
     assert!(cost(&chosen) <= 1_000 && cost(&chosen) > 900);
-    assert_eq!(names(&choose(&parts, &[], 1_000)), names(&chosen));
-    assert_eq!(names(&choose(&parts, &["", "?"], 1_000)), names(&chosen));
+    assert_eq!(names(&choose(&parts, &[], &[], 1_000)), names(&chosen));
+    assert_eq!(names(&choose(&parts, &[], &["", "?"], 1_000)), names(&chosen));
 }
 
 #[test]
 fn leaves_out_what_is_over_the_budget_by_itself() {
     let parts = [part("huge_sales", &"sales ".repeat(1_000), &[]), part("small_sales", "sales", &[])];
-    assert_eq!(names(&choose(&parts, &["huge sales"], 100)), ["small_sales"]);
-    assert!(choose(&parts, &["huge sales"], 1).is_empty());
+    assert_eq!(names(&choose(&parts, &[], &["huge sales"], 100)), ["small_sales"]);
+    assert!(choose(&parts, &[], &["huge sales"], 1).is_empty());
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn breaks_ties_by_order() {
     let each = tokens(&parts[0].text);
     let filler = part("unrelated", &"filler ".repeat(200), &[]);
     let parts: Vec<Part> = std::iter::once(filler).chain(parts).collect();
-    assert_eq!(names(&choose(&parts, &["sales figures"], each * 3)), ["t0", "t1", "t2"]);
+    assert_eq!(names(&choose(&parts, &[], &["sales figures"], each * 3)), ["t0", "t1", "t2"]);
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn follows_circles_and_names_that_are_not_there() {
         part("b", "table b", &["a"]),
         part("c", &"x ".repeat(200), &["c"]),
     ];
-    assert_eq!(names(&choose(&parts, &["sales"], 30)), ["a", "b"]);
+    assert_eq!(names(&choose(&parts, &[], &["sales"], 30)), ["a", "b"]);
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn works_in_scripts_without_blanks_and_with_inflections() {
         ("выручку по магазинам", "t5"),
     ] {
         let budget = parts.iter().map(|part| tokens(&part.text)).max().unwrap();
-        assert_eq!(names(&choose(&parts, &[question], budget)), [table], "{question}");
+        assert_eq!(names(&choose(&parts, &[], &[question], budget)), [table], "{question}");
     }
 }
 
@@ -234,13 +234,53 @@ fn is_quick_on_four_hundred_tables() {
     let sql = "SELECT s.city, sum(o.net) AS net FROM ord_hdr o JOIN stores s USING (store_id) GROUP BY 1 ".repeat(5);
     let run = |_| {
         let started = Instant::now();
-        assert!(!choose(&parts, &[question, &sql, &sql], 2_000).is_empty());
+        assert!(!choose(&parts, &[], &[question, &sql, &sql], 2_000).is_empty());
         started.elapsed()
     };
     // The best of several runs, for other processes take the processor at will; a debug build is some twenty times slower.
     let best = (0..8).map(run).min().unwrap();
     let most = if cfg!(debug_assertions) { Duration::from_millis(400) } else { Duration::from_millis(10) };
     assert!(best < most, "{best:?}");
+}
+
+#[test]
+fn what_is_wanted_comes_first_with_what_it_refers_to() {
+    let parts = plane();
+    let wanted = ["nothing".to_owned(), "GuestFeedback".to_owned()];
+    let chosen = choose(&parts, &wanted, &["payload of the nightly job"], 400);
+    assert!(names(&chosen).contains(&"GuestFeedback") && names(&chosen).contains(&"stores"));
+    assert!(cost(&chosen) <= 400 && chosen.len() > 2, "the rest is chosen by words");
+    // The control: no word leads there.
+    assert!(!names(&choose(&parts, &[], &["payload of the nightly job"], 400)).contains(&"GuestFeedback"));
+}
+
+#[test]
+fn knows_a_question_in_the_words_of_the_plane() {
+    let parts = plane();
+    for (question, is_known) in [
+        ("guest feedback per store", true),
+        ("GuestFeedback", true),
+        ("what did visitors say about the stores?", true),
+        ("Was sagten die Besucher über die Filialen?", false),
+        ("お客様の評価", false),
+        ("and?", false),
+        ("", false),
+    ] {
+        assert_eq!(speaks_of(&parts, question), is_known, "{question}");
+    }
+    assert!(!speaks_of(&[], "guest feedback"));
+}
+
+#[test]
+fn offers_as_many_names_as_fit() {
+    let parts = plane();
+    let all = super::names(&parts, usize::MAX);
+    assert_eq!(all.len(), parts.len());
+    let some = super::names(&parts, 100);
+    assert!(
+        !some.is_empty() && some.len() < all.len() && some.iter().map(|name| tokens(name) + 1).sum::<usize>() <= 100
+    );
+    assert!(super::names(&parts, 0).is_empty());
 }
 
 proptest! {
@@ -258,17 +298,17 @@ proptest! {
             })
             .collect();
         let hints: Vec<&str> = hints.iter().map(String::as_str).collect();
-        let chosen = choose(&parts, &hints, budget);
+        let chosen = choose(&parts, &[], &hints, budget);
         prop_assert!(cost(&chosen) <= budget);
         let places: Vec<usize> = chosen.iter().map(|part| parts.iter().position(|other| std::ptr::eq(*part, other)).unwrap()).collect();
         prop_assert!(places.is_sorted_by(|one, other| one < other));
-        prop_assert_eq!(names(&choose(&parts, &hints, budget)), names(&chosen));
+        prop_assert_eq!(names(&choose(&parts, &[], &hints, budget)), names(&chosen));
     }
 
     #[test]
     fn takes_all_within_the_budget(texts in prop::collection::vec(".{0,30}", 0..8), hint in ".{0,30}") {
         let parts: Vec<Part> = texts.iter().map(|text| part(text, text, &[])).collect();
         let all = parts.iter().map(|part| tokens(&part.text)).sum();
-        prop_assert_eq!(choose(&parts, &[&hint], all).len(), parts.len());
+        prop_assert_eq!(choose(&parts, &[], &[&hint], all).len(), parts.len());
     }
 }
