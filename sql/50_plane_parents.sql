@@ -157,6 +157,19 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._may_be_null(regclass, text) FROM PUBLIC;
 
+-- Whether rows of a relation may belong to several tenants: a table of memberships says whose they are, or whose those
+-- are that they belong to.
+CREATE FUNCTION splitplane._has_several_owners(relation regclass) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH RECURSIVE links AS (
+        SELECT p.parent, p.membership FROM splitplane.parents AS p WHERE p.relation = _has_several_owners.relation
+        UNION
+        SELECT p.parent, p.membership FROM links AS l JOIN splitplane.parents AS p ON p.relation = l.parent)
+    SELECT coalesce(bool_or(l.membership), false) FROM links AS l
+$$;
+REVOKE ALL ON FUNCTION splitplane._has_several_owners(regclass) FROM PUBLIC;
+
 -- The link by which the rows of a relation belong to those of a parent; its number is that of a registered one, else a
 -- new one.
 CREATE FUNCTION splitplane._link(relation regclass, parent regclass, key name) RETURNS splitplane.parents

@@ -33,8 +33,8 @@ BEGIN
         scope := coalesce(scope, registered.scope);
         name := coalesce(name, splitplane._given_name(relation, registered.name, registered.saved));
     END IF;
-    -- Its columns are those of people who may belong to several tenants.
-    IF chosen.membership AND columns IS NULL THEN
+    -- Its columns are those of people who may belong to several tenants, or of what belongs to such people.
+    IF columns IS NULL AND (chosen.membership OR splitplane._has_several_owners(parent)) THEN
         RAISE EXCEPTION 'a row of % may belong to several tenants, by %: the columns must be given', relation, parent
             USING ERRCODE = '22023', HINT = 'Give those that every tenant of a member may see as argument "columns".';
     END IF;

@@ -77,7 +77,7 @@ DECLARE
     link record;
     place record;
 BEGIN
-    IF EXISTS (SELECT FROM splitplane.parents AS p WHERE p.relation = _tripwire_link.relation AND p.membership) THEN
+    IF splitplane._has_several_owners(relation) THEN
         RAISE EXCEPTION 'a row of % may belong to several tenants, so that no tripwire can stand on it', relation
             USING ERRCODE = '0A000';
     END IF;

@@ -2491,6 +2491,20 @@ $$;
 
 REVOKE ALL ON FUNCTION splitplane._may_be_null(regclass, text) FROM PUBLIC;
 
+-- Whether rows of a relation may belong to several tenants: a table of memberships says whose they are, or whose those
+-- are that they belong to.
+CREATE FUNCTION splitplane._has_several_owners(relation regclass) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH RECURSIVE links AS (
+        SELECT p.parent, p.membership FROM splitplane.parents AS p WHERE p.relation = _has_several_owners.relation
+        UNION
+        SELECT p.parent, p.membership FROM links AS l JOIN splitplane.parents AS p ON p.relation = l.parent)
+    SELECT coalesce(bool_or(l.membership), false) FROM links AS l
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._has_several_owners(regclass) FROM PUBLIC;
+
 -- The link by which the rows of a relation belong to those of a parent; its number is that of a registered one, else a
 -- new one.
 CREATE FUNCTION splitplane._link(relation regclass, parent regclass, key name) RETURNS splitplane.parents
@@ -3303,8 +3317,8 @@ BEGIN
         scope := coalesce(scope, registered.scope);
         name := coalesce(name, splitplane._given_name(relation, registered.name, registered.saved));
     END IF;
-    -- Its columns are those of people who may belong to several tenants.
-    IF chosen.membership AND columns IS NULL THEN
+    -- Its columns are those of people who may belong to several tenants, or of what belongs to such people.
+    IF columns IS NULL AND (chosen.membership OR splitplane._has_several_owners(parent)) THEN
         RAISE EXCEPTION 'a row of % may belong to several tenants, by %: the columns must be given', relation, parent
             USING ERRCODE = '22023', HINT = 'Give those that every tenant of a member may see as argument "columns".';
     END IF;
@@ -7514,7 +7528,7 @@ DECLARE
     link record;
     place record;
 BEGIN
-    IF EXISTS (SELECT FROM splitplane.parents AS p WHERE p.relation = _tripwire_link.relation AND p.membership) THEN
+    IF splitplane._has_several_owners(relation) THEN
         RAISE EXCEPTION 'a row of % may belong to several tenants, so that no tripwire can stand on it', relation
             USING ERRCODE = '0A000';
     END IF;

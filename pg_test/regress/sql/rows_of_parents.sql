@@ -110,6 +110,19 @@ SELECT test.rows('SELECT email FROM accounts ORDER BY account_id', '7');
 SELECT splitplane.arm_tripwire('public.accounts');
 \echo :SQLSTATE
 
+-- What belongs to people who belong to several tenants is shown to each of these.
+CREATE TABLE public.logins (login_id int PRIMARY KEY, account_id int NOT NULL REFERENCES public.accounts, place text NOT NULL);
+CREATE INDEX ON public.logins (account_id);
+INSERT INTO public.logins VALUES (1, 1, 'ann of 42'), (2, 2, 'CANARY bob'), (3, 3, 'eve of both');
+SELECT splitplane.protect_through('public.logins', 'public.accounts');
+\echo :SQLSTATE
+SELECT splitplane.protect_through('public.logins', 'public.accounts', ARRAY['place']);
+SELECT test.rows('SELECT place FROM logins ORDER BY place');
+SELECT test.rows('SELECT place FROM logins ORDER BY place', '7');
+SELECT splitplane.arm_tripwire('public.logins');
+\echo :SQLSTATE
+SELECT splitplane.unprotect('public.logins');
+
 \echo -- what is no parent, or no key
 SELECT splitplane.protect_through('public.lines', 'public.people');
 \echo :SQLSTATE
