@@ -121,11 +121,14 @@ pub fn speaks_of(parts: &[Part], question: &str) -> bool {
     found > 0 && found as f64 >= words.len() as f64 * LEAST_KNOWN
 }
 
-/// The names of a plane's parts, as many as fit, in their order.
+/// The names of a plane's parts, as many as fit: first those that share a word with the hints, then the others in their order.
 #[must_use]
-pub fn names(parts: &[Part], budget_tokens: usize) -> Vec<String> {
+pub fn names(parts: &[Part], hints: &[&str], budget_tokens: usize) -> Vec<String> {
     let mut left = budget_tokens;
-    let fitting = parts.iter().filter(|part| {
+    let likely = rank(parts, hints);
+    let others = (0..parts.len()).filter(|index| !likely.contains(index));
+    let ordered = likely.iter().copied().chain(others).filter_map(|index| parts.get(index));
+    let fitting = ordered.filter(|part| {
         let rest = left.checked_sub(tokens(&part.name).saturating_add(1));
         left = rest.unwrap_or(left);
         rest.is_some()

@@ -101,7 +101,7 @@ pub(super) fn names_to_choose_from(question: &str) -> StageResult<Option<Vec<Str
     if relevance::fits(&parts, budget - budget / SHARE) || relevance::speaks_of(&parts, question) {
         return Ok(None);
     }
-    Ok(Some(relevance::names(&parts, budget)))
+    Ok(Some(relevance::names(&parts, &[question], budget)))
 }
 
 /// Those that fit into what is left of the budget, in their order.

@@ -91,7 +91,7 @@ SELECT splitplane.protect('memberships', '{"org_id": "tenant"}');
 SELECT splitplane.protect_through('users', 'memberships', columns => '{id,name}');
 SELECT * FROM splitplane.propose() WHERE relation IN ('users'::regclass, 'logins'::regclass, 'login_steps'::regclass, 'badges'::regclass);
 -- Nor what belongs to that, where an administrator registered it nevertheless.
-SELECT splitplane.protect_through('logins', 'users');
+SELECT splitplane.protect_through('logins', 'users', ARRAY['id']);
 SELECT * FROM splitplane.propose() WHERE relation IN ('logins'::regclass, 'login_steps'::regclass);
 SELECT splitplane.unprotect('logins');
 SELECT splitplane.unprotect('users');

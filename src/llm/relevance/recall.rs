@@ -139,11 +139,10 @@ fn offers_the_tables_that_questions_in_other_languages_need() {
             .filter(|question| speaks_of(&parts, question))
             .collect();
         let asked = translated.len() - known.len();
-        let offered = names(&parts, budget);
         let (by_words, _) = recall(&translated, |question| shown(&parts, question, budget));
         let (reached, missed) = recall(&translated, |question| match known.contains(&question) {
             true => shown(&parts, question, budget),
-            false => offered.clone(),
+            false => names(&parts, &[question], budget),
         });
         println!(
             "{language}: the model is asked for {asked}, recall {reached:.3} (by words alone {by_words:.3}), missed: {missed:?}"

@@ -274,13 +274,14 @@ fn knows_a_question_in_the_words_of_the_plane() {
 #[test]
 fn offers_as_many_names_as_fit() {
     let parts = plane();
-    let all = super::names(&parts, usize::MAX);
+    let all = super::names(&parts, &[], usize::MAX);
     assert_eq!(all.len(), parts.len());
-    let some = super::names(&parts, 100);
+    let some = super::names(&parts, &["stores, please"], 100);
     assert!(
         !some.is_empty() && some.len() < all.len() && some.iter().map(|name| tokens(name) + 1).sum::<usize>() <= 100
     );
-    assert!(super::names(&parts, 0).is_empty());
+    assert_eq!(some.first().map(String::as_str), Some("stores"), "what the hint names comes first");
+    assert!(super::names(&parts, &[], 0).is_empty());
 }
 
 proptest! {
