@@ -139,3 +139,61 @@ def test_dump_without_privileges_is_mended_by_name(own, restore):
         restored.run(fix)
     assert criticals(restored) == []
     planes.assert_isolated(restored)
+
+
+CHILDREN = """
+CREATE TABLE bills (bill_id int PRIMARY KEY, tenant text NOT NULL, note text);
+CREATE TABLE bill_lines (line_id int PRIMARY KEY, bill int NOT NULL REFERENCES bills, gift int NOT NULL REFERENCES bills, note text);
+CREATE TABLE bill_marks (line bigint NOT NULL REFERENCES bill_lines, note text);
+INSERT INTO bills VALUES (1, '1', 'own'), (2, '2', 'CANARY');
+INSERT INTO bill_lines VALUES (10, 1, 2, 'own line'), (20, 2, 1, 'CANARY line');
+INSERT INTO bill_marks VALUES (10, 'own mark'), (20, 'CANARY mark');
+SELECT splitplane.protect('bills', '{"tenant": "tenant"}', ARRAY['note']);
+SELECT splitplane.protect_through('bill_lines', 'bills', ARRAY['note'], key => 'bill_lines_bill_fkey');
+SELECT splitplane.protect_through('bill_marks', 'bill_lines', ARRAY['note']);
+"""
+ASKED = {"bill_lines": [[1, "own line"]], "bill_marks": [[1, "own mark"]]}
+
+
+def test_rows_of_parents(own, restore):
+    """In a restored database as before, once what a dump without privileges lacks is granted."""
+    own.run(CHILDREN)
+    for plane in (own, restore(), restore("--no-owner", "--no-privileges")):
+        mended = [row[0] for row in plane.admin_rows("SELECT DISTINCT fix FROM splitplane.doctor() WHERE object LIKE 'public.bill%' AND severity <> 'info' AND fix LIKE 'SELECT%'")]
+        for fix in mended:
+            plane.run(fix)
+        assert criticals(plane) == []
+        with plane.session() as session:
+            for table, rows in ASKED.items():
+                assert ask(session, PRINCIPALS[0], NOTES.format(table)) == rows, table
+    # The control: by the other key the row is another tenant's.
+    own.run("SELECT splitplane.unprotect('bill_marks'), splitplane.unprotect('bill_lines')")
+    own.run("SELECT splitplane.protect_through('bill_lines', 'bills', ARRAY['note'], key => 'bill_lines_gift_fkey')")
+    with own.session() as session:
+        assert ask(session, PRINCIPALS[0], NOTES.format("bill_lines")) == [[1, "CANARY line"]]
+
+
+def test_key_columns_that_exchanged_names(own, restore):
+    """The foreign key joins the columns that it joined, by other names. Before the dump the numbers tell; after it nothing does."""
+    own.run(CHILDREN)
+    own.run(EXCHANGE.format("bill_lines", "bill", "gift"))
+    fix = own.run(FIXES, "public.bill_lines")[0]
+    assert fix.startswith("SELECT splitplane.protect_through('public.bill_lines'"), "the control: before the dump the numbers tell"
+    restored = restore()
+    assert "public.bill_lines" in {row[0] for row in criticals(restored)}
+    with restored.session() as session:
+        session.ask_refused("55000", NOTES.format("bill_lines"), "1", business="b", subject="s")
+    own.run(fix)
+    with own.session() as session:
+        assert ask(session, PRINCIPALS[0], NOTES.format("bill_lines")) == ASKED["bill_lines"]
+
+
+def test_rows_of_parents_after_an_upgrade(upgraded):
+    """An installation that was upgraded takes them as a new one does."""
+    plane = planes.copied(upgraded)
+    plane.run(CHILDREN)
+    assert not {row[0] for row in criticals(plane)} & {"public.bills", "public.bill_lines", "public.bill_marks"}
+    with plane.session() as session:
+        for table, rows in ASKED.items():
+            assert ask(session, PRINCIPALS[0], NOTES.format(table)) == rows, table
+    plane.cluster.psql("postgres", f"DROP DATABASE {plane.database} WITH (FORCE)")
