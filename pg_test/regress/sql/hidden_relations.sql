@@ -71,8 +71,15 @@ BEGIN;
 CREATE POLICY narrow ON public.cards AS RESTRICTIVE TO splitplane_reader USING (card_id > 1);
 SELECT verdict, count(*), min(detail) FROM splitplane.selftest(ARRAY['42', '7'], ARRAY['public.cards'::regclass]) GROUP BY 1 ORDER BY 1;
 ROLLBACK;
-SELECT w.* FROM splitplane.views AS v, splitplane._selftest_view(v.name, replace(v.sql, 'FROM', 'FROM currencies CROSS JOIN'), splitplane._selftest_principals(ARRAY['42', '7'])) AS w WHERE v.name = 'short';
-SELECT w.* FROM splitplane._selftest_view('masked', 'SELECT 1', splitplane._selftest_principals(ARRAY['42'])) AS w;
+-- And where it sees more: what the test compares with narrows.
+BEGIN;
+ALTER FUNCTION splitplane._selftest_own(regclass, jsonb, jsonb) RENAME TO _selftest_own_before;
+CREATE FUNCTION splitplane._selftest_own(relation regclass, scope jsonb, claims jsonb) RETURNS text LANGUAGE sql SET search_path = pg_catalog, pg_temp AS
+    $$ SELECT splitplane._selftest_own_before(relation, scope, claims) || ' AND card_id > 1' $$;
+SELECT verdict, count(*), min(detail) FROM splitplane.selftest(ARRAY['42', '7'], ARRAY['public.cards'::regclass]) WHERE verdict = 'FAIL' GROUP BY 1;
+ROLLBACK;
+SELECT w.* FROM splitplane.views AS v, splitplane._selftest_view(v.name, replace(v.sql, 'FROM', 'FROM currencies CROSS JOIN'), splitplane._selftest_principals(ARRAY['42', '7']), 'infinity') AS w WHERE v.name = 'short';
+SELECT w.* FROM splitplane._selftest_view('masked', 'SELECT 1', splitplane._selftest_principals(ARRAY['42']), 'infinity') AS w;
 -- Not the statements of others.
 SELECT state, message FROM splitplane._selftest_run('42', '', '', 'SELECT count(*) FROM cards');
 SELECT state, message FROM splitplane._selftest_run('42', '', '', 'SELECT count(*) FROM cards', true);

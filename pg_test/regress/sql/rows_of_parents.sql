@@ -33,6 +33,16 @@ SELECT test.rows('SELECT sum(amount) FROM lines WHERE invoice_id IN (SELECT line
 SELECT test.rows('SELECT count(*) FROM lines WHERE 1 / (amount - 13) IS NOT NULL');
 SELECT test.rows('SELECT count(*) FROM lines WHERE 1 / (amount - 5) IS NOT NULL');
 \echo :SQLSTATE
+-- A function of one's own that runs as its caller finds the keys if the statement needs them itself; else there are none to find.
+\c - postgres
+SET client_min_messages = warning;
+CREATE FUNCTION public.line_count() RETURNS bigint LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS 'SELECT count(line_id) FROM public.lines';
+SELECT splitplane.allow_function('public.line_count()');
+SELECT test.rows('SELECT line_count()');
+\echo :SQLSTATE
+SELECT test.rows('SELECT line_count(), count(*) FROM lines'), test.rows('SELECT line_count(), count(*) FROM lines', '7');
+SELECT splitplane.disallow_function('public.line_count()');
+\c - app
 -- The key of the parent is granted to the reader, and is not in the plane.
 SELECT test.rows('SELECT invoice_id FROM invoices');
 \echo :SQLSTATE

@@ -98,7 +98,7 @@ SELECT verdict, count(*), min(detail) FROM splitplane.selftest() WHERE verdict <
 ROLLBACK;
 -- A column that is answered and should be hidden.
 WITH doctored AS (SELECT (jsonb_populate_record(r, '{"columns": ["tenant_id", "customer_id"]}')).* FROM splitplane.relations AS r WHERE r.name = 'customers')
-SELECT h.* FROM doctored AS d, splitplane._selftest_hidden(ROW(d.*)::splitplane.relations, 'public.customers', '42', 's', 's') AS h;
+SELECT h.* FROM doctored AS d, splitplane._selftest_hidden(ROW(d.*)::splitplane.relations, 'public.customers', '42', 's', 's', 'infinity') AS h;
 
 \echo -- rows of one tenant only, an empty table, a principal without the claim
 DELETE FROM public.visits WHERE tenant_id = 7;
@@ -160,4 +160,19 @@ SELECT splitplane.define_view('drawn', 'SELECT order_id, random() AS r FROM orde
 SELECT splitplane.define_view('numbers', 'SELECT n FROM generate_series(1, 3) AS n');
 SELECT splitplane.define_view('many', 'SELECT n, o.order_id FROM orders AS o, generate_series(1, 30000) AS n');
 SELECT relation, verdict, detail FROM splitplane.selftest() WHERE shape = 'view' ORDER BY 1;
+-- Views alone, and none; one whose time is used up; one that raises an error is one line.
+SELECT DISTINCT relation FROM splitplane.selftest(relations => '{}') WHERE relation IS NOT NULL ORDER BY 1;
+SELECT count(*) FROM splitplane.selftest(relations => ARRAY['public.orders'::regclass]) WHERE shape = 'view';
+SELECT w.*, h.* FROM splitplane.relations AS r,
+    splitplane._selftest_view('numbers', 'SELECT 1', splitplane._selftest_principals(NULL), '-infinity') AS w,
+    splitplane._selftest_hidden(r, 'public.customers', '42', 's', 's', '-infinity') AS h WHERE r.relation = 'public.customers'::regclass;
+BEGIN;
+CREATE POLICY slow ON public.orders AS RESTRICTIVE TO splitplane_reader USING (pg_sleep(0.2) IS NOT NULL);
+SELECT relation, verdict, detail FROM splitplane.selftest(relations => '{}', seconds => 1) WHERE shape = 'view' ORDER BY 1;
+ROLLBACK;
+BEGIN;
+CREATE OR REPLACE FUNCTION splitplane._selftest_view(name text, sql text, people jsonb[], until timestamptz, OUT verdict text, OUT detail text)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$ BEGIN RAISE EXCEPTION 'of %', name; END $$;
+SELECT relation, verdict, detail FROM splitplane.selftest(relations => '{}') WHERE shape = 'view' ORDER BY 1;
+ROLLBACK;
 SELECT splitplane.undefine_view('drawn'), splitplane.undefine_view('numbers'), splitplane.undefine_view('many');

@@ -104,6 +104,6 @@ fn mapped() -> Option<&'static [u64]> {
 pub(in crate::pgx) fn missing() -> Refusal {
     Refusal::new(
         State::Unsafe,
-        "the keys of a parent were not collected for this statement: splitplane.doctor() says what to do",
+        "the keys of a parent were not collected: a statement must name the table itself that a function in it reads",
     )
 }
