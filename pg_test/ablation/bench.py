@@ -22,7 +22,7 @@ from pg_test.ablation.combinations import Combination
 from pg_test.attacks import forging
 from pg_test.attacks.alone import Alone
 from pg_test.attacks.contexts import twists_of
-from pg_test.attacks.entries import CHILDREN, PLANE, text_of
+from pg_test.attacks.entries import CHILDREN, PLANE, SCOPED, text_of
 from pg_test.attacks.verdict import canary_in
 from pg_test.attacks.world import DATABASE, SETTINGS, World, ask
 
@@ -110,7 +110,7 @@ class Bench:
                 admin.execute(f"ALTER DATABASE {DATABASE} SET {name} = '{value}'")
         with self.admin(DATABASE) as dba:
             if combination.has("row_security"):
-                for relation in (*PLANE, *CHILDREN):
+                for relation in (*PLANE, *SCOPED, *CHILDREN):
                     dba.execute(f"DROP POLICY \"!splitplane_scope\" ON public.{relation}")
                     dba.execute(f"ALTER TABLE public.{relation} DISABLE ROW LEVEL SECURITY")
             said = dba.execute("SELECT finding FROM splitplane.doctor() WHERE object = 'splitplane.ablate' AND severity = 'warning'").fetchone()

@@ -46,6 +46,8 @@ VIEWS = {
     "store_totals": "SELECT store_id, count(*) AS orders, sum(total_cents) AS cents FROM orders GROUP BY store_id",
     "masked_wallets": "SELECT wallet_id, right(iban, 4) AS last_four FROM wallets WHERE length(reverse(upper(iban))) = 20",
     "big_stores": "SELECT s.name, t.cents FROM store_totals t JOIN stores s USING (store_id) WHERE t.orders > 1",
+    "paid_orders": "SELECT o.order_id, o.note, count(*) AS payments, sum(p.cents) AS cents FROM payments p JOIN orders o USING (order_id) GROUP BY o.order_id, o.note",
+    "masked_deposits": "SELECT deposit_id, right(account, 4) AS last_four, cents FROM deposits WHERE length(reverse(upper(account))) = 20",
 }
 
 # Relations of other scopes: the table, its scope, its columns in the plane, and the rows that are none of a tenant's. Of templates
@@ -82,6 +84,8 @@ class Child:
     foreign: str
     # A parent that is made for it: its columns besides the tenant, by protect.
     protect: tuple[str, ...] | None = None
+    # Views alone can read it.
+    is_hidden: bool = False
 
 
 BY_NUMBER = "({id} > 200 OR ({id} > 100) <> ('{{tenant}}' = 'beta'))"
@@ -106,6 +110,38 @@ CHILDREN = {
         ("payments",),
         ("refund_id", "reason", "cents"),
         BY_NUMBER.format(id="refund_id"),
+    ),
+    # One that views alone can read. An own row is filtered by the view.
+    "deposits": Child(
+        "CREATE TABLE public.deposits (deposit_id int PRIMARY KEY, payment_id int NOT NULL, account text NOT NULL, cents int NOT NULL);"
+        " CREATE INDEX ON public.deposits (payment_id);"
+        " INSERT INTO public.deposits VALUES (1, 1, 'GB00ACME000000003333', 4), (2, 3, 'GB00ACME000000004444', 6), (3, 3, 'SECRET-CANARY-account', 0),"
+        " (101, 101, 'CANARY-B-deposit-7777', 8), (102, 102, 'CANARY-B-deposit-888', 0)",
+        "ALTER TABLE public.deposits ADD FOREIGN KEY (payment_id) REFERENCES public.payments",
+        ("payments",),
+        ("deposit_id", "account", "cents"),
+        BY_NUMBER.format(id="deposit_id"),
+        is_hidden=True,
+    ),
+    # A key that is a text.
+    "regions": Child(
+        "CREATE TABLE public.regions (code varchar(20) PRIMARY KEY, tenant_id text NOT NULL, label text NOT NULL);"
+        " INSERT INTO public.regions VALUES ('north', 'acme', 'own'), ('north ', 'beta', 'CANARY-B-region-1'), ('North', 'beta', 'CANARY-B-region-2'), ('', 'acme', 'own too')",
+        "SELECT 1",
+        (),
+        ("code", "label"),
+        "tenant_id <> '{tenant}'",
+        ("code", "label"),
+    ),
+    "region_notes": Child(
+        "CREATE TABLE public.region_notes (note_id int PRIMARY KEY, code text, note text NOT NULL, size int NOT NULL);"
+        " CREATE INDEX ON public.region_notes (code);"
+        " INSERT INTO public.region_notes VALUES (1, 'north', 'snow', 2), (2, '', '37', 4),"
+        " (101, 'north ', 'CANARY-B-note-777777', 6), (102, 'North', 'CANARY-B-note-888888', 0), (201, NULL, 'CANARY-B-note-999999', 0)",
+        "ALTER TABLE public.region_notes ADD FOREIGN KEY (code) REFERENCES public.regions",
+        ("regions",),
+        ("note_id", "note", "size"),
+        BY_NUMBER.format(id="note_id"),
     ),
     # Two parents.
     "visits": Child(

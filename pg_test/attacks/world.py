@@ -103,7 +103,8 @@ class World:
                 for (column,) in listed:
                     if column not in child.columns:
                         target.execute(f"ALTER TABLE {table} DROP COLUMN {column} CASCADE")
-                target.execute(f"GRANT SELECT ON {table} TO alone_app")
+                if not child.is_hidden:
+                    target.execute(f"GRANT SELECT ON {table} TO alone_app")
             for view, query in VIEWS.items():
                 target.execute(f"CREATE VIEW {view} WITH (security_barrier) AS {query}; GRANT SELECT ON {view} TO alone_app")
 
@@ -116,14 +117,15 @@ class World:
             if child.protect:
                 self.plane.protect(f"public.{table}", {"tenant_id": "tenant"}, list(child.protect))
             for parent in child.through:
-                call = f"SELECT {quiet}, splitplane.protect_through(%s::regclass, %s::regclass, %s)"
-                self.plane.run(call, f"public.{table}", f"public.{parent}", list(child.columns))
+                call = f"SELECT {quiet}, splitplane.protect_through(%s::regclass, %s::regclass, %s, hidden => %s)"
+                self.plane.run(call, f"public.{table}", f"public.{parent}", list(child.columns), child.is_hidden)
 
     def _register(self) -> None:
         for relation in PLANE:
             self.protect(relation)
         self.plane.run(f"{HIDDEN} {HIDDEN_ROWS}")
         self.plane.run("SELECT splitplane.protect('public.wallets', '{\"tenant_id\": \"tenant\"}', ARRAY['wallet_id', 'iban'], hidden => true)")
+        self._register_children()
         for view, query in VIEWS.items():
             self.plane.run("SELECT splitplane.define_view(%s, %s)", view, query)
         self.keys["acme"] = (self.plane.key_id, self.plane.secret)
@@ -143,7 +145,6 @@ class World:
             # It warns of rows of everybody, and the server's log is to hold no warning.
             quiet = "set_config('log_min_messages', 'error', false)"
             self.plane.run(f"SELECT {quiet}, splitplane.protect(%s::regclass, %s::jsonb, %s)", f"public.{table}", json.dumps(scope), columns)
-        self._register_children()
         # An exact principal besides the wildcard, and one that was put out.
         self.plane.run("SELECT splitplane.admit('gamma', 'north', 'u-1')")
         self.plane.run("SELECT splitplane.expel('acme', 'closed', 'u-9')")

@@ -15,6 +15,21 @@ TENANTS = ("brand-a", "brand-b", "brand-c")
 # rows of `sales` by tenant, as schema.sql makes them
 SALES = {"brand-a": 50, "brand-b": 60, "brand-c": 70}
 COUNT_SALES = "SELECT count(*) FROM sales"
+# Settings under which every plan is parallel that can be, and auto_explain logs each that was run.
+WANTS_WORKERS = {
+    "parallel_setup_cost": "0",
+    "parallel_tuple_cost": "0",
+    "min_parallel_table_scan_size": "0",
+    "min_parallel_index_scan_size": "0",
+    "max_parallel_workers_per_gather": "4",
+    "splitplane.deadline": "60s",
+    "session_preload_libraries": "auto_explain",
+    "auto_explain.log_min_duration": "0",
+    "auto_explain.log_nested_statements": "on",
+    "auto_explain.log_analyze": "on",
+    "auto_explain.log_timing": "off",
+    "log_min_messages": "log",
+}
 
 
 class Wire(Plane):

@@ -11,7 +11,7 @@ import time
 import psycopg
 import pytest
 
-from pg_test.wire.harness import Wire
+from pg_test.wire.harness import WANTS_WORKERS, Wire
 
 ROWS = 300_000
 SCHEMA = f"""
@@ -45,20 +45,7 @@ def wide(cluster):
     """A database that wants every plan parallel and logs every plan that was run."""
     built = Wire.build(cluster, "wide", SCHEMA)
     built.run("VACUUM ANALYZE")
-    for setting, value in {
-        "parallel_setup_cost": "0",
-        "parallel_tuple_cost": "0",
-        "min_parallel_table_scan_size": "0",
-        "min_parallel_index_scan_size": "0",
-        "max_parallel_workers_per_gather": "4",
-        "splitplane.deadline": "60s",
-        "session_preload_libraries": "auto_explain",
-        "auto_explain.log_min_duration": "0",
-        "auto_explain.log_nested_statements": "on",
-        "auto_explain.log_analyze": "on",
-        "auto_explain.log_timing": "off",
-        "log_min_messages": "log",
-    }.items():
+    for setting, value in WANTS_WORKERS.items():
         built.run(f"ALTER DATABASE wide SET {setting} = '{value}'")
     return built
 

@@ -1,15 +1,18 @@
 """Tables whose rows belong to those of others, beside what only a client sees: workers, other sessions, cancels, crashes."""
 
+import json
 import re
 import threading
 import time
+from pathlib import Path
 
 import psycopg
 import pytest
+from splitplane_test.cluster import Cluster
 from splitplane_test.plane import numbered
 from splitplane_test.session import wait_until
 
-from pg_test.wire.harness import Wire
+from pg_test.wire.harness import WANTS_WORKERS, Wire
 
 SCHEMA = """
 CREATE TABLE orders (order_id int PRIMARY KEY, tenant_id text NOT NULL, label text NOT NULL);
@@ -43,41 +46,128 @@ def slowed(plane, seconds: float, table: str = "orders") -> None:
     plane.run(f"CREATE POLICY slow ON {table} AS RESTRICTIVE TO splitplane_reader USING (pg_sleep({seconds}) IS NOT NULL)")
 
 
-def test_workers_find_the_keys(parents):
-    """Without their leader's keys they would see no row. The control: workers ran, and they alone read rows."""
-    for setting, value in {
-        "parallel_setup_cost": "0",
-        "parallel_tuple_cost": "0",
-        "min_parallel_table_scan_size": "0",
-        "min_parallel_index_scan_size": "0",
-        "parallel_leader_participation": "off",
-        "splitplane.deadline": "60s",
-        "session_preload_libraries": "auto_explain",
-        "auto_explain.log_min_duration": "0",
-        "auto_explain.log_nested_statements": "on",
-        "auto_explain.log_analyze": "on",
-        "auto_explain.log_timing": "off",
-        "log_min_messages": "log",
-    }.items():
+def segments(plane) -> set[str]:
+    """Segments of shared memory of a server that keeps them in files."""
+    return {entry.name for entry in (Path(plane.cluster.data_dir) / "pg_dynshmem").iterdir()}
+
+
+# With the child that workers must have read.
+QUERIES = {
+    "SELECT count(*), sum(amount) FROM {lines}": "lines",
+    "SELECT count(*), max(mark) FROM {marks}": "marks",
+    "SELECT count(*) FROM {lines} l JOIN {marks} m USING (line_id) JOIN {orders} o USING (order_id)": "lines",
+    "SELECT count(*), min(amount) FROM {lines} WHERE amount > (SELECT avg(length(mark)) FROM {marks})": "lines",
+}
+TABLES = ("orders", "lines", "marks")
+OWN = (
+    "CREATE TEMP TABLE own_orders AS SELECT order_id, label FROM orders WHERE tenant_id = %s",
+    "CREATE TEMP TABLE own_lines AS SELECT l.* FROM lines l JOIN own_orders USING (order_id)",
+    "CREATE TEMP TABLE own_marks AS SELECT m.* FROM marks m JOIN own_lines USING (line_id)",
+)
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_workers_find_the_keys(parents, query):
+    """Without their leader's keys they would see no row. The control: they alone read the child, in the plan that was run."""
+    for setting, value in {**WANTS_WORKERS, "parallel_leader_participation": "off"}.items():
         parents.run(f"ALTER DATABASE {parents.database} SET {setting} = '{value}'")
-    queries = {
-        "SELECT count(*), sum(amount) FROM lines": EACH,
-        "SELECT count(*) FROM marks": EACH,
-        "SELECT count(*) FROM lines l JOIN marks m USING (line_id) JOIN orders o USING (order_id)": EACH,
-        "SELECT count(*) FROM lines WHERE amount > (SELECT avg(length(mark)) FROM marks)": None,
-    }
-    log = len(parents.cluster.log_text())
-    with parents.session() as session:
-        for tenant in ("brand-a", "brand-b", "brand-c"):
-            for query, wanted in queries.items():
-                found = session.ask(query, tenant)["rows"][0][0]
-                assert found == wanted or wanted is None and 0 < found < EACH, (tenant, query)
-    launched = [int(number) for number in re.findall(r"Workers Launched: (\d+)", parents.cluster.log_text()[log:])]
-    assert launched and max(launched) > 0, launched
-    role = parents.role(force_parallel_mode="on")
-    with parents.session(user=role) as session:
-        assert session.value(COUNT) == EACH
+    sql = query.format(**{table: table for table in TABLES})
+    for tenant in ("brand-a", "brand-b", "brand-c"):
+        with parents.admin() as admin:
+            admin.execute("SET max_parallel_workers_per_gather = 0; SET auto_explain.log_min_duration = -1")
+            for statement in OWN:
+                admin.execute(statement, (tenant,) if "%s" in statement else None)
+            by_hand = query.format(**{table: f"own_{table}" for table in TABLES})
+            wanted = [list(row) for row in admin.execute(by_hand).fetchall()]
+        log = len(parents.cluster.log_text())
+        with parents.session() as session:
+            assert session.ask(sql, tenant)["rows"] == wanted, tenant
+        # The statement's own plan: those that collect keys hold no text of a caller's.
+        run = [entry for entry in parents.cluster.log_text()[log:].split("Query Text: ") if entry.startswith("WITH ") and sql in entry]
+        assert len(run) == 1, run
+        launched = [int(number) for number in re.findall(r"Workers Launched: (\d+)", run[0])]
+        assert launched and min(launched) > 0, run[0]
+        assert re.search(rf"Parallel (Seq|Index|Index Only|Bitmap Heap) Scan (using \w+ )?on {QUERIES[query]}\b", run[0]), run[0]
     assert parents.run("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'parallel worker'") == (0,)
+
+
+def test_segments_of_keys_end_with_their_call():
+    """With an answer, an error, a deadline and a backend that is ended. The control: while a call runs there are some."""
+    with Cluster(settings={"dynamic_shared_memory_type": "mmap"}) as cluster:
+        parents = Wire.build(cluster, "segments", SCHEMA)
+        parents.run("VACUUM ANALYZE")
+        _end_calls_in_each_way(parents)
+
+
+def _end_calls_in_each_way(parents):
+    for setting, value in WANTS_WORKERS.items():
+        parents.run(f"ALTER DATABASE {parents.database} SET {setting} = '{value}'")
+    slow = "SELECT count(*) FROM lines a, lines b WHERE a.amount + b.amount = -1"
+    before = segments(parents)
+    # PostgreSQL keeps some for a session whose statements had workers; a table without parents shows how many.
+    with parents.session() as session:
+        session.ask("SELECT count(*), max(label) FROM orders")
+        kept = len(segments(parents) - before)
+    wait_until(lambda: segments(parents) == before, 10, "the session's own are gone")
+    with parents.session() as session:
+        for _ in range(10):
+            assert session.value(COUNT) == EACH
+        assert len(segments(parents) - before) == kept
+        session.ask_refused("22012", "SELECT sum(1 / (amount - amount)) FROM lines")
+        assert len(segments(parents) - before) == kept
+    with parents.session(user=parents.role(splitplane__deadline="300ms")) as session:
+        session.ask_refused("57014", slow)
+        assert len(segments(parents) - before) <= kept
+    wait_until(lambda: segments(parents) == before, 10, "the sessions' own are gone")
+    ended = []
+    with parents.session() as session:
+
+        def work():
+            try:
+                session.ask(slow)
+            except psycopg.OperationalError as error:
+                ended.append(error)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        wait_until(lambda: parents.run("SELECT count(*) FROM pg_stat_activity WHERE leader_pid = %s", session.pid)[0], 10, "workers run")
+        assert len(segments(parents) - before) > kept + 1, "the control: the keys, and what these workers share"
+        parents.run("SELECT pg_terminate_backend(%s)", session.pid)
+        thread.join()
+    assert ended
+    wait_until(lambda: segments(parents) == before, 10, "the segments are gone")
+
+
+def test_calls_within_one_another(parents):
+    """Two brands in one statement, rows of two calls read side by side, and a block that fails between them."""
+    with parents.session() as session:
+        contexts = {tenant: json.dumps(parents.sign(COUNT, tenant)) for tenant in ("brand-a", "brand-b")}
+        both = "SELECT (ask(%s::jsonb, sql => %s) -> 'rows' -> 0 ->> 0)::int, (ask(%s::jsonb, sql => %s) -> 'rows' -> 0 ->> 0)::int"
+        parents.run("DELETE FROM orders WHERE order_id = 1")
+        assert session.execute(both, (contexts["brand-a"], COUNT, contexts["brand-b"], COUNT)).fetchone() == (EACH, EACH - 20)
+        sql = "SELECT line_id, item FROM lines ORDER BY line_id LIMIT 900"
+        contexts = {tenant: json.dumps(parents.sign(sql, tenant)) for tenant in ("brand-a", "brand-b")}
+        side = (
+            "SELECT count(*), min(a.item), min(b.item) FROM ask_rows(%s::jsonb, sql => %s) AS a(line_id int, item text)"
+            " JOIN ask_rows(%s::jsonb, sql => %s) AS b(line_id int, item text) ON b.line_id = a.line_id + 1"
+        )
+        count, one, other = session.execute(side, (contexts["brand-a"], sql, contexts["brand-b"], sql)).fetchone()
+        assert count > 0 and (one, other) == ("CANARY-brand-a", "CANARY-brand-b")
+        session.execute(
+            """CREATE FUNCTION pg_temp.twice(good jsonb, sql text, bad jsonb, wrong text) RETURNS text LANGUAGE plpgsql AS $$
+            DECLARE found text;
+            BEGIN
+                BEGIN
+                    PERFORM ask(bad, sql => wrong);
+                EXCEPTION WHEN division_by_zero THEN
+                    found := 'failed, then ';
+                END;
+                RETURN found || (ask(good, sql => sql) -> 'rows' -> 0 ->> 0);
+            END $$"""
+        )
+        wrong = "SELECT sum(1 / (amount - amount)) FROM lines"
+        arguments = (json.dumps(parents.sign(COUNT, "brand-b")), COUNT, json.dumps(parents.sign(wrong, "brand-a")), wrong)
+        assert session.execute("SELECT pg_temp.twice(%s::jsonb, %s, %s::jsonb, %s)", arguments).fetchone() == (f"failed, then {EACH - 20}",)
 
 
 def test_keys_and_rows_are_of_one_snapshot(parents):
