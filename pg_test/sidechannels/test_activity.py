@@ -30,17 +30,21 @@ VISIBLE = "SELECT query, state, wait_event, backend_xmin, client_addr, usename F
 def patient(wire):
     """Time to look at them, and parallel plans whatever the size: of the settings for plans only the server's and the database's count."""
     role = wire.role(splitplane__deadline="20s")
-    for name, value in {
+    parallel = {
         "max_parallel_workers_per_gather": 2,
         "parallel_setup_cost": 0,
         "parallel_tuple_cost": 0,
         "min_parallel_table_scan_size": 0,
-    }.items():
+    }
+    for name, value in parallel.items():
         wire.run(f"ALTER DATABASE {wire.database} SET {name} = {value}")
     wire.run("CREATE TABLE wide_rows AS SELECT 'brand-' || chr(97 + n % 3) AS tenant_id, 'CANARY-brand-' || chr(97 + n % 3) AS note FROM generate_series(1, 60000) n")
     wire.run("ALTER TABLE wide_rows ALTER tenant_id SET NOT NULL; ANALYZE wide_rows")
     wire.run("SELECT splitplane.protect('wide_rows', '{\"tenant_id\": \"tenant\"}')")
-    return role
+    yield role
+    # Other modules count what their own sessions read.
+    for name in parallel:
+        wire.run(f"ALTER DATABASE {wire.database} RESET {name}")
 
 
 @contextlib.contextmanager

@@ -46,9 +46,9 @@ def slowed(plane, seconds: float, table: str = "orders") -> None:
     plane.run(f"CREATE POLICY slow ON {table} AS RESTRICTIVE TO splitplane_reader USING (pg_sleep({seconds}) IS NOT NULL)")
 
 
-def segments(plane) -> set[str]:
-    """Segments of shared memory of a server that keeps them in files."""
-    return {entry.name for entry in (Path(plane.cluster.data_dir) / "pg_dynshmem").iterdir()}
+def segments(cluster: Cluster) -> int:
+    """How many segments of shared memory a server has that keeps them in files."""
+    return len(list((Path(cluster.data_dir) / "pg_dynshmem").iterdir()))
 
 
 # With the child that workers must have read.
@@ -94,48 +94,59 @@ def test_workers_find_the_keys(parents, query):
 def test_segments_of_keys_end_with_their_call():
     """With an answer, an error, a deadline and a backend that is ended. The control: while a call runs there are some."""
     with Cluster(settings={"dynamic_shared_memory_type": "mmap"}) as cluster:
+        # The server's own, before anything else has some.
+        own = segments(cluster)
         parents = Wire.build(cluster, "segments", SCHEMA)
         parents.run("VACUUM ANALYZE")
-        _end_calls_in_each_way(parents)
+        _end_calls_in_each_way(parents, own)
 
 
-def _end_calls_in_each_way(parents):
+def _end_calls_in_each_way(parents, own: int):
     for setting, value in WANTS_WORKERS.items():
         parents.run(f"ALTER DATABASE {parents.database} SET {setting} = '{value}'")
     slow = "SELECT count(*) FROM lines a, lines b WHERE a.amount + b.amount = -1"
-    before = segments(parents)
-    # PostgreSQL keeps some for a session whose statements had workers; a table without parents shows how many.
-    with parents.session() as session:
-        session.ask("SELECT count(*), max(label) FROM orders")
-        kept = len(segments(parents) - before)
-    wait_until(lambda: segments(parents) == before, 10, "the session's own are gone")
-    with parents.session() as session:
-        for _ in range(10):
-            assert session.value(COUNT) == EACH
-        assert len(segments(parents) - before) == kept
-        session.ask_refused("22012", "SELECT sum(1 / (amount - amount)) FROM lines")
-        assert len(segments(parents) - before) == kept
-    with parents.session(user=parents.role(splitplane__deadline="300ms")) as session:
-        session.ask_refused("57014", slow)
-        assert len(segments(parents) - before) <= kept
-    wait_until(lambda: segments(parents) == before, 10, "the sessions' own are gone")
-    ended = []
-    with parents.session() as session:
+    limited = parents.role(splitplane__deadline="300ms")
 
-        def work():
-            try:
-                session.ask(slow)
-            except psycopg.OperationalError as error:
-                ended.append(error)
+    def gone() -> None:
+        wait_until(lambda: segments(parents.cluster) == own, 10, "the segments of sessions that ended are gone")
 
-        thread = threading.Thread(target=work)
-        thread.start()
-        wait_until(lambda: parents.run("SELECT count(*) FROM pg_stat_activity WHERE leader_pid = %s", session.pid)[0], 10, "workers run")
-        assert len(segments(parents) - before) > kept + 1, "the control: the keys, and what these workers share"
-        parents.run("SELECT pg_terminate_backend(%s)", session.pid)
-        thread.join()
-    assert ended
-    wait_until(lambda: segments(parents) == before, 10, "the segments are gone")
+    # The observer's own statements have no workers, and so no segments.
+    with parents.connect(options="-c max_parallel_workers_per_gather=0") as observer:
+        gone()
+        # PostgreSQL keeps some for a session whose statements had workers; a table without parents shows how many.
+        with parents.session() as session:
+            session.ask("SELECT count(*), max(label) FROM orders")
+            kept = segments(parents.cluster)
+        assert kept > own
+        gone()
+        with parents.session() as session:
+            for _ in range(10):
+                assert session.value(COUNT) == EACH
+            assert segments(parents.cluster) == kept
+            session.ask_refused("22012", "SELECT sum(1 / (amount - amount)) FROM lines")
+            assert segments(parents.cluster) == kept
+        gone()
+        with parents.session(user=limited) as session:
+            session.ask_refused("57014", slow)
+            assert segments(parents.cluster) == kept
+        gone()
+        ended = []
+        with parents.session() as session:
+
+            def work():
+                try:
+                    session.ask(slow)
+                except psycopg.OperationalError as error:
+                    ended.append(error)
+
+            thread = threading.Thread(target=work)
+            thread.start()
+            # The control: the keys, and what these workers share.
+            wait_until(lambda: segments(parents.cluster) > kept + 1, 10, "a segment holds the keys")
+            observer.execute("SELECT pg_terminate_backend(%s)", (session.pid,))
+            thread.join()
+        assert ended
+        gone()
 
 
 def test_calls_within_one_another(parents):
