@@ -54,6 +54,59 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._is_out_of_sight(name) FROM PUBLIC;
 
+-- The routines of an extension, as its list has them: `signature` and `body`, which is NULL where C code of another
+-- library would run, and whether nothing is put on them that changes when or as whom they run.
+CREATE FUNCTION splitplane._extension_routines(extension name)
+RETURNS TABLE (routine oid, name text, kind "char", signature text, body text, is_plain boolean)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_nestloop = off SET jit = off
+AS $$
+    WITH own AS (
+        SELECT e.oid, e.extnamespace,
+               -- Some scripts name their library alone, which is the same file unless it is looked for elsewhere.
+               (SELECT CASE current_setting('dynamic_library_path') WHEN '$libdir' THEN ARRAY[p.path, l.library]
+                       ELSE ARRAY[p.path] END
+                FROM splitplane._read_libraries() AS l CROSS JOIN LATERAL (SELECT '$libdir/' || l.library) AS p(path)
+                WHERE l.extension = e.extname LIMIT 1) AS library
+        FROM pg_extension AS e WHERE e.extname = _extension_routines.extension
+    )
+    SELECT p.oid, p.proname::text, p.prokind,
+           p.proname || '(' || coalesce((SELECT string_agg(t.typname, ',' ORDER BY a.position)
+                                         FROM unnest(p.proargtypes) WITH ORDINALITY AS a(id, position)
+                                         JOIN pg_type AS t ON t.oid = a.id), '') || ')',
+           CASE l.lanname WHEN 'c' THEN CASE WHEN p.probin = ANY (o.library) THEN p.prosrc END
+                          WHEN 'internal' THEN 'internal ' || p.prosrc
+                          WHEN 'sql' THEN CASE WHEN p.prosqlbody IS NULL
+                              THEN 'sql ' || encode(sha256(convert_to(p.prosrc, 'UTF8')), 'hex')
+                              ELSE 'parsed ' || encode(sha256(convert_to(replace(
+                                       pg_get_function_sqlbody(p.oid), o.extnamespace::regnamespace || '.', '.'),
+                                       'UTF8')), 'hex') END
+           END
+           || CASE WHEN p.proretset THEN ' setof ' ELSE ' ' END
+           || (SELECT t.typname FROM pg_type AS t WHERE t.oid = p.prorettype)
+           || coalesce((SELECT '(' || string_agg(t.typname, ',' ORDER BY u.place) || ')'
+                        FROM unnest(p.proallargtypes, p.proargmodes) WITH ORDINALITY AS u(id, mode, place)
+                        JOIN pg_type AS t ON t.oid = u.id WHERE u.mode NOT IN ('i', 'v')), '')
+           || CASE WHEN p.proisstrict THEN '' ELSE ' on null' END
+           || CASE p.provolatile WHEN 'i' THEN '' WHEN 's' THEN ' stable' ELSE ' volatile' END
+           || CASE p.proparallel WHEN 's' THEN '' WHEN 'r' THEN ' restricted' ELSE ' unsafe' END
+           || CASE WHEN p.pronargdefaults = 0 THEN '' ELSE ' default ' || pg_get_expr(p.proargdefaults, 0) END
+           -- What the planner asks about it.
+           || CASE WHEN p.prosupport::oid < 16384 THEN ''
+                   ELSE (SELECT ' support ' || s.prosrc FROM pg_proc AS s
+                         WHERE s.oid = p.prosupport AND s.probin = ANY (o.library) AND NOT s.prosecdef AND s.proconfig IS NULL)
+              END,
+           p.pronamespace = o.extnamespace AND NOT p.prosecdef AND p.proconfig IS NULL AND NOT p.proleakproof
+           AND p.provariadic = 0 AND p.protrftypes IS NULL
+           AND NOT EXISTS (SELECT FROM unnest(p.proargtypes::oid[] || p.prorettype) AS u(id)
+                           JOIN pg_type AS t ON t.oid = u.id
+                           WHERE t.typnamespace NOT IN ('pg_catalog'::regnamespace, o.extnamespace))
+    FROM own AS o
+    JOIN pg_depend AS d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = o.oid AND d.deptype = 'e'
+         AND d.classid = 'pg_proc'::regclass
+    JOIN pg_proc AS p ON p.oid = d.objid JOIN pg_language AS l ON l.oid = p.prolang
+$$;
+REVOKE ALL ON FUNCTION splitplane._extension_routines(name) FROM PUBLIC;
+
 -- The objects of an extension that are on its list, and whether each is still what was read: a member of the extension,
 -- in its schema, made by the same body, with nothing put on it that changes when or as whom it runs. A type is what was
 -- read only with all that runs where statements do not name it: its input, output and comparisons, its cast to JSON.
@@ -66,77 +119,61 @@ AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
-    WITH own AS (
-        SELECT e.oid, e.extnamespace,
-               (SELECT '$libdir/' || l.library FROM splitplane._read_libraries() AS l
-                WHERE l.extension = e.extname LIMIT 1) AS library
-        FROM pg_extension AS e WHERE e.extname = _listed_objects.extension
-    ),
-    list AS MATERIALIZED (
-        SELECT l.kind, l.object, l.body, l.bound FROM splitplane._extension_list() AS l
-        WHERE l.extension = _listed_objects.extension
+    WITH list AS MATERIALIZED (
+        -- Builds may differ in the body.
+        SELECT l.kind, l.object, array_agg(l.body) AS bodies, min(l.bound) AS bound
+        FROM splitplane._extension_list() AS l WHERE l.extension = _listed_objects.extension
+        GROUP BY l.kind, l.object
     ),
     members AS MATERIALIZED (
-        SELECT d.classid, d.objid, o.extnamespace, o.library
-        FROM own AS o JOIN pg_depend AS d
-             ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = o.oid AND d.deptype = 'e'
+        SELECT d.classid, d.objid, e.extnamespace
+        FROM pg_extension AS e JOIN pg_depend AS d
+             ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
+        WHERE e.extname = _listed_objects.extension
     ),
     routines AS MATERIALIZED (
-        SELECT p.oid, p.proname, p.prokind,
-               p.proname || '(' || coalesce((SELECT string_agg(t.typname, ',' ORDER BY a.position)
-                                             FROM unnest(p.proargtypes) WITH ORDINALITY AS a(id, position)
-                                             JOIN pg_type AS t ON t.oid = a.id), '') || ')' AS signature,
-               CASE l.lanname WHEN 'c' THEN CASE WHEN p.probin = m.library THEN p.prosrc END
-                              WHEN 'internal' THEN 'internal ' || p.prosrc
-                              WHEN 'sql' THEN 'sql ' || encode(sha256(convert_to(p.prosrc, 'UTF8')), 'hex')
-               END
-               || CASE WHEN p.proretset THEN ' setof ' ELSE ' ' END
-               || (SELECT t.typname FROM pg_type AS t WHERE t.oid = p.prorettype)
-               || coalesce((SELECT '(' || string_agg(t.typname, ',' ORDER BY u.place) || ')'
-                            FROM unnest(p.proallargtypes, p.proargmodes) WITH ORDINALITY AS u(id, mode, place)
-                            JOIN pg_type AS t ON t.oid = u.id WHERE u.mode <> 'i'), '')
-               || CASE WHEN p.proisstrict THEN '' ELSE ' on null' END
-               || CASE p.provolatile WHEN 'i' THEN '' WHEN 's' THEN ' stable' ELSE ' volatile' END
-               || CASE p.proparallel WHEN 's' THEN '' WHEN 'r' THEN ' restricted' ELSE ' unsafe' END AS body,
-               p.pronamespace = m.extnamespace AND NOT p.prosecdef AND p.proconfig IS NULL AND NOT p.proleakproof
-               AND p.prosupport::oid < 16384 AND p.prosqlbody IS NULL AND p.pronargdefaults = 0
-               AND p.provariadic = 0 AND p.protrftypes IS NULL
-               AND NOT EXISTS (SELECT FROM unnest(p.proargtypes::oid[] || p.prorettype) AS u(id)
-                               JOIN pg_type AS t ON t.oid = u.id
-                               WHERE t.typnamespace NOT IN ('pg_catalog'::regnamespace, m.extnamespace)) AS is_plain
-        FROM members AS m JOIN pg_proc AS p ON p.oid = m.objid JOIN pg_language AS l ON l.oid = p.prolang
-        WHERE m.classid = 'pg_proc'::regclass
+        SELECT r.routine AS oid, r.name, r.kind, r.signature, r.body, r.is_plain
+        FROM splitplane._extension_routines(_listed_objects.extension) AS r
     ),
     functions AS MATERIALIZED (
-        SELECT l.kind, r.oid, r.proname, l.object, l.bound,
-               r.is_plain AND r.prokind = 'f' AND r.body IS NOT DISTINCT FROM l.body AS is_as_read
+        SELECT l.kind, r.oid, r.name, l.object, l.bound,
+               r.is_plain AND r.kind = 'f' AND coalesce(r.body = ANY (l.bodies), false) AS is_as_read
         FROM list AS l JOIN routines AS r ON r.signature = l.object
         WHERE l.kind IN ('function', 'estimator', 'io')
     ),
     casts AS MATERIALIZED (
         SELECT c.oid, c.castsource, l.object, l.bound,
-               c.castmethod = CASE WHEN l.body = '' THEN 'b' ELSE 'f' END
-               AND coalesce(f.object, '') = l.body AND (l.body = '' OR f.is_as_read) AS is_as_read
+               c.castmethod = CASE WHEN l.bodies[1] = '' THEN 'b' ELSE 'f' END
+               AND coalesce(f.object, '') = l.bodies[1] AND (l.bodies[1] = '' OR f.is_as_read) AS is_as_read
         FROM members AS m JOIN pg_cast AS c ON m.classid = 'pg_cast'::regclass AND c.oid = m.objid
         JOIN pg_type AS a ON a.oid = c.castsource JOIN pg_type AS b ON b.oid = c.casttarget
         JOIN list AS l ON l.kind = 'cast' AND l.object = a.typname || ',' || b.typname
         LEFT JOIN functions AS f ON f.kind = 'function' AND f.oid = c.castfunc
     )
-    SELECT f.kind, 'pg_proc'::regclass, f.oid, f.proname::text, f.object, f.bound, f.is_as_read FROM functions AS f
+    SELECT f.kind, 'pg_proc'::regclass, f.oid, f.name, f.object, f.bound, f.is_as_read FROM functions AS f
     UNION ALL
-    SELECT l.kind, 'pg_proc', r.oid, r.proname::text, l.object, l.bound,
-           r.is_plain AND r.prokind = 'a' AND g.aggkind = 'n' AND f.object IS NOT DISTINCT FROM l.body
-           AND coalesce(f.is_as_read, false) AND g.aggcombinefn::oid IN (0, f.oid)
-           AND g.aggfinalfn = 0 AND g.aggserialfn = 0 AND g.aggdeserialfn = 0 AND g.aggmtransfn = 0
-           AND g.aggminvtransfn = 0 AND g.aggmfinalfn = 0 AND g.agginitval IS NULL
+    SELECT l.kind, 'pg_proc', r.oid, r.name, l.object, l.bound,
+           r.is_plain AND r.kind = 'a' AND g.aggkind = 'n' AND g.aggmtransfn = 0 AND g.agginitval IS NULL
+           AND NOT g.aggfinalextra
+           AND l.bodies[1] = (SELECT string_agg(coalesce(u.part || f.object, '?'), ' ' ORDER BY u.place)
+                         FROM (VALUES (1, '', g.aggtransfn::oid), (2, 'final ', g.aggfinalfn),
+                                      -- An aggregate may combine by what it also adds by.
+                                      (3, 'combine ', nullif(g.aggcombinefn::oid, g.aggtransfn)),
+                                      (4, 'serial ', g.aggserialfn), (5, 'deserial ', g.aggdeserialfn)
+                              ) AS u(place, part, id)
+                         LEFT JOIN functions AS f ON f.is_as_read AND f.kind IN ('function', 'io') AND f.oid = u.id
+                         WHERE u.id <> 0)
            AND (g.aggsortop = 0 OR EXISTS (SELECT FROM pg_operator AS o JOIN functions AS c ON c.oid = o.oprcode
                                            WHERE o.oid = g.aggsortop AND c.kind = 'function' AND c.is_as_read))
     FROM list AS l JOIN routines AS r ON r.signature = l.object JOIN pg_aggregate AS g ON g.aggfnoid = r.oid
-    LEFT JOIN functions AS f ON f.oid = g.aggtransfn
     WHERE l.kind = 'aggregate'
     UNION ALL
+    SELECT l.kind, 'pg_proc', f.oid, f.name, l.object, l.bound, f.is_as_read
+    FROM list AS l JOIN functions AS f ON f.kind = 'function' AND f.object = l.bodies[1]
+    WHERE l.kind = 'answer'
+    UNION ALL
     SELECT l.kind, 'pg_operator', o.oid, o.oprname::text, l.object, l.bound,
-           o.oprnamespace = m.extnamespace AND f.object IS NOT DISTINCT FROM l.body AND coalesce(f.is_as_read, false)
+           o.oprnamespace = m.extnamespace AND f.object IS NOT DISTINCT FROM l.bodies[1] AND coalesce(f.is_as_read, false)
            AND NOT EXISTS (SELECT FROM unnest(ARRAY[o.oprrest, o.oprjoin]::oid[]) AS s(id)
                            WHERE s.id >= 16384 AND s.id NOT IN (SELECT e.oid FROM functions AS e
                                                                 WHERE e.kind = 'estimator' AND e.is_as_read))
@@ -146,19 +183,25 @@ BEGIN
          AND l.object = o.oprname || '(' || coalesce(a.typname, '') || ',' || b.typname || ')'
     LEFT JOIN functions AS f ON f.kind = 'function' AND f.oid = o.oprcode
     UNION ALL
+    SELECT l.kind, 'pg_class', c.oid, c.relname::text, l.object, l.bound,
+           c.relnamespace = m.extnamespace AND c.relkind = 'r'
+    FROM members AS m JOIN pg_class AS c ON m.classid = 'pg_class'::regclass AND c.oid = m.objid
+    JOIN list AS l ON l.kind = 'table' AND l.object = c.relname
+    UNION ALL
     SELECT 'cast', 'pg_cast', c.oid, c.object, c.object, c.bound, c.is_as_read FROM casts AS c
     UNION ALL
     SELECT l.kind, 'pg_type', t.oid, t.typname::text, l.object, l.bound,
-           t.typnamespace = m.extnamespace AND t.typtype = 'b' AND t.typmodin = 0 AND t.typmodout = 0
+           t.typnamespace = m.extnamespace AND t.typtype = 'b'
            -- What reads, prints and subscripts its values, and what it is compared by, as comparisons find it.
-           AND l.body = concat_ws(' ',
+           AND concat_ws(' ',
                (SELECT string_agg(coalesce(f.object, '?'), ' ' ORDER BY u.place)
-                FROM unnest(ARRAY[t.typinput, t.typoutput, t.typsubscript]::oid[]) WITH ORDINALITY AS u(id, place)
+                FROM unnest(ARRAY[t.typinput, t.typoutput, t.typmodin, t.typmodout, t.typsubscript]::oid[])
+                     WITH ORDINALITY AS u(id, place)
                 LEFT JOIN functions AS f ON f.kind = 'io' AND f.is_as_read AND f.oid = u.id
                 WHERE u.id <> 0),
                (SELECT string_agg(a.amname, ' ' ORDER BY a.amname)
                 FROM pg_opclass AS k JOIN pg_am AS a ON a.oid = k.opcmethod AND a.amname IN ('btree', 'hash')
-                WHERE k.opcintype = t.oid AND k.opcdefault))
+                WHERE k.opcintype = t.oid AND k.opcdefault)) = ANY (l.bodies)
            AND NOT EXISTS (
                SELECT FROM pg_opclass AS k JOIN pg_am AS a ON a.oid = k.opcmethod AND a.amname IN ('btree', 'hash')
                CROSS JOIN LATERAL (
@@ -168,10 +211,13 @@ BEGIN
                    WHERE p.amopfamily = k.opcfamily
                ) AS u(id)
                WHERE k.opcintype = t.oid AND k.opcdefault
-                 AND u.id NOT IN (SELECT f.oid FROM functions AS f WHERE f.kind = 'function' AND f.is_as_read))
-           AND NOT EXISTS (SELECT FROM pg_cast AS c
-                           WHERE c.castsource = t.oid AND c.casttarget IN ('json'::regtype, 'jsonb'::regtype)
-                             AND c.oid NOT IN (SELECT o.oid FROM casts AS o WHERE o.is_as_read))
+                 AND u.id NOT IN (SELECT f.oid FROM functions AS f WHERE f.kind IN ('function', 'io') AND f.is_as_read))
+           AND (NOT EXISTS (SELECT FROM pg_cast AS c
+                            WHERE c.castsource = t.oid AND c.casttarget IN ('json'::regtype, 'jsonb'::regtype)
+                              AND c.oid NOT IN (SELECT o.oid FROM casts AS o WHERE o.is_as_read))
+                -- Such a cast is not run.
+                OR EXISTS (SELECT FROM list AS w JOIN functions AS f ON f.kind = 'function' AND f.object = w.bodies[1]
+                           WHERE w.kind = 'answer' AND w.object = t.typname AND f.is_as_read))
     FROM members AS m JOIN pg_type AS t ON m.classid = 'pg_type'::regclass AND t.oid = m.objid
     JOIN list AS l ON l.kind = 'type' AND l.object = t.typname;
 END
@@ -243,3 +289,28 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION splitplane._is_extension_type(oid) FROM PUBLIC;
+
+-- Whether an answer shows the values of an extension's type by a function: its cast to JSON must not run.
+CREATE FUNCTION splitplane._is_shown_by_function(type_id oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (
+        SELECT FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid JOIN pg_type AS t ON t.oid = d.objid
+        JOIN splitplane._extension_list() AS l ON l.extension = e.extname AND l.object = t.typname
+        WHERE d.classid = 'pg_type'::regclass AND d.objid = type_id AND d.refclassid = 'pg_extension'::regclass
+          AND d.deptype = 'e' AND l.kind = 'answer')
+$$;
+REVOKE ALL ON FUNCTION splitplane._is_shown_by_function(oid) FROM PUBLIC;
+
+-- Whether it is a table that functions of an allowed extension read as the reader.
+CREATE FUNCTION splitplane._is_table_of_extension(table_id oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (
+        SELECT FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid JOIN pg_class AS c ON c.oid = d.objid
+        JOIN splitplane.allowed_extensions AS a ON a.extension = e.extname
+        JOIN splitplane._extension_list() AS l ON l.extension = e.extname AND l.object = c.relname
+        WHERE d.classid = 'pg_class'::regclass AND d.objid = table_id AND d.refclassid = 'pg_extension'::regclass
+          AND d.deptype = 'e' AND l.kind = 'table')
+$$;
+REVOKE ALL ON FUNCTION splitplane._is_table_of_extension(oid) FROM PUBLIC;

@@ -74,6 +74,7 @@ AS $$
 DECLARE
     current oid := type_id;
     catalog_row record;
+    within_array boolean := false;
 BEGIN
     LOOP
         SELECT t.oid, t.typtype, t.typbasetype, t.typelem, t.typname, n.nspname,
@@ -85,7 +86,9 @@ BEGIN
             RETURN false;
         END IF;
         IF catalog_row.oid >= 16384 AND catalog_row.typtype = 'b' AND NOT catalog_row.is_array THEN
-            RETURN splitplane._is_extension_type(current);
+            -- An answer has no function for arrays.
+            RETURN splitplane._is_extension_type(current)
+               AND NOT (within_array AND splitplane._is_shown_by_function(current));
         END IF;
         IF catalog_row.oid >= 16384
            AND EXISTS (SELECT FROM pg_cast AS c WHERE c.castsource = catalog_row.oid
@@ -95,6 +98,7 @@ BEGIN
         IF catalog_row.typtype = 'd' THEN
             current := catalog_row.typbasetype;
         ELSIF catalog_row.is_array THEN
+            within_array := true;
             current := catalog_row.typelem;
         ELSE
             RETURN catalog_row.typtype = 'e'

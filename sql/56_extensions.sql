@@ -26,6 +26,7 @@ DECLARE
     installed record;
     problem text;
     creators text;
+    unreadable regclass;
 BEGIN
     PERFORM splitplane._check_isolation('allow_extension');
     IF extension IS NULL THEN
@@ -56,6 +57,14 @@ BEGIN
             USING HINT = 'What they create there is never run, but statements that mean it are refused. '
                          'Revoke CREATE on the schema, or move the extension to a schema of its own.';
     END IF;
+    FOR unreadable IN
+        SELECT l.object::regclass FROM splitplane._listed_objects(extension) AS l
+        WHERE l.kind = 'table' AND NOT has_table_privilege('splitplane_reader', l.object, 'SELECT')
+    LOOP
+        RAISE WARNING 'splitplane_reader may not read table %, which functions of extension % read',
+            unreadable, quote_ident(extension)
+            USING HINT = format('GRANT SELECT ON TABLE %s TO splitplane_reader;', unreadable);
+    END LOOP;
     IF EXISTS (SELECT FROM splitplane.allowed_extensions AS a
                WHERE a.extension = allow_extension.extension AND a.saved ->> 'schema' = installed.nspname) THEN
         PERFORM splitplane._use_schema(installed.nspname);
@@ -94,6 +103,12 @@ BEGIN
           AND NOT EXISTS (SELECT FROM splitplane.functions AS f WHERE f.function = p.oid)
     LOOP
         EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM splitplane_reader', granted);
+    END LOOP;
+    FOR granted IN
+        SELECT l.object::regclass FROM splitplane._listed_objects(_forget_extension.extension) AS l
+        WHERE l.kind = 'table' AND NOT EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = l.object)
+    LOOP
+        EXECUTE format('REVOKE SELECT ON TABLE %s FROM splitplane_reader', granted);
     END LOOP;
     PERFORM splitplane._leave_schema(kept ->> 'schema', (kept ->> 'schema_usage')::boolean);
     RETURN true;

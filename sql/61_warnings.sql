@@ -46,6 +46,8 @@ AS $$
                AND NOT EXISTS (SELECT FROM pg_depend AS d
                                WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')))
       AND NOT EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = c.oid)
+      -- Functions of an allowed extension read it.
+      AND NOT (g.privilege_type = 'SELECT' AND splitplane._is_table_of_extension(c.oid))
       AND NOT (g.grantee <> 0
                AND EXISTS (SELECT FROM splitplane._left_behind() AS l WHERE l.relation = c.oid AND l.is_open))
     GROUP BY c.oid, c.relkind, g.grantee
@@ -213,6 +215,13 @@ AS $$
     WHERE l.problem IS NULL AND l.is_as_read AND l.kind IN ('function', 'aggregate')
       AND NOT has_function_privilege('splitplane_reader', l.object, 'EXECUTE')
     GROUP BY l.extension
+    UNION ALL
+    SELECT 'warning', format('extension %I', l.extension),
+           format('splitplane_reader may not read table %s, which functions of its list read.', l.object::regclass),
+           format('GRANT SELECT ON TABLE %s TO splitplane_reader;', l.object::regclass)
+    FROM listed AS l
+    WHERE l.problem IS NULL AND l.is_as_read AND l.kind = 'table'
+      AND NOT has_table_privilege('splitplane_reader', l.object, 'SELECT')
     UNION ALL
     SELECT 'warning', pg_describe_object(b.catalog, b.object, 0),
            'It is none of an allowed extension''s own, and lies in its schema or converts its types: statements that '

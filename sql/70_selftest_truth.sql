@@ -337,6 +337,42 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._selftest_table(splitplane.relations, text) FROM PUBLIC;
 
+-- Functions by which an answer shows values of types that a table's columns have, by type; empty where there are none.
+CREATE FUNCTION splitplane._selftest_shown_by(relation regclass) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM splitplane.allowed_extensions AS a JOIN splitplane._extension_list() AS l
+                        ON l.extension = a.extension AND l.kind = 'answer') THEN
+        RETURN '{}';
+    END IF;
+    RETURN (SELECT coalesce(jsonb_object_agg(p.proargtypes[0], x.object::regprocedure), '{}')
+            FROM splitplane._extension_objects() AS x JOIN pg_proc AS p ON p.oid = x.object
+            WHERE x.kind = 'answer'
+              AND EXISTS (SELECT FROM pg_attribute AS a
+                          WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+                            AND splitplane._base_type(a.atttypid) = p.proargtypes[0]));
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._selftest_shown_by(regclass) FROM PUBLIC;
+
+-- A value as an answer has it.
+CREATE FUNCTION splitplane._selftest_json(value anyelement, shown_by jsonb) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    written text;
+BEGIN
+    IF value IS NULL OR NOT shown_by ? splitplane._base_type(pg_typeof(value))::text THEN
+        RETURN to_json(value);
+    END IF;
+    EXECUTE format('SELECT %s($1)', (shown_by ->> splitplane._base_type(pg_typeof(value))::text)::regprocedure::regproc)
+       INTO written USING value;
+    RETURN to_json(written);
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._selftest_json(anyelement, jsonb) FROM PUBLIC;
+
 -- What the placeholders of a shape stand for, for one relation, its sample and its probe; `place` besides: the table
 -- itself, outside the plane; `opened`: the statements name a hidden relation.
 CREATE FUNCTION splitplane._selftest_names(
@@ -349,7 +385,7 @@ AS $$
         'table', splitplane._selftest_table(r, qualified),
         'columns', string_agg(quote_ident(c.name), ', ' ORDER BY c.place),
         'counts', string_agg(format('count(%I)', c.name), ', ' ORDER BY c.place),
-        'sample', sample, 'probe', quote_ident(probe_column),
+        'sample', sample, 'probe', quote_ident(probe_column), 'shown_by', splitplane._selftest_shown_by(r.relation),
         'values', (SELECT string_agg(format('(%L)', p.value), ', ' ORDER BY p.place)
                    FROM unnest(probed) WITH ORDINALITY AS p(value, place)))
     FROM unnest(r.columns) WITH ORDINALITY AS c(name, place)
@@ -364,7 +400,10 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     answer_columns text := (SELECT string_agg('a' || n, ', ' ORDER BY n) FROM generate_series(1, width) AS n);
-    as_json text := (SELECT string_agg(format('coalesce(to_json(a%s)::text, ''null'')', n), ', ' ORDER BY n)
+    as_json text := (SELECT string_agg(
+                         format(CASE WHEN names -> 'shown_by' = '{}' THEN 'coalesce(to_json(a%s)::text, ''null'')'
+                                     ELSE 'coalesce(splitplane._selftest_json(a%s, %L), ''null'')' END,
+                                n, names -> 'shown_by'), ', ' ORDER BY n)
                      FROM generate_series(1, width) AS n);
 BEGIN
     EXECUTE format('WITH %s AS MATERIALIZED (SELECT %s FROM %s WHERE (%s) AND (%s)) '

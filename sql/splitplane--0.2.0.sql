@@ -1206,49 +1206,9 @@ COMMENT ON FUNCTION splitplane.expel(text, text, text) IS
 -- requires:
 --   principals
 
--- What the plane can carry of which extension, as it was read and measured. What is on no list is refused.
+-- Lists of the extensions that come with PostgreSQL. What they say: 45_extension_lists.sql.
 
--- Libraries that were read, by their file in PostgreSQL's library folder and its SHA-256: the same names and C symbols
--- mean other things in other builds.
-CREATE FUNCTION splitplane._read_libraries()
-RETURNS TABLE (extension name, library text, checksum text, build text)
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-AS $$
-    VALUES
-        ('citext', 'citext',
-         '9ce25cce0f58b0728b1bfcb199d0019cd0c8350eae31f908125068e47a2639f1', 'Debian 15.20-0+deb12u1, amd64'),
-        ('hstore', 'hstore',
-         '16848143ebebc8e85093f16f8572d5421f4279c64a33cd048e426175b88af456', 'Debian 15.20-0+deb12u1, amd64'),
-        ('ltree', 'ltree',
-         'e0f78dde699bed177747720e4f835366428a0744e0e235df3c54ddc9e43b3d46', 'Debian 15.20-0+deb12u1, amd64'),
-        ('pg_trgm', 'pg_trgm',
-         '191f545d084e7507797967d3044e0d33be378a39d3db50db59f73e34b92c3be9', 'Debian 15.20-0+deb12u1, amd64'),
-        ('unaccent', 'unaccent',
-         '873733adcd07a56d1d08ba9e707423ec9dba0bc83d3b7354ee651c7ca4ed1c46', 'Debian 15.20-0+deb12u1, amd64'),
-        ('fuzzystrmatch', 'fuzzystrmatch',
-         'f241846b779ae498f4edee4551880fd40b10627bf8dcbbed3e1437d2f6a5e0ad', 'Debian 15.20-0+deb12u1, amd64'),
-        ('intarray', '_int',
-         'd5b9aa8fa2e0e8cdf824f7d982559bbc2d4271164d503e0095a7f60bd2987504', 'Debian 15.20-0+deb12u1, amd64'),
-        ('cube', 'cube',
-         '865b621798aba436f4c022b4389b5f4fa6f6b3e99d02bfa8bd1d1d0dd2ddf317', 'Debian 15.20-0+deb12u1, amd64'),
-        ('earthdistance', 'earthdistance',
-         '8e5dd8f3e1cab0be29312ff365256cedaf01c37ededd83ea42f96094c09f738d', 'Debian 15.20-0+deb12u1, amd64'),
-        ('uuid-ossp', 'uuid-ossp',
-         '8a5f34e917fcc95552a9da6a982cea8b7714a8beba27591fb337e5591b035a40', 'Debian 15.20-0+deb12u1, amd64'),
-        ('pgcrypto', 'pgcrypto',
-         '81c2755d5a3ec1566f77fa9e7a024c0f018aaf793aa385fd11a2c30dc5386c47', 'Debian 15.20-0+deb12u1, amd64')
-$$;
-REVOKE ALL ON FUNCTION splitplane._read_libraries() FROM PUBLIC;
-
--- Objects that were read. Types in signatures have their names in pg_type: regprocedure writes one that becomes a
--- keyword otherwise in the next major. `body`: of a function its C symbol, or "internal" and PostgreSQL's own
--- symbol, or "sql" and the SHA-256 of its text, which names nothing outside pg_catalog, then what it returns and how it
--- is called, unless that is strict, immutable and parallel safe: its C code reads NULL as a pointer if it is not as
--- strict as it was; of an aggregate its transition function; of an operator and a cast its function, none for a cast
--- over the same bytes; of a type its input, output and subscripting functions, and the access methods whose default
--- operator class it has. `io`: functions of types, which statements may not call. `bound`: how a call grows with its
--- arguments. In the library: cost::of_bound.
-CREATE FUNCTION splitplane._extension_list()
+CREATE FUNCTION splitplane._contrib_lists()
 RETURNS TABLE (extension name, kind text, object text, body text, bound text)
 -- PL/pgSQL keeps its plan.
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
@@ -1426,6 +1386,10 @@ BEGIN
         ('io', 'lquery_in(cstring)', 'lquery_in lquery', ''),
         ('io', 'lquery_out(lquery)', 'lquery_out cstring', ''),
         ('type', 'ltree', 'ltree_in(cstring) ltree_out(ltree) btree', 'read'),
+        -- From 17 on.
+        ('type', 'ltree', 'ltree_in(cstring) ltree_out(ltree) btree hash', 'read'),
+        ('function', 'hash_ltree(ltree)', 'hash_ltree int4', 'read'),
+        ('function', 'hash_ltree_extended(ltree,int8)', 'hash_ltree_extended int8', 'read'),
         ('io', 'ltree_in(cstring)', 'ltree_in ltree', ''),
         ('io', 'ltree_out(ltree)', 'ltree_out cstring', ''),
         ('type', 'ltxtquery', 'ltxtq_in(cstring) ltxtq_out(ltxtquery)', 'read'),
@@ -1677,6 +1641,9 @@ BEGIN
     SELECT name 'earthdistance', l.* FROM (VALUES
         ('function', 'earth()',
          'sql 838ca55da95e4b609eded2a790b9ce9d93208aff9402e59ee627c0b1d6198e47 float8 on null', 'read'),
+        -- From 17 on.
+        ('function', 'earth()',
+         'parsed 6d2ffc2e0ac9bb23e4b6232c28cbf62c191b8560fffbd02900e3d236a91cf550 float8 on null', 'read'),
         ('function', 'geo_distance(point,point)', 'geo_distance float8', 'read'),
         ('operator', '<@>(point,point)', 'geo_distance(point,point)', '')
     ) AS l(kind, object, body, bound)
@@ -1697,6 +1664,917 @@ BEGIN
         ('function', 'hmac(bytea,bytea,text)', 'pg_hmac bytea', 'read'),
         ('function', 'hmac(text,text,text)', 'pg_hmac bytea', 'read')
     ) AS l(kind, object, body, bound);
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._contrib_lists() FROM PUBLIC;
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- requires:
+--   contrib_lists
+
+-- The list of PostGIS. What they say: 45_extension_lists.sql.
+
+CREATE FUNCTION splitplane._geometry_lists()
+RETURNS TABLE (extension name, kind text, object text, body text, bound text)
+-- PL/pgSQL keeps its plan.
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT name 'postgis', l.* FROM (VALUES
+        ('table', 'spatial_ref_sys', '', ''),
+        ('answer', 'geometry', 'st_asewkt(geometry)', ''),
+        ('answer', 'geography', 'st_asewkt(geography)', ''),
+        ('type', 'box2d', 'box2d_in(cstring) box2d_out(box2d)', 'read'),
+        ('type', 'box3d', 'box3d_in(cstring) box3d_out(box3d)', 'read'),
+        ('type', 'geography',
+         'geography_in(cstring,oid,int4) geography_out(geography) geography_typmod_in(_cstring) '
+         || 'geography_typmod_out(int4) btree', 'read'),
+        ('type', 'geometry',
+         'geometry_in(cstring) geometry_out(geometry) geometry_typmod_in(_cstring) geometry_typmod_out(int4) '
+         || 'btree hash', 'read'),
+        ('io', 'box2d_in(cstring)', 'BOX2D_in box2d', ''),
+        ('io', 'box2d_out(box2d)', 'BOX2D_out cstring', ''),
+        ('io', 'box3d_in(cstring)', 'BOX3D_in box3d', ''),
+        ('io', 'box3d_out(box3d)', 'BOX3D_out cstring', ''),
+        ('io', 'geography_in(cstring,oid,int4)', 'geography_in geography', ''),
+        ('io', 'geography_out(geography)', 'geography_out cstring', ''),
+        ('io', 'geography_typmod_in(_cstring)', 'geography_typmod_in int4', ''),
+        ('io', 'geography_typmod_out(int4)', 'postgis_typmod_out cstring', ''),
+        ('io', 'geometry_in(cstring)', 'LWGEOM_in geometry', ''),
+        ('io', 'geometry_out(geometry)', 'LWGEOM_out cstring', ''),
+        ('io', 'geometry_sortsupport(internal)', 'lwgeom_sortsupport void', ''),
+        ('io', 'geometry_typmod_in(_cstring)', 'geometry_typmod_in int4', ''),
+        ('io', 'geometry_typmod_out(int4)', 'postgis_typmod_out cstring', ''),
+        ('estimator', 'gserialized_gist_joinsel_2d(internal,oid,internal,int2)',
+         'gserialized_gist_joinsel_2d float8 on null volatile', ''),
+        ('estimator', 'gserialized_gist_joinsel_nd(internal,oid,internal,int2)',
+         'gserialized_gist_joinsel_nd float8 on null volatile', ''),
+        ('estimator', 'gserialized_gist_sel_2d(internal,oid,internal,int4)',
+         'gserialized_gist_sel_2d float8 on null volatile', ''),
+        ('estimator', 'gserialized_gist_sel_nd(internal,oid,internal,int4)',
+         'gserialized_gist_sel_nd float8 on null volatile', ''),
+        ('io', 'pgis_geometry_accum_transfn(internal,geometry)',
+         'pgis_geometry_accum_transfn internal on null volatile', ''),
+        ('io', 'pgis_geometry_collect_finalfn(internal)',
+         'pgis_geometry_collect_finalfn geometry on null volatile', ''),
+        ('io', 'pgis_geometry_makeline_finalfn(internal)',
+         'pgis_geometry_makeline_finalfn geometry on null volatile', ''),
+        ('aggregate', 'st_collect(geometry)',
+         'pgis_geometry_accum_transfn(internal,geometry) final pgis_geometry_collect_finalfn(internal)', 'read'),
+        ('aggregate', 'st_extent(geometry)',
+         'st_combinebbox(box3d,geometry) final box2d(box3d) combine st_combinebbox(box3d,box3d)', 'read'),
+        ('aggregate', 'st_makeline(geometry)',
+         'pgis_geometry_accum_transfn(internal,geometry) final pgis_geometry_makeline_finalfn(internal)', 'read'),
+        ('function', 'box2d(box3d)', 'BOX3D_to_BOX2D box2d', 'read'),
+        ('function', 'box2d(geometry)', 'LWGEOM_to_BOX2D box2d', 'read'),
+        ('function', 'box3d(box2d)', 'BOX2D_to_BOX3D box3d', 'read'),
+        ('function', 'box3d(geometry)', 'LWGEOM_to_BOX3D box3d', 'read'),
+        ('function', 'geography(geography,int4,bool)', 'geography_enforce_typmod geography', 'read'),
+        ('function', 'geography(geometry)', 'geography_from_geometry geography', 'read'),
+        ('function', 'geography_cmp(geography,geography)', 'geography_cmp int4', 'read'),
+        ('function', 'geography_distance_knn(geography,geography)', 'geography_distance_knn float8', 'read'),
+        ('function', 'geography_eq(geography,geography)', 'geography_eq bool', 'read'),
+        ('function', 'geography_ge(geography,geography)', 'geography_ge bool', 'read'),
+        ('function', 'geography_gt(geography,geography)', 'geography_gt bool', 'read'),
+        ('function', 'geography_le(geography,geography)', 'geography_le bool', 'read'),
+        ('function', 'geography_lt(geography,geography)', 'geography_lt bool', 'read'),
+        ('function', 'geography_overlaps(geography,geography)', 'gserialized_overlaps bool', 'read'),
+        ('function', 'geometry(box2d)', 'BOX2D_to_LWGEOM geometry', 'read'),
+        ('function', 'geometry(box3d)', 'BOX3D_to_LWGEOM geometry', 'read'),
+        ('function', 'geometry(geography)', 'geometry_from_geography geometry', 'read'),
+        ('function', 'geometry(geometry,int4,bool)', 'geometry_enforce_typmod geometry', 'read'),
+        ('function', 'geometry(point)', 'point_to_geometry geometry', 'read'),
+        ('function', 'geometry(text)', 'parse_WKT_lwgeom geometry', 'read'),
+        ('function', 'geometry_cmp(geometry,geometry)', 'lwgeom_cmp int4', 'read'),
+        ('function', 'geometry_contains(geometry,geometry)', 'gserialized_contains_2d bool', 'read'),
+        ('function', 'geometry_distance_centroid(geometry,geometry)', 'ST_Distance float8', 'read'),
+        ('function', 'geometry_eq(geometry,geometry)', 'lwgeom_eq bool', 'read'),
+        ('function', 'geometry_ge(geometry,geometry)', 'lwgeom_ge bool', 'read'),
+        ('function', 'geometry_gt(geometry,geometry)', 'lwgeom_gt bool', 'read'),
+        ('function', 'geometry_hash(geometry)', 'lwgeom_hash int4', 'read'),
+        ('function', 'geometry_le(geometry,geometry)', 'lwgeom_le bool', 'read'),
+        ('function', 'geometry_lt(geometry,geometry)', 'lwgeom_lt bool', 'read'),
+        ('function', 'geometry_overlaps(geometry,geometry)', 'gserialized_overlaps_2d bool', 'read'),
+        ('function', 'geometry_same(geometry,geometry)', 'gserialized_same_2d bool', 'read'),
+        ('function', 'geometry_within(geometry,geometry)', 'gserialized_within_2d bool', 'read'),
+        ('function', 'geometrytype(geometry)', 'LWGEOM_getTYPE text', 'read'),
+        ('function', 'point(geometry)', 'geometry_to_point point', 'read'),
+        ('function', 'st_area(geography,bool)', 'geography_area float8 default true', 'read'),
+        ('function', 'st_area(geometry)', 'ST_Area float8', 'read'),
+        ('function', 'st_asewkt(geography)', 'LWGEOM_asEWKT text', 'read'),
+        ('function', 'st_asewkt(geography,int4)', 'LWGEOM_asEWKT text', 'read'),
+        ('function', 'st_asewkt(geometry)', 'LWGEOM_asEWKT text', 'read'),
+        ('function', 'st_asewkt(geometry,int4)', 'LWGEOM_asEWKT text', 'read'),
+        ('function', 'st_astext(geography)', 'LWGEOM_asText text', 'read'),
+        ('function', 'st_astext(geography,int4)', 'LWGEOM_asText text', 'read'),
+        ('function', 'st_astext(geometry)', 'LWGEOM_asText text', 'read'),
+        ('function', 'st_astext(geometry,int4)', 'LWGEOM_asText text', 'read'),
+        ('function', 'st_azimuth(geography,geography)', 'geography_azimuth float8', 'read'),
+        ('function', 'st_azimuth(geometry,geometry)', 'LWGEOM_azimuth float8', 'read'),
+        ('function', 'st_boundary(geometry)', 'boundary geometry', 'read'),
+        ('function', 'st_centroid(geometry)', 'centroid geometry', 'read'),
+        ('function', 'st_closestpoint(geometry,geometry)', 'LWGEOM_closestpoint geometry', 'square'),
+        ('function', 'st_collect(geometry,geometry)', 'LWGEOM_collect geometry on null', 'read'),
+        ('function', 'st_combinebbox(box3d,box3d)', 'BOX3D_combine_BOX3D box3d on null', 'read'),
+        ('function', 'st_combinebbox(box3d,geometry)', 'BOX3D_combine box3d on null', 'read'),
+        ('function', 'st_contains(geometry,geometry)', 'contains bool support postgis_index_supportfn', 'read'),
+        ('function', 'st_convexhull(geometry)', 'convexhull geometry', 'read'),
+        ('function', 'st_coveredby(geometry,geometry)', 'coveredby bool support postgis_index_supportfn', 'read'),
+        ('function', 'st_covers(geography,geography)', 'geography_covers bool support postgis_index_supportfn', 'read'),
+        ('function', 'st_covers(geometry,geometry)', 'covers bool support postgis_index_supportfn', 'read'),
+        ('function', 'st_crosses(geometry,geometry)', 'crosses bool support postgis_index_supportfn', 'read'),
+        ('function', 'st_difference(geometry,geometry,float8)',
+         'ST_Difference geometry default ''-1.0''::numeric', 'shapes'),
+        ('function', 'st_dimension(geometry)', 'LWGEOM_dimension int4', 'read'),
+        ('function', 'st_disjoint(geometry,geometry)', 'disjoint bool', 'read'),
+        ('function', 'st_distance(geography,geography,bool)', 'geography_distance float8 default true', 'shapes'),
+        ('function', 'st_distance(geometry,geometry)', 'ST_Distance float8', 'square'),
+        ('function', 'st_dwithin(geography,geography,float8,bool)',
+         'geography_dwithin bool default true support postgis_index_supportfn', 'read'),
+        ('function', 'st_dwithin(geometry,geometry,float8)',
+         'LWGEOM_dwithin bool support postgis_index_supportfn', 'square'),
+        ('function', 'st_endpoint(geometry)', 'LWGEOM_endpoint_linestring geometry', 'read'),
+        ('function', 'st_envelope(geometry)', 'LWGEOM_envelope geometry', 'read'),
+        ('function', 'st_equals(geometry,geometry)', 'ST_Equals bool support postgis_index_supportfn', 'read'),
+        ('function', 'st_expand(geometry,float8)', 'LWGEOM_expand geometry', 'read'),
+        ('function', 'st_exteriorring(geometry)', 'LWGEOM_exteriorring_polygon geometry', 'read'),
+        ('function', 'st_geogfromtext(text)', 'geography_from_text geography', 'read'),
+        ('function', 'st_geographyfromtext(text)', 'geography_from_text geography', 'read'),
+        ('function', 'st_geometryn(geometry,int4)', 'LWGEOM_geometryn_collection geometry', 'read'),
+        ('function', 'st_geometrytype(geometry)', 'geometry_geometrytype text', 'read'),
+        ('function', 'st_geomfromtext(text)', 'LWGEOM_from_text geometry', 'read'),
+        ('function', 'st_geomfromtext(text,int4)', 'LWGEOM_from_text geometry', 'read'),
+        ('function', 'st_intersection(geometry,geometry,float8)',
+         'ST_Intersection geometry default ''-1''::integer', 'shapes'),
+        ('function', 'st_intersects(geography,geography)',
+         'geography_intersects bool support postgis_index_supportfn', 'read'),
+        ('function', 'st_intersects(geometry,geometry)', 'ST_Intersects bool support postgis_index_supportfn', 'read'),
+        ('function', 'st_isclosed(geometry)', 'LWGEOM_isclosed bool', 'read'),
+        ('function', 'st_isempty(geometry)', 'LWGEOM_isempty bool', 'read'),
+        ('function', 'st_length(geography,bool)', 'geography_length float8 default true', 'read'),
+        ('function', 'st_length(geometry)', 'LWGEOM_length2d_linestring float8', 'read'),
+        ('function', 'st_makeenvelope(float8,float8,float8,float8,int4)', 'ST_MakeEnvelope geometry default 0', 'read'),
+        ('function', 'st_makeline(geometry,geometry)', 'LWGEOM_makeline geometry', 'read'),
+        ('function', 'st_makepoint(float8,float8)', 'LWGEOM_makepoint geometry', 'read'),
+        ('function', 'st_makepoint(float8,float8,float8)', 'LWGEOM_makepoint geometry', 'read'),
+        ('function', 'st_multi(geometry)', 'LWGEOM_force_multi geometry', 'read'),
+        ('function', 'st_npoints(geometry)', 'LWGEOM_npoints int4', 'read'),
+        ('function', 'st_numgeometries(geometry)', 'LWGEOM_numgeometries_collection int4', 'read'),
+        ('function', 'st_overlaps(geometry,geometry)', 'overlaps bool support postgis_index_supportfn', 'read'),
+        ('function', 'st_perimeter(geography,bool)', 'geography_perimeter float8 default true', 'read'),
+        ('function', 'st_perimeter(geometry)', 'LWGEOM_perimeter2d_poly float8', 'read'),
+        ('function', 'st_point(float8,float8)', 'LWGEOM_makepoint geometry', 'read'),
+        ('function', 'st_point(float8,float8,int4)', 'ST_Point geometry', 'read'),
+        ('function', 'st_pointn(geometry,int4)', 'LWGEOM_pointn_linestring geometry', 'read'),
+        ('function', 'st_setsrid(geography,int4)', 'LWGEOM_set_srid geography', 'read'),
+        ('function', 'st_setsrid(geometry,int4)', 'LWGEOM_set_srid geometry', 'read'),
+        ('function', 'st_simplify(geometry,float8)', 'LWGEOM_simplify2d geometry', 'read'),
+        ('function', 'st_srid(geography)', 'LWGEOM_get_srid int4', 'read'),
+        ('function', 'st_srid(geometry)', 'LWGEOM_get_srid int4', 'read'),
+        ('function', 'st_startpoint(geometry)', 'LWGEOM_startpoint_linestring geometry', 'read'),
+        ('function', 'st_touches(geometry,geometry)', 'touches bool support postgis_index_supportfn', 'read'),
+        ('function', 'st_transform(geometry,int4)', 'transform geometry', 'read'),
+        ('function', 'st_within(geometry,geometry)', 'within bool support postgis_index_supportfn', 'read'),
+        ('function', 'st_x(geometry)', 'LWGEOM_x_point float8', 'read'),
+        ('function', 'st_xmax(box3d)', 'BOX3D_xmax float8', 'read'),
+        ('function', 'st_xmin(box3d)', 'BOX3D_xmin float8', 'read'),
+        ('function', 'st_y(geometry)', 'LWGEOM_y_point float8', 'read'),
+        ('function', 'st_ymax(box3d)', 'BOX3D_ymax float8', 'read'),
+        ('function', 'st_ymin(box3d)', 'BOX3D_ymin float8', 'read'),
+        ('function', 'st_z(geometry)', 'LWGEOM_z_point float8', 'read'),
+        ('function', 'text(geometry)', 'LWGEOM_to_text text', 'read'),
+        ('operator', '&&(geography,geography)', 'geography_overlaps(geography,geography)', ''),
+        ('operator', '&&(geometry,geometry)', 'geometry_overlaps(geometry,geometry)', ''),
+        ('operator', '<(geography,geography)', 'geography_lt(geography,geography)', ''),
+        ('operator', '<(geometry,geometry)', 'geometry_lt(geometry,geometry)', ''),
+        ('operator', '<->(geography,geography)', 'geography_distance_knn(geography,geography)', ''),
+        ('operator', '<->(geometry,geometry)', 'geometry_distance_centroid(geometry,geometry)', ''),
+        ('operator', '<=(geography,geography)', 'geography_le(geography,geography)', ''),
+        ('operator', '<=(geometry,geometry)', 'geometry_le(geometry,geometry)', ''),
+        ('operator', '=(geography,geography)', 'geography_eq(geography,geography)', ''),
+        ('operator', '=(geometry,geometry)', 'geometry_eq(geometry,geometry)', ''),
+        ('operator', '>(geography,geography)', 'geography_gt(geography,geography)', ''),
+        ('operator', '>(geometry,geometry)', 'geometry_gt(geometry,geometry)', ''),
+        ('operator', '>=(geography,geography)', 'geography_ge(geography,geography)', ''),
+        ('operator', '>=(geometry,geometry)', 'geometry_ge(geometry,geometry)', ''),
+        ('operator', '@(geometry,geometry)', 'geometry_within(geometry,geometry)', ''),
+        ('operator', '~(geometry,geometry)', 'geometry_contains(geometry,geometry)', ''),
+        ('operator', '~=(geometry,geometry)', 'geometry_same(geometry,geometry)', ''),
+        ('cast', 'box2d,box3d', 'box3d(box2d)', ''),
+        ('cast', 'box2d,geometry', 'geometry(box2d)', ''),
+        ('cast', 'box3d,box2d', 'box2d(box3d)', ''),
+        ('cast', 'box3d,geometry', 'geometry(box3d)', ''),
+        ('cast', 'geography,geography', 'geography(geography,int4,bool)', ''),
+        ('cast', 'geography,geometry', 'geometry(geography)', ''),
+        ('cast', 'geometry,box2d', 'box2d(geometry)', ''),
+        ('cast', 'geometry,box3d', 'box3d(geometry)', ''),
+        ('cast', 'geometry,geography', 'geography(geometry)', ''),
+        ('cast', 'geometry,geometry', 'geometry(geometry,int4,bool)', ''),
+        ('cast', 'geometry,point', 'point(geometry)', ''),
+        ('cast', 'geometry,text', 'text(geometry)', ''),
+        ('cast', 'point,geometry', 'geometry(point)', ''),
+        ('cast', 'text,geometry', 'geometry(text)', '')
+    ) AS l(kind, object, body, bound);
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._geometry_lists() FROM PUBLIC;
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- requires:
+--   geometry_lists
+
+-- Lists of extensions for network addresses. What they say: 45_extension_lists.sql.
+
+CREATE FUNCTION splitplane._network_lists()
+RETURNS TABLE (extension name, kind text, object text, body text, bound text)
+-- PL/pgSQL keeps its plan.
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT name 'ip4r', l.* FROM (VALUES
+        ('type', 'ip4', 'ip4_in(cstring) ip4_out(ip4) btree hash', 'read'),
+        ('type', 'ip4r', 'ip4r_in(cstring) ip4r_out(ip4r) btree hash', 'read'),
+        ('type', 'ip6', 'ip6_in(cstring) ip6_out(ip6) btree hash', 'read'),
+        ('type', 'ip6r', 'ip6r_in(cstring) ip6r_out(ip6r) btree hash', 'read'),
+        ('type', 'ipaddress', 'ipaddress_in(cstring) ipaddress_out(ipaddress) btree hash', 'read'),
+        ('type', 'iprange', 'iprange_in(cstring) iprange_out(iprange) btree hash', 'read'),
+        ('io', 'ip4_in(cstring)', 'ip4_in ip4', ''),
+        ('io', 'ip4_out(ip4)', 'ip4_out cstring', ''),
+        ('io', 'ip4r_in(cstring)', 'ip4r_in ip4r', ''),
+        ('io', 'ip4r_out(ip4r)', 'ip4r_out cstring', ''),
+        ('io', 'ip6_in(cstring)', 'ip6_in ip6', ''),
+        ('io', 'ip6_out(ip6)', 'ip6_out cstring', ''),
+        ('io', 'ip6r_in(cstring)', 'ip6r_in ip6r', ''),
+        ('io', 'ip6r_out(ip6r)', 'ip6r_out cstring', ''),
+        ('io', 'ipaddress_in(cstring)', 'ipaddr_in ipaddress', ''),
+        ('io', 'ipaddress_out(ipaddress)', 'ipaddr_out cstring', ''),
+        ('io', 'iprange_in(cstring)', 'iprange_in iprange', ''),
+        ('io', 'iprange_out(iprange)', 'iprange_out cstring', ''),
+        ('function', 'cidr(ip4)', 'ip4_cast_to_cidr cidr', 'read'),
+        ('function', 'cidr(ip4r)', 'ip4r_cast_to_cidr cidr', 'read'),
+        ('function', 'cidr(ip6)', 'ip6_cast_to_cidr cidr', 'read'),
+        ('function', 'cidr(ip6r)', 'ip6r_cast_to_cidr cidr', 'read'),
+        ('function', 'cidr(ipaddress)', 'ipaddr_cast_to_cidr cidr', 'read'),
+        ('function', 'cidr(iprange)', 'iprange_cast_to_cidr cidr', 'read'),
+        ('function', 'cidr_split(ip4r)', 'ip4r_cidr_split setof ip4r', 'read'),
+        ('function', 'cidr_split(ip6r)', 'ip6r_cidr_split setof ip6r', 'read'),
+        ('function', 'cidr_split(iprange)', 'iprange_cidr_split setof iprange', 'read'),
+        ('function', 'family(ip4)',
+         'sql e54acbc270374680be36735e1836219900b8dd02a6bacfb333fe346a533ec8e8 int4 on null', 'read'),
+        ('function', 'family(ip4r)',
+         'sql e54acbc270374680be36735e1836219900b8dd02a6bacfb333fe346a533ec8e8 int4 on null', 'read'),
+        ('function', 'family(ip6)',
+         'sql 254db8ab90442d91e4d237f71f2cc4bc6bd3921931ca4516304fb688bd3f1e40 int4 on null', 'read'),
+        ('function', 'family(ip6r)',
+         'sql 254db8ab90442d91e4d237f71f2cc4bc6bd3921931ca4516304fb688bd3f1e40 int4 on null', 'read'),
+        ('function', 'family(ipaddress)', 'ipaddr_family int4', 'read'),
+        ('function', 'family(iprange)', 'iprange_family int4', 'read'),
+        ('function', 'in_range(ip4,ip4,int8,bool,bool)', 'ip4_in_range_bigint bool', 'read'),
+        ('function', 'in_range(ip4,ip4,ip4,bool,bool)', 'ip4_in_range_ip4 bool', 'read'),
+        ('function', 'in_range(ip6,ip6,int8,bool,bool)', 'ip6_in_range_bigint bool', 'read'),
+        ('function', 'in_range(ip6,ip6,ip6,bool,bool)', 'ip6_in_range_ip6 bool', 'read'),
+        ('function', 'ip4(bit)', 'ip4_cast_from_bit ip4', 'read'),
+        ('function', 'ip4(bytea)', 'ip4_cast_from_bytea ip4', 'read'),
+        ('function', 'ip4(float8)', 'ip4_cast_from_double ip4', 'read'),
+        ('function', 'ip4(inet)', 'ip4_cast_from_inet ip4', 'read'),
+        ('function', 'ip4(int8)', 'ip4_cast_from_bigint ip4', 'read'),
+        ('function', 'ip4(ipaddress)', 'ipaddr_cast_to_ip4 ip4', 'read'),
+        ('function', 'ip4(numeric)', 'ip4_cast_from_numeric ip4', 'read'),
+        ('function', 'ip4(text)', 'ip4_cast_from_text ip4', 'read'),
+        ('function', 'ip4(varbit)', 'ip4_cast_from_bit ip4', 'read'),
+        ('function', 'ip4_and(ip4,ip4)', 'ip4_and ip4', 'read'),
+        ('function', 'ip4_cmp(ip4,ip4)', 'ip4_cmp int4', 'read'),
+        ('function', 'ip4_contained_by(ip4,ip4r)', 'ip4_contained_by bool', 'read'),
+        ('function', 'ip4_contained_by(ip4,iprange)', 'iprange_ip4_contained_by bool', 'read'),
+        ('function', 'ip4_contains(ip4r,ip4)', 'ip4_contains bool', 'read'),
+        ('function', 'ip4_contains(iprange,ip4)', 'iprange_contains_ip4 bool', 'read'),
+        ('function', 'ip4_eq(ip4,ip4)', 'ip4_eq bool', 'read'),
+        ('function', 'ip4_ge(ip4,ip4)', 'ip4_ge bool', 'read'),
+        ('function', 'ip4_gt(ip4,ip4)', 'ip4_gt bool', 'read'),
+        ('function', 'ip4_hash_extended(ip4,int8)', 'ip4_hash_extended int8', 'read'),
+        ('function', 'ip4_le(ip4,ip4)', 'ip4_le bool', 'read'),
+        ('function', 'ip4_lt(ip4,ip4)', 'ip4_lt bool', 'read'),
+        ('function', 'ip4_minus_bigint(ip4,int8)', 'ip4_minus_bigint ip4', 'read'),
+        ('function', 'ip4_minus_int(ip4,int4)', 'ip4_minus_int ip4', 'read'),
+        ('function', 'ip4_minus_ip4(ip4,ip4)', 'ip4_minus_ip4 int8', 'read'),
+        ('function', 'ip4_minus_numeric(ip4,numeric)', 'ip4_minus_numeric ip4', 'read'),
+        ('function', 'ip4_neq(ip4,ip4)', 'ip4_neq bool', 'read'),
+        ('function', 'ip4_net_lower(ip4,int4)', 'ip4_net_lower ip4', 'read'),
+        ('function', 'ip4_net_upper(ip4,int4)', 'ip4_net_upper ip4', 'read'),
+        ('function', 'ip4_netmask(int4)', 'ip4_netmask ip4', 'read'),
+        ('function', 'ip4_not(ip4)', 'ip4_not ip4', 'read'),
+        ('function', 'ip4_or(ip4,ip4)', 'ip4_or ip4', 'read'),
+        ('function', 'ip4_plus_bigint(ip4,int8)', 'ip4_plus_bigint ip4', 'read'),
+        ('function', 'ip4_plus_int(ip4,int4)', 'ip4_plus_int ip4', 'read'),
+        ('function', 'ip4_plus_numeric(ip4,numeric)', 'ip4_plus_numeric ip4', 'read'),
+        ('function', 'ip4_xor(ip4,ip4)', 'ip4_xor ip4', 'read'),
+        ('function', 'ip4hash(ip4)', 'ip4hash int4', 'read'),
+        ('function', 'ip4r(cidr)', 'ip4r_cast_from_cidr ip4r', 'read'),
+        ('function', 'ip4r(ip4)', 'ip4r_cast_from_ip4 ip4r', 'read'),
+        ('function', 'ip4r(ip4,ip4)', 'ip4r_from_ip4s ip4r', 'read'),
+        ('function', 'ip4r(iprange)', 'iprange_cast_to_ip4r ip4r', 'read'),
+        ('function', 'ip4r(text)', 'ip4r_cast_from_text ip4r', 'read'),
+        ('function', 'ip4r(varbit)', 'ip4r_cast_from_bit ip4r', 'read'),
+        ('function', 'ip4r_cmp(ip4r,ip4r)', 'ip4r_cmp int4', 'read'),
+        ('function', 'ip4r_contained_by(ip4r,ip4r)', 'ip4r_contained_by bool', 'read'),
+        ('function', 'ip4r_contained_by_strict(ip4r,ip4r)', 'ip4r_contained_by_strict bool', 'read'),
+        ('function', 'ip4r_contains(ip4r,ip4r)', 'ip4r_contains bool', 'read'),
+        ('function', 'ip4r_contains_strict(ip4r,ip4r)', 'ip4r_contains_strict bool', 'read'),
+        ('function', 'ip4r_eq(ip4r,ip4r)', 'ip4r_eq bool', 'read'),
+        ('function', 'ip4r_ge(ip4r,ip4r)', 'ip4r_ge bool', 'read'),
+        ('function', 'ip4r_gt(ip4r,ip4r)', 'ip4r_gt bool', 'read'),
+        ('function', 'ip4r_hash_extended(ip4r,int8)', 'ip4r_hash_extended int8', 'read'),
+        ('function', 'ip4r_inter(ip4r,ip4r)', 'ip4r_inter ip4r', 'read'),
+        ('function', 'ip4r_le(ip4r,ip4r)', 'ip4r_le bool', 'read'),
+        ('function', 'ip4r_lt(ip4r,ip4r)', 'ip4r_lt bool', 'read'),
+        ('function', 'ip4r_neq(ip4r,ip4r)', 'ip4r_neq bool', 'read'),
+        ('function', 'ip4r_net_mask(ip4,ip4)', 'ip4r_net_mask ip4r', 'read'),
+        ('function', 'ip4r_net_prefix(ip4,int4)', 'ip4r_net_prefix ip4r', 'read'),
+        ('function', 'ip4r_overlaps(ip4r,ip4r)', 'ip4r_overlaps bool', 'read'),
+        ('function', 'ip4r_size(ip4r)', 'ip4r_size float8', 'read'),
+        ('function', 'ip4r_size_exact(ip4r)', 'ip4r_size_exact numeric', 'read'),
+        ('function', 'ip4r_union(ip4r,ip4r)', 'ip4r_union ip4r', 'read'),
+        ('function', 'ip4rhash(ip4r)', 'ip4rhash int4', 'read'),
+        ('function', 'ip6(bit)', 'ip6_cast_from_bit ip6', 'read'),
+        ('function', 'ip6(bytea)', 'ip6_cast_from_bytea ip6', 'read'),
+        ('function', 'ip6(inet)', 'ip6_cast_from_inet ip6', 'read'),
+        ('function', 'ip6(ipaddress)', 'ipaddr_cast_to_ip6 ip6', 'read'),
+        ('function', 'ip6(numeric)', 'ip6_cast_from_numeric ip6', 'read'),
+        ('function', 'ip6(text)', 'ip6_cast_from_text ip6', 'read'),
+        ('function', 'ip6(varbit)', 'ip6_cast_from_bit ip6', 'read'),
+        ('function', 'ip6_and(ip6,ip6)', 'ip6_and ip6', 'read'),
+        ('function', 'ip6_cmp(ip6,ip6)', 'ip6_cmp int4', 'read'),
+        ('function', 'ip6_contained_by(ip6,ip6r)', 'ip6_contained_by bool', 'read'),
+        ('function', 'ip6_contained_by(ip6,iprange)', 'iprange_ip6_contained_by bool', 'read'),
+        ('function', 'ip6_contains(ip6r,ip6)', 'ip6_contains bool', 'read'),
+        ('function', 'ip6_contains(iprange,ip6)', 'iprange_contains_ip6 bool', 'read'),
+        ('function', 'ip6_eq(ip6,ip6)', 'ip6_eq bool', 'read'),
+        ('function', 'ip6_ge(ip6,ip6)', 'ip6_ge bool', 'read'),
+        ('function', 'ip6_gt(ip6,ip6)', 'ip6_gt bool', 'read'),
+        ('function', 'ip6_hash_extended(ip6,int8)', 'ip6_hash_extended int8', 'read'),
+        ('function', 'ip6_le(ip6,ip6)', 'ip6_le bool', 'read'),
+        ('function', 'ip6_lt(ip6,ip6)', 'ip6_lt bool', 'read'),
+        ('function', 'ip6_minus_bigint(ip6,int8)', 'ip6_minus_bigint ip6', 'read'),
+        ('function', 'ip6_minus_int(ip6,int4)', 'ip6_minus_int ip6', 'read'),
+        ('function', 'ip6_minus_ip6(ip6,ip6)', 'ip6_minus_ip6 numeric', 'read'),
+        ('function', 'ip6_minus_numeric(ip6,numeric)', 'ip6_minus_numeric ip6', 'read'),
+        ('function', 'ip6_neq(ip6,ip6)', 'ip6_neq bool', 'read'),
+        ('function', 'ip6_net_lower(ip6,int4)', 'ip6_net_lower ip6', 'read'),
+        ('function', 'ip6_net_upper(ip6,int4)', 'ip6_net_upper ip6', 'read'),
+        ('function', 'ip6_netmask(int4)', 'ip6_netmask ip6', 'read'),
+        ('function', 'ip6_not(ip6)', 'ip6_not ip6', 'read'),
+        ('function', 'ip6_or(ip6,ip6)', 'ip6_or ip6', 'read'),
+        ('function', 'ip6_plus_bigint(ip6,int8)', 'ip6_plus_bigint ip6', 'read'),
+        ('function', 'ip6_plus_int(ip6,int4)', 'ip6_plus_int ip6', 'read'),
+        ('function', 'ip6_plus_numeric(ip6,numeric)', 'ip6_plus_numeric ip6', 'read'),
+        ('function', 'ip6_xor(ip6,ip6)', 'ip6_xor ip6', 'read'),
+        ('function', 'ip6hash(ip6)', 'ip6hash int4', 'read'),
+        ('function', 'ip6r(cidr)', 'ip6r_cast_from_cidr ip6r', 'read'),
+        ('function', 'ip6r(ip6)', 'ip6r_cast_from_ip6 ip6r', 'read'),
+        ('function', 'ip6r(ip6,ip6)', 'ip6r_from_ip6s ip6r', 'read'),
+        ('function', 'ip6r(iprange)', 'iprange_cast_to_ip6r ip6r', 'read'),
+        ('function', 'ip6r(text)', 'ip6r_cast_from_text ip6r', 'read'),
+        ('function', 'ip6r(varbit)', 'ip6r_cast_from_bit ip6r', 'read'),
+        ('function', 'ip6r_cmp(ip6r,ip6r)', 'ip6r_cmp int4', 'read'),
+        ('function', 'ip6r_contained_by(ip6r,ip6r)', 'ip6r_contained_by bool', 'read'),
+        ('function', 'ip6r_contained_by_strict(ip6r,ip6r)', 'ip6r_contained_by_strict bool', 'read'),
+        ('function', 'ip6r_contains(ip6r,ip6r)', 'ip6r_contains bool', 'read'),
+        ('function', 'ip6r_contains_strict(ip6r,ip6r)', 'ip6r_contains_strict bool', 'read'),
+        ('function', 'ip6r_eq(ip6r,ip6r)', 'ip6r_eq bool', 'read'),
+        ('function', 'ip6r_ge(ip6r,ip6r)', 'ip6r_ge bool', 'read'),
+        ('function', 'ip6r_gt(ip6r,ip6r)', 'ip6r_gt bool', 'read'),
+        ('function', 'ip6r_hash_extended(ip6r,int8)', 'ip6r_hash_extended int8', 'read'),
+        ('function', 'ip6r_inter(ip6r,ip6r)', 'ip6r_inter ip6r', 'read'),
+        ('function', 'ip6r_le(ip6r,ip6r)', 'ip6r_le bool', 'read'),
+        ('function', 'ip6r_lt(ip6r,ip6r)', 'ip6r_lt bool', 'read'),
+        ('function', 'ip6r_neq(ip6r,ip6r)', 'ip6r_neq bool', 'read'),
+        ('function', 'ip6r_net_mask(ip6,ip6)', 'ip6r_net_mask ip6r', 'read'),
+        ('function', 'ip6r_net_prefix(ip6,int4)', 'ip6r_net_prefix ip6r', 'read'),
+        ('function', 'ip6r_overlaps(ip6r,ip6r)', 'ip6r_overlaps bool', 'read'),
+        ('function', 'ip6r_size(ip6r)', 'ip6r_size float8', 'read'),
+        ('function', 'ip6r_size_exact(ip6r)', 'ip6r_size_exact numeric', 'read'),
+        ('function', 'ip6r_union(ip6r,ip6r)', 'ip6r_union ip6r', 'read'),
+        ('function', 'ip6rhash(ip6r)', 'ip6rhash int4', 'read'),
+        ('function', 'ipaddress(bit)', 'ipaddr_cast_from_bit ipaddress', 'read'),
+        ('function', 'ipaddress(bytea)', 'ipaddr_cast_from_bytea ipaddress', 'read'),
+        ('function', 'ipaddress(inet)', 'ipaddr_cast_from_inet ipaddress', 'read'),
+        ('function', 'ipaddress(ip4)', 'ipaddr_cast_from_ip4 ipaddress', 'read'),
+        ('function', 'ipaddress(ip6)', 'ipaddr_cast_from_ip6 ipaddress', 'read'),
+        ('function', 'ipaddress(text)', 'ipaddr_cast_from_text ipaddress', 'read'),
+        ('function', 'ipaddress(varbit)', 'ipaddr_cast_from_bit ipaddress', 'read'),
+        ('function', 'ipaddress_and(ipaddress,ipaddress)', 'ipaddr_and ipaddress', 'read'),
+        ('function', 'ipaddress_cmp(ipaddress,ipaddress)', 'ipaddr_cmp int4', 'read'),
+        ('function', 'ipaddress_contained_by(ipaddress,iprange)', 'iprange_ip_contained_by bool', 'read'),
+        ('function', 'ipaddress_contains(iprange,ipaddress)', 'iprange_contains_ip bool', 'read'),
+        ('function', 'ipaddress_eq(ipaddress,ipaddress)', 'ipaddr_eq bool', 'read'),
+        ('function', 'ipaddress_ge(ipaddress,ipaddress)', 'ipaddr_ge bool', 'read'),
+        ('function', 'ipaddress_gt(ipaddress,ipaddress)', 'ipaddr_gt bool', 'read'),
+        ('function', 'ipaddress_hash_extended(ipaddress,int8)', 'ipaddr_hash_extended int8', 'read'),
+        ('function', 'ipaddress_le(ipaddress,ipaddress)', 'ipaddr_le bool', 'read'),
+        ('function', 'ipaddress_lt(ipaddress,ipaddress)', 'ipaddr_lt bool', 'read'),
+        ('function', 'ipaddress_minus_bigint(ipaddress,int8)', 'ipaddr_minus_bigint ipaddress', 'read'),
+        ('function', 'ipaddress_minus_int(ipaddress,int4)', 'ipaddr_minus_int ipaddress', 'read'),
+        ('function', 'ipaddress_minus_ipaddress(ipaddress,ipaddress)', 'ipaddr_minus_ipaddr numeric', 'read'),
+        ('function', 'ipaddress_minus_numeric(ipaddress,numeric)', 'ipaddr_minus_numeric ipaddress', 'read'),
+        ('function', 'ipaddress_neq(ipaddress,ipaddress)', 'ipaddr_neq bool', 'read'),
+        ('function', 'ipaddress_net_lower(ipaddress,int4)', 'ipaddr_net_lower ipaddress', 'read'),
+        ('function', 'ipaddress_net_upper(ipaddress,int4)', 'ipaddr_net_upper ipaddress', 'read'),
+        ('function', 'ipaddress_not(ipaddress)', 'ipaddr_not ipaddress', 'read'),
+        ('function', 'ipaddress_or(ipaddress,ipaddress)', 'ipaddr_or ipaddress', 'read'),
+        ('function', 'ipaddress_plus_bigint(ipaddress,int8)', 'ipaddr_plus_bigint ipaddress', 'read'),
+        ('function', 'ipaddress_plus_int(ipaddress,int4)', 'ipaddr_plus_int ipaddress', 'read'),
+        ('function', 'ipaddress_plus_numeric(ipaddress,numeric)', 'ipaddr_plus_numeric ipaddress', 'read'),
+        ('function', 'ipaddress_xor(ipaddress,ipaddress)', 'ipaddr_xor ipaddress', 'read'),
+        ('function', 'ipaddresshash(ipaddress)', 'ipaddr_hash int4', 'read'),
+        ('function', 'iprange(cidr)', 'iprange_cast_from_cidr iprange', 'read'),
+        ('function', 'iprange(ip4)', 'iprange_cast_from_ip4 iprange', 'read'),
+        ('function', 'iprange(ip4,ip4)', 'iprange_from_ip4s iprange', 'read'),
+        ('function', 'iprange(ip4r)', 'iprange_cast_from_ip4r iprange', 'read'),
+        ('function', 'iprange(ip6)', 'iprange_cast_from_ip6 iprange', 'read'),
+        ('function', 'iprange(ip6,ip6)', 'iprange_from_ip6s iprange', 'read'),
+        ('function', 'iprange(ip6r)', 'iprange_cast_from_ip6r iprange', 'read'),
+        ('function', 'iprange(ipaddress)', 'iprange_cast_from_ipaddr iprange', 'read'),
+        ('function', 'iprange(ipaddress,ipaddress)', 'iprange_from_ipaddrs iprange', 'read'),
+        ('function', 'iprange(text)', 'iprange_cast_from_text iprange', 'read'),
+        ('function', 'iprange_cmp(iprange,iprange)', 'iprange_cmp int4', 'read'),
+        ('function', 'iprange_contained_by(iprange,iprange)', 'iprange_contained_by bool', 'read'),
+        ('function', 'iprange_contained_by_strict(iprange,iprange)', 'iprange_contained_by_strict bool', 'read'),
+        ('function', 'iprange_contains(iprange,iprange)', 'iprange_contains bool', 'read'),
+        ('function', 'iprange_contains_strict(iprange,iprange)', 'iprange_contains_strict bool', 'read'),
+        ('function', 'iprange_eq(iprange,iprange)', 'iprange_eq bool', 'read'),
+        ('function', 'iprange_ge(iprange,iprange)', 'iprange_ge bool', 'read'),
+        ('function', 'iprange_gt(iprange,iprange)', 'iprange_gt bool', 'read'),
+        ('function', 'iprange_hash(iprange)', 'iprange_hash_new int4', 'read'),
+        ('function', 'iprange_hash_extended(iprange,int8)', 'iprange_hash_extended int8', 'read'),
+        ('function', 'iprange_inter(iprange,iprange)', 'iprange_inter iprange', 'read'),
+        ('function', 'iprange_le(iprange,iprange)', 'iprange_le bool', 'read'),
+        ('function', 'iprange_lt(iprange,iprange)', 'iprange_lt bool', 'read'),
+        ('function', 'iprange_neq(iprange,iprange)', 'iprange_neq bool', 'read'),
+        ('function', 'iprange_net_mask(ip4,ip4)', 'iprange_net_mask_ip4 iprange', 'read'),
+        ('function', 'iprange_net_mask(ip6,ip6)', 'iprange_net_mask_ip6 iprange', 'read'),
+        ('function', 'iprange_net_mask(ipaddress,ipaddress)', 'iprange_net_mask iprange', 'read'),
+        ('function', 'iprange_net_prefix(ip4,int4)', 'iprange_net_prefix_ip4 iprange', 'read'),
+        ('function', 'iprange_net_prefix(ip6,int4)', 'iprange_net_prefix_ip6 iprange', 'read'),
+        ('function', 'iprange_net_prefix(ipaddress,int4)', 'iprange_net_prefix iprange', 'read'),
+        ('function', 'iprange_overlaps(iprange,iprange)', 'iprange_overlaps bool', 'read'),
+        ('function', 'iprange_size(iprange)', 'iprange_size float8', 'read'),
+        ('function', 'iprange_size_exact(iprange)', 'iprange_size_exact numeric', 'read'),
+        ('function', 'iprange_union(iprange,iprange)', 'iprange_union iprange', 'read'),
+        ('function', 'iprangehash(iprange)', 'iprange_hash int4', 'read'),
+        ('function', 'is_cidr(ip4r)', 'ip4r_is_cidr bool', 'read'),
+        ('function', 'is_cidr(ip6r)', 'ip6r_is_cidr bool', 'read'),
+        ('function', 'is_cidr(iprange)', 'iprange_is_cidr bool', 'read'),
+        ('function', 'lower(ip4r)', 'ip4r_lower ip4', 'read'),
+        ('function', 'lower(ip6r)', 'ip6r_lower ip6', 'read'),
+        ('function', 'lower(iprange)', 'iprange_lower ipaddress', 'read'),
+        ('function', 'masklen(ip4r)', 'ip4r_prefixlen int4', 'read'),
+        ('function', 'masklen(ip6r)', 'ip6r_prefixlen int4', 'read'),
+        ('function', 'masklen(iprange)', 'iprange_prefixlen int4', 'read'),
+        ('function', 'text(ip4)', 'ip4_cast_to_text text', 'read'),
+        ('function', 'text(ip4r)', 'ip4r_cast_to_text text', 'read'),
+        ('function', 'text(ip6)', 'ip6_cast_to_text text', 'read'),
+        ('function', 'text(ip6r)', 'ip6r_cast_to_text text', 'read'),
+        ('function', 'text(ipaddress)', 'ipaddr_cast_to_text text', 'read'),
+        ('function', 'text(iprange)', 'iprange_cast_to_text text', 'read'),
+        ('function', 'to_bigint(ip4)', 'ip4_cast_to_bigint int8', 'read'),
+        ('function', 'to_bit(ip4)', 'ip4_cast_to_bit varbit', 'read'),
+        ('function', 'to_bit(ip4r)', 'ip4r_cast_to_bit varbit', 'read'),
+        ('function', 'to_bit(ip6)', 'ip6_cast_to_bit varbit', 'read'),
+        ('function', 'to_bit(ip6r)', 'ip6r_cast_to_bit varbit', 'read'),
+        ('function', 'to_bit(ipaddress)', 'ipaddr_cast_to_bit varbit', 'read'),
+        ('function', 'to_bit(iprange)', 'iprange_cast_to_bit varbit', 'read'),
+        ('function', 'to_bytea(ip4)', 'ip4_cast_to_bytea bytea', 'read'),
+        ('function', 'to_bytea(ip6)', 'ip6_cast_to_bytea bytea', 'read'),
+        ('function', 'to_bytea(ipaddress)', 'ipaddr_cast_to_bytea bytea', 'read'),
+        ('function', 'to_double(ip4)', 'ip4_cast_to_double float8', 'read'),
+        ('function', 'to_numeric(ip4)', 'ip4_cast_to_numeric numeric', 'read'),
+        ('function', 'to_numeric(ip6)', 'ip6_cast_to_numeric numeric', 'read'),
+        ('function', 'to_numeric(ipaddress)', 'ipaddr_cast_to_numeric numeric', 'read'),
+        ('function', 'upper(ip4r)', 'ip4r_upper ip4', 'read'),
+        ('function', 'upper(ip6r)', 'ip6r_upper ip6', 'read'),
+        ('function', 'upper(iprange)', 'iprange_upper ipaddress', 'read'),
+        ('operator', '#(ip4,ip4)', 'ip4_xor(ip4,ip4)', ''),
+        ('operator', '#(ip6,ip6)', 'ip6_xor(ip6,ip6)', ''),
+        ('operator', '#(ipaddress,ipaddress)', 'ipaddress_xor(ipaddress,ipaddress)', ''),
+        ('operator', '&&(ip4r,ip4r)', 'ip4r_overlaps(ip4r,ip4r)', ''),
+        ('operator', '&&(ip6r,ip6r)', 'ip6r_overlaps(ip6r,ip6r)', ''),
+        ('operator', '&&(iprange,iprange)', 'iprange_overlaps(iprange,iprange)', ''),
+        ('operator', '&(ip4,ip4)', 'ip4_and(ip4,ip4)', ''),
+        ('operator', '&(ip6,ip6)', 'ip6_and(ip6,ip6)', ''),
+        ('operator', '&(ipaddress,ipaddress)', 'ipaddress_and(ipaddress,ipaddress)', ''),
+        ('operator', '+(ip4,int4)', 'ip4_plus_int(ip4,int4)', ''),
+        ('operator', '+(ip4,int8)', 'ip4_plus_bigint(ip4,int8)', ''),
+        ('operator', '+(ip4,numeric)', 'ip4_plus_numeric(ip4,numeric)', ''),
+        ('operator', '+(ip6,int4)', 'ip6_plus_int(ip6,int4)', ''),
+        ('operator', '+(ip6,int8)', 'ip6_plus_bigint(ip6,int8)', ''),
+        ('operator', '+(ip6,numeric)', 'ip6_plus_numeric(ip6,numeric)', ''),
+        ('operator', '+(ipaddress,int4)', 'ipaddress_plus_int(ipaddress,int4)', ''),
+        ('operator', '+(ipaddress,int8)', 'ipaddress_plus_bigint(ipaddress,int8)', ''),
+        ('operator', '+(ipaddress,numeric)', 'ipaddress_plus_numeric(ipaddress,numeric)', ''),
+        ('operator', '-(ip4,int4)', 'ip4_minus_int(ip4,int4)', ''),
+        ('operator', '-(ip4,int8)', 'ip4_minus_bigint(ip4,int8)', ''),
+        ('operator', '-(ip4,ip4)', 'ip4_minus_ip4(ip4,ip4)', ''),
+        ('operator', '-(ip4,numeric)', 'ip4_minus_numeric(ip4,numeric)', ''),
+        ('operator', '-(ip6,int4)', 'ip6_minus_int(ip6,int4)', ''),
+        ('operator', '-(ip6,int8)', 'ip6_minus_bigint(ip6,int8)', ''),
+        ('operator', '-(ip6,ip6)', 'ip6_minus_ip6(ip6,ip6)', ''),
+        ('operator', '-(ip6,numeric)', 'ip6_minus_numeric(ip6,numeric)', ''),
+        ('operator', '-(ipaddress,int4)', 'ipaddress_minus_int(ipaddress,int4)', ''),
+        ('operator', '-(ipaddress,int8)', 'ipaddress_minus_bigint(ipaddress,int8)', ''),
+        ('operator', '-(ipaddress,ipaddress)', 'ipaddress_minus_ipaddress(ipaddress,ipaddress)', ''),
+        ('operator', '-(ipaddress,numeric)', 'ipaddress_minus_numeric(ipaddress,numeric)', ''),
+        ('operator', '/(ip4,int4)', 'ip4r_net_prefix(ip4,int4)', ''),
+        ('operator', '/(ip4,ip4)', 'ip4r_net_mask(ip4,ip4)', ''),
+        ('operator', '/(ip6,int4)', 'ip6r_net_prefix(ip6,int4)', ''),
+        ('operator', '/(ip6,ip6)', 'ip6r_net_mask(ip6,ip6)', ''),
+        ('operator', '/(ipaddress,int4)', 'iprange_net_prefix(ipaddress,int4)', ''),
+        ('operator', '/(ipaddress,ipaddress)', 'iprange_net_mask(ipaddress,ipaddress)', ''),
+        ('operator', '<(ip4,ip4)', 'ip4_lt(ip4,ip4)', ''),
+        ('operator', '<(ip4r,ip4r)', 'ip4r_lt(ip4r,ip4r)', ''),
+        ('operator', '<(ip6,ip6)', 'ip6_lt(ip6,ip6)', ''),
+        ('operator', '<(ip6r,ip6r)', 'ip6r_lt(ip6r,ip6r)', ''),
+        ('operator', '<(ipaddress,ipaddress)', 'ipaddress_lt(ipaddress,ipaddress)', ''),
+        ('operator', '<(iprange,iprange)', 'iprange_lt(iprange,iprange)', ''),
+        ('operator', '<<(ip4r,ip4r)', 'ip4r_contained_by_strict(ip4r,ip4r)', ''),
+        ('operator', '<<(ip6r,ip6r)', 'ip6r_contained_by_strict(ip6r,ip6r)', ''),
+        ('operator', '<<(iprange,iprange)', 'iprange_contained_by_strict(iprange,iprange)', ''),
+        ('operator', '<<=(ip4r,ip4r)', 'ip4r_contained_by(ip4r,ip4r)', ''),
+        ('operator', '<<=(ip6r,ip6r)', 'ip6r_contained_by(ip6r,ip6r)', ''),
+        ('operator', '<<=(iprange,iprange)', 'iprange_contained_by(iprange,iprange)', ''),
+        ('operator', '<=(ip4,ip4)', 'ip4_le(ip4,ip4)', ''),
+        ('operator', '<=(ip4r,ip4r)', 'ip4r_le(ip4r,ip4r)', ''),
+        ('operator', '<=(ip6,ip6)', 'ip6_le(ip6,ip6)', ''),
+        ('operator', '<=(ip6r,ip6r)', 'ip6r_le(ip6r,ip6r)', ''),
+        ('operator', '<=(ipaddress,ipaddress)', 'ipaddress_le(ipaddress,ipaddress)', ''),
+        ('operator', '<=(iprange,iprange)', 'iprange_le(iprange,iprange)', ''),
+        ('operator', '<>(ip4,ip4)', 'ip4_neq(ip4,ip4)', ''),
+        ('operator', '<>(ip4r,ip4r)', 'ip4r_neq(ip4r,ip4r)', ''),
+        ('operator', '<>(ip6,ip6)', 'ip6_neq(ip6,ip6)', ''),
+        ('operator', '<>(ip6r,ip6r)', 'ip6r_neq(ip6r,ip6r)', ''),
+        ('operator', '<>(ipaddress,ipaddress)', 'ipaddress_neq(ipaddress,ipaddress)', ''),
+        ('operator', '<>(iprange,iprange)', 'iprange_neq(iprange,iprange)', ''),
+        ('operator', '=(ip4,ip4)', 'ip4_eq(ip4,ip4)', ''),
+        ('operator', '=(ip4r,ip4r)', 'ip4r_eq(ip4r,ip4r)', ''),
+        ('operator', '=(ip6,ip6)', 'ip6_eq(ip6,ip6)', ''),
+        ('operator', '=(ip6r,ip6r)', 'ip6r_eq(ip6r,ip6r)', ''),
+        ('operator', '=(ipaddress,ipaddress)', 'ipaddress_eq(ipaddress,ipaddress)', ''),
+        ('operator', '=(iprange,iprange)', 'iprange_eq(iprange,iprange)', ''),
+        ('operator', '>(ip4,ip4)', 'ip4_gt(ip4,ip4)', ''),
+        ('operator', '>(ip4r,ip4r)', 'ip4r_gt(ip4r,ip4r)', ''),
+        ('operator', '>(ip6,ip6)', 'ip6_gt(ip6,ip6)', ''),
+        ('operator', '>(ip6r,ip6r)', 'ip6r_gt(ip6r,ip6r)', ''),
+        ('operator', '>(ipaddress,ipaddress)', 'ipaddress_gt(ipaddress,ipaddress)', ''),
+        ('operator', '>(iprange,iprange)', 'iprange_gt(iprange,iprange)', ''),
+        ('operator', '>=(ip4,ip4)', 'ip4_ge(ip4,ip4)', ''),
+        ('operator', '>=(ip4r,ip4r)', 'ip4r_ge(ip4r,ip4r)', ''),
+        ('operator', '>=(ip6,ip6)', 'ip6_ge(ip6,ip6)', ''),
+        ('operator', '>=(ip6r,ip6r)', 'ip6r_ge(ip6r,ip6r)', ''),
+        ('operator', '>=(ipaddress,ipaddress)', 'ipaddress_ge(ipaddress,ipaddress)', ''),
+        ('operator', '>=(iprange,iprange)', 'iprange_ge(iprange,iprange)', ''),
+        ('operator', '>>(ip4r,ip4r)', 'ip4r_contains_strict(ip4r,ip4r)', ''),
+        ('operator', '>>(ip6r,ip6r)', 'ip6r_contains_strict(ip6r,ip6r)', ''),
+        ('operator', '>>(iprange,iprange)', 'iprange_contains_strict(iprange,iprange)', ''),
+        ('operator', '>>=(ip4r,ip4r)', 'ip4r_contains(ip4r,ip4r)', ''),
+        ('operator', '>>=(ip6r,ip6r)', 'ip6r_contains(ip6r,ip6r)', ''),
+        ('operator', '>>=(iprange,iprange)', 'iprange_contains(iprange,iprange)', ''),
+        ('operator', '@(,ip4r)', 'ip4r_size(ip4r)', ''),
+        ('operator', '@(,ip6r)', 'ip6r_size(ip6r)', ''),
+        ('operator', '@(,iprange)', 'iprange_size(iprange)', ''),
+        ('operator', '@@(,ip4r)', 'ip4r_size_exact(ip4r)', ''),
+        ('operator', '@@(,ip6r)', 'ip6r_size_exact(ip6r)', ''),
+        ('operator', '@@(,iprange)', 'iprange_size_exact(iprange)', ''),
+        ('operator', '|(ip4,ip4)', 'ip4_or(ip4,ip4)', ''),
+        ('operator', '|(ip6,ip6)', 'ip6_or(ip6,ip6)', ''),
+        ('operator', '|(ipaddress,ipaddress)', 'ipaddress_or(ipaddress,ipaddress)', ''),
+        ('operator', '~(,ip4)', 'ip4_not(ip4)', ''),
+        ('operator', '~(,ip6)', 'ip6_not(ip6)', ''),
+        ('operator', '~(,ipaddress)', 'ipaddress_not(ipaddress)', ''),
+        ('cast', 'bit,ip4', 'ip4(bit)', ''),
+        ('cast', 'bit,ip6', 'ip6(bit)', ''),
+        ('cast', 'bit,ipaddress', 'ipaddress(bit)', ''),
+        ('cast', 'bytea,ip4', 'ip4(bytea)', ''),
+        ('cast', 'bytea,ip6', 'ip6(bytea)', ''),
+        ('cast', 'bytea,ipaddress', 'ipaddress(bytea)', ''),
+        ('cast', 'cidr,ip4r', 'ip4r(cidr)', ''),
+        ('cast', 'cidr,ip6r', 'ip6r(cidr)', ''),
+        ('cast', 'cidr,iprange', 'iprange(cidr)', ''),
+        ('cast', 'float8,ip4', 'ip4(float8)', ''),
+        ('cast', 'inet,ip4', 'ip4(inet)', ''),
+        ('cast', 'inet,ip6', 'ip6(inet)', ''),
+        ('cast', 'inet,ipaddress', 'ipaddress(inet)', ''),
+        ('cast', 'int8,ip4', 'ip4(int8)', ''),
+        ('cast', 'ip4,bytea', 'to_bytea(ip4)', ''),
+        ('cast', 'ip4,cidr', 'cidr(ip4)', ''),
+        ('cast', 'ip4,float8', 'to_double(ip4)', ''),
+        ('cast', 'ip4,int8', 'to_bigint(ip4)', ''),
+        ('cast', 'ip4,ip4r', 'ip4r(ip4)', ''),
+        ('cast', 'ip4,ipaddress', 'ipaddress(ip4)', ''),
+        ('cast', 'ip4,iprange', 'iprange(ip4)', ''),
+        ('cast', 'ip4,numeric', 'to_numeric(ip4)', ''),
+        ('cast', 'ip4,text', 'text(ip4)', ''),
+        ('cast', 'ip4,varbit', 'to_bit(ip4)', ''),
+        ('cast', 'ip4r,cidr', 'cidr(ip4r)', ''),
+        ('cast', 'ip4r,iprange', 'iprange(ip4r)', ''),
+        ('cast', 'ip4r,text', 'text(ip4r)', ''),
+        ('cast', 'ip4r,varbit', 'to_bit(ip4r)', ''),
+        ('cast', 'ip6,bytea', 'to_bytea(ip6)', ''),
+        ('cast', 'ip6,cidr', 'cidr(ip6)', ''),
+        ('cast', 'ip6,ip6r', 'ip6r(ip6)', ''),
+        ('cast', 'ip6,ipaddress', 'ipaddress(ip6)', ''),
+        ('cast', 'ip6,iprange', 'iprange(ip6)', ''),
+        ('cast', 'ip6,numeric', 'to_numeric(ip6)', ''),
+        ('cast', 'ip6,text', 'text(ip6)', ''),
+        ('cast', 'ip6,varbit', 'to_bit(ip6)', ''),
+        ('cast', 'ip6r,cidr', 'cidr(ip6r)', ''),
+        ('cast', 'ip6r,iprange', 'iprange(ip6r)', ''),
+        ('cast', 'ip6r,text', 'text(ip6r)', ''),
+        ('cast', 'ip6r,varbit', 'to_bit(ip6r)', ''),
+        ('cast', 'ipaddress,bytea', 'to_bytea(ipaddress)', ''),
+        ('cast', 'ipaddress,cidr', 'cidr(ipaddress)', ''),
+        ('cast', 'ipaddress,ip4', 'ip4(ipaddress)', ''),
+        ('cast', 'ipaddress,ip6', 'ip6(ipaddress)', ''),
+        ('cast', 'ipaddress,iprange', 'iprange(ipaddress)', ''),
+        ('cast', 'ipaddress,numeric', 'to_numeric(ipaddress)', ''),
+        ('cast', 'ipaddress,text', 'text(ipaddress)', ''),
+        ('cast', 'ipaddress,varbit', 'to_bit(ipaddress)', ''),
+        ('cast', 'iprange,cidr', 'cidr(iprange)', ''),
+        ('cast', 'iprange,ip4r', 'ip4r(iprange)', ''),
+        ('cast', 'iprange,ip6r', 'ip6r(iprange)', ''),
+        ('cast', 'iprange,text', 'text(iprange)', ''),
+        ('cast', 'iprange,varbit', 'to_bit(iprange)', ''),
+        ('cast', 'numeric,ip4', 'ip4(numeric)', ''),
+        ('cast', 'numeric,ip6', 'ip6(numeric)', ''),
+        ('cast', 'text,ip4', 'ip4(text)', ''),
+        ('cast', 'text,ip4r', 'ip4r(text)', ''),
+        ('cast', 'text,ip6', 'ip6(text)', ''),
+        ('cast', 'text,ip6r', 'ip6r(text)', ''),
+        ('cast', 'text,ipaddress', 'ipaddress(text)', ''),
+        ('cast', 'text,iprange', 'iprange(text)', ''),
+        ('cast', 'varbit,ip4', 'ip4(bit)', ''),
+        ('cast', 'varbit,ip4r', 'ip4r(varbit)', ''),
+        ('cast', 'varbit,ip6', 'ip6(bit)', ''),
+        ('cast', 'varbit,ip6r', 'ip6r(varbit)', ''),
+        ('cast', 'varbit,ipaddress', 'ipaddress(varbit)', '')
+    ) AS l(kind, object, body, bound);
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._network_lists() FROM PUBLIC;
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- requires:
+--   network_lists
+
+-- Lists of extensions for sketches, of distinct values and of percentiles, that can be added up. What they say: 45_extension_lists.sql.
+
+CREATE FUNCTION splitplane._sketch_lists()
+RETURNS TABLE (extension name, kind text, object text, body text, bound text)
+-- PL/pgSQL keeps its plan.
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT name 'hll', l.* FROM (VALUES
+        ('type', 'hll', 'hll_in(cstring,oid,int4) hll_out(hll) hll_typmod_in(_cstring) hll_typmod_out(int4)', 'read'),
+        ('type', 'hll_hashval', 'hll_hashval_in(cstring,oid,int4) hll_hashval_out(hll_hashval)', 'read'),
+        ('io', 'hll_add_trans4(internal,hll_hashval,int4,int4,int8,int4)',
+         'hll_add_trans4 internal on null volatile', ''),
+        ('io', 'hll_deserialize(bytea,internal)', 'hll_deserialize internal', ''),
+        ('io', 'hll_hashval_in(cstring,oid,int4)', 'hll_hashval_in hll_hashval', ''),
+        ('io', 'hll_hashval_out(hll_hashval)', 'hll_hashval_out cstring', ''),
+        ('io', 'hll_in(cstring,oid,int4)', 'hll_in hll', ''),
+        ('io', 'hll_out(hll)', 'hll_out cstring', ''),
+        ('io', 'hll_pack(internal)', 'hll_pack hll on null volatile', ''),
+        ('io', 'hll_serialize(internal)', 'hll_serialize bytea', ''),
+        ('io', 'hll_typmod_in(_cstring)', 'hll_typmod_in int4', ''),
+        ('io', 'hll_typmod_out(int4)', 'hll_typmod_out cstring', ''),
+        ('io', 'hll_union_internal(internal,internal)', 'hll_union_internal internal on null volatile', ''),
+        ('io', 'hll_union_trans(internal,hll)', 'hll_union_trans internal on null volatile', ''),
+        ('aggregate', 'hll_add_agg(hll_hashval,int4,int4,int8,int4)',
+         'hll_add_trans4(internal,hll_hashval,int4,int4,int8,int4) final hll_pack(internal) combine '
+         || 'hll_union_internal(internal,internal) serial hll_serialize(internal) deserial '
+         || 'hll_deserialize(bytea,internal)', 'read'),
+        ('aggregate', 'hll_union_agg(hll)',
+         'hll_union_trans(internal,hll) final hll_pack(internal) combine '
+         || 'hll_union_internal(internal,internal) serial hll_serialize(internal) deserial '
+         || 'hll_deserialize(bytea,internal)', 'read'),
+        ('function', 'hll(hll,int4,bool)', 'hll hll', 'read'),
+        ('function', 'hll_add(hll,hll_hashval)', 'hll_add hll', 'read'),
+        ('function', 'hll_add_rev(hll_hashval,hll)', 'hll_add_rev hll', 'read'),
+        ('function', 'hll_cardinality(hll)', 'hll_cardinality float8', 'read'),
+        ('function', 'hll_empty(int4,int4,int8,int4)', 'hll_empty4 hll', 'read'),
+        ('function', 'hll_eq(hll,hll)', 'hll_eq bool', 'read'),
+        ('function', 'hll_expthresh(hll)', 'hll_expthresh record(int8,int8)', 'read'),
+        ('function', 'hll_hash_bigint(int8,int4)', 'hll_hash_8byte hll_hashval default 0', 'read'),
+        ('function', 'hll_hash_boolean(bool,int4)', 'hll_hash_1byte hll_hashval default 0', 'read'),
+        ('function', 'hll_hash_bytea(bytea,int4)', 'hll_hash_varlena hll_hashval default 0', 'read'),
+        ('function', 'hll_hash_integer(int4,int4)', 'hll_hash_4byte hll_hashval default 0', 'read'),
+        ('function', 'hll_hash_smallint(int2,int4)', 'hll_hash_2byte hll_hashval default 0', 'read'),
+        ('function', 'hll_hash_text(text,int4)', 'hll_hash_varlena hll_hashval default 0', 'read'),
+        ('function', 'hll_hashval(int8)', 'hll_hashval hll_hashval', 'read'),
+        ('function', 'hll_hashval_eq(hll_hashval,hll_hashval)', 'hll_hashval_eq bool', 'read'),
+        ('function', 'hll_hashval_int4(int4)', 'hll_hashval_int4 hll_hashval', 'read'),
+        ('function', 'hll_hashval_ne(hll_hashval,hll_hashval)', 'hll_hashval_ne bool', 'read'),
+        ('function', 'hll_log2m(hll)', 'hll_log2m int4', 'read'),
+        ('function', 'hll_ne(hll,hll)', 'hll_ne bool', 'read'),
+        ('function', 'hll_regwidth(hll)', 'hll_regwidth int4', 'read'),
+        ('function', 'hll_schema_version(hll)', 'hll_schema_version int4', 'read'),
+        ('function', 'hll_sparseon(hll)', 'hll_sparseon int4', 'read'),
+        ('function', 'hll_type(hll)', 'hll_type int4', 'read'),
+        ('function', 'hll_union(hll,hll)', 'hll_union hll', 'read'),
+        ('operator', '#(,hll)', 'hll_cardinality(hll)', ''),
+        ('operator', '||(hll,hll)', 'hll_union(hll,hll)', ''),
+        ('operator', '||(hll,hll_hashval)', 'hll_add(hll,hll_hashval)', ''),
+        ('operator', '||(hll_hashval,hll)', 'hll_add_rev(hll_hashval,hll)', ''),
+        ('cast', 'hll,hll', 'hll(hll,int4,bool)', ''),
+        ('cast', 'int4,hll_hashval', 'hll_hashval_int4(int4)', ''),
+        ('cast', 'int8,hll_hashval', '', '')
+    ) AS l(kind, object, body, bound)
+    UNION ALL
+    SELECT name 'tdigest', l.* FROM (VALUES
+        ('type', 'tdigest', 'tdigest_in(cstring) tdigest_out(tdigest)', 'stored'),
+        ('io', 'tdigest_add_digest(internal,tdigest)', 'tdigest_add_digest internal on null unsafe', ''),
+        ('io', 'tdigest_add_digest(internal,tdigest,float8)', 'tdigest_add_digest internal on null unsafe', ''),
+        ('io', 'tdigest_add_digest_array(internal,tdigest,_float8)',
+         'tdigest_add_digest_array internal on null unsafe', ''),
+        ('io', 'tdigest_add_digest_array_values(internal,tdigest,_float8)',
+         'tdigest_add_digest_array_values internal on null unsafe', ''),
+        ('io', 'tdigest_add_digest_trimmed(internal,tdigest,float8,float8)',
+         'tdigest_add_digest_trimmed internal on null unsafe', ''),
+        ('io', 'tdigest_add_digest_values(internal,tdigest,float8)',
+         'tdigest_add_digest_values internal on null unsafe', ''),
+        ('io', 'tdigest_array_percentiles(internal)', 'tdigest_array_percentiles _float8 on null unsafe', ''),
+        ('io', 'tdigest_array_percentiles_of(internal)', 'tdigest_array_percentiles_of _float8 on null unsafe', ''),
+        ('io', 'tdigest_combine(internal,internal)', 'tdigest_combine internal on null unsafe', ''),
+        ('io', 'tdigest_deserial(bytea,internal)', 'tdigest_deserial internal unsafe', ''),
+        ('io', 'tdigest_digest(internal)', 'tdigest_digest tdigest on null unsafe', ''),
+        ('io', 'tdigest_in(cstring)', 'tdigest_in tdigest unsafe', ''),
+        ('io', 'tdigest_out(tdigest)', 'tdigest_out cstring unsafe', ''),
+        ('io', 'tdigest_percentiles(internal)', 'tdigest_percentiles float8 on null unsafe', ''),
+        ('io', 'tdigest_percentiles_of(internal)', 'tdigest_percentiles_of float8 on null unsafe', ''),
+        ('io', 'tdigest_serial(internal)', 'tdigest_serial bytea unsafe', ''),
+        ('io', 'tdigest_trimmed_avg(internal)', 'tdigest_trimmed_avg float8 on null unsafe', ''),
+        ('io', 'tdigest_trimmed_sum(internal)', 'tdigest_trimmed_sum float8 on null unsafe', ''),
+        ('aggregate', 'tdigest(tdigest)',
+         'tdigest_add_digest(internal,tdigest) final tdigest_digest(internal) combine '
+         || 'tdigest_combine(internal,internal) serial tdigest_serial(internal) deserial '
+         || 'tdigest_deserial(bytea,internal)', 'read'),
+        ('aggregate', 'tdigest_avg(tdigest,float8,float8)',
+         'tdigest_add_digest_trimmed(internal,tdigest,float8,float8) final tdigest_trimmed_avg(internal) '
+         || 'combine tdigest_combine(internal,internal) serial tdigest_serial(internal) deserial '
+         || 'tdigest_deserial(bytea,internal)', 'read'),
+        ('aggregate', 'tdigest_percentile(tdigest,_float8)',
+         'tdigest_add_digest_array(internal,tdigest,_float8) final tdigest_array_percentiles(internal) '
+         || 'combine tdigest_combine(internal,internal) serial tdigest_serial(internal) deserial '
+         || 'tdigest_deserial(bytea,internal)', 'product'),
+        ('aggregate', 'tdigest_percentile(tdigest,float8)',
+         'tdigest_add_digest(internal,tdigest,float8) final tdigest_percentiles(internal) combine '
+         || 'tdigest_combine(internal,internal) serial tdigest_serial(internal) deserial '
+         || 'tdigest_deserial(bytea,internal)', 'read'),
+        ('aggregate', 'tdigest_percentile_of(tdigest,_float8)',
+         'tdigest_add_digest_array_values(internal,tdigest,_float8) final '
+         || 'tdigest_array_percentiles_of(internal) combine tdigest_combine(internal,internal) serial '
+         || 'tdigest_serial(internal) deserial tdigest_deserial(bytea,internal)', 'product'),
+        ('aggregate', 'tdigest_percentile_of(tdigest,float8)',
+         'tdigest_add_digest_values(internal,tdigest,float8) final tdigest_percentiles_of(internal) combine '
+         || 'tdigest_combine(internal,internal) serial tdigest_serial(internal) deserial '
+         || 'tdigest_deserial(bytea,internal)', 'read'),
+        ('aggregate', 'tdigest_sum(tdigest,float8,float8)',
+         'tdigest_add_digest_trimmed(internal,tdigest,float8,float8) final tdigest_trimmed_sum(internal) '
+         || 'combine tdigest_combine(internal,internal) serial tdigest_serial(internal) deserial '
+         || 'tdigest_deserial(bytea,internal)', 'read'),
+        ('function', 'tdigest_count(tdigest)', 'tdigest_count int8 unsafe', 'read'),
+        ('function', 'tdigest_digest_avg(tdigest,float8,float8)',
+         'tdigest_digest_avg float8 unsafe default 0.0, 1.0', 'read'),
+        ('function', 'tdigest_digest_sum(tdigest,float8,float8)',
+         'tdigest_digest_sum float8 unsafe default 0.0, 1.0', 'read'),
+        ('function', 'tdigest_double_array(tdigest)', 'tdigest_to_array _float8 unsafe', 'read'),
+        ('function', 'tdigest_json(tdigest)', 'tdigest_to_json json unsafe', 'read'),
+        ('function', 'tdigest_union(tdigest,tdigest,bool)',
+         'tdigest_union_double_increment tdigest on null unsafe default true', 'read'),
+        ('cast', 'tdigest,_float8', 'tdigest_double_array(tdigest)', ''),
+        ('cast', 'tdigest,json', 'tdigest_json(tdigest)', '')
+    ) AS l(kind, object, body, bound);
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._sketch_lists() FROM PUBLIC;
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- requires:
+--   sketch_lists
+
+-- What the plane can carry of which extension, as it was read and measured. What is on no list is refused.
+
+-- Libraries that were read, by their file in PostgreSQL's library folder and its SHA-256: the same names and C symbols
+-- mean other things in other builds.
+CREATE FUNCTION splitplane._read_libraries()
+RETURNS TABLE (extension name, library text, checksum text, build text)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    VALUES
+        ('citext', 'citext',
+         '9ce25cce0f58b0728b1bfcb199d0019cd0c8350eae31f908125068e47a2639f1', 'postgresql-15 of Debian 12, 15.20-0+deb12u1'),
+        ('hstore', 'hstore',
+         '16848143ebebc8e85093f16f8572d5421f4279c64a33cd048e426175b88af456', 'postgresql-15 of Debian 12, 15.20-0+deb12u1'),
+        ('ltree', 'ltree',
+         'e0f78dde699bed177747720e4f835366428a0744e0e235df3c54ddc9e43b3d46', 'postgresql-15 of Debian 12, 15.20-0+deb12u1'),
+        ('pg_trgm', 'pg_trgm',
+         '191f545d084e7507797967d3044e0d33be378a39d3db50db59f73e34b92c3be9', 'postgresql-15 of Debian 12, 15.20-0+deb12u1'),
+        ('unaccent', 'unaccent',
+         '873733adcd07a56d1d08ba9e707423ec9dba0bc83d3b7354ee651c7ca4ed1c46', 'postgresql-15 of Debian 12, 15.20-0+deb12u1'),
+        ('fuzzystrmatch', 'fuzzystrmatch',
+         'f241846b779ae498f4edee4551880fd40b10627bf8dcbbed3e1437d2f6a5e0ad', 'postgresql-15 of Debian 12, 15.20-0+deb12u1'),
+        ('intarray', '_int',
+         'd5b9aa8fa2e0e8cdf824f7d982559bbc2d4271164d503e0095a7f60bd2987504', 'postgresql-15 of Debian 12, 15.20-0+deb12u1'),
+        ('cube', 'cube',
+         '865b621798aba436f4c022b4389b5f4fa6f6b3e99d02bfa8bd1d1d0dd2ddf317', 'postgresql-15 of Debian 12, 15.20-0+deb12u1'),
+        ('earthdistance', 'earthdistance',
+         '8e5dd8f3e1cab0be29312ff365256cedaf01c37ededd83ea42f96094c09f738d', 'postgresql-15 of Debian 12, 15.20-0+deb12u1'),
+        ('uuid-ossp', 'uuid-ossp',
+         '8a5f34e917fcc95552a9da6a982cea8b7714a8beba27591fb337e5591b035a40', 'postgresql-15 of Debian 12, 15.20-0+deb12u1'),
+        ('pgcrypto', 'pgcrypto',
+         '81c2755d5a3ec1566f77fa9e7a024c0f018aaf793aa385fd11a2c30dc5386c47', 'postgresql-15 of Debian 12, 15.20-0+deb12u1'),
+        ('ip4r', 'ip4r',
+         'fd4657c3e2827608ba0a338558f47b30e74bbca6ecafeffe91d23200a7916627', 'postgresql-15 of Debian 12, 2.4.1-8+b1'),
+        ('hll', 'hll',
+         '6a7e123dafce2152ce781f7fecc391a2306422bd633b691eba8fc04fb249200c', 'postgresql-15 of Debian 12, 2.17-1+b1'),
+        ('tdigest', 'tdigest',
+         '5e8ed246ea6c535b25653364728035dbcff103fae7c85e77933590d23035cc33', 'postgresql-15 of Debian 12, 1.4.0-2+b1'),
+        ('postgis', 'postgis-3',
+         '4b1ee76471ceb9a4b30e6851bafe35c1c4841bc7fc153247938b36e7ed54c1dd', 'postgresql-15 of Debian 12, 3.3.2+dfsg-1+b1'),
+        ('citext', 'citext',
+         '613626e2e14b57799e99fad419ecf991f5c5782238cddc5338736ef904e0e9fa', 'postgresql-17 of Debian 13, 17.12-0+deb13u1'),
+        ('hstore', 'hstore',
+         '69b9cf1fa8723f1b9484d090e15e8f94b7b315d066abf9f0758eb6d50f23ec8b', 'postgresql-17 of Debian 13, 17.12-0+deb13u1'),
+        ('ltree', 'ltree',
+         'deda9600d3a7c5c3eab735b27e638edc9a010a7ab63d5b8969e68d8a42f198f3', 'postgresql-17 of Debian 13, 17.12-0+deb13u1'),
+        ('pg_trgm', 'pg_trgm',
+         '2226d1a8626db783be708a471fe12f0375dbf483422135263d0c3f850b8b6121', 'postgresql-17 of Debian 13, 17.12-0+deb13u1'),
+        ('unaccent', 'unaccent',
+         'a5a5fe1347f262666fd8069f3a4f16ff4aa19c8f7e5bb20e06a8c56fe938da58', 'postgresql-17 of Debian 13, 17.12-0+deb13u1'),
+        ('fuzzystrmatch', 'fuzzystrmatch',
+         '3980773bcd1e3afd5065c6d8f178d477210990f27cdb7a7a4eb1a3be51bcceb2', 'postgresql-17 of Debian 13, 17.12-0+deb13u1'),
+        ('intarray', '_int',
+         'd245d20b4a1c8f6e16da38e0fb5a86a34b1cd1127cf65aa286d6dd1ed1e8b9cc', 'postgresql-17 of Debian 13, 17.12-0+deb13u1'),
+        ('cube', 'cube',
+         'c1c28fe874d4c043463f8ad045a2bd7ae33078496d337aa746b251e5819b9101', 'postgresql-17 of Debian 13, 17.12-0+deb13u1'),
+        ('earthdistance', 'earthdistance',
+         'aee93d1b185bb57c9a259a684942c1ec1eb7a1db75004f9644a189a71ebffe09', 'postgresql-17 of Debian 13, 17.12-0+deb13u1'),
+        ('uuid-ossp', 'uuid-ossp',
+         'efdcc4bd98a9db0578d8d257596831111656a09667bb87544c1cefc8fab77737', 'postgresql-17 of Debian 13, 17.12-0+deb13u1'),
+        ('pgcrypto', 'pgcrypto',
+         '5f74b5d858de38029a06bb7dd893daec0e9b978e58146a116c791b5622ca725e', 'postgresql-17 of Debian 13, 17.12-0+deb13u1'),
+        ('ip4r', 'ip4r',
+         '320d2fba767e7f1bf8aa2efc29a468a4e310f8cb870c7d714646095ca96262d4', 'postgresql-17 of Debian 13, 2.4.2-3+b1'),
+        ('hll', 'hll',
+         'e83c90432439e5e3b1ea424bd9ced606eeb510132e9c3375ebf1c845455115d8', 'postgresql-17 of Debian 13, 2.18-2+b1'),
+        ('tdigest', 'tdigest',
+         '2287a3b1241e1cea43e2db9d439aad0bef076e7ccba2857eb65fe00d30758670', 'postgresql-17 of Debian 13, 1.4.3-1'),
+        ('postgis', 'postgis-3',
+         '2e09f705cd51dafb7b5b07cad8afabb8a373d9de3482f926018b54eb4ae0d440', 'postgresql-17 of Debian 13, 3.5.2+dfsg-1')
+$$;
+REVOKE ALL ON FUNCTION splitplane._read_libraries() FROM PUBLIC;
+
+-- Objects that were read. Types in signatures have their names in pg_type: regprocedure writes one that becomes a
+-- keyword otherwise in the next major.
+-- `kind`: function, aggregate, operator, cast, type, and what statements cannot name:
+--   io         a function of types, orders and aggregates
+--   estimator  a function that operators are estimated by
+--   table      one of the extension's own, which its functions read as the reader
+--   answer     by which function an answer shows values of a type whose cast to JSON must not run; then there is no
+--              other way from that type to JSON
+-- `body`, where builds differ in several lines:
+--   of a function its C symbol, or "internal" and PostgreSQL's own symbol, or "sql" and the SHA-256 of its text, which
+--   names nothing outside pg_catalog, or "parsed" and that of its body as PostgreSQL writes it, without the schema of the
+--   extension; then what it returns and how it is called, unless that is strict, immutable and parallel safe: its C code
+--   reads NULL as a pointer if it is not as strict as it was; then the defaults of its arguments, and what the planner
+--   asks about it
+--   of an aggregate the function that adds a row, and those that end, combine, write and read its state
+--   of an operator and a cast its function, none for a cast over the same bytes
+--   of a type the functions of its input, output, modifiers and subscripts, and the access methods whose default operator
+--   class it has
+-- `bound`: how a call grows with its arguments (in the library: cost::of_bound); of a type `stored` where its values come
+-- of columns and functions alone, since some of its texts are not safe to read.
+-- tools/extension_list.py writes such lines.
+CREATE FUNCTION splitplane._extension_list()
+RETURNS TABLE (extension name, kind text, object text, body text, bound text)
+-- PL/pgSQL keeps its plan.
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT l.* FROM splitplane._contrib_lists() AS l
+    UNION ALL
+    SELECT l.* FROM splitplane._network_lists() AS l
+    UNION ALL
+    SELECT l.* FROM splitplane._sketch_lists() AS l
+    UNION ALL
+    SELECT l.* FROM splitplane._geometry_lists() AS l;
 END
 $$;
 REVOKE ALL ON FUNCTION splitplane._extension_list() FROM PUBLIC;
@@ -1762,6 +2640,59 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._is_out_of_sight(name) FROM PUBLIC;
 
+-- The routines of an extension, as its list has them: `signature` and `body`, which is NULL where C code of another
+-- library would run, and whether nothing is put on them that changes when or as whom they run.
+CREATE FUNCTION splitplane._extension_routines(extension name)
+RETURNS TABLE (routine oid, name text, kind "char", signature text, body text, is_plain boolean)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_nestloop = off SET jit = off
+AS $$
+    WITH own AS (
+        SELECT e.oid, e.extnamespace,
+               -- Some scripts name their library alone, which is the same file unless it is looked for elsewhere.
+               (SELECT CASE current_setting('dynamic_library_path') WHEN '$libdir' THEN ARRAY[p.path, l.library]
+                       ELSE ARRAY[p.path] END
+                FROM splitplane._read_libraries() AS l CROSS JOIN LATERAL (SELECT '$libdir/' || l.library) AS p(path)
+                WHERE l.extension = e.extname LIMIT 1) AS library
+        FROM pg_extension AS e WHERE e.extname = _extension_routines.extension
+    )
+    SELECT p.oid, p.proname::text, p.prokind,
+           p.proname || '(' || coalesce((SELECT string_agg(t.typname, ',' ORDER BY a.position)
+                                         FROM unnest(p.proargtypes) WITH ORDINALITY AS a(id, position)
+                                         JOIN pg_type AS t ON t.oid = a.id), '') || ')',
+           CASE l.lanname WHEN 'c' THEN CASE WHEN p.probin = ANY (o.library) THEN p.prosrc END
+                          WHEN 'internal' THEN 'internal ' || p.prosrc
+                          WHEN 'sql' THEN CASE WHEN p.prosqlbody IS NULL
+                              THEN 'sql ' || encode(sha256(convert_to(p.prosrc, 'UTF8')), 'hex')
+                              ELSE 'parsed ' || encode(sha256(convert_to(replace(
+                                       pg_get_function_sqlbody(p.oid), o.extnamespace::regnamespace || '.', '.'),
+                                       'UTF8')), 'hex') END
+           END
+           || CASE WHEN p.proretset THEN ' setof ' ELSE ' ' END
+           || (SELECT t.typname FROM pg_type AS t WHERE t.oid = p.prorettype)
+           || coalesce((SELECT '(' || string_agg(t.typname, ',' ORDER BY u.place) || ')'
+                        FROM unnest(p.proallargtypes, p.proargmodes) WITH ORDINALITY AS u(id, mode, place)
+                        JOIN pg_type AS t ON t.oid = u.id WHERE u.mode NOT IN ('i', 'v')), '')
+           || CASE WHEN p.proisstrict THEN '' ELSE ' on null' END
+           || CASE p.provolatile WHEN 'i' THEN '' WHEN 's' THEN ' stable' ELSE ' volatile' END
+           || CASE p.proparallel WHEN 's' THEN '' WHEN 'r' THEN ' restricted' ELSE ' unsafe' END
+           || CASE WHEN p.pronargdefaults = 0 THEN '' ELSE ' default ' || pg_get_expr(p.proargdefaults, 0) END
+           -- What the planner asks about it.
+           || CASE WHEN p.prosupport::oid < 16384 THEN ''
+                   ELSE (SELECT ' support ' || s.prosrc FROM pg_proc AS s
+                         WHERE s.oid = p.prosupport AND s.probin = ANY (o.library) AND NOT s.prosecdef AND s.proconfig IS NULL)
+              END,
+           p.pronamespace = o.extnamespace AND NOT p.prosecdef AND p.proconfig IS NULL AND NOT p.proleakproof
+           AND p.provariadic = 0 AND p.protrftypes IS NULL
+           AND NOT EXISTS (SELECT FROM unnest(p.proargtypes::oid[] || p.prorettype) AS u(id)
+                           JOIN pg_type AS t ON t.oid = u.id
+                           WHERE t.typnamespace NOT IN ('pg_catalog'::regnamespace, o.extnamespace))
+    FROM own AS o
+    JOIN pg_depend AS d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = o.oid AND d.deptype = 'e'
+         AND d.classid = 'pg_proc'::regclass
+    JOIN pg_proc AS p ON p.oid = d.objid JOIN pg_language AS l ON l.oid = p.prolang
+$$;
+REVOKE ALL ON FUNCTION splitplane._extension_routines(name) FROM PUBLIC;
+
 -- The objects of an extension that are on its list, and whether each is still what was read: a member of the extension,
 -- in its schema, made by the same body, with nothing put on it that changes when or as whom it runs. A type is what was
 -- read only with all that runs where statements do not name it: its input, output and comparisons, its cast to JSON.
@@ -1774,77 +2705,61 @@ AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
-    WITH own AS (
-        SELECT e.oid, e.extnamespace,
-               (SELECT '$libdir/' || l.library FROM splitplane._read_libraries() AS l
-                WHERE l.extension = e.extname LIMIT 1) AS library
-        FROM pg_extension AS e WHERE e.extname = _listed_objects.extension
-    ),
-    list AS MATERIALIZED (
-        SELECT l.kind, l.object, l.body, l.bound FROM splitplane._extension_list() AS l
-        WHERE l.extension = _listed_objects.extension
+    WITH list AS MATERIALIZED (
+        -- Builds may differ in the body.
+        SELECT l.kind, l.object, array_agg(l.body) AS bodies, min(l.bound) AS bound
+        FROM splitplane._extension_list() AS l WHERE l.extension = _listed_objects.extension
+        GROUP BY l.kind, l.object
     ),
     members AS MATERIALIZED (
-        SELECT d.classid, d.objid, o.extnamespace, o.library
-        FROM own AS o JOIN pg_depend AS d
-             ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = o.oid AND d.deptype = 'e'
+        SELECT d.classid, d.objid, e.extnamespace
+        FROM pg_extension AS e JOIN pg_depend AS d
+             ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
+        WHERE e.extname = _listed_objects.extension
     ),
     routines AS MATERIALIZED (
-        SELECT p.oid, p.proname, p.prokind,
-               p.proname || '(' || coalesce((SELECT string_agg(t.typname, ',' ORDER BY a.position)
-                                             FROM unnest(p.proargtypes) WITH ORDINALITY AS a(id, position)
-                                             JOIN pg_type AS t ON t.oid = a.id), '') || ')' AS signature,
-               CASE l.lanname WHEN 'c' THEN CASE WHEN p.probin = m.library THEN p.prosrc END
-                              WHEN 'internal' THEN 'internal ' || p.prosrc
-                              WHEN 'sql' THEN 'sql ' || encode(sha256(convert_to(p.prosrc, 'UTF8')), 'hex')
-               END
-               || CASE WHEN p.proretset THEN ' setof ' ELSE ' ' END
-               || (SELECT t.typname FROM pg_type AS t WHERE t.oid = p.prorettype)
-               || coalesce((SELECT '(' || string_agg(t.typname, ',' ORDER BY u.place) || ')'
-                            FROM unnest(p.proallargtypes, p.proargmodes) WITH ORDINALITY AS u(id, mode, place)
-                            JOIN pg_type AS t ON t.oid = u.id WHERE u.mode <> 'i'), '')
-               || CASE WHEN p.proisstrict THEN '' ELSE ' on null' END
-               || CASE p.provolatile WHEN 'i' THEN '' WHEN 's' THEN ' stable' ELSE ' volatile' END
-               || CASE p.proparallel WHEN 's' THEN '' WHEN 'r' THEN ' restricted' ELSE ' unsafe' END AS body,
-               p.pronamespace = m.extnamespace AND NOT p.prosecdef AND p.proconfig IS NULL AND NOT p.proleakproof
-               AND p.prosupport::oid < 16384 AND p.prosqlbody IS NULL AND p.pronargdefaults = 0
-               AND p.provariadic = 0 AND p.protrftypes IS NULL
-               AND NOT EXISTS (SELECT FROM unnest(p.proargtypes::oid[] || p.prorettype) AS u(id)
-                               JOIN pg_type AS t ON t.oid = u.id
-                               WHERE t.typnamespace NOT IN ('pg_catalog'::regnamespace, m.extnamespace)) AS is_plain
-        FROM members AS m JOIN pg_proc AS p ON p.oid = m.objid JOIN pg_language AS l ON l.oid = p.prolang
-        WHERE m.classid = 'pg_proc'::regclass
+        SELECT r.routine AS oid, r.name, r.kind, r.signature, r.body, r.is_plain
+        FROM splitplane._extension_routines(_listed_objects.extension) AS r
     ),
     functions AS MATERIALIZED (
-        SELECT l.kind, r.oid, r.proname, l.object, l.bound,
-               r.is_plain AND r.prokind = 'f' AND r.body IS NOT DISTINCT FROM l.body AS is_as_read
+        SELECT l.kind, r.oid, r.name, l.object, l.bound,
+               r.is_plain AND r.kind = 'f' AND coalesce(r.body = ANY (l.bodies), false) AS is_as_read
         FROM list AS l JOIN routines AS r ON r.signature = l.object
         WHERE l.kind IN ('function', 'estimator', 'io')
     ),
     casts AS MATERIALIZED (
         SELECT c.oid, c.castsource, l.object, l.bound,
-               c.castmethod = CASE WHEN l.body = '' THEN 'b' ELSE 'f' END
-               AND coalesce(f.object, '') = l.body AND (l.body = '' OR f.is_as_read) AS is_as_read
+               c.castmethod = CASE WHEN l.bodies[1] = '' THEN 'b' ELSE 'f' END
+               AND coalesce(f.object, '') = l.bodies[1] AND (l.bodies[1] = '' OR f.is_as_read) AS is_as_read
         FROM members AS m JOIN pg_cast AS c ON m.classid = 'pg_cast'::regclass AND c.oid = m.objid
         JOIN pg_type AS a ON a.oid = c.castsource JOIN pg_type AS b ON b.oid = c.casttarget
         JOIN list AS l ON l.kind = 'cast' AND l.object = a.typname || ',' || b.typname
         LEFT JOIN functions AS f ON f.kind = 'function' AND f.oid = c.castfunc
     )
-    SELECT f.kind, 'pg_proc'::regclass, f.oid, f.proname::text, f.object, f.bound, f.is_as_read FROM functions AS f
+    SELECT f.kind, 'pg_proc'::regclass, f.oid, f.name, f.object, f.bound, f.is_as_read FROM functions AS f
     UNION ALL
-    SELECT l.kind, 'pg_proc', r.oid, r.proname::text, l.object, l.bound,
-           r.is_plain AND r.prokind = 'a' AND g.aggkind = 'n' AND f.object IS NOT DISTINCT FROM l.body
-           AND coalesce(f.is_as_read, false) AND g.aggcombinefn::oid IN (0, f.oid)
-           AND g.aggfinalfn = 0 AND g.aggserialfn = 0 AND g.aggdeserialfn = 0 AND g.aggmtransfn = 0
-           AND g.aggminvtransfn = 0 AND g.aggmfinalfn = 0 AND g.agginitval IS NULL
+    SELECT l.kind, 'pg_proc', r.oid, r.name, l.object, l.bound,
+           r.is_plain AND r.kind = 'a' AND g.aggkind = 'n' AND g.aggmtransfn = 0 AND g.agginitval IS NULL
+           AND NOT g.aggfinalextra
+           AND l.bodies[1] = (SELECT string_agg(coalesce(u.part || f.object, '?'), ' ' ORDER BY u.place)
+                         FROM (VALUES (1, '', g.aggtransfn::oid), (2, 'final ', g.aggfinalfn),
+                                      -- An aggregate may combine by what it also adds by.
+                                      (3, 'combine ', nullif(g.aggcombinefn::oid, g.aggtransfn)),
+                                      (4, 'serial ', g.aggserialfn), (5, 'deserial ', g.aggdeserialfn)
+                              ) AS u(place, part, id)
+                         LEFT JOIN functions AS f ON f.is_as_read AND f.kind IN ('function', 'io') AND f.oid = u.id
+                         WHERE u.id <> 0)
            AND (g.aggsortop = 0 OR EXISTS (SELECT FROM pg_operator AS o JOIN functions AS c ON c.oid = o.oprcode
                                            WHERE o.oid = g.aggsortop AND c.kind = 'function' AND c.is_as_read))
     FROM list AS l JOIN routines AS r ON r.signature = l.object JOIN pg_aggregate AS g ON g.aggfnoid = r.oid
-    LEFT JOIN functions AS f ON f.oid = g.aggtransfn
     WHERE l.kind = 'aggregate'
     UNION ALL
+    SELECT l.kind, 'pg_proc', f.oid, f.name, l.object, l.bound, f.is_as_read
+    FROM list AS l JOIN functions AS f ON f.kind = 'function' AND f.object = l.bodies[1]
+    WHERE l.kind = 'answer'
+    UNION ALL
     SELECT l.kind, 'pg_operator', o.oid, o.oprname::text, l.object, l.bound,
-           o.oprnamespace = m.extnamespace AND f.object IS NOT DISTINCT FROM l.body AND coalesce(f.is_as_read, false)
+           o.oprnamespace = m.extnamespace AND f.object IS NOT DISTINCT FROM l.bodies[1] AND coalesce(f.is_as_read, false)
            AND NOT EXISTS (SELECT FROM unnest(ARRAY[o.oprrest, o.oprjoin]::oid[]) AS s(id)
                            WHERE s.id >= 16384 AND s.id NOT IN (SELECT e.oid FROM functions AS e
                                                                 WHERE e.kind = 'estimator' AND e.is_as_read))
@@ -1854,19 +2769,25 @@ BEGIN
          AND l.object = o.oprname || '(' || coalesce(a.typname, '') || ',' || b.typname || ')'
     LEFT JOIN functions AS f ON f.kind = 'function' AND f.oid = o.oprcode
     UNION ALL
+    SELECT l.kind, 'pg_class', c.oid, c.relname::text, l.object, l.bound,
+           c.relnamespace = m.extnamespace AND c.relkind = 'r'
+    FROM members AS m JOIN pg_class AS c ON m.classid = 'pg_class'::regclass AND c.oid = m.objid
+    JOIN list AS l ON l.kind = 'table' AND l.object = c.relname
+    UNION ALL
     SELECT 'cast', 'pg_cast', c.oid, c.object, c.object, c.bound, c.is_as_read FROM casts AS c
     UNION ALL
     SELECT l.kind, 'pg_type', t.oid, t.typname::text, l.object, l.bound,
-           t.typnamespace = m.extnamespace AND t.typtype = 'b' AND t.typmodin = 0 AND t.typmodout = 0
+           t.typnamespace = m.extnamespace AND t.typtype = 'b'
            -- What reads, prints and subscripts its values, and what it is compared by, as comparisons find it.
-           AND l.body = concat_ws(' ',
+           AND concat_ws(' ',
                (SELECT string_agg(coalesce(f.object, '?'), ' ' ORDER BY u.place)
-                FROM unnest(ARRAY[t.typinput, t.typoutput, t.typsubscript]::oid[]) WITH ORDINALITY AS u(id, place)
+                FROM unnest(ARRAY[t.typinput, t.typoutput, t.typmodin, t.typmodout, t.typsubscript]::oid[])
+                     WITH ORDINALITY AS u(id, place)
                 LEFT JOIN functions AS f ON f.kind = 'io' AND f.is_as_read AND f.oid = u.id
                 WHERE u.id <> 0),
                (SELECT string_agg(a.amname, ' ' ORDER BY a.amname)
                 FROM pg_opclass AS k JOIN pg_am AS a ON a.oid = k.opcmethod AND a.amname IN ('btree', 'hash')
-                WHERE k.opcintype = t.oid AND k.opcdefault))
+                WHERE k.opcintype = t.oid AND k.opcdefault)) = ANY (l.bodies)
            AND NOT EXISTS (
                SELECT FROM pg_opclass AS k JOIN pg_am AS a ON a.oid = k.opcmethod AND a.amname IN ('btree', 'hash')
                CROSS JOIN LATERAL (
@@ -1876,10 +2797,13 @@ BEGIN
                    WHERE p.amopfamily = k.opcfamily
                ) AS u(id)
                WHERE k.opcintype = t.oid AND k.opcdefault
-                 AND u.id NOT IN (SELECT f.oid FROM functions AS f WHERE f.kind = 'function' AND f.is_as_read))
-           AND NOT EXISTS (SELECT FROM pg_cast AS c
-                           WHERE c.castsource = t.oid AND c.casttarget IN ('json'::regtype, 'jsonb'::regtype)
-                             AND c.oid NOT IN (SELECT o.oid FROM casts AS o WHERE o.is_as_read))
+                 AND u.id NOT IN (SELECT f.oid FROM functions AS f WHERE f.kind IN ('function', 'io') AND f.is_as_read))
+           AND (NOT EXISTS (SELECT FROM pg_cast AS c
+                            WHERE c.castsource = t.oid AND c.casttarget IN ('json'::regtype, 'jsonb'::regtype)
+                              AND c.oid NOT IN (SELECT o.oid FROM casts AS o WHERE o.is_as_read))
+                -- Such a cast is not run.
+                OR EXISTS (SELECT FROM list AS w JOIN functions AS f ON f.kind = 'function' AND f.object = w.bodies[1]
+                           WHERE w.kind = 'answer' AND w.object = t.typname AND f.is_as_read))
     FROM members AS m JOIN pg_type AS t ON m.classid = 'pg_type'::regclass AND t.oid = m.objid
     JOIN list AS l ON l.kind = 'type' AND l.object = t.typname;
 END
@@ -1951,6 +2875,31 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION splitplane._is_extension_type(oid) FROM PUBLIC;
+
+-- Whether an answer shows the values of an extension's type by a function: its cast to JSON must not run.
+CREATE FUNCTION splitplane._is_shown_by_function(type_id oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (
+        SELECT FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid JOIN pg_type AS t ON t.oid = d.objid
+        JOIN splitplane._extension_list() AS l ON l.extension = e.extname AND l.object = t.typname
+        WHERE d.classid = 'pg_type'::regclass AND d.objid = type_id AND d.refclassid = 'pg_extension'::regclass
+          AND d.deptype = 'e' AND l.kind = 'answer')
+$$;
+REVOKE ALL ON FUNCTION splitplane._is_shown_by_function(oid) FROM PUBLIC;
+
+-- Whether it is a table that functions of an allowed extension read as the reader.
+CREATE FUNCTION splitplane._is_table_of_extension(table_id oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (
+        SELECT FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid JOIN pg_class AS c ON c.oid = d.objid
+        JOIN splitplane.allowed_extensions AS a ON a.extension = e.extname
+        JOIN splitplane._extension_list() AS l ON l.extension = e.extname AND l.object = c.relname
+        WHERE d.classid = 'pg_class'::regclass AND d.objid = table_id AND d.refclassid = 'pg_extension'::regclass
+          AND d.deptype = 'e' AND l.kind = 'table')
+$$;
+REVOKE ALL ON FUNCTION splitplane._is_table_of_extension(oid) FROM PUBLIC;
 /* </end connected objects> */
 
 /* <begin connected objects> */
@@ -2033,6 +2982,7 @@ AS $$
 DECLARE
     current oid := type_id;
     catalog_row record;
+    within_array boolean := false;
 BEGIN
     LOOP
         SELECT t.oid, t.typtype, t.typbasetype, t.typelem, t.typname, n.nspname,
@@ -2044,7 +2994,9 @@ BEGIN
             RETURN false;
         END IF;
         IF catalog_row.oid >= 16384 AND catalog_row.typtype = 'b' AND NOT catalog_row.is_array THEN
-            RETURN splitplane._is_extension_type(current);
+            -- An answer has no function for arrays.
+            RETURN splitplane._is_extension_type(current)
+               AND NOT (within_array AND splitplane._is_shown_by_function(current));
         END IF;
         IF catalog_row.oid >= 16384
            AND EXISTS (SELECT FROM pg_cast AS c WHERE c.castsource = catalog_row.oid
@@ -2054,6 +3006,7 @@ BEGIN
         IF catalog_row.typtype = 'd' THEN
             current := catalog_row.typbasetype;
         ELSIF catalog_row.is_array THEN
+            within_array := true;
             current := catalog_row.typelem;
         ELSE
             RETURN catalog_row.typtype = 'e'
@@ -4268,6 +5221,7 @@ DECLARE
     installed record;
     problem text;
     creators text;
+    unreadable regclass;
 BEGIN
     PERFORM splitplane._check_isolation('allow_extension');
     IF extension IS NULL THEN
@@ -4298,6 +5252,14 @@ BEGIN
             USING HINT = 'What they create there is never run, but statements that mean it are refused. '
                          'Revoke CREATE on the schema, or move the extension to a schema of its own.';
     END IF;
+    FOR unreadable IN
+        SELECT l.object::regclass FROM splitplane._listed_objects(extension) AS l
+        WHERE l.kind = 'table' AND NOT has_table_privilege('splitplane_reader', l.object, 'SELECT')
+    LOOP
+        RAISE WARNING 'splitplane_reader may not read table %, which functions of extension % read',
+            unreadable, quote_ident(extension)
+            USING HINT = format('GRANT SELECT ON TABLE %s TO splitplane_reader;', unreadable);
+    END LOOP;
     IF EXISTS (SELECT FROM splitplane.allowed_extensions AS a
                WHERE a.extension = allow_extension.extension AND a.saved ->> 'schema' = installed.nspname) THEN
         PERFORM splitplane._use_schema(installed.nspname);
@@ -4336,6 +5298,12 @@ BEGIN
           AND NOT EXISTS (SELECT FROM splitplane.functions AS f WHERE f.function = p.oid)
     LOOP
         EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM splitplane_reader', granted);
+    END LOOP;
+    FOR granted IN
+        SELECT l.object::regclass FROM splitplane._listed_objects(_forget_extension.extension) AS l
+        WHERE l.kind = 'table' AND NOT EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = l.object)
+    LOOP
+        EXECUTE format('REVOKE SELECT ON TABLE %s FROM splitplane_reader', granted);
     END LOOP;
     PERFORM splitplane._leave_schema(kept ->> 'schema', (kept ->> 'schema_usage')::boolean);
     RETURN true;
@@ -5750,6 +6718,8 @@ AS $$
                AND NOT EXISTS (SELECT FROM pg_depend AS d
                                WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')))
       AND NOT EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = c.oid)
+      -- Functions of an allowed extension read it.
+      AND NOT (g.privilege_type = 'SELECT' AND splitplane._is_table_of_extension(c.oid))
       AND NOT (g.grantee <> 0
                AND EXISTS (SELECT FROM splitplane._left_behind() AS l WHERE l.relation = c.oid AND l.is_open))
     GROUP BY c.oid, c.relkind, g.grantee
@@ -5917,6 +6887,13 @@ AS $$
     WHERE l.problem IS NULL AND l.is_as_read AND l.kind IN ('function', 'aggregate')
       AND NOT has_function_privilege('splitplane_reader', l.object, 'EXECUTE')
     GROUP BY l.extension
+    UNION ALL
+    SELECT 'warning', format('extension %I', l.extension),
+           format('splitplane_reader may not read table %s, which functions of its list read.', l.object::regclass),
+           format('GRANT SELECT ON TABLE %s TO splitplane_reader;', l.object::regclass)
+    FROM listed AS l
+    WHERE l.problem IS NULL AND l.is_as_read AND l.kind = 'table'
+      AND NOT has_table_privilege('splitplane_reader', l.object, 'SELECT')
     UNION ALL
     SELECT 'warning', pg_describe_object(b.catalog, b.object, 0),
            'It is none of an allowed extension''s own, and lies in its schema or converts its types: statements that '
@@ -7259,6 +8236,42 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._selftest_table(splitplane.relations, text) FROM PUBLIC;
 
+-- Functions by which an answer shows values of types that a table's columns have, by type; empty where there are none.
+CREATE FUNCTION splitplane._selftest_shown_by(relation regclass) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM splitplane.allowed_extensions AS a JOIN splitplane._extension_list() AS l
+                        ON l.extension = a.extension AND l.kind = 'answer') THEN
+        RETURN '{}';
+    END IF;
+    RETURN (SELECT coalesce(jsonb_object_agg(p.proargtypes[0], x.object::regprocedure), '{}')
+            FROM splitplane._extension_objects() AS x JOIN pg_proc AS p ON p.oid = x.object
+            WHERE x.kind = 'answer'
+              AND EXISTS (SELECT FROM pg_attribute AS a
+                          WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+                            AND splitplane._base_type(a.atttypid) = p.proargtypes[0]));
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._selftest_shown_by(regclass) FROM PUBLIC;
+
+-- A value as an answer has it.
+CREATE FUNCTION splitplane._selftest_json(value anyelement, shown_by jsonb) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    written text;
+BEGIN
+    IF value IS NULL OR NOT shown_by ? splitplane._base_type(pg_typeof(value))::text THEN
+        RETURN to_json(value);
+    END IF;
+    EXECUTE format('SELECT %s($1)', (shown_by ->> splitplane._base_type(pg_typeof(value))::text)::regprocedure::regproc)
+       INTO written USING value;
+    RETURN to_json(written);
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._selftest_json(anyelement, jsonb) FROM PUBLIC;
+
 -- What the placeholders of a shape stand for, for one relation, its sample and its probe; `place` besides: the table
 -- itself, outside the plane; `opened`: the statements name a hidden relation.
 CREATE FUNCTION splitplane._selftest_names(
@@ -7271,7 +8284,7 @@ AS $$
         'table', splitplane._selftest_table(r, qualified),
         'columns', string_agg(quote_ident(c.name), ', ' ORDER BY c.place),
         'counts', string_agg(format('count(%I)', c.name), ', ' ORDER BY c.place),
-        'sample', sample, 'probe', quote_ident(probe_column),
+        'sample', sample, 'probe', quote_ident(probe_column), 'shown_by', splitplane._selftest_shown_by(r.relation),
         'values', (SELECT string_agg(format('(%L)', p.value), ', ' ORDER BY p.place)
                    FROM unnest(probed) WITH ORDINALITY AS p(value, place)))
     FROM unnest(r.columns) WITH ORDINALITY AS c(name, place)
@@ -7286,7 +8299,10 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     answer_columns text := (SELECT string_agg('a' || n, ', ' ORDER BY n) FROM generate_series(1, width) AS n);
-    as_json text := (SELECT string_agg(format('coalesce(to_json(a%s)::text, ''null'')', n), ', ' ORDER BY n)
+    as_json text := (SELECT string_agg(
+                         format(CASE WHEN names -> 'shown_by' = '{}' THEN 'coalesce(to_json(a%s)::text, ''null'')'
+                                     ELSE 'coalesce(splitplane._selftest_json(a%s, %L), ''null'')' END,
+                                n, names -> 'shown_by'), ', ' ORDER BY n)
                      FROM generate_series(1, width) AS n);
 BEGIN
     EXECUTE format('WITH %s AS MATERIALIZED (SELECT %s FROM %s WHERE (%s) AND (%s)) '

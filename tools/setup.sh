@@ -10,6 +10,9 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$ROOT"
 
 PG_PACKAGES=("postgresql-$PG_MAJOR" "postgresql-client-$PG_MAJOR" "postgresql-server-dev-$PG_MAJOR")
+# Extensions with a list in sql/ that PostgreSQL itself does not bring.
+EXTENSION_PACKAGES=("postgresql-$PG_MAJOR-ip4r" "postgresql-$PG_MAJOR-hll" "postgresql-$PG_MAJOR-tdigest"
+    "postgresql-$PG_MAJOR-postgis-3" "postgresql-$PG_MAJOR-postgis-3-scripts")
 
 scratch=
 trap '[ -z "$scratch" ] || rm -rf "$scratch"' EXIT
@@ -113,23 +116,49 @@ copy_installed_server() {
 }
 
 unpack_server_packages() {
-    local debs="$scratch/debs" candidate deb needs
+    local candidate
     say "unpacking PostgreSQL $PG_MAJOR from Debian's packages into .tools"
     refresh_lists
     candidate="$(apt-cache policy "postgresql-$PG_MAJOR" | sed -n 's/^ *Candidate: //p')"
     at_least "${candidate:-0}" "$PG_FLOOR" ||
         die "the package archive offers PostgreSQL ${candidate:-none}; at least $PG_FLOOR is needed (is bookworm-security enabled?)"
+    unpack "$scratch" "${PG_PACKAGES[@]}" libpq-dev
+}
+
+# unpack FOLDER PACKAGE..: what the packages hold, and the shared libraries that they need onto this machine.
+unpack() {
+    local folder="$1" debs="$1/debs" deb needs
+    shift
     mkdir -p "$debs"
     # apt's own sandbox user cannot write into this checkout.
-    (cd "$debs" && apt-get -qq -o APT::Sandbox::User="$(id -un)" download "${PG_PACKAGES[@]}" libpq-dev)
+    (cd "$debs" && apt-get -qq -o APT::Sandbox::User="$(id -un)" download "$@")
     for deb in "$debs"/*.deb; do
-        dpkg-deb -x "$deb" "$scratch"
-        # The shared libraries those packages need, but no package that would set up a server on this machine.
+        dpkg-deb -x "$deb" "$folder"
+        # No package that would set up a server on this machine, and nothing that only PostGIS's rasters need.
         needs="$(dpkg-deb -f "$deb" Depends | tr ',' '\n' |
-            sed -E '/^ *(postgresql|libpq-dev|ssl-cert|locales|debconf|llvm-|clang-)/d' | paste -sd, -)"
+            sed -E '/^ *(postgresql|libpq-dev|ssl-cert|locales|debconf|llvm-|clang-|libgdal|libsfcgal)/d' | paste -sd, -)"
         [ -z "$needs" ] || apt satisfy "$needs"
     done
-    rm -rf "$debs" "${scratch:?}"/{etc,var,usr/bin,usr/share/{doc,locale,man}}
+    rm -rf "$debs" "${folder:?}"/{etc,var,usr/bin,usr/share/{doc,locale,man}}
+}
+
+# Into the project's tree alone: the machine's own server does not get them.
+extensions() {
+    local wanted
+    wanted="$(printf '%s\n' "${EXTENSION_PACKAGES[@]}")"
+    [ "$(cat "$PG_TREE/extensions" 2>/dev/null)" != "$wanted" ] || return 0
+    say "unpacking extensions of Debian's packages into .tools"
+    refresh_lists
+    scratch="$(mktemp -d "$TOOLS/extensions.XXXXXX")"
+    unpack "$scratch" "${EXTENSION_PACKAGES[@]}"
+    chmod -R a+rX "$scratch"
+    cp -a "$scratch/usr/lib/postgresql/." "$PG_TREE/usr/lib/postgresql/"
+    cp -a "$scratch/usr/share/postgresql/." "$PG_TREE/usr/share/postgresql/"
+    # Debian has this name by an alternative, which its package sets up.
+    ln -sfn postgis-3.control "$PG_TREE/usr/share/postgresql/$PG_MAJOR/extension/postgis.control"
+    rm -rf "$scratch" "$PG_TEST_TREE" "$PG_ABLATION_TREE"
+    scratch=
+    printf '%s\n' "$wanted" >"$PG_TREE/extensions"
 }
 
 server() {
@@ -209,6 +238,7 @@ python() {
 compilers
 toolchain
 server
+extensions
 pgrx
 python
 say "ready: PostgreSQL $(tree_version "$PG_TREE"), cargo-pgrx $PGRX_VERSION, $("$VENV/bin/python" --version)"

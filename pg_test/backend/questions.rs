@@ -103,6 +103,7 @@ mod tests {
             let mut sink = crate::pgx::sink::Sink::json(
                 crate::pgx::sink::Caps { rows: 10, bytes: 1_000 },
                 crate::numbers::WideNumbers::Number,
+                &world.plane.extensions.answers,
             );
             run::run(planned, &mut sink)?;
             Ok(sink.into_json()?.text)

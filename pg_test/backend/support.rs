@@ -18,6 +18,7 @@ use crate::prove::{self, ProofFacts};
 use crate::run;
 use crate::trust;
 use pgrx::prelude::*;
+use std::collections::HashMap;
 use std::rc::Rc;
 use zeroize::Zeroizing;
 
@@ -135,7 +136,7 @@ impl World {
             let claims = Claims::Of(&self.principal);
             let planned =
                 run::prove(confinement, &gated(sql), &[], &self.plane, claims, None, |_| {})?.plan(&self.plane)?;
-            let mut sink = Sink::json(CAPS, WideNumbers::Number);
+            let mut sink = Sink::json(CAPS, WideNumbers::Number, &self.plane.extensions.answers);
             run::run(planned, &mut sink)?;
             Ok(serde_json::from_str(&sink.into_json()?.text).unwrap())
         })
@@ -243,7 +244,8 @@ pub fn unproved_rows<'c>(
     sql: &str,
     parameters: &Parameters<'c>,
 ) -> StageResult<serde_json::Value> {
-    let mut sink = Sink::json(CAPS, WideNumbers::Number);
+    let none = HashMap::new();
+    let mut sink = Sink::json(CAPS, WideNumbers::Number, &none);
     unproved_plan(confinement, sql, parameters)?.execute(&mut sink)?;
     Ok(serde_json::from_str(&sink.into_json()?.text).unwrap())
 }

@@ -68,7 +68,7 @@ pub fn ask(request: Request) -> StageResult<String> {
         let (columns, facts) = (statement.named_types(plane), statement.facts.clone());
         let planned = statement.plan(plane)?;
         watch.lap("plan");
-        let mut sink = Sink::json(caps, settings::wide_numbers());
+        let mut sink = Sink::json(caps, settings::wide_numbers(), &plane.extensions.answers);
         run::run(planned, &mut sink)?;
         watch.lap("run");
         Ok(Rows { columns, rows: sink.into_json()?, facts })

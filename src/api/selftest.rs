@@ -57,7 +57,7 @@ fn run(tenant: &str, business: &str, subject: &str, sql: &str, opened: bool) -> 
     let subject = Subject { plane: &plane, principal: Some(&principal), columns: None };
     run::with_statement(sql, subject, &mut Stopwatch::start(settings::deadline()), |statement, _| {
         let planned = statement.plan(&plane)?;
-        let mut sink = Sink::json(CAPS, WideNumbers::Number);
+        let mut sink = Sink::json(CAPS, WideNumbers::Number, &plane.extensions.answers);
         run::run(planned, &mut sink)?;
         let rows = sink.into_json()?;
         if rows.truncated {

@@ -10,6 +10,7 @@ use super::{types, version, views};
 use crate::ablation::{self, Switch};
 use crate::error::{Refusal, StageResult, State};
 use crate::pgx::hooks::invalidation;
+use crate::pgx::routines;
 use crate::pgx::server;
 use crate::pgx::spi::read::Lookup;
 use crate::pgx::types::{array_type, element_type};
@@ -301,9 +302,15 @@ fn extensions() -> StageResult<Extensions> {
                 found.casts.insert(object);
             }
             "type" => {
+                if text(bound)? == "stored" {
+                    found.unread.insert(object);
+                }
                 found.types.insert(object);
             }
-            "estimator" | "io" => {}
+            "answer" => {
+                found.answers.insert(routines::only_argument(object).ok_or_else(unreadable)?, object);
+            }
+            "estimator" | "io" | "table" => {}
             _ => return Err(unreadable()),
         }
         if schema != "pg_catalog" && !found.schemas.contains(&schema) {

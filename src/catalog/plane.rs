@@ -145,6 +145,10 @@ pub struct Extensions {
     pub casts: HashSet<Oid>,
     /// Types by OID.
     pub types: HashSet<Oid>,
+    /// Those of them whose values may come of columns and functions alone: some texts of them are not safe to read.
+    pub unread: HashSet<Oid>,
+    /// Types whose cast to JSON must not run, with the functions by which an answer shows their values.
+    pub answers: HashMap<Oid, Oid>,
     /// Schemas, in the order in which names are looked up there.
     pub schemas: Vec<String>,
 }
@@ -300,6 +304,11 @@ impl Plane {
             || types::cast(from, to).is_none_or(|cast| self.extensions.casts.contains(&cast))
     }
 
+    /// Whether a text may become a value of a type while a statement runs.
+    pub fn reads(&self, type_oid: Oid) -> bool {
+        self.extensions.unread.is_empty() || !self.extensions.unread.contains(&types::innermost_type(type_oid))
+    }
+
     /// Where the names of a statement are looked up while it is analysed.
     pub fn name_scope(&self) -> NameScope {
         if self.extensions.schemas.is_empty() {
@@ -310,7 +319,7 @@ impl Plane {
             std::iter::once("pg_catalog".to_owned()).chain(schemas).chain(["pg_temp".to_owned()]).collect();
         // No name of the catalog holds a zero byte.
         let path = CString::new(path.join(", ")).unwrap_or_default();
-        NameScope { path, types: Some(self.extensions.types.clone()) }
+        NameScope { path, types: Some(self.extensions.types.difference(&self.extensions.unread).copied().collect()) }
     }
 
     /// PostgreSQL's `random()`, unless a DBA allowed it as it is.

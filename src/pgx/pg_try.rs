@@ -21,6 +21,8 @@ pub struct ServerError {
     pub is_ours: bool,
     /// By RAISE in a function in PL/pgSQL.
     pub is_of_raise: bool,
+    /// By the code of an extension that calls all its errors internal ones.
+    pub is_of_library: bool,
     /// Where it may have been raised.
     pub place: Place,
 }
@@ -43,6 +45,9 @@ const RAISED_BY: &str = "ask";
 
 /// PL/pgSQL's function for RAISE.
 const RAISE: &str = "exec_stmt_raise";
+
+/// How source files of such extensions begin: PostGIS, tdigest. PostgreSQL has none that begins like these.
+const LIBRARIES: [&str; 5] = ["lwgeom_", "geography_", "geometry_", "gserialized_", "tdigest.c"];
 
 /// What the error context callbacks below saw.
 #[derive(Clone, Copy)]
@@ -120,6 +125,7 @@ fn reported(report: &ErrorReportWithLevel, seen: Seen) -> ServerError {
         is_panic: false,
         is_ours: report.function_name() == Some(RAISED_BY),
         is_of_raise: report.function_name() == Some(RAISE),
+        is_of_library: LIBRARIES.iter().any(|file| report.file().starts_with(file)),
         place: seen.place.unwrap_or(ANYWHERE),
     }
 }
@@ -198,6 +204,7 @@ fn panicked(message: &str) -> ServerError {
         is_panic: true,
         is_ours: false,
         is_of_raise: false,
+        is_of_library: false,
         place: ANYWHERE,
     }
 }

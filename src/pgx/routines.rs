@@ -39,6 +39,17 @@ pub fn is_leakproof(function: pg_sys::Oid) -> bool {
     function != pg_sys::InvalidOid && unsafe { pg_sys::get_func_leakproof(function) }
 }
 
+/// The type of a function's only argument; `None` where there are more or there is no such function.
+pub fn only_argument(function: pg_sys::Oid) -> Option<pg_sys::Oid> {
+    let cache = const { c_int(pg_sys::SysCacheIdentifier::PROCOID) };
+    // SAFETY: a look-up by the one key of that cache; the row is read before it is let go, and has as many types as it says.
+    unsafe {
+        let row = CachedRow::held(pg_sys::SearchSysCache1(cache, pg_sys::Datum::from(function)))?;
+        let entry = pg_sys::GETSTRUCT(row.0).cast::<pg_sys::FormData_pg_proc>();
+        ((*entry).pronargs == 1).then(|| *(*entry).proargtypes.values.as_ptr())
+    }
+}
+
 /// Whether a function is SECURITY DEFINER; one that is not there counts as such.
 pub fn runs_as_owner(function: pg_sys::Oid) -> bool {
     let cache = const { c_int(pg_sys::SysCacheIdentifier::PROCOID) };

@@ -139,6 +139,8 @@ fn refusal(error: &ServerError, passed_on: impl Fn(&str) -> String) -> Option<Re
     } else if error.is_of_raise && class == packed_class(b"XX") {
         // That class is for defects alone; what a function raises is none.
         servers(State::Server(Code::ERRCODE_RAISE_EXCEPTION as i32))
+    } else if error.is_of_library && class == packed_class(b"XX") {
+        servers(State::Server(Code::ERRCODE_INVALID_PARAMETER_VALUE as i32))
     } else if class == packed_class(b"3F") {
         Refusal::new(State::OutsidePlane, "a schema that is looked up during execution is not in the plane")
     } else if class == packed_class(b"25") {

@@ -1,12 +1,13 @@
 //! Where the rows of a statement go: to JSON text or to tuples, within the caps of an answer.
 
 use super::functions::extent;
-use super::types::{column_types, is_wide_number};
+use super::types::{base_type, column_types, is_wide_number};
 use super::unpacked;
 use crate::error::{Refusal, StageResult, State};
 use crate::numbers::{self, Piece, WideNumbers};
 use pgrx::{PgMemoryContexts, pg_guard, pg_sys};
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::marker::PhantomData;
 
 /// Caps of one answer.
@@ -30,12 +31,23 @@ pub struct Sink<'q> {
 }
 
 enum Target<'q> {
-    Json { text: String, numbers: WideNumbers, encoders: Vec<Encoder>, scratch: pg_sys::MemoryContext },
-    Tuples { tuples: Vec<pg_sys::HeapTuple>, memory: QueryMemory<'q> },
+    Json {
+        text: String,
+        numbers: WideNumbers,
+        shown_by: &'q HashMap<pg_sys::Oid, pg_sys::Oid>,
+        encoders: Vec<Encoder>,
+        scratch: pg_sys::MemoryContext,
+    },
+    Tuples {
+        tuples: Vec<pg_sys::HeapTuple>,
+        memory: QueryMemory<'q>,
+    },
 }
 
 /// `to_json` for one type.
 struct Encoder {
+    /// What makes a text of a value whose type has no JSON that may be made.
+    shown_by: Option<pg_sys::Oid>,
     function: Box<pg_sys::FmgrInfo>,
     type_oid: pg_sys::Oid,
     /// Whether numbers are put between quotes.
@@ -91,10 +103,16 @@ pub struct TupleRows<'q> {
 }
 
 impl<'q> Sink<'q> {
-    /// Rows as JSON, each value as PostgreSQL's own `to_json` gives it, but for wide numbers as text.
-    pub fn json(caps: Caps, numbers: WideNumbers) -> Self {
-        let target =
-            Target::Json { text: String::from("["), numbers, encoders: Vec::new(), scratch: std::ptr::null_mut() };
+    /// Rows as JSON, each value as PostgreSQL's own `to_json` gives it, but for wide numbers as text and for types that are shown
+    /// by a function of theirs.
+    pub fn json(caps: Caps, numbers: WideNumbers, shown_by: &'q HashMap<pg_sys::Oid, pg_sys::Oid>) -> Self {
+        let target = Target::Json {
+            text: String::from("["),
+            numbers,
+            shown_by,
+            encoders: Vec::new(),
+            scratch: std::ptr::null_mut(),
+        };
         Sink { caps, target, rows: 0, bytes: 0, truncated: false, without_memory: false }
     }
 
@@ -168,7 +186,7 @@ impl<'a, 'q> Receiver<'a, 'q> {
 unsafe extern "C-unwind" fn start(receiver: *mut pg_sys::DestReceiver, _operation: i32, descriptor: pg_sys::TupleDesc) {
     // SAFETY: the executor hands back the receiver that it was given.
     let sink = unsafe { &mut *(*receiver.cast::<Receiver>()).sink };
-    if let Target::Json { numbers, encoders, scratch, .. } = &mut sink.target {
+    if let Target::Json { numbers, shown_by, encoders, scratch, .. } = &mut sink.target {
         // SAFETY: a descriptor of the executor; the scratch context is a child of the section's.
         unsafe {
             *scratch = pg_sys::AllocSetContextCreateInternal(
@@ -179,14 +197,19 @@ unsafe extern "C-unwind" fn start(receiver: *mut pg_sys::DestReceiver, _operatio
                 8 * 1_024 * 1_024,
             );
             let as_text = *numbers == WideNumbers::Text;
-            encoders.extend(column_types(descriptor).into_iter().map(|(type_oid, _)| Encoder::new(type_oid, as_text)));
+            encoders.extend(
+                column_types(descriptor)
+                    .into_iter()
+                    .map(|(type_oid, _)| Encoder::new(type_oid, shown_by.get(&base_type(type_oid)).copied(), as_text)),
+            );
         }
     }
 }
 
 impl Encoder {
-    fn new(type_oid: pg_sys::Oid, as_text: bool) -> Self {
+    fn new(type_oid: pg_sys::Oid, shown_by: Option<pg_sys::Oid>, as_text: bool) -> Self {
         const TO_JSON: u32 = 3176;
+        let type_oid = if shown_by.is_some() { pg_sys::TEXTOID } else { type_oid };
         let mut information = Box::new(pg_sys::FmgrInfo::default());
         // SAFETY: `to_json` is built in; the call expression only gives it the argument's type.
         unsafe {
@@ -203,13 +226,18 @@ impl Encoder {
             );
             information.fn_expr = call.cast();
         }
-        Encoder { function: information, type_oid, quotes: as_text && is_wide_number(type_oid) }
+        Encoder { shown_by, function: information, type_oid, quotes: as_text && is_wide_number(type_oid) }
     }
 
     /// Appends the value's JSON, unless the text would be longer than `limit`: a large value must not be copied only to
     /// be thrown away.
     fn append(&mut self, value: pg_sys::Datum, text: &mut String, limit: usize) -> Result<(), Full> {
-        // SAFETY: a value of the type that the encoder was made for.
+        let value = match self.shown_by {
+            // SAFETY: a function of one argument of the value's type, that gives text and is called with no NULL.
+            Some(function) => unsafe { pg_sys::OidFunctionCall1Coll(function, pg_sys::InvalidOid, value) },
+            None => value,
+        };
+        // SAFETY: a value of the type that the encoder was made for, or a text.
         if unsafe { extent::digits_size(value, self.type_oid) } > limit {
             return Err(Full::Cap);
         }

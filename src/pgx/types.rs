@@ -29,6 +29,12 @@ pub fn is_bytes(type_oid: pg_sys::Oid) -> bool {
     type_oid == pg_sys::BYTEAOID
 }
 
+/// Whether values of a type are rows.
+pub fn is_row(type_oid: pg_sys::Oid) -> bool {
+    // SAFETY: a catalog look-up.
+    matches!(type_oid, pg_sys::RECORDOID | pg_sys::RECORDARRAYOID) || unsafe { pg_sys::type_is_rowtype(type_oid) }
+}
+
 /// Whether values of a type name objects of the catalog: regclass and its like.
 pub fn names_catalog_object(type_oid: pg_sys::Oid) -> bool {
     matches!(

@@ -7,6 +7,7 @@
 mod admitted;
 mod fences;
 mod growth;
+mod json_casts;
 mod plan;
 mod private_columns;
 mod proof_walk;
@@ -90,6 +91,7 @@ pub fn prove<'c>(
     fences::prove_fences(analysed.query(), &fences)?;
     let placed = views::prove(analysed.query(), &views)?;
     let mut facts = proof_walk::prove_tree(analysed.query(), &placed.fences, plane)?;
+    json_casts::check(analysed.query(), plane)?;
     facts.private = private_columns::touched(analysed.query(), &fences, &views)?;
     facts.is_aggregate = placed.around.answer_aggregates();
     let mut rewritten = analysed.rewrite()?;

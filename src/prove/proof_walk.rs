@@ -85,7 +85,9 @@ impl ProofWalk<'_> {
             }
             // The contents of an entry come as children of its query.
             QueryKind::RangeTableEntry(kind) => return self.visit_entry(&kind),
-            QueryKind::RangeTableFunction(types) => types.into_iter().try_for_each(|known| self.check_type(known))?,
+            QueryKind::RangeTableFunction(types) => {
+                types.into_iter().try_for_each(|known| self.check_read_type(known))?
+            }
             QueryKind::SortGroup { equality, ordering } => {
                 self.check_operator(equality)?;
                 self.check_operator(ordering)?;
@@ -117,7 +119,7 @@ impl ProofWalk<'_> {
             }
             QueryKind::CoerceViaIo { from, to } => {
                 self.check_type(from)?;
-                self.check_type(to)?;
+                self.check_read_type(to)?;
             }
             QueryKind::CoerceToDomain { type_oid, .. } => {
                 if !self.plane.types.is_writable(type_oid) {
@@ -216,6 +218,16 @@ impl ProofWalk<'_> {
             return Ok(());
         }
         Err(self.plane.types.outside(type_oid))
+    }
+
+    /// That of values which are made of text, in columns of JSON too.
+    fn check_read_type(&self, type_oid: Oid) -> StageResult<()> {
+        self.check_type(type_oid)?;
+        if self.plane.reads(type_oid) || ablation::is_off(Switch::Functions) {
+            return Ok(());
+        }
+        let shown = self.plane.types.shown(type_oid);
+        Err(Refusal::new(State::OutsidePlane, format!("a text that becomes {shown} is not in the plane")))
     }
 
     fn check_operator(&mut self, operator: Oid) -> StageResult<()> {
