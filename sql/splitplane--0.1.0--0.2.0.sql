@@ -5082,6 +5082,18 @@ GRANT EXECUTE ON FUNCTION splitplane.disallow_extension(name) TO splitplane_admi
 
 COMMENT ON FUNCTION splitplane.disallow_extension(name) IS 'Reverts allow_extension.';
 
+-- ALTER EXTENSION .. ADD and DROP change nothing but dependencies, of whose changes PostgreSQL tells other sessions
+-- nothing.
+CREATE FUNCTION splitplane._on_alter_extension() RETURNS event_trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM splitplane._config_changed();
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._on_alter_extension() FROM PUBLIC;
+
 -- propose: the statement that it would run for each table of a database. It runs nothing. Where it does not know, it
 -- says so: a table that is shared by mistake shows every tenant's rows to all, one that is left out shows nothing.
 

@@ -5337,6 +5337,21 @@ $$;
 REVOKE ALL ON FUNCTION splitplane.disallow_extension(name) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.disallow_extension(name) TO splitplane_admin;
 COMMENT ON FUNCTION splitplane.disallow_extension(name) IS 'Reverts allow_extension.';
+
+-- ALTER EXTENSION .. ADD and DROP change nothing but dependencies, of whose changes PostgreSQL tells other sessions
+-- nothing.
+CREATE FUNCTION splitplane._on_alter_extension() RETURNS event_trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM splitplane._config_changed();
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._on_alter_extension() FROM PUBLIC;
+
+CREATE EVENT TRIGGER splitplane_alter_extension ON ddl_command_end WHEN TAG IN ('ALTER EXTENSION')
+    EXECUTE FUNCTION splitplane._on_alter_extension();
+ALTER EVENT TRIGGER splitplane_alter_extension ENABLE ALWAYS;
 /* </end connected objects> */
 
 /* <begin connected objects> */

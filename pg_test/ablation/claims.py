@@ -232,6 +232,33 @@ def of_keys(bench: Bench):
             yield f"the self-test of {table} with {', '.join(off) or 'nothing'} off says {min(wanted)}", [] if got == wanted else [str(got)]
 
 
+# Beside an allowed extension, by another role: what takes the place of a function of the list, and reads a table for itself.
+_PLANTED = """
+CREATE OR REPLACE FUNCTION public.replace(citext, text, text) RETURNS text LANGUAGE sql AS 'SELECT string_agg(note, '','') FROM public.orders';
+GRANT EXECUTE ON FUNCTION public.replace(citext, text, text) TO PUBLIC;
+SELECT splitplane.allow_extension('citext')"""
+
+
+def of_lists(bench: Bench):
+    """A function that others put into an extension's schema: the list keeps it from running; where it runs, it does as the reader."""
+    sql = "SELECT replace('x'::citext, 'a'::text, 'b'::text)"
+    for off, wanted, what in (
+        ((), "42501", "it is refused"),
+        (("functions",), "own rows", "row-level security holds"),
+        (("functions", "row_security"), "foreign rows", "it reads all rows (control)"),
+    ):
+        combination = Combination("probe", off)
+        bench.prepare(combination)
+        with bench.admin(DATABASE) as dba:
+            dba.execute(_PLANTED)
+        with bench.world.caller() as connection:
+            document, error = bench.call(connection, combination, sql, forge(bench.world.keys, DATABASE, sql, {}))
+        got = error.sqlstate if error is not None else str(document["rows"])
+        if error is None:
+            got = "foreign rows" if canary_in(got) else "own rows" if "note 1" in got else got
+        yield f"a planted overload with {', '.join(off) or 'nothing'} off: {what}", [] if got == wanted else [got]
+
+
 # Entries of the corpus that pass by the mark alone, with what they raise over the filtered row without it.
 _BARRED_ENTRIES = {"OWN-PV-018": "22012", "OWN-PV-019": "22023", "OWN-PV-020": "22012"}
 

@@ -51,6 +51,12 @@ CHANGES = {
         "42501",
         f"ALTER OPERATOR ext.= {EQ} SET (RESTRICT = eqsel)",
     ),
+    "a member that is taken out": (
+        EQUAL,
+        f"ALTER EXTENSION citext DROP FUNCTION ext.citext_eq{EQ}",
+        "42703",
+        f"ALTER EXTENSION citext ADD FUNCTION ext.citext_eq{EQ}",
+    ),
     "strictness": (
         EQUAL,
         f"ALTER FUNCTION ext.citext_eq{EQ} CALLED ON NULL INPUT",
