@@ -1,4 +1,4 @@
--- Lists of extensions for sketches, of distinct values and of percentiles, that can be added up. What they say: 45_extension_lists.sql.
+-- Lists of extensions for sketches of values that can be added up. What they say: 45_extension_lists.sql.
 
 CREATE FUNCTION splitplane._sketch_lists()
 RETURNS TABLE (extension name, kind text, object text, body text, bound text)

@@ -93,7 +93,8 @@ AS $$
            -- What the planner asks about it.
            || CASE WHEN p.prosupport::oid < 16384 THEN ''
                    ELSE (SELECT ' support ' || s.prosrc FROM pg_proc AS s
-                         WHERE s.oid = p.prosupport AND s.probin = ANY (o.library) AND NOT s.prosecdef AND s.proconfig IS NULL)
+                         WHERE s.oid = p.prosupport AND s.probin = ANY (o.library)
+                           AND NOT s.prosecdef AND s.proconfig IS NULL)
               END,
            p.pronamespace = o.extnamespace AND NOT p.prosecdef AND p.proconfig IS NULL AND NOT p.proleakproof
            AND p.provariadic = 0 AND p.protrftypes IS NULL
@@ -173,7 +174,8 @@ BEGIN
     WHERE l.kind = 'answer'
     UNION ALL
     SELECT l.kind, 'pg_operator', o.oid, o.oprname::text, l.object, l.bound,
-           o.oprnamespace = m.extnamespace AND f.object IS NOT DISTINCT FROM l.bodies[1] AND coalesce(f.is_as_read, false)
+           o.oprnamespace = m.extnamespace AND f.object IS NOT DISTINCT FROM l.bodies[1]
+           AND coalesce(f.is_as_read, false)
            AND NOT EXISTS (SELECT FROM unnest(ARRAY[o.oprrest, o.oprjoin]::oid[]) AS s(id)
                            WHERE s.id >= 16384 AND s.id NOT IN (SELECT e.oid FROM functions AS e
                                                                 WHERE e.kind = 'estimator' AND e.is_as_read))

@@ -5,9 +5,13 @@
 
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)"
 TOOLS="$ROOT/.tools"
-PG_MAJOR=15
-# Below 15.20 an error message can carry a row past row-level security (CVE-2026-116327).
-PG_FLOOR=15.20
+# PostgreSQL's major, and below which minor an error message can carry a row past row-level security (CVE-2026-116327).
+PG_MAJOR="${SPLITPLANE_PG_MAJOR:-15}"
+case "$PG_MAJOR" in
+    15) PG_FLOOR=15.20 ;;
+    17) PG_FLOOR=17.12 ;;
+    *) printf 'error: PostgreSQL %s is none that this project is set up for: 15, 17\n' "$PG_MAJOR" >&2; exit 1 ;;
+esac
 PGRX_VERSION=0.18.1
 
 PG_TREE="$TOOLS/pg$PG_MAJOR"
@@ -19,8 +23,10 @@ PG_CONFIG="$PG_TREE/usr/lib/postgresql/$PG_MAJOR/bin/pg_config"
 VENV="$TOOLS/venv"
 CARGO_PGRX="$TOOLS/cargo/bin/cargo-pgrx"
 
-export PGRX_HOME="$TOOLS/pgrx"
-export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$ROOT/target}"
+# The bindings to a major's headers are made anew wherever these change: each major but the first has folders of its own.
+case "$PG_MAJOR" in 15) major_suffix= ;; *) major_suffix="/pg$PG_MAJOR" ;; esac
+export PGRX_HOME="$TOOLS/pgrx$major_suffix"
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$ROOT/target$major_suffix}"
 # These two would point pgrx at another server than the project's.
 unset PGRX_PG_CONFIG_PATH PGRX_PG_CONFIG_AS_ENV
 

@@ -115,6 +115,12 @@ copy_installed_server() {
     rm -f "$scratch/usr/share/postgresql/$PG_MAJOR/extension"/splitplane{--,.control}*
 }
 
+# Whether the machine's own package archive has the major.
+of_this_release() {
+    refresh_lists
+    [ -n "$(apt-cache policy "postgresql-$PG_MAJOR" | sed -n 's/^ *Candidate: //p')" ]
+}
+
 unpack_server_packages() {
     local candidate
     say "unpacking PostgreSQL $PG_MAJOR from Debian's packages into .tools"
@@ -147,6 +153,11 @@ extensions() {
     local wanted
     wanted="$(printf '%s\n' "${EXTENSION_PACKAGES[@]}")"
     [ "$(cat "$PG_TREE/extensions" 2>/dev/null)" != "$wanted" ] || return 0
+    if ! of_this_release; then
+        ln -sfn postgis-3.control "$PG_TREE/usr/share/postgresql/$PG_MAJOR/extension/postgis.control"
+        printf '%s\n' "$wanted" >"$PG_TREE/extensions"
+        return
+    fi
     say "unpacking extensions of Debian's packages into .tools"
     refresh_lists
     scratch="$(mktemp -d "$TOOLS/extensions.XXXXXX")"
@@ -168,7 +179,12 @@ server() {
     mkdir -p "$TOOLS"
     scratch="$(mktemp -d "$TOOLS/pg-unpack.XXXXXX")"
     if ! copy_installed_server; then
-        unpack_server_packages
+        if of_this_release; then
+            unpack_server_packages
+        else
+            need_packages patchelf
+            tools/other-release.sh "$scratch" "${PG_PACKAGES[@]:0:2}" "${EXTENSION_PACKAGES[@]}"
+        fi
     fi
     # Servers run as another user when we are root: that user must be able to read and enter everything here.
     chmod -R a+rX "$scratch"

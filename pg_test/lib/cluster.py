@@ -36,7 +36,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-MAJOR = "15"
+MAJOR = os.environ.get("SPLITPLANE_PG_MAJOR") or "15"
 PORT = 5432
 SUPERUSER = "postgres"
 # Every superuser connection of ours says which user it means; the operating system's user never matters.

@@ -141,6 +141,9 @@ CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON sp
     FOR EACH STATEMENT EXECUTE FUNCTION splitplane._on_config_change();
 
 -- @functions
+CREATE EVENT TRIGGER splitplane_alter_extension ON ddl_command_end WHEN TAG IN ('ALTER EXTENSION')
+    EXECUTE FUNCTION splitplane._on_alter_extension();
+ALTER EVENT TRIGGER splitplane_alter_extension ENABLE ALWAYS;
 REVOKE ALL ON splitplane._links FROM PUBLIC;
 
 -- What ALTER DEFAULT PRIVILEGES has granted on new functions is revoked, as in 90_privileges.sql. Grants that this
