@@ -44,6 +44,8 @@ mapfile -t libraries < <(archive apt-get -s --no-install-recommends install "$@"
 for deb in "$scratch/debs"/*.deb; do
     dpkg-deb -x "$deb" "$tree"
 done
+# A server without this file compiles no plans.
+rm -f "$tree/usr/lib/postgresql/$PG_MAJOR/lib/llvmjit.so"
 rm -rf "${tree:?}"/{etc,var,run,usr/bin,usr/sbin,usr/share/{doc,locale,man,lintian,bug}}
 
 # Where a program looks for what it is linked with; what it loads later looks there as well.

@@ -22,6 +22,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from splitplane_test.cluster import FORCED_PARALLEL
+
 FOLDER = Path(__file__).resolve().parent
 
 # The plane of this suite: table -> the columns untrusted SQL may name. Everything else in schema.sql stays outside.
@@ -218,7 +220,7 @@ def load() -> list[dict]:
         for line in (FOLDER / name).read_text(encoding="utf-8").splitlines():
             if not line.strip():
                 continue
-            entry = json.loads(line)
+            entry = json.loads(line.replace("force_parallel_mode", FORCED_PARALLEL))
             if entry["id"] in seen:
                 raise ValueError(f"{name}: {entry['id']} is there twice")
             seen.add(entry["id"])

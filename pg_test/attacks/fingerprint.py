@@ -78,7 +78,7 @@ class ServerWatch:
                 "SELECT pg_current_xact_id()::xid::text, pg_logical_emit_message(true, 'flush', '')::text"
             ).fetchone()
         records = self.connection.execute(
-            "SELECT resource_manager||'/'||record_type, xid::text FROM pg_get_wal_records_info_till_end_of_wal(%s)",
+            "SELECT resource_manager||'/'||record_type, xid::text FROM pg_get_wal_records_info(%s, pg_current_wal_flush_lsn())",
             [position],
         ).fetchall()
         kinds = sorted({kind for kind, xid in records if xid != own and not kind.startswith(_HOUSEKEEPING)})

@@ -9,7 +9,7 @@ import time
 
 import psycopg
 from psycopg.types.json import Jsonb
-from splitplane_test.cluster import Cluster
+from splitplane_test.cluster import FORCED_PARALLEL, Cluster
 
 from pg_test.attacks import forging
 from pg_test.attacks.contexts import OWN, answered, refused
@@ -180,7 +180,7 @@ def parallel_plans(suite) -> list[str]:
             with suite.world.caller() as caller:
                 caller.execute(
                     "SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;"
-                    "SET min_parallel_index_scan_size = 0; SET force_parallel_mode = on"
+                    f"SET min_parallel_index_scan_size = 0; SET {FORCED_PARALLEL} = on"
                 )
                 for _ in range(3):
                     sql = "SELECT count(*), sum(v) FROM wide"

@@ -37,6 +37,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 MAJOR = os.environ.get("SPLITPLANE_PG_MAJOR") or "15"
+# The setting that makes plans parallel whatever they cost has another name from 16 on.
+FORCED_PARALLEL = "force_parallel_mode" if int(MAJOR) < 16 else "debug_parallel_query"
 PORT = 5432
 SUPERUSER = "postgres"
 # Every superuser connection of ours says which user it means; the operating system's user never matters.

@@ -12,6 +12,7 @@ import pytest
 from planes import copied
 from psycopg import sql as compose
 from psycopg.types.json import Jsonb
+from splitplane_test.cluster import FORCED_PARALLEL
 from splitplane_test.session import Session, canaries, refusal
 
 from pg_test.wire.harness import COUNT_SALES, SALES, unclaimed
@@ -322,7 +323,7 @@ def test_parallel_workers_do_not_ask(wire, session):
         assert "Gather" not in str(session.execute(honest).fetchall())
         lying = "SELECT max(lying({}, {}) ->> 'outcome') FROM many_rows WHERE g = 40000"
         for mode in ("off", "on", "regress"):
-            session.execute(f"SET force_parallel_mode = {mode}")
+            session.execute(f"SET {FORCED_PARALLEL} = {mode}")
             for tenant in TENANTS:
                 context = wire.sign(COUNT_SALES, tenant)
                 statement = compose.SQL(lying).format(Jsonb(context), COUNT_SALES)

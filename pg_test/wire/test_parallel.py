@@ -10,6 +10,7 @@ import time
 
 import psycopg
 import pytest
+from splitplane_test.cluster import FORCED_PARALLEL
 
 from pg_test.wire.harness import WANTS_WORKERS, Wire
 
@@ -100,7 +101,7 @@ def test_a_backend_that_ends_in_a_call_leaves_no_claims(wide):
     """Whoever gets its place finds none: the reader's own parallel statements see no row, also in their workers."""
     def rows_of_the_reader():
         with wide.admin() as admin:
-            admin.execute("SET force_parallel_mode = on; SET ROLE splitplane_reader")
+            admin.execute(f"SET {FORCED_PARALLEL} = on; SET ROLE splitplane_reader")
             return admin.execute("SELECT count(*) FROM facts").fetchone()[0]
 
     for _ in range(5):
@@ -172,7 +173,7 @@ def test_errors_of_workers_say_nothing_more(wide):
 
 def test_forced_parallelism(wide):
     """debug mode: every plan runs in a worker, those of sub-selects and of the plane's own functions included."""
-    role = wide.role(force_parallel_mode="on")
+    role = wide.role(**{FORCED_PARALLEL: "on"})
     with wide.session(user=role) as session:
         for tenant in STORES:
             for table in ("facts", "narrow_facts"):

@@ -9,6 +9,7 @@ import re
 
 import psycopg
 import pytest
+from splitplane_test.cluster import FORCED_PARALLEL
 from splitplane_test.session import canaries
 
 from pg_test.wire.harness import COUNT_SALES, SALES
@@ -50,7 +51,7 @@ SETTINGS = {
     "from_collapse_limit": ["1"],
     "jit": ["on"],
     "jit_above_cost": ["0"],
-    "force_parallel_mode": ["on", "regress"],
+    FORCED_PARALLEL: ["on", "regress"],
     "work_mem": ["'64kB'"],
     "hash_mem_multiplier": ["1000"],
     "temp_buffers": ["100"],
