@@ -2,7 +2,13 @@
 # and each target starts throwaway servers of its own on unix sockets. Root or sudo is needed once, for compilers.
 
 PYTHON := .tools/venv/bin/python
-SUITES := check unit pg regress grammar analytics attacks standin words wire upgrade sidechannels endurance fuzz purefuzz ablation docs
+# PG=17 on the command line: everything on that major. Otherwise the suites that say most of it come after the others.
+ifeq ($(origin PG),command line)
+export SPLITPLANE_PG_MAJOR := $(PG)
+else
+OTHER_MAJOR := pg17
+endif
+SUITES := check unit pg regress grammar analytics attacks standin words wire upgrade sidechannels endurance fuzz purefuzz ablation docs $(OTHER_MAJOR)
 # Not in `make test`: a server of our own build with assertions, Valgrind, Miri. Half an hour and more together.
 MORE_SUITES := assertions memory pure
 
@@ -10,6 +16,7 @@ MORE_SUITES := assertions memory pure
 
 help:
 	@echo 'make test        every suite; `make test-<suite>` for one of: $(SUITES) $(MORE_SUITES)'
+	@echo '                 PG=17 on the command line, here and for build and demo: on PostgreSQL 17'
 	@echo 'make check       formatting, lints, unit tests, dependencies, other majors: no server, some minutes the first time'
 	@echo '                 `make test-<suite> TEST=NAME` for one test of it (pg_test/README.md); SKIP=SUITE,.. leaves suites out'
 	@echo 'make demo        the restaurant group, step by step (BEDROCK=1 asks the real Amazon Bedrock); `make demo-shell` for a psql prompt on it'
@@ -45,7 +52,7 @@ test-check: check-tools
 	@tools/run-suites.sh $(ONE_TEST) check
 
 # These build what they need, or need no server.
-UNINSTALLED := unit pg pure standin purefuzz
+UNINSTALLED := unit pg pure standin purefuzz pg17
 $(UNINSTALLED:%=test-%): test-%: setup
 	@tools/run-suites.sh $(ONE_TEST) $*
 

@@ -1,8 +1,8 @@
 //! Wide numbers (`int8`, `numeric`) between quotes in the JSON of an answer, for clients that read a number as floating
 //! point, and back; and random bits as a number. Pure, and tested without a server.
 //!
-//! Of an answer, both ways look at values of columns of such numbers, or of arrays of them, only: `to_json` writes those with digits, signs,
-//! points, brackets, commas, `null`, and the strings `"NaN"`, `"Infinity"` and `"-Infinity"`.
+//! Of an answer, both ways look at values of columns of such numbers, or of arrays of them, only: `to_json` writes those with
+//! digits, signs, points, brackets, commas, `null`, and the strings `"NaN"`, `"Infinity"` and `"-Infinity"`.
 
 /// How `int8` and `numeric` stand in an answer's JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,7 +14,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$ROOT" || exit 1
 
 python="$VENV/bin/python"
-logs="$TOOLS/log"
+logs="$TOOLS/log$major_suffix"
 # A suite that hangs must fail, not stop the others from being run. Some are slow by nature.
 limit=1200
 slow=7200
@@ -50,6 +50,7 @@ suite() {
         pg | assertions | memory) need_cargo; need_python ;;
         fuzz | ablation) need_cargo; need_server ;;
         standin) need_python ;;
+        pg17) need_cargo; need_python ;;
         *) need_server ;;
     esac
     case "$name" in
@@ -78,6 +79,7 @@ suite() {
         purefuzz) exec "$python" fuzz/run.py ${test:+--targets "$test"} ;;
         ablation) exec "$python" pg_test/ablation/run.py ${test:+--only "$test"} ;;
         docs) exec "$python" docs/run_examples.py ${test:+"$test"} ;;
+        pg17) exec tools/other-major.sh 17 ;;
     esac
     die "no suite is called $name"
 }
@@ -119,7 +121,7 @@ for name in "$@"; do
         continue
     fi
     began=$SECONDS
-    case "$name" in assertions | memory | pure) patience=$slow ;; *) patience=$limit ;; esac
+    case "$name" in assertions | memory | pure | pg17) patience=$slow ;; *) patience=$limit ;; esac
     exec {out}> >(tee "$logs/$name.log")
     tee=$!
     timeout --foreground --kill-after=60 "$patience" "$0" --one "$name" "$chosen_test" >&"$out" 2>&1 &

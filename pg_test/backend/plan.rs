@@ -75,7 +75,7 @@ mod tests {
             "splitplane.in_scope(tenant_id, 'tenant') AND splitplane.in_scope(store_id, 'shops')",
             "splitplane.in_scope(tenant_id, 'tenant') OR splitplane.in_scope(store_id, 'stores')",
             "splitplane.in_scope(tenant_id, 'tenant') IS NOT FALSE AND splitplane.in_scope(store_id, 'stores')",
-            "order_id IS NOT NULL AND splitplane.in_scope(tenant_id, 'tenant') AND splitplane.in_scope(store_id, 'stores')",
+            "total IS NOT NULL AND splitplane.in_scope(tenant_id, 'tenant') AND splitplane.in_scope(store_id, 'stores')",
             "splitplane.in_scope(tenant_id, 'tenant') AND status IS NOT NULL AND splitplane.in_scope(store_id, 'stores')",
         ] {
             Spi::run(&format!("ALTER POLICY \"!splitplane_scope\" ON public.orders USING ({condition}); ALTER POLICY splitplane_read ON public.orders USING (true)")).unwrap();

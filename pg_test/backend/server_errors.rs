@@ -32,7 +32,11 @@ mod tests {
             sql,
             raised(sql),
             State::TooComplex,
-            "a text search query is too complex | tsquery stack too small",
+            if cfg!(feature = "pg15") {
+                "a text search query is too complex | tsquery stack too small"
+            } else {
+                "a text search query is too complex | tsquery is too complex"
+            },
         );
     }
 
@@ -179,12 +183,22 @@ mod tests {
                 "rows whose columns are of different types cannot be compared",
                 "cannot compare ",
             ),
-            (
-                "SELECT ('nowhere.' || v)::regconfig::text FROM (VALUES ('a')) AS t(v)",
-                State::OutsidePlane,
-                "a schema that is looked up during execution is not in the plane",
-                "schema \"nowhere\" does not exist",
-            ),
+            // From 16 on the schema is none of its own cases.
+            if cfg!(feature = "pg15") {
+                (
+                    "SELECT ('nowhere.' || v)::regconfig::text FROM (VALUES ('a')) AS t(v)",
+                    State::OutsidePlane,
+                    "a schema that is looked up during execution is not in the plane",
+                    "schema \"nowhere\" does not exist",
+                )
+            } else {
+                (
+                    "SELECT ('nowhere.' || v)::regconfig::text FROM (VALUES ('a')) AS t(v)",
+                    server(b"42704"),
+                    "a policy or function that the statement needs has failed; the server log has the details",
+                    "text search configuration \"nowhere.a\" does not exist",
+                )
+            },
         ] {
             let refusal = refused(sql);
             let told = told(&refusal);

@@ -22,7 +22,7 @@ from splitplane_test.tally import Tally
 
 HERE = Path(__file__).resolve().parent
 PG_REGRESS = private_tree() / f"usr/lib/postgresql/{MAJOR}/lib/pgxs/src/test/regress/pg_regress"
-OUTPUT = ROOT / ".tools/log/regress"
+OUTPUT = ROOT / ".tools/log" / ("" if MAJOR == "15" else f"pg{MAJOR}") / "regress"
 # What later majors print otherwise is in files NAME_1.out, which pg_regress takes as well.
 FIRST_MAJOR = "15"
 # One audience for all databases, so that the expected output does not name them.

@@ -23,8 +23,9 @@ const CAPS: Caps = Caps { rows: 20_000, bytes: 64 * 1_024 * 1_024 };
 /// Read by nothing: a context must name one.
 const KEY_ID: &str = "SELFTEST";
 
-/// Runs `sql` as the principal of these ids; if `opened`, it may name hidden relations. The outcome is a value in both cases: SQLSTATE `00000` with the rows as the
-/// text of a JSON array of arrays, or the SQLSTATE and the words of the refusal, its reason for the log included.
+/// Runs `sql` as the principal of these ids; if `opened`, it may name hidden relations. The outcome is a value in both cases:
+/// SQLSTATE `00000` with the rows as the text of a JSON array of arrays, or the SQLSTATE and the words of the refusal, its reason
+/// for the log included.
 #[pg_extern(sql = false)]
 #[allow(clippy::type_complexity)]
 fn _selftest_run(

@@ -4,6 +4,7 @@ use super::functions::stored::{plain, uuid};
 use super::key_forms::{KeyForm, KeyRange, LeadingValues};
 use super::plan::Planned;
 use super::types::column_types;
+use super::unpacked;
 use crate::error::{Refusal, StageResult};
 use crate::key_set::{KeySet, KeySetBuilder};
 use pgrx::{pg_guard, pg_sys};
@@ -99,10 +100,7 @@ impl KeySink {
         let count = self.forms.len();
         // SAFETY: a slot that holds a row of `count` columns at least, made available before they are read.
         let (values, nulls) = unsafe {
-            let attributes = (*(*slot).tts_tupleDescriptor).natts;
-            if i32::from((*slot).tts_nvalid) < attributes {
-                pg_sys::slot_getsomeattrs_int(slot, attributes);
-            }
+            unpacked::read_all(slot);
             (
                 std::slice::from_raw_parts((*slot).tts_values, count),
                 std::slice::from_raw_parts((*slot).tts_isnull, count),

@@ -93,6 +93,8 @@ fn looks_up_catalog(error: &ServerError) -> bool {
         Code::ERRCODE_INSUFFICIENT_PRIVILEGE => !error.is_ours,
         Code::ERRCODE_FEATURE_NOT_SUPPORTED => error.message.starts_with("cross-database references"),
         Code::ERRCODE_SYNTAX_ERROR => error.message.starts_with("improper "),
+        // Of a statement's own tables none is unknown here: they are common table expressions, or were refused before.
+        Code::ERRCODE_UNDEFINED_TABLE => error.message.starts_with("relation \""),
         _ => false,
     }
 }
@@ -105,6 +107,7 @@ fn speaks_of_others(error: &ServerError) -> bool {
     let is_of_a_value = has(error, PgSqlErrorCode::ERRCODE_SYNTAX_ERROR)
         && (error.message.starts_with("invalid ")
             || error.message.ends_with("of jsonpath input")
+            || error.message.starts_with(HSTORE)
             || LTREE.iter().any(|known| error.message.starts_with(known)));
     let is_of_a_type = error.message.starts_with("could not ") || compares_unlike_rows(error);
     let is_said = error.is_ours || error.is_of_raise || is_of_a_value || is_of_a_type;
@@ -113,6 +116,9 @@ fn speaks_of_others(error: &ServerError) -> bool {
 
 /// How errors of the extension ltree begin that name no more than a place in a value.
 const LTREE: [&str; 4] = ["ltree syntax error", "lquery syntax error", "operand syntax error", "unquoted string"];
+
+/// How errors of the extension hstore begin, from 16 on.
+const HSTORE: &str = "syntax error in hstore";
 
 /// Rows of several types, which PostgreSQL finds out only when it has them.
 fn compares_unlike_rows(error: &ServerError) -> bool {
@@ -179,13 +185,13 @@ fn refusal(error: &ServerError, passed_on: impl Fn(&str) -> String) -> Option<Re
 fn of_a_value(error: &ServerError) -> Option<Refusal> {
     let message = error.message.as_str();
     let is_of_hstore = message.starts_with("Unexpected end of string") || message.starts_with("Syntax error near ");
-    if is_of_hstore && class_of(error.code) == packed_class(b"XX") {
+    if is_of_hstore && class_of(error.code) == packed_class(b"XX") || message.starts_with(HSTORE) {
         // PostgreSQL 15 calls it an internal error.
         Some(Refusal::new(
             State::Server(PgSqlErrorCode::ERRCODE_INVALID_TEXT_REPRESENTATION as i32),
             "invalid input syntax for type hstore",
         ))
-    } else if message == "tsquery stack too small" {
+    } else if message == "tsquery stack too small" || message == "tsquery is too complex" {
         Some(Refusal::new(State::TooComplex, "a text search query is too complex"))
     } else if message.starts_with("invalid memory alloc request size")
         || message.starts_with("invalid DSA memory alloc")

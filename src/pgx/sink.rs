@@ -358,10 +358,7 @@ unsafe fn append_row(
     let mut taken = Ok(());
     // SAFETY: the caller's promise; every attribute is made available before it is read.
     unsafe {
-        let attributes = (*(*slot).tts_tupleDescriptor).natts;
-        if i32::from((*slot).tts_nvalid) < attributes {
-            pg_sys::slot_getsomeattrs_int(slot, attributes);
-        }
+        unpacked::read_all(slot);
         let outside = pg_sys::MemoryContextSwitchTo(scratch);
         for (index, encoder) in encoders.iter_mut().enumerate() {
             let separated = if index > 0 { push(text, ",") } else { Ok(()) };

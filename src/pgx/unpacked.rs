@@ -25,6 +25,21 @@ impl Unpacked {
     }
 }
 
+/// Makes every value of the row in a slot available.
+///
+/// # Safety
+///
+/// The slot holds a row.
+pub(super) unsafe fn read_all(slot: *mut pg_sys::TupleTableSlot) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let count = (*(*slot).tts_tupleDescriptor).natts;
+        if i32::from((*slot).tts_nvalid) < count {
+            pg_sys::slot_getsomeattrs_int(slot, count);
+        }
+    }
+}
+
 /// The sizes of the row in a slot; nothing is unpacked for it.
 ///
 /// # Safety
@@ -33,12 +48,8 @@ impl Unpacked {
 pub(super) unsafe fn of_row(slot: *mut pg_sys::TupleTableSlot) -> Unpacked {
     // SAFETY: the caller's promise; every attribute is made available before it is read.
     unsafe {
-        let descriptor = (*slot).tts_tupleDescriptor;
-        let count = (*descriptor).natts;
-        if i32::from((*slot).tts_nvalid) < count {
-            pg_sys::slot_getsomeattrs_int(slot, count);
-        }
-        of_values(descriptor, (*slot).tts_values, (*slot).tts_isnull, 0)
+        read_all(slot);
+        of_values((*slot).tts_tupleDescriptor, (*slot).tts_values, (*slot).tts_isnull, 0)
     }
 }
 
