@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes what an extension has, as lines of the lists in sql/: for whoever reads a new extension or a new build of one.
 
-    tools/extension_list.py EXTENSION CONNINFO
+    .tools/venv/bin/python tools/extension_list.py EXTENSION CONNINFO
 
 The database has the extension and splitplane. Each object that is on the list and as it was read keeps its bound; of the others
 `?` stands for what has to be measured (pg_test/interrupts) before the line may be taken. Take no line of what was not read: see

@@ -92,4 +92,5 @@ def test_server_that_lost_the_line_of_the_library(fenced):
     # Everybody else works as before.
     with psycopg.connect(fenced.cluster.dsn(dbname="fenced"), autocommit=True) as admin:
         admin.execute("CREATE ROLE reporter; GRANT SELECT ON sales TO reporter")
+        admin.execute("ALTER EXTENSION plpgsql UPDATE")
     assert seen(fenced.cluster, "fenced", "reporter") == sum(SALES.values())

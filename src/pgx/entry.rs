@@ -106,14 +106,15 @@ pub unsafe extern "C-unwind" fn ask_rows_wrapper(call: pg_sys::FunctionCallInfo)
 }
 
 /// What the caller's session must not do to the extension's own queries: end it at the first error, refuse it its own
-/// views, or write their trees to the log.
-const FOR_THE_CALL: [(&CStr, &CStr); 6] = [
+/// views, write their trees to the log, or compile them.
+const FOR_THE_CALL: [(&CStr, &CStr); 7] = [
     (c"exit_on_error", c"off"),
     (c"restrict_nonsystem_relation_kind", c""),
     (c"quote_all_identifiers", c"off"),
     (c"debug_print_parse", c"off"),
     (c"debug_print_rewritten", c"off"),
     (c"debug_print_plan", c"off"),
+    (c"jit", c"off"),
 ];
 
 fn guarded<T>(body: impl FnOnce() -> StageResult<T>) -> T {
