@@ -7,10 +7,10 @@ set -euo pipefail
 # shellcheck source=tools/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-# The release that has a major as packages.
-declare -A releases=([15]=bookworm [17]=trixie)
+# The release that has a major as packages. An older one than the machine's would not load what is compiled here.
+declare -A releases=([17]=trixie)
 release="${releases[$PG_MAJOR]:-}"
-[ -n "$release" ] || die "no Debian release is known that has PostgreSQL $PG_MAJOR"
+[ -n "$release" ] || die "no newer Debian release is known that has PostgreSQL $PG_MAJOR as packages"
 # shellcheck source=/dev/null
 own="$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")"
 

@@ -190,6 +190,34 @@ def test_each_object_answers_as_in_the_database(cluster, extension):
     assert compared >= len(listed)
 
 
+SKETCH = "SELECT hll_add_agg(hll_hash_integer(\"int4\"), 11, 5, 64, 1) FROM vals"
+COUNT = SKETCH.replace("SELECT hll_add_agg", "SELECT hll_cardinality(hll_add_agg").replace(" FROM", ") FROM")
+
+
+def test_what_the_application_set_before_changes_no_count(cluster):
+    """hll keeps numbers for the session that no setting shows. Those that calls give themselves are the ones that count."""
+    wire = Wire.build(
+        cluster,
+        "kept_numbers",
+        """CREATE EXTENSION hll; SELECT splitplane.allow_extension('hll'), splitplane.admit('brand-a');
+           CREATE TABLE vals (tenant_id text NOT NULL, int4 int NOT NULL);
+           INSERT INTO vals SELECT 'brand-a', n FROM generate_series(1, 400) AS n;
+           SELECT splitplane.protect('vals', '{"tenant_id": "tenant"}')""",
+    )
+
+    def answers(*before: str) -> tuple[object, object]:
+        with wire.session() as session:
+            for statement in before:
+                session.execute(statement)
+            return session.value(SKETCH), session.value(COUNT)
+
+    plain = answers()
+    assert answers("SELECT hll_set_defaults(5, 4, 64, 0)") == plain
+    sparse = answers("SELECT hll_set_max_sparse(0)")
+    assert sparse[1] == plain[1]
+    assert sparse[0] != plain[0], "how a sketch is written does depend on it, which the reference says"
+
+
 def refused(wire: Wire, session, sql: str) -> str | None:
     try:
         session.execute("SELECT ask(%s, sql => %s)", (Jsonb(wire.sign(sql)), sql))

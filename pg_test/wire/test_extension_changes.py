@@ -89,3 +89,19 @@ def test_an_open_session_sees_it(plane, change):
         # The cast that the extension made is not there again.
         if sql != JSON:
             assert session.value(sql, "acme") == before, "what is as it was read again is in the plane again"
+
+
+def test_without_the_event_trigger_an_open_session_keeps_what_it_read(plane):
+    """The control of the member that is taken out: nothing else tells of it. A session that begins later sees it."""
+    sql, done, state, undone = CHANGES["a member that is taken out"]
+    with plane.session() as session:
+        before = session.value(sql, "acme")
+        plane.run("ALTER EVENT TRIGGER splitplane_alter_extension DISABLE")
+        plane.run(done)
+        try:
+            assert session.value(sql, "acme") == before
+            with plane.session() as later:
+                later.ask_refused(state, sql, "acme")
+        finally:
+            plane.run(undone)
+            plane.run("ALTER EVENT TRIGGER splitplane_alter_extension ENABLE ALWAYS")

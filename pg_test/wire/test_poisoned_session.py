@@ -280,3 +280,16 @@ def test_discard_all_between_calls(wire, session):
         assert session.value(COUNT_SALES, tenant) == SALES[tenant]
         session.execute("DISCARD ALL")
         assert session.value(COUNT_SALES, tenant) == SALES[tenant]
+
+
+def test_own_queries_are_not_compiled(wire):
+    """What a session's first call reads of the catalog is not compiled either, whatever the session wants."""
+    if wire.run("SELECT pg_jit_available()") != (True,):
+        pytest.skip("this server compiles nothing")
+    with wire.session(user=wire.role(log_min_messages="debug1")) as session:
+        session.execute("SET jit = on; SET jit_above_cost = 0")
+        before = len(wire.cluster.log_text())
+        assert session.value(COUNT_SALES) == SALES["brand-a"]
+        # The control is the one that the server tells of: the session's own statement, which calls ask.
+        assert wire.cluster.log_text()[before:].count("time to inline") == 1
+        assert session.execute("SHOW jit").fetchone() == ("on",)
