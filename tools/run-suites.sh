@@ -79,7 +79,10 @@ suite() {
         purefuzz) exec "$python" fuzz/run.py ${test:+--targets "$test"} ;;
         ablation) exec "$python" pg_test/ablation/run.py ${test:+--only "$test"} ;;
         docs) exec "$python" docs/run_examples.py ${test:+"$test"} ;;
-        pg17) exec tools/other-major.sh 17 ;;
+        pg17)
+            [ -z "$test" ] || die "pg17 is made of suites: name one of them, as in make test-regress PG=17 TEST=$test"
+            exec tools/other-major.sh 17
+            ;;
     esac
     die "no suite is called $name"
 }
