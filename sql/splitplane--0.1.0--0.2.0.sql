@@ -471,6 +471,16 @@ REVOKE ALL ON FUNCTION splitplane.in_call() FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION splitplane.in_call() TO splitplane_reader;
 
+-- The stage trust puts it around arguments of functions whose cost is the product of their arguments' sizes.
+CREATE OR REPLACE FUNCTION splitplane.bounded(value anyelement, most integer) RETURNS anyelement
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'bounded_wrapper';
+
+-- The stage trust puts it into aggregates that sort at their end. Not immutable: calls with a constant count too.
+CREATE OR REPLACE FUNCTION splitplane.counted(value anyelement, most integer) RETURNS anyelement
+LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'counted_wrapper';
+
 -- The stage trust puts it around regular expressions and JSON paths that are computed while the statement runs.
 CREATE FUNCTION splitplane.pattern(value anyelement) RETURNS anyelement
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
@@ -533,11 +543,25 @@ REVOKE ALL ON FUNCTION splitplane.kept(anyelement) FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION splitplane.kept(anyelement) TO splitplane_reader;
 
+-- Functions whose names start with an underscore are for the extension alone: no role is granted EXECUTE on them,
+-- except on _procedure, which a view calls.
+CREATE OR REPLACE FUNCTION splitplane._new_secret() RETURNS text
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', '_new_secret_wrapper';
+
+CREATE OR REPLACE FUNCTION splitplane._seal(key_id text, secret text) RETURNS bytea
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', '_seal_wrapper';
+
 -- Refuses what cannot be a tenant, business or subject: the rule by which contexts are signed and verified. '*' alone
 -- passes, for any.
 CREATE OR REPLACE FUNCTION splitplane._check_identity(part text, value text) RETURNS void
 LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
 AS 'MODULE_PATHNAME', '_check_identity_wrapper';
+
+CREATE OR REPLACE FUNCTION splitplane._config_changed() RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', '_config_changed_wrapper';
 
 -- Why the secret of a key cannot be opened with the key file as it is now; NULL if it can.
 CREATE FUNCTION splitplane._key_problem(key_id text, sealed bytea) RETURNS text
@@ -545,6 +569,11 @@ LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', '_key_problem_wrapper';
 
 REVOKE ALL ON FUNCTION splitplane._key_problem(text, bytea) FROM PUBLIC;
+
+-- Refuses SQL that ask would refuse, and runs nothing.
+CREATE OR REPLACE FUNCTION splitplane._prove(sql text) RETURNS void
+LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE COST 10000
+AS 'MODULE_PATHNAME', '_prove_wrapper';
 
 -- The columns of a plane view as its text gives them now: `of` and `of_column` are the table's column that one hands
 -- on.
@@ -575,6 +604,11 @@ LANGUAGE c STABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', '_check_question_wrapper';
 
 REVOKE ALL ON FUNCTION splitplane._check_question(text, text) FROM PUBLIC;
+
+-- The normalised form by which questions are matched.
+CREATE OR REPLACE FUNCTION splitplane._normalise_question(text) RETURNS text
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', '_normalise_question_wrapper';
 
 -- The administrator's value of a setting that ask takes from the server, whatever the session has set.
 CREATE FUNCTION splitplane._configured(name text) RETURNS text
@@ -8521,6 +8555,11 @@ GRANT EXECUTE ON FUNCTION splitplane.selftest(text[], regclass[], integer) TO sp
 COMMENT ON FUNCTION splitplane.selftest(text[], regclass[], integer) IS
     'Queries every table of the plane in every shape as two tenants and compares what each sees with its own rows. '
     'Changes nothing.';
+
+-- Opens the plane again after a planted row was read. It writes no table, so that it works on a standby.
+CREATE OR REPLACE FUNCTION splitplane.reopen() RETURNS boolean
+LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'reopen_wrapper';
 
 -- Armed relations with all their partitions and children, in the form that the executor hook reads; NULL if there is
 -- none.
