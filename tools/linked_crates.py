@@ -66,7 +66,9 @@ def taken(expression: str) -> list[str]:
             found.append(together())
         known = [one for one in found if all(licence in TAKEN for licence in one)]
         if not known:
-            raise SystemExit(f"the licence {expression} is none that this project knows: deny.toml, tools/linked_crates.py")
+            raise SystemExit(
+                f"the licence {expression} is none that this project knows: deny.toml, tools/linked_crates.py"
+            )
         return min(known, key=lambda one: [TAKEN.index(licence) for licence in one])
 
     def together() -> list[str]:
@@ -107,13 +109,17 @@ def host() -> str:
 
 
 def compiler() -> str:
-    return subprocess.run(["rustc", "--version"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split()[1]
+    return subprocess.run(["rustc", "--version"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split()[
+        1
+    ]
 
 
 def crates(major: str) -> list[Crate]:
     """Every crate that is linked, by name and version. The library itself is none of them."""
     build = ["--locked", "--no-default-features", "--features", f"pg{major}"]
-    tree = cargo("tree", *build, "--target", host(), "--edges", "normal,no-proc-macro", "--prefix", "depth", "--format", "|{p}|")
+    tree = cargo(
+        "tree", *build, "--target", host(), "--edges", "normal,no-proc-macro", "--prefix", "depth", "--format", "|{p}|"
+    )
     own = tomllib.loads((ROOT / "Cargo.toml").read_text(encoding="utf-8"))["package"]["name"]
     linked: set[tuple[str, str]] = set()
     needs: dict[tuple[str, str], set[str]] = {}
@@ -229,9 +235,9 @@ def holders(crate: Crate) -> list[str]:
         for line in text.splitlines():
             said = line.strip(" \t*#/;")
             # Licences themselves speak of copyright, too: a holder comes after a year or the sign.
-            if re.match(r"(copyright|portions copyright|\(c\)|©)\b.{0,12}(\d{4}|\(c\)|©)", said, re.I) and "[yyyy]" not in said:
-                if said not in found:
-                    found.append(said)
+            is_holder = re.match(r"(copyright|portions copyright|\(c\)|©)\b.{0,12}(\d{4}|\(c\)|©)", said, re.I)
+            if is_holder and "[yyyy]" not in said and said not in found:
+                found.append(said)
     return found or [f"the authors of {crate.name}" + (f": {', '.join(crate.authors)}" if crate.authors else "")]
 
 
@@ -249,7 +255,9 @@ def copyright_file(major: str) -> str:
         wanted.update(licences)
         names = " and ".join(DEBIAN.get(licence, licence) for licence in licences)
         lines = holders(crate)
-        paragraphs.append(f"Files: crates/{crate.name}-{crate.version}/*\nCopyright: " + "\n ".join(lines) + f"\nLicense: {names}")
+        paragraphs.append(
+            f"Files: crates/{crate.name}-{crate.version}/*\nCopyright: " + "\n ".join(lines) + f"\nLicense: {names}"
+        )
     for licence in sorted(wanted - {"Apache-2.0"}):
         file = ROOT / "packaging/licences" / f"{licence}.txt"
         if not file.exists():

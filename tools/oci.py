@@ -100,7 +100,9 @@ def image(files: dict[str, bytes], epoch: int, major: str, version: str, archite
     )
     manifest = put(
         MANIFEST,
-        canonical({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer], "annotations": annotations}),
+        canonical(
+            {"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer], "annotations": annotations}
+        ),
     )
     manifest["platform"] = {"architecture": architecture, "os": "linux"}
     manifest["annotations"] = {"org.opencontainers.image.ref.name": f"{version}-pg{major}"}

@@ -1,14 +1,19 @@
 #!/usr/bin/env bash
-# Brings what a package of one major is built with: cargo-pgrx, and the headers of a major that the project has a server of.
+# Brings what a package of one major is built with: compilers, cargo-pgrx, and headers where the project unpacks a server of that major.
 #
 #   tools/package-setup.sh [MAJOR]
 set -euo pipefail
 unset SPLITPLANE_PG_MAJOR
-major="${1:-}"
 # shellcheck source=tools/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-case "${major:-$PG_MAJOR}" in
-    # Its own development package is the machine's to install; compilers and cargo-pgrx come with the first major.
-    16 | 18) exec tools/setup.sh ;;
-    *) SPLITPLANE_PG_MAJOR="${major:-$PG_MAJOR}" exec tools/setup.sh ;;
-esac
+# shellcheck source=tools/packages.sh
+source "$(dirname "${BASH_SOURCE[0]}")/packages.sh"
+cd "$ROOT"
+
+major="${1:-$PG_MAJOR}"
+package_floor "$major" >/dev/null
+# The machine's own development package will do, whether or not the project knows the major otherwise.
+if ! (package_pg_config "$major") >/dev/null 2>&1 && SPLITPLANE_PG_MAJOR="$major" bash -c 'source tools/common.sh' 2>/dev/null; then
+    export SPLITPLANE_PG_MAJOR="$major"
+fi
+exec tools/setup.sh

@@ -15,19 +15,20 @@ package_floor() {
 # package_pg_config MAJOR: of the project's own server, or of the machine's development package, in this order. Headers of a minor that
 # splitplane does not run on are refused: a library may need what only they have.
 package_pg_config() {
-    local config version floor
+    local config version floor older=
     floor="$(package_floor "$1")"
     for config in "$TOOLS/pg$1/usr/lib/postgresql/$1/bin/pg_config" "/usr/lib/postgresql/$1/bin/pg_config"; do
         [ -x "$config" ] || continue
         [ -f "$("$config" --includedir-server)/postgres.h" ] || continue
         version="$("$config" --version | sed -n 's/^PostgreSQL \([0-9][^ ]*\).*/\1/p')"
         # Debian sorts a tilde before everything, as a beta is before the first release.
-        dpkg --compare-versions "$(sed -E 's/(beta|rc|devel)/~\1/' <<<"$version")" ge "$floor" ||
-            die "$config is of PostgreSQL $version; at least $floor is needed"
-        printf '%s\n' "$config"
-        return
+        if dpkg --compare-versions "$(sed -E 's/(beta|rc|devel)/~\1/' <<<"$version")" ge "$floor"; then
+            printf '%s\n' "$config"
+            return
+        fi
+        older=" of $floor or newer (those that are here are of $version)"
     done
-    die "there are no headers of PostgreSQL $1: install postgresql-server-dev-$1"
+    die "there are no headers of PostgreSQL $1$older: install postgresql-server-dev-$1"
 }
 
 is_clone() { [ "$(git rev-parse --show-toplevel 2>/dev/null)" = "$ROOT" ]; }

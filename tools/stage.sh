@@ -22,6 +22,9 @@ if [ "${1:-}" = --pg-config ]; then
 fi
 [ $# = 1 ] || die "usage: tools/stage.sh [--pg-config FILE] FOLDER"
 folder="$1"
+# cargo-pgrx runs it from other folders.
+config="$(command -v -- "$config")" || die "there is no pg_config: PG_CONFIG=FILE says where it is"
+config="$(realpath --no-symlinks "$config")"
 
 version="$("$config" --version 2>/dev/null | sed -n 's/^PostgreSQL \([0-9][0-9a-z.]*\).*/\1/p')"
 [ -n "$version" ] || die "$config does not tell a version of PostgreSQL"

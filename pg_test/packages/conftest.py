@@ -13,7 +13,11 @@ import roots
 
 ROOT = roots.ROOT
 # A package for what an older release has cannot be built on a newer one.
-MAJORS = {release: major for release, (major, _) in roots.RELEASES.items() if roots.in_order(release) >= roots.in_order(roots.own_release())}
+MAJORS = {
+    release: major
+    for release, (major, _) in roots.RELEASES.items()
+    if roots.in_order(release) >= roots.in_order(roots.own_release())
+}
 
 
 def run(*command: str, **more) -> str:
@@ -22,7 +26,9 @@ def run(*command: str, **more) -> str:
     environment.pop("SPLITPLANE_PG_MAJOR", None)
     done = subprocess.run(command, cwd=more.pop("cwd", ROOT), capture_output=True, text=True, env=environment, **more)
     if done.returncode:
-        raise AssertionError(f"{' '.join(command)}: exit status {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
+        raise AssertionError(
+            f"{' '.join(command)}: exit status {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+        )
     return done.stdout
 
 

@@ -78,16 +78,23 @@ def make(release: str) -> None:
         folder = Path(scratch, "root")
         done = subprocess.run(
             ["debootstrap", "--variant=minbase", "--include=ca-certificates", release, str(folder), mirror],
-            capture_output=True, text=True,
+            capture_output=True,
+            text=True,
         )
         if done.returncode:
-            raise Unreachable(f"debootstrap cannot make a root folder of {release}: {(done.stdout + done.stderr).strip().splitlines()[-1:]}")
+            raise Unreachable(
+                f"debootstrap cannot make a root folder of {release}: {(done.stdout + done.stderr).strip().splitlines()[-1:]}"
+            )
         for path in ("etc/apt/sources.list", "etc/apt/sources.list.d/debian.sources"):
             (folder / path).unlink(missing_ok=True)
         for name, text in files.items():
             (folder / ("etc/apt" if name == "sources.list" else "etc/apt/sources.list.d") / name).write_text(text)
         # How this machine reaches the archive: proxies, certificates, a clock that is not the archive's.
-        settings = [line for line in said("apt-config", "dump").splitlines() if re.match(r"Acquire::(https?|Check|Retries)", line)]
+        settings = [
+            line
+            for line in said("apt-config", "dump").splitlines()
+            if re.match(r"Acquire::(https?|Check|Retries)", line)
+        ]
         (folder / "etc/apt/apt.conf.d/50machine").write_text("\n".join(settings) + "\n")
         shutil.copyfile("/etc/resolv.conf", folder / "etc/resolv.conf")
         # A server's package would start it; what a root folder starts, nobody stops.
@@ -95,8 +102,16 @@ def make(release: str) -> None:
         (folder / "usr/sbin/policy-rc.d").chmod(0o755)
         wanted = " ".join([f"postgresql-{major}", *others])
         done = subprocess.run(
-            ["chroot", str(folder), "sh", "-c", f"apt-get update -qq && apt-get install -qq -y --download-only {wanted}"],
-            capture_output=True, text=True, env=ENVIRONMENT,
+            [
+                "chroot",
+                str(folder),
+                "sh",
+                "-c",
+                f"apt-get update -qq && apt-get install -qq -y --download-only {wanted}",
+            ],
+            capture_output=True,
+            text=True,
+            env=ENVIRONMENT,
         )
         if done.returncode:
             raise Unreachable(f"the packages of {release} cannot be fetched: {done.stderr.strip().splitlines()[-1:]}")
@@ -125,9 +140,23 @@ class Root:
         subprocess.run(["tar", "-C", str(self.folder), "-xf", str(KEPT / f"{self.release}.tar")], check=True)
         # The first process of its namespace: with it every other one ends, and the mount is gone.
         self.outer = subprocess.Popen(
-            ["unshare", "--mount", "--pid", "--fork", "--kill-child", f"--mount-proc={self.folder}/proc", "--",
-             "chroot", str(self.folder), "sh", "-c", "echo up; exec sleep infinity"],
-            stdout=subprocess.PIPE, text=True, env=ENVIRONMENT,
+            [
+                "unshare",
+                "--mount",
+                "--pid",
+                "--fork",
+                "--kill-child",
+                f"--mount-proc={self.folder}/proc",
+                "--",
+                "chroot",
+                str(self.folder),
+                "sh",
+                "-c",
+                "echo up; exec sleep infinity",
+            ],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=ENVIRONMENT,
         )
         if self.outer.stdout.readline() != "up\n":
             self.outer.wait()
@@ -144,8 +173,24 @@ class Root:
     def run(self, command: str, check: bool = True, given: str | None = None) -> subprocess.CompletedProcess:
         """A command of a shell in it, as root, in root's folder; what it says goes with the error."""
         done = subprocess.run(
-            ["nsenter", "--target", self.first, "--mount", "--pid", "--", "chroot", str(self.folder), "sh", "-c", f"cd /root && {command}"],
-            capture_output=True, text=True, env=ENVIRONMENT, input=given, timeout=600,
+            [
+                "nsenter",
+                "--target",
+                self.first,
+                "--mount",
+                "--pid",
+                "--",
+                "chroot",
+                str(self.folder),
+                "sh",
+                "-c",
+                f"cd /root && {command}",
+            ],
+            capture_output=True,
+            text=True,
+            env=ENVIRONMENT,
+            input=given,
+            timeout=600,
         )
         if check and done.returncode:
             raise AssertionError(f"{command}: exit status {done.returncode}\n{done.stdout}\n{done.stderr}")

@@ -24,15 +24,32 @@ def fields(package: Path) -> dict[str, str]:
 
 
 def expected(major: str) -> set[str]:
-    server, shared, documents = f"usr/lib/postgresql/{major}/lib", f"usr/share/postgresql/{major}/extension", f"usr/share/doc/postgresql-{major}-splitplane"
-    pages = {str(path.relative_to(ROOT)) for ending in ("md", "svg", "sql") for path in (ROOT / "docs").glob(f"*.{ending}")}
+    server, shared, documents = (
+        f"usr/lib/postgresql/{major}/lib",
+        f"usr/share/postgresql/{major}/extension",
+        f"usr/share/doc/postgresql-{major}-splitplane",
+    )
+    pages = {
+        str(path.relative_to(ROOT)) for ending in ("md", "svg", "sql") for path in (ROOT / "docs").glob(f"*.{ending}")
+    }
     upgrades = {path.name for path in (ROOT / "sql").glob("splitplane--*--*.sql")}
     assert upgrades, "there is no upgrade script"
     return (
         {f"{server}/splitplane.so", f"{shared}/splitplane.control", f"{shared}/splitplane--{VERSION}.sql"}
         | {f"{shared}/{name}" for name in upgrades}
         | {f"{documents}/{name}" for name in pages}
-        | {f"{documents}/{name}" for name in ("README.md", "SECURITY.md", "CONTRIBUTING.md", "changelog.gz", "changelog.Debian.gz", "copyright", "sbom.cdx.json")}
+        | {
+            f"{documents}/{name}"
+            for name in (
+                "README.md",
+                "SECURITY.md",
+                "CONTRIBUTING.md",
+                "changelog.gz",
+                "changelog.Debian.gz",
+                "copyright",
+                "sbom.cdx.json",
+            )
+        }
     )
 
 
@@ -72,7 +89,9 @@ def test_fields(package, major, unpacked):
 
 def symbols(library: Path, name: str) -> list[tuple[int, ...]]:
     said = run("readelf", "--version-info", "--wide", str(library))
-    return sorted(tuple(int(part) for part in version.split(".")) for version in re.findall(rf"\b{name}_(\d+(?:\.\d+)+)", said))
+    return sorted(
+        tuple(int(part) for part in version.split(".")) for version in re.findall(rf"\b{name}_(\d+(?:\.\d+)+)", said)
+    )
 
 
 def test_depends_on_the_libraries_that_it_needs(package, major, unpacked):
@@ -114,7 +133,9 @@ def unnamed(library: bytes, components: list[dict]) -> set[str]:
 def test_every_crate_that_is_linked_is_named(unpacked, major):
     library = (unpacked / f"usr/lib/postgresql/{major}/lib/splitplane.so").read_bytes()
     components = bill(unpacked, major)["components"]
-    assert len({f"{name}-{version}" for name, version in CRATE.findall(library)}) > 20, "the library tells what is in it"
+    assert len({f"{name}-{version}" for name, version in CRATE.findall(library)}) > 20, (
+        "the library tells what is in it"
+    )
     assert unnamed(library, components) == set()
     without = [component for component in components if component["name"] != "sqlparser"]
     assert {crate.rpartition("-")[0] for crate in unnamed(library, without)} == {"sqlparser"}, "the control"
@@ -130,7 +151,9 @@ def test_bill_of_materials(unpacked, major):
     assert not names & {"bindgen", "syn", "pgrx-macros", "serde_derive", "cc", "proptest", "pgrx-tests"}
     assert all(component["licenses"][0]["expression"] for component in components)
     locked = (ROOT / "Cargo.lock").read_text()
-    assert all(component["hashes"][0]["content"] in locked for component in components if component["name"] != "rust-std")
+    assert all(
+        component["hashes"][0]["content"] in locked for component in components if component["name"] != "rust-std"
+    )
     references = [component["bom-ref"] for component in components]
     assert len(set(references)) == len(references)
     known = {*references, said["metadata"]["component"]["bom-ref"]}
@@ -146,7 +169,11 @@ def test_copyright_file(unpacked, major):
     for component in bill(unpacked, major)["components"]:
         if component["name"] != "rust-std":
             assert f"\nFiles: crates/{component['name']}-{component['version']}/*\n" in text
-    told = {paragraph.splitlines()[0].removeprefix("License: ") for paragraph in paragraphs if paragraph.startswith("License: ")}
+    told = {
+        paragraph.splitlines()[0].removeprefix("License: ")
+        for paragraph in paragraphs
+        if paragraph.startswith("License: ")
+    }
     used = set()
     for paragraph in of_files:
         assert re.search(r"^Copyright: \S", paragraph, re.M), paragraph
@@ -157,7 +184,9 @@ def test_copyright_file(unpacked, major):
 def of_this_machine(content: bytes) -> list[str]:
     """What tells of the machine that built a library."""
     home = str(Path.home())
-    return [word for word in (str(ROOT), f"{home}/.cargo", f"{home}/.rustup", "registry/src/") if word.encode() in content]
+    return [
+        word for word in (str(ROOT), f"{home}/.cargo", f"{home}/.rustup", "registry/src/") if word.encode() in content
+    ]
 
 
 def test_nothing_of_the_machine(unpacked, major):

@@ -46,7 +46,9 @@ class Followed:
     def remove(self) -> str:
         """What the removal warned of."""
         done = self.root.run(f"apt-get remove -y postgresql-{self.major}-splitplane")
-        assert self.root.run(f"dpkg-query -W postgresql-{self.major}-splitplane", check=False).stdout == "", "something of it is left"
+        assert self.root.run(f"dpkg-query -W postgresql-{self.major}-splitplane", check=False).stdout == "", (
+            "something of it is left"
+        )
         return done.stdout + done.stderr
 
     def cluster(self, verb: str, name: str = "main", check: bool = True):
@@ -54,7 +56,11 @@ class Followed:
 
     def preload(self, libraries: str | None) -> None:
         """By ALTER SYSTEM, in effect; None takes it back."""
-        self.root.sql(f"ALTER SYSTEM SET shared_preload_libraries = {libraries}" if libraries else "ALTER SYSTEM RESET shared_preload_libraries")
+        self.root.sql(
+            f"ALTER SYSTEM SET shared_preload_libraries = {libraries}"
+            if libraries
+            else "ALTER SYSTEM RESET shared_preload_libraries"
+        )
         self.cluster("restart")
 
 
@@ -131,7 +137,10 @@ def test_libraries_are_found(followed):
 
 def test_old_names_of_zones(followed):
     """On Debian 13 they are in a package of their own, which comes with ours."""
-    assert followed.root.sql("SELECT '2026-07-01 12:00 US/Eastern'::timestamptz AT TIME ZONE 'UTC'").stdout == "2026-07-01 16:00:00\n"
+    assert (
+        followed.root.sql("SELECT '2026-07-01 12:00 US/Eastern'::timestamptz AT TIME ZONE 'UTC'").stdout
+        == "2026-07-01 16:00:00\n"
+    )
 
 
 def test_documents(followed):
@@ -156,7 +165,9 @@ def test_removal_warns_of_each_cluster_and_no_other(preloaded):
     for name in ("second", "third"):
         root.run(f"pg_createcluster {major} {name}")
     try:
-        root.run(f"echo \"shared_preload_libraries = 'pg_stat_statements, splitplane'  # both\" >/etc/postgresql/{major}/second/conf.d/ours.conf")
+        root.run(
+            f"echo \"shared_preload_libraries = 'pg_stat_statements, splitplane'  # both\" >/etc/postgresql/{major}/second/conf.d/ours.conf"
+        )
         root.run(f"echo \"#shared_preload_libraries = 'splitplane'\" >/etc/postgresql/{major}/third/conf.d/ours.conf")
         said = preloaded.remove()
         assert f"names it in: {major}/main {major}/second\n" in said
@@ -189,7 +200,7 @@ def test_removal_does_not_warn_without_the_line(preloaded):
 def test_removal_does_not_warn_of_another_library(preloaded, libraries):
     root = preloaded.root
     preloaded.preload(None)
-    root.run(f"echo \"shared_preload_libraries = {libraries}\" >/etc/postgresql/{preloaded.major}/main/conf.d/ours.conf")
+    root.run(f'echo "shared_preload_libraries = {libraries}" >/etc/postgresql/{preloaded.major}/main/conf.d/ours.conf')
     assert "WARNING: splitplane" not in preloaded.remove()
 
 
@@ -218,14 +229,19 @@ def test_replacing_it_does_not_warn(preloaded, tmp_path):
     assert "WARNING: splitplane" not in said
     assert "ALTER EXTENSION splitplane UPDATE;" in said and "ALTER SYSTEM" not in said
     preloaded.cluster("restart")
-    assert preloaded.root.sql("SELECT count(*) FROM splitplane.doctor() WHERE severity = 'critical'", "shop").stdout == "0\n"
+    assert (
+        preloaded.root.sql("SELECT count(*) FROM splitplane.doctor() WHERE severity = 'critical'", "shop").stdout
+        == "0\n"
+    )
     preloaded.remove()
 
 
 def test_removed_while_a_file_cannot_be_read(preloaded):
     """The removal never fails for what the warning looks at."""
     root = preloaded.root
-    root.run(f"mkdir -p /etc/postgresql/{preloaded.major}/broken && echo \"include 'nowhere.conf'\" >/etc/postgresql/{preloaded.major}/broken/postgresql.conf")
+    root.run(
+        f"mkdir -p /etc/postgresql/{preloaded.major}/broken && echo \"include 'nowhere.conf'\" >/etc/postgresql/{preloaded.major}/broken/postgresql.conf"
+    )
     try:
         assert f"names it in: {preloaded.major}/main\n" in preloaded.remove()
     finally:

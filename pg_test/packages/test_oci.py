@@ -29,8 +29,21 @@ WANTED = ("lib/splitplane.so", "share/extension/splitplane.control")
 
 def make(stage: Path, file: Path, **more: str) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, str(ROOT / "tools/oci.py"), str(stage), str(file), "--major", "18", "--version", "0.2.0", "--architecture", "amd64"],
-        env={**os.environ, "SOURCE_DATE_EPOCH": epoch(), **more}, capture_output=True, text=True,
+        [
+            sys.executable,
+            str(ROOT / "tools/oci.py"),
+            str(stage),
+            str(file),
+            "--major",
+            "18",
+            "--version",
+            "0.2.0",
+            "--architecture",
+            "amd64",
+        ],
+        env={**os.environ, "SOURCE_DATE_EPOCH": epoch(), **more},
+        capture_output=True,
+        text=True,
     )
 
 
@@ -83,17 +96,29 @@ def problems(layout: dict[str, bytes]) -> list[str]:
     must(index.get("schemaVersion") == 2 and index.get("mediaType") == INDEX, "index.json")
     must(index.get("manifests"), "no manifest")
     for descriptor in index.get("manifests", []):
-        must(re.fullmatch(r"[A-Za-z0-9]+([-._:@+/][A-Za-z0-9]+)*", descriptor["annotations"]["org.opencontainers.image.ref.name"]), "ref.name")
+        must(
+            re.fullmatch(
+                r"[A-Za-z0-9]+([-._:@+/][A-Za-z0-9]+)*", descriptor["annotations"]["org.opencontainers.image.ref.name"]
+            ),
+            "ref.name",
+        )
         manifest = json.loads(blob(descriptor, {MANIFEST}))
         must(manifest.get("schemaVersion") == 2 and manifest.get("mediaType") == MANIFEST, "manifest")
         config = json.loads(blob(manifest.get("config", {}), {CONFIG}))
         must(config.get("os") == "linux" and config.get("architecture") in ("amd64", "arm64"), "platform")
-        must(descriptor.get("platform") == {"os": config.get("os"), "architecture": config.get("architecture")}, "platform of the index")
+        must(
+            descriptor.get("platform") == {"os": config.get("os"), "architecture": config.get("architecture")},
+            "platform of the index",
+        )
         must(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", config.get("created", "")), "created")
         layers = [blob(layer, LAYERS) for layer in manifest.get("layers", [])]
         must(layers, "no layer")
         # Of the archive as it is before it is compressed; ours is not compressed.
-        must(config.get("rootfs") == {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}" for layer in layers]}, "diff_ids")
+        must(
+            config.get("rootfs")
+            == {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}" for layer in layers]},
+            "diff_ids",
+        )
     found += [f"{name} belongs to nothing" for name in sorted(layout.keys() - used)]
     return found
 
@@ -108,7 +133,9 @@ def test_layouts_that_do_not(layout):
     name = "blobs/sha256/" + index["manifests"][0]["digest"].removeprefix("sha256:")
     assert any("another one" in problem for problem in problems({**layout, name: layout[name] + b" "}))
     assert problems({key: value for key, value in layout.items() if key != "oci-layout"})
-    assert any("no blob" in problem for problem in problems({key: value for key, value in layout.items() if key != name}))
+    assert any(
+        "no blob" in problem for problem in problems({key: value for key, value in layout.items() if key != name})
+    )
     index["manifests"][0]["mediaType"] = "application/vnd.docker.distribution.manifest.v2+json"
     assert any("media type" in problem for problem in problems({**layout, "index.json": json.dumps(index).encode()}))
     assert "blobs/sha256/stray belongs to nothing" in problems({**layout, "blobs/sha256/stray": b""})
@@ -135,7 +162,9 @@ def test_layer_is_where_postgresql_looks(layout, stage):
         assert entry.mode == (0o755 if entry.isdir() else 0o644) and (entry.isdir() or entry.isfile())
     # Folders come before what is in them.
     order = list(entries)
-    assert all(str(Path(name).parent) == "." or order.index(str(Path(name).parent)) < order.index(name) for name in order)
+    assert all(
+        str(Path(name).parent) == "." or order.index(str(Path(name).parent)) < order.index(name) for name in order
+    )
 
 
 def test_two_images_are_the_same(stage, tmp_path):

@@ -14,14 +14,25 @@ from conftest import MAJORS, ROOT, run
 # A name: two characters or more, none of which a URL or a file cannot have.
 TERM = re.compile(r"[^\s/\\\x00-\x1f]{2,}")
 SEMVER = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
-RANGE = re.compile(rf"(?:0|(?:(?:==|!=|>=|<=|>|<)\s*)?{SEMVER.pattern}(?:\s*,\s*(?:==|!=|>=|<=|>|<)\s*{SEMVER.pattern})*)")
+RANGE = re.compile(
+    rf"(?:0|(?:(?:==|!=|>=|<=|>|<)\s*)?{SEMVER.pattern}(?:\s*,\s*(?:==|!=|>=|<=|>|<)\s*{SEMVER.pattern})*)"
+)
 LICENCES = {
     "agpl_3", "apache_1_1", "apache_2_0", "artistic_1", "artistic_2", "bsd", "freebsd", "gfdl_1_2", "gfdl_1_3", "gpl_1", "gpl_2", "gpl_3",
     "lgpl_2_1", "lgpl_3_0", "mit", "mozilla_1_0", "mozilla_1_1", "openssl", "perl_5", "postgresql", "qpl_1_0", "ssleay", "sun", "zlib",
     "open_source", "restricted", "unrestricted", "unknown",
 }  # fmt: skip
 REQUIRED = {"name", "version", "abstract", "maintainer", "license", "provides", "meta-spec"}
-ALLOWED = REQUIRED | {"description", "generated_by", "tags", "no_index", "prereqs", "release_status", "resources", "date"}
+ALLOWED = REQUIRED | {
+    "description",
+    "generated_by",
+    "tags",
+    "no_index",
+    "prereqs",
+    "release_status",
+    "resources",
+    "date",
+}
 PHASES = {"configure", "build", "test", "runtime", "develop"}
 RELATIONS = {"requires", "recommends", "suggests", "conflicts"}
 
@@ -46,9 +57,18 @@ def problems(meta: dict, root: Path) -> list[str]:
     maintainers = meta["maintainer"] if isinstance(meta["maintainer"], list) else [meta["maintainer"]]
     must(maintainers and all(text(one) for one in maintainers), "maintainer")
     licence = meta["license"]
-    must(licence in LICENCES if isinstance(licence, str) else bool(licence) and (isinstance(licence, dict) or set(licence) <= LICENCES), "license")
+    must(
+        licence in LICENCES
+        if isinstance(licence, str)
+        else bool(licence) and (isinstance(licence, dict) or set(licence) <= LICENCES),
+        "license",
+    )
     must(meta.get("release_status", "stable") in ("stable", "testing", "unstable"), "release_status")
-    must(meta["meta-spec"].get("version") == "1.0.0" and meta["meta-spec"].get("url", "https://pgxn.org/meta/spec.txt").startswith("http"), "meta-spec")
+    must(
+        meta["meta-spec"].get("version") == "1.0.0"
+        and meta["meta-spec"].get("url", "https://pgxn.org/meta/spec.txt").startswith("http"),
+        "meta-spec",
+    )
     must(all(text(tag) and len(tag) < 256 and "/" not in tag for tag in meta.get("tags", [])), "tags")
     must(meta["provides"], "provides")
     for name, extension in meta["provides"].items():
@@ -113,7 +133,9 @@ def test_make_all_and_install(tmp_path):
     run("tools/package-setup.sh", major)
     run("make", f"PG_CONFIG={program}", "all")
     run("make", f"PG_CONFIG={program}", "install", f"DESTDIR={tmp_path}")
-    server, shared = (Path(run(str(program), option).strip()).relative_to("/") for option in ("--pkglibdir", "--sharedir"))
+    server, shared = (
+        Path(run(str(program), option).strip()).relative_to("/") for option in ("--pkglibdir", "--sharedir")
+    )
     there = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     assert f"{server}/splitplane.so" in there and f"{shared}/extension/splitplane.control" in there
     assert {Path(name).suffix for name in there} == {".so", ".control", ".sql"}
@@ -124,12 +146,19 @@ def test_make_all_and_install(tmp_path):
 
 def test_install_before_all_is_refused(tmp_path):
     major, program = config()
-    done = subprocess.run(["tools/install-stage.sh", str(program), str(tmp_path / "none"), str(tmp_path)], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        ["tools/install-stage.sh", str(program), str(tmp_path / "none"), str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 1 and done.stderr.startswith("error: nothing is built")
     stage = tmp_path / "stage"
     stage.mkdir()
     (stage / "major").write_text("14\n")
-    done = subprocess.run(["tools/install-stage.sh", str(program), str(stage), str(tmp_path)], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        ["tools/install-stage.sh", str(program), str(stage), str(tmp_path)], cwd=ROOT, capture_output=True, text=True
+    )
     assert done.returncode == 1 and f"what is built is for PostgreSQL 14, and {program} is of {major}" in done.stderr
 
 

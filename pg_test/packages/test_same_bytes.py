@@ -43,9 +43,17 @@ def test_two_builds():
     here = build(major)
     copied()
     # What the caller's environment has must not show, either.
-    environment = {"SOURCE_DATE_EPOCH": epoch(), "RUSTFLAGS": "-C target-cpu=native", "CFLAGS": "-O1", "TZ": "Asia/Kolkata", "LC_ALL": "C.UTF-8"}
+    environment = {
+        "SOURCE_DATE_EPOCH": epoch(),
+        "RUSTFLAGS": "-C target-cpu=native",
+        "CFLAGS": "-O1",
+        "TZ": "Asia/Kolkata",
+        "LC_ALL": "C.UTF-8",
+    }
     run("bash", "-c", f"umask 077; tools/deb.sh {major}", cwd=ELSEWHERE, environment=environment)
-    assert digest(ROOT / f"target/deb/stage/{major}/lib/splitplane.so") == digest(ELSEWHERE / f"target/deb/stage/{major}/lib/splitplane.so")
+    assert digest(ROOT / f"target/deb/stage/{major}/lib/splitplane.so") == digest(
+        ELSEWHERE / f"target/deb/stage/{major}/lib/splitplane.so"
+    )
     assert digest(here) == digest(ELSEWHERE / "target/deb" / here.name)
 
 
@@ -55,11 +63,26 @@ def test_flags_are_what_makes_them_the_same(tmp_path):
     for name in ("one", "another-one"):
         folder = tmp_path / name
         folder.mkdir()
-        (folder / "part.rs").write_text('#[unsafe(no_mangle)]\npub extern "C-unwind" fn part(of: u32) -> u32 { [1, 2, 3][of as usize] }\n')
+        (folder / "part.rs").write_text(
+            '#[unsafe(no_mangle)]\npub extern "C-unwind" fn part(of: u32) -> u32 { [1, 2, 3][of as usize] }\n'
+        )
         (folder / "part.c").write_text("const char *part(void) { return __FILE__; }\n")
-        for kind, flags in (("plain", ([], [])), ("mapped", ([f"--remap-path-prefix={folder}=/made"], [f"-ffile-prefix-map={folder}=/made"]))):
+        for kind, flags in (
+            ("plain", ([], [])),
+            ("mapped", ([f"--remap-path-prefix={folder}=/made"], [f"-ffile-prefix-map={folder}=/made"])),
+        ):
             rust, c = folder / f"{kind}.rlib.o", folder / f"{kind}.c.o"
-            run("rustc", "--crate-type=lib", "--emit=obj", "--edition=2024", "-O", *flags[0], "-o", str(rust), str(folder / "part.rs"))
+            run(
+                "rustc",
+                "--crate-type=lib",
+                "--emit=obj",
+                "--edition=2024",
+                "-O",
+                *flags[0],
+                "-o",
+                str(rust),
+                str(folder / "part.rs"),
+            )
             run("cc", "-c", "-O2", *flags[1], "-o", str(c), str(folder / "part.c"))
             for compiler, path in (("rust", rust), ("c", c)):
                 made.setdefault((compiler, kind), []).append(path.read_bytes())
@@ -74,9 +97,14 @@ def test_without_a_date_nothing_is_built(tmp_path):
     for name in ("tools/common.sh", "tools/packages.sh", "Cargo.toml"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
-    environment = {name: value for name, value in os.environ.items() if name not in ("SOURCE_DATE_EPOCH", "SPLITPLANE_PG_MAJOR")}
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("SOURCE_DATE_EPOCH", "SPLITPLANE_PG_MAJOR")
+    }
     done = subprocess.run(
         ["bash", "-c", "source tools/common.sh; source tools/packages.sh; package_epoch"],
-        cwd=tmp_path, env=environment, capture_output=True, text=True,
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 1 and "SOURCE_DATE_EPOCH" in done.stderr
