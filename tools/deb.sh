@@ -73,8 +73,8 @@ depends+=", libc6 (>= $(needs GLIBC))"
 recommends=
 [ "$major" -lt 17 ] || recommends='Recommends: tzdata-legacy'
 
-chmod -R u=rwX,go=rX "$root"
-chmod 755 "$root/DEBIAN"
+find "$root" -type f -exec chmod 644 {} +
+find "$root" -type d -exec chmod 755 {} +
 # In kibibytes, each file rounded up, a folder counting one.
 size="$(find "$root/usr" -type f -printf '%s\n' -o -type d -printf '1024\n' | awk '{ all += int(($1 + 1023) / 1024) } END { print all }')"
 sed "s/@MAJOR@/$major/g; s/@VERSION@/$version/; s/@ARCHITECTURE@/$architecture/; s/@SIZE@/$size/
@@ -84,7 +84,6 @@ for script in postinst prerm; do
     chmod 755 "$root/DEBIAN/$script"
 done
 (cd "$root" && find usr -type f -print | LC_ALL=C sort | xargs -d '\n' md5sum) >"$root/DEBIAN/md5sums"
-chmod 644 "$root/DEBIAN/control" "$root/DEBIAN/md5sums"
 # Only times that are later than the epoch would be put back by dpkg-deb.
 find "$root" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 

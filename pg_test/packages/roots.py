@@ -143,6 +143,7 @@ class Root:
             [
                 "unshare",
                 "--mount",
+                "--ipc",
                 "--pid",
                 "--fork",
                 "--kill-child",
@@ -178,6 +179,7 @@ class Root:
                 "--target",
                 self.first,
                 "--mount",
+                "--ipc",
                 "--pid",
                 "--",
                 "chroot",
@@ -220,7 +222,7 @@ def prepare(releases: list[str]) -> None:
     for program in ("debootstrap", "unshare", "nsenter", "chroot", "tar", "apt-get"):
         if shutil.which(program) is None:
             raise Unreachable(f"there is no {program}")
-    if subprocess.run(["unshare", "--mount", "--pid", "--fork", "true"], capture_output=True).returncode:
+    if subprocess.run(["unshare", "--mount", "--ipc", "--pid", "--fork", "true"], capture_output=True).returncode:
         raise Unreachable("this machine lets nobody make namespaces")
     for release in releases:
         if not is_kept(release):

@@ -174,6 +174,8 @@ def test_removal_warns_of_each_cluster_and_no_other(preloaded):
     finally:
         for name in ("second", "third"):
             root.run(f"pg_dropcluster {major} {name}")
+        # It leaves the file of conf.d, in a folder that is no cluster any more; and so the warning does not name it.
+        assert root.run(f"cat /etc/postgresql/{major}/second/conf.d/ours.conf").stdout
 
 
 def test_removal_warns_without_the_tools_of_clusters(preloaded):
