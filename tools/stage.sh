@@ -9,7 +9,7 @@
 #
 # The same commit gives the same bytes in any folder, with the same compilers. For that, paths of this machine are kept out of the
 # library: by RUSTFLAGS from Rust code, and by CFLAGS from C code, which pgrx and aws-lc have. Other flags would build every crate
-# anew, so this has a target folder of its own, target/deb, which all packages share.
+# anew, so this has target folders of its own, in target/deb.
 set -euo pipefail
 # shellcheck source=tools/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -35,7 +35,8 @@ grep -q "^pg$major = \[\"server\"" Cargo.toml || die "splitplane cannot be built
 # Whatever the caller's umask is: servers read these files as another user.
 umask 022
 
-export CARGO_TARGET_DIR="$PACKAGE_TARGET"
+# Each major has a folder of its own: cargo gives the library the same name in each, and would build it anew after every change of major.
+export CARGO_TARGET_DIR="$PACKAGE_TARGET/cargo-$major"
 export PGRX_HOME="$PACKAGE_TARGET/pgrx-$major"
 # That of tools/setup.sh, or the user's own: who only builds the extension for a server needs nothing else of it.
 [ -x "$CARGO_PGRX" ] || CARGO_PGRX="$(command -v cargo-pgrx || true)"
