@@ -60,14 +60,15 @@ for crates in "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*/; do
     remap "${crates%/}" /registry
 done
 remap "$(rustc --print sysroot)" /rust
-# What cargo-pgrx links with when RUSTFLAGS are not set: it finds the SQL in a section that nothing refers to.
+# cargo-pgrx finds the SQL in a section that nothing refers to.
 rust_flags+=$'\x1f''-C'$'\x1f''link-arg=-Wl,--no-gc-sections'
 # The last that matches counts: a registry may lie in the checkout.
 remap "$ROOT" /splitplane
 
 scratch="$(mktemp -d "$PACKAGE_TARGET/stage.XXXXXX")"
 trap 'rm -rf "$scratch"' EXIT
-env -u RUSTFLAGS -u CFLAGS_x86_64_unknown_linux_gnu -u CFLAGS_aarch64_unknown_linux_gnu -u HOST_CFLAGS -u TARGET_CFLAGS \
+# Nothing that is built is dated, and cargo would build all C code anew with each commit.
+env -u SOURCE_DATE_EPOCH -u RUSTFLAGS -u CFLAGS_x86_64_unknown_linux_gnu -u CFLAGS_aarch64_unknown_linux_gnu -u HOST_CFLAGS -u TARGET_CFLAGS \
     CARGO_ENCODED_RUSTFLAGS="$rust_flags" CFLAGS="$c_flags" \
     "$CARGO_PGRX" pgrx package --features "pg$major" --pg-config "$config" --out-dir "$scratch/made"
 
