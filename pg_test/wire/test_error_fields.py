@@ -12,7 +12,7 @@ SET_UP = """
     CREATE TABLE shop.reviews (tenant_id text NOT NULL, rating shop.stars);
     INSERT INTO shop.reviews VALUES ('brand-a', 5);
     CREATE FUNCTION shop.refuses() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not today' USING ERRCODE = '22000',
-        DETAIL = 'the detail', HINT = 'the hint', SCHEMA = 'shop', TABLE = 'reviews', COLUMN = 'rating', DATATYPE = 'stars', CONSTRAINT = 'at_most_five'; END $$;
+        DETAIL = 'its detail', HINT = 'its hint', SCHEMA = 'shop', TABLE = 'reviews', COLUMN = 'rating', DATATYPE = 'stars', CONSTRAINT = 'at_most_five'; END $$;
     CREATE FUNCTION shop.misspells() RETURNS int LANGUAGE plpgsql AS $$ DECLARE found int; BEGIN EXECUTE 'SELEC rating FROM shop.reviews' INTO found; RETURN found; END $$;
     CREATE FUNCTION shop.catches() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN shop.refuses(); EXCEPTION WHEN data_exception THEN RAISE; END $$;
     SELECT splitplane.protect('shop.reviews', '{"tenant_id": "tenant"}');
@@ -54,7 +54,7 @@ def test_one_sentence_and_nothing_besides(reviews, sql, state, besides):
     with reviews.session() as session:
         error = refusal(lambda: session.ask(sql), (state, "42501", "42703", "42883"))
         assert error.diag.statement_position is None
-        for name in ("at_most_five", "SELEC", "the detail", "the hint", "PL/pgSQL"):
+        for name in ("at_most_five", "SELEC ", "its detail", "its hint", "PL/pgSQL"):
             assert name not in str(error)
         # The session goes on.
         assert session.ask("SELECT rating FROM reviews")["rows"] == [[5]]
