@@ -143,12 +143,14 @@ REVOKE ALL ON FUNCTION splitplane._procedure(text) FROM PUBLIC;
 -- The view below calls it as whoever reads the view.
 GRANT EXECUTE ON FUNCTION splitplane._procedure(text) TO splitplane_admin;
 
--- A function that was dropped and created again with the same signature by another owner is not the allowed one.
+-- A function that was dropped and created again with the same signature by another owner is not the allowed one, and
+-- what a support function makes of a call when it is planned was never looked at.
 CREATE VIEW splitplane.functions AS
     SELECT p.oid::pg_catalog.regprocedure AS function, f.saved
     FROM splitplane.allowed_functions AS f
     JOIN pg_catalog.pg_proc AS p ON p.oid = splitplane._procedure(f.signature)
-    WHERE pg_catalog.pg_get_userbyid(p.proowner) = f.saved ->> 'owner';
+    WHERE pg_catalog.pg_get_userbyid(p.proowner) = f.saved ->> 'owner'
+      AND (p.prosupport = 0 OR p.oid < 16384 AND p.prosupport::pg_catalog.oid < 16384);
 COMMENT ON VIEW splitplane.functions IS 'Functions that allow_function added to the plane and that are still the same.';
 
 REVOKE ALL ON splitplane.keys, splitplane.principals, splitplane.claims, splitplane.relations,

@@ -69,7 +69,7 @@ BEGIN
     IF wanted IS NULL THEN
         RAISE EXCEPTION 'function does not exist' USING ERRCODE = '42883';
     END IF;
-    SELECT p.oid, p.proname, n.nspname, p.prokind, p.prosecdef, p.proleakproof, p.provolatile,
+    SELECT p.oid, p.proname, n.nspname, p.prokind, p.prosecdef, p.proleakproof, p.provolatile, p.prosupport,
            pg_get_userbyid(p.proowner) AS owner, array_append(p.proargtypes::oid[], p.prorettype) AS types,
            splitplane._is_ours('pg_proc', p.oid) AS ours
       INTO catalog_row
@@ -87,6 +87,10 @@ BEGIN
             'it takes or returns an internal type'
         -- PostgreSQL trusts the mark and evaluates it before row-level security, over the rows of every tenant.
         WHEN catalog_row.proleakproof AND catalog_row.oid >= 16384 THEN 'it is marked LEAKPROOF'
+        -- PostgreSQL's own support functions of its own functions were looked at; nobody can say what another one does.
+        WHEN catalog_row.prosupport <> 0
+             AND (catalog_row.oid >= 16384 OR catalog_row.prosupport::oid >= 16384) THEN
+            'it has a support function, which may put something else in the place of a call after the proof'
         -- Built-in functions that have effects, read settings, files or catalogs, or run SQL given as text bypass
         -- every check of the plane. The exceptions are clocks and random values.
         WHEN catalog_row.nspname = 'pg_catalog' AND catalog_row.provolatile = 'v'

@@ -124,7 +124,17 @@ AS $$
            'This allowed function does not exist any more, or has another owner now. It is not in the plane.',
            format('DELETE FROM splitplane.allowed_functions WHERE signature = %L;', f.signature)
     FROM splitplane.allowed_functions AS f
-    WHERE NOT EXISTS (SELECT FROM splitplane.functions AS p WHERE p.function = splitplane._procedure(f.signature))
+    WHERE NOT EXISTS (SELECT FROM pg_proc AS p
+                      WHERE p.oid = splitplane._procedure(f.signature)
+                        AND pg_get_userbyid(p.proowner) = f.saved ->> 'owner')
+    UNION ALL
+    SELECT 'warning', f.signature,
+           'This allowed function has a support function now, which may put something else in the place of a call '
+           'after the proof. It is not in the plane.',
+           format('SELECT splitplane.disallow_function(%L);', f.signature)
+    FROM splitplane.allowed_functions AS f JOIN pg_proc AS p ON p.oid = splitplane._procedure(f.signature)
+    WHERE pg_get_userbyid(p.proowner) = f.saved ->> 'owner'
+      AND NOT EXISTS (SELECT FROM splitplane.functions AS a WHERE a.function = p.oid)
     UNION ALL
     SELECT 'warning', splitplane._signature(f.function),
            'This function has become SECURITY DEFINER since it was allowed: it runs with its owner''s rights.',

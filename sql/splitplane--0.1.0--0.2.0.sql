@@ -368,12 +368,14 @@ REVOKE ALL ON FUNCTION splitplane._procedure(text) FROM PUBLIC;
 -- The view below calls it as whoever reads the view.
 GRANT EXECUTE ON FUNCTION splitplane._procedure(text) TO splitplane_admin;
 
--- A function that was dropped and created again with the same signature by another owner is not the allowed one.
+-- A function that was dropped and created again with the same signature by another owner is not the allowed one, and
+-- what a support function makes of a call when it is planned was never looked at.
 CREATE OR REPLACE VIEW splitplane.functions AS
     SELECT p.oid::pg_catalog.regprocedure AS function, f.saved
     FROM splitplane.allowed_functions AS f
     JOIN pg_catalog.pg_proc AS p ON p.oid = splitplane._procedure(f.signature)
-    WHERE pg_catalog.pg_get_userbyid(p.proowner) = f.saved ->> 'owner';
+    WHERE pg_catalog.pg_get_userbyid(p.proowner) = f.saved ->> 'owner'
+      AND (p.prosupport = 0 OR p.oid < 16384 AND p.prosupport::pg_catalog.oid < 16384);
 
 -- Functions whose bodies are in the library. The privileges follow each function, so that none is left open to PUBLIC.
 
@@ -4391,7 +4393,7 @@ BEGIN
     IF wanted IS NULL THEN
         RAISE EXCEPTION 'function does not exist' USING ERRCODE = '42883';
     END IF;
-    SELECT p.oid, p.proname, n.nspname, p.prokind, p.prosecdef, p.proleakproof, p.provolatile,
+    SELECT p.oid, p.proname, n.nspname, p.prokind, p.prosecdef, p.proleakproof, p.provolatile, p.prosupport,
            pg_get_userbyid(p.proowner) AS owner, array_append(p.proargtypes::oid[], p.prorettype) AS types,
            splitplane._is_ours('pg_proc', p.oid) AS ours
       INTO catalog_row
@@ -4409,6 +4411,10 @@ BEGIN
             'it takes or returns an internal type'
         -- PostgreSQL trusts the mark and evaluates it before row-level security, over the rows of every tenant.
         WHEN catalog_row.proleakproof AND catalog_row.oid >= 16384 THEN 'it is marked LEAKPROOF'
+        -- PostgreSQL's own support functions of its own functions were looked at; nobody can say what another one does.
+        WHEN catalog_row.prosupport <> 0
+             AND (catalog_row.oid >= 16384 OR catalog_row.prosupport::oid >= 16384) THEN
+            'it has a support function, which may put something else in the place of a call after the proof'
         -- Built-in functions that have effects, read settings, files or catalogs, or run SQL given as text bypass
         -- every check of the plane. The exceptions are clocks and random values.
         WHEN catalog_row.nspname = 'pg_catalog' AND catalog_row.provolatile = 'v'
@@ -6587,7 +6593,17 @@ AS $$
            'This allowed function does not exist any more, or has another owner now. It is not in the plane.',
            format('DELETE FROM splitplane.allowed_functions WHERE signature = %L;', f.signature)
     FROM splitplane.allowed_functions AS f
-    WHERE NOT EXISTS (SELECT FROM splitplane.functions AS p WHERE p.function = splitplane._procedure(f.signature))
+    WHERE NOT EXISTS (SELECT FROM pg_proc AS p
+                      WHERE p.oid = splitplane._procedure(f.signature)
+                        AND pg_get_userbyid(p.proowner) = f.saved ->> 'owner')
+    UNION ALL
+    SELECT 'warning', f.signature,
+           'This allowed function has a support function now, which may put something else in the place of a call '
+           'after the proof. It is not in the plane.',
+           format('SELECT splitplane.disallow_function(%L);', f.signature)
+    FROM splitplane.allowed_functions AS f JOIN pg_proc AS p ON p.oid = splitplane._procedure(f.signature)
+    WHERE pg_get_userbyid(p.proowner) = f.saved ->> 'owner'
+      AND NOT EXISTS (SELECT FROM splitplane.functions AS a WHERE a.function = p.oid)
     UNION ALL
     SELECT 'warning', splitplane._signature(f.function),
            'This function has become SECURITY DEFINER since it was allowed: it runs with its owner''s rights.',

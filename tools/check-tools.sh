@@ -17,7 +17,7 @@ wheel_digest=sha256:620f397b925a6a6ea39544084d3d86e3775acf41db6a56f8f3b800488bd3
 deny() {
     [ "$("$TOOLS/cargo/bin/cargo-deny" --version 2>/dev/null)" != "cargo-deny $deny_version" ] || return 0
     say "building cargo-deny $deny_version into .tools (some minutes, once)"
-    env -u CARGO_TARGET_DIR cargo install cargo-deny --version "=$deny_version" --locked --quiet --force --root "$TOOLS/cargo"
+    build_tool cargo-deny "$deny_version"
 }
 
 # Major and folder of the package.

@@ -12,7 +12,7 @@ case "$PG_MAJOR" in
     17) PG_FLOOR=17.12 ;;
     *) printf 'error: PostgreSQL %s is none that this project is set up for: 15, 17\n' "$PG_MAJOR" >&2; exit 1 ;;
 esac
-PGRX_VERSION=0.18.1
+PGRX_VERSION=0.19.4
 
 PG_TREE="$TOOLS/pg$PG_MAJOR"
 PG_TEST_TREE="$TOOLS/pg$PG_MAJOR-test"
@@ -37,3 +37,9 @@ NOT_RUN=77
 
 say() { printf '== %s\n' "$*"; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+# build_tool CRATE VERSION: a program of cargo's into .tools. It runs for seconds, so that it is not worth optimizing. In a
+# target folder of its own: one set by the caller's environment would be left littered.
+build_tool() {
+    env -u CARGO_TARGET_DIR CARGO_PROFILE_DEV_DEBUG=0 cargo install "$1" --version "=$2" --debug --locked --quiet --force --root "$TOOLS/cargo"
+}

@@ -200,9 +200,7 @@ server() {
 pgrx() {
     if [ "$("$CARGO_PGRX" pgrx --version 2>/dev/null)" != "cargo-pgrx $PGRX_VERSION" ]; then
         say "building cargo-pgrx $PGRX_VERSION into .tools (some minutes, once)"
-        # A target folder of its own: one set by the caller's environment would be left littered.
-        env -u CARGO_TARGET_DIR cargo install cargo-pgrx --version "=$PGRX_VERSION" --locked --quiet --force \
-            --root "$TOOLS/cargo"
+        build_tool cargo-pgrx "$PGRX_VERSION"
     fi
     if ! grep -qsF "\"$PG_CONFIG\"" "$PGRX_HOME/config.toml"; then
         mkdir -p "$PGRX_HOME"

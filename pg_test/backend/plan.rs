@@ -123,7 +123,29 @@ mod tests {
             "SELECT 1 FROM pg_catalog.pg_class",
             "SELECT 1 FROM public.orders WHERE EXISTS (SELECT 1 FROM public.hidden)",
         ] {
-            assert_refused(sql, proves(&world, sql, ORDERS), State::OutsidePlane, "outside the fences");
+            assert_refused(
+                sql,
+                proves(&world, sql, ORDERS),
+                State::OutsidePlane,
+                "the plan names a relation outside the fences",
+            );
+        }
+        // No node reads it: what is never read and a join that nothing needs.
+        Spi::run("CREATE TABLE public.unread (id int PRIMARY KEY); GRANT SELECT ON public.unread TO splitplane_reader")
+            .unwrap();
+        for sql in [
+            "SELECT 1 FROM public.countries, (SELECT 1 FROM public.unread WHERE false) AS u",
+            "SELECT 1 FROM public.countries LEFT JOIN public.unread AS u ON u.id = 1",
+        ] {
+            let plan =
+                Spi::get_one::<pgrx::Json>(&format!("EXPLAIN (FORMAT JSON) {sql}")).unwrap().unwrap().0.to_string();
+            assert!(!plan.contains("unread"), "the control: {plan}");
+            assert_refused(
+                sql,
+                proves(&world, sql, "SELECT 1 FROM countries"),
+                State::OutsidePlane,
+                "the plan names a relation outside the fences",
+            );
         }
         assert_refused(
             "stores",

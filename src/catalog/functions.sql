@@ -29,6 +29,7 @@ FROM pg_catalog.pg_proc AS p
 JOIN pg_catalog.pg_language AS l ON l.oid = p.prolang
 WHERE p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace AND p.oid < 16384::pg_catalog.oid
   AND p.prokind IN ('f', 'a', 'w') AND NOT p.prosecdef AND l.lanname IN ('internal', 'c', 'sql')
+  AND p.prosupport::pg_catalog.oid < 16384::pg_catalog.oid
   AND NOT EXISTS (SELECT FROM pg_catalog.unnest(COALESCE(p.proallargtypes, p.proargtypes::pg_catalog.oid[]) || p.prorettype) AS t (oid)
                   WHERE t.oid NOT IN (SELECT w.oid FROM with_arrays AS w))
   AND p.proname !~ '^(pg_|binary_upgrade|lo_|ts_rewrite|ts_stat|factorial|.*_populate_record|txid|xml_|regconfig|inet_(client|server))'

@@ -6,6 +6,7 @@
 
 use sqlparser::tokenizer::Token;
 
+use super::error::{GateError, GateResult};
 use super::keywords;
 use super::lexeme::{Lexeme, LexemeKind};
 
@@ -87,6 +88,22 @@ pub(super) fn respell(sql: &str, before: &[Lexeme], rest: &[Lexeme]) -> Option<R
     } else {
         None
     }
+}
+
+/// What may follow the list of GROUP BY; none of these words can begin it.
+const AFTER_GROUP_BY: [&str; 10] =
+    ["EXCEPT", "FETCH", "FOR", "HAVING", "INTERSECT", "LIMIT", "OFFSET", "ORDER", "UNION", "WINDOW"];
+
+/// Refuses GROUP BY ALL without a list: models write it, and PostgreSQL's own words for it help none to do better.
+pub(super) fn refuse_group_by_all(sql: &str, statement: &[Lexeme]) -> GateResult<()> {
+    let is_there = (0..statement.len()).any(|index| {
+        let (before, rest) = statement.split_at(index);
+        let place = Place { sql, before, rest };
+        let ends =
+            rest.len() == 1 || place.symbol(1, b')') || AFTER_GROUP_BY.iter().any(|keyword| place.keyword(1, keyword));
+        ends && place.keyword(0, "ALL") && place.follows(&["GROUP", "BY"])
+    });
+    if is_there { Err(GateError::GroupByAll) } else { Ok(()) }
 }
 
 impl Place<'_> {

@@ -32,6 +32,8 @@ pub enum GateErrorKind {
     Character,
     /// A parameter such as $1, for which there is no value (42601).
     Parameter,
+    /// GROUP BY ALL without a list, which other systems have and PostgreSQL has not (42601).
+    GroupByAll,
 }
 
 /// A refusal by the gate.
@@ -66,6 +68,8 @@ pub enum GateError {
     Character { what: &'static str },
     #[error("the SQL contains a parameter, for which there is no value")]
     Parameter,
+    #[error("PostgreSQL has no GROUP BY ALL without a list: name the columns to group by")]
+    GroupByAll,
 }
 
 impl GateError {
@@ -83,6 +87,7 @@ impl GateError {
             Self::UnsupportedByGate { .. } => GateErrorKind::UnsupportedByGate,
             Self::Character { .. } => GateErrorKind::Character,
             Self::Parameter => GateErrorKind::Parameter,
+            Self::GroupByAll => GateErrorKind::GroupByAll,
         }
     }
 
@@ -98,7 +103,8 @@ impl GateError {
             | Self::NotSelect { .. }
             | Self::Construct { .. }
             | Self::Character { .. }
-            | Self::Parameter => None,
+            | Self::Parameter
+            | Self::GroupByAll => None,
         }
     }
 

@@ -85,6 +85,7 @@ fn read(sql: &str, limits: &Limits, recursion: usize) -> GateResult<Gated> {
     words::mark(sql, &mut lexemes, limits.major);
     let statement = to_sqlparser::one_statement(sql, &lexemes)?;
     limits::measure(sql, statement, limits)?;
+    dialect::refuse_group_by_all(sql, statement)?;
     let query = parse::parse(sql, statement, recursion)?;
     let relations = walk::relations(&query)?;
     let start = statement.first().map_or(0, |lexeme| lexeme.start);

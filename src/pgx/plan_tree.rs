@@ -71,6 +71,18 @@ impl<'c> Planned<'c> {
         Ok(is_so)
     }
 
+    /// The relations of the plan's range table, also those that no node reads: of a partition or child the relation as whose it
+    /// is there, `None` where that is not known.
+    pub fn relations(&self) -> Vec<Option<pg_sys::Oid>> {
+        let statement = self.statement();
+        (1..)
+            .zip(statement.read().rtable())
+            .filter_map(|(number, node)| Some((number, node.downcast::<pg_sys::RangeTblEntry>()?)))
+            .filter(|(_, entry)| entry.rtekind == pg_sys::RTEKind::RTE_RELATION)
+            .map(|(number, _)| root_relation(statement, number))
+            .collect()
+    }
+
     /// Whether the statement is a plain SELECT to the executor, too.
     pub fn is_plain_select(&self) -> bool {
         let statement = self.statement().read();
@@ -150,44 +162,18 @@ impl<'t> PlanNode<'t> {
         let number = unsafe { (*self.node.as_pointer().cast::<pg_sys::Scan>()).scanrelid };
         Some(PlanScan { node: self, number, index_only, is_ordered_by_operator })
     }
-
-    fn entry(self, number: pg_sys::Index) -> Option<Fields<QueryNode<'t>, pg_sys::RangeTblEntry>> {
-        let index = usize::try_from(number).ok()?.checked_sub(1)?;
-        self.statement.read().rtable().get(index)?.downcast()
-    }
 }
 
 impl PlanScan<'_> {
     /// The relation that is read.
     pub fn relation(self) -> Option<pg_sys::Oid> {
-        let entry = self.node.entry(self.number)?;
+        let entry = entry(self.node.statement, self.number)?;
         (entry.rtekind == pg_sys::RTEKind::RTE_RELATION).then_some(entry.relid)
     }
 
     /// The relation as whose partition or child it is read, itself when it is none.
     pub fn root_relation(self) -> Option<pg_sys::Oid> {
-        let links = self.node.statement.read().appendRelations();
-        let mut number = self.number;
-        // No chain is longer than the list.
-        for _ in 0..=links.len() {
-            let parent = links
-                .iter()
-                .filter_map(|link| link.downcast::<pg_sys::AppendRelInfo>())
-                .find(|link| link.child_relid == number)
-                .map(|link| link.parent_relid)
-                // The arms of UNION ALL have a parent that is no relation.
-                .filter(|parent| {
-                    self.node.entry(*parent).is_some_and(|entry| entry.rtekind == pg_sys::RTEKind::RTE_RELATION)
-                });
-            match parent {
-                Some(parent) => number = parent,
-                None => {
-                    let entry = self.node.entry(number)?;
-                    return (entry.rtekind == pg_sys::RTEKind::RTE_RELATION).then_some(entry.relid);
-                }
-            }
-        }
-        None
+        root_relation(self.node.statement, self.number)
     }
 
     /// The first `count` conditions that are evaluated on a row, as calls of ours with the names of the columns that are
@@ -221,6 +207,38 @@ impl PlanScan<'_> {
         // SAFETY: a catalog look-up that gives NULL for a column that is not there.
         unsafe { text(pg_sys::get_attname(self.relation()?, attribute, true)) }
     }
+}
+
+type Statement<'t> = Typed<QueryNode<'t>, pg_sys::PlannedStmt>;
+
+/// An entry of the range table.
+fn entry(statement: Statement<'_>, number: pg_sys::Index) -> Option<Fields<QueryNode<'_>, pg_sys::RangeTblEntry>> {
+    let index = usize::try_from(number).ok()?.checked_sub(1)?;
+    statement.read().rtable().get(index)?.downcast()
+}
+
+/// The relation as whose partition or child an entry of the range table is there, itself when it is none.
+fn root_relation(statement: Statement<'_>, number: pg_sys::Index) -> Option<pg_sys::Oid> {
+    let relation = |number| {
+        entry(statement, number).filter(|entry| entry.rtekind == pg_sys::RTEKind::RTE_RELATION).map(|entry| entry.relid)
+    };
+    let links = statement.read().appendRelations();
+    let mut number = number;
+    // No chain is longer than the list.
+    for _ in 0..=links.len() {
+        let parent = links
+            .iter()
+            .filter_map(|link| link.downcast::<pg_sys::AppendRelInfo>())
+            .find(|link| link.child_relid == number)
+            .map(|link| link.parent_relid)
+            // The arms of UNION ALL have a parent that is no relation.
+            .filter(|parent| relation(*parent).is_some());
+        match parent {
+            Some(parent) => number = parent,
+            None => return relation(number),
+        }
+    }
+    None
 }
 
 /// How often functions are called in a part of a plan, by PostgreSQL's own text of it: no field of any node is left out there. In

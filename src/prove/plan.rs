@@ -10,7 +10,8 @@ use crate::pgx::plan_tree::{PlanKind, PlanScan};
 use crate::pgx::query::FenceCall;
 use pgrx::pg_sys::Oid;
 
-/// Every scan is one of a fence's table, of its partitions or children, or of what the tables' own policies read
+/// The range table names no relation but the fences' and those that the tables' own policies read (`policy_relations`), also where
+/// no node reads it. Every scan is one of a fence's table, of its partitions or children, or of what the tables' own policies read
 /// (`policy_relations`); of a protected one the conditions that bind the scope are evaluated before any other, and no
 /// index is asked to compute an order over rows that they hide.
 pub fn prove_plan(planned: &Planned<'_>, fences: &[Fence], policy_relations: &[Oid], plane: &Plane) -> StageResult<()> {
@@ -19,6 +20,14 @@ pub fn prove_plan(planned: &Planned<'_>, fences: &[Fence], policy_relations: &[O
     }
     if !planned.is_plain_select() {
         return Err(Refusal::proof("planning did not produce a SELECT"));
+    }
+    let is_known = |relation: &Option<Oid>| {
+        relation.is_some_and(|relation| {
+            policy_relations.contains(&relation) || fences.iter().any(|fence| fence.relation.oid == relation)
+        })
+    };
+    if !planned.relations().iter().all(is_known) {
+        return Err(Refusal::proof("the plan names a relation outside the fences"));
     }
     planned.visit(&mut |node| match node.kind() {
         PlanKind::Scan(scan) if reads_for_a_policy(scan, fences, policy_relations) => Ok(()),

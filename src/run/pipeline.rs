@@ -160,7 +160,9 @@ pub(super) fn refused_by_gate(sql: &str, subject: Subject<'_>, left: i32, error:
 pub(super) fn from_gate(error: GateError) -> Refusal {
     let state = match error.kind() {
         GateErrorKind::TooLong | GateErrorKind::TooComplex => State::TooComplex,
-        GateErrorKind::Empty | GateErrorKind::Syntax | GateErrorKind::Parameter => State::Syntax,
+        GateErrorKind::Empty | GateErrorKind::Syntax | GateErrorKind::Parameter | GateErrorKind::GroupByAll => {
+            State::Syntax
+        }
         GateErrorKind::NotOneStatement
         | GateErrorKind::NotSelect
         | GateErrorKind::Construct

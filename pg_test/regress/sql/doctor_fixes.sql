@@ -187,6 +187,23 @@ SELECT test.rows('SELECT turned()');
 SELECT splitplane.disallow_function('public.turned()');
 DROP FUNCTION public.turned();
 
+\echo -- support functions
+CREATE FUNCTION public.masked(varchar, int, boolean) RETURNS varchar LANGUAGE sql IMMUTABLE SUPPORT varchar_support
+    AS $$ SELECT '***'::varchar $$;
+-- The control: what is called is not what runs.
+SELECT public.masked('secret', -1, false);
+SELECT splitplane.allow_function('public.masked(varchar, int, boolean)');
+CREATE OR REPLACE FUNCTION public.masked(varchar, int, boolean) RETURNS varchar LANGUAGE sql IMMUTABLE
+    AS $$ SELECT '***'::varchar $$;
+SELECT splitplane.allow_function('public.masked(varchar, int, boolean)');
+SELECT test.rows($$ SELECT masked('secret', -1, false) $$);
+ALTER FUNCTION public.masked(varchar, int, boolean) SUPPORT varchar_support;
+SELECT test.rows($$ SELECT masked('secret', -1, false) $$);
+:findings;
+SELECT fix FROM splitplane.doctor() WHERE finding LIKE '%support function%' \gexec
+:findings;
+DROP FUNCTION public.masked(varchar, int, boolean);
+
 \echo -- what the reader may not read
 REVOKE SELECT (total, state) ON public.orders FROM splitplane_reader;
 SELECT test.rows('SELECT sum(total) FROM orders');

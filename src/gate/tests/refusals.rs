@@ -80,7 +80,6 @@ fn rejects_constructs() {
         "SELECT * FROM a.db.public.orders",
         "SELECT * FROM orders ORDER BY a USING >",
         "SELECT array_agg(a ORDER BY a USING <) FROM orders",
-        "SELECT a FROM t GROUP BY ALL",
         "SELECT * FROM t LIMIT 1, 2",
     ] {
         let kind = refused(sql);
@@ -91,6 +90,33 @@ fn rejects_constructs() {
     assert_eq!(message("SELECT * INTO x FROM t"), Err("SELECT INTO is not admitted".to_owned()));
     let four = "a relation name with more than three parts is not admitted".to_owned();
     assert_eq!(message("SELECT * FROM a.db.public.orders"), Err(four));
+}
+
+#[test]
+fn says_what_to_write_for_group_by_all() {
+    for sql in [
+        "SELECT a, count(*) FROM t GROUP BY ALL",
+        "SELECT a, count(*) FROM t group by all;",
+        "SELECT a FROM (SELECT a FROM t GROUP BY /* every column */ ALL) x",
+        "SELECT a FROM t GROUP BY ALL HAVING count(*) > 1",
+        "SELECT a FROM t GROUP BY ALL ORDER BY a",
+        "SELECT a FROM t GROUP BY ALL LIMIT 3",
+        "SELECT a FROM t GROUP BY ALL UNION ALL SELECT 1",
+        "SELECT a, rank() OVER w FROM t GROUP BY ALL WINDOW w AS (ORDER BY a)",
+    ] {
+        assert_eq!(refused(sql), Some(GateErrorKind::GroupByAll), "{sql}");
+    }
+    for sql in [
+        "SELECT a FROM t GROUP BY ALL a",
+        "SELECT a FROM t GROUP BY ALL (a)",
+        "SELECT a, b FROM t GROUP BY ALL ROLLUP (a), b",
+        "SELECT a FROM t GROUP BY DISTINCT ROLLUP (a), CUBE (a)",
+        "SELECT \"all\" FROM t GROUP BY \"all\"",
+        "SELECT a FROM t WHERE a = 'GROUP BY ALL' GROUP BY a",
+        "SELECT a FROM t GROUP BY a UNION ALL SELECT 1",
+    ] {
+        assert_eq!(refused(sql), None, "{sql}");
+    }
 }
 
 #[test]
