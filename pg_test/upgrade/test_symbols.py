@@ -9,7 +9,9 @@ import pytest
 from planes import ADVICE, BEFORE, ROOT, SQL
 from splitplane_test.cluster import MAJOR, private_tree
 
-(NUMBER,) = re.findall(r'interface_number \{\s*\(\) => \{\s*"(\d+)"', (ROOT / "src/pgx/functions/interface.rs").read_text(encoding="utf-8"))
+(NUMBER,) = re.findall(
+    r'interface_number \{\s*\(\) => \{\s*"(\d+)"', (ROOT / "src/pgx/functions/interface.rs").read_text(encoding="utf-8")
+)
 LIBRARY = private_tree() / f"usr/lib/postgresql/{MAJOR}/lib/splitplane.so"
 C_FUNCTIONS = """
     SELECT p.proname, p.prosrc FROM pg_proc AS p JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
@@ -31,7 +33,9 @@ REFUSED = (
 
 def exported() -> set[str]:
     """Functions that PostgreSQL finds in the library: those with a record of their version."""
-    listed = subprocess.run(["nm", "-D", "--defined-only", str(LIBRARY)], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        ["nm", "-D", "--defined-only", str(LIBRARY)], capture_output=True, text=True, check=True
+    ).stdout
     names = {line.split()[-1] for line in listed.splitlines()}
     return {name for name in names if f"pg_finfo_{name}" in names}
 
@@ -54,7 +58,9 @@ def test_symbols_of_the_version_before_are_there():
 def test_symbol_that_is_not_there_stops_a_script(fresh):
     """The control: what an update meets on a library that is too old."""
     with pytest.raises(psycopg.errors.UndefinedFunction, match="could not find function"):
-        fresh.run(f"CREATE FUNCTION nothing() RETURNS int LANGUAGE c AS 'splitplane', 'splitplane_{int(NUMBER) + 1}_ask'")
+        fresh.run(
+            f"CREATE FUNCTION nothing() RETURNS int LANGUAGE c AS 'splitplane', 'splitplane_{int(NUMBER) + 1}_ask'"
+        )
 
 
 def test_functions_of_the_version_before_refuse(earlier):
@@ -63,7 +69,12 @@ def test_functions_of_the_version_before_refuse(earlier):
             with pytest.raises(psycopg.Error) as refusal:
                 admin.execute(call)
             assert (refusal.value.sqlstate, refusal.value.diag.message_primary) == ("55000", ADVICE), call
-        for call in ("claim('tenant')", "claim_list('stores')", "among('a'::text, '{a}'::text[])", "_normalise_question('A  b?')"):
+        for call in (
+            "claim('tenant')",
+            "claim_list('stores')",
+            "among('a'::text, '{a}'::text[])",
+            "_normalise_question('A  b?')",
+        ):
             assert admin.execute(f"SELECT splitplane.{call}").fetchone()[0] in (None, False, "a b"), call
 
 
@@ -84,7 +95,9 @@ def test_symbol_of_the_version_before_in_a_database_of_this_one(fresh):
     """Somebody's own function names it."""
     with fresh.admin() as admin:
         admin.execute("BEGIN")
-        admin.execute("CREATE FUNCTION asked(jsonb, text, text) RETURNS jsonb LANGUAGE c AS 'splitplane', 'ask_dry_run_wrapper'")
+        admin.execute(
+            "CREATE FUNCTION asked(jsonb, text, text) RETURNS jsonb LANGUAGE c AS 'splitplane', 'ask_dry_run_wrapper'"
+        )
         with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match="an earlier version of splitplane"):
             admin.execute("SELECT asked('{}', NULL, 'SELECT 1')")
         admin.execute("ROLLBACK")
