@@ -153,8 +153,7 @@ major() {
     status=$?
     if [ "$status" = "$UNREACHABLE" ]; then
         left_out "$name" "$(sed -n 's/^error: //p' "$said" | tail -n 1)"
-    elif [ "$status" = 0 ] && PGRX_HOME="$PG_HEADERS" clippy --no-default-features --features "pg$1" --lib \
-        --target-dir "$CARGO_TARGET_DIR/majors" >"$said" 2>&1; then
+    elif [ "$status" = 0 ] && PGRX_HOME="$PG_HEADERS" clippy --no-default-features --features "pg$1" --lib >"$said" 2>&1; then
         good "$name"
     else
         bad "$name"

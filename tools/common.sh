@@ -23,10 +23,11 @@ PG_CONFIG="$PG_TREE/usr/lib/postgresql/$PG_MAJOR/bin/pg_config"
 VENV="$TOOLS/venv"
 CARGO_PGRX="$TOOLS/cargo/bin/cargo-pgrx"
 
-# The bindings to a major's headers are made anew wherever these change: each major but the first has folders of its own.
+# The bindings to a major's headers are made anew wherever these change: each major but the first has a folder of its own for them.
 case "$PG_MAJOR" in 15) major_suffix= ;; *) major_suffix="/pg$PG_MAJOR" ;; esac
 export PGRX_HOME="$TOOLS/pgrx$major_suffix"
-export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$ROOT/target$major_suffix}"
+# One for all majors: cargo keeps what is built for each apart, and what knows nothing of PostgreSQL is built once.
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$ROOT/target}"
 # These two would point pgrx at another server than the project's.
 unset PGRX_PG_CONFIG_PATH PGRX_PG_CONFIG_AS_ENV
 

@@ -204,6 +204,32 @@ SELECT fix FROM splitplane.doctor() WHERE finding LIKE '%support function%' \gex
 :findings;
 DROP FUNCTION public.masked(varchar, int, boolean);
 
+\echo -- search words that were stored by another text search
+CREATE TEXT SEARCH CONFIGURATION public.words (COPY = pg_catalog.simple);
+CREATE TABLE public.notes (tenant_id int NOT NULL, body text NOT NULL,
+    words tsvector GENERATED ALWAYS AS (to_tsvector('public.words', body)) STORED);
+INSERT INTO public.notes VALUES (42, 'organizations'), (7, 'organizers');
+SELECT splitplane.protect('public.notes', '{"tenant_id": "tenant"}');
+:findings;
+ALTER TEXT SEARCH CONFIGURATION public.words ALTER MAPPING FOR asciiword WITH english_stem;
+:findings;
+SELECT fix FROM splitplane.doctor() WHERE finding LIKE '%search words%' \gexec
+:findings;
+-- An expression that calls a function of somebody's is not computed with the owner's rights.
+CREATE FUNCTION public.pried(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE EXCEPTION 'computed as %', current_user; END $$;
+BEGIN;
+CREATE TABLE public.traps (tenant_id int NOT NULL, words tsvector GENERATED ALWAYS AS (to_tsvector('simple', public.pried('a'))) STORED);
+SELECT splitplane.protect('public.traps', '{"tenant_id": "tenant"}');
+CREATE OR REPLACE FUNCTION public.pried(text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT $1 $$;
+INSERT INTO public.traps VALUES (42);
+CREATE OR REPLACE FUNCTION public.pried(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE EXCEPTION 'computed as %', current_user; END $$;
+SELECT count(*) FROM splitplane.doctor() WHERE finding ~ 'computed|search words';
+ROLLBACK;
+SELECT splitplane.unprotect('public.notes');
+DROP TABLE public.notes;
+DROP FUNCTION public.pried(text);
+DROP TEXT SEARCH CONFIGURATION public.words;
+
 \echo -- what the reader may not read
 REVOKE SELECT (total, state) ON public.orders FROM splitplane_reader;
 SELECT test.rows('SELECT sum(total) FROM orders');
