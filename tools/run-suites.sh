@@ -57,7 +57,7 @@ need_later_major() {
     env -u CARGO_TARGET_DIR -u PGRX_HOME SPLITPLANE_PG_MAJOR=17 tools/setup.sh || status=$?
     [ "$status" != "$UNREACHABLE" ] || not_run "PostgreSQL 17 could not be fetched (tools/other-release.sh)"
     [ "$status" = 0 ] || exit "$status"
-    env -u CARGO_TARGET_DIR -u PGRX_HOME SPLITPLANE_PG_MAJOR=17 tools/install-extension.sh --quick || exit
+    env -u CARGO_TARGET_DIR -u PGRX_HOME SPLITPLANE_PG_MAJOR=17 tools/install-extension.sh ${QUICK:+--quick} || exit
 }
 
 # suite NAME [TEST]

@@ -5,11 +5,11 @@ import re
 import pytest
 import shop
 from shop import run
+from splitplane_test.cluster import ROOT
 
-# What only a superuser may restore: the extension, its comment, what its tables hold, and privileges on its objects.
-OURS = re.compile(
-    r"^\d+; \d+ \d+ (?:EXTENSION - splitplane|COMMENT - EXTENSION splitplane|TABLE DATA splitplane|ACL splitplane|ACL - SCHEMA splitplane) "
-)
+# What only a superuser may restore: the extension, its comment, what its tables hold, and privileges on its objects. As the page has it.
+PAGE = (ROOT / "docs/upgrading.md").read_text(encoding="utf-8")
+(OURS,) = [re.compile(pattern) for pattern in re.findall(r"^ours='(.*)'$", PAGE, re.M)]
 MADE = re.compile(r"^\d+; \d+ \d+ (?:EXTENSION|COMMENT) - ")
 
 
