@@ -9,8 +9,9 @@ else
 OTHER_MAJOR := pg17
 endif
 SUITES := check unit pg regress grammar analytics attacks standin words wire upgrade sidechannels endurance fuzz purefuzz ablation docs $(OTHER_MAJOR)
-# Not in `make test`: a server of our own build with assertions, Valgrind, Miri. Half an hour and more together.
-MORE_SUITES := assertions memory pure
+# Not in `make test`: a server of our own build with assertions, Valgrind, Miri, which take half an hour and more together; the released
+# version, built from its commit; dumps, pg_upgrade and backups, which need two majors.
+MORE_SUITES := assertions memory pure released lifecycle
 
 .PHONY: help setup check-tools build check test $(SUITES:%=test-%) $(MORE_SUITES:%=test-%) demo demo-shell bench fuzz endurance interrupts site format clean
 

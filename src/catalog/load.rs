@@ -118,9 +118,7 @@ fn watch() -> StageResult<()> {
 }
 
 fn load() -> StageResult<Rc<Plane>> {
-    if let Some((finding, _)) = version::problem()? {
-        return Err(Refusal::new(State::Unsafe, format!("{} Run ALTER EXTENSION splitplane UPDATE", finding)));
-    }
+    version::check()?;
     if !ablation::is_off(Switch::RowSecurity)
         && let Some(finding) = first_text(&FINDING.with(|lookup| lookup.rows(&[]))?)
     {
