@@ -69,7 +69,7 @@ suite() {
         pg | assertions | memory) need_cargo; need_python ;;
         released | lifecycle) need_cargo; need_server ;;
         fuzz | ablation) need_cargo; need_server ;;
-        standin) need_python ;;
+        standin | packages) need_python ;;
         pg17) need_cargo; need_python ;;
         *) need_server ;;
     esac
@@ -106,6 +106,10 @@ suite() {
         fuzz) exec "$python" pg_test/fuzz/run.py ${test:+--only "$test"} ;;
         purefuzz) exec "$python" fuzz/run.py ${test:+--targets "$test"} ;;
         ablation) exec "$python" pg_test/ablation/run.py ${test:+--only "$test"} ;;
+        packages)
+            "$python" pg_test/packages/roots.py || exit
+            exec "$python" -m pytest ${test:+-k "$test"} pg_test/packages
+            ;;
         docs) exec "$python" docs/run_examples.py ${test:+"$test"} ;;
         pg17)
             [ -z "$test" ] || die "pg17 is made of suites: name one of them, as in make test-regress PG=17 TEST=$test"
@@ -152,7 +156,7 @@ for name in "$@"; do
         continue
     fi
     began=$SECONDS
-    case "$name" in assertions | memory | pure | pg17 | released | lifecycle) patience=$slow ;; *) patience=$limit ;; esac
+    case "$name" in assertions | memory | pure | pg17 | released | lifecycle | packages) patience=$slow ;; *) patience=$limit ;; esac
     exec {out}> >(tee "$logs/$name.log")
     tee=$!
     timeout --foreground --kill-after=60 "$patience" "$0" --one "$name" "$chosen_test" >&"$out" 2>&1 &
