@@ -2,12 +2,12 @@
 # and each target starts throwaway servers of its own on unix sockets. Root or sudo is needed once, for compilers.
 
 PYTHON := .tools/venv/bin/python
-# PG=17 on the command line: everything on that major. Otherwise the suites that say most of it come after the others.
+# PG=17 on the command line: everything on that major; else on that of the machine's own release. After 15 come the suites
+# that say most of 17; after 17 nothing, since 15 has no newer release whose libraries it could bring along.
 ifeq ($(origin PG),command line)
 export SPLITPLANE_PG_MAJOR := $(PG)
-else
-OTHER_MAJOR := pg17
 endif
+OTHER_MAJOR := $(if $(filter 15,$(shell tools/pg-major.sh)),pg17)
 SUITES := check unit pg regress grammar analytics attacks standin words wire upgrade sidechannels endurance fuzz purefuzz ablation docs $(OTHER_MAJOR)
 # Not in `make test`: a server of our own build with assertions, Valgrind, Miri. Half an hour and more together.
 MORE_SUITES := assertions memory pure
@@ -23,7 +23,7 @@ help:
 	@echo 'make bench       tables of measurements, some sixteen minutes'
 	@echo 'make fuzz        generated SQL, then the pure code under libFuzzer, for MINUTES=10; `make endurance` for 64 clients'
 	@echo 'make interrupts  how long each admitted call runs until it checks for interrupts, some forty minutes'
-	@echo 'make build       the extension as it ships, installed into .tools/pg15; QUICK=1, here and for tests, builds it faster'
+	@echo 'make build       the extension as it ships, installed into .tools/pgNN; QUICK=1, here and for tests, builds it faster'
 	@echo 'make site        the manual as a site in target/site/html, its links checked'
 	@echo 'make format      the Rust sources, as `make check` wants them'
 	@echo 'make clean       build results; `rm -rf .tools` for the rest'
@@ -91,4 +91,4 @@ format:
 
 clean:
 	cargo clean
-	rm -rf .tools/pg15-test .tools/pg15-ablation .tools/pg15-checked-test .tools/log
+	rm -rf .tools/pg*-test .tools/pg*-ablation .tools/log

@@ -6,7 +6,7 @@
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)"
 TOOLS="$ROOT/.tools"
 # PostgreSQL's major, and below which minor an error message can carry a row past row-level security (CVE-2026-116327).
-PG_MAJOR="${SPLITPLANE_PG_MAJOR:-15}"
+PG_MAJOR="$("$ROOT/tools/pg-major.sh")"
 case "$PG_MAJOR" in
     15) PG_FLOOR=15.20 ;;
     17) PG_FLOOR=17.12 ;;
