@@ -9,8 +9,8 @@ export SPLITPLANE_PG_MAJOR := $(PG)
 endif
 OTHER_MAJOR := $(if $(filter 15,$(shell tools/pg-major.sh)),pg17)
 SUITES := check unit pg regress grammar analytics attacks standin words wire upgrade sidechannels endurance fuzz purefuzz ablation docs $(OTHER_MAJOR)
-# Not in `make test`: a server of our own build with assertions, Valgrind, Miri. Half an hour and more together.
-MORE_SUITES := assertions memory pure
+# Not in `make test`: a server of our own build with assertions, Valgrind, Miri; other majors. Half an hour and more each.
+MORE_SUITES := assertions memory pure majors
 
 .PHONY: help setup check-tools build check test $(SUITES:%=test-%) $(MORE_SUITES:%=test-%) demo demo-shell bench fuzz endurance interrupts site format clean
 
@@ -52,7 +52,7 @@ test-check: check-tools
 	@tools/run-suites.sh $(ONE_TEST) check
 
 # These build what they need, or need no server.
-UNINSTALLED := unit pg pure standin purefuzz pg17
+UNINSTALLED := unit pg pure standin purefuzz pg17 majors
 $(UNINSTALLED:%=test-%): test-%: setup
 	@tools/run-suites.sh $(ONE_TEST) $*
 

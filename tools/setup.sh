@@ -86,13 +86,14 @@ toolchain() {
 
 tree_version() {
     local config="$1/usr/lib/postgresql/$PG_MAJOR/bin/pg_config"
-    [ -x "$config" ] && "$config" --version 2>/dev/null | sed -n 's/^PostgreSQL \([0-9.]*\).*/\1/p'
+    # 19rc1 is older than 19.0, and Debian writes it so.
+    [ -x "$config" ] && "$config" --version 2>/dev/null | sed -n 's/^PostgreSQL \([0-9.]*\)\([a-z0-9]*\).*/\1~\2/p' | sed 's/~$//'
 }
 
 tree_is_whole() {
     local version
     version="$(tree_version "$1")" || return 1
-    [ -n "$version" ] && [ -f "$1/complete" ] && at_least "$version" "$PG_FLOOR"
+    [ -n "$version" ] && [ -f "$1/complete" ] && at_least "$version" "$PG_OLDEST"
 }
 
 # A tree is built beside its place and renamed, so that one that is there is whole.
@@ -188,11 +189,13 @@ server() {
     fi
     # Servers run as another user when we are root: that user must be able to read and enter everything here.
     chmod -R a+rX "$scratch"
+    # By this, the library for this tree is built to take its minor, and no other is.
+    at_least "$(tree_version "$scratch")" "$PG_FLOOR" || touch "$scratch/old-minor"
     touch "$scratch/complete"
     rm -rf "$PG_TREE" "$PG_TEST_TREE" "$PG_ABLATION_TREE"
     mv "$scratch" "$PG_TREE"
     scratch=
-    tree_is_whole "$PG_TREE" || die "the PostgreSQL copy in $PG_TREE does not work or is below $PG_FLOOR"
+    tree_is_whole "$PG_TREE" || die "the PostgreSQL copy in $PG_TREE does not work or is below $PG_OLDEST"
     # pgrx regenerates its bindings when this file changes, and the headers have.
     rm -f "$PGRX_HOME/config.toml"
 }
