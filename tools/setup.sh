@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings a Debian 12 machine with a Rust toolchain to where the project builds, tests and runs its demo.
+# Brings a machine with Debian 12 or 13 and a Rust toolchain to where the project builds, tests and runs its demo.
 #
 # Everything but compilers and shared libraries goes into .tools/ of this checkout: the PostgreSQL server is unpacked
 # there from Debian's packages (its binaries find their files relative to themselves), so no server is installed or upgraded
@@ -60,7 +60,8 @@ need_packages() {
 compilers() {
     # pgrx reads PostgreSQL's headers with libclang (clang brings its own headers) and cargo-pgrx links OpenSSL.
     # sqlsmith is the second generator of the fuzz suite.
-    need_packages build-essential pkg-config libssl-dev clang libclang-dev ca-certificates sqlsmith
+    # From 16 on the server's headers include those of ICU, which postgresql-server-dev does not bring.
+    need_packages build-essential pkg-config libssl-dev libicu-dev clang libclang-dev ca-certificates sqlsmith
 }
 
 # The version and the components that rust-toolchain.toml names. cargo fetches them by itself only where rustup may.
