@@ -9,10 +9,12 @@ export SPLITPLANE_PG_MAJOR := $(PG)
 endif
 OTHER_MAJOR := $(if $(filter 15,$(shell tools/pg-major.sh)),pg17)
 SUITES := check unit pg regress grammar analytics attacks standin words wire upgrade sidechannels endurance fuzz purefuzz ablation docs $(OTHER_MAJOR)
-# Not in `make test`: a server of our own build with assertions, Valgrind, Miri; other majors. Half an hour and more each.
-MORE_SUITES := assertions memory pure majors
+# Not in `make test`: a server of our own build with assertions, Valgrind, Miri, which take half an hour and more together; the released
+# version, built from its commit; dumps, pg_upgrade and backups, which need two majors; packages, with root folders of
+# Debian releases; the suites that say most of a major on 18 and 19.
+MORE_SUITES := assertions memory pure released lifecycle packages majors
 
-.PHONY: help setup check-tools build check test $(SUITES:%=test-%) $(MORE_SUITES:%=test-%) demo demo-shell bench fuzz endurance interrupts site format clean
+.PHONY: help all install deb oci setup check-tools build check test $(SUITES:%=test-%) $(MORE_SUITES:%=test-%) demo demo-shell bench fuzz endurance interrupts site format clean
 
 help:
 	@echo 'make test        every suite; `make test-<suite>` for one of: $(SUITES) $(MORE_SUITES)'
@@ -24,9 +26,28 @@ help:
 	@echo 'make fuzz        generated SQL, then the pure code under libFuzzer, for MINUTES=10; `make endurance` for 64 clients'
 	@echo 'make interrupts  how long each admitted call runs until it checks for interrupts, some forty minutes'
 	@echo 'make build       the extension as it ships, installed into .tools/pgNN; QUICK=1, here and for tests, builds it faster'
+	@echo 'make deb         the Debian package, in target/deb; PG=17, or another major with its development package. `make oci PG=18` an image volume'
+	@echo 'make all         with PG_CONFIG=FILE, and then `make install`: into a PostgreSQL that is there, as `pgxn install` does it; DESTDIR=FOLDER'
 	@echo 'make site        the manual as a site in target/site/html, its links checked'
 	@echo 'make format      the Rust sources, as `make check` wants them'
 	@echo 'make clean       build results; `rm -rf .tools` for the rest'
+
+# Into a PostgreSQL that is there, as an extension's Makefile does it: `make PG_CONFIG=.. all`, then `make PG_CONFIG=.. install`.
+PG_CONFIG ?= pg_config
+all:
+	@env -u SPLITPLANE_PG_MAJOR tools/stage.sh --pg-config "$(PG_CONFIG)" target/deb/stage/own
+
+install:
+	@env -u SPLITPLANE_PG_MAJOR tools/install-stage.sh "$(PG_CONFIG)" target/deb/stage/own "$(DESTDIR)"
+
+# Packages, of the project's major or of PG=NN. The server of a major that the project has none of is the machine's.
+deb:
+	@tools/package-setup.sh $(PG)
+	@tools/deb.sh $(PG)
+
+oci:
+	@tools/package-setup.sh $(or $(PG),18)
+	@tools/oci.sh $(PG)
 
 setup:
 	@tools/setup.sh
@@ -52,7 +73,7 @@ test-check: check-tools
 	@tools/run-suites.sh $(ONE_TEST) check
 
 # These build what they need, or need no server.
-UNINSTALLED := unit pg pure standin purefuzz pg17 majors
+UNINSTALLED := unit pg pure standin purefuzz packages pg17 majors
 $(UNINSTALLED:%=test-%): test-%: setup
 	@tools/run-suites.sh $(ONE_TEST) $*
 

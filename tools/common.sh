@@ -26,6 +26,8 @@ PG_HEADERS="$TOOLS/headers"
 PG_CONFIG="$PG_TREE/usr/lib/postgresql/$PG_MAJOR/bin/pg_config"
 VENV="$TOOLS/venv"
 CARGO_PGRX="$TOOLS/cargo/bin/cargo-pgrx"
+# Packages are built with flags of their own (tools/stage.sh).
+PACKAGE_TARGET="$ROOT/target/deb"
 
 # The bindings to a major's headers are made anew wherever these change: each major but the first has a folder of its own for them.
 case "$PG_MAJOR" in 15) major_suffix= ;; *) major_suffix="/pg$PG_MAJOR" ;; esac

@@ -19,6 +19,6 @@ if [ "$status" = "$UNREACHABLE" ]; then
     exit "$NOT_RUN"
 fi
 [ "$status" = 0 ] || exit "$status"
-# With the profile that the first major has: what knows nothing of PostgreSQL is there already.
+# As it ships: its dependencies are those that the first major was built with.
 tools/install-extension.sh ${QUICK:+--quick}
 SKIP='' exec tools/run-suites.sh pg regress analytics attacks

@@ -123,7 +123,8 @@ def install_script() -> str:
 def changed(old: str, new: str) -> str:
     """Every statement about a function or view that `old` lacks; a definition that changed replaces the other.
 
-    Views are made anew in any case: what was in the search_path of an earlier installation is built into them.
+    Views are made anew in any case: what was in the search_path of an earlier installation is built into them. So are functions of the
+    library: how it was named in the control file of an earlier version is built into them.
     """
     known: dict[tuple[str, str, str], set[str]] = {}
     for _, statement in statements(old):
@@ -133,8 +134,8 @@ def changed(old: str, new: str) -> str:
     written = []
     for comments, statement in statements(new):
         about = subject(statement)
-        is_view = statement.startswith("CREATE VIEW")
-        if about is None or statement in known.get(about, set()) and not is_view:
+        is_anew = statement.startswith("CREATE VIEW") or "'MODULE_PATHNAME'" in statement
+        if about is None or statement in known.get(about, set()) and not is_anew:
             continue
         if about in known:
             statement = re.sub(r"^CREATE (FUNCTION|AGGREGATE|VIEW)", r"CREATE OR REPLACE \1", statement)

@@ -132,3 +132,13 @@ def test_one_update_leads_to_this_version(upgraded, earlier):
     paths = earlier.admin_rows("SELECT source, target, path FROM pg_extension_update_paths('splitplane') WHERE path IS NOT NULL")
     assert (BEFORE, NOW, f"{BEFORE}--{NOW}") in paths
     assert planes.version(earlier) == BEFORE and planes.version(upgraded) == NOW
+
+
+def test_every_function_of_the_library_is_made_anew():
+    """How the control file of the earlier version named the library is built into its functions; this one names it otherwise."""
+
+    def symbols(name: str) -> set[str]:
+        return set(re.findall(r"AS 'MODULE_PATHNAME', '(\w+)'", (SQL / name).read_text(encoding="utf-8")))
+
+    assert len(symbols(f"splitplane--{NOW}.sql")) > 20
+    assert symbols(f"splitplane--{NOW}.sql") == symbols(f"splitplane--{BEFORE}--{NOW}.sql")
