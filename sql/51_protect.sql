@@ -44,16 +44,18 @@ AS $$
 #variable_conflict use_column
 BEGIN
     RETURN (
-        SELECT string_agg(format('%s %s %s', g.grantee, g.privilege_type, g.is_grantable), ','
+        SELECT string_agg(format('%s %s %s', CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE 'the reader' END,
+                                 g.privilege_type, g.is_grantable), ','
                           ORDER BY g.grantee, g.privilege_type)
         FROM aclexplode(acl) AS g WHERE g.grantee IN (0, to_regrole('splitplane_reader')));
 END
 $$;
 REVOKE ALL ON FUNCTION splitplane._reader_privileges(aclitem[]) FROM PUBLIC;
 
--- As the fingerprint of _fences, but of what bears on the reader alone; slower.
+-- As the fingerprint of _fences, but of what bears on the reader alone, and without numbers that pg_upgrade or a
+-- restore changes: roles and types by name, the policy as SQL, grants by privilege. Slower.
 CREATE FUNCTION splitplane._reader_fingerprint(relation regclass) RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 #variable_conflict use_column
 BEGIN
@@ -70,14 +72,16 @@ BEGIN
                    ROW(c.relowner = to_regrole('splitplane_reader'), c.relrowsecurity,
                        splitplane._reader_privileges(c.relacl), r.shared, r.scope, r.columns,
                        (SELECT sum(hash_record_extended(
-                                   ROW(a.attname, a.attnum, a.atttypid, a.atttypmod, a.attcollation, a.attisdropped,
-                                       l.privileges), a.attnum))
+                                   ROW(a.attname, a.attnum, format_type(a.atttypid, a.atttypmod),
+                                       a.attcollation::regcollation::text, a.attisdropped, l.privileges), a.attnum))
                         FROM pg_attribute AS a LEFT JOIN privileges AS l ON l.acl = a.attacl
                         WHERE a.attrelid = r.relation),
-                       p.polpermissive, p.polcmd, p.polroles, hashtextextended(p.polqual::text, 0),
-                       p.polwithcheck IS NULL,
-                       (SELECT sum(hash_record_extended(l.*, l.link)) FROM splitplane._links AS l
-                        WHERE l.relation = r.relation)), 0)::text
+                       p.polpermissive, p.polcmd, p.polroles = ARRAY[to_regrole('splitplane_reader')::oid],
+                       pg_get_expr(p.polqual, p.polrelid), p.polwithcheck IS NULL,
+                       (SELECT sum(hash_record_extended(
+                                   ROW(l.parent::text, l.key, l.columns, l.parent_columns, l.membership, l.has_key,
+                                       l.has_parent), l.link))
+                        FROM splitplane._links AS l WHERE l.relation = r.relation)), 0)::text
         FROM splitplane.relations AS r
         JOIN pg_class AS c ON c.oid = r.relation
         LEFT JOIN pg_policy AS p ON p.polrelid = r.relation AND p.polname = '!splitplane_scope'

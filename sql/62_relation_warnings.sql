@@ -144,9 +144,11 @@ AS $$
            'checks them in detail, which is slower.',
            splitplane._register_again(p.relation)
     FROM plane AS p JOIN splitplane._fences AS f ON f.relation = p.relation
-    WHERE CASE WHEN f.fingerprint IS DISTINCT FROM p.saved ->> 'fingerprint'
-               THEN splitplane._reader_fingerprint(p.relation) IS DISTINCT FROM p.saved ->> 'reader_fingerprint'
-                    AND NOT EXISTS (SELECT FROM splitplane._critical_findings(ARRAY[p.relation])) END
+    WHERE (CASE WHEN f.fingerprint IS DISTINCT FROM p.saved ->> 'fingerprint'
+                THEN splitplane._reader_fingerprint(p.relation) IS DISTINCT FROM p.saved ->> 'reader_fingerprint' END
+           -- After a restore and pg_upgrade its columns go by their names until it is registered again.
+           OR splitplane._numbers_of(p.relation) IS DISTINCT FROM p.saved ->> 'numbers_of')
+      AND NOT EXISTS (SELECT FROM splitplane._critical_findings(ARRAY[p.relation]))
       AND p.relation NOT IN (SELECT u.relation FROM suspects AS u)
     UNION ALL
     SELECT 'warning', p.relation::text,
@@ -404,7 +406,7 @@ BEGIN
     FOREACH part IN ARRAY ARRAY['_critical_findings', '_server_problems', '_relation_findings', '_parent_findings',
                                 '_bypass_findings', '_role_findings', '_installation_findings',
                                 '_function_findings', '_extension_findings', '_identity_findings',
-                                '_owner_findings', '_question_findings', '_view_findings']
+                                '_owner_findings', '_question_findings', '_view_findings', '_search_findings']
     LOOP
         BEGIN
             IF part = '_critical_findings' THEN

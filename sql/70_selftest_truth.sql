@@ -54,7 +54,7 @@ CREATE FUNCTION splitplane._selftest_run(
     OUT state text, OUT message text, OUT answer text)
 RETURNS SETOF record
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000 ROWS 1
-AS 'MODULE_PATHNAME', '_selftest_run_wrapper';
+AS 'MODULE_PATHNAME', 'splitplane_2__selftest_run';
 REVOKE ALL ON FUNCTION splitplane._selftest_run(text, text, text, text, boolean) FROM PUBLIC;
 
 -- The claims of the enabled row that decides about an identity, by the look-up of ask; NULL if there is none.

@@ -20,7 +20,7 @@ CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON sp
 -- Opens the plane again after a planted row was read. It writes no table, so that it works on a standby.
 CREATE FUNCTION splitplane.reopen() RETURNS boolean
 LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS 'MODULE_PATHNAME', 'reopen_wrapper';
+AS 'MODULE_PATHNAME', 'splitplane_2_reopen';
 REVOKE ALL ON FUNCTION splitplane.reopen() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.reopen() TO splitplane_admin;
 COMMENT ON FUNCTION splitplane.reopen() IS 'Opens the plane that a tripwire shut; true if it was shut.';

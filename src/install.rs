@@ -102,6 +102,7 @@ install_script! {
     "../sql/62_owner_warnings.sql" as "owner_warnings",
     "../sql/62_parent_warnings.sql" as "parent_warnings",
     "../sql/62_relation_warnings.sql" as "relation_warnings",
+    "../sql/62_search_warnings.sql" as "search_warnings",
     "../sql/63_installation_warnings.sql" as "installation_warnings",
     "../sql/70_selftest_truth.sql" as "selftest_truth",
     "../sql/71_selftest.sql" as "selftest",

@@ -6,6 +6,7 @@
 //! separately.
 
 use crate::error::{Refusal, SHUT_MESSAGE, StageResult, State};
+use crate::pgx::functions::interface::exported;
 use crate::pgx::hooks::tripwire_scan;
 use crate::pgx::pg_try::{log, raise};
 use crate::pgx::section::claims;
@@ -86,10 +87,12 @@ fn remove(file: &Path) -> io::Result<()> {
     }
 }
 
+exported!(reopen = reopen_plane_wrapper);
+
 /// Opens the plane of this database again; answers whether it was shut. The file goes first: if it cannot, the plane stays
 /// shut.
 #[pg_extern(sql = false)]
-fn reopen() -> bool {
+fn reopen_plane() -> bool {
     let removed = remove(&file())
         .and_then(|()| remove(&Path::new(&server::data_directory()).join(FILE)))
         .and_then(|()| fs::File::open(server::data_directory())?.sync_all());

@@ -41,6 +41,25 @@ need_extras() {
     [ "$status" = 0 ] || exit "$status"
 }
 
+# The released version, built from its commit.
+need_release() {
+    local status=0
+    [ "$PG_MAJOR" = 15 ] || not_run "splitplane $1 is for PostgreSQL 15 alone"
+    tools/old-release.sh "$1" || status=$?
+    [ "$status" != "$UNREACHABLE" ] || not_run "splitplane $1 could not be built here (tools/old-release.sh)"
+    [ "$status" = 0 ] || exit "$status"
+}
+
+# PostgreSQL 17 beside 15, each with a build of its own.
+need_later_major() {
+    local status=0
+    [ "$PG_MAJOR" = 15 ] || not_run "pg_upgrade is tested from PostgreSQL 15 on"
+    env -u CARGO_TARGET_DIR -u PGRX_HOME SPLITPLANE_PG_MAJOR=17 tools/setup.sh || status=$?
+    [ "$status" != "$UNREACHABLE" ] || not_run "PostgreSQL 17 could not be fetched (tools/other-release.sh)"
+    [ "$status" = 0 ] || exit "$status"
+    env -u CARGO_TARGET_DIR -u PGRX_HOME SPLITPLANE_PG_MAJOR=17 tools/install-extension.sh ${QUICK:+--quick} || exit
+}
+
 # suite NAME [TEST]
 suite() {
     local name="$1" test="${2:-}"
@@ -48,9 +67,10 @@ suite() {
         check) need_cargo; need_python; [ -x "$TOOLS/cargo/bin/cargo-deny" ] || not_run "cargo-deny is not there: run tools/check-tools.sh" ;;
         unit | purefuzz | pure) need_cargo ;;
         pg | assertions | memory) need_cargo; need_python ;;
+        released | lifecycle) need_cargo; need_server ;;
         fuzz | ablation) need_cargo; need_server ;;
         standin | packages) need_python ;;
-        pg17) need_cargo; need_python ;;
+        pg17 | majors) need_cargo; need_python ;;
         *) need_server ;;
     esac
     case "$name" in
@@ -62,6 +82,14 @@ suite() {
         analytics) exec "$python" pg_test/analytics/run.py ${test:+--only "$test"} ;;
         attacks) exec "$python" pg_test/attacks/run.py ${test:+--only "$test"} ;;
         standin | words | wire | upgrade | endurance) exec "$python" -m pytest ${test:+-k "$test"} "pg_test/$name" ;;
+        released)
+            need_release 0.1.0
+            exec "$python" -m pytest ${test:+-k "$test"} pg_test/released
+            ;;
+        lifecycle)
+            need_later_major
+            exec "$python" -m pytest ${test:+-k "$test"} pg_test/lifecycle
+            ;;
         sidechannels)
             need_extras
             exec "$python" -m pytest ${test:+-k "$test"} pg_test/sidechannels
@@ -87,6 +115,7 @@ suite() {
             [ -z "$test" ] || die "pg17 is made of suites: name one of them, as in make test-regress PG=17 TEST=$test"
             exec tools/other-major.sh 17
             ;;
+        majors) exec tools/test-majors.sh ${test:+"$test"} ;;
     esac
     die "no suite is called $name"
 }
@@ -128,7 +157,7 @@ for name in "$@"; do
         continue
     fi
     began=$SECONDS
-    case "$name" in assertions | memory | pure | packages | pg17) patience=$slow ;; *) patience=$limit ;; esac
+    case "$name" in assertions | memory | pure | pg17 | majors | released | lifecycle | packages) patience=$slow ;; *) patience=$limit ;; esac
     exec {out}> >(tee "$logs/$name.log")
     tee=$!
     timeout --foreground --kill-after=60 "$patience" "$0" --one "$name" "$chosen_test" >&"$out" 2>&1 &

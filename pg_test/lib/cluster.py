@@ -36,7 +36,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-MAJOR = os.environ.get("SPLITPLANE_PG_MAJOR") or "15"
+MAJOR = subprocess.run([ROOT / "tools/pg-major.sh"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 # The setting that makes plans parallel whatever they cost has another name from 16 on.
 FORCED_PARALLEL = "force_parallel_mode" if int(MAJOR) < 16 else "debug_parallel_query"
 PORT = 5432
@@ -67,9 +67,10 @@ class ClusterError(Exception):
     """A server did not start or a command on it failed; the message ends with what it said."""
 
 
-def private_tree() -> Path:
-    """The folder that holds usr/lib/postgresql/15 and usr/share/postgresql/15 of this project."""
-    return Path(os.environ.get("SPLITPLANE_PG_TREE", ROOT / ".tools" / f"pg{MAJOR}"))
+def private_tree(major: str = MAJOR) -> Path:
+    """The folder that holds usr/lib/postgresql/NN and usr/share/postgresql/NN of this project."""
+    named = os.environ.get("SPLITPLANE_PG_TREE") if major == MAJOR else None
+    return Path(named or ROOT / ".tools" / f"pg{major}")
 
 
 def _server_account() -> pwd.struct_passwd | None:
@@ -298,12 +299,14 @@ class Cluster(_Server):
         settings: Mapping[str, object] | None = None,
         *,
         tree: Path | None = None,
+        major: str = MAJOR,
         autovacuum: bool = True,
         environment: Mapping[str, str] | None = None,
     ):
         self._settings = {**DEFAULT_SETTINGS, "autovacuum": autovacuum, **(settings or {})}
         self._extra_environment = dict(environment or {})
-        self._tree = Path(tree) if tree else private_tree()
+        self._major = major
+        self._tree = Path(tree) if tree else private_tree(major)
         self._standbys = 0
         self._stopped = True
         self._old_handlers: dict[int, object] = {}
@@ -315,7 +318,7 @@ class Cluster(_Server):
         self.stop()
 
     def start(self) -> Cluster:
-        library = self._tree / f"usr/lib/postgresql/{MAJOR}/lib/splitplane.so"
+        library = self._tree / f"usr/lib/postgresql/{self._major}/lib/splitplane.so"
         if not (self._tree / "complete").exists():
             raise ClusterError("the project's PostgreSQL is not there: run tools/setup.sh")
         if self._preloads_splitplane and not library.exists():
@@ -377,11 +380,11 @@ class Cluster(_Server):
 
     def _usable_bindir(self, base: Path, account: pwd.struct_passwd | None) -> Path:
         """The tree's programs, or those of a copy when the server's user cannot get to the tree (a checkout in /root)."""
-        bindir = self._tree / f"usr/lib/postgresql/{MAJOR}/bin"
+        bindir = self._tree / f"usr/lib/postgresql/{self._major}/bin"
         if account is None:
             return bindir
         reads = 'cat "$1"/lib/*.so "$2"/extension/*.control >/dev/null && exec "$1/bin/postgres" --version'
-        lib, share = bindir.parent, self._tree / f"usr/share/postgresql/{MAJOR}"
+        lib, share = bindir.parent, self._tree / f"usr/share/postgresql/{self._major}"
         test = subprocess.run(
             ["/bin/sh", "-c", reads, "sh", str(lib), str(share)],
             cwd="/",
@@ -397,7 +400,7 @@ class Cluster(_Server):
             target = copy / source.relative_to(self._tree / "usr")
             shutil.copytree(source, target, symlinks=True, ignore=shutil.ignore_patterns("bitcode", "pgxs", "man"))
         self._open_to_server(copy, account)
-        return copy / f"lib/postgresql/{MAJOR}/bin"
+        return copy / f"lib/postgresql/{self._major}/bin"
 
     @staticmethod
     def _open_to_server(top: Path, account: pwd.struct_passwd) -> None:

@@ -81,15 +81,15 @@ def make_ready(cluster) -> None:
     cluster.psql("postgres", "CREATE ROLE dba LOGIN SUPERUSER")
 
 
-def build(cluster, database: str, version: str, schema: str = "public", prepare: str = "") -> Plane:
-    """A database with the tables and a plane of this version that was made by its own functions."""
+def build(cluster, database: str, version: str, schema: str = "public", prepare: str = "", library: str = NOW) -> Plane:
+    """A database with the tables and a plane of this version that was made by its own functions, on a server with a library of that one."""
     cluster.createdb(database)
     cluster.psql(database, HERE / "tables.sql")
     cluster.psql(database, prepare)
     cluster.psql(database, f"CREATE EXTENSION splitplane SCHEMA {schema} VERSION '{version}'")
     cluster.psql(database, HERE / "plane.sql")
     with psycopg.connect(cluster.dsn(database), autocommit=True) as admin:
-        with _proof_of(version, admin):
+        with _proof_of(version, library, admin):
             for function, *arguments in QUERIES:
                 admin.execute(f"SELECT splitplane.{function}(%s, %s, %s, %s::text[])", arguments)
         secret = admin.execute("SELECT splitplane.create_key(%s)", (KEY,)).fetchone()[0]
@@ -97,10 +97,10 @@ def build(cluster, database: str, version: str, schema: str = "public", prepare:
 
 
 @contextmanager
-def _proof_of(version: str, admin):
+def _proof_of(version: str, library: str, admin):
     """The library of this version proves nothing in a database of an earlier one. What that version's own would have let
     through is let through, while its queries are registered; then its function is put back."""
-    if version == NOW:
+    if version == library:
         yield
         return
     definition = admin.execute("SELECT pg_get_functiondef('splitplane._prove(text)'::regprocedure)").fetchone()[0]

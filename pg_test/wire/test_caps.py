@@ -27,6 +27,17 @@ def test_rows_are_cut_at_the_limit_and_said_to_be(wire, narrow, wanted, given, c
         assert (document["row_count"], document["truncated"]) == (given, cut)
 
 
+def test_a_sort_keeps_no_more_rows_than_an_answer(wire):
+    """As below a LIMIT of one row more: it needs no temporary files, whatever it reads."""
+    role = wire.role(work_mem="64kB", splitplane__max_temp_files="512kB", splitplane__max_rows="10")
+    of_all = "SELECT md5(g::text) AS m, g FROM (SELECT generate_series(1, 100000) AS g) AS s ORDER BY m"
+    with wire.session(user=role) as session:
+        refusal(lambda: session.ask(f"SELECT count(*), max(m) FROM ({of_all} OFFSET 0) AS t"), "53400")
+        document = session.ask(of_all)
+        assert document["truncated"] is True and document["rows"] == session.ask(f"{of_all} LIMIT 10")["rows"]
+        assert session.ask(f"SELECT m FROM ({of_all}) AS t WHERE g % 50000 = 0")["row_count"] == 2, "what is filtered above is not cut"
+
+
 def test_default_limits(session):
     document = session.ask("SELECT g FROM generate_series(1, 1000) AS g")
     assert (document["row_count"], document["truncated"]) == (1000, False)

@@ -3,6 +3,7 @@
 use crate::catalog::{self, key_file, principals, row};
 use crate::error::{Refusal, StageResult, State};
 use crate::identity::{self, SigningRequest, principal, seal};
+use crate::pgx::functions::interface::exported;
 use crate::pgx::hooks::{configured, invalidation};
 use crate::pgx::pg_try::raise;
 use crate::pgx::server;
@@ -23,11 +24,15 @@ fn or_raise<T>(result: StageResult<T>) -> T {
     result.unwrap_or_else(|refusal| raise(refusal))
 }
 
+exported!(_new_secret = _new_secret_wrapper);
+
 /// A fresh signing secret: 40 characters of 240 random bits.
 #[pg_extern(sql = false)]
 fn _new_secret() -> String {
     or_raise(key_file::random::<30>().map(hex::encode).map_err(Refusal::no_random_bytes))
 }
+
+exported!(_seal = _seal_wrapper);
 
 /// Seals a secret under the key file, which is made on first use.
 #[pg_extern(sql = false)]
@@ -37,6 +42,8 @@ fn _seal(key_id: &str, secret: &str) -> Vec<u8> {
         Ok(seal::seal(&master, nonce, key_id, secret))
     }))
 }
+
+exported!(_config_changed = _config_changed_wrapper);
 
 /// Makes every backend read the plane again once this transaction commits. The sign is an index, which no plan depends on
 /// by itself: with the table as the sign, every statement about it would be planned anew at each registration.
@@ -50,11 +57,15 @@ fn _config_changed() {
     }));
 }
 
+exported!(_key_problem = _key_problem_wrapper);
+
 /// Why a key cannot be used by new sessions, for `doctor()`.
 #[pg_extern(sql = false)]
 fn _key_problem(key_id: &str, sealed: &[u8]) -> Option<String> {
     key_file::problem(key_id, sealed)
 }
+
+exported!(_server_problems = _server_problems_wrapper);
 
 /// What is wrong with the server, for `doctor()`.
 #[pg_extern(sql = false)]
@@ -67,6 +78,8 @@ fn _server_problems()
     }))
 }
 
+exported!(_configured = _configured_wrapper);
+
 /// The value of a setting that the confined section takes from the server; NULL for any other.
 #[pg_extern(sql = false)]
 fn _configured(name: &str) -> Option<String> {
@@ -78,6 +91,8 @@ fn _configured(name: &str) -> Option<String> {
         .map(|(_, value)| value.to_string_lossy().into_owned())
 }
 
+exported!(_check_identity = _check_identity_wrapper);
+
 /// Refuses what cannot be a tenant, business or subject: the verifier's own rule, with `*` alone for any.
 #[pg_extern(sql = false)]
 fn _check_identity(part: &str, value: Option<&str>) {
@@ -88,6 +103,8 @@ fn _check_identity(part: &str, value: Option<&str>) {
     };
     or_raise(checked.map_err(|reason| Refusal::new(State::Argument, format!("{part} {reason}"))));
 }
+
+exported!(sign = _sign_wrapper);
 
 /// A signed context, for psql, demonstrations and tests.
 #[pg_extern(sql = false)]
@@ -137,22 +154,12 @@ fn _sign(
     pgrx::JsonB(or_raise(signed()))
 }
 
-/// The same as version 0.1.0 declared it, until the database is upgraded.
-#[pg_extern(sql = false)]
-fn sign(
-    key_id: Option<&str>,
-    tenant: Option<&str>,
-    business: Option<&str>,
-    subject: Option<&str>,
-    payload: Option<&str>,
-) -> pgrx::JsonB {
-    _sign(key_id, tenant, business, subject, payload, None)
-}
+exported!(validate = validate_questions_wrapper);
 
 /// What layer 2 says of each question.
 #[pg_extern(sql = false)]
 #[allow(clippy::type_complexity)]
-fn validate(
+fn validate_questions(
     questions: Option<Vec<Option<String>>>,
 ) -> TableIterator<
     'static,

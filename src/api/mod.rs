@@ -11,7 +11,7 @@ mod selftest;
 
 use crate::authenticate;
 use crate::catalog::plane::Plane;
-use crate::catalog::{current_plane, refuse_if_closed};
+use crate::catalog::{current_plane, refuse_if_closed, version};
 use crate::error::{Refusal, StageResult, State};
 use crate::identity::principal::Principal;
 use crate::pgx::entry::{Entries, Request};
@@ -56,6 +56,7 @@ pub const ENTRIES: Entries = Entries {
     ask,
     ask_rows,
     ask_dry_run,
+    check_version: version::check,
     max_text_bytes: settings::max_sql_bytes,
     max_session_growth: settings::max_session_growth,
 };

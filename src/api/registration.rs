@@ -6,6 +6,7 @@ use crate::catalog::current_plane;
 use crate::error::{Refusal, StageResult, State};
 use crate::llm::matching;
 use crate::llm::screen::{self, Screened};
+use crate::pgx::functions::interface::exported;
 use crate::pgx::pg_try::raise;
 use crate::pgx::query::outputs::ColumnFacts;
 use crate::preflight;
@@ -25,14 +26,18 @@ pub fn prove(sql: &str) -> StageResult<()> {
     run::with_statement(sql, subject, &mut Stopwatch::start(settings::deadline()), |_, _| Ok(()))
 }
 
+exported!(_prove = prove_only_wrapper);
+
 /// Refuses SQL that `ask` would refuse. Must be called as the extension's owner.
 #[pg_extern(sql = false)]
-fn _prove(sql: Option<&str>) {
+fn prove_only(sql: Option<&str>) {
     let proved = sql.ok_or_else(|| Refusal::new(State::Argument, "the SQL is NULL")).and_then(prove);
     if let Err(refusal) = proved {
         raise(refusal);
     }
 }
+
+exported!(_view_columns = _view_columns_wrapper);
 
 /// The columns of a plane view as its text gives them, the text being proved as `ask` would. Must be called as the extension's owner.
 #[pg_extern(sql = false)]
@@ -63,6 +68,8 @@ fn columns_of(view: &str) -> StageResult<Vec<ColumnFacts>> {
     run::views::columns(&plane, view, &mut Stopwatch::start(settings::deadline()))
 }
 
+exported!(_view_problem = _view_problem_wrapper);
+
 /// Why a plane view cannot be read; NULL if it can. Must be called as the extension's owner.
 #[pg_extern(sql = false)]
 fn _view_problem(view: &str) -> Option<String> {
@@ -73,6 +80,8 @@ fn _view_problem(view: &str) -> Option<String> {
     });
     checked.unwrap_or_else(|refusal| raise(refusal))
 }
+
+exported!(_view_is_open = _view_is_open_wrapper);
 
 /// Whether a plane view can be read; NULL while the plane is closed. Must be called as the extension's owner.
 #[pg_extern(sql = false)]
@@ -87,11 +96,15 @@ fn _view_is_open(view: &str) -> Option<bool> {
     Some(is_open.unwrap_or_else(|refusal| raise(refusal)))
 }
 
+exported!(_normalise_question = _normalise_question_wrapper);
+
 /// The one spelling by which questions, synonyms and names of metrics are matched; empty when nothing is left of it.
 #[pg_extern(sql = false)]
 fn _normalise_question(text: &str) -> String {
     matching::normalise(text)
 }
+
+exported!(_check_question = _check_question_wrapper);
 
 /// Refuses words that `ask` would refuse as a question: nobody could ask for what is registered with them.
 #[pg_extern(sql = false)]

@@ -8,6 +8,7 @@ use crate::catalog::{current_plane, key_file};
 use crate::error::{Refusal, StageResult, State};
 use crate::identity::{self, Key, Policy, Principal, SigningRequest};
 use crate::numbers::WideNumbers;
+use crate::pgx::functions::interface::exported;
 use crate::pgx::server;
 use crate::pgx::sink::{Caps, Sink};
 use crate::run::{self, Subject};
@@ -23,12 +24,14 @@ const CAPS: Caps = Caps { rows: 20_000, bytes: 64 * 1_024 * 1_024 };
 /// Read by nothing: a context must name one.
 const KEY_ID: &str = "SELFTEST";
 
+exported!(_selftest_run = selftest_run_wrapper);
+
 /// Runs `sql` as the principal of these ids; if `opened`, it may name hidden relations. The outcome is a value in both cases:
 /// SQLSTATE `00000` with the rows as the text of a JSON array of arrays, or the SQLSTATE and the words of the refusal, its reason
 /// for the log included.
 #[pg_extern(sql = false)]
 #[allow(clippy::type_complexity)]
-fn _selftest_run(
+fn selftest_run(
     tenant: &str,
     business: &str,
     subject: &str,

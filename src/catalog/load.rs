@@ -26,7 +26,7 @@ thread_local! {
     static FUNCTIONS: Lookup = const { Lookup::new(FUNCTIONS_SQL, 0) };
     static LIBRARIES: Lookup = const { Lookup::new(LIBRARIES_SQL, 0) };
     static EXTENSIONS: Lookup = const { Lookup::new(EXTENSIONS_SQL, 0) };
-    static MEMBERS: Lookup = const { Lookup::new(MEMBERS_SQL, 0) };
+    static WATCHED_FUNCTIONS: Lookup = const { Lookup::new(WATCHED_FUNCTIONS_SQL, 0) };
     static WATCHED: Lookup = const { Lookup::new(WATCHED_SQL, 0) };
     static POLICY: Lookup = const { Lookup::new(POLICY_SQL, 0) };
     static TRIPWIRES: Lookup = const { Lookup::new("SELECT splitplane._tripwires()", 0) };
@@ -46,14 +46,17 @@ const LIBRARIES_SQL: &str = "SELECT DISTINCT l.library FROM splitplane.allowed_e
 const EXTENSIONS_SQL: &str = "SELECT n.nspname::pg_catalog.text, x.kind, x.object::pg_catalog.text, x.name, x.bound \
      FROM splitplane._extension_objects() AS x JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) x.schema";
 
-/// All functions of allowed extensions: also those that no statement names, such as a type's output, and those that are not as
-/// they were read, since they may be made so again.
-const MEMBERS_SQL: &str = "SELECT d.objid::pg_catalog.text FROM splitplane.allowed_extensions AS a \
+/// Functions whose changes count: those that were allowed, with another owner or a support function too, and all of allowed
+/// extensions. Of these also those that no statement names, such as a type's output, and those that are not as they were read, since
+/// they may be made so again.
+const WATCHED_FUNCTIONS_SQL: &str = "SELECT d.objid::pg_catalog.text FROM splitplane.allowed_extensions AS a \
      JOIN pg_catalog.pg_extension AS e ON e.extname OPERATOR(pg_catalog.=) a.extension \
      JOIN pg_catalog.pg_depend AS d ON d.refobjid OPERATOR(pg_catalog.=) e.oid \
      WHERE d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass::pg_catalog.oid \
      AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass::pg_catalog.oid \
-     AND d.deptype OPERATOR(pg_catalog.=) 'e'";
+     AND d.deptype OPERATOR(pg_catalog.=) 'e' \
+     UNION ALL SELECT p.known::pg_catalog.oid::pg_catalog.text FROM splitplane.allowed_functions AS f \
+     CROSS JOIN LATERAL splitplane._procedure(f.signature) AS p(known) WHERE p.known IS NOT NULL";
 
 /// Tables of the plane with all their partitions and children, down to the last: attaching one changes its parent alone. What
 /// an earlier version lacks is passed over, since its update is asked for only later. Of our own, the index that `_config_changed`
@@ -115,9 +118,7 @@ fn watch() -> StageResult<()> {
 }
 
 fn load() -> StageResult<Rc<Plane>> {
-    if let Some((finding, _)) = version::problem()? {
-        return Err(Refusal::new(State::Unsafe, format!("{} Run ALTER EXTENSION splitplane UPDATE", finding)));
-    }
+    version::check()?;
     if !ablation::is_off(Switch::RowSecurity)
         && let Some(finding) = first_text(&FINDING.with(|lookup| lookup.rows(&[]))?)
     {
@@ -318,9 +319,9 @@ fn extensions() -> StageResult<Extensions> {
         }
     }
     found.schemas.sort_unstable();
-    let members = MEMBERS.with(|lookup| lookup.rows(&[]))?;
-    let members = members.iter().map(|row| oid(row.first())).collect::<StageResult<Vec<Oid>>>()?;
-    invalidation::watch_functions(&members);
+    let watched = WATCHED_FUNCTIONS.with(|lookup| lookup.rows(&[]))?;
+    let watched = watched.iter().map(|row| oid(row.first())).collect::<StageResult<Vec<Oid>>>()?;
+    invalidation::watch_functions(&watched);
     Ok(found)
 }
 

@@ -4,7 +4,7 @@
 //! after ALTER EXTENSION there.
 
 use super::row::first_text;
-use crate::error::StageResult;
+use crate::error::{Refusal, StageResult, State};
 use crate::pgx::spi::read::Lookup;
 
 /// The version of this library.
@@ -30,4 +30,17 @@ pub fn problem() -> StageResult<Option<(String, &'static str)>> {
         finding,
         "-- restart the server if it runs since before the upgrade, then: ALTER EXTENSION splitplane UPDATE;",
     )))
+}
+
+/// Refuses where there is one.
+///
+/// # Errors
+/// 55000 with the difference and what to do.
+pub fn check() -> StageResult<()> {
+    match problem()? {
+        None => Ok(()),
+        Some((finding, _)) => {
+            Err(Refusal::new(State::Unsafe, format!("{finding} Run ALTER EXTENSION splitplane UPDATE")))
+        }
+    }
 }

@@ -4,7 +4,7 @@
 //! leaves through `raise`, so that no DETAIL, HINT, CONTEXT or backtrace crosses to the caller.
 
 use super::flags;
-use super::functions::version_1::version_1;
+use super::functions::interface::exported;
 use super::pg_try::{catch, raise};
 use super::section::pin::Pinned;
 use super::section::session_growth;
@@ -16,9 +16,9 @@ use pgrx::{FromDatum, pg_guard, pg_sys};
 use std::ffi::{CStr, CString, c_int};
 use std::sync::OnceLock;
 
-version_1!(pg_finfo_ask_wrapper);
-version_1!(pg_finfo_ask_dry_run_wrapper);
-version_1!(pg_finfo_ask_rows_wrapper);
+exported!(ask = ask_wrapper);
+exported!(ask_dry_run = ask_dry_run_wrapper);
+exported!(ask_rows = ask_rows_wrapper);
 
 /// The arguments of the three entry points.
 pub struct Request {
@@ -43,6 +43,8 @@ pub struct Entries {
     pub ask_rows: for<'q> fn(Request, WantedColumns<'_>, QueryMemory<'q>) -> StageResult<TupleRows<'q>>,
     /// Answers with what would be run.
     pub ask_dry_run: fn(Request) -> StageResult<String>,
+    /// Refuses in a database whose objects are of another version than this library.
+    pub check_version: fn() -> StageResult<()>,
     /// Longest question or SQL, in bytes.
     pub max_text_bytes: fn() -> usize,
     /// Bytes by which a session may grow before it ends; `None` for any.
@@ -60,11 +62,14 @@ fn entries() -> StageResult<&'static Entries> {
     ENTRIES.get().ok_or_else(|| Refusal::proof("the entry points were not given at load"))
 }
 
+/// Refuses in a database whose objects are of another version than this library.
+pub(super) fn check_version() -> StageResult<()> {
+    (entries()?.check_version)()
+}
+
 /// `ask(jsonb, text, text, uuid) RETURNS jsonb`.
-#[doc(hidden)]
 #[pg_guard]
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn ask_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+unsafe extern "C-unwind" fn ask_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     answered(|| {
         // SAFETY: declared in SQL with these three arguments and a fourth.
         let mut request = unsafe { request(call) }?;
@@ -75,19 +80,15 @@ pub unsafe extern "C-unwind" fn ask_wrapper(call: pg_sys::FunctionCallInfo) -> p
 }
 
 /// `ask_dry_run(jsonb, text, text) RETURNS jsonb`.
-#[doc(hidden)]
 #[pg_guard]
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn ask_dry_run_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+unsafe extern "C-unwind" fn ask_dry_run_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     // SAFETY: declared in SQL with these three arguments.
     answered(|| (entries()?.ask_dry_run)(unsafe { request(call) }?))
 }
 
 /// `ask_rows(jsonb, text, text) RETURNS SETOF record`, in materialise mode.
-#[doc(hidden)]
 #[pg_guard]
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn ask_rows_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+unsafe extern "C-unwind" fn ask_rows_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     guarded(|| {
         // SAFETY: declared in SQL with these three arguments.
         let request = unsafe { request(call) }?;
@@ -117,7 +118,8 @@ const FOR_THE_CALL: [(&CStr, &CStr); 7] = [
     (c"jit", c"off"),
 ];
 
-fn guarded<T>(body: impl FnOnce() -> StageResult<T>) -> T {
+/// Runs it with the caller's session out of the way; whatever goes wrong leaves as one clean ERROR.
+pub(super) fn guarded<T>(body: impl FnOnce() -> StageResult<T>) -> T {
     let before = session_growth::begin_call();
     let result = catch(|| {
         let _pinned = Pinned::all(&FOR_THE_CALL);

@@ -79,7 +79,7 @@ impl KeySink {
         };
         let mut receiver = Receiver { interface, sink: &mut self };
         // SAFETY: the receiver outlives the run on this stack.
-        unsafe { planned.execute_into((&raw mut receiver).cast()) };
+        unsafe { planned.execute_into((&raw mut receiver).cast(), None) };
         if self.is_unlike {
             return Err(Refusal::proof("a key has a column of a type that none is made of"));
         }

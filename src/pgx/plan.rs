@@ -76,17 +76,18 @@ impl<'c> Planned<'c> {
 
     /// Runs the plan into `sink`, which may stop it early.
     pub fn execute(self, sink: &mut Sink<'_>) -> StageResult<()> {
+        let most = sink.most_rows();
         let mut receiver = Receiver::new(sink);
         // SAFETY: the receiver outlives the run on this stack.
-        unsafe { self.execute_into((&raw mut receiver).cast::<pg_sys::DestReceiver>()) };
+        unsafe { self.execute_into((&raw mut receiver).cast::<pg_sys::DestReceiver>(), most) };
         Ok(())
     }
 
-    /// Runs the plan into a receiver, which may stop it early.
+    /// Runs the plan into a receiver, which may stop it early, and takes no more than `most` rows, if that is known.
     ///
     /// # Safety
     /// The receiver lives until this returns.
-    pub(super) unsafe fn execute_into(self, receiver: *mut pg_sys::DestReceiver) {
+    pub(super) unsafe fn execute_into(self, receiver: *mut pg_sys::DestReceiver, most: Option<i64>) {
         if self.statement.read().parallelModeNeeded {
             key_sets::share();
         }
@@ -103,6 +104,10 @@ impl<'c> Planned<'c> {
                 0,
             );
             pg_sys::ExecutorStart(description, 0);
+            // A sort that is at the top then keeps so many rows alone, as below a LIMIT; the plan stays what was proved.
+            if let Some(most) = most {
+                pg_sys::ExecSetTupleBound(most, (*description).planstate);
+            }
             // No row count: a count would forbid parallel workers. The receiver stops the run instead.
             run_forward(description);
             pg_sys::ExecutorFinish(description);

@@ -143,6 +143,11 @@ impl<'q> Sink<'q> {
         }
     }
 
+    /// How many rows it takes of the executor: one more than it keeps, to know that there are more.
+    pub(super) fn most_rows(&self) -> Option<i64> {
+        i64::try_from(self.caps.rows).ok()?.checked_add(1)
+    }
+
     /// The rows of a tuple sink; refuses when there were more than the caps allow, since a row set cannot say so.
     pub fn into_tuples(self) -> StageResult<TupleRows<'q>> {
         if self.without_memory {

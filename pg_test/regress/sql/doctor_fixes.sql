@@ -188,21 +188,64 @@ SELECT splitplane.disallow_function('public.turned()');
 DROP FUNCTION public.turned();
 
 \echo -- support functions
-CREATE FUNCTION public.masked(varchar, int, boolean) RETURNS varchar LANGUAGE sql IMMUTABLE SUPPORT varchar_support
-    AS $$ SELECT '***'::varchar $$;
+CREATE FUNCTION public.masked(varchar, int, boolean) RETURNS varchar LANGUAGE plpgsql STABLE SUPPORT varchar_support
+    AS $$ BEGIN RETURN '***'; END $$;
 -- The control: what is called is not what runs.
 SELECT public.masked('secret', -1, false);
 SELECT splitplane.allow_function('public.masked(varchar, int, boolean)');
-CREATE OR REPLACE FUNCTION public.masked(varchar, int, boolean) RETURNS varchar LANGUAGE sql IMMUTABLE
-    AS $$ SELECT '***'::varchar $$;
+CREATE OR REPLACE FUNCTION public.masked(varchar, int, boolean) RETURNS varchar LANGUAGE plpgsql STABLE
+    AS $$ BEGIN RETURN '***'; END $$;
+SELECT public.masked('secret', -1, false);
 SELECT splitplane.allow_function('public.masked(varchar, int, boolean)');
 SELECT test.rows($$ SELECT masked('secret', -1, false) $$);
 ALTER FUNCTION public.masked(varchar, int, boolean) SUPPORT varchar_support;
 SELECT test.rows($$ SELECT masked('secret', -1, false) $$);
 :findings;
+CREATE OR REPLACE FUNCTION public.masked(varchar, int, boolean) RETURNS varchar LANGUAGE plpgsql STABLE
+    AS $$ BEGIN RETURN '***'; END $$;
+SELECT test.rows($$ SELECT masked('secret', -1, false) $$);
+ALTER FUNCTION public.masked(varchar, int, boolean) SUPPORT varchar_support;
 SELECT fix FROM splitplane.doctor() WHERE finding LIKE '%support function%' \gexec
 :findings;
 DROP FUNCTION public.masked(varchar, int, boolean);
+
+\echo -- functions of another owner
+CREATE FUNCTION public.owned() RETURNS int LANGUAGE sql AS 'SELECT 1';
+SELECT splitplane.allow_function('public.owned()');
+SELECT test.rows('SELECT owned()');
+ALTER FUNCTION public.owned() OWNER TO shop_owner;
+SELECT test.rows('SELECT owned()');
+SELECT fix FROM splitplane.doctor() WHERE object = 'public.owned()' \gexec
+DROP FUNCTION public.owned();
+
+\echo -- search words that were stored by another text search
+CREATE TEXT SEARCH CONFIGURATION public.words (COPY = pg_catalog.simple);
+CREATE TABLE public.notes (tenant_id int NOT NULL, body text NOT NULL,
+    words tsvector GENERATED ALWAYS AS (to_tsvector('public.words', body)) STORED);
+INSERT INTO public.notes VALUES (42, 'organizations'), (7, 'organizers');
+SELECT splitplane.protect('public.notes', '{"tenant_id": "tenant"}');
+:findings;
+ALTER TEXT SEARCH CONFIGURATION public.words ALTER MAPPING FOR asciiword WITH english_stem;
+:findings;
+SELECT fix FROM splitplane.doctor() WHERE finding LIKE '%search words%' \gexec
+:findings;
+-- An expression that calls a function of somebody's is not computed with the owner's rights.
+CREATE FUNCTION public.pried(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN $1; END';
+CREATE TABLE public.traps (tenant_id int NOT NULL, body text NOT NULL,
+    words tsvector GENERATED ALWAYS AS (to_tsvector('simple', public.pried(body))) STORED);
+INSERT INTO public.traps VALUES (42, 'a');
+SELECT splitplane.protect('public.traps', '{"tenant_id": "tenant"}');
+CREATE OR REPLACE FUNCTION public.pried(text) RETURNS text LANGUAGE plpgsql IMMUTABLE
+    AS $$ BEGIN RAISE EXCEPTION 'computed as %', current_user; END $$;
+-- The control: whoever computes it gets the error.
+SELECT to_tsvector('simple', public.pried(body)) FROM public.traps;
+SELECT count(*) FROM splitplane.doctor() WHERE finding ~ 'computed|checks could not|search words';
+SELECT splitplane.unprotect('public.traps');
+DROP TABLE public.traps;
+DROP FUNCTION public.pried(text);
+SELECT splitplane.unprotect('public.notes');
+DROP TABLE public.notes;
+DROP TEXT SEARCH CONFIGURATION public.words;
 
 \echo -- what the reader may not read
 REVOKE SELECT (total, state) ON public.orders FROM splitplane_reader;

@@ -3,16 +3,14 @@
 //! PostgreSQL evaluates a condition that it considers leakproof before row-level security. Around an expression that may
 //! raise an error all the same, this function prevents the early evaluation.
 
-use super::version_1::version_1;
+use super::interface::exported;
 use pgrx::{pg_guard, pg_sys};
 
-version_1!(pg_finfo_behind_wrapper);
+exported!(behind = behind_wrapper);
 
 /// `behind(anyelement) RETURNS anyelement`, not strict.
-#[doc(hidden)]
 #[pg_guard]
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn behind_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+unsafe extern "C-unwind" fn behind_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     // SAFETY: PostgreSQL calls with the one argument of the declaration.
     unsafe {
         let argument = (*call).args.as_ptr();

@@ -4,22 +4,20 @@
 //! `splitplane.counted(value, most)` checks how often it was called, for aggregates that sort at their end.
 
 use super::extent;
-use super::version_1::version_1;
+use super::interface::exported;
 use crate::error::{Refusal, State};
 use crate::pgx::pg_try::raise;
 use pgrx::{FromDatum, pg_guard, pg_sys};
 
-version_1!(pg_finfo_bounded_wrapper);
-version_1!(pg_finfo_counted_wrapper);
+exported!(bounded = bounded_wrapper);
+exported!(counted = counted_wrapper);
 
 /// An array may hold one element for each so many bytes that it may take: NULLs take next to none.
 const BYTES_PER_ELEMENT: usize = 4;
 
 /// `bounded(anyelement, integer) RETURNS anyelement`, strict; the type is one of variable length.
-#[doc(hidden)]
 #[pg_guard]
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn bounded_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+unsafe extern "C-unwind" fn bounded_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     pgrx::check_for_interrupts!();
     // SAFETY: PostgreSQL calls with the arguments of the declaration, neither NULL.
     let (value, most) = unsafe { value_and_most(call) };
@@ -63,10 +61,8 @@ const BYTES_PER_ROW: usize = 16;
 
 /// `counted(anyelement, integer) RETURNS anyelement`, strict: as `bounded`, but for the rows of an aggregate and the sizes
 /// of their values together.
-#[doc(hidden)]
 #[pg_guard]
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn counted_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+unsafe extern "C-unwind" fn counted_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     // SAFETY: PostgreSQL calls with the arguments of the declaration, neither NULL.
     let (value, most) = unsafe { value_and_most(call) };
     // SAFETY: `fn_extra` is ours alone, and holds the count itself; a value of variable length is measured as it is stored.

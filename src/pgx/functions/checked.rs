@@ -2,16 +2,16 @@
 //! it than a cancel or the end of the call undoes. They are put around values that cannot be seen before they are made. What they
 //! let through is not decided here: the checks are given at load.
 
-use super::version_1::version_1;
+use super::interface::exported;
 use crate::error::Refusal;
 use crate::pgx::pg_try::raise;
 use crate::pgx::types;
 use pgrx::{pg_guard, pg_sys};
 use std::sync::OnceLock;
 
-version_1!(pg_finfo_pattern_wrapper);
-version_1!(pg_finfo_zone_wrapper);
-version_1!(pg_finfo_dated_wrapper);
+exported!(pattern = pattern_wrapper);
+exported!(zone = zone_wrapper);
+exported!(dated = dated_wrapper);
 
 /// What is wrong with a text, if anything.
 type Check = fn(&str) -> Result<(), Refusal>;
@@ -36,28 +36,22 @@ pub fn init(checks: Checks) {
 }
 
 /// `pattern(anyelement) RETURNS anyelement`, strict.
-#[doc(hidden)]
 #[pg_guard]
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn pattern_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+unsafe extern "C-unwind" fn pattern_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     // SAFETY: PostgreSQL calls with the argument of the declaration, not NULL.
     unsafe { handed_on(call, |checks, _| checks.pattern) }
 }
 
 /// `zone(text) RETURNS text`, strict.
-#[doc(hidden)]
 #[pg_guard]
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn zone_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+unsafe extern "C-unwind" fn zone_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     // SAFETY: as above.
     unsafe { handed_on(call, |checks, _| checks.zone) }
 }
 
 /// `dated(anyelement) RETURNS anyelement`, strict.
-#[doc(hidden)]
 #[pg_guard]
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn dated_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+unsafe extern "C-unwind" fn dated_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     // SAFETY: as above.
     unsafe {
         handed_on(call, |checks, type_oid| match type_oid {

@@ -5,7 +5,7 @@
 //! call. A key with a NULL in one of its columns is NULL, as for PostgreSQL's foreign keys. It is leakproof: what it answers
 //! depends on the row, whether it fails does not.
 
-use super::version_1::version_1;
+use super::interface::exported;
 use crate::error::{Refusal, State};
 use crate::key_set::KeySetView;
 use crate::pgx::key_forms::KeyForm;
@@ -13,9 +13,10 @@ use crate::pgx::pg_try::raise;
 use crate::pgx::section::{claims, key_sets};
 use pgrx::{FromDatum, PgList, PgMemoryContexts, pg_guard, pg_sys};
 
-version_1!(pg_finfo_in_parent_wrapper);
+exported!(in_parent = in_parent_wrapper);
+exported!(has_parent = in_parent_wrapper);
 
-version_1!(pg_finfo_has_parent_support_wrapper);
+exported!(has_parent_support = has_parent_support_wrapper);
 
 /// Kept between the rows of one execution.
 struct LearntLinks {
@@ -32,10 +33,8 @@ struct LearntLink {
 }
 
 /// `in_parent(text, VARIADIC "any") RETURNS boolean`, called on NULL.
-#[doc(hidden)]
 #[pg_guard]
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn in_parent_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+unsafe extern "C-unwind" fn in_parent_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     let generation = claims::generation();
     if generation == 0 {
         return pg_sys::Datum::from(false);
@@ -93,10 +92,8 @@ unsafe fn learn(
 }
 
 /// Planner support of `has_parent`: it keeps the rows whose parents have been collected.
-#[doc(hidden)]
 #[pg_guard]
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn has_parent_support_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+unsafe extern "C-unwind" fn has_parent_support_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     // SAFETY: the planner passes one request node, of the type that its tag says.
     unsafe {
         let request = (*(*call).args.as_ptr()).value.cast_mut_ptr::<pg_sys::Node>();

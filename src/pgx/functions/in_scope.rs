@@ -5,8 +5,8 @@
 //! keeping every row, since the plane's own condition on the same column has counted both already: PostgreSQL then plans as
 //! if it were not there, and puts it before any other condition on the scan.
 
+use super::interface::exported;
 use super::stored::{plain, unblanked, uuid};
-use super::version_1::version_1;
 use crate::error::{Refusal, State};
 use crate::identity::principal::Claim;
 use crate::pgx::pg_try::raise;
@@ -25,8 +25,8 @@ pub fn init(is_free: fn() -> bool) {
     IS_FREE.get_or_init(|| is_free);
 }
 
-version_1!(pg_finfo_in_scope_wrapper);
-version_1!(pg_finfo_in_scope_support_wrapper);
+exported!(in_scope = in_scope_wrapper);
+exported!(in_scope_support = in_scope_support_wrapper);
 
 /// How values of a scope column's type are compared.
 #[derive(Clone, Copy)]
@@ -78,10 +78,8 @@ struct LearntClaim {
 }
 
 /// `in_scope(anyelement, text) RETURNS boolean`, strict.
-#[doc(hidden)]
 #[pg_guard]
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn in_scope_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+unsafe extern "C-unwind" fn in_scope_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     let generation = claims::generation();
     if generation == 0 {
         return pg_sys::Datum::from(false);
@@ -235,10 +233,8 @@ unsafe extern "C-unwind" fn numeric_equality(call: pg_sys::FunctionCallInfo) -> 
 
 /// Planner support of `in_scope`: free, keeps every row; and for a type whose equality is not leakproof, which no
 /// condition above the fence may use an index for, the index condition that the fence itself allows.
-#[doc(hidden)]
 #[pg_guard]
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn in_scope_support_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+unsafe extern "C-unwind" fn in_scope_support_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     // SAFETY: the planner passes one request node, of the type that its tag says.
     unsafe {
         let request = (*(*call).args.as_ptr()).value.cast_mut_ptr::<pg_sys::Node>();
@@ -314,12 +310,10 @@ unsafe fn index_condition(request: &mut pg_sys::SupportRequestIndexCondition) ->
     }
 }
 
-version_1!(pg_finfo_in_call_wrapper);
+exported!(in_call = in_call_wrapper);
 
 /// `in_call() RETURNS boolean`: whether a call with claims is running.
-#[doc(hidden)]
 #[pg_guard]
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn in_call_wrapper(_call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+unsafe extern "C-unwind" fn in_call_wrapper(_call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     pg_sys::Datum::from(claims::generation() != 0)
 }

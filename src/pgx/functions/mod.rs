@@ -7,7 +7,7 @@ mod drawn;
 pub(super) mod extent;
 mod in_parent;
 pub mod in_scope;
+pub mod interface;
 mod keep;
 mod retired;
 pub(super) mod stored;
-pub(super) mod version_1;

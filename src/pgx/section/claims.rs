@@ -8,6 +8,7 @@ use super::key_sets;
 use crate::error::{Refusal, StageResult};
 use crate::identity::principal::{Claim, Principal};
 use crate::key_set::KeySet;
+use crate::pgx::functions::interface::exported;
 use crate::pgx::shmem::claims_slots;
 use pgrx::prelude::*;
 use serde_json::Value;
@@ -157,6 +158,8 @@ pub fn holder() -> Option<String> {
     claim("tenant")
 }
 
+exported!(claim = claim_wrapper);
+
 /// One scalar claim of the running call; NULL outside a call, so that the policies then hide every row of a tenant.
 #[pg_extern(sql = false, stable, parallel_safe)]
 fn claim(name: &str) -> Option<String> {
@@ -165,6 +168,8 @@ fn claim(name: &str) -> Option<String> {
         Claim::List(_) => None,
     }
 }
+
+exported!(claim_list = claim_list_wrapper);
 
 /// One claim of the running call as a list; a scalar is a list of one. NULL outside a call.
 #[pg_extern(sql = false, stable, parallel_safe)]
