@@ -1,15 +1,10 @@
 # What the tools that make packages share; sourced after common.sh, never run.
 # shellcheck shell=bash
 
-# Below which minor of a major splitplane refuses: src/preflight.rs. A package must not be installable there.
+# Below which minor of a major splitplane refuses. A package must not be installable there.
 package_floor() {
-    case "$1" in
-        15) echo 15.20 ;;
-        16) echo 16.16 ;;
-        17) echo 17.12 ;;
-        18) echo 18.7 ;;
-        *) die "splitplane has no package for PostgreSQL ${1:-(none)}: a major from 15 to 18 is wanted" ;;
-    esac
+    SPLITPLANE_PG_MAJOR="${1:-none}" bash -c 'source "$1/tools/common.sh" && echo "$PG_FLOOR"' - "$ROOT" 2>/dev/null ||
+        die "splitplane has no package for PostgreSQL ${1:-(none)}: a major from 15 to 19 is wanted"
 }
 
 # package_pg_config MAJOR: of the project's own server, or of the machine's development package, in this order. Headers of a minor that

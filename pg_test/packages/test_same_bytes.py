@@ -94,7 +94,7 @@ def test_flags_are_what_makes_them_the_same(tmp_path):
 
 def test_without_a_date_nothing_is_built(tmp_path):
     """Outside of a clone nothing says of when the package is."""
-    for name in ("tools/common.sh", "tools/packages.sh", "Cargo.toml"):
+    for name in ("tools/common.sh", "tools/packages.sh", "tools/pg-major.sh", "Cargo.toml"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     environment = {
