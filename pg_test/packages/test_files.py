@@ -195,6 +195,16 @@ def test_nothing_of_the_machine(unpacked, major):
         assert of_this_machine(path.read_bytes()) == [], path
 
 
+# Texts of what is never shipped, and where they stand in the source.
+SWITCHES = {"splitplane.ablate": "src/ablation.rs", "install a build without the feature old_minors": "src/preflight.rs"}
+
+
+@pytest.mark.parametrize(("text", "source"), SWITCHES.items())
+def test_switches_of_tests_are_not_shipped(unpacked, major, text, source):
+    assert text in (ROOT / source).read_text(), "the control: the text is that of the switch"
+    assert text.encode() not in (unpacked / f"usr/lib/postgresql/{major}/lib/splitplane.so").read_bytes()
+
+
 def test_maintainer_scripts_are_shell(unpacked):
     for script in ("postinst", "prerm"):
         assert subprocess.run(["sh", "-n", str(unpacked / "DEBIAN" / script)]).returncode == 0
