@@ -2,16 +2,17 @@
 # and each target starts throwaway servers of its own on unix sockets. Root or sudo is needed once, for compilers.
 
 PYTHON := .tools/venv/bin/python
-# PG=17 on the command line: everything on that major. Otherwise the suites that say most of it come after the others.
+# PG=17 on the command line: everything on that major; else on that of the machine's own release. After 15 come the suites
+# that say most of 17; after 17 nothing, since 15 has no newer release whose libraries it could bring along.
 ifeq ($(origin PG),command line)
 export SPLITPLANE_PG_MAJOR := $(PG)
-else
-OTHER_MAJOR := pg17
 endif
+OTHER_MAJOR := $(if $(filter 15,$(shell tools/pg-major.sh)),pg17)
 SUITES := check unit pg regress grammar analytics attacks standin words wire upgrade sidechannels endurance fuzz purefuzz ablation docs $(OTHER_MAJOR)
 # Not in `make test`: a server of our own build with assertions, Valgrind, Miri, which take half an hour and more together; the released
-# version, built from its commit; dumps, pg_upgrade and backups, which need two majors; packages, with root folders of Debian releases.
-MORE_SUITES := assertions memory pure released lifecycle packages
+# version, built from its commit; dumps, pg_upgrade and backups, which need two majors; packages, with root folders of
+# Debian releases; the suites that say most of a major on 18 and 19.
+MORE_SUITES := assertions memory pure released lifecycle packages majors
 
 .PHONY: help all install deb oci setup check-tools build check test $(SUITES:%=test-%) $(MORE_SUITES:%=test-%) demo demo-shell bench fuzz endurance interrupts site format clean
 
@@ -24,7 +25,7 @@ help:
 	@echo 'make bench       tables of measurements, some sixteen minutes'
 	@echo 'make fuzz        generated SQL, then the pure code under libFuzzer, for MINUTES=10; `make endurance` for 64 clients'
 	@echo 'make interrupts  how long each admitted call runs until it checks for interrupts, some forty minutes'
-	@echo 'make build       the extension as it ships, installed into .tools/pg15; QUICK=1, here and for tests, builds it faster'
+	@echo 'make build       the extension as it ships, installed into .tools/pgNN; QUICK=1, here and for tests, builds it faster'
 	@echo 'make deb         the Debian package, in target/deb; PG=17, or another major with its development package. `make oci PG=18` an image volume'
 	@echo 'make all         with PG_CONFIG=FILE, and then `make install`: into a PostgreSQL that is there, as `pgxn install` does it; DESTDIR=FOLDER'
 	@echo 'make site        the manual as a site in target/site/html, its links checked'
@@ -72,7 +73,7 @@ test-check: check-tools
 	@tools/run-suites.sh $(ONE_TEST) check
 
 # These build what they need, or need no server.
-UNINSTALLED := unit pg pure standin purefuzz packages pg17
+UNINSTALLED := unit pg pure standin purefuzz packages pg17 majors
 $(UNINSTALLED:%=test-%): test-%: setup
 	@tools/run-suites.sh $(ONE_TEST) $*
 
@@ -111,4 +112,4 @@ format:
 
 clean:
 	cargo clean
-	rm -rf .tools/pg15-test .tools/pg15-ablation .tools/pg15-checked-test .tools/log
+	rm -rf .tools/pg*-test .tools/pg*-ablation .tools/log

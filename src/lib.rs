@@ -10,6 +10,7 @@ mod json;
 pub mod key_set;
 pub mod llm;
 pub mod numbers;
+pub mod releases;
 
 #[cfg(feature = "server")]
 mod ablation;

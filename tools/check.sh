@@ -297,13 +297,15 @@ advisories
 check 'clippy: the pure modules' clippy --all-targets --no-default-features
 check 'clippy: with http' clippy --all-targets --no-default-features --features http
 check 'clippy: the switches of tests' clippy --all-targets --no-default-features --features ablation
-check 'clippy: PostgreSQL 15' clippy --lib
-check 'clippy: pg_test' clippy --lib --features pg_test
-check 'clippy: ablation' clippy --lib --features ablation
+check "clippy: PostgreSQL $PG_MAJOR" clippy --lib --no-default-features --features "pg$PG_MAJOR"
+check 'clippy: pg_test' clippy --lib --no-default-features --features "pg$PG_MAJOR pg_test"
+check 'clippy: ablation' clippy --lib --no-default-features --features "pg$PG_MAJOR ablation"
+check 'clippy: old minors' clippy --lib --no-default-features --features "pg$PG_MAJOR old_minors"
 check 'clippy: the fuzzers' clippy_fuzzers
 check 'unit tests' cargo test --no-default-features --features http --quiet --locked
-major 16
-major 18
+for other in 16 18; do
+    [ "$other" = "$PG_MAJOR" ] || major "$other"
+done
 
 printf '%d passed, %d failed, %d not run\n' "$passed" "$failed" "$not_run"
 [ "$failed" = 0 ] || exit 1

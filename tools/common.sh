@@ -6,11 +6,15 @@
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)"
 TOOLS="$ROOT/.tools"
 # PostgreSQL's major, and below which minor an error message can carry a row past row-level security (CVE-2026-116327).
-PG_MAJOR="${SPLITPLANE_PG_MAJOR:-15}"
+PG_MAJOR="$("$ROOT/tools/pg-major.sh")"
+# Where no package has the floor, suites run on the newest minor that one has, with the feature old_minors.
 case "$PG_MAJOR" in
-    15) PG_FLOOR=15.20 ;;
-    17) PG_FLOOR=17.12 ;;
-    *) printf 'error: PostgreSQL %s is none that this project is set up for: 15, 17\n' "$PG_MAJOR" >&2; exit 1 ;;
+    15) PG_FLOOR=15.20 PG_OLDEST=15.20 ;;
+    16) PG_FLOOR=16.16 PG_OLDEST=16.14 ;;
+    17) PG_FLOOR=17.12 PG_OLDEST=17.12 ;;
+    18) PG_FLOOR=18.7 PG_OLDEST=18.6 ;;
+    19) PG_FLOOR=19.0 PG_OLDEST='19~rc1' ;;
+    *) printf 'error: PostgreSQL %s is none that this project is set up for: 15 to 19\n' "$PG_MAJOR" >&2; exit 1 ;;
 esac
 PGRX_VERSION=0.19.4
 

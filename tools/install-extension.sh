@@ -42,6 +42,8 @@ done
 
 tree="$base$suffix"
 [[ "$features" != *ablation* || "$tree" = "$PG_ABLATION_TREE" ]] || die "the feature ablation is for --ablation"
+[ "$features" = "${features/old_minors/}" ] || die "the feature old_minors goes with a tree whose minor needs it"
+[ ! -f "$base/old-minor" ] || features="$features old_minors"
 [ -x "$CARGO_PGRX" ] && [ -f "$base/complete" ] || die "run tools/setup.sh first"
 if [ "$tree" != "$base" ] && [ ! -f "$tree/complete" ]; then
     rm -rf "$tree"

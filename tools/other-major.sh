@@ -6,7 +6,7 @@
 # Exit status and last line are those of tools/run-suites.sh; 77 where its server cannot be fetched.
 set -euo pipefail
 # What was set up for the first major is none of this one's.
-unset CARGO_TARGET_DIR PGRX_HOME SPLITPLANE_PG_TREE
+unset SPLITPLANE_PG_TREE
 export SPLITPLANE_PG_MAJOR="${1:?a major}"
 # shellcheck source=tools/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"

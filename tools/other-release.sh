@@ -8,7 +8,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 # The release that has a major as packages. An older one than the machine's would not load what is compiled here.
-declare -A releases=([17]=trixie)
+declare -A releases=([17]=trixie [18]=sid [19]=experimental)
 release="${releases[$PG_MAJOR]:-}"
 [ -n "$release" ] || die "no newer Debian release is known that has PostgreSQL $PG_MAJOR as packages"
 # shellcheck source=/dev/null
@@ -22,20 +22,47 @@ trap 'rm -rf "$scratch"' EXIT
 
 # The machine's own sources, of the other release.
 mkdir -p "$scratch"/lists/partial "$scratch"/cache/archives/partial "$scratch/sources" "$scratch/debs"
-for list in /etc/apt/sources.list /etc/apt/sources.list.d/debian.sources; do
-    name="$(basename "$list")"
-    [ ! -f "$list" ] || sed "s/\b$own\b/$release/g" "$list" >"$scratch/sources/${name/#sources.list/machine.list}"
-done
+: >"$scratch/preferences"
+case "$release" in
+    sid | experimental)
+        # Nothing stands beside these for updates, and what experimental lacks is in sid.
+        mirror="$({ cat /etc/apt/sources.list /etc/apt/sources.list.d/debian.sources 2>/dev/null || true; } |
+            sed -nE '/security/d; s,^(deb |URIs: )(.* )?([a-z+]+://[^ ]+).*,\3,p' | head -n 1)"
+        [ -n "$mirror" ] || die "the machine has no sources of Debian packages"
+        for suite in sid experimental; do
+            [ "$suite:$release" = experimental:sid ] || printf 'deb [signed-by=%s] %s %s main\n' \
+                /usr/share/keyrings/debian-archive-keyring.gpg "$mirror" "$suite"
+        done >"$scratch/sources/machine.list"
+        # Of experimental, what is made of the server's own source and nothing else.
+        printf 'Package: src:postgresql-%s\nPin: release a=%s\nPin-Priority: 990\n' "$PG_MAJOR" "$release" >"$scratch/preferences"
+        ;;
+    *)
+        for list in /etc/apt/sources.list /etc/apt/sources.list.d/debian.sources; do
+            name="$(basename "$list")"
+            [ ! -f "$list" ] || sed "s/\b$own\b/$release/g" "$list" >"$scratch/sources/${name/#sources.list/machine.list}"
+        done
+        ;;
+esac
 : >"$scratch/status"
 archive() {
     "$1" -qq -o APT::Sandbox::User="$(id -un)" -o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts="$scratch/sources" \
-        -o Dir::State::lists="$scratch/lists" -o Dir::State::status="$scratch/status" -o Dir::Cache="$scratch/cache" "${@:2}"
+        -o Dir::Etc::preferences="$scratch/preferences" -o Dir::State::lists="$scratch/lists" \
+        -o Dir::State::status="$scratch/status" -o Dir::Cache="$scratch/cache" "${@:2}"
 }
 say "unpacking PostgreSQL $PG_MAJOR of Debian's release $release into .tools"
 archive apt-get update || { printf 'error: the package archive has no release %s\n' "$release" >&2; exit "$UNREACHABLE"; }
 candidate="$(archive apt-cache policy "postgresql-$PG_MAJOR" | sed -n 's/^ *Candidate: //p')"
-dpkg --compare-versions "${candidate:-0}" ge "$PG_FLOOR" ||
-    die "release $release offers PostgreSQL ${candidate:-none}; at least $PG_FLOOR is needed"
+dpkg --compare-versions "${candidate:-0}" ge "$PG_OLDEST" ||
+    die "release $release offers PostgreSQL ${candidate:-none}; at least $PG_OLDEST is needed"
+# Extensions that the release does not have for this major are left out, and so are the tests that want them.
+wanted=()
+for package in "$@"; do
+    candidate="$(archive apt-cache policy "$package" | sed -n 's/^ *Candidate: //p')"
+    if [ "${candidate:-(none)}" != '(none)' ]; then
+        wanted+=("$package")
+    fi
+done
+set -- "${wanted[@]}"
 
 # Libraries alone: no compiler of plans, no Perl, nothing that only rasters need.
 mapfile -t libraries < <(archive apt-get -s --no-install-recommends install "$@" | sed -n 's/^Inst \([^ ]*\) .*/\1/p' |

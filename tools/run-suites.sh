@@ -70,7 +70,7 @@ suite() {
         released | lifecycle) need_cargo; need_server ;;
         fuzz | ablation) need_cargo; need_server ;;
         standin | packages) need_python ;;
-        pg17) need_cargo; need_python ;;
+        pg17 | majors) need_cargo; need_python ;;
         *) need_server ;;
     esac
     case "$name" in
@@ -115,6 +115,7 @@ suite() {
             [ -z "$test" ] || die "pg17 is made of suites: name one of them, as in make test-regress PG=17 TEST=$test"
             exec tools/other-major.sh 17
             ;;
+        majors) exec tools/test-majors.sh ${test:+"$test"} ;;
     esac
     die "no suite is called $name"
 }
@@ -156,7 +157,7 @@ for name in "$@"; do
         continue
     fi
     began=$SECONDS
-    case "$name" in assertions | memory | pure | pg17 | released | lifecycle | packages) patience=$slow ;; *) patience=$limit ;; esac
+    case "$name" in assertions | memory | pure | pg17 | majors | released | lifecycle | packages) patience=$slow ;; *) patience=$limit ;; esac
     exec {out}> >(tee "$logs/$name.log")
     tee=$!
     timeout --foreground --kill-after=60 "$patience" "$0" --one "$name" "$chosen_test" >&"$out" 2>&1 &

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings a Debian 12 machine with a Rust toolchain to where the project builds, tests and runs its demo.
+# Brings a machine with Debian 12 or 13 and a Rust toolchain to where the project builds, tests and runs its demo.
 #
 # Everything but compilers and shared libraries goes into .tools/ of this checkout: the PostgreSQL server is unpacked
 # there from Debian's packages (its binaries find their files relative to themselves), so no server is installed or upgraded
@@ -60,7 +60,8 @@ need_packages() {
 compilers() {
     # pgrx reads PostgreSQL's headers with libclang (clang brings its own headers) and cargo-pgrx links OpenSSL.
     # sqlsmith is the second generator of the fuzz suite.
-    need_packages build-essential pkg-config libssl-dev clang libclang-dev ca-certificates sqlsmith
+    # From 16 on the server's headers include those of ICU, which postgresql-server-dev does not bring.
+    need_packages build-essential pkg-config libssl-dev libicu-dev clang libclang-dev ca-certificates sqlsmith
 }
 
 # The version and the components that rust-toolchain.toml names. cargo fetches them by itself only where rustup may.
@@ -86,13 +87,14 @@ toolchain() {
 
 tree_version() {
     local config="$1/usr/lib/postgresql/$PG_MAJOR/bin/pg_config"
-    [ -x "$config" ] && "$config" --version 2>/dev/null | sed -n 's/^PostgreSQL \([0-9.]*\).*/\1/p'
+    # 19rc1 is older than 19.0, and Debian writes it so.
+    [ -x "$config" ] && "$config" --version 2>/dev/null | sed -n 's/^PostgreSQL \([0-9.]*\)\([a-z0-9]*\).*/\1~\2/p' | sed 's/~$//'
 }
 
 tree_is_whole() {
     local version
     version="$(tree_version "$1")" || return 1
-    [ -n "$version" ] && [ -f "$1/complete" ] && at_least "$version" "$PG_FLOOR"
+    [ -n "$version" ] && [ -f "$1/complete" ] && at_least "$version" "$PG_OLDEST"
 }
 
 # A tree is built beside its place and renamed, so that one that is there is whole.
@@ -188,11 +190,13 @@ server() {
     fi
     # Servers run as another user when we are root: that user must be able to read and enter everything here.
     chmod -R a+rX "$scratch"
+    # By this, the library for this tree is built to take its minor, and no other is.
+    at_least "$(tree_version "$scratch")" "$PG_FLOOR" || touch "$scratch/old-minor"
     touch "$scratch/complete"
     rm -rf "$PG_TREE" "$PG_TEST_TREE" "$PG_ABLATION_TREE"
     mv "$scratch" "$PG_TREE"
     scratch=
-    tree_is_whole "$PG_TREE" || die "the PostgreSQL copy in $PG_TREE does not work or is below $PG_FLOOR"
+    tree_is_whole "$PG_TREE" || die "the PostgreSQL copy in $PG_TREE does not work or is below $PG_OLDEST"
     # pgrx regenerates its bindings when this file changes, and the headers have.
     rm -f "$PGRX_HOME/config.toml"
 }

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
-from splitplane_test.cluster import Cluster
+from splitplane_test.cluster import MAJOR, Cluster
 from splitplane_test.session import call
 
 from pg_test.ablation import corpus
@@ -29,7 +29,7 @@ from pg_test.attacks.world import DATABASE, SETTINGS, World, ask
 FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parents[1]
 MARKER = "splitplane.ablation-test-cluster"
-TREE = ROOT / ".tools/pg15-ablation"
+TREE = ROOT / f".tools/pg{MAJOR}-ablation"
 PRISTINE = "pristine"
 # No model listens there: a question that is validated ends with 08006, one that is not goes on.
 DEAD_ENDPOINT = {"splitplane.provider": "openai", "splitplane.endpoint": "http://127.0.0.1:1/v1", "splitplane.model": "none"}

@@ -10,6 +10,8 @@ from pg_test.ablation.bench import MARKER, ROOT, TREE, TestCluster
 
 _REFUSED = "it loads in test clusters only"
 _UNPACKAGED = "it cannot be optimised or packaged"
+# Of src/preflight.rs.
+_OLD_MINORS = "This build takes any minor release"
 
 
 def checks():
@@ -17,7 +19,9 @@ def checks():
     yield "it does not load where the network is listened to", _starts(marked=True, settings={"listen_addresses": "127.0.0.1"})
     yield "a release profile with the feature does not compile, a debug one gets past that", _compiles()
     yield "the install script keeps it out of the project's own tree", _install_refuses()
-    yield "an ordinary build holds no switches, this one does", _libraries()
+    yield "an ordinary build holds no switches, this one does", _libraries(MARKER)
+    if not (private_tree() / "old-minor").exists():
+        yield "an ordinary build takes no old minors, this one does", _libraries(_OLD_MINORS)
 
 
 def _starts(marked: bool, settings: dict | None = None) -> list[str]:
@@ -48,10 +52,11 @@ def _install_refuses() -> list[str]:
     return [] if done.returncode == 1 and "--ablation" in done.stderr else [done.stdout[-200:] + done.stderr[-200:]]
 
 
-def _libraries() -> list[str]:
+def _libraries(words: str) -> list[str]:
+    """The words of a feature are in the library that has it, and not in the one that ships."""
     wrong = []
-    for tree, has_switches in ((private_tree(), False), (TREE, True)):
+    for tree, has_them in ((private_tree(), False), (TREE, True)):
         library = tree / f"usr/lib/postgresql/{MAJOR}/lib/splitplane.so"
-        if (MARKER.encode() in library.read_bytes()) != has_switches:
-            wrong.append(f"{library}: has switches is not {has_switches}")
+        if (words.encode() in library.read_bytes()) != has_them:
+            wrong.append(f"{library}: that it holds {words!r} is not {has_them}")
     return wrong

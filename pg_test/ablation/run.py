@@ -3,7 +3,7 @@
 
     run.py [--full] [--off FENCE[,FENCE..]] [--only ENTRY] [--markdown] [--no-build]
 
-Builds the extension with the switches of src/ablation.rs into .tools/pg15-ablation and starts a cluster that is marked
+Builds the extension with the switches of src/ablation.rs into .tools/pgNN-ablation and starts a cluster that is marked
 as a test's own. Each combination of combinations.py has a database of its own, made from one pristine copy. What must
 hold is told in combinations.py before anything is run; claims.py compares.
 

@@ -36,7 +36,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-MAJOR = os.environ.get("SPLITPLANE_PG_MAJOR") or "15"
+MAJOR = subprocess.run([ROOT / "tools/pg-major.sh"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 # The setting that makes plans parallel whatever they cost has another name from 16 on.
 FORCED_PARALLEL = "force_parallel_mode" if int(MAJOR) < 16 else "debug_parallel_query"
 PORT = 5432
@@ -68,7 +68,7 @@ class ClusterError(Exception):
 
 
 def private_tree(major: str = MAJOR) -> Path:
-    """The folder that holds usr/lib/postgresql/15 and usr/share/postgresql/15 of this project."""
+    """The folder that holds usr/lib/postgresql/NN and usr/share/postgresql/NN of this project."""
     named = os.environ.get("SPLITPLANE_PG_TREE") if major == MAJOR else None
     return Path(named or ROOT / ".tools" / f"pg{major}")
 

@@ -23,8 +23,9 @@ from splitplane_test.tally import Tally
 HERE = Path(__file__).resolve().parent
 PG_REGRESS = private_tree() / f"usr/lib/postgresql/{MAJOR}/lib/pgxs/src/test/regress/pg_regress"
 OUTPUT = ROOT / ".tools/log" / ("" if MAJOR == "15" else f"pg{MAJOR}") / "regress"
-# What later majors print otherwise is in files NAME_1.out, which pg_regress takes as well.
+# What other majors print otherwise is in files NAME_N.out, which pg_regress takes as well; N by major.
 FIRST_MAJOR = "15"
+NUMBERS = {"16": 4, "17": 1, "18": 2, "19": 3}
 # One audience for all databases, so that the expected output does not name them.
 SETTINGS = {"splitplane.audience": "regress", "max_prepared_transactions": 4}
 
@@ -57,17 +58,17 @@ def run(cluster: Cluster, file: str) -> str:
 
 
 def accept(file: str) -> str:
-    """Takes what the last run printed for what is expected: of a later major beside the first one's, where it differs."""
+    """Takes what the last run printed for what is expected: of another major beside the first one's, where it differs."""
     printed = OUTPUT / file / "results" / f"{file}.out"
     if not printed.exists():
         return "it printed nothing"
     expected = HERE / "expected" / printed.name
-    later = expected.with_stem(f"{file}_1")
     if MAJOR != FIRST_MAJOR:
-        later.unlink(missing_ok=True)
+        other = expected.with_stem(f"{file}_{NUMBERS[MAJOR]}")
+        other.unlink(missing_ok=True)
         if printed.read_bytes() == expected.read_bytes():
             return ""
-        expected = later
+        expected = other
     shutil.copyfile(printed, expected)
     return ""
 

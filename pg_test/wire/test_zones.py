@@ -34,6 +34,8 @@ ANSWERED = {
     f"SELECT {NOON} AT TIME ZONE NULL::text": None,
     "SELECT date_trunc('day', timestamptz '2026-07-01 23:00+00', 'Asia/Tokyo') = timestamptz '2026-07-01 15:00+00'": True,
     "SELECT make_timestamptz(2026, 7, 1, 14, 0, 0, 'Europe/Berlin') = timestamptz '2026-07-01 12:00+00'": True,
+    "SELECT make_timestamptz(timezone => 'Europe/Berlin', year => 2026, month => 7, mday => 1, hour => 14, min => 0, sec => 0)"
+    " = timestamptz '2026-07-01 12:00+00'": True,
     # Made while the statement runs, and out of columns.
     f"SELECT {NOON} AT TIME ZONE ('Europe/' || city) FROM (VALUES ('Berlin')) AS v (city)": "2026-07-01T14:00:00",
     "SELECT at AT TIME ZONE tz FROM branches WHERE name = 'Leeds'": "2026-07-01T13:00:00",
@@ -80,6 +82,7 @@ REFUSED = [
     "SELECT timestamp '2026-07-01 12:00' AT TIME ZONE 'ABC+3'",
     f"SELECT date_trunc('day', {NOON}, 'ABC+3')",
     "SELECT make_timestamptz(2026, 7, 1, 14, 0, 0, 'ABC+3')",
+    "SELECT make_timestamptz(timezone => 'ABC+3', year => 2026, month => 7, mday => 1, hour => 14, min => 0, sec => 0)",
     f"SELECT {NOON} AT TIME ZONE (a || '+3') FROM (VALUES ('ABC')) AS v (a)",
     "SELECT at AT TIME ZONE tz FROM branches WHERE name = 'York'",
     "SELECT opened::timestamptz FROM branches WHERE name = 'York'",

@@ -33,6 +33,8 @@ WHERE p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace AND p.oid < 16384::
   AND NOT EXISTS (SELECT FROM pg_catalog.unnest(COALESCE(p.proallargtypes, p.proargtypes::pg_catalog.oid[]) || p.prorettype) AS t (oid)
                   WHERE t.oid NOT IN (SELECT w.oid FROM with_arrays AS w))
   AND p.proname !~ '^(pg_|binary_upgrade|lo_|ts_rewrite|ts_stat|factorial|.*_populate_record|txid|xml_|regconfig|inet_(client|server))'
+  -- Since 17 and 18: what the server was built with, and the inside of an index.
+  AND p.proname !~ '^(icu_unicode_version|unicode_version|gist_)'
   AND p.oid NOT IN (SELECT i.oid FROM inside_aggregates AS i)
   AND (p.provolatile = 'i'
        OR p.provolatile = 's' AND (
@@ -50,7 +52,7 @@ WHERE p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace AND p.oid < 16384::
                 'ts_match_tt','ts_match_tq','to_tsquery','plainto_tsquery','phraseto_tsquery','websearch_to_tsquery','ts_headline','enum_first',
                 'enum_last','enum_range','enum_cmp','money','numeric','convert_from','convert_to','string_agg',
                 'tstzrange','daterange','tsrange','range_agg','interval_pl_timestamptz','timestamptz_pl_interval',
-                'timestamptz_mi_interval','datetime_pl','quote_ident','ascii','array_agg'])
+                'timestamptz_mi_interval','datetime_pl','date_add','date_subtract','quote_ident','ascii','array_agg'])
             OR p.proname ~ '^(date|timestamp|timestamptz)_(eq|ne|lt|le|gt|ge|cmp)_(date|timestamp|timestamptz)$'))
 UNION ALL
 -- Random values. They are admitted in select lists alone, which is proved.

@@ -150,7 +150,7 @@ pub(super) fn of(name: &str, is_list: bool) -> Cost {
         "log" | "numeric_log" => Cost::Logarithm,
         name if name.contains("regex") || name.starts_with("jsonb_path_") || name == "substring" => Cost::Pattern,
         "int4multirange" | "int8multirange" | "nummultirange" | "tsmultirange" | "tstzmultirange"
-        | "datemultirange" | "jsonb_object" | MULTIRANGE_INPUT => Cost::Sort,
+        | "datemultirange" | "jsonb_object" | "array_sort" | MULTIRANGE_INPUT => Cost::Sort,
         "range_agg"
         | "range_intersect_agg"
         | "jsonb_object_agg"

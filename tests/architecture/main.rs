@@ -13,7 +13,7 @@ use source::{Source, sources};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// (module, the other modules that it may name)
-const MAY_NAME: [(&str, &[&str]); 25] = [
+const MAY_NAME: [(&str, &[&str]); 26] = [
     ("error", &[]),
     ("json", &[]),
     ("characters", &[]),
@@ -21,6 +21,7 @@ const MAY_NAME: [(&str, &[&str]); 25] = [
     ("gate", &[]),
     ("llm", &["characters", "json"]),
     ("numbers", &[]),
+    ("releases", &[]),
     ("key_set", &[]),
     ("timings", &[]),
     ("pgx", &["error", "identity", "key_set", "numbers"]),
@@ -30,7 +31,7 @@ const MAY_NAME: [(&str, &[&str]); 25] = [
     ("ledger", &["error", "identity", "pgx"]),
     ("settings", &["llm", "numbers", "pgx"]),
     ("catalog", &["ablation", "error", "identity", "pgx", "settings"]),
-    ("preflight", &["ablation", "catalog", "error", "llm", "pgx", "settings", "texts", "tripwire"]),
+    ("preflight", &["ablation", "catalog", "error", "llm", "pgx", "releases", "settings", "texts", "tripwire"]),
     ("authenticate", &["ablation", "catalog", "error", "identity", "ledger", "pgx", "settings"]),
     ("question", &["ablation", "catalog", "error", "identity", "llm", "pgx", "settings"]),
     ("attach", &["ablation", "catalog", "error", "gate", "identity", "pgx", "texts"]),

@@ -28,7 +28,7 @@ impl<'t> QueryNode<'t> {
         let Some((function, arguments)) = self.call() else { return Vec::new() };
         vec![Operation {
             function,
-            arguments: arguments.into_iter().filter_map(QueryNode::argument).collect(),
+            arguments: in_order(arguments),
             is_list: self.tag() == T::T_ScalarArrayOpExpr,
             is_over_rows: matches!(self.tag(), T::T_Aggref | T::T_WindowFunc),
         }]
@@ -86,6 +86,11 @@ impl<'t> QueryNode<'t> {
         Some((arguments, function.funccoltypes()))
     }
 
+    /// Which of the function's arguments a named one is, counted from 0.
+    fn place(self) -> Option<usize> {
+        usize::try_from(self.downcast::<pg_sys::NamedArgExpr>()?.argnumber).ok()
+    }
+
     /// The expression of an argument: that of an aggregate stands in a target entry, a named one in a node of its own.
     fn argument(self) -> Option<Self> {
         match self.tag() {
@@ -94,6 +99,17 @@ impl<'t> QueryNode<'t> {
             _ => Some(self),
         }
     }
+}
+
+/// The expressions of a call's arguments in the order that the function declares, which named notation need not keep.
+fn in_order(arguments: Vec<QueryNode<'_>>) -> Vec<QueryNode<'_>> {
+    let mut placed: Vec<(usize, QueryNode<'_>)> = arguments
+        .into_iter()
+        .enumerate()
+        .filter_map(|(written, argument)| Some((argument.place().unwrap_or(written), argument.argument()?)))
+        .collect();
+    placed.sort_by_key(|(place, _)| *place);
+    placed.into_iter().map(|(_, argument)| argument).collect()
 }
 
 /// The comparisons of two rows, field by field.
