@@ -27,13 +27,12 @@ git cat-file -e "$commit^{commit}" 2>/dev/null || unreachable "commit $commit of
 [ -f "$PG_TREE/complete" ] || die "run tools/setup.sh first"
 
 source="$release/source"
-# A worktree whose folder was deleted is still registered.
-git worktree prune
 [ ! -e "$source" ] || git worktree remove --force "$source" 2>/dev/null || rm -rf "$source"
 rm -rf "$release"
 mkdir -p "$release"
 say "building splitplane $version from its commit (some minutes, once)"
-git worktree add --quiet --detach "$source" "$commit"
+# By force: one whose folder was deleted is still registered.
+git worktree add --force --quiet --detach "$source" "$commit"
 trap 'git worktree remove --force "$source"' EXIT
 
 # The server and, where the version is the same, cargo-pgrx are those of this checkout.
