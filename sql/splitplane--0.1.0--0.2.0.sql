@@ -3670,8 +3670,8 @@ $$;
 
 REVOKE ALL ON FUNCTION splitplane._reader_privileges(aclitem[]) FROM PUBLIC;
 
--- As the fingerprint of _fences, but of what bears on the reader alone, and without numbers that pg_upgrade or a restore
--- changes: roles and types by name, the policy as SQL, grants by privilege. Slower.
+-- As the fingerprint of _fences, but of what bears on the reader alone, and without numbers that pg_upgrade or a
+-- restore changes: roles and types by name, the policy as SQL, grants by privilege. Slower.
 CREATE FUNCTION splitplane._reader_fingerprint(relation regclass) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$

@@ -3,16 +3,10 @@
 //! Pure. Guarantees that a release that is not known, or whose version cannot be read, is none of them.
 
 /// The oldest minor of each major that does not let an error message carry a row past row-level security, as
-/// `server_version_num` gives it. Each but the last is of 2026-11-12, whose release notes name CVE-2026-116327.
-const FLOORS: [u32; 5] = [
-    // 15.20, release notes of 2026-11-12: CVE-2026-116327.
-    150_020, // 16.16, release notes of 2026-11-12: CVE-2026-116327.
-    160_016, // 17.12, release notes of 2026-11-12: CVE-2026-116327.
-    170_012, // 18.7, release notes of 2026-11-12: CVE-2026-116327. 18.6, of 2026-08-13, has it still.
-    180_007,
-    // 19.0, of 2026-11-19, has the fix from the start. Betas and release candidates report this number too.
-    190_000,
-];
+/// `server_version_num` gives it. Source: the release notes of 2026-11-12 for 15.20, 16.16, 17.12 and 18.7, which name
+/// CVE-2026-116327; 18.6, of 2026-08-13, has it still. Every release of 19 is later, but its betas and release candidates
+/// report the number of 19.0 as well.
+const FLOORS: [u32; 5] = [150_020, 160_016, 170_012, 180_007, 190_000];
 
 /// Why the plane stays shut on a server with this `server_version_num` and `server_version`, as one sentence.
 pub fn problem(number: u32, text: &str) -> Option<String> {

@@ -20,14 +20,14 @@ SET ROLE app;
 SELECT test.rows('SELECT count(*) FROM customers WHERE told(name)');
 RESET ROLE;
 
--- Marked later: this session has the plane in memory, and nothing of it changed.
+-- Marked later: this session has the plane in memory, and sees that a function of it changed.
 ALTER FUNCTION public.told(text) LEAKPROOF;
 SET ROLE app;
 SELECT test.rows('SELECT count(*) FROM customers WHERE told(name)');
 SELECT test.rows('SELECT count(*) FROM customers');
 RESET ROLE;
 SELECT severity, object, finding, fix FROM splitplane.doctor() WHERE severity = 'critical';
--- A new session reads the plane, and refuses.
+-- So does a new one.
 \c - app
 SELECT test.rows('SELECT count(*) FROM customers');
 \c - postgres
