@@ -64,6 +64,12 @@ compilers() {
     need_packages build-essential pkg-config libssl-dev libicu-dev clang libclang-dev ca-certificates sqlsmith
 }
 
+# The server has the machine's time zones. Debian 13 has moved the old names to a package of their own, and doctor() warns of it.
+time_zones() {
+    need_packages tzdata
+    [ -e /usr/share/zoneinfo/US/Pacific ] || need_packages tzdata-legacy
+}
+
 # The version and the components that rust-toolchain.toml names. cargo fetches them by itself only where rustup may.
 toolchain() {
     local channel version
@@ -254,6 +260,7 @@ python() {
 }
 
 compilers
+time_zones
 toolchain
 server
 extensions

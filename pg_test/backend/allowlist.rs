@@ -461,7 +461,7 @@ mod tests {
             let name = "proname || '(' || oidvectortypes(proargtypes) || ')'";
             let here = text(&format!("SELECT {name} FROM pg_proc WHERE oid = {oid}"));
             assert!(here.is_none() || here.as_deref() == Some(signature), "{oid} is {here:?}");
-            assert_eq!(here.is_some(), plane.builtins.functions.contains(&(*oid).into()), "{signature}");
+            assert_eq!(here.is_some(), plane.builtins.functions.contains(&pg_sys::Oid::from(*oid)), "{signature}");
         }
     }
 
