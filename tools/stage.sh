@@ -64,6 +64,8 @@ remap "$(rustc --print sysroot)" /rust
 rust_flags+=$'\x1f''-C'$'\x1f''link-arg=-Wl,--no-gc-sections'
 # The last that matches counts: a registry may lie in the checkout.
 remap "$ROOT" /splitplane
+# PostgreSQL's headers: macros in them name their own file. They may be the project's, through a link, or the machine's.
+remap "$("$config" --includedir-server)" "/usr/include/postgresql/$major/server"
 
 scratch="$(mktemp -d "$PACKAGE_TARGET/stage.XXXXXX")"
 trap 'rm -rf "$scratch"' EXIT
