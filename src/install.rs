@@ -42,6 +42,8 @@ pub extern "C-unwind" fn _PG_init() {
     }
     #[cfg(feature = "ablation")]
     crate::ablation::init();
+    #[cfg(feature = "old_minors")]
+    crate::preflight::note_build();
     // Before the settings, which close the prefix.
     tripwire::init();
     security_definer::init();

@@ -4,6 +4,8 @@ use crate::catalog::version;
 use crate::error::{Refusal, SHUT_MESSAGE, StageResult, State};
 use crate::llm::Provider;
 use crate::llm::endpoint::Endpoint;
+#[cfg(feature = "old_minors")]
+use crate::pgx::pg_try;
 use crate::pgx::server;
 use crate::releases;
 use crate::settings;
@@ -169,16 +171,17 @@ fn release_problem() -> Option<ServerProblem> {
     })
 }
 
-/// What `doctor()` says of a build for tests on minors that no package brings up to the floor, so that nobody takes it
-/// for another. The suite `ablation` looks for this sentence in the library that ships.
+/// Of a build for tests on minors that no package brings up to the floor. What `doctor()` says is compared there.
 #[cfg(feature = "old_minors")]
 fn release_problem() -> Option<ServerProblem> {
+    None
+}
+
+/// Says in the server log that a build takes any minor, so that nobody takes it for another. Once, from `_PG_init`. The suites
+/// `ablation` and `packages` look for this sentence in the library that ships.
+#[cfg(feature = "old_minors")]
+pub fn note_build() {
     let text = server::option(c"server_version").unwrap_or_default();
     let problem = releases::problem(server::version_number(), &text).unwrap_or_default();
-    Some(ServerProblem {
-        severity: "warning",
-        object: "server_version",
-        finding: format!("This build takes any minor release, for tests. {problem}").trim_end().to_owned(),
-        fix: "-- install a build without the feature old_minors and restart",
-    })
+    pg_try::log(&format!("This build takes any minor release, for tests. {problem}"));
 }

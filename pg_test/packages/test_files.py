@@ -196,7 +196,7 @@ def test_nothing_of_the_machine(unpacked, major):
 
 
 # Texts of what is never shipped, and where they stand in the source.
-SWITCHES = {"splitplane.ablate": "src/ablation.rs", "install a build without the feature old_minors": "src/preflight.rs"}
+SWITCHES = {"splitplane.ablate": "src/ablation.rs", "This build takes any minor release": "src/preflight.rs"}
 
 
 @pytest.mark.parametrize(("text", "source"), SWITCHES.items())
