@@ -29,6 +29,12 @@ FIRST_MAJOR = "15"
 NUMBERS = {"16": 4, "17": 1, "18": 2, "19": 3}
 # The libraries of extensions were read in the builds for these; those of another major are on no list.
 LISTED = ("15", "17")
+# What files need of a server, and how it tells that it has it.
+NEEDED = {
+    "columns_left_out": ("libxml", "SELECT setting LIKE '%with-libxml%' FROM pg_config() WHERE name = 'CONFIGURE'"),
+    "grammar": ("ICU", "SELECT EXISTS (SELECT FROM pg_collation WHERE collname = 'de-x-icu')"),
+    "renamed_tables": ("citext", "SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'citext')"),
+}
 # One audience for all databases, so that the expected output does not name them.
 SETTINGS = {"splitplane.audience": "regress", "max_prepared_transactions": 4}
 
@@ -60,8 +66,14 @@ def run(cluster: Cluster, file: str) -> str:
     return shown or done.stdout + done.stderr
 
 
-def wants_lists(file: str) -> bool:
-    return re.search(r"(?<!dis)allow_extension\(", (HERE / "sql" / f"{file}.sql").read_text()) is not None
+def lacking(cluster: Cluster, file: str) -> str | None:
+    """What this server has not that a file needs. The servers of LISTED have everything, and anything that they lack is a failure."""
+    if MAJOR in LISTED:
+        return None
+    if re.search(r"(?<!dis)allow_extension\(", (HERE / "sql" / f"{file}.sql").read_text()):
+        return f"no list has the extensions' libraries of PostgreSQL {MAJOR}"
+    lacks = cluster.psql("postgres", f"SELECT ({NEEDED[file][1]})").strip() != "t" if file in NEEDED else False
+    return f"the server has no {NEEDED[file][0]}" if lacks else None
 
 
 def accept(file: str) -> str:
@@ -96,8 +108,9 @@ def main() -> int:
     tally = Tally()
     with Cluster(SETTINGS) as cluster:
         for file in chosen.file or known:
-            if MAJOR not in LISTED and wants_lists(file):
-                print(f"NOT RUN {file}: no list has the extensions' libraries of PostgreSQL {MAJOR}")
+            lacks = lacking(cluster, file)
+            if lacks:
+                print(f"NOT RUN {file}: {lacks}")
                 continue
             (OUTPUT / file).mkdir(parents=True)
             began = time.monotonic()
