@@ -392,3 +392,5 @@ TESTS = {
     "OWN-CF-006": between_tenants_in_one_session,
     "OWN-CF-090": allowed_extensions,
 }
+# Those that need extensions which are on a list.
+OF_LISTS = ("OWN-CF-090",)
