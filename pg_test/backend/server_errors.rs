@@ -32,7 +32,7 @@ mod tests {
             sql,
             raised(sql),
             State::TooComplex,
-            if cfg!(feature = "pg15") {
+            if cfg!(any(feature = "pg15", feature = "old_minors")) {
                 "a text search query is too complex | tsquery stack too small"
             } else {
                 "a text search query is too complex | tsquery is too complex"
