@@ -292,7 +292,7 @@ node_types! {
     SubqueryScan = T_SubqueryScan { node subplan }
 }
 
-#[cfg(feature = "pg18")]
+#[cfg(any(feature = "pg18", feature = "pg19"))]
 impl<N: TreeNode> Fields<N, pg_sys::RangeTblEntry> {
     node_types!(@nodes groupexprs);
 }

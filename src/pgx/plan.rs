@@ -29,7 +29,11 @@ pub fn plan<'c>(rewritten: Rewritten<'c>, parameters: &Parameters<'c>) -> StageR
     let bound = parameters.bound()?;
     let options = const { c_int(pg_sys::CURSOR_OPT_PARALLEL_OK) };
     // SAFETY: a rewritten query, its text and its parameters, all of the section.
+    #[cfg(not(feature = "pg19"))]
     let statement = unsafe { pg_sys::pg_plan_query(query.as_pointer(), source, options, bound) };
+    // SAFETY: the same.
+    #[cfg(feature = "pg19")]
+    let statement = unsafe { pg_sys::pg_plan_query(query.as_pointer(), source, options, bound, std::ptr::null_mut()) };
     // SAFETY: NULL or what the planner just made, in the section's memory.
     let statement = unsafe { QueryNode::from_pointer(statement.cast()) }.and_then(TreeNode::typed);
     let statement = statement.ok_or_else(|| Refusal::proof("planning produced no plan"))?;
@@ -122,7 +126,7 @@ unsafe fn run_forward(description: *mut pg_sys::QueryDesc) {
     unsafe { pg_sys::ExecutorRun(description, pg_sys::ScanDirection::ForwardScanDirection, 0, true) };
 }
 
-#[cfg(feature = "pg18")]
+#[cfg(any(feature = "pg18", feature = "pg19"))]
 unsafe fn run_forward(description: *mut pg_sys::QueryDesc) {
     // SAFETY: a started query; run exactly once.
     unsafe { pg_sys::ExecutorRun(description, pg_sys::ScanDirection::ForwardScanDirection, 0) };

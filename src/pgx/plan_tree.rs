@@ -86,10 +86,14 @@ impl<'c> Planned<'c> {
     /// Whether the statement is a plain SELECT to the executor, too.
     pub fn is_plain_select(&self) -> bool {
         let statement = self.statement().read();
+        #[cfg(not(feature = "pg19"))]
+        let writes = !statement.resultRelations.is_null();
+        #[cfg(feature = "pg19")]
+        let writes = !statement.resultRelationRelids.is_null();
         statement.commandType == pg_sys::CmdType::CMD_SELECT
             && !statement.hasModifyingCTE
             && statement.rowMarks.is_null()
-            && statement.resultRelations.is_null()
+            && !writes
             && statement.utilityStmt.is_null()
     }
 }

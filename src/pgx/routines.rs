@@ -1,6 +1,6 @@
 //! Functions and operators of the catalog.
 
-use super::flags::c_int;
+use super::flags::cache;
 use pgrx::pg_sys;
 use std::ffi::CStr;
 
@@ -41,7 +41,7 @@ pub fn is_leakproof(function: pg_sys::Oid) -> bool {
 
 /// The type of a function's only argument; `None` where there are more or there is no such function.
 pub fn only_argument(function: pg_sys::Oid) -> Option<pg_sys::Oid> {
-    let cache = const { c_int(pg_sys::SysCacheIdentifier::PROCOID) };
+    let cache = const { cache(pg_sys::SysCacheIdentifier::PROCOID) };
     // SAFETY: a look-up by the one key of that cache; the row is read before it is let go, and has as many types as it says.
     unsafe {
         let row = CachedRow::held(pg_sys::SearchSysCache1(cache, pg_sys::Datum::from(function)))?;
@@ -52,7 +52,7 @@ pub fn only_argument(function: pg_sys::Oid) -> Option<pg_sys::Oid> {
 
 /// Whether a function is SECURITY DEFINER; one that is not there counts as such.
 pub fn runs_as_owner(function: pg_sys::Oid) -> bool {
-    let cache = const { c_int(pg_sys::SysCacheIdentifier::PROCOID) };
+    let cache = const { cache(pg_sys::SysCacheIdentifier::PROCOID) };
     // SAFETY: a look-up by the one key of that cache; the row is read before it is let go.
     unsafe {
         CachedRow::held(pg_sys::SearchSysCache1(cache, pg_sys::Datum::from(function)))
@@ -69,7 +69,7 @@ pub(super) fn is_access_method(function: pg_sys::Oid) -> bool {
 
 /// The function `name` of one argument in a schema.
 pub(super) fn function_named(schema: pg_sys::Oid, name: &CStr, argument: pg_sys::Oid) -> Option<pg_sys::Oid> {
-    let cache = const { c_int(pg_sys::SysCacheIdentifier::PROCNAMEARGSNSP) };
+    let cache = const { cache(pg_sys::SysCacheIdentifier::PROCNAMEARGSNSP) };
     // SAFETY: a look-up by the three keys of that cache; the vector lives until it is over.
     unsafe {
         let arguments = pg_sys::buildoidvector(&raw const argument, 1);

@@ -1,6 +1,6 @@
 //! Facts about the server, the database and the session.
 
-use super::flags::c_int;
+use super::flags::{c_int, cache};
 use pgrx::pg_sys;
 use std::ffi::{CStr, CString};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -155,7 +155,7 @@ pub fn current_user() -> pg_sys::Oid {
 
 /// How many rows a table has, by its statistics; 0 where it has none.
 pub fn estimated_rows(relation: pg_sys::Oid) -> f64 {
-    let cache = const { c_int(pg_sys::SysCacheIdentifier::RELOID) };
+    let cache = const { cache(pg_sys::SysCacheIdentifier::RELOID) };
     // SAFETY: a look-up by the one key of that cache; the row is read before it is let go.
     unsafe {
         let row = pg_sys::SearchSysCache1(cache, pg_sys::Datum::from(relation));

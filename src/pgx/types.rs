@@ -1,6 +1,6 @@
 //! Types of the catalog: what belongs to them, and values as text.
 
-use super::flags::c_int;
+use super::flags::{c_int, cache};
 use pgrx::pg_sys;
 use std::ffi::{CStr, CString};
 
@@ -209,7 +209,7 @@ pub fn type_modifier(relation: pg_sys::Oid, attribute: i16) -> i32 {
 
 /// Whether there is such a text search configuration.
 pub fn is_search_configuration(configuration: pg_sys::Oid) -> bool {
-    let cache = const { c_int(pg_sys::SysCacheIdentifier::TSCONFIGOID) };
+    let cache = const { cache(pg_sys::SysCacheIdentifier::TSCONFIGOID) };
     let none = pg_sys::Datum::from(0);
     // SAFETY: a look-up by the one key of that cache.
     unsafe { pg_sys::SearchSysCacheExists(cache, pg_sys::Datum::from(configuration), none, none, none) }
@@ -237,7 +237,7 @@ pub(super) unsafe fn attribute<'d>(descriptor: pg_sys::TupleDesc, index: i32) ->
     unsafe { &*(*descriptor).attrs.as_ptr().add(usize::try_from(index).unwrap_or(0)) }
 }
 
-#[cfg(feature = "pg18")]
+#[cfg(any(feature = "pg18", feature = "pg19"))]
 pub(super) unsafe fn attribute<'d>(descriptor: pg_sys::TupleDesc, index: i32) -> &'d pg_sys::FormData_pg_attribute {
     // SAFETY: the caller's promise: valid descriptor, index in range.
     unsafe { &*pg_sys::TupleDescAttr(descriptor, index) }

@@ -8,18 +8,25 @@
 use crate::pgx::section::claims;
 use pgrx::{PgList, pg_guard, pg_sys};
 
-static mut PREVIOUS: pg_sys::get_relation_info_hook_type = None;
+#[cfg(not(feature = "pg19"))]
+use pg_sys::{get_relation_info_hook as hook, get_relation_info_hook_type as Hook};
+
+#[cfg(feature = "pg19")]
+use pg_sys::{build_simple_rel_hook as hook, build_simple_rel_hook_type as Hook};
+
+static mut PREVIOUS: Hook = None;
 
 /// Takes its place in the planner; called once from `_PG_init`.
 pub fn init() {
     // SAFETY: `_PG_init` runs once, in a process with one thread, before the hook is called.
     unsafe {
-        PREVIOUS = pg_sys::get_relation_info_hook;
-        pg_sys::get_relation_info_hook = Some(on_relation);
+        PREVIOUS = hook;
+        hook = Some(on_relation);
     }
 }
 
 /// Between PostgreSQL's own functions, so that an ERROR may jump across it.
+#[cfg(not(feature = "pg19"))]
 #[allow(ffi_unwind_calls)]
 unsafe extern "C-unwind" fn on_relation(
     root: *mut pg_sys::PlannerInfo,
@@ -31,6 +38,23 @@ unsafe extern "C-unwind" fn on_relation(
     unsafe {
         if let Some(previous) = PREVIOUS {
             previous(root, relation, is_parent, rel);
+        }
+        hide_order(root, rel);
+    }
+}
+
+/// The same in 19, which calls it for whatever stands in FROM; what is no table has no indexes.
+#[cfg(feature = "pg19")]
+#[allow(ffi_unwind_calls)]
+unsafe extern "C-unwind" fn on_relation(
+    root: *mut pg_sys::PlannerInfo,
+    rel: *mut pg_sys::RelOptInfo,
+    entry: *mut pg_sys::RangeTblEntry,
+) {
+    // SAFETY: the hook chain of PostgreSQL, set in `_PG_init`; the planner's own structures.
+    unsafe {
+        if let Some(previous) = PREVIOUS {
+            previous(root, rel, entry);
         }
         hide_order(root, rel);
     }

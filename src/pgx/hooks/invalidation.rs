@@ -1,6 +1,6 @@
 //! Invalidates the plane cache when something it was built from may have changed.
 
-use crate::pgx::flags::c_int;
+use crate::pgx::flags::cache;
 use pgrx::{pg_guard, pg_sys};
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
@@ -23,26 +23,26 @@ pub fn register() {
     unsafe {
         pg_sys::CacheRegisterRelcacheCallback(Some(on_relation), none);
         for cache in [
-            const { c_int(pg_sys::SysCacheIdentifier::AUTHOID) },
-            const { c_int(pg_sys::SysCacheIdentifier::NAMESPACEOID) },
-            const { c_int(pg_sys::SysCacheIdentifier::AUTHMEMMEMROLE) },
-            const { c_int(pg_sys::SysCacheIdentifier::AUTHMEMROLEMEM) },
+            const { cache(pg_sys::SysCacheIdentifier::AUTHOID) },
+            const { cache(pg_sys::SysCacheIdentifier::NAMESPACEOID) },
+            const { cache(pg_sys::SysCacheIdentifier::AUTHMEMMEMROLE) },
+            const { cache(pg_sys::SysCacheIdentifier::AUTHMEMROLEMEM) },
             // What the plane carries of extensions rests on these as well. They change when a version is rolled out.
-            const { c_int(pg_sys::SysCacheIdentifier::CASTSOURCETARGET) },
-            const { c_int(pg_sys::SysCacheIdentifier::OPEROID) },
-            const { c_int(pg_sys::SysCacheIdentifier::CLAOID) },
-            const { c_int(pg_sys::SysCacheIdentifier::AMPROCNUM) },
-            const { c_int(pg_sys::SysCacheIdentifier::AMOPSTRATEGY) },
+            const { cache(pg_sys::SysCacheIdentifier::CASTSOURCETARGET) },
+            const { cache(pg_sys::SysCacheIdentifier::OPEROID) },
+            const { cache(pg_sys::SysCacheIdentifier::CLAOID) },
+            const { cache(pg_sys::SysCacheIdentifier::AMPROCNUM) },
+            const { cache(pg_sys::SysCacheIdentifier::AMOPSTRATEGY) },
         ] {
             pg_sys::CacheRegisterSyscacheCallback(cache, Some(on_catalog), none);
         }
         pg_sys::CacheRegisterSyscacheCallback(
-            const { c_int(pg_sys::SysCacheIdentifier::TYPEOID) },
+            const { cache(pg_sys::SysCacheIdentifier::TYPEOID) },
             Some(on_type),
             none,
         );
         pg_sys::CacheRegisterSyscacheCallback(
-            const { c_int(pg_sys::SysCacheIdentifier::PROCOID) },
+            const { cache(pg_sys::SysCacheIdentifier::PROCOID) },
             Some(on_function),
             none,
         );
@@ -73,13 +73,13 @@ pub fn watch(relations: HashSet<pg_sys::Oid>) {
 
 /// The types whose changes count, those of their constraints among them. Every temporary table makes some of its own.
 pub fn watch_types(types: &[pg_sys::Oid]) {
-    let hashes = hashes(const { c_int(pg_sys::SysCacheIdentifier::TYPEOID) }, types);
+    let hashes = hashes(const { cache(pg_sys::SysCacheIdentifier::TYPEOID) }, types);
     TYPES.with(|watched| *watched.borrow_mut() = hashes);
 }
 
 /// The functions whose changes count.
 pub fn watch_functions<'a>(functions: impl IntoIterator<Item = &'a pg_sys::Oid>) {
-    let hashes = hashes(const { c_int(pg_sys::SysCacheIdentifier::PROCOID) }, functions);
+    let hashes = hashes(const { cache(pg_sys::SysCacheIdentifier::PROCOID) }, functions);
     FUNCTIONS.with(|watched| *watched.borrow_mut() = hashes);
 }
 

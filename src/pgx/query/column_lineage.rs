@@ -77,7 +77,7 @@ impl<'t> QueryView<'t> {
                 _ => Origin::Other,
             },
             pg_sys::RTEKind::RTE_JOIN => nth(&entry.joinaliasvars(), column.attribute),
-            #[cfg(feature = "pg18")]
+            #[cfg(any(feature = "pg18", feature = "pg19"))]
             pg_sys::RTEKind::RTE_GROUP => nth(&entry.groupexprs(), column.attribute),
             _ => Origin::Other,
         }

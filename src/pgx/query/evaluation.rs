@@ -59,7 +59,7 @@ pub enum Evaluation<'t> {
     /// An element or a slice.
     Subscript,
     /// OLD and NEW in RETURNING (18); no SELECT has it.
-    #[cfg_attr(not(feature = "pg18"), allow(dead_code))]
+    #[cfg_attr(not(any(feature = "pg18", feature = "pg19")), allow(dead_code))]
     Returning,
     /// Whatever else: leaky to PostgreSQL, which puts it behind the fence by itself.
     Other,
@@ -123,7 +123,7 @@ impl<'t> QueryNode<'t> {
             }
             T::T_CoerceViaIO => Evaluation::ConversionByText,
             T::T_SubscriptingRef => Evaluation::Subscript,
-            #[cfg(feature = "pg18")]
+            #[cfg(any(feature = "pg18", feature = "pg19"))]
             T::T_ReturningExpr => Evaluation::Returning,
             _ => return None,
         })

@@ -403,7 +403,7 @@ fn range_table_kind(entry: &pg_sys::RangeTblEntry) -> RangeTableKind {
         K::RTE_SUBQUERY | K::RTE_JOIN | K::RTE_FUNCTION | K::RTE_VALUES | K::RTE_CTE | K::RTE_RESULT => {
             RangeTableKind::Derived
         }
-        #[cfg(feature = "pg18")]
+        #[cfg(any(feature = "pg18", feature = "pg19"))]
         K::RTE_GROUP => RangeTableKind::Derived,
         _ => RangeTableKind::Other,
     }

@@ -162,13 +162,13 @@ impl<'t> QueryView<'t> {
         let query = self.query();
         let is_node = |list: *mut pg_sys::List| std::ptr::eq(node.as_pointer(), list.cast());
         // From 18 on the select list refers to an entry of the range table for what it groups by.
-        #[cfg(feature = "pg18")]
+        #[cfg(any(feature = "pg18", feature = "pg19"))]
         let is_grouped = query
             .rtable()
             .into_iter()
             .filter_map(|entry| entry.downcast::<pg_sys::RangeTblEntry>())
             .any(|entry| entry.rtekind == pg_sys::RTEKind::RTE_GROUP && is_node(entry.groupexprs));
-        #[cfg(not(feature = "pg18"))]
+        #[cfg(not(any(feature = "pg18", feature = "pg19")))]
         let is_grouped = false;
         is_node(query.targetList) || is_grouped
     }

@@ -77,7 +77,7 @@ unsafe fn mutated(query: *mut pg_sys::Query, context: *mut c_void, flags: c_int)
 unsafe fn mutated_children(node: *mut pg_sys::Node, context: *mut c_void) -> *mut pg_sys::Node {
     // SAFETY: the caller's node and context.
     unsafe {
-        #[cfg(any(feature = "pg15", feature = "pg18"))]
+        #[cfg(any(feature = "pg15", feature = "pg18", feature = "pg19"))]
         return pg_sys::expression_tree_mutator(node, mutator(), context);
         #[cfg(any(feature = "pg16", feature = "pg17"))]
         pg_sys::expression_tree_mutator_impl(node, mutator(), context)

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 #[cfg(any(feature = "pg15", feature = "pg16"))]
 pub(crate) const USER_TIMEOUT: c_int = 12;
 /// As above.
-#[cfg(any(feature = "pg17", feature = "pg18"))]
+#[cfg(any(feature = "pg17", feature = "pg18", feature = "pg19"))]
 pub(crate) const USER_TIMEOUT: c_int = 13;
 
 /// How often memory is looked at, in milliseconds.

@@ -65,7 +65,7 @@ fn own_and_leader() -> (c_int, c_int) {
 }
 
 /// The place of a backend among the slots, from 0.
-#[cfg(any(feature = "pg17", feature = "pg18"))]
+#[cfg(any(feature = "pg17", feature = "pg18", feature = "pg19"))]
 fn own_and_leader() -> (c_int, c_int) {
     // SAFETY: globals of the backend; both count from 0.
     unsafe { (pg_sys::MyProcNumber, pg_sys::ParallelLeaderProcNumber) }

@@ -132,13 +132,13 @@ unsafe fn attach_one(map: &SharedMap) {
             entries = first_entries;
         }
         let mut control = pg_sys::HASHCTL { keysize: 32, entrysize: size_of::<Entry>(), ..Default::default() };
-        let table = pg_sys::ShmemInitHash(
-            map.table_name.as_ptr(),
-            map.capacity(),
-            map.capacity(),
-            &raw mut control,
-            const { c_int(pg_sys::HASH_ELEM | pg_sys::HASH_BLOBS) },
-        );
+        let flags = const { c_int(pg_sys::HASH_ELEM | pg_sys::HASH_BLOBS) };
+        let (name, capacity) = (map.table_name.as_ptr(), map.capacity());
+        #[cfg(not(feature = "pg19"))]
+        let table = pg_sys::ShmemInitHash(name, capacity, capacity, &raw mut control, flags);
+        // Since 19 all of it is there from the beginning.
+        #[cfg(feature = "pg19")]
+        let table = pg_sys::ShmemInitHash(name, capacity, &raw mut control, flags);
         // Nobody else is there yet, so no lock of the map's own is needed.
         let mut has_lost = false;
         for entry in entries {
