@@ -199,13 +199,13 @@ server() {
     fi
     # Servers run as another user when we are root: that user must be able to read and enter everything here.
     chmod -R a+rX "$scratch"
-    # By this, the library for this tree is built to take its minor, and no other is.
-    at_least "$(tree_version "$scratch")" "$PG_FLOOR" || touch "$scratch/old-minor"
     touch "$scratch/complete"
     rm -rf "$PG_TREE" "$PG_TEST_TREE" "$PG_ABLATION_TREE"
     mv "$scratch" "$PG_TREE"
     scratch=
     tree_is_whole "$PG_TREE" || die "the PostgreSQL copy in $PG_TREE does not work or is below $PG_OLDEST"
+    # By this, the library for this tree is built to take its minor, and no other is. Only here do its programs run.
+    at_least "$(tree_version "$PG_TREE")" "$PG_FLOOR" || touch "$PG_TREE/old-minor"
     # pgrx regenerates its bindings when this file changes, and the headers have.
     rm -f "$PGRX_HOME/config.toml"
 }

@@ -102,6 +102,9 @@ def main() -> int:
     # What is expected of a file that has never run is nothing; pg_regress wants it to be there.
     for file in (chosen.file or known) if chosen.accept else ():
         (HERE / "expected" / f"{file}.out").touch()
+    library = private_tree() / f"usr/lib/postgresql/{MAJOR}/lib/splitplane.so"
+    if MAJOR in WHOLE_MAJORS and b"This build takes any minor release" in library.read_bytes():
+        sys.exit("the library was built with old_minors, which is for servers below the floor alone")
     shutil.rmtree(OUTPUT, ignore_errors=True)
     tally = Tally()
     lacks = None
