@@ -62,7 +62,7 @@ const MAY_NAME: [(&str, &[&str]); 26] = [
             "timings",
         ],
     ),
-    ("install", &["ablation", "api", "error", "ledger", "pgx", "run", "settings", "texts", "tripwire"]),
+    ("install", &["ablation", "api", "error", "ledger", "pgx", "preflight", "run", "settings", "texts", "tripwire"]),
 ];
 
 /// What is named by whom, by top-level modules.
