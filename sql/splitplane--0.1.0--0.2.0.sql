@@ -7449,13 +7449,16 @@ DECLARE
     differs boolean;
 BEGIN
     FOR generated IN
-        SELECT r.relation, a.attname, pg_get_expr(d.adbin, d.adrelid) AS expression,
+        -- A child by inheritance may have another expression; partitions have that of their table.
+        SELECT r.relation, CASE c.relkind WHEN 'r' THEN 'ONLY ' ELSE '' END || r.relation AS rows_of, a.attname,
+               pg_get_expr(d.adbin, d.adrelid) AS expression,
                (SELECT b.attname FROM pg_depend AS x JOIN pg_attribute AS b ON b.attrelid = x.refobjid
                        AND b.attnum = x.refobjsubid
                 WHERE x.classid = 'pg_attrdef'::regclass AND x.objid = d.oid AND x.refclassid = 'pg_class'::regclass
                       AND x.refobjid = d.adrelid AND x.refobjsubid NOT IN (0, a.attnum)
                 ORDER BY b.attnum LIMIT 1) AS source
         FROM splitplane.relations AS r
+        JOIN pg_class AS c ON c.oid = r.relation
         JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attgenerated = 's' AND NOT a.attisdropped
              AND a.atttypid = 'tsvector'::regtype
         JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
@@ -7465,7 +7468,7 @@ BEGIN
     LOOP
         EXECUTE format('SELECT EXISTS (SELECT FROM (SELECT t.%I AS stored, %s AS present FROM %s AS t LIMIT 200) AS s '
                        'WHERE s.stored IS DISTINCT FROM s.present)',
-                       generated.attname, generated.expression, generated.relation) INTO differs;
+                       generated.attname, generated.expression, generated.rows_of) INTO differs;
         CONTINUE WHEN NOT differs;
         RETURN QUERY SELECT 'warning', generated.relation::text,
             format('Column %I holds search words that its expression does not give any more, as after an upgrade of '

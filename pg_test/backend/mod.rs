@@ -13,6 +13,7 @@
 )]
 
 mod allowlist;
+mod allowlist_majors;
 mod confinement;
 mod definers;
 mod extension_answers;

@@ -209,6 +209,20 @@ SELECT fix FROM splitplane.doctor() WHERE finding LIKE '%support function%' \gex
 :findings;
 DROP FUNCTION public.masked(varchar, int, boolean);
 
+-- Nor is a function of PostgreSQL's own in the plane that somebody gave one. A new session, since the list is read once in each.
+\c -
+SET client_min_messages = warning;
+SELECT test.rows($$ SELECT initcap('york') $$);
+\c -
+SET client_min_messages = warning;
+BEGIN;
+CREATE FUNCTION public.helps(internal) RETURNS internal LANGUAGE internal STRICT AS 'varchar_support';
+ALTER FUNCTION pg_catalog.initcap(text) SUPPORT public.helps;
+SELECT test.rows($$ SELECT initcap('york') $$);
+ROLLBACK;
+\c -
+SET client_min_messages = warning;
+
 \echo -- functions of another owner
 CREATE FUNCTION public.owned() RETURNS int LANGUAGE sql AS 'SELECT 1';
 SELECT splitplane.allow_function('public.owned()');

