@@ -221,7 +221,8 @@ def prepare(releases: list[str]) -> None:
         raise Unreachable("root folders need root")
     for program in ("debootstrap", "unshare", "nsenter", "chroot", "tar", "apt-get"):
         if shutil.which(program) is None:
-            raise Unreachable(f"there is no {program}")
+            hint = ": run apt install debootstrap" if program == "debootstrap" else ""
+            raise Unreachable(f"there is no {program}{hint}")
     if subprocess.run(["unshare", "--mount", "--ipc", "--pid", "--fork", "true"], capture_output=True).returncode:
         raise Unreachable("this machine lets nobody make namespaces")
     for release in releases:
