@@ -73,11 +73,15 @@ test-check: check-tools
 	@tools/run-suites.sh $(ONE_TEST) check
 
 # These build what they need, or need no server.
-UNINSTALLED := unit pg pure standin purefuzz packages pg17 majors
+UNINSTALLED := unit pg pure standin purefuzz pg17 majors
 $(UNINSTALLED:%=test-%): test-%: setup
 	@tools/run-suites.sh $(ONE_TEST) $*
 
-$(filter-out test-check $(UNINSTALLED:%=test-%),$(SUITES:%=test-%) $(MORE_SUITES:%=test-%)): test-%: build
+test-packages:
+	@tools/setup.sh --package-tests
+	@tools/run-suites.sh $(ONE_TEST) packages
+
+$(filter-out test-check test-packages $(UNINSTALLED:%=test-%),$(SUITES:%=test-%) $(MORE_SUITES:%=test-%)): test-%: build
 	@tools/run-suites.sh $(ONE_TEST) $*
 
 demo: build

@@ -4,6 +4,8 @@
 # Everything but compilers and shared libraries goes into .tools/ of this checkout: the PostgreSQL server is unpacked
 # there from Debian's packages (its binaries find their files relative to themselves), so no server is installed or upgraded
 # on the machine, no cluster is made and a cluster that exists is never touched. A second run checks and returns.
+#
+#   tools/setup.sh [--package-tests]
 set -euo pipefail
 # shellcheck source=tools/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -262,7 +264,15 @@ python() {
     test_library
 }
 
+# Root folders of Debian releases, for the tests of the packages alone. Without root those do not run, and say so.
+root_folders() {
+    if [ "$(id -u)" = 0 ] || command -v sudo >/dev/null; then
+        need_packages debootstrap
+    fi
+}
+
 compilers
+[ "${1:-}" != --package-tests ] || root_folders
 time_zones
 toolchain
 python
