@@ -693,6 +693,176 @@ COMMENT ON FUNCTION splitplane.sign(text, text, text, text, text, text) IS
 -- requires:
 --   c_functions
 
+-- The dates and timestamps next to a value of another type. The stage trust puts them around what a column is compared
+-- with, so that the comparison has the column's own type: PostgreSQL trusts it before row-level security, and has indexes
+-- and statistics for it. None raises an error. What depends on the time zone is STABLE.
+
+CREATE FUNCTION splitplane.date_at_least(value timestamp) RETURNS date
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'splitplane_2_date_at_least';
+REVOKE ALL ON FUNCTION splitplane.date_at_least(timestamp) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.date_at_least(timestamp) TO splitplane_reader;
+
+CREATE FUNCTION splitplane.date_at_least(value timestamptz) RETURNS date
+LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'splitplane_2_date_at_least_in_zone';
+REVOKE ALL ON FUNCTION splitplane.date_at_least(timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.date_at_least(timestamptz) TO splitplane_reader;
+
+CREATE FUNCTION splitplane.date_at_most(value timestamp) RETURNS date
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'splitplane_2_date_at_most';
+REVOKE ALL ON FUNCTION splitplane.date_at_most(timestamp) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.date_at_most(timestamp) TO splitplane_reader;
+
+CREATE FUNCTION splitplane.date_at_most(value timestamptz) RETURNS date
+LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'splitplane_2_date_at_most_in_zone';
+REVOKE ALL ON FUNCTION splitplane.date_at_most(timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.date_at_most(timestamptz) TO splitplane_reader;
+
+CREATE FUNCTION splitplane.date_equal_to(value timestamp) RETURNS date
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'splitplane_2_date_equal_to';
+REVOKE ALL ON FUNCTION splitplane.date_equal_to(timestamp) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.date_equal_to(timestamp) TO splitplane_reader;
+
+CREATE FUNCTION splitplane.date_equal_to(value timestamptz) RETURNS date
+LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'splitplane_2_date_equal_to_in_zone';
+REVOKE ALL ON FUNCTION splitplane.date_equal_to(timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.date_equal_to(timestamptz) TO splitplane_reader;
+
+CREATE FUNCTION splitplane.timestamp_at_least(value date) RETURNS timestamp
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'splitplane_2_timestamp_at_least';
+REVOKE ALL ON FUNCTION splitplane.timestamp_at_least(date) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.timestamp_at_least(date) TO splitplane_reader;
+
+CREATE FUNCTION splitplane.timestamp_at_least(value timestamptz) RETURNS timestamp
+LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'splitplane_2_timestamp_at_least_in_zone';
+REVOKE ALL ON FUNCTION splitplane.timestamp_at_least(timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.timestamp_at_least(timestamptz) TO splitplane_reader;
+
+CREATE FUNCTION splitplane.timestamp_at_most(value date) RETURNS timestamp
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'splitplane_2_timestamp_at_most';
+REVOKE ALL ON FUNCTION splitplane.timestamp_at_most(date) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.timestamp_at_most(date) TO splitplane_reader;
+
+CREATE FUNCTION splitplane.timestamp_at_most(value timestamptz) RETURNS timestamp
+LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'splitplane_2_timestamp_at_most_in_zone';
+REVOKE ALL ON FUNCTION splitplane.timestamp_at_most(timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.timestamp_at_most(timestamptz) TO splitplane_reader;
+
+CREATE FUNCTION splitplane.timestamp_equal_to(value date) RETURNS timestamp
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'splitplane_2_timestamp_equal_to';
+REVOKE ALL ON FUNCTION splitplane.timestamp_equal_to(date) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.timestamp_equal_to(date) TO splitplane_reader;
+
+CREATE FUNCTION splitplane.timestamp_equal_to(value timestamptz) RETURNS timestamp
+LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'splitplane_2_timestamp_equal_to_in_zone';
+REVOKE ALL ON FUNCTION splitplane.timestamp_equal_to(timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.timestamp_equal_to(timestamptz) TO splitplane_reader;
+
+CREATE FUNCTION splitplane.timestamptz_at_least(value timestamp) RETURNS timestamptz
+LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'splitplane_2_timestamptz_at_least';
+REVOKE ALL ON FUNCTION splitplane.timestamptz_at_least(timestamp) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.timestamptz_at_least(timestamp) TO splitplane_reader;
+
+CREATE FUNCTION splitplane.timestamptz_at_least(value date) RETURNS timestamptz
+LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'splitplane_2_timestamptz_at_least_date';
+REVOKE ALL ON FUNCTION splitplane.timestamptz_at_least(date) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.timestamptz_at_least(date) TO splitplane_reader;
+
+CREATE FUNCTION splitplane.timestamptz_at_most(value timestamp) RETURNS timestamptz
+LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'splitplane_2_timestamptz_at_most';
+REVOKE ALL ON FUNCTION splitplane.timestamptz_at_most(timestamp) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.timestamptz_at_most(timestamp) TO splitplane_reader;
+
+CREATE FUNCTION splitplane.timestamptz_at_most(value date) RETURNS timestamptz
+LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'splitplane_2_timestamptz_at_most_date';
+REVOKE ALL ON FUNCTION splitplane.timestamptz_at_most(date) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.timestamptz_at_most(date) TO splitplane_reader;
+
+CREATE FUNCTION splitplane.timestamptz_equal_to(value timestamp) RETURNS timestamptz
+LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'splitplane_2_timestamptz_equal_to';
+REVOKE ALL ON FUNCTION splitplane.timestamptz_equal_to(timestamp) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.timestamptz_equal_to(timestamp) TO splitplane_reader;
+
+CREATE FUNCTION splitplane.timestamptz_equal_to(value date) RETURNS timestamptz
+LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'splitplane_2_timestamptz_equal_to_date';
+REVOKE ALL ON FUNCTION splitplane.timestamptz_equal_to(date) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.timestamptz_equal_to(date) TO splitplane_reader;
+
+-- The first and the last timestamp of a day.
+
+CREATE FUNCTION splitplane.timestamp_first(value date) RETURNS timestamp
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'splitplane_2_timestamp_first';
+REVOKE ALL ON FUNCTION splitplane.timestamp_first(date) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.timestamp_first(date) TO splitplane_reader;
+
+CREATE FUNCTION splitplane.timestamp_last(value date) RETURNS timestamp
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'splitplane_2_timestamp_last';
+REVOKE ALL ON FUNCTION splitplane.timestamp_last(date) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.timestamp_last(date) TO splitplane_reader;
+
+CREATE FUNCTION splitplane.timestamptz_first(value date) RETURNS timestamptz
+LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'splitplane_2_timestamptz_first';
+REVOKE ALL ON FUNCTION splitplane.timestamptz_first(date) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.timestamptz_first(date) TO splitplane_reader;
+
+CREATE FUNCTION splitplane.timestamptz_last(value date) RETURNS timestamptz
+LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'splitplane_2_timestamptz_last';
+REVOKE ALL ON FUNCTION splitplane.timestamptz_last(date) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.timestamptz_last(date) TO splitplane_reader;
+
+-- A timestamp so many microseconds later; the first or the last one instead of one beyond it.
+
+CREATE FUNCTION splitplane.moved(value timestamp, microseconds bigint) RETURNS timestamp
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'splitplane_2_moved';
+REVOKE ALL ON FUNCTION splitplane.moved(timestamp, bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.moved(timestamp, bigint) TO splitplane_reader;
+
+CREATE FUNCTION splitplane.moved(value timestamptz, microseconds bigint) RETURNS timestamptz
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'splitplane_2_moved';
+REVOKE ALL ON FUNCTION splitplane.moved(timestamptz, bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.moved(timestamptz, bigint) TO splitplane_reader;
+
+-- Around a condition that stands beside bounds which follow from it: those are counted, so the planner is told that it
+-- keeps every row. It must never be marked LEAKPROOF.
+CREATE FUNCTION splitplane.beside_support(request internal) RETURNS internal
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'splitplane_2_beside_support';
+REVOKE ALL ON FUNCTION splitplane.beside_support(internal) FROM PUBLIC;
+
+CREATE FUNCTION splitplane.beside(condition boolean) RETURNS boolean
+LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 1 SUPPORT splitplane.beside_support
+AS 'MODULE_PATHNAME', 'splitplane_2_beside';
+REVOKE ALL ON FUNCTION splitplane.beside(boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.beside(boolean) TO splitplane_reader;
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- requires:
+--   conditions
+
 -- Signing keys. No message contains a secret.
 
 -- It takes the sealed secret only: a plain one as an argument would appear wherever nested statements are logged with
@@ -7752,13 +7922,15 @@ AS $$
     CROSS JOIN LATERAL (
         SELECT CASE WHEN p.proname IN ('ask', 'ask_rows', 'ask_dry_run') THEN 'splitplane_caller'
                     WHEN p.proname IN ('in_scope', 'in_parent', 'has_parent', 'in_call', 'claim', 'claim_list',
-                                       'bounded', 'counted', 'pattern', 'zone', 'dated', 'kept', 'behind', 'drawn')
+                                       'bounded', 'counted', 'pattern', 'zone', 'dated', 'kept', 'behind', 'drawn',
+                                       'beside', 'moved')
+                           OR p.proname ~ '^(date|timestamp|timestamptz)_(at_least|at_most|equal_to|first|last)$'
                          THEN 'splitplane_reader'
                     ELSE 'splitplane_admin' END::name
     ) AS w(role_name)
     WHERE p.oid IN (SELECT splitplane._members('pg_proc')) AND to_regrole(w.role_name) IS NOT NULL
       AND (p.proname NOT LIKE '\_%' OR p.proname = '_procedure')
-      AND p.proname NOT IN ('in_scope_support', 'has_parent_support', 'keep')
+      AND p.proname NOT IN ('in_scope_support', 'has_parent_support', 'beside_support', 'keep')
     UNION ALL
     SELECT 'TABLE ' || c.oid::regclass, 'SELECT', 'splitplane_admin',
            has_table_privilege('splitplane_admin', c.oid, 'SELECT')

@@ -80,6 +80,7 @@ install_script! {
     "../sql/11_facts.sql" as "facts",
     "../sql/12_tables.sql" as "tables",
     "../sql/20_c_functions.sql" as "c_functions",
+    "../sql/21_conditions.sql" as "conditions",
     "../sql/30_keys.sql" as "keys",
     "../sql/40_principals.sql" as "principals",
     "../sql/44_contrib_lists.sql" as "contrib_lists",

@@ -90,7 +90,8 @@ def test_patterns_that_are_refused_before_anything_runs(session, sql):
         ("SELECT substring('foobar' FROM 'o(.)b')", "o"),
         ("SELECT regexp_replace('2026-11-28', '(\\d+)-(\\d+)', '\\2/\\1')", "11/2026-28"),
         ("SELECT 'store 12' SIMILAR TO 'store [0-9]+'", True),
-        ("SELECT (3::numeric ^ 100)::text", "515377520732011331036461129765621272702107522001.0000000000000000"),
+        # How many digits follow the point differs between majors.
+        ("SELECT trunc(3::numeric ^ 100)::text", "515377520732011331036461129765621272702107522001"),
         ("SELECT GREATEST(1.5, 2.25)", 2.25),
         ("SELECT NULLIF('a', 'b')", "a"),
     ],

@@ -83,7 +83,8 @@ def plan_run(wide, query, tenant="brand-a", **signing):
 def test_workers_take_part_in_arms_and_sub_selects(wide, shape):
     """A fence with a sub-select of its own would leave these to the leader."""
     _, plan = plan_run(wide, QUERIES[shape].format("narrow_facts"))
-    assert plan.count("InitPlan") == (shape == "scalar"), plan
+    # From 17 on expressions refer to it by that name, too.
+    assert len(re.findall(r"^\s*InitPlan", plan, re.MULTILINE)) == (shape == "scalar"), plan
     launched = [int(number) for number in re.findall(r"Workers Launched: (\d+)", plan)]
     assert launched and min(launched) > 0, plan
 

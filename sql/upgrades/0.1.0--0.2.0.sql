@@ -298,6 +298,11 @@ BEGIN
     PERFORM set_config('allow_system_table_mods', 'on', true);
     UPDATE pg_init_privs AS i SET initprivs = own
      WHERE i.classoid = 'pg_proc'::regclass AND i.objoid = after AND i.objsubid = 0;
+    -- From 17 on roles in initial privileges cannot be dropped: those that are in them no longer can be.
+    DELETE FROM pg_shdepend AS d
+     WHERE d.dbid = (SELECT b.oid FROM pg_database AS b WHERE b.datname = current_database())
+       AND d.classid = 'pg_proc'::regclass AND d.objid = after AND d.refclassid = 'pg_authid'::regclass
+       AND d.deptype = 'i' AND d.refobjid NOT IN (SELECT g.grantee FROM aclexplode(own) AS g);
     PERFORM set_config('allow_system_table_mods', 'off', true);
 END
 $$;

@@ -7,6 +7,7 @@ use crate::error::{Refusal, StageResult};
 use crate::gate::Gated;
 use crate::identity::principal::Claim;
 use crate::pgx::names::quote_identifier;
+use crate::pgx::order;
 use crate::pgx::parameters::{self, Parameters};
 use crate::pgx::query::{BaseScan, LinkCall, ScanCondition};
 use crate::pgx::types;
@@ -140,7 +141,7 @@ fn links(
         is_whole = false;
         let range = keys.and_then(|keys| parameters.add_range(base, keys.range.as_ref()?));
         if let Some([least, greatest]) = range {
-            let operators = types::range_operators(base);
+            let operators = order::range_operators(base);
             add(">=", operators.map(|[at_least, _]| at_least), least, false)?;
             add("<=", operators.map(|[_, at_most]| at_most), greatest, false)?;
         }

@@ -3,7 +3,8 @@
 
 use super::allowlist;
 use super::plane::{
-    AllowedFunction, Extensions, Link, Plane, PlaneColumn, PlaneRelation, PolicyFunctions, ScopeBinding,
+    AllowedFunction, Extensions, Link, MomentFunction, MomentFunctions, Plane, PlaneColumn, PlaneRelation,
+    PolicyFunctions, ScopeBinding,
 };
 use super::row::{first_text, flag, oid, text, unreadable};
 use super::{types, version, views};
@@ -29,6 +30,7 @@ thread_local! {
     static WATCHED_FUNCTIONS: Lookup = const { Lookup::new(WATCHED_FUNCTIONS_SQL, 0) };
     static WATCHED: Lookup = const { Lookup::new(WATCHED_SQL, 0) };
     static POLICY: Lookup = const { Lookup::new(POLICY_SQL, 0) };
+    static MOMENTS: Lookup = const { Lookup::new(MOMENTS_SQL, 0) };
     static TRIPWIRES: Lookup = const { Lookup::new("SELECT splitplane._tripwires()", 0) };
     static SETTINGS: Lookup = const { Lookup::new(SETTINGS_SQL, 0) };
     static FINDING: Lookup = const { Lookup::new("SELECT splitplane._critical_finding()", 0) };
@@ -83,7 +85,15 @@ const POLICY_SQL: &str = "SELECT 'splitplane.in_scope(anyelement,text)'::pg_cata
      'splitplane.zone(text)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
      'splitplane.dated(anyelement)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
      'splitplane.kept(anyelement)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
+     'splitplane.beside(boolean)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
      'splitplane.drawn()'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text";
+
+/// (name, result type, type of the first argument, function)
+const MOMENTS_SQL: &str = "SELECT p.proname::pg_catalog.text, p.prorettype::pg_catalog.oid::pg_catalog.text, \
+     p.proargtypes[0]::pg_catalog.oid::pg_catalog.text, p.oid::pg_catalog.text FROM pg_catalog.pg_proc AS p \
+     WHERE p.pronamespace OPERATOR(pg_catalog.=) 'splitplane'::pg_catalog.regnamespace::pg_catalog.oid \
+     AND (p.proname OPERATOR(pg_catalog.=) 'moved' \
+     OR p.proname OPERATOR(pg_catalog.~) '^(date|timestamp|timestamptz)_(at_least|at_most|equal_to|first|last)$')";
 
 /// What ALTER ROLE ALL SET and ALTER DATABASE .. SET say, the latter last, since it wins.
 const SETTINGS_SQL: &str = "SELECT pg_catalog.split_part(c.setting, '=', 1), \
@@ -157,6 +167,7 @@ fn load() -> StageResult<Rc<Plane>> {
         builtins,
         reader,
         policy: policy()?,
+        moments: Rc::new(moments()?),
         tripwires: tripwires()?,
         database_settings: database_settings()?,
     }))
@@ -327,7 +338,7 @@ fn extensions() -> StageResult<Extensions> {
 
 fn policy() -> StageResult<PolicyFunctions> {
     let rows = POLICY.with(|lookup| lookup.rows(&[]))?;
-    let Some([in_scope, in_parent, has_parent, bounded, counted, behind, pattern, zone, dated, kept, drawn]) =
+    let Some([in_scope, in_parent, has_parent, bounded, counted, behind, pattern, zone, dated, kept, beside, drawn]) =
         rows.first().map(Vec::as_slice)
     else {
         return Err(unreadable());
@@ -343,8 +354,27 @@ fn policy() -> StageResult<PolicyFunctions> {
         zone: oid(Some(zone))?,
         dated: oid(Some(dated))?,
         kept: oid(Some(kept))?,
+        beside: oid(Some(beside))?,
         drawn: oid(Some(drawn))?,
     })
+}
+
+fn moments() -> StageResult<MomentFunctions> {
+    let read = |row: &Vec<Option<String>>| {
+        let [name, to, from, function] = row.as_slice() else { return Err(unreadable()) };
+        let name = text(name)?;
+        let kind = match name.split_once('_').map_or(name.as_str(), |(_, kind)| kind) {
+            "at_least" => MomentFunction::AtLeast,
+            "at_most" => MomentFunction::AtMost,
+            "equal_to" => MomentFunction::EqualTo,
+            "first" => MomentFunction::First,
+            "last" => MomentFunction::Last,
+            "moved" => MomentFunction::Moved,
+            _ => return Err(unreadable()),
+        };
+        Ok((kind, oid(Some(to))?, oid(Some(from))?, oid(Some(function))?))
+    };
+    MOMENTS.with(|lookup| lookup.rows(&[]))?.iter().map(read).collect::<StageResult<Vec<_>>>().map(MomentFunctions)
 }
 
 fn tripwires() -> StageResult<String> {

@@ -209,6 +209,8 @@ pub struct PolicyFunctions {
     pub dated: Oid,
     /// `splitplane.kept`, an aggregate: the stage `attach` puts it around columns that GROUP BY's key determines.
     pub kept: Oid,
+    /// `splitplane.beside`, around conditions that stand beside others of the stage `trust`.
+    pub beside: Oid,
     /// `splitplane.drawn`: the stage `trust` puts it in the place of `random()`. No wrapper: it is proved by its place.
     pub drawn: Oid,
 }
@@ -217,7 +219,42 @@ impl PolicyFunctions {
     /// Whether a function is one of those that `attach` and `trust` put into the tree. No text can name them: the raw walk refuses
     /// their names.
     pub fn is_wrapper(&self, function: Oid) -> bool {
-        [self.bounded, self.counted, self.behind, self.pattern, self.zone, self.dated, self.kept].contains(&function)
+        [self.bounded, self.counted, self.behind, self.pattern, self.zone, self.dated, self.kept, self.beside]
+            .contains(&function)
+    }
+}
+
+/// Which of the dates or timestamps next to a value of another type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MomentFunction {
+    /// The first that is not before it.
+    AtLeast,
+    /// The last that is not after it.
+    AtMost,
+    /// The one that equals it, or none.
+    EqualTo,
+    /// The first of a day.
+    First,
+    /// The last of a day.
+    Last,
+    /// One that is some time away, of the same type.
+    Moved,
+}
+
+/// The extension's own functions of that kind, which the stage `trust` puts around values. No text can name them either.
+#[derive(Debug, Clone, Default)]
+pub struct MomentFunctions(pub Vec<(MomentFunction, Oid, Oid, Oid)>);
+
+impl MomentFunctions {
+    /// The function from a value of type `from` to one of type `to`.
+    pub fn of(&self, wanted: MomentFunction, to: Oid, from: Oid) -> Option<Oid> {
+        let is_it = |known: &&(MomentFunction, Oid, Oid, Oid)| (known.0, known.1, known.2) == (wanted, to, from);
+        self.0.iter().find(is_it).map(|known| known.3)
+    }
+
+    /// Whether a function is one of them.
+    pub fn contains(&self, function: Oid) -> bool {
+        self.0.iter().any(|known| known.3 == function)
     }
 }
 
@@ -242,6 +279,8 @@ pub struct Plane {
     pub reader: Oid,
     /// The functions of the policies and of the stages `attach` and `trust`.
     pub policy: PolicyFunctions,
+    /// More functions of the stage `trust`.
+    pub moments: Rc<MomentFunctions>,
     /// Armed relations, as `pgx::hooks::tripwire_scan` reads them.
     pub tripwires: String,
     /// (setting, value) pairs of ALTER ROLE ALL SET and ALTER DATABASE .. SET; a later one wins.
@@ -281,6 +320,11 @@ impl Plane {
     /// The relation of a table's name, for the text of a view.
     pub fn qualified_of_view(&self, schema: &str, name: &str) -> Option<&Rc<PlaneRelation>> {
         self.relations.values().find(|relation| relation.table == name && relation.schema == schema)
+    }
+
+    /// Whether a function is one that `attach` and `trust` put into the tree.
+    pub fn is_own_function(&self, function: Oid) -> bool {
+        self.policy.is_wrapper(function) || self.moments.contains(function)
     }
 
     /// Whether a function may run.

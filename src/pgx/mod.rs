@@ -12,6 +12,7 @@ pub mod key_forms;
 pub mod key_sink;
 pub mod names;
 mod node;
+pub mod order;
 pub mod parameters;
 pub mod parse;
 pub mod pg_try;

@@ -241,7 +241,7 @@ node_types! {
     CommonTableExpr = T_CommonTableExpr { text ctename node ctequery node cycle_clause }
     CTECycleClause = T_CTECycleClause { node cycle_mark_value node cycle_mark_default }
     GroupingSet = T_GroupingSet { nodes content }
-    JoinExpr = T_JoinExpr { node larg node rarg node alias nodes usingClause }
+    JoinExpr = T_JoinExpr { node larg node rarg node quals node alias nodes usingClause }
     SQLValueFunction = T_SQLValueFunction {}
     SubLink = T_SubLink { nodes operName node subselect }
 

@@ -133,19 +133,10 @@ pub fn equality_operator(type_oid: pg_sys::Oid) -> Option<pg_sys::Oid> {
     (entry.eq_opr != pg_sys::InvalidOid).then_some(entry.eq_opr)
 }
 
-/// The operators `>=` and `<=` by which values of a type are put in order.
-pub fn range_operators(type_oid: pg_sys::Oid) -> Option<[pg_sys::Oid; 2]> {
-    let flags = const { c_int(pg_sys::TYPECACHE_BTREE_OPFAMILY) };
-    let member = |family, strategy: u32| {
-        let strategy = i16::try_from(strategy).ok()?;
-        // SAFETY: a catalog look-up.
-        let found = unsafe { pg_sys::get_opfamily_member(family, type_oid, type_oid, strategy) };
-        (found != pg_sys::InvalidOid).then_some(found)
-    };
-    // SAFETY: a type cache look-up; entries are never freed.
-    let entry = unsafe { pg_sys::lookup_type_cache(type_oid, flags).as_ref() }?;
-    let at_least = member(entry.btree_opf, pg_sys::BTGreaterEqualStrategyNumber)?;
-    Some([at_least, member(entry.btree_opf, pg_sys::BTLessEqualStrategyNumber)?])
+/// Whether texts under a collation are equal when their bytes are, and never otherwise.
+pub fn is_by_bytes(collation: pg_sys::Oid) -> bool {
+    // SAFETY: a catalog look-up, for which there must be such a collation.
+    collation != pg_sys::InvalidOid && unsafe { pg_sys::get_collation_isdeterministic(collation) }
 }
 
 /// The function by which values of a type are put in order (GREATEST, LEAST), or `None`.

@@ -153,3 +153,30 @@ fn is_known_word(index: usize, word: &CStr) -> bool {
         abbreviation != unknown
     }
 }
+
+/// What the session's time zone, which the call has pinned, makes of local times.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum SessionZone {
+    /// So many microseconds more than UTC, always.
+    Fixed(i64),
+    /// By a file of the server's database, with changes in the course of time.
+    Changing,
+    /// By rules that a setting spells out.
+    Other,
+}
+
+/// The session's time zone.
+pub fn of_session() -> SessionZone {
+    let mut seconds = 0;
+    // SAFETY: the zone is set from the first moment of a session on; a valid place to write to; the name is NUL-terminated.
+    unsafe {
+        if pg_sys::pg_get_timezone_offset(pg_sys::session_timezone, &raw mut seconds) {
+            return SessionZone::Fixed(seconds.saturating_mul(1_000_000));
+        }
+        let name = CStr::from_ptr(pg_sys::pg_get_timezone_name(pg_sys::session_timezone));
+        match name.to_str() {
+            Ok(name) if has_file(&name.to_ascii_lowercase()) => SessionZone::Changing,
+            _ => SessionZone::Other,
+        }
+    }
+}

@@ -249,7 +249,7 @@ impl ProofWalk<'_> {
 
 /// Whether a function is in the plane, or one that attach or trust put there; the raw walk refuses the names of those in a text.
 pub(super) fn check_function(function: Oid, plane: &Plane) -> StageResult<()> {
-    if plane.policy.is_wrapper(function) || ablation::is_off(Switch::Functions) {
+    if plane.is_own_function(function) || ablation::is_off(Switch::Functions) {
         return Ok(());
     }
     // One that was marked LEAKPROOF after it was allowed would run before row-level security.

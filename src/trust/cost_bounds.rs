@@ -7,7 +7,7 @@
 use super::cost::{self, Cost};
 use super::size::{ANY, Sizes};
 use super::{patterns, zones};
-use crate::catalog::plane::{Extensions, Plane, PolicyFunctions};
+use crate::catalog::plane::{Extensions, MomentFunctions, Plane, PolicyFunctions};
 use crate::error::{Refusal, StageResult};
 use crate::pgx::query::operation::Operation;
 use crate::pgx::query::{QueryKind, QueryNode, QueryView, Wrapper};
@@ -56,6 +56,7 @@ impl<'t> Bounds<'t> {
 pub(super) fn find<'t>(query: QueryView<'t>, plane: &Plane) -> StageResult<Bounds<'t>> {
     let mut walk = CostWalk {
         functions: plane.policy,
+        moments: &plane.moments,
         extensions: &plane.extensions,
         scopes: vec![query],
         sizes: Sizes::default(),
@@ -74,6 +75,7 @@ pub(super) fn find<'t>(query: QueryView<'t>, plane: &Plane) -> StageResult<Bound
 
 struct CostWalk<'p, 't> {
     functions: PolicyFunctions,
+    moments: &'p MomentFunctions,
     extensions: &'p Extensions,
     /// The queries around the node that is visited, the outermost first.
     scopes: Vec<QueryView<'t>>,
@@ -146,7 +148,7 @@ impl<'t> CostWalk<'_, 't> {
 
     fn bound(&mut self, operation: &Operation<'t>) -> StageResult<()> {
         let functions = self.functions;
-        if functions.is_wrapper(operation.function) {
+        if functions.is_wrapper(operation.function) || self.moments.contains(operation.function) {
             return Ok(());
         }
         let is_built_in = operation.function.to_u32() < pg_sys::FirstNormalObjectId;

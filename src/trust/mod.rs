@@ -4,8 +4,10 @@
 //! Requires: the grafted tree, analysed. Produces: `Trusted`, which alone can be proved. It comes before the proof, and takes the
 //! outermost expressions for our fences: where one is not, the proof refuses the statement. What this stage adds is part of what
 //! the proof looks at. What it takes out (`pg_typeof` of a type of the plane) is not run, and a constant stands in its place; and
-//! `random()`, whose place a function of ours without a state takes.
+//! `random()`, whose place a function of ours without a state takes. Conditions that PostgreSQL does not trust before row-level
+//! security are put in a form that it does trust.
 
+mod conditions;
 mod cost;
 mod cost_bounds;
 mod draws;
@@ -43,6 +45,7 @@ impl<'c> Trusted<'c> {
 pub fn trust<'c>(analysed: Analysed<'c>, plane: &Plane) -> StageResult<Trusted<'c>> {
     let analysed = type_names::named(analysed, plane)?;
     let analysed = draws::stateless(analysed, plane)?;
+    let analysed = conditions::trusted(analysed, plane)?;
     let query = analysed.query();
     row_fields::check(query)?;
     let bounds = cost_bounds::find(query, plane)?;

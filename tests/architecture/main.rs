@@ -13,7 +13,7 @@ use source::{Source, sources};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// (module, the other modules that it may name)
-const MAY_NAME: [(&str, &[&str]); 26] = [
+const MAY_NAME: [(&str, &[&str]); 27] = [
     ("error", &[]),
     ("json", &[]),
     ("characters", &[]),
@@ -21,10 +21,11 @@ const MAY_NAME: [(&str, &[&str]); 26] = [
     ("gate", &[]),
     ("llm", &["characters", "json"]),
     ("numbers", &[]),
+    ("calendar", &[]),
     ("releases", &[]),
     ("key_set", &[]),
     ("timings", &[]),
-    ("pgx", &["error", "identity", "key_set", "numbers"]),
+    ("pgx", &["calendar", "error", "identity", "key_set", "numbers"]),
     ("ablation", &["error", "pgx"]),
     ("texts", &["error", "pgx"]),
     ("tripwire", &["error", "pgx"]),
@@ -35,7 +36,7 @@ const MAY_NAME: [(&str, &[&str]); 26] = [
     ("authenticate", &["ablation", "catalog", "error", "identity", "ledger", "pgx", "settings"]),
     ("question", &["ablation", "catalog", "error", "identity", "llm", "pgx", "settings"]),
     ("attach", &["ablation", "catalog", "error", "gate", "identity", "pgx", "texts"]),
-    ("trust", &["ablation", "catalog", "error", "pgx", "texts"]),
+    ("trust", &["ablation", "calendar", "catalog", "error", "pgx", "texts"]),
     ("prove", &["ablation", "attach", "catalog", "error", "pgx", "trust"]),
     (
         "run",

@@ -1,6 +1,7 @@
 //! SQL functions in C: what policies, wrapped expressions and the views of the running call name.
 
 pub mod behind;
+mod beside;
 pub mod bounded;
 pub mod checked;
 mod drawn;
@@ -9,5 +10,6 @@ mod in_parent;
 pub mod in_scope;
 pub mod interface;
 mod keep;
+mod moments;
 mod retired;
 pub(super) mod stored;

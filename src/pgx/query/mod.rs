@@ -13,6 +13,7 @@ use std::ptr::NonNull;
 
 mod barrier;
 pub mod column_lineage;
+pub mod condition;
 mod evaluation;
 mod fence;
 pub mod operation;

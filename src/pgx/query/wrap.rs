@@ -1,5 +1,6 @@
 //! Puts calls of our own functions around expressions of an analysed tree, and constants in their place.
 
+use super::condition::{Bound, Replacement, Wrapped};
 use super::view::NO_EXPRESSIONS;
 use super::{QueryNode, QueryView};
 use crate::pgx::interrupts;
@@ -21,7 +22,16 @@ struct Copying<'a, 't> {
     text: &'a dyn Fn(QueryNode<'t>) -> Option<String>,
     /// The function that is called without arguments in the place of an expression of its type, if one is.
     call: &'a dyn Fn(QueryNode<'t>) -> Option<pg_sys::Oid>,
+    /// What takes the place of a condition, if anything does.
+    condition: &'a dyn Fn(QueryNode<'t>) -> Option<Replacement<'t>>,
     wrappers: &'a dyn Fn(QueryNode<'t>) -> Vec<Wrapper>,
+}
+
+impl<'t> Copying<'_, 't> {
+    /// Changes nothing.
+    fn nothing() -> Self {
+        Copying { text: &|_| None, call: &|_| None, condition: &|_| None, wrappers: &|_| Vec::new() }
+    }
 }
 
 impl<'t> QueryView<'t> {
@@ -29,19 +39,28 @@ impl<'t> QueryView<'t> {
     /// innermost. The common table expressions of its top level and queries that read a table, which are the fences, are copied as
     /// they are.
     pub fn wrapped(self, wrappers: &dyn Fn(QueryNode<'t>) -> Vec<Wrapper>) -> Option<QueryView<'t>> {
-        self.copied(Copying { text: &|_| None, call: &|_| None, wrappers })
+        self.copied(Copying { wrappers, ..Copying::nothing() })
     }
 
     /// A copy of the whole query in which constants stand in the place of the expressions of type text for which `text` gives
     /// one. The fences are copied as they are.
     pub fn with_texts(self, text: &dyn Fn(QueryNode<'t>) -> Option<String>) -> Option<QueryView<'t>> {
-        self.copied(Copying { text, call: &|_| None, wrappers: &|_| Vec::new() })
+        self.copied(Copying { text, ..Copying::nothing() })
     }
 
     /// A copy of the whole query in which calls without arguments stand in the place of the expressions for which `call` gives a
     /// function of the same type. The fences are copied as they are.
     pub fn with_calls(self, call: &dyn Fn(QueryNode<'t>) -> Option<pg_sys::Oid>) -> Option<QueryView<'t>> {
-        self.copied(Copying { text: &|_| None, call, wrappers: &|_| Vec::new() })
+        self.copied(Copying { call, ..Copying::nothing() })
+    }
+
+    /// A copy of the whole query in which other conditions stand in the place of those for which `condition` gives some. The
+    /// fences are copied as they are.
+    pub fn with_conditions(
+        self,
+        condition: &dyn Fn(QueryNode<'t>) -> Option<Replacement<'t>>,
+    ) -> Option<QueryView<'t>> {
+        self.copied(Copying { condition, ..Copying::nothing() })
     }
 
     fn copied(self, mut copying: Copying<'_, 't>) -> Option<QueryView<'t>> {
@@ -106,8 +125,66 @@ unsafe extern "C-unwind" fn mutate(node: *mut pg_sys::Node, context: *mut c_void
         if let Some(function) = (copying.call)(original) {
             return call_of(function, original.expression_type());
         }
+        if let Some(replacement) = (copying.condition)(original) {
+            let collation = pg_sys::exprInputCollation(node);
+            let copied = |part: *mut pg_sys::Node| mutate(part, context);
+            return replaced(&replacement, collation, copied, || mutated_children(node, context));
+        }
         let copy = mutated_children(node, context);
         (copying.wrappers)(original).into_iter().fold(copy, |inner, wrapper| wrap(inner, wrapper))
+    }
+}
+
+/// The conditions that take the place of one, whose copy as it is `original` gives; `copied` copies what they are made of.
+///
+/// # Safety
+/// Nodes of a whole tree, and copies of them in the section's memory.
+unsafe fn replaced<'t>(
+    replacement: &Replacement<'t>,
+    collation: pg_sys::Oid,
+    copied: impl Fn(*mut pg_sys::Node) -> *mut pg_sys::Node,
+    original: impl FnOnce() -> *mut pg_sys::Node,
+) -> *mut pg_sys::Node {
+    // SAFETY: PostgreSQL's constructors, over copies.
+    unsafe {
+        let mut conditions = std::ptr::null_mut();
+        for part in &replacement.parts {
+            let column = copied(part.column.as_pointer());
+            let bound = match &part.bound {
+                Bound::Value { value, calls } => {
+                    calls.iter().fold(copied(value.as_pointer()), |inner, call| wrap_moment(inner, *call))
+                }
+                Bound::Text(text) => text_constant(text),
+            };
+            let (column, bound) = (column.cast(), bound.cast());
+            let none = pg_sys::InvalidOid;
+            let condition =
+                pg_sys::make_opclause(part.operator, pg_sys::BOOLOID, false, column, bound, none, collation);
+            pg_sys::set_opfuncid(condition.cast());
+            conditions = pg_sys::lappend(conditions, condition.cast());
+        }
+        if let Some(function) = replacement.beside {
+            conditions = pg_sys::lappend(conditions, wrap(original(), Wrapper { function, most: None }).cast());
+        }
+        if pg_sys::list_length(conditions) == 1 {
+            return pg_sys::list_nth(conditions, 0).cast();
+        }
+        pg_sys::makeBoolExpr(pg_sys::BoolExprType::AND_EXPR, conditions, -1).cast()
+    }
+}
+
+unsafe fn wrap_moment(inner: *mut pg_sys::Node, call: Wrapped) -> *mut pg_sys::Node {
+    // SAFETY: an expression of a tree that is ours, of the type that the function takes.
+    unsafe {
+        let none = pg_sys::InvalidOid;
+        let first = pg_sys::lappend(std::ptr::null_mut(), inner.cast());
+        let arguments = call.by.map_or(first, |by| {
+            let by = pg_sys::makeConst(pg_sys::INT8OID, -1, none, 8, pg_sys::Datum::from(by), false, true);
+            pg_sys::lappend(first, by.cast())
+        });
+        let result = pg_sys::get_func_rettype(call.function);
+        let form = pg_sys::CoercionForm::COERCE_EXPLICIT_CALL;
+        pg_sys::makeFuncExpr(call.function, result, arguments, none, none, form).cast()
     }
 }
 

@@ -1,0 +1,185 @@
+//! The dates and timestamps that the stage `trust` compares with, held against PostgreSQL's own comparisons.
+
+#[pgrx::pg_schema]
+mod tests {
+    use pgrx::prelude::*;
+
+    /// Zones with changes at midnight, by a whole day, by half an hour, twice within weeks, and none.
+    const ZONES: [&str; 10] = [
+        "UTC",
+        "Etc/GMT+12",
+        "Etc/GMT-14",
+        "Asia/Kathmandu",
+        "Europe/Berlin",
+        "America/Sao_Paulo",
+        "America/Havana",
+        "Pacific/Apia",
+        "Australia/Lord_Howe",
+        "Africa/Casablanca",
+    ];
+
+    /// Values around each change of the clocks that the zones above have, around the ends of the range, and the infinities.
+    const VALUES: &str = "CREATE TEMPORARY TABLE moments AS SELECT t FROM (VALUES \
+             (timestamp '2018-11-03 12:00'), ('2018-02-17 12:00'), ('2026-03-28 12:00'), ('2026-10-24 12:00'), \
+             ('2011-12-29 00:00'), ('2026-04-04 12:00'), ('2026-10-03 12:00'), ('2026-03-07 12:00'), ('2026-02-14 12:00'), \
+             ('1999-12-31 00:00'), ('0001-12-31 12:00 BC'), ('4714-11-24 00:00 BC'), ('294276-12-29 12:00')) AS v (begin), \
+             generate_series(begin, begin + interval '1 day 23 hours', interval '1 hour') AS t \
+         UNION ALL VALUES (timestamp 'infinity'), ('-infinity'), ('294276-12-31 23:59:59.999999'), \
+             ('4714-11-24 00:00:00.000001 BC'), ('2026-03-29 01:59:59.999999'), ('2026-02-28 23:59:59.999999'), ('2024-02-29'); \
+         CREATE TEMPORARY TABLE days AS SELECT DISTINCT t::date + offset_by AS d FROM moments, generate_series(-1, 1) AS offset_by \
+             WHERE isfinite(t) AND t > '4714-12-01 BC' \
+         UNION ALL VALUES (date 'infinity'), ('-infinity'), ('4714-11-24 BC'), ('294276-12-31'), ('294277-01-01'), \
+             ('294277-01-02'), ('5874897-12-31')";
+
+    /// Moments of both kinds: each timestamp as UTC, since its number is all that counts.
+    const INSTANTS: &str = "CREATE TEMPORARY TABLE instants AS SELECT CASE WHEN isfinite(t) \
+             THEN least(greatest(t, '4714-11-25 BC'), '294276-12-30 23:59:59') AT TIME ZONE 'UTC' ELSE t::timestamptz END AS z \
+         FROM moments UNION ALL VALUES (timestamptz '4714-11-24 00:00:00+00 BC'), ('294276-12-31 23:59:59.999999+00')";
+
+    fn count(sql: &str) -> i64 {
+        Spi::get_one::<i64>(sql).unwrap().unwrap()
+    }
+
+    fn in_zone(zone: &str) {
+        Spi::run(&format!("SET TIME ZONE '{zone}'")).unwrap();
+    }
+
+    /// Pairs of values of two tables for which comparing `left` with `right` says something else than comparing it with the
+    /// neighbours of `right`. `is_one_to_one`: no two values of the left type are equal to one of the right.
+    fn differences(left: (&str, &str), right: (&str, &str), name: &str, is_one_to_one: bool) -> String {
+        let ((left_table, l), (right_table, r)) = (left, right);
+        let equal = if is_one_to_one {
+            format!("coalesce({l} = same, false)")
+        } else {
+            format!("({l} >= least AND {l} <= most)")
+        };
+        format!(
+            "SELECT count(*) FROM {left_table}, (SELECT {r}, splitplane.{name}_at_least({r}) AS least, \
+                 splitplane.{name}_at_most({r}) AS most, splitplane.{name}_equal_to({r}) AS same FROM {right_table} OFFSET 0) AS q \
+             WHERE ({l} >= {r}) IS DISTINCT FROM ({l} >= least) OR ({l} < {r}) IS DISTINCT FROM ({l} < least) \
+             OR ({l} > {r}) IS DISTINCT FROM ({l} > most) OR ({l} <= {r}) IS DISTINCT FROM ({l} <= most) \
+             OR ({l} = {r}) IS DISTINCT FROM {equal}"
+        )
+    }
+
+    #[pg_test]
+    fn comparisons_with_neighbours_are_those_of_postgresql() {
+        Spi::run(VALUES).unwrap();
+        Spi::run(INSTANTS).unwrap();
+        assert!(count("SELECT count(*) FROM moments") > 600);
+        let (days, moments, instants) = (("days", "d"), ("moments", "t"), ("instants", "z"));
+        assert_eq!(count(&differences(days, moments, "date", true)), 0);
+        assert_eq!(count(&differences(moments, days, "timestamp", true)), 0);
+        for zone in ZONES {
+            in_zone(zone);
+            let is_fixed = zone == "UTC" || zone.starts_with("Etc/");
+            assert_eq!(count(&differences(days, instants, "date", is_fixed)), 0, "{zone}");
+            assert_eq!(count(&differences(instants, days, "timestamptz", true)), 0, "{zone}");
+            assert_eq!(count(&differences(instants, moments, "timestamptz", true)), 0, "{zone}");
+            if is_fixed {
+                assert_eq!(count(&differences(moments, instants, "timestamp", true)), 0, "{zone}");
+            }
+        }
+    }
+
+    #[pg_test]
+    fn the_comparison_of_these_tests_sees_a_difference() {
+        Spi::run(VALUES).unwrap();
+        Spi::run(
+            "CREATE FUNCTION splitplane.wrong_at_least(t timestamp) RETURNS date LANGUAGE sql AS 'SELECT t::date'",
+        )
+        .unwrap();
+        let wrong =
+            differences(("days", "d"), ("moments", "t"), "date", true).replace("date_at_least", "wrong_at_least");
+        assert!(count(&wrong) > 100);
+    }
+
+    /// Pairs that meet `left >= right` without being at or after the first bound of `right`, or `left <= right` without being at or
+    /// before the last: the bounds are to follow from the comparisons.
+    fn outside(left: (&str, &str), compared: &str, right: (&str, &str), first: &str, last: &str) -> i64 {
+        let ((left_table, l), (right_table, r)) = (left, right);
+        count(&format!(
+            "SELECT count(*) FROM {left_table}, (SELECT {r}, splitplane.{first}({r}) AS first, splitplane.{last}({r}) AS last \
+             FROM {right_table} OFFSET 0) AS q WHERE {compared} >= {r} AND {l} < first OR {compared} <= {r} AND {l} > last"
+        ))
+    }
+
+    #[pg_test]
+    fn the_days_of_a_moment_are_within_their_bounds() {
+        Spi::run(VALUES).unwrap();
+        Spi::run(INSTANTS).unwrap();
+        // Of the outermost moments the date cannot be told in each zone.
+        Spi::run("DELETE FROM instants WHERE z IN ('4714-11-24 00:00:00+00 BC', '294276-12-31 23:59:59.999999+00')")
+            .unwrap();
+        let same = "SELECT count(*) FROM moments, days WHERE (t::date >= d) IS DISTINCT FROM (t >= splitplane.timestamp_first(d)) \
+             OR (t::date < d) IS DISTINCT FROM (t < splitplane.timestamp_first(d)) \
+             OR (t::date > d) IS DISTINCT FROM (t > splitplane.timestamp_last(d)) \
+             OR (t::date <= d) IS DISTINCT FROM (t <= splitplane.timestamp_last(d))";
+        assert_eq!(count(same), 0);
+        let (days, moments, instants) = (("days", "d"), ("moments", "t"), ("instants", "z"));
+        for zone in ZONES {
+            in_zone(zone);
+            assert_eq!(outside(instants, "z::date", days, "timestamptz_first", "timestamptz_last"), 0, "{zone}");
+            assert_eq!(outside(moments, "t", instants, "timestamp_at_least", "timestamp_at_most"), 0, "{zone}");
+        }
+        // They bound something.
+        in_zone("Europe/Berlin");
+        assert!(count("SELECT count(*) FROM instants, days WHERE z < splitplane.timestamptz_first(d)") > 1_000);
+        assert!(count("SELECT count(*) FROM instants, days WHERE z > splitplane.timestamptz_last(d)") > 1_000);
+    }
+
+    #[pg_test]
+    fn truncated_times_are_within_their_bounds() {
+        let zones = ["UTC", "Europe/Berlin", "America/Sao_Paulo", "Pacific/Apia", "Australia/Lord_Howe"];
+        Spi::run(VALUES).unwrap();
+        Spi::run("DELETE FROM moments WHERE isfinite(t) AND (t < '0001-01-01' OR t > '9999-12-31')").unwrap();
+        for unit in [
+            "microseconds",
+            "milliseconds",
+            "second",
+            "minute",
+            "hour",
+            "day",
+            "week",
+            "month",
+            "quarter",
+            "year",
+            "decade",
+            "century",
+            "millennium",
+        ] {
+            let length = crate::calendar::longest(unit).unwrap();
+            let late = format!(
+                "SELECT count(*) FROM moments WHERE NOT (t >= date_trunc('{unit}', t) \
+                 AND t <= splitplane.moved(date_trunc('{unit}', t), {length}))"
+            );
+            assert_eq!(count(&late), 0, "{unit}");
+            for zone in zones {
+                in_zone(zone);
+                let late = format!(
+                    "SELECT count(*) FROM (SELECT t::timestamptz AS z FROM moments) AS m WHERE NOT \
+                     (z >= splitplane.moved(date_trunc('{unit}', z), {}) \
+                      AND z <= splitplane.moved(date_trunc('{unit}', z), {}))",
+                    if zone == "UTC" { 0 } else { -crate::calendar::DAY },
+                    if zone == "UTC" { length } else { length + crate::calendar::DAY },
+                );
+                assert_eq!(count(&late), 0, "{unit} in {zone}");
+            }
+        }
+    }
+
+    #[pg_test]
+    fn the_operator_of_prefixes_is_the_one_that_is_meant() {
+        let named = "SELECT count(*) FROM pg_operator WHERE oid = 3877 AND oprname = '^@' AND oprcode = 'starts_with'::regproc \
+             AND (SELECT proleakproof FROM pg_proc WHERE oid = oprcode)";
+        assert_eq!(count(named), 1);
+    }
+
+    #[pg_test]
+    fn no_neighbour_is_leakproof_and_none_raises() {
+        let trusted = "SELECT count(*) FROM pg_proc WHERE pronamespace = 'splitplane'::regnamespace AND proleakproof \
+             AND (proname = 'beside' OR prosrc IN (SELECT prosrc FROM pg_proc WHERE proname = 'moved' \
+             OR proname ~ '_(at_least|at_most|equal_to|first|last)$'))";
+        assert_eq!(count(trusted), 0);
+    }
+}

@@ -1,0 +1,154 @@
+-- Conditions that PostgreSQL does not trust under row-level security use the index that they have by hand: the usual
+-- spellings of a time condition, and prefixes. Some use it where none does by hand. The rows are the same.
+SET client_min_messages = warning;
+CREATE TABLE public.arrivals (tenant_id int NOT NULL, visit_id int NOT NULL, day date, local_time timestamp, moment timestamptz,
+    name text COLLATE "C", label varchar(20) COLLATE "C", PRIMARY KEY (tenant_id, visit_id));
+INSERT INTO public.arrivals
+SELECT 42 + i % 2, i, current_date - i / 4, localtimestamp - i * interval '6 hours', now() - i * interval '6 hours',
+       'visit ' || i, 'visit ' || i
+  FROM generate_series(1, 6000) AS i;
+INSERT INTO public.arrivals VALUES (42, 10001, 'infinity', 'infinity', 'infinity', '', ''),
+    (42, 10002, '-infinity', '-infinity', '-infinity', NULL, NULL), (42, 10003, NULL, NULL, NULL, NULL, NULL),
+    (42, 10004, '294276-12-30', '294276-12-31 23:59:59', '294276-12-31 12:00+00', 'visit', 'visit'),
+    (43, 10005, '5874897-12-31', '294276-12-31 23:59:59.999999', '294276-12-31 23:59:59.999999+00', 'visit', 'visit');
+CREATE INDEX ON public.arrivals (tenant_id, day);
+CREATE INDEX ON public.arrivals (tenant_id, local_time);
+CREATE INDEX ON public.arrivals (tenant_id, moment);
+CREATE INDEX ON public.arrivals (tenant_id, name);
+CREATE INDEX ON public.arrivals (tenant_id, label);
+VACUUM ANALYZE public.arrivals;
+SELECT splitplane.protect('public.arrivals', '{"tenant_id": "tenant"}');
+SET jit = off;
+SET max_parallel_workers_per_gather = 0;
+SET TimeZone = 'UTC';
+
+-- Whether an index is searched by the column that the condition is on.
+CREATE FUNCTION test.is_searched(plan text, condition text) RETURNS boolean LANGUAGE sql AS
+    $$ SELECT plan ~ ('Index Cond: [^\n]*\m' || substring(regexp_replace(condition, '''[^'']*''', '', 'g') FROM '\m(day|local_time|moment|name|label)\M') || '\M') $$;
+-- A condition by hand and as it is asked: whether an index is searched, and whether the rows are the same.
+CREATE FUNCTION test.compared(condition text, OUT by_hand boolean, OUT asked boolean, OUT same boolean) LANGUAGE plpgsql AS $$
+DECLARE
+    hand text := 'SELECT count(*), sum(visit_id) FROM public.arrivals WHERE tenant_id = 42 AND (' || condition || ')';
+    ask text := 'SELECT count(*), sum(visit_id) FROM arrivals WHERE ' || condition;
+    line text;
+    plan text := '';
+    counted jsonb;
+BEGIN
+    FOR line IN EXECUTE 'EXPLAIN ' || hand LOOP
+        plan := plan || line || E'\n';
+    END LOOP;
+    by_hand := test.is_searched(plan, condition);
+    SELECT string_agg(step, E'\n') INTO plan
+      FROM jsonb_array_elements_text(public.ask_dry_run(test.ctx(ask, '42'), sql => ask) -> 'plan') AS step;
+    asked := test.is_searched(plan, condition);
+    EXECUTE 'SELECT jsonb_build_array(jsonb_build_array(a, b)) FROM (' || hand || ') AS t (a, b)' INTO counted;
+    same := counted = public.ask(test.ctx(ask, '42'), sql => ask) -> 'rows';
+END
+$$;
+
+SELECT condition, (test.compared(condition)).*
+  FROM unnest(ARRAY[
+    'day >= current_date - 7',
+    'day >= current_date - interval ''7 days''',
+    'day > current_date - interval ''7 days''',
+    'day >= now() - interval ''7 days''',
+    'now() - interval ''7 days'' <= day',
+    'day < timestamp ''2020-01-01 12:00''',
+    'day = current_date - interval ''1 day''',
+    'day = timestamp ''2026-01-01 12:00''',
+    'day = now()',
+    'day >= date_trunc(''month'', current_date)',
+    'day >= date_trunc(''month'', now()) AND day < date_trunc(''month'', now()) + interval ''1 month''',
+    'day BETWEEN current_date - interval ''7 days'' AND current_date',
+    'date_trunc(''month'', day) = date_trunc(''month'', current_date)',
+    'day::timestamp >= localtimestamp - interval ''7 days'' AND day < ''5874897-12-31''',
+    'day > timestamp ''infinity''', 'day < timestamp ''-infinity''', 'day >= timestamp ''infinity''',
+    'local_time >= current_date',
+    'local_time >= current_date - interval ''7 days''',
+    'local_time >= now() - interval ''7 days''',
+    'local_time >= localtimestamp - interval ''7 days''',
+    'local_time BETWEEN current_date - 7 AND current_date',
+    'local_time::date = current_date',
+    'local_time::date >= current_date - 7',
+    'local_time::date > current_date - interval ''7 days''',
+    'local_time::date < date ''2020-01-01''',
+    'date_trunc(''month'', local_time) = date_trunc(''month'', now())',
+    'date_trunc(''day'', local_time) = current_date',
+    'date_trunc(''week'', local_time) >= date_trunc(''week'', localtimestamp)',
+    'local_time >= date ''5874897-12-31''',
+    'moment >= current_date',
+    'moment >= current_date - interval ''7 days''',
+    'moment >= now() - interval ''7 days''',
+    'moment >= localtimestamp - interval ''7 days''',
+    'moment BETWEEN current_date - 7 AND current_date',
+    'moment::date = current_date',
+    'moment::date >= current_date - interval ''7 days''',
+    'date_trunc(''month'', moment) = date_trunc(''month'', now())',
+    'date_trunc(''day'', moment) >= current_date',
+    'moment < date ''2020-01-01'' OR moment = date ''5874897-12-31''',
+    'name LIKE ''visit 17%''',
+    'name LIKE ''visit 17''',
+    'name LIKE ''visit 17_0''',
+    'name LIKE ''visit%''',
+    'name LIKE ''vis\it 17%%''',
+    'label LIKE ''visit 17%''',
+    'label LIKE ''visit 17%0''',
+    'name LIKE ''''',
+    'name LIKE ''vis\\%''',
+    'name LIKE ''visit 17\_%''',
+    'name LIKE ''%17'' OR name LIKE ''visit 18%'''
+  ]) AS condition;
+
+\echo -- in a time zone whose clocks change
+SET splitplane.time_zone = 'Europe/Berlin';
+SET TimeZone = 'Europe/Berlin';
+SELECT condition, (test.compared(condition)).*
+  FROM unnest(ARRAY[
+    'day >= now() - interval ''7 days''',
+    'day = now()',
+    'local_time >= now() - interval ''7 days''',
+    'local_time = now()',
+    'moment >= current_date',
+    'moment >= localtimestamp - interval ''7 days''',
+    'moment::date = current_date',
+    'moment::date > current_date - interval ''7 days''',
+    'date_trunc(''month'', moment) = date_trunc(''month'', now())',
+    'date_trunc(''month'', day) = date_trunc(''month'', current_date)'
+  ]) AS condition;
+RESET splitplane.time_zone;
+SET TimeZone = 'UTC';
+
+\echo -- what is no condition of a row stays as it is, and so do those that say something else for NULL
+SELECT condition, (test.compared(condition)).*
+  FROM unnest(ARRAY[
+    'NOT (day >= current_date - interval ''7 days'')',
+    '(day >= current_date - interval ''7 days'') IS NOT TRUE',
+    'CASE WHEN day >= now() THEN true ELSE false END',
+    'name NOT LIKE ''visit 17%''',
+    'day <> now()',
+    'lower(name) LIKE ''visit 17%'''
+  ]) AS condition;
+
+\echo -- where several queries meet: each by the rows that it is about
+CREATE VIEW public.mine AS SELECT * FROM public.arrivals WHERE tenant_id = 42;
+CREATE FUNCTION test.same(sql text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    by_hand jsonb;
+BEGIN
+    EXECUTE 'SELECT jsonb_agg(jsonb_build_array(a, b)) FROM (' || replace(sql, 'arrivals', 'mine') || ') AS t (a, b)' INTO by_hand;
+    RETURN by_hand = public.ask(test.ctx(sql, '42'), sql => sql) -> 'rows';
+END
+$$;
+SELECT test.same(sql), sql
+  FROM unnest(ARRAY[
+    'SELECT date_trunc(''month'', day), count(*) FROM arrivals GROUP BY 1 HAVING date_trunc(''month'', day) >= now() - interval ''90 days'' OR count(*) > 61 ORDER BY 1',
+    'SELECT day, count(*) FROM arrivals GROUP BY day HAVING day >= now() - interval ''9 days'' ORDER BY 1',
+    'SELECT a, count(*) FROM (SELECT day AS a FROM arrivals) AS q WHERE a >= now() - interval ''9 days'' AND a < now() GROUP BY a ORDER BY a',
+    'WITH w AS (SELECT local_time::date AS a FROM arrivals) SELECT a, count(*) FROM w WHERE a > current_date - interval ''9 days'' AND isfinite(a) AND a < ''2099-01-01'' GROUP BY a ORDER BY a',
+    'SELECT count(*), max(visit_id) FROM arrivals WHERE day = (SELECT max(local_time) FROM (SELECT current_date - interval ''3 days'' AS local_time) AS q)',
+    'SELECT q.d, (SELECT count(*) FROM arrivals WHERE day >= q.d AND day < q.d + interval ''1 day'') FROM (VALUES (localtimestamp - interval ''5 days''), (current_date - interval ''8 days''), (NULL)) AS q (d) ORDER BY 1',
+    'SELECT count(*), sum(q.d) FROM (VALUES (1, now()), (2, now() - interval ''1000 days'')) AS q (d, m) LEFT JOIN arrivals ON day >= q.m AND visit_id % 100 = 0 AND isfinite(day)',
+    'SELECT count(*), 1 FROM arrivals WHERE EXISTS (SELECT FROM (VALUES (now())) AS q (m) WHERE arrivals.day >= q.m AND arrivals.moment::date > q.m)',
+    'SELECT count(*), 1 FROM arrivals AS x FULL JOIN (SELECT 1 AS n) AS y ON x.visit_id = y.n WHERE x.day >= now() - interval ''9 days'' OR x.name LIKE ''visit 1_''',
+    'SELECT visit_id, day FROM arrivals WHERE (day >= now() - interval ''3 days'' AND isfinite(day) OR name LIKE ''visit 100_'') AND day < ''2099-01-01'' ORDER BY 1'
+  ]) AS sql;

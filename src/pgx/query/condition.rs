@@ -1,0 +1,159 @@
+//! Conditions that decide whether a row counts, and the forms that can be put in their place.
+
+use super::{QueryNode, QueryView};
+use crate::pgx::node::TreeNode;
+use crate::pgx::order::{self, Order};
+use crate::pgx::{routines, types};
+use pgrx::pg_sys;
+
+/// A column, or what is computed of one, compared with a value that is the same for all rows of the query.
+pub struct Comparison<'t> {
+    /// The side that depends on the row.
+    pub side: QueryNode<'t>,
+    /// The operator as it reads with that side on its left.
+    pub order: Order,
+    /// The other side.
+    pub value: QueryNode<'t>,
+}
+
+/// One condition of those that take another's place.
+#[derive(Clone)]
+pub struct Part<'t> {
+    /// A column of the query.
+    pub column: QueryNode<'t>,
+    /// An operator between the column's type and itself.
+    pub operator: pg_sys::Oid,
+    /// What it is compared with.
+    pub bound: Bound<'t>,
+}
+
+/// What a column is compared with.
+#[derive(Clone)]
+pub enum Bound<'t> {
+    /// A value of the statement in calls of our functions, the first innermost.
+    Value { value: QueryNode<'t>, calls: Vec<Wrapped> },
+    /// A text.
+    Text(String),
+}
+
+/// A call of a function of ours around a value: `function(value)` or `function(value, by)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wrapped {
+    pub function: pg_sys::Oid,
+    pub by: Option<i64>,
+}
+
+/// What takes a condition's place: all of `parts` and, if they do not say all that it says, itself in a call of that function.
+#[derive(Clone)]
+pub struct Replacement<'t> {
+    pub parts: Vec<Part<'t>>,
+    pub beside: Option<pg_sys::Oid>,
+}
+
+/// A conversion or truncation of a date or timestamp.
+pub enum MomentCall {
+    /// To a date.
+    ToDate,
+    /// To a timestamp of either kind, of a date.
+    FromDate,
+    /// `date_trunc(unit, ..)`.
+    Truncated { unit: String },
+}
+
+impl<'t> QueryView<'t> {
+    /// The conditions of WHERE and ON: those that NULL does not meet any more than false, taken apart at AND and OR. Not those of
+    /// HAVING, where only what is grouped by may be read.
+    pub fn conditions(self) -> Vec<QueryNode<'t>> {
+        let query = self.query();
+        let mut found = Vec::new();
+        if let Some(from) = query.jointree() {
+            conditions_of_from(from, &mut found);
+        }
+        found
+    }
+}
+
+fn conditions_of_from<'t>(node: QueryNode<'t>, found: &mut Vec<QueryNode<'t>>) {
+    if let Some(from) = node.downcast::<pg_sys::FromExpr>() {
+        from.fromlist().into_iter().for_each(|item| conditions_of_from(item, found));
+        if let Some(condition) = from.quals() {
+            take_apart(condition, found);
+        }
+    } else if let Some(join) = node.downcast::<pg_sys::JoinExpr>() {
+        join.larg().into_iter().chain(join.rarg()).for_each(|item| conditions_of_from(item, found));
+        // FULL JOIN takes conditions of certain forms only.
+        let condition = join.quals().filter(|_| join.jointype != pg_sys::JoinType::JOIN_FULL);
+        if let Some(condition) = condition {
+            take_apart(condition, found);
+        }
+    }
+}
+
+fn take_apart<'t>(condition: QueryNode<'t>, found: &mut Vec<QueryNode<'t>>) {
+    match condition.downcast::<pg_sys::BoolExpr>().filter(|of| of.boolop != pg_sys::BoolExprType::NOT_EXPR) {
+        Some(several) => several.args().into_iter().for_each(|one| take_apart(one, found)),
+        None => found.push(condition),
+    }
+}
+
+impl<'t> QueryNode<'t> {
+    /// This condition as a comparison by an operator of the order of its row's side, with a value that no row of the query and
+    /// no chance has a part in.
+    pub fn comparison(self) -> Option<Comparison<'t>> {
+        let call = self.downcast::<pg_sys::OpExpr>()?;
+        let [left, right] = call.args()[..] else { return None };
+        let (side, value, is_swapped) = match (left.reads_own_column(), right.reads_own_column()) {
+            (true, false) => (left, right, false),
+            (false, true) => (right, left, true),
+            _ => return None,
+        };
+        let order = order::place_in_order(call.opno, types::base_type(side.expression_type()))?;
+        // SAFETY: an expression of a whole tree.
+        let is_volatile = unsafe { pg_sys::contain_volatile_functions(value.as_pointer()) };
+        let order = if is_swapped { order.swapped() } else { order };
+        (!is_volatile).then_some(Comparison { side, order, value })
+    }
+
+    /// Whether it reads a column of the query that it stands in.
+    fn reads_own_column(self) -> bool {
+        // SAFETY: an expression of a whole tree.
+        unsafe { pg_sys::contain_vars_of_level(self.as_pointer(), 0) }
+    }
+
+    /// Whether a query stands in it.
+    pub fn holds_query(self) -> bool {
+        self.tag() == pg_sys::NodeTag::T_SubLink || self.any_child(&mut QueryNode::holds_query)
+    }
+
+    /// Whether it is a column of the query that it stands in, as it is or as another type of the same form.
+    pub fn is_own_column(self) -> bool {
+        if let Some(column) = self.downcast::<pg_sys::Var>() {
+            return column.varlevelsup == 0 && column.varattno > 0;
+        }
+        self.downcast::<pg_sys::RelabelType>().and_then(|same| same.arg()).is_some_and(QueryNode::is_own_column)
+    }
+
+    /// This call as a conversion or truncation of a date or timestamp, with its argument.
+    pub fn moment_call(self) -> Option<(MomentCall, Self)> {
+        let call = self.downcast::<pg_sys::FuncExpr>()?;
+        let arguments = call.args();
+        Some(match (call.funcid.to_u32(), arguments.as_slice()) {
+            (pg_sys::F_DATE_TIMESTAMP | pg_sys::F_DATE_TIMESTAMPTZ, [argument]) => (MomentCall::ToDate, *argument),
+            (pg_sys::F_TIMESTAMP_DATE | pg_sys::F_TIMESTAMPTZ_DATE, [argument]) => (MomentCall::FromDate, *argument),
+            (pg_sys::F_DATE_TRUNC_TEXT_TIMESTAMP | pg_sys::F_DATE_TRUNC_TEXT_TIMESTAMPTZ, [unit, argument]) => {
+                (MomentCall::Truncated { unit: unit.constant_text()? }, *argument)
+            }
+            _ => return None,
+        })
+    }
+
+    /// `text LIKE pattern` with a constant pattern, where texts are equal that have the same bytes and no others: the text, and
+    /// the pattern.
+    pub fn search_by_pattern(self) -> Option<(Self, String)> {
+        let call = self.downcast::<pg_sys::OpExpr>()?;
+        let [subject, pattern] = call.args()[..] else { return None };
+        let is_search = routines::operator_function(call.opno).to_u32() == pg_sys::F_TEXTLIKE && subject.is_text();
+        (is_search && types::is_by_bytes(call.inputcollid)).then_some(())?;
+        Some((subject, pattern.constant_text()?))
+    }
+}

@@ -1,0 +1,74 @@
+//! Conditions that PostgreSQL does not trust, in a form that it does.
+//!
+//! Under row-level security a condition is an index condition, and has statistics, only where its operator is leakproof.
+//! Comparisons of a date with a timestamp, `LIKE`, and conversions of the column are not, though none of them can tell of a row that the
+//! fence hides. What they say of the column is said here by an operator of the column's own type, which is leakproof:
+//!
+//! - `day >= moment` becomes `day >= date_at_least(moment)`, whose other side does not depend on the row and may be anything.
+//! - `moment::date = day` becomes `moment >= timestamp_first(day) AND moment <= timestamp_last(day)`.
+//! - `date_trunc('month', moment) = month` becomes bounds that follow from it, beside the condition itself.
+//! - `name LIKE 'abc%'` becomes `name ^@ 'abc'`.
+//!
+//! The answer is the same for every row. Where an operator or conversion may raise an error, or where the bounds
+//! say less, the condition stays beside them, and is not evaluated for a row that they leave out. Only operators that answer for every pair of values are left out: those of
+//! `date_cmp_timestamp`, `date_cmp_timestamptz` and `timestamp_cmp_timestamptz`, which take what is out of range for
+//! more or less than all that is in it (date.c and timestamp.c, 15 to 19); the conversion of a timestamp to its date; `textlike` with
+//! a pattern that does not end in its escape character, under a collation by bytes.
+
+mod like;
+mod moments;
+
+use crate::catalog::plane::Plane;
+use crate::error::{Refusal, StageResult};
+use crate::pgx::parse::Analysed;
+use crate::pgx::query::condition::{Bound, Part, Replacement};
+use crate::pgx::query::{QueryKind, QueryNode, QueryView};
+use crate::pgx::types;
+use pgrx::pg_sys::{self, Oid};
+use std::collections::HashMap;
+
+/// `text ^@ text`, which is in no header of PostgreSQL's; a test looks.
+const STARTS_WITH: Oid = Oid::from_u32(3877);
+
+/// The statement with its conditions in that form.
+pub(super) fn trusted<'c>(analysed: Analysed<'c>, plane: &Plane) -> StageResult<Analysed<'c>> {
+    let query = analysed.query();
+    let mut found = HashMap::new();
+    query.children(true, &mut |node| collect(node, plane, &mut found))?;
+    if found.is_empty() {
+        return Ok(analysed);
+    }
+    let replaced = query.with_conditions(&|node| found.get(&node.address()).cloned());
+    Ok(analysed.with_query(replaced.ok_or_else(|| Refusal::proof("the analysed tree could not be copied"))?))
+}
+
+/// What takes the place of conditions at this node or anywhere below, also in subqueries, by the conditions' addresses.
+fn collect<'t>(node: QueryNode<'t>, plane: &Plane, found: &mut HashMap<usize, Replacement<'t>>) -> StageResult<()> {
+    match node.kind() {
+        // A fence within a view; the proof refuses any other.
+        QueryKind::Query(query) if query.reads_table() => Ok(()),
+        QueryKind::Query(query) => {
+            collect_own(query, plane, found);
+            query.children(false, &mut |child| collect(child, plane, found))
+        }
+        // Their contents come as children of their query, or they hold no expression.
+        QueryKind::RangeTableEntry(_) | QueryKind::SortGroup { .. } => Ok(()),
+        _ => node.children(&mut |child| collect(child, plane, found)),
+    }
+}
+
+fn collect_own<'t>(query: QueryView<'t>, plane: &Plane, found: &mut HashMap<usize, Replacement<'t>>) {
+    for condition in query.conditions() {
+        let replacement = moments::in_place_of(condition, plane).or_else(|| in_place_of_search(condition, plane));
+        found.extend(replacement.map(|replacement| (condition.address(), replacement)));
+    }
+}
+
+/// The prefix that a pattern begins with.
+fn in_place_of_search<'t>(condition: QueryNode<'t>, plane: &Plane) -> Option<Replacement<'t>> {
+    let (subject, pattern) = condition.search_by_pattern()?;
+    let found = like::prefix(&pattern).filter(|found| !found.text.is_empty() && subject.is_own_column())?;
+    let operator = if found.is_whole { types::equality_operator(pg_sys::TEXTOID)? } else { STARTS_WITH };
+    let part = Part { column: subject, operator, bound: Bound::Text(found.text) };
+    Some(Replacement { parts: vec![part], beside: (!found.is_all).then_some(plane.policy.beside) })
+}
