@@ -11,29 +11,44 @@ unsafe extern "C" {
     fn pg_open_tzfile(name: *const c_char, canonical: *mut c_char) -> c_int;
 }
 
+/// Names that have no file, most of them words of a date or interval, such as `days`: to look for one reads a folder.
+const MOST_MISSED: usize = 256;
+
 thread_local! {
     /// Names found so far, in lower case: no more than there are files.
     static FOUND: RefCell<HashSet<String>> = RefCell::new(HashSet::new());
+    /// Names looked for in vain since there were too many of them.
+    static MISSED: RefCell<HashSet<String>> = RefCell::new(HashSet::new());
 }
 
 /// Longest name that PostgreSQL looks at.
 const LONGEST: usize = 255;
+/// Longest name that is remembered without a file; none of the database's is longer.
+const LONGEST_MISSED: usize = 40;
 
-/// Whether the server's database of zones has a file of that name, which is in lower case.
+/// Whether the server's database of zones has a file of that name, which is in lower case. What was not there once is not looked
+/// for again by this session.
 pub fn has_file(name: &str) -> bool {
     if name.is_empty() || name.len() > LONGEST || !name.is_ascii() {
         return false;
     }
-    FOUND.with(|found| {
-        if found.borrow().contains(name) {
-            return true;
-        }
-        let exists = opens(name);
-        if exists {
-            found.borrow_mut().insert(name.to_owned());
-        }
-        exists
-    })
+    let is_in = |names: &RefCell<HashSet<String>>| names.borrow().contains(name);
+    if FOUND.with(is_in) || MISSED.with(is_in) {
+        return FOUND.with(is_in);
+    }
+    let exists = opens(name);
+    if exists {
+        FOUND.with(|found| found.borrow_mut().insert(name.to_owned()));
+    } else if name.len() <= LONGEST_MISSED {
+        MISSED.with(|missed| {
+            let mut missed = missed.borrow_mut();
+            if missed.len() >= MOST_MISSED {
+                missed.clear();
+            }
+            missed.insert(name.to_owned());
+        });
+    }
+    exists
 }
 
 /// The same, as PostgreSQL looks it up.

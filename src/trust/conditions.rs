@@ -67,7 +67,8 @@ fn collect_own<'t>(query: QueryView<'t>, plane: &Plane, found: &mut HashMap<usiz
 /// The prefix that a pattern begins with.
 fn in_place_of_search<'t>(condition: QueryNode<'t>, plane: &Plane) -> Option<Replacement<'t>> {
     let (subject, pattern) = condition.search_by_pattern()?;
-    let found = like::prefix(&pattern).filter(|found| !found.text.is_empty() && subject.is_own_column())?;
+    let found =
+        like::prefix(&pattern).filter(|found| (found.is_whole || !found.text.is_empty()) && subject.is_own_column())?;
     let operator = if found.is_whole { types::equality_operator(pg_sys::TEXTOID)? } else { STARTS_WITH };
     let part = Part { column: subject, operator, bound: Bound::Text(found.text) };
     Some(Replacement { parts: vec![part], beside: (!found.is_all).then_some(plane.policy.beside) })
