@@ -7,7 +7,7 @@ PYTHON := .tools/venv/bin/python
 ifeq ($(origin PG),command line)
 export SPLITPLANE_PG_MAJOR := $(PG)
 endif
-OTHER_MAJOR := $(if $(filter 15,$(shell tools/pg-major.sh)),pg17)
+OTHER_MAJOR := $(if $(filter 15,$(or $(SPLITPLANE_PG_MAJOR),$(shell tools/pg-major.sh))),pg17)
 SUITES := check unit pg regress grammar analytics attacks standin words wire upgrade sidechannels endurance fuzz purefuzz ablation docs $(OTHER_MAJOR)
 # Not in `make test`: a server of our own build with assertions, Valgrind, Miri, which take half an hour and more together; the released
 # version, built from its commit; dumps, pg_upgrade and backups, which need two majors; packages, with root folders of
