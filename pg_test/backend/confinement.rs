@@ -76,7 +76,15 @@ mod tests {
         SET LOCAL search_path = public, pg_catalog; SET LOCAL row_security = on; SET LOCAL DateStyle = 'German, DMY';
         SET LOCAL IntervalStyle = 'sql_standard'; SET LOCAL TimeZone = 'Asia/Tokyo'; SET LOCAL extra_float_digits = 0;
         SET LOCAL bytea_output = 'escape'; SET LOCAL transform_null_equals = on; SET LOCAL work_mem = '77kB';
-        SET LOCAL standard_conforming_strings = off; SET LOCAL jit = on; SET LOCAL client_min_messages = 'notice'";
+        SET LOCAL jit = on; SET LOCAL client_min_messages = 'notice'";
+    /// One more, which 19 no longer has otherwise.
+    const CONTRARY_STRINGS: &str =
+        if cfg!(feature = "pg19") { "" } else { "SET LOCAL standard_conforming_strings = off" };
+
+    fn make_contrary() {
+        Spi::run(CONTRARY).unwrap();
+        Spi::run(CONTRARY_STRINGS).unwrap();
+    }
 
     /// Runs `body` confined and asserts that all is as it was.
     fn leaves_no_trace<T>(
@@ -84,7 +92,7 @@ mod tests {
         body: impl for<'c> FnOnce(&'c Confinement<'c>) -> StageResult<T>,
     ) -> StageResult<T> {
         let world = World::bare();
-        Spi::run(CONTRARY).unwrap();
+        make_contrary();
         assert_eq!(claims(), (None, None), "{what}: claims before");
         let before = state();
         let result = world.confined(body);
@@ -100,7 +108,7 @@ mod tests {
     #[pg_test]
     fn section_is_confined() {
         let world = World::bare();
-        Spi::run(CONTRARY).unwrap();
+        make_contrary();
         let before = state();
         let (inside, claims) = assert_accepted("inside", world.confined(|_| Ok((state(), claims()))));
         assert_eq!(inside.user.0, server::role(c"splitplane_reader").unwrap().to_u32());

@@ -107,8 +107,8 @@ unsafe extern "C-unwind" fn ask_rows_wrapper(call: pg_sys::FunctionCallInfo) -> 
 }
 
 /// What the caller's session must not do to the extension's own queries: end it at the first error, refuse it its own
-/// views, write their trees to the log, or compile them.
-const FOR_THE_CALL: [(&CStr, &CStr); 7] = [
+/// views, write their trees to the log, compile them, or start workers for them.
+const FOR_THE_CALL: [(&CStr, &CStr); 8] = [
     (c"exit_on_error", c"off"),
     (c"restrict_nonsystem_relation_kind", c""),
     (c"quote_all_identifiers", c"off"),
@@ -116,6 +116,8 @@ const FOR_THE_CALL: [(&CStr, &CStr); 7] = [
     (c"debug_print_rewritten", c"off"),
     (c"debug_print_plan", c"off"),
     (c"jit", c"off"),
+    // Of the confined statement it is the server's.
+    (c"max_parallel_workers_per_gather", c"0"),
 ];
 
 /// Runs it with the caller's session out of the way; whatever goes wrong leaves as one clean ERROR.
