@@ -79,6 +79,21 @@ def plan_run(wide, query, tenant="brand-a", **signing):
     return rows, plans[0]
 
 
+def test_own_queries_start_no_workers(wide):
+    """What a session's first call reads of the catalog is read by itself, though this database wants workers for everything."""
+    log = len(wide.cluster.log_text())
+    with wide.session() as session:
+        assert session.ask(QUERIES["count"].format("facts"))["rows"]
+        # The control: the session's own statement.
+        session.execute("SELECT count(*) FROM pg_catalog.pg_class AS the_sessions_own")
+    plans = wide.cluster.log_text()[log:].split("Query Text: ")[1:]
+    of_call = [plan for plan in plans if plan.startswith("WITH facts AS")]
+    of_session = [plan for plan in plans if "the_sessions_own" in plan]
+    own = [plan for plan in plans if plan not in of_call and plan not in of_session]
+    assert all("Gather" in plan for plan in of_call + of_session) and of_call and of_session
+    assert len(own) > 5 and not [plan for plan in own if "Gather" in plan]
+
+
 @pytest.mark.parametrize("shape", ["arms", "scalar"])
 def test_workers_take_part_in_arms_and_sub_selects(wide, shape):
     """A fence with a sub-select of its own would leave these to the leader."""
