@@ -182,11 +182,14 @@ pub enum SessionZone {
 
 /// The session's time zone.
 pub fn of_session() -> SessionZone {
+    /// No place is further from UTC; a rule may say that it is.
+    const FURTHEST: i64 = 86_400;
     let mut seconds = 0;
     // SAFETY: the zone is set from the first moment of a session on; a valid place to write to; the name is NUL-terminated.
     unsafe {
         if pg_sys::pg_get_timezone_offset(pg_sys::session_timezone, &raw mut seconds) {
-            return SessionZone::Fixed(seconds.saturating_mul(1_000_000));
+            let is_near = seconds.saturating_abs() <= FURTHEST;
+            return if is_near { SessionZone::Fixed(seconds.saturating_mul(1_000_000)) } else { SessionZone::Other };
         }
         let name = CStr::from_ptr(pg_sys::pg_get_timezone_name(pg_sys::session_timezone));
         match name.to_str() {

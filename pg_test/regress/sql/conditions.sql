@@ -115,6 +115,15 @@ SELECT condition, (test.compared(condition)).*
     'date_trunc(''month'', moment) = date_trunc(''month'', now())',
     'date_trunc(''month'', day) = date_trunc(''month'', current_date)'
   ]) AS condition;
+\echo -- rules that no place has are left as they are
+SET splitplane.time_zone = '<+100>-100';
+SET TimeZone = '<+100>-100';
+SELECT condition, (test.compared(condition)).*
+  FROM unnest(ARRAY['day >= now() - interval ''7 days''', 'moment::date = current_date', 'day >= localtimestamp - interval ''7 days''']) AS condition;
+SET splitplane.time_zone = 'AAA3BBB-20,M3.1.0,M10.1.0';
+SET TimeZone = 'AAA3BBB-20,M3.1.0,M10.1.0';
+SELECT condition, (test.compared(condition)).*
+  FROM unnest(ARRAY['day >= now() - interval ''7 days''', 'moment::date = current_date', 'date_trunc(''month'', moment) = date_trunc(''month'', now())']) AS condition;
 RESET splitplane.time_zone;
 SET TimeZone = 'UTC';
 
@@ -126,6 +135,7 @@ SELECT condition, (test.compared(condition)).*
     'CASE WHEN day >= now() THEN true ELSE false END',
     'name NOT LIKE ''visit 17%''',
     'day <> now()',
+    'day >= (SELECT localtimestamp - interval ''7 days'')',
     'lower(name) LIKE ''visit 17%'''
   ]) AS condition;
 

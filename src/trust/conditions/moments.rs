@@ -10,16 +10,20 @@ use crate::pgx::types;
 use crate::pgx::zones::{self, SessionZone};
 use pgrx::pg_sys::{self, Oid};
 
-/// What takes the place of a comparison, if anything does.
+/// What takes the place of a comparison, if anything does. Nothing where the value is a query's: it could raise an error, and whether
+/// PostgreSQL gets to run it might depend on what another index finds before the fence.
 pub(super) fn in_place_of<'t>(condition: QueryNode<'t>, plane: &Plane) -> Option<Replacement<'t>> {
     let comparison = condition.comparison()?;
-    let value_type = types::base_type(comparison.value.expression_type());
-    let mut bounds = Bounds::of_value(types::base_type(comparison.side.expression_type()), value_type, plane)?;
+    let (side_type, value_type) = (of(comparison.side), of(comparison.value));
+    if !is_moment(side_type) || !is_moment(value_type) || comparison.value.holds_query() {
+        return None;
+    }
+    let mut bounds = Bounds::of_value(side_type, value_type, plane)?;
     let column = bounds.follow(comparison.side)?;
     if bounds.are_trivial() {
         return None;
     }
-    let column_type = types::base_type(column.expression_type());
+    let column_type = of(column);
     let part = |order: Order, calls: &[Wrapped]| {
         let operator = order::operator_of_order(order, column_type)?;
         let bound = Bound::Value { value: comparison.value, calls: calls.to_vec() };
@@ -38,10 +42,15 @@ pub(super) fn in_place_of<'t>(condition: QueryNode<'t>, plane: &Plane) -> Option
             vec![part(Order::GreaterOrEqual, &bounds.least)?, part(Order::LessOrEqual, &bounds.most)?]
         }
     };
-    // A query is not to run twice.
-    let is_once = is_exact && parts.len() == 1;
-    (is_once || !comparison.value.holds_query())
-        .then(|| Replacement { parts, beside: (!is_exact).then_some(plane.policy.beside) })
+    Some(Replacement { parts, beside: (!is_exact).then_some(plane.policy.beside) })
+}
+
+fn of(node: QueryNode<'_>) -> Oid {
+    types::base_type(node.expression_type())
+}
+
+fn is_moment(type_oid: Oid) -> bool {
+    matches!(type_oid, pg_sys::DATEOID | pg_sys::TIMESTAMPOID | pg_sys::TIMESTAMPTZOID)
 }
 
 /// Functions around the value that give bounds of the side which is looked at: `side >= value` where `side >= least(value)`, and
@@ -100,7 +109,7 @@ impl<'p> Bounds<'p> {
             return Some(side);
         }
         let (call, argument) = side.moment_call()?;
-        let inner = types::base_type(argument.expression_type());
+        let inner = of(argument);
         match call {
             MomentCall::ToDate => {
                 let by_zone = inner == pg_sys::TIMESTAMPTZOID;
@@ -120,7 +129,7 @@ impl<'p> Bounds<'p> {
             MomentCall::FromDate => {
                 // Of dates that no timestamp reaches it is an error.
                 self.is_exact = false;
-                self.convert(inner, types::base_type(side.expression_type()))?;
+                self.convert(inner, of(side))?;
             }
             MomentCall::Truncated { unit } => {
                 let longest = calendar::longest(&unit.to_ascii_lowercase())?;
