@@ -649,8 +649,8 @@ COMMENT ON FUNCTION splitplane.sign(text, text, text, text, text, text) IS
     'A signed context, for psql, demonstrations and tests; applications sign with an AWS SDK.';
 
 -- The dates and timestamps next to a value of another type. The stage trust puts them around what a column is compared
--- with, so that the comparison has the column's own type: PostgreSQL trusts it before row-level security, and has indexes
--- and statistics for it. None raises an error. What depends on the time zone is STABLE.
+-- with, so that the comparison has the column's own type: PostgreSQL trusts it before row-level security, and has
+-- indexes and statistics for it. None raises an error. What depends on the time zone is STABLE.
 CREATE FUNCTION splitplane.date_at_least(value timestamp) RETURNS date
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
 AS 'MODULE_PATHNAME', 'splitplane_2_date_at_least';
@@ -9286,11 +9286,20 @@ BEGIN
     PERFORM set_config('allow_system_table_mods', 'on', true);
     UPDATE pg_init_privs AS i SET initprivs = own
      WHERE i.classoid = 'pg_proc'::regclass AND i.objoid = after AND i.objsubid = 0;
-    -- From 17 on roles in initial privileges cannot be dropped: those that are in them no longer can be.
-    DELETE FROM pg_shdepend AS d
-     WHERE d.dbid = (SELECT b.oid FROM pg_database AS b WHERE b.datname = current_database())
-       AND d.classid = 'pg_proc'::regclass AND d.objid = after AND d.refclassid = 'pg_authid'::regclass
-       AND d.deptype = 'i' AND d.refobjid NOT IN (SELECT g.grantee FROM aclexplode(own) AS g);
+    -- From 17 on roles in initial privileges cannot be dropped: those that are in them no longer can be, and the others
+    -- are not.
+    IF current_setting('server_version_num')::int >= 170000 THEN
+        DELETE FROM pg_shdepend AS d
+         WHERE d.dbid = (SELECT b.oid FROM pg_database AS b WHERE b.datname = current_database())
+           AND d.classid = 'pg_proc'::regclass AND d.objid = after AND d.refclassid = 'pg_authid'::regclass
+           AND d.deptype = 'i';
+        INSERT INTO pg_shdepend (dbid, classid, objid, objsubid, refclassid, refobjid, deptype)
+        SELECT DISTINCT b.oid, 'pg_proc'::regclass, after::oid, 0, 'pg_authid'::regclass, g.grantee, 'i'::"char"
+          FROM pg_database AS b, pg_proc AS p, aclexplode(own) AS g
+         WHERE b.datname = current_database() AND p.oid = after
+           -- The owner is held by another dependency, and PUBLIC and the server's own roles by none.
+           AND g.grantee <> p.proowner AND g.grantee >= 16384;
+    END IF;
     PERFORM set_config('allow_system_table_mods', 'off', true);
 END
 $$;

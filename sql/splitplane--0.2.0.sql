@@ -694,8 +694,8 @@ COMMENT ON FUNCTION splitplane.sign(text, text, text, text, text, text) IS
 --   c_functions
 
 -- The dates and timestamps next to a value of another type. The stage trust puts them around what a column is compared
--- with, so that the comparison has the column's own type: PostgreSQL trusts it before row-level security, and has indexes
--- and statistics for it. None raises an error. What depends on the time zone is STABLE.
+-- with, so that the comparison has the column's own type: PostgreSQL trusts it before row-level security, and has
+-- indexes and statistics for it. None raises an error. What depends on the time zone is STABLE.
 
 CREATE FUNCTION splitplane.date_at_least(value timestamp) RETURNS date
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
