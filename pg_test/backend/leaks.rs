@@ -44,7 +44,8 @@ mod tests {
             "s < '[(0,0),(1,1)]'::lseg",
             "s >= '[(0,0),(1,1)]'::lseg",
             "(c = '<(0,0),1>'::circle) IS NOT TRUE",
-            "GREATEST(ARRAY[[i]], ARRAY[[1]]) IS NULL",
+            // From 19 on it is known not to be NULL where one argument is.
+            "GREATEST(ARRAY[[i]], ARRAY[[i]]) IS NULL",
             "(ROW(i, b)).f1 = 1 OR (CASE WHEN b THEN ROW(i, t) END) IS NULL",
         ] {
             assert!(is_behind(&world, condition), "{condition}");
