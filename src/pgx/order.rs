@@ -41,7 +41,32 @@ pub fn place_in_order(operator: pg_sys::Oid, type_oid: pg_sys::Oid) -> Option<Or
 
 /// The operator that asks that of two values of a type.
 pub fn operator_of_order(order: Order, type_oid: pg_sys::Oid) -> Option<pg_sys::Oid> {
-    let family = order_of(type_oid)?;
+    operator_of_family(order_of(type_oid)?, order, type_oid)
+}
+
+/// The operators that put texts in the order of their bytes: those of text itself where a collation does, else those of
+/// text_pattern_ops. An index of the same kind is what both need.
+pub fn of_bytes(collation: pg_sys::Oid) -> impl Fn(Order) -> Option<pg_sys::Oid> {
+    let family = if is_c(collation) { order_of(pg_sys::TEXTOID) } else { Some(pg_sys::TEXT_PATTERN_BTREE_FAM_OID) };
+    move |order| operator_of_family(family?, order, pg_sys::TEXTOID)
+}
+
+/// Whether a collation puts texts in the order of their bytes.
+fn is_c(collation: pg_sys::Oid) -> bool {
+    if collation == pg_sys::InvalidOid {
+        return false;
+    }
+    // SAFETY: a catalog look-up, for which there must be such a collation.
+    #[cfg(any(feature = "pg15", feature = "pg16", feature = "pg17"))]
+    return unsafe { pg_sys::lc_collate_is_c(collation) };
+    // SAFETY: the same; what is looked up lives as long as the session.
+    #[cfg(any(feature = "pg18", feature = "pg19"))]
+    unsafe {
+        (*pg_sys::pg_newlocale_from_collation(collation)).collate_is_c
+    }
+}
+
+fn operator_of_family(family: pg_sys::Oid, order: Order, type_oid: pg_sys::Oid) -> Option<pg_sys::Oid> {
     let strategy =
         ORDERS.iter().find(|(known, _)| *known == order).and_then(|(_, number)| i16::try_from(*number).ok())?;
     // SAFETY: a catalog look-up.

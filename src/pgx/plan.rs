@@ -9,6 +9,7 @@ use super::parameters::Parameters;
 use super::parse::Rewritten;
 use super::query::{QueryNode, QueryView};
 use super::section::key_sets;
+use super::section::pin::Pinned;
 use super::sink::{Receiver, Sink};
 use crate::error::{Refusal, StageResult};
 use pgrx::pg_sys;
@@ -22,11 +23,31 @@ pub struct Planned<'c> {
     section: std::marker::PhantomData<&'c ()>,
 }
 
-/// Plans the rewritten query with the parameters as constants.
-pub fn plan<'c>(rewritten: Rewritten<'c>, parameters: &Parameters<'c>) -> StageResult<Planned<'c>> {
+/// Plans the rewritten query with the parameters as constants; once more without bitmap scans where the plan is not `fit`.
+pub fn plan<'c>(
+    rewritten: Rewritten<'c>,
+    parameters: &Parameters<'c>,
+    fit: &dyn Fn(&Planned<'c>) -> bool,
+) -> StageResult<Planned<'c>> {
     let source = rewritten.text().as_pointer();
-    let query: QueryView<'c> = rewritten.query();
     let bound = parameters.bound()?;
+    // The planner changes the tree that it is given.
+    let copy = rewritten.query().holds_sub_select().then(|| rewritten.query().copy()).flatten();
+    let planned = planned(rewritten.query(), source, bound)?;
+    match copy {
+        Some(copy) if !fit(&planned) => {
+            let _pinned = Pinned::all(&[(c"enable_bitmapscan", c"off")]);
+            self::planned(copy, source, bound)
+        }
+        _ => Ok(planned),
+    }
+}
+
+fn planned<'c>(
+    query: QueryView<'c>,
+    source: *const std::ffi::c_char,
+    bound: pg_sys::ParamListInfo,
+) -> StageResult<Planned<'c>> {
     let options = const { c_int(pg_sys::CURSOR_OPT_PARALLEL_OK) };
     // SAFETY: a rewritten query, its text and its parameters, all of the section.
     #[cfg(not(feature = "pg19"))]

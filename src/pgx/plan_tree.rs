@@ -83,6 +83,23 @@ impl<'c> Planned<'c> {
             .collect()
     }
 
+    /// Whether a bitmap of several index searches waits for the result of a sub-select. The executor leaves such a search out
+    /// where the one before it has found no row of anyone's, and with it the sub-select, which may raise an error or take long.
+    pub fn searches_by_sub_select(&self) -> StageResult<bool> {
+        /// PARAM_EXEC, in PostgreSQL's own text of a node, and a sub-select that stands in a condition itself.
+        const RESULTS: [&str; 2] = [":paramkind 1 ", "{SUBPLAN "];
+        let mut is_so = false;
+        self.visit(&mut |node| {
+            if node.node.tag() == pg_sys::NodeTag::T_BitmapAnd {
+                // SAFETY: a node of a whole plan.
+                let written = unsafe { written(node.node.as_pointer().cast()) };
+                is_so |= RESULTS.iter().any(|result| written.contains(result));
+            }
+            Ok(())
+        })?;
+        Ok(is_so)
+    }
+
     /// Whether the statement is a plain SELECT to the executor, too.
     pub fn is_plain_select(&self) -> bool {
         let statement = self.statement().read();
@@ -251,9 +268,18 @@ fn root_relation(statement: Statement<'_>, number: pg_sys::Index) -> Option<pg_s
 /// # Safety
 /// NULL, or a node or list of a whole plan.
 unsafe fn calls_in(part: *const std::ffi::c_void, functions: &[pg_sys::Oid]) -> usize {
-    // SAFETY: the caller's promise; PostgreSQL makes a text that ends in a zero byte, in the section's memory.
-    let written = unsafe { text(pg_sys::nodeToString(part)) }.unwrap_or_default();
+    // SAFETY: the caller's promise.
+    let written = unsafe { written(part) };
     functions.iter().map(|function| written.matches(&format!(":funcid {} ", function.to_u32())).count()).sum()
+}
+
+/// PostgreSQL's own text of a part of a plan.
+///
+/// # Safety
+/// NULL, or a node or list of a whole plan.
+unsafe fn written(part: *const std::ffi::c_void) -> String {
+    // SAFETY: the caller's promise; PostgreSQL makes a text that ends in a zero byte, in the section's memory.
+    unsafe { text(pg_sys::nodeToString(part)) }.unwrap_or_default()
 }
 
 fn column_of_index(scan: Typed<QueryNode<'_>, pg_sys::IndexOnlyScan>, place: i16) -> Option<i16> {

@@ -180,10 +180,11 @@ pub enum SessionZone {
     Other,
 }
 
+/// Seconds from UTC that no place is further away; a rule may say that it is.
+pub const FURTHEST: i64 = 86_400;
+
 /// The session's time zone.
 pub fn of_session() -> SessionZone {
-    /// No place is further from UTC; a rule may say that it is.
-    const FURTHEST: i64 = 86_400;
     let mut seconds = 0;
     // SAFETY: the zone is set from the first moment of a session on; a valid place to write to; the name is NUL-terminated.
     unsafe {

@@ -63,7 +63,9 @@ impl<'c> Proven<'c> {
     /// # Errors
     /// 42501 for a plan that is not the proved statement's; 0A000 for one with nodes of another extension.
     pub fn plan(self, parameters: &Parameters<'c>, plane: &Plane) -> StageResult<Planned<'c>> {
-        let planned = pgx_plan::plan(self.rewritten, parameters)?;
+        let planned = pgx_plan::plan(self.rewritten, parameters, &|planned| {
+            planned.searches_by_sub_select().is_ok_and(|searches| !searches)
+        })?;
         plan::prove_plan(&planned, &self.fences, &self.policy_relations, plane)?;
         if self.facts.draws {
             plan::prove_draws(&planned, plane)?;

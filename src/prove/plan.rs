@@ -29,6 +29,9 @@ pub fn prove_plan(planned: &Planned<'_>, fences: &[Fence], policy_relations: &[O
     if !planned.relations().iter().all(is_known) {
         return Err(Refusal::proof("the plan names a relation outside the fences"));
     }
+    if planned.searches_by_sub_select()? {
+        return Err(Refusal::proof("the plan runs a sub-select or not by rows outside the fences"));
+    }
     planned.visit(&mut |node| match node.kind() {
         PlanKind::Scan(scan) if reads_for_a_policy(scan, fences, policy_relations) => Ok(()),
         PlanKind::Scan(scan) => prove_scan(scan, fences, plane),

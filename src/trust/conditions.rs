@@ -7,7 +7,8 @@
 //! - `day >= moment` becomes `day >= date_at_least(moment)`, whose other side does not depend on the row and may be anything.
 //! - `moment::date = day` becomes `moment >= timestamp_first(day) AND moment <= timestamp_last(day)`.
 //! - `date_trunc('month', moment) = month` becomes bounds that follow from it, beside the condition itself.
-//! - `name LIKE 'abc%'` becomes `name ^@ 'abc'`.
+//! - `name LIKE 'abc%'` becomes `name >= 'abc' AND name < 'abd'`, beside the condition itself. Not `name ^@ 'abc'`, which is leakproof and
+//!   raises an error over a text that holds bytes of no character.
 //!
 //! The answer is the same for every row. Where an operator or conversion may raise an error, or where the bounds
 //! say less, the condition stays beside them, and is not evaluated for a row that they leave out. Only operators that answer for every pair of values are left out: those of
@@ -20,15 +21,13 @@ mod moments;
 
 use crate::catalog::plane::Plane;
 use crate::error::{Refusal, StageResult};
+use crate::pgx::order::{self, Order};
 use crate::pgx::parse::Analysed;
 use crate::pgx::query::condition::{Bound, Part, Replacement};
 use crate::pgx::query::{QueryKind, QueryNode, QueryView};
 use crate::pgx::types;
-use pgrx::pg_sys::{self, Oid};
+use pgrx::pg_sys;
 use std::collections::HashMap;
-
-/// `text ^@ text`, which is in no header of PostgreSQL's; a test looks.
-const STARTS_WITH: Oid = Oid::from_u32(3877);
 
 /// The statement with its conditions in that form.
 pub(super) fn trusted<'c>(analysed: Analysed<'c>, plane: &Plane) -> StageResult<Analysed<'c>> {
@@ -69,7 +68,13 @@ fn in_place_of_search<'t>(condition: QueryNode<'t>, plane: &Plane) -> Option<Rep
     let (subject, pattern) = condition.search_by_pattern()?;
     let found =
         like::prefix(&pattern).filter(|found| (found.is_whole || !found.text.is_empty()) && subject.is_own_column())?;
-    let operator = if found.is_whole { types::equality_operator(pg_sys::TEXTOID)? } else { STARTS_WITH };
-    let part = Part { column: subject, operator, bound: Bound::Text(found.text) };
-    Some(Replacement { parts: vec![part], beside: (!found.is_all).then_some(plane.policy.beside) })
+    let part = |operator, text| Part { column: subject, operator, bound: Bound::Text(text) };
+    if found.is_whole {
+        let equality = types::equality_operator(pg_sys::TEXTOID)?;
+        return Some(Replacement { parts: vec![part(equality, found.text)], beside: None });
+    }
+    let operators = order::of_bytes(condition.collation());
+    let behind = like::behind(&found.text).and_then(|behind| Some(part(operators(Order::Less)?, behind)));
+    let first = part(operators(Order::GreaterOrEqual)?, found.text);
+    Some(Replacement { parts: std::iter::once(first).chain(behind).collect(), beside: Some(plane.policy.beside) })
 }

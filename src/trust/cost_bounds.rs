@@ -113,7 +113,7 @@ impl<'t> CostWalk<'_, 't> {
             QueryKind::CoerceToDomain { value: Some(value), .. } => {
                 let size = self.sizes.of(value, &self.scopes);
                 if size > Cost::Pattern.free() {
-                    self.bounds.put(value, Wrapper { function: self.functions.bounded, most: Some(cost::SUBJECT) });
+                    self.bounds.put(value, Wrapper::with_most(self.functions.bounded, cost::SUBJECT));
                 }
             }
             // Their contents come as children of their query, or they hold no expression.
@@ -124,7 +124,7 @@ impl<'t> CostWalk<'_, 't> {
             self.bound(&operation)?;
         }
         for value in zones::read_as_dates(node) {
-            self.bounds.put(value, Wrapper { function: self.functions.dated, most: None });
+            self.bounds.put(value, Wrapper::of(self.functions.dated));
         }
         let Some(query) = node.link_query() else {
             return node.children(&mut |child| self.visit(child));
@@ -140,7 +140,7 @@ impl<'t> CostWalk<'_, 't> {
         for key in query.sort_keys() {
             let size = self.sizes.of(key, &self.scopes);
             if size > Cost::Compare.free() {
-                let wrapper = Wrapper { function: self.functions.bounded, most: Some(Cost::Compare.most(0, false)) };
+                let wrapper = Wrapper::with_most(self.functions.bounded, Cost::Compare.most(0, false));
                 self.bounds.keys.push((key, wrapper));
             }
         }
@@ -159,7 +159,7 @@ impl<'t> CostWalk<'_, 't> {
             None => Cost::Read,
         };
         if let Some(zone) = zones::named_at_run_time(&name, operation)? {
-            self.bounds.put(zone, Wrapper { function: functions.zone, most: None });
+            self.bounds.put(zone, Wrapper::of(functions.zone));
         }
         match cost {
             Cost::SortRows => self.count_rows(operation, cost),
@@ -175,7 +175,7 @@ impl<'t> CostWalk<'_, 't> {
         // Rows are counted by any argument.
         let counted = if varying.is_empty() { operation.arguments.get(..1).unwrap_or_default() } else { &varying };
         for argument in counted {
-            self.bounds.put(*argument, Wrapper { function: self.functions.counted, most: Some(cost.most(0, false)) });
+            self.bounds.put(*argument, Wrapper::with_most(self.functions.counted, cost.most(0, false)));
         }
     }
 
@@ -196,7 +196,7 @@ impl<'t> CostWalk<'_, 't> {
             self.bound_argument(operation, *argument, size, most, free);
         }
         if demand.is_unseen {
-            self.bounds.put(pattern, Wrapper { function: self.functions.pattern, most: None });
+            self.bounds.put(pattern, Wrapper::of(self.functions.pattern));
         }
         Ok(())
     }
@@ -217,7 +217,7 @@ impl<'t> CostWalk<'_, 't> {
         // Between the rows of an aggregate PostgreSQL checks for interrupts.
         let is_constant = argument.constant_size().is_some();
         if size > free || self.measures_all && size > 0 && !is_constant && !operation.is_over_rows {
-            self.bounds.put(argument, Wrapper { function: self.functions.bounded, most: Some(most) });
+            self.bounds.put(argument, Wrapper::with_most(self.functions.bounded, most));
         } else if !operation.is_over_rows {
             self.unmeasured = self.unmeasured.saturating_add(size);
         }

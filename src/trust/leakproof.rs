@@ -358,12 +358,9 @@ const MAY_RAISE: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Those that answer for all values under a collation that has texts equal when their bytes are.
-const RAISE_BY_COLLATION: &[&str] = &["starts_with"];
-
-/// Whether every function of this name that is marked LEAKPROOF answers for all values, under a collation of that kind or any.
-pub(super) fn never_raises(name: &str, is_by_bytes: bool) -> bool {
-    NEVER_RAISE.binary_search(&name).is_ok() || is_by_bytes && RAISE_BY_COLLATION.contains(&name)
+/// Whether every function of this name that is marked LEAKPROOF answers for all values.
+pub(super) fn never_raises(name: &str) -> bool {
+    NEVER_RAISE.binary_search(&name).is_ok()
 }
 
 /// The two lists, for the test that holds them against the server.

@@ -21,7 +21,7 @@ pub(super) fn is_needed(query: QueryView<'_>) -> bool {
 
 /// The call that puts an expression behind the fence, if it is one of the kind.
 pub(super) fn of(node: QueryNode<'_>, plane: &Plane) -> Option<Wrapper> {
-    (is_hazard(node) && reads_columns(node)).then_some(Wrapper { function: plane.policy.behind, most: None })
+    (is_hazard(node) && reads_columns(node)).then_some(Wrapper::of(plane.policy.behind))
 }
 
 fn has_hazard(query: QueryView<'_>) -> bool {
@@ -57,10 +57,10 @@ fn is_hazard(node: QueryNode<'_>) -> bool {
         // What runs over the placeholder is not seen to read a column.
         Evaluation::Case { tests } => tests.into_iter().any(may_raise_over_placeholder),
         Evaluation::ArrayConversion { element } => element.is_none_or(|element| !is_relabelling(element)),
-        Evaluation::Calls { functions, lacks_collation, is_by_bytes } => {
+        Evaluation::Calls { functions, lacks_collation } => {
             // One that PostgreSQL does not trust either takes the whole condition behind the fence.
             functions.iter().all(|function| routines::is_leakproof(*function))
-                && (lacks_collation || functions.iter().any(|function| may_raise(*function, is_by_bytes)))
+                && (lacks_collation || functions.iter().any(|function| may_raise(*function)))
         }
         // Nothing of these is computed, or a test of NULL, a boolean, a clock.
         Evaluation::Column
@@ -92,9 +92,9 @@ fn may_raise_over_placeholder(test: QueryNode<'_>) -> bool {
         return false;
     }
     let raises = match test.evaluation() {
-        Evaluation::Calls { functions, lacks_collation, is_by_bytes } => {
-            let raises = |function| !routines::is_leakproof(function) || may_raise(function, is_by_bytes);
-            lacks_collation || functions.into_iter().any(raises)
+        Evaluation::Calls { functions, lacks_collation } => {
+            lacks_collation
+                || functions.into_iter().any(|function| !routines::is_leakproof(function) || may_raise(function))
         }
         Evaluation::ConversionByText | Evaluation::Other => true,
         _ => is_hazard(test),
@@ -116,7 +116,6 @@ fn is_relabelling(element: QueryNode<'_>) -> bool {
 }
 
 /// Whether a function that is marked LEAKPROOF may raise an error over some values; one that is not known may.
-fn may_raise(function: Oid, is_by_bytes: bool) -> bool {
-    function.to_u32() >= pg_sys::FirstNormalObjectId
-        || !leakproof::never_raises(&routines::function_name(function), is_by_bytes)
+fn may_raise(function: Oid) -> bool {
+    function.to_u32() >= pg_sys::FirstNormalObjectId || !leakproof::never_raises(&routines::function_name(function))
 }

@@ -2,20 +2,25 @@
 -- spellings of a time condition, and prefixes. Some use it where none does by hand. The rows are the same.
 SET client_min_messages = warning;
 CREATE TABLE public.arrivals (tenant_id int NOT NULL, visit_id int NOT NULL, day date, local_time timestamp, moment timestamptz,
-    name text COLLATE "C", label varchar(20) COLLATE "C", PRIMARY KEY (tenant_id, visit_id));
+    name text COLLATE "C", label varchar(20) COLLATE "C", note text, PRIMARY KEY (tenant_id, visit_id));
 INSERT INTO public.arrivals
 SELECT 42 + i % 2, i, current_date - i / 4, localtimestamp - i * interval '6 hours', now() - i * interval '6 hours',
-       'visit ' || i, 'visit ' || i
+       'visit ' || i, 'visit ' || i, 'visit ' || i
   FROM generate_series(1, 6000) AS i;
-INSERT INTO public.arrivals VALUES (42, 10001, 'infinity', 'infinity', 'infinity', '', ''),
-    (42, 10002, '-infinity', '-infinity', '-infinity', NULL, NULL), (42, 10003, NULL, NULL, NULL, NULL, NULL),
-    (42, 10004, '294276-12-30', '294276-12-31 23:59:59', '294276-12-31 12:00+00', 'visit', 'visit'),
-    (43, 10005, '5874897-12-31', '294276-12-31 23:59:59.999999', '294276-12-31 23:59:59.999999+00', 'visit', 'visit');
+INSERT INTO public.arrivals VALUES (42, 10001, 'infinity', 'infinity', 'infinity', '', '', ''),
+    (42, 10002, '-infinity', '-infinity', '-infinity', NULL, NULL, NULL), (42, 10003, NULL, NULL, NULL, NULL, NULL, NULL),
+    (42, 10004, '294276-12-30', '294276-12-31 23:59:59', '294276-12-31 12:00+00', 'visit', 'visit', 'visit'),
+    (43, 10005, '5874897-12-31', '294276-12-31 23:59:59.999999', '294276-12-31 23:59:59.999999+00', 'visit', 'visit', 'visit');
+-- Beside the last character, beside those that are none, and prefixes of them.
+INSERT INTO public.arrivals (tenant_id, visit_id, name, label, note)
+SELECT 42, 20000 + row_number() OVER (), n, n, n
+  FROM unnest(ARRAY[U&'\+10FFFF', U&'\+10FFFFx', U&'a\+10FFFF', U&'a\+10FFFF\+10FFFFb', 'a', 'b', U&'\D7FFx', U&'\E000x', U&'\007fx', U&'\0080x']) AS n;
 CREATE INDEX ON public.arrivals (tenant_id, day);
 CREATE INDEX ON public.arrivals (tenant_id, local_time);
 CREATE INDEX ON public.arrivals (tenant_id, moment);
 CREATE INDEX ON public.arrivals (tenant_id, name);
 CREATE INDEX ON public.arrivals (tenant_id, label);
+CREATE INDEX ON public.arrivals (tenant_id, note text_pattern_ops);
 VACUUM ANALYZE public.arrivals;
 SELECT splitplane.protect('public.arrivals', '{"tenant_id": "tenant"}');
 SET jit = off;
@@ -24,7 +29,7 @@ SET TimeZone = 'UTC';
 
 -- Whether an index is searched by the column that the condition is on.
 CREATE FUNCTION test.is_searched(plan text, condition text) RETURNS boolean LANGUAGE sql AS
-    $$ SELECT plan ~ ('Index Cond: [^\n]*\m' || substring(regexp_replace(condition, '''[^'']*''', '', 'g') FROM '\m(day|local_time|moment|name|label)\M') || '\M') $$;
+    $$ SELECT plan ~ ('Index Cond: [^\n]*\m' || substring(regexp_replace(condition, '''[^'']*''', '', 'g') FROM '\m(day|local_time|moment|name|label|note)\M') || '\M') $$;
 -- A condition by hand and as it is asked: whether an index is searched, and whether the rows are the same.
 CREATE FUNCTION test.compared(condition text, OUT by_hand boolean, OUT asked boolean, OUT same boolean) LANGUAGE plpgsql AS $$
 DECLARE
@@ -96,6 +101,8 @@ SELECT condition, (test.compared(condition)).*
     'name LIKE ''''',
     'name LIKE ''vis\\%''',
     'name LIKE ''visit 17\_%''',
+    'name LIKE ''a'||U&'\+10FFFF'||'%''', 'name LIKE '''||U&'\+10FFFF'||'%''', 'name LIKE '''||U&'\D7FF'||'%''', 'name LIKE '''||U&'\007f'||'%''',
+    'note LIKE ''visit 17%''', 'note LIKE ''visit 17_0''', 'note LIKE ''a'||U&'\+10FFFF'||'%''', 'note LIKE '''||U&'\D7FF'||'%''',
     'name LIKE ''%17'' OR name LIKE ''visit 18%'''
   ]) AS condition;
 

@@ -11,19 +11,21 @@ use pgrx::{FromDatum, IntoDatum, PgMemoryContexts, pg_guard, pg_sys};
 
 /// A strict function of one date or timestamp (the form in which both come), as PostgreSQL calls it.
 macro_rules! moment {
-    ($name:ident = $wrapper:ident |$call:pat_param, $value:ident: $argument:ty| $result:expr) => {
-        exported!($name = $wrapper);
+    ($name:ident |$call:pat_param, $value:ident: $argument:ty| $result:expr) => {
+        const _: () = {
+            exported!($name = wrapper);
 
-        #[pg_guard]
-        unsafe extern "C-unwind" fn $wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-            // SAFETY: PostgreSQL calls with the one argument of the declaration, which is not NULL.
-            unsafe {
-                let $call = call;
-                let $value = <$argument>::from_datum((*(*call).args.as_ptr()).value, false).unwrap_or_default();
-                let result = $result;
-                answer(call, result)
+            #[pg_guard]
+            unsafe extern "C-unwind" fn wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+                // SAFETY: PostgreSQL calls with the one argument of the declaration, which is not NULL.
+                unsafe {
+                    let $call = call;
+                    let $value = <$argument>::from_datum((*(*call).args.as_ptr()).value, false).unwrap_or_default();
+                    let result = $result;
+                    answer(call, result)
+                }
             }
-        }
+        };
     };
 }
 
@@ -35,50 +37,40 @@ unsafe fn answer<T: IntoDatum>(call: pg_sys::FunctionCallInfo, result: Option<T>
     result.unwrap_or(pg_sys::Datum::from(0))
 }
 
-fn if_same<T: PartialEq>(least: T, most: T) -> Option<T> {
-    (least == most).then_some(least)
+/// The three of a pair: the first value that is not before another, the last that is not after it, and the one that equals it.
+macro_rules! neighbours {
+    ($least:ident, $most:ident, $equal:ident |$call:pat_param, $value:ident: $argument:ty| $pair:expr) => {
+        moment!($least |$call, $value: $argument| Some($pair.0));
+        moment!($most |$call, $value: $argument| Some($pair.1));
+        moment!($equal |$call, $value: $argument| {
+            let (least, most) = $pair;
+            (least == most).then_some(least)
+        });
+    };
 }
 
-moment!(date_at_least = date_at_least_wrapper |_, timestamp: i64| Some(calendar::date_at_least(timestamp)));
-moment!(date_at_most = date_at_most_wrapper |_, timestamp: i64| Some(calendar::date_at_most(timestamp)));
-moment!(date_equal_to = date_equal_to_wrapper |_, timestamp: i64| {
-    if_same(calendar::date_at_least(timestamp), calendar::date_at_most(timestamp))
+neighbours!(date_at_least, date_at_most, date_equal_to |_, timestamp: i64| {
+    (calendar::date_at_least(timestamp), calendar::date_at_most(timestamp))
 });
-moment!(timestamp_at_least = timestamp_at_least_wrapper |_, date: i32| Some(calendar::timestamp_at_least(date)));
-moment!(timestamp_at_most = timestamp_at_most_wrapper |_, date: i32| Some(calendar::timestamp_at_most(date)));
-moment!(timestamp_equal_to = timestamp_equal_to_wrapper |_, date: i32| {
-    if_same(calendar::timestamp_at_least(date), calendar::timestamp_at_most(date))
+neighbours!(timestamp_at_least, timestamp_at_most, timestamp_equal_to |_, date: i32| {
+    (calendar::timestamp_at_least(date), calendar::timestamp_at_most(date))
 });
-moment!(timestamp_first = timestamp_first_wrapper |_, date: i32| Some(calendar::timestamp_at_least(date)));
-moment!(timestamp_last = timestamp_last_wrapper |_, date: i32| Some(calendar::last_of(date)));
+moment!(timestamp_first |_, date: i32| Some(calendar::timestamp_at_least(date)));
+moment!(timestamp_last |_, date: i32| Some(calendar::last_of(date)));
 
 // By the session's time zone.
-moment!(date_at_least_in_zone = date_at_least_in_zone_wrapper |call, moment: i64| Some(date(call, moment).0));
-moment!(date_at_most_in_zone = date_at_most_in_zone_wrapper |call, moment: i64| Some(date(call, moment).1));
-moment!(date_equal_to_in_zone = date_equal_to_in_zone_wrapper |call, moment: i64| {
-    let (least, most) = date(call, moment);
-    if_same(least, most)
+neighbours!(date_at_least_in_zone, date_at_most_in_zone, date_equal_to_in_zone |call, moment: i64| date(call, moment));
+neighbours!(timestamp_at_least_in_zone, timestamp_at_most_in_zone, timestamp_equal_to_in_zone |call, moment: i64| {
+    local(call, moment)
 });
-moment!(timestamp_at_least_in_zone = timestamp_at_least_in_zone_wrapper |call, moment: i64| Some(local(call, moment).0));
-moment!(timestamp_at_most_in_zone = timestamp_at_most_in_zone_wrapper |call, moment: i64| Some(local(call, moment).1));
-moment!(timestamp_equal_to_in_zone = timestamp_equal_to_in_zone_wrapper |call, moment: i64| {
-    let (least, most) = local(call, moment);
-    if_same(least, most)
+neighbours!(timestamptz_at_least, timestamptz_at_most, timestamptz_equal_to |call, timestamp: i64| {
+    of_timestamp(call, timestamp)
 });
-moment!(timestamptz_at_least = timestamptz_at_least_wrapper |call, timestamp: i64| Some(of_timestamp(call, timestamp).0));
-moment!(timestamptz_at_most = timestamptz_at_most_wrapper |call, timestamp: i64| Some(of_timestamp(call, timestamp).1));
-moment!(timestamptz_equal_to = timestamptz_equal_to_wrapper |call, timestamp: i64| {
-    let (least, most) = of_timestamp(call, timestamp);
-    if_same(least, most)
+neighbours!(timestamptz_at_least_date, timestamptz_at_most_date, timestamptz_equal_to_date |call, date: i32| {
+    of_date(call, date)
 });
-moment!(timestamptz_at_least_date = timestamptz_at_least_date_wrapper |call, date: i32| Some(of_date(call, date).0));
-moment!(timestamptz_at_most_date = timestamptz_at_most_date_wrapper |call, date: i32| Some(of_date(call, date).1));
-moment!(timestamptz_equal_to_date = timestamptz_equal_to_date_wrapper |call, date: i32| {
-    let (least, most) = of_date(call, date);
-    if_same(least, most)
-});
-moment!(timestamptz_first = timestamptz_first_wrapper |call, date: i32| Some(day(call, date).0));
-moment!(timestamptz_last = timestamptz_last_wrapper |call, date: i32| Some(day(call, date).1));
+moment!(timestamptz_first |call, date: i32| Some(day(call, date).0));
+moment!(timestamptz_last |call, date: i32| Some(day(call, date).1));
 
 exported!(moved = moved_wrapper);
 
@@ -206,8 +198,7 @@ fn around(near: i64, order: impl Fn(i64) -> i32) -> (i64, i64) {
 fn offsets(moment: i64) -> (i64, i64) {
     /// Two days on each side.
     const NEAR: i64 = 2 * 86_400;
-    /// No zone is further from UTC.
-    const FURTHEST: i64 = 86_400 * 1_000_000;
+    const FURTHEST: i64 = zones::FURTHEST * 1_000_000;
     /// 2000-01-01 in seconds since 1970-01-01.
     const EPOCH: i64 = 946_684_800;
     let seconds = match zones::of_session() {

@@ -1,5 +1,6 @@
 //! Conditions that decide whether a row counts, and the forms that can be put in their place.
 
+use super::wrapper::Wrapper;
 use super::{QueryNode, QueryView};
 use crate::pgx::node::TreeNode;
 use crate::pgx::order::{self, Order};
@@ -31,16 +32,9 @@ pub struct Part<'t> {
 #[derive(Clone)]
 pub enum Bound<'t> {
     /// A value of the statement in calls of our functions, the first innermost.
-    Value { value: QueryNode<'t>, calls: Vec<Wrapped> },
+    Value { value: QueryNode<'t>, calls: Vec<Wrapper> },
     /// A text.
     Text(String),
-}
-
-/// A call of a function of ours around a value: `function(value)` or `function(value, by)`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wrapped {
-    pub function: pg_sys::Oid,
-    pub by: Option<i64>,
 }
 
 /// What takes a condition's place: all of `parts` and, if they do not say all that it says, itself in a call of that function.
@@ -97,6 +91,12 @@ fn take_apart<'t>(condition: QueryNode<'t>, found: &mut Vec<QueryNode<'t>>) {
 }
 
 impl<'t> QueryNode<'t> {
+    /// The collation by which an expression compares; no collation for one that needs none.
+    pub fn collation(self) -> pg_sys::Oid {
+        // SAFETY: an expression of a whole tree.
+        unsafe { pg_sys::exprInputCollation(self.as_pointer()) }
+    }
+
     /// This condition as a comparison by an operator of the order of its row's side, with a value that no row of the query and
     /// no chance has a part in.
     pub fn comparison(self) -> Option<Comparison<'t>> {

@@ -49,8 +49,6 @@ pub enum Evaluation<'t> {
         functions: Vec<pg_sys::Oid>,
         /// A collation is needed, and none could be found.
         lacks_collation: bool,
-        /// The collation has texts equal when their bytes are.
-        is_by_bytes: bool,
     },
     /// A conversion of each element of an array.
     ArrayConversion {
@@ -140,7 +138,7 @@ impl<'t> QueryNode<'t> {
 
 fn calls<'t>(function: pg_sys::Oid, collation: pg_sys::Oid, arguments: Vec<QueryNode<'t>>) -> Evaluation<'t> {
     let lacks_collation = collation == pg_sys::InvalidOid && arguments.into_iter().any(QueryNode::is_collatable);
-    Evaluation::Calls { functions: vec![function], lacks_collation, is_by_bytes: types::is_by_bytes(collation) }
+    Evaluation::Calls { functions: vec![function], lacks_collation }
 }
 
 fn row_comparison<'t>(comparison: &Fields<QueryNode<'t>, pg_sys::RowCompareExpr>) -> Evaluation<'t> {
@@ -150,6 +148,5 @@ fn row_comparison<'t>(comparison: &Fields<QueryNode<'t>, pg_sys::RowCompareExpr>
         .into_iter()
         .zip(comparison.inputcollids())
         .any(|(left, collation)| collation == pg_sys::InvalidOid && left.is_collatable());
-    let is_by_bytes = comparison.inputcollids().into_iter().all(types::is_by_bytes);
-    Evaluation::Calls { functions, lacks_collation, is_by_bytes }
+    Evaluation::Calls { functions, lacks_collation }
 }

@@ -21,6 +21,7 @@ pub mod outputs;
 mod size;
 mod view;
 mod wrap;
+mod wrapper;
 
 pub(super) use barrier::put_barriers;
 pub use evaluation::Evaluation;
@@ -28,7 +29,7 @@ pub use fence::{BaseScan, FenceCall, LinkCall, ScanCondition, ScopeCall};
 pub(in crate::pgx) use fence::{drop_presence_conditions, fence_call};
 pub use size::ValueForm;
 pub use view::QueryView;
-pub use wrap::Wrapper;
+pub use wrapper::Wrapper;
 
 /// One node of an analysed tree.
 #[derive(Clone, Copy)]

@@ -18,6 +18,18 @@ pub(super) const NO_EXPRESSIONS: c_int = flags::c_int(pg_sys::QTW_IGNORE_CTE_SUB
 #[derive(Clone, Copy)]
 pub struct QueryView<'t>(Typed<QueryNode<'t>, pg_sys::Query>);
 
+fn holds_sub_select(node: QueryNode<'_>) -> bool {
+    match node.tag() {
+        pg_sys::NodeTag::T_SubLink => true,
+        // Their contents come as children of their query, or they hold no expression.
+        pg_sys::NodeTag::T_RangeTblEntry | pg_sys::NodeTag::T_SortGroupClause => false,
+        _ => match QueryView::of(node) {
+            Some(query) => query.holds_sub_select(),
+            None => node.any_child(&mut holds_sub_select),
+        },
+    }
+}
+
 impl<'t> QueryView<'t> {
     /// A view of a node that is a query.
     pub(in crate::pgx) fn of(node: QueryNode<'t>) -> Option<Self> {
@@ -86,6 +98,17 @@ impl<'t> QueryView<'t> {
             .filter_map(|node| node.downcast::<pg_sys::RangeTblEntry>())
             .find(|entry| entry.rtekind == pg_sys::RTEKind::RTE_SUBQUERY)
             .and_then(|entry| entry.subquery().and_then(QueryView::of))
+    }
+
+    /// Whether a sub-select stands in an expression of it, or of any query below.
+    pub fn holds_sub_select(self) -> bool {
+        self.any_child(false, &mut holds_sub_select)
+    }
+
+    /// A copy in the section's memory.
+    pub(in crate::pgx) fn copy(self) -> Option<Self> {
+        // SAFETY: a whole tree; PostgreSQL copies all of it.
+        unsafe { QueryView::from_pointer(pg_sys::copyObjectImpl(self.as_pointer().cast()).cast()) }
     }
 
     /// Whether the query that gives the answer, the derived table of this one, aggregates: groups, or sums up to one row.

@@ -1,21 +1,13 @@
 //! Puts calls of our own functions around expressions of an analysed tree, and constants in their place.
 
-use super::condition::{Bound, Replacement, Wrapped};
+use super::condition::{Bound, Replacement};
 use super::view::NO_EXPRESSIONS;
+use super::wrapper::{Second, Wrapper};
 use super::{QueryNode, QueryView};
 use crate::pgx::interrupts;
 use crate::pgx::node::TreeNode;
 use pgrx::{pg_guard, pg_sys};
 use std::ffi::{c_int, c_void};
-
-/// A call to be put around an expression: `function(expression)` or `function(expression, most)`.
-#[derive(Clone, Copy)]
-pub struct Wrapper {
-    /// One that hands its first argument on.
-    pub function: pg_sys::Oid,
-    /// Its second argument, if it has one.
-    pub most: Option<i32>,
-}
 
 struct Copying<'a, 't> {
     /// The text that stands for an expression of type text, if it is to.
@@ -126,7 +118,7 @@ unsafe extern "C-unwind" fn mutate(node: *mut pg_sys::Node, context: *mut c_void
             return call_of(function, original.expression_type());
         }
         if let Some(replacement) = (copying.condition)(original) {
-            let collation = pg_sys::exprInputCollation(node);
+            let collation = original.collation();
             let copied = |part: *mut pg_sys::Node| mutate(part, context);
             return replaced(&replacement, collation, copied, || mutated_children(node, context));
         }
@@ -152,7 +144,7 @@ unsafe fn replaced<'t>(
             let column = copied(part.column.as_pointer());
             let bound = match &part.bound {
                 Bound::Value { value, calls } => {
-                    calls.iter().fold(copied(value.as_pointer()), |inner, call| wrap_moment(inner, *call))
+                    calls.iter().fold(copied(value.as_pointer()), |inner, call| wrap(inner, *call))
                 }
                 Bound::Text(text) => text_constant(text),
             };
@@ -164,7 +156,7 @@ unsafe fn replaced<'t>(
             conditions = pg_sys::lappend(conditions, condition.cast());
         }
         if let Some(function) = replacement.beside {
-            conditions = pg_sys::lappend(conditions, wrap(original(), Wrapper { function, most: None }).cast());
+            conditions = pg_sys::lappend(conditions, wrap(original(), Wrapper::of(function)).cast());
         }
         if pg_sys::list_length(conditions) == 1 {
             return pg_sys::list_nth(conditions, 0).cast();
@@ -173,32 +165,23 @@ unsafe fn replaced<'t>(
     }
 }
 
-unsafe fn wrap_moment(inner: *mut pg_sys::Node, call: Wrapped) -> *mut pg_sys::Node {
-    // SAFETY: an expression of a tree that is ours, of the type that the function takes.
+/// A call around an expression, of the type that the function gives; a polymorphic one gives that of the expression.
+unsafe fn wrap(inner: *mut pg_sys::Node, wrapper: Wrapper) -> *mut pg_sys::Node {
+    // SAFETY: an expression of a tree that is ours; the function takes it.
     unsafe {
         let none = pg_sys::InvalidOid;
-        let first = pg_sys::lappend(std::ptr::null_mut(), inner.cast());
-        let arguments = call.by.map_or(first, |by| {
-            let by = pg_sys::makeConst(pg_sys::INT8OID, -1, none, 8, pg_sys::Datum::from(by), false, true);
-            pg_sys::lappend(first, by.cast())
-        });
-        let result = pg_sys::get_func_rettype(call.function);
-        let form = pg_sys::CoercionForm::COERCE_EXPLICIT_CALL;
-        pg_sys::makeFuncExpr(call.function, result, arguments, none, none, form).cast()
-    }
-}
-
-unsafe fn wrap(inner: *mut pg_sys::Node, wrapper: Wrapper) -> *mut pg_sys::Node {
-    // SAFETY: an expression of a tree that is ours; type and collation stay as they were.
-    unsafe {
-        let most = wrapper.most.map(|most| {
-            pg_sys::makeConst(pg_sys::INT4OID, -1, pg_sys::InvalidOid, 4, pg_sys::Datum::from(most), false, true)
+        let number = |type_oid, length, value| pg_sys::makeConst(type_oid, -1, none, length, value, false, true);
+        let second = wrapper.second.map(|second| match second {
+            Second::Integer(most) => number(pg_sys::INT4OID, 4, pg_sys::Datum::from(most)),
+            Second::Bigint(by) => number(pg_sys::INT8OID, 8, pg_sys::Datum::from(by)),
         });
         let first = pg_sys::lappend(std::ptr::null_mut(), inner.cast());
-        let arguments = most.map_or(first, |most| pg_sys::lappend(first, most.cast()));
+        let arguments = second.map_or(first, |second| pg_sys::lappend(first, second.cast()));
+        let declared = pg_sys::get_func_rettype(wrapper.function);
+        let result = if declared == pg_sys::ANYELEMENTOID { pg_sys::exprType(inner) } else { declared };
         let collation = pg_sys::exprCollation(inner);
         let form = pg_sys::CoercionForm::COERCE_EXPLICIT_CALL;
-        pg_sys::makeFuncExpr(wrapper.function, pg_sys::exprType(inner), arguments, collation, collation, form).cast()
+        pg_sys::makeFuncExpr(wrapper.function, result, arguments, collation, collation, form).cast()
     }
 }
 

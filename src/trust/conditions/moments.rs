@@ -4,8 +4,8 @@
 use crate::calendar;
 use crate::catalog::plane::{MomentFunction, Plane};
 use crate::pgx::order::{self, Order};
-use crate::pgx::query::QueryNode;
-use crate::pgx::query::condition::{Bound, MomentCall, Part, Replacement, Wrapped};
+use crate::pgx::query::condition::{Bound, MomentCall, Part, Replacement};
+use crate::pgx::query::{QueryNode, Wrapper};
 use crate::pgx::types;
 use crate::pgx::zones::{self, SessionZone};
 use pgrx::pg_sys::{self, Oid};
@@ -24,7 +24,7 @@ pub(super) fn in_place_of<'t>(condition: QueryNode<'t>, plane: &Plane) -> Option
         return None;
     }
     let column_type = of(column);
-    let part = |order: Order, calls: &[Wrapped]| {
+    let part = |order: Order, calls: &[Wrapper]| {
         let operator = order::operator_of_order(order, column_type)?;
         let bound = Bound::Value { value: comparison.value, calls: calls.to_vec() };
         Some(Part { column, operator, bound })
@@ -58,10 +58,10 @@ fn is_moment(type_oid: Oid) -> bool {
 struct Bounds<'p> {
     plane: &'p Plane,
     zone: SessionZone,
-    least: Vec<Wrapped>,
-    most: Vec<Wrapped>,
+    least: Vec<Wrapper>,
+    most: Vec<Wrapper>,
     /// `side = value` where `side = equal(value)`.
-    equal: Option<Vec<Wrapped>>,
+    equal: Option<Vec<Wrapper>>,
     /// The conditions say the same, and evaluating the one raises no error. Else the bounds follow from the condition.
     is_exact: bool,
 }
@@ -92,7 +92,7 @@ impl<'p> Bounds<'p> {
             self.equal = None;
         }
         let functions = &self.plane.moments;
-        let call = |name| functions.of(name, side, value).map(|function| Wrapped { function, by: None });
+        let call = |name| functions.of(name, side, value).map(Wrapper::of);
         let (least, most, equal) =
             (call(MomentFunction::AtLeast)?, call(MomentFunction::AtMost)?, call(MomentFunction::EqualTo)?);
         self.least.push(least);
@@ -120,8 +120,7 @@ impl<'p> Bounds<'p> {
                 self.is_exact &= !by_zone || self.zone == SessionZone::Fixed(0);
                 self.equal = None;
                 let functions = &self.plane.moments;
-                let call =
-                    |name| functions.of(name, inner, pg_sys::DATEOID).map(|function| Wrapped { function, by: None });
+                let call = |name| functions.of(name, inner, pg_sys::DATEOID).map(Wrapper::of);
                 let (first, last) = (call(MomentFunction::First)?, call(MomentFunction::Last)?);
                 self.least.push(first);
                 self.most.push(last);
@@ -144,9 +143,9 @@ impl<'p> Bounds<'p> {
                 self.equal = None;
                 let function = self.plane.moments.of(MomentFunction::Moved, inner, inner)?;
                 if apart != 0 {
-                    self.least.push(Wrapped { function, by: Some(-apart) });
+                    self.least.push(Wrapper::with_distance(function, -apart));
                 }
-                self.most.push(Wrapped { function, by: Some(longest.saturating_add(apart)) });
+                self.most.push(Wrapper::with_distance(function, longest.saturating_add(apart)));
             }
         }
         self.follow(argument)
@@ -157,12 +156,12 @@ impl<'p> Bounds<'p> {
     }
 
     /// What the side is less than; loosely, what it is at most.
-    fn below(&self) -> &[Wrapped] {
+    fn below(&self) -> &[Wrapper] {
         if self.is_exact { &self.least } else { &self.most }
     }
 
     /// What the side is greater than; loosely, what it is at least.
-    fn above(&self) -> &[Wrapped] {
+    fn above(&self) -> &[Wrapper] {
         if self.is_exact { &self.most } else { &self.least }
     }
 }
