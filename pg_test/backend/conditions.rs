@@ -168,11 +168,26 @@ mod tests {
         }
     }
 
+    /// Prefixes are searched by these, whatever the collation; the prefix operator itself may raise an error (see leaks.rs).
     #[pg_test]
-    fn the_operator_of_prefixes_is_the_one_that_is_meant() {
-        let named = "SELECT count(*) FROM pg_operator WHERE oid = 3877 AND oprname = '^@' AND oprcode = 'starts_with'::regproc \
-             AND (SELECT proleakproof FROM pg_proc WHERE oid = oprcode)";
-        assert_eq!(count(named), 1);
+    fn operators_of_bytes_are_leakproof() {
+        use crate::pgx::order::{Order, of_bytes};
+        for (collation, first, behind) in [("C", ">=", "<"), ("default", "~>=~", "~<~")] {
+            let oid = Spi::get_one::<pgrx::pg_sys::Oid>(&format!(
+                "SELECT oid FROM pg_collation WHERE collname = '{collation}' AND collnamespace = 'pg_catalog'::regnamespace"
+            ));
+            let operators = of_bytes(oid.unwrap().unwrap());
+            for (order, name) in [(Order::GreaterOrEqual, first), (Order::Less, behind)] {
+                let is_it = format!(
+                    "SELECT count(*) FROM pg_operator AS o JOIN pg_proc AS p ON p.oid = o.oprcode WHERE o.oid = {} \
+                     AND o.oprname = '{name}' AND o.oprleft = 'text'::regtype AND o.oprright = 'text'::regtype AND p.proleakproof",
+                    operators(order).unwrap().to_u32()
+                );
+                // A database may have C itself as its default.
+                let is_c = "SELECT count(*) FROM pg_database WHERE datname = current_database() AND datcollate IN ('C', 'POSIX')";
+                assert!(count(&is_it) == 1 || collation == "default" && count(is_c) == 1, "{collation} {name}");
+            }
+        }
     }
 
     #[pg_test]
