@@ -83,21 +83,29 @@ impl<'c> Planned<'c> {
             .collect()
     }
 
-    /// Whether a bitmap of several index searches waits for the result of a sub-select. The executor leaves such a search out
-    /// where the one before it has found no row of anyone's, and with it the sub-select, which may raise an error or take long.
+    /// Whether a bitmap of several index searches waits for a sub-select, or for what is computed of a value that one is given. The
+    /// executor leaves such a search out where the one before it has found no row of anyone's, and with it what may raise
+    /// an error or take long.
     pub fn searches_by_sub_select(&self) -> StageResult<bool> {
-        /// PARAM_EXEC, in PostgreSQL's own text of a node, and a sub-select that stands in a condition itself.
-        const RESULTS: [&str; 2] = [":paramkind 1 ", "{SUBPLAN "];
-        let mut is_so = false;
+        let mut bitmaps = Vec::new();
         self.visit(&mut |node| {
             if node.node.tag() == pg_sys::NodeTag::T_BitmapAnd {
-                // SAFETY: a node of a whole plan.
-                let written = unsafe { written(node.node.as_pointer().cast()) };
-                is_so |= RESULTS.iter().any(|result| written.contains(result));
+                bitmaps.push(node.node);
             }
             Ok(())
         })?;
-        Ok(is_so)
+        if bitmaps.is_empty() {
+            return Ok(false);
+        }
+        // SAFETY: nodes of a whole plan.
+        let text_of = |node: QueryNode<'c>| unsafe { written(node.as_pointer().cast()) };
+        // In PostgreSQL's own text PARAM_EXEC, by the numbers of what sub-selects give and are given. Those of a nested loop's rows
+        // are others.
+        let whole = text_of(self.statement().node());
+        let numbers = numbers_of_sub_selects(&whole);
+        let values = numbers.iter().map(|number| format!(":paramkind 1 :paramid {number} "));
+        let waited_for: Vec<String> = values.chain(["{SUBPLAN ".to_owned()]).collect();
+        Ok(bitmaps.into_iter().map(text_of).any(|bitmap| waited_for.iter().any(|value| bitmap.contains(value))))
     }
 
     /// Whether the statement is a plain SELECT to the executor, too.
@@ -271,6 +279,12 @@ unsafe fn calls_in(part: *const std::ffi::c_void, functions: &[pg_sys::Oid]) -> 
     // SAFETY: the caller's promise.
     let written = unsafe { written(part) };
     functions.iter().map(|function| written.matches(&format!(":funcid {} ", function.to_u32())).count()).sum()
+}
+
+/// The numbers of the parameters that the sub-selects of a plan set and are given, in PostgreSQL's own text of it.
+fn numbers_of_sub_selects(plan: &str) -> Vec<&str> {
+    let lists = [":setParam (i ", ":parParam (i "].into_iter().flat_map(|field| plan.split(field).skip(1));
+    lists.flat_map(|list| list.split(')').next().unwrap_or_default().split_whitespace()).collect()
 }
 
 /// PostgreSQL's own text of a part of a plan.

@@ -43,9 +43,20 @@ EXCEPTION WHEN OTHERS THEN
 END
 $$;
 SELECT kind, test.asked(kind, '(SELECT 1 / (now() < ''2000-01-01'')::int)') FROM generate_series(7, 9) AS kind;
+SELECT kind, test.asked(kind, '1 OR EXISTS (SELECT FROM (VALUES (0), (0)) AS o (x) WHERE (SELECT count(*) FROM parts AS p WHERE p.kind = '
+    || kind || ' AND p.color = 1 / o.x) > 0)') FROM generate_series(7, 9) AS kind;
 SELECT kind, test.asked(kind, '(SELECT max(color) FROM parts WHERE kind = 9)') FROM generate_series(7, 9) AS kind;
 \echo -- and a bitmap of searches by constants is there as before
 SELECT count(*) FROM jsonb_array_elements_text(public.ask_dry_run(test.ctx('SELECT count(*) FROM parts WHERE kind = 9 AND color = 5', '42'),
     sql => 'SELECT count(*) FROM parts WHERE kind = 9 AND color = 5') -> 'plan') AS step WHERE step LIKE '%BitmapAnd%';
+\echo -- nor are searches by the rows of a nested loop anything else
+CREATE TABLE public.wanted (tenant_id int NOT NULL, kind int NOT NULL, color int NOT NULL);
+INSERT INTO public.wanted SELECT 42, 9, n FROM generate_series(1, 3) AS n;
+ANALYZE public.wanted;
+SELECT splitplane.protect('public.wanted', '{"tenant_id": "tenant"}');
+SET enable_hashjoin = off;
+SET enable_mergejoin = off;
+SELECT count(*) FROM jsonb_array_elements_text(public.ask_dry_run(test.ctx('SELECT count(*) FROM wanted AS w JOIN parts AS p ON p.kind = w.kind AND p.color = w.color', '42'),
+    sql => 'SELECT count(*) FROM wanted AS w JOIN parts AS p ON p.kind = w.kind AND p.color = w.color') -> 'plan') AS step WHERE step LIKE '%BitmapAnd%';
 DROP TABLE public.secured;
 DROP ROLE regress_bound;
