@@ -5,9 +5,9 @@ use crate::error::{Refusal, State};
 use crate::ledger::{self, Capacities};
 use crate::pgx::functions::checked::{self, Checks};
 use crate::pgx::functions::in_scope;
-use crate::pgx::hooks::{analysis, configured, index_order, security_definer};
+use crate::pgx::hooks::{analysis, commits, configured, index_order, security_definer};
 use crate::pgx::section::process_memory;
-use crate::pgx::shmem::claims_slots;
+use crate::pgx::shmem::{claims_slots, facts};
 use crate::pgx::{entry, pg_try, server};
 use crate::run::FROM_SERVER;
 use crate::texts::{self, Reading};
@@ -57,6 +57,8 @@ pub extern "C-unwind" fn _PG_init() {
     configured::note(&FROM_SERVER);
     ledger::init(&CAPACITIES);
     claims_slots::init();
+    facts::init(settings::shared_plane_size);
+    commits::init();
 }
 
 /// One fragment after the other: each requires the one before it, so that the list below alone decides the order.

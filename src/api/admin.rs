@@ -83,7 +83,7 @@ exported!(_configured = _configured_wrapper);
 /// The value of a setting that the confined section takes from the server; NULL for any other.
 #[pg_extern(sql = false)]
 fn _configured(name: &str) -> Option<String> {
-    let plane = or_raise(catalog::current_plane());
+    let plane = or_raise(catalog::own_plane());
     let values = configured::values(&plane.database_settings);
     values
         .into_iter()

@@ -11,7 +11,7 @@ mod selftest;
 
 use crate::authenticate;
 use crate::catalog::plane::Plane;
-use crate::catalog::{current_plane, refuse_if_closed, version};
+use crate::catalog::{current_plane, refuse_if_closed, renewed_plane, version};
 use crate::error::{Refusal, StageResult, State};
 use crate::identity::principal::Principal;
 use crate::pgx::entry::{Entries, Request};
@@ -34,6 +34,25 @@ struct Call {
     watch: Stopwatch,
     /// Whether the last attempt got as far as planning, which runs functions: from there an error may quote a value.
     touched_values: bool,
+}
+
+impl Call {
+    /// The pipeline over the plane as it is known.
+    fn attempt<T>(
+        &mut self,
+        sql: &UntrustedSql,
+        plane: &Plane,
+        columns: Option<&[(pg_sys::Oid, i32)]>,
+        finish: &mut impl FnMut(Statement<'_>, &Plane, &mut Stopwatch) -> StageResult<T>,
+    ) -> StageResult<T> {
+        let Call { principal, watch, touched_values, .. } = self;
+        *touched_values = false;
+        let subject = Subject { plane, principal: Some(principal), columns };
+        run::with_statement(sql.text(), subject, watch, |statement, watch| {
+            *touched_values = true;
+            finish(statement, plane, watch)
+        })
+    }
 }
 
 /// What became of a call that did not fail.
@@ -197,13 +216,10 @@ fn answer<T>(
         };
         // Read anew: waiting for a model takes time in which a DBA may have changed the plane.
         let plane = current_plane()?;
-        let Call { principal, watch, touched_values, .. } = &mut *call;
-        *touched_values = false;
-        let subject = Subject { plane: &plane, principal: Some(principal), columns };
-        let tried = run::with_statement(sql.text(), subject, watch, |statement, watch| {
-            *touched_values = true;
-            finish(statement, &plane, watch)
-        });
+        let mut tried = call.attempt(&sql, &plane, columns, &mut finish);
+        if tried.is_err() && plane.relations.has_changed() {
+            tried = call.attempt(&sql, &*renewed_plane(&plane)?, columns, &mut finish);
+        }
         let refusal = match tried {
             Ok(value) => return Ok(Answer::Given(sql, value)),
             Err(refusal) => refusal,

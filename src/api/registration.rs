@@ -2,7 +2,7 @@
 //!
 //! Nothing registered is ever run here: the stages end with the proof, which needs no principal.
 
-use crate::catalog::current_plane;
+use crate::catalog::own_plane;
 use crate::error::{Refusal, StageResult, State};
 use crate::llm::matching;
 use crate::llm::screen::{self, Screened};
@@ -21,7 +21,7 @@ use pgrx::prelude::*;
 /// Those of `ask` by SQLSTATE, but never 28000: no principal is needed.
 pub fn prove(sql: &str) -> StageResult<()> {
     preflight::check()?;
-    let plane = current_plane()?;
+    let plane = own_plane()?;
     let subject = Subject { plane: &plane, principal: None, columns: None };
     run::with_statement(sql, subject, &mut Stopwatch::start(settings::deadline()), |_, _| Ok(()))
 }
@@ -63,7 +63,7 @@ fn _view_columns(
 
 fn columns_of(view: &str) -> StageResult<Vec<ColumnFacts>> {
     preflight::check()?;
-    let plane = current_plane()?;
+    let plane = own_plane()?;
     let view = plane.views.get(view).ok_or_else(|| Refusal::relation([None, None], view))?;
     run::views::columns(&plane, view, &mut Stopwatch::start(settings::deadline()))
 }
@@ -74,7 +74,7 @@ exported!(_view_problem = _view_problem_wrapper);
 #[pg_extern(sql = false)]
 fn _view_problem(view: &str) -> Option<String> {
     let checked = preflight::check().and_then(|()| {
-        let plane = current_plane()?;
+        let plane = own_plane()?;
         let view = plane.views.get(view).ok_or_else(|| Refusal::relation([None, None], view))?;
         run::views::problem(&plane, view, &mut Stopwatch::start(settings::deadline()))
     });
@@ -86,7 +86,7 @@ exported!(_view_is_open = _view_is_open_wrapper);
 /// Whether a plane view can be read; NULL while the plane is closed. Must be called as the extension's owner.
 #[pg_extern(sql = false)]
 fn _view_is_open(view: &str) -> Option<bool> {
-    let plane = match preflight::check().and_then(|()| current_plane()) {
+    let plane = match preflight::check().and_then(|()| own_plane()) {
         Ok(plane) => plane,
         Err(refusal) if refusal.state == State::Unsafe => return None,
         Err(refusal) => raise(refusal),

@@ -4,7 +4,7 @@
 //! signed and verified; its key is made here at random, is registered nowhere and is gone with the call, so nothing that
 //! others sign is admitted by it, and no use is entered in the ledger. From there on the stages are those of `ask`.
 
-use crate::catalog::{current_plane, key_file};
+use crate::catalog::{key_file, own_plane};
 use crate::error::{Refusal, StageResult, State};
 use crate::identity::{self, Key, Policy, Principal, SigningRequest};
 use crate::numbers::WideNumbers;
@@ -56,7 +56,7 @@ fn selftest_run(
 fn run(tenant: &str, business: &str, subject: &str, sql: &str, opened: bool) -> StageResult<String> {
     preflight::check()?;
     let principal = Rc::new(principal(tenant, business, subject, sql)?);
-    let plane = current_plane()?;
+    let plane = own_plane()?;
     let plane = if opened { Rc::new(plane.opened()) } else { plane };
     let subject = Subject { plane: &plane, principal: Some(&principal), columns: None };
     run::with_statement(sql, subject, &mut Stopwatch::start(settings::deadline()), |statement, _| {

@@ -11,18 +11,14 @@
 
 use super::grouped::Grouped;
 use super::level::{Level, Resolve, Source, Within, can_be_grouped};
+use crate::catalog::sorted::Names;
 use crate::pgx::interrupts;
 use crate::pgx::raw::{Placed, RawColumnRef, RawKind, RawNode, RawSelect, RawTree, RowColumn};
 use pgrx::pg_sys::NodeTag;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 /// Completes GROUP BY of this level, if it groups by a plane relation's key.
-pub(super) fn complete<'t>(
-    tree: &mut RawTree<'t>,
-    select: RawSelect<'t>,
-    resolve: Resolve<'_>,
-    aggregates: &HashSet<String>,
-) {
+pub(super) fn complete<'t>(tree: &mut RawTree<'t>, select: RawSelect<'t>, resolve: Resolve<'_>, aggregates: &Names) {
     let items = select.group_items();
     if items.is_empty() {
         return;
@@ -93,7 +89,7 @@ pub(super) fn complete<'t>(
 #[derive(Clone, Copy)]
 struct Reader<'r> {
     source: &'r Source,
-    aggregates: &'r HashSet<String>,
+    aggregates: &'r Names,
     resolve: Resolve<'r>,
     /// The relation has columns that cannot be grouped.
     has_rest: bool,

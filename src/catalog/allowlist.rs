@@ -5,6 +5,7 @@ use super::row::oid;
 use crate::error::StageResult;
 use crate::pgx::spi::read::Lookup;
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::rc::Rc;
 
 thread_local! {
@@ -26,30 +27,43 @@ pub fn builtins() -> StageResult<Rc<Builtins>> {
     if let Some(known) = CACHE.with(|cache| cache.borrow().clone()) {
         return Ok(known);
     }
-    let mut builtins = Builtins::default();
+    let (mut functions, mut types, mut collations) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut names, mut aggregates, mut type_names, mut collation_names) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut drawing = HashMap::new();
     for row in ENTRIES.with(|lookup| lookup.rows(&[]))? {
         let (kind, name) = (row.first().cloned().flatten(), row.get(2).cloned().flatten().unwrap_or_default());
         let entry = oid(row.get(1))?;
         if kind.as_deref() == Some("aggregate") {
-            builtins.aggregates.insert(name.clone());
+            aggregates.push(name.clone());
         }
         if kind.as_deref() == Some("collation") {
-            builtins.collations.insert(entry);
-            builtins.collation_names.insert(name);
+            collations.push(entry);
+            collation_names.push(name);
         } else if kind.as_deref() == Some("drawing") {
-            builtins.drawing.insert(name.clone(), entry);
-            builtins.names.insert(name);
+            drawing.insert(name.clone(), entry);
+            names.push(name);
         } else if kind.as_deref() != Some("type") {
-            builtins.functions.insert(entry);
-            builtins.names.insert(name);
+            functions.push(entry);
+            names.push(name);
         } else {
-            builtins.types.insert(entry);
+            types.push(entry);
             if !name.starts_with('_') && !name.starts_with("any") && !NOT_WRITTEN.contains(&name.as_str()) {
-                builtins.type_names.insert(name);
+                type_names.push(name);
             }
         }
     }
-    builtins.types.extend(EXPRESSION_ONLY.map(pgrx::pg_sys::Oid::from));
+    types.extend(EXPRESSION_ONLY.map(pgrx::pg_sys::Oid::from));
+    let builtins = Builtins {
+        functions: functions.into_iter().collect(),
+        names: names.into_iter().collect(),
+        drawing,
+        aggregates: aggregates.into_iter().collect(),
+        types: types.into_iter().collect(),
+        type_names: type_names.into_iter().collect(),
+        collations: collations.into_iter().collect(),
+        collation_names: collation_names.into_iter().collect(),
+    };
     let builtins = Rc::new(builtins);
     CACHE.with(|cache| *cache.borrow_mut() = Some(Rc::clone(&builtins)));
     Ok(builtins)

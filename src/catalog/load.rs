@@ -1,27 +1,25 @@
-//! Loads the plane cache and keeps it current: it is read again whenever anything it was built from changed, and a
-//! critical finding of `doctor()` closes it.
+//! Derives the plane from the catalog. A critical finding of `doctor()` closes it.
 
 use super::allowlist;
 use super::plane::{
     AllowedFunction, Extensions, Link, MomentFunction, MomentFunctions, Plane, PlaneColumn, PlaneRelation,
     PolicyFunctions, ScopeBinding,
 };
+use super::relations::Relations;
 use super::row::{first_text, flag, oid, text, unreadable};
-use super::{types, version, views};
+use super::{types, views};
 use crate::ablation::{self, Switch};
 use crate::error::{Refusal, StageResult, State};
-use crate::pgx::hooks::invalidation;
+use crate::pgx::hooks::invalidation::Watched;
 use crate::pgx::routines;
 use crate::pgx::server;
 use crate::pgx::spi::read::Lookup;
 use crate::pgx::types::{array_type, element_type};
 use pgrx::pg_sys::Oid;
-use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 thread_local! {
-    static CACHE: RefCell<Option<Rc<Plane>>> = const { RefCell::new(None) };
     static COLUMNS: Lookup = const { Lookup::new(include_str!("load.sql"), 0) };
     static LINKS: Lookup = const { Lookup::new(include_str!("links.sql"), 0) };
     static FUNCTIONS: Lookup = const { Lookup::new(FUNCTIONS_SQL, 0) };
@@ -103,32 +101,20 @@ const SETTINGS_SQL: &str = "SELECT pg_catalog.split_part(c.setting, '=', 1), \
      WHERE s.setrole OPERATOR(pg_catalog.=) 0::pg_catalog.oid AND (s.setdatabase OPERATOR(pg_catalog.=) 0::pg_catalog.oid \
      OR d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()) ORDER BY s.setdatabase";
 
-/// The plane as it is now, or 55000 while a finding that breaks isolation is open. Must be called as the owner.
-pub fn current() -> StageResult<Rc<Plane>> {
-    invalidation::register();
-    if !invalidation::is_stale()
-        && let Some(plane) = CACHE.with(|cache| cache.borrow().clone())
-    {
-        return Ok(plane);
-    }
-    CACHE.with(|cache| *cache.borrow_mut() = None);
-    // Watched before it is read: a change that comes in between makes the result stale at once.
-    watch()?;
-    invalidation::mark_fresh();
-    let plane = load().inspect_err(|_| invalidation::mark_stale())?;
-    CACHE.with(|cache| *cache.borrow_mut() = Some(Rc::clone(&plane)));
-    Ok(plane)
+/// The relations whose changes count.
+pub(super) fn watched_relations() -> StageResult<Vec<Oid>> {
+    WATCHED.with(|lookup| lookup.rows(&[]))?.iter().map(|row| oid(row.first())).collect()
 }
 
-fn watch() -> StageResult<()> {
-    let rows = WATCHED.with(|lookup| lookup.rows(&[]))?;
-    let relations = rows.iter().map(|row| oid(row.first())).collect::<StageResult<HashSet<Oid>>>()?;
-    invalidation::watch(relations);
-    Ok(())
+/// All whose changes count.
+pub(super) fn watched(relations: &[Oid], plane: &Plane) -> StageResult<Watched> {
+    let functions = WATCHED_FUNCTIONS.with(|lookup| lookup.rows(&[]))?;
+    let functions = functions.iter().map(|row| oid(row.first())).collect::<StageResult<Vec<Oid>>>()?;
+    Ok(Watched::new(relations, plane.types.oids(), &functions))
 }
 
-fn load() -> StageResult<Rc<Plane>> {
-    version::check()?;
+/// The plane, from the catalog.
+pub(super) fn load() -> StageResult<Plane> {
     if !ablation::is_off(Switch::RowSecurity)
         && let Some(finding) = first_text(&FINDING.with(|lookup| lookup.rows(&[]))?)
     {
@@ -144,9 +130,8 @@ fn load() -> StageResult<Rc<Plane>> {
     let builtins = allowlist::builtins()?;
     let extensions = extensions()?;
     let types = types::load()?;
-    invalidation::watch_types(types.oids());
     let column_types = relations
-        .values()
+        .iter()
         .flat_map(|relation| {
             let keys = relation.links.iter().flat_map(|link| link.columns.iter().chain(&link.parent_columns));
             relation.columns.iter().chain(keys).map(|column| column.type_oid)
@@ -157,7 +142,7 @@ fn load() -> StageResult<Rc<Plane>> {
         .flat_map(|type_oid| [Some(type_oid), array_type(type_oid), element_type(type_oid)])
         .flatten()
         .collect();
-    Ok(Rc::new(Plane {
+    Ok(Plane {
         relations,
         views: views::load()?,
         allowed: allowed()?,
@@ -170,10 +155,10 @@ fn load() -> StageResult<Rc<Plane>> {
         moments: Rc::new(moments()?),
         tripwires: tripwires()?,
         database_settings: database_settings()?,
-    }))
+    })
 }
 
-fn database_settings() -> StageResult<Vec<(String, String)>> {
+pub(super) fn database_settings() -> StageResult<Vec<(String, String)>> {
     let rows = SETTINGS.with(|lookup| lookup.rows(&[]))?;
     let settings = rows.into_iter().filter_map(|row| match row.as_slice() {
         [Some(name), Some(value)] => Some((name.clone(), value.clone())),
@@ -182,7 +167,7 @@ fn database_settings() -> StageResult<Vec<(String, String)>> {
     Ok(settings.collect())
 }
 
-fn relations() -> StageResult<HashMap<String, Rc<PlaneRelation>>> {
+fn relations() -> StageResult<Relations> {
     let mut found: HashMap<String, PlaneRelation> = HashMap::new();
     for row in COLUMNS.with(|lookup| lookup.rows(&[]))? {
         let [
@@ -243,7 +228,7 @@ fn relations() -> StageResult<HashMap<String, Rc<PlaneRelation>>> {
     if found.values().any(|relation| relation.is_shared != (relation.conditions() == 0)) {
         return Err(Refusal::new(State::Unsafe, "a plane relation has lost its scope column").with_detail("scope"));
     }
-    Ok(found.into_iter().map(|(name, relation)| (name, Rc::new(relation))).collect())
+    Ok(Relations::new(found.into_values().map(Rc::new)))
 }
 
 /// One row for each column of each link, in order.
@@ -292,7 +277,7 @@ fn allowed() -> StageResult<Vec<AllowedFunction>> {
         .collect()
 }
 
-fn extensions() -> StageResult<Extensions> {
+pub(super) fn extensions() -> StageResult<Extensions> {
     // Before its file is read once more: what this backend has loaded is what it runs, whatever lies there later. Settings of a
     // library exist from then on.
     for row in LIBRARIES.with(|lookup| lookup.rows(&[]))? {
@@ -330,9 +315,6 @@ fn extensions() -> StageResult<Extensions> {
         }
     }
     found.schemas.sort_unstable();
-    let watched = WATCHED_FUNCTIONS.with(|lookup| lookup.rows(&[]))?;
-    let watched = watched.iter().map(|row| oid(row.first())).collect::<StageResult<Vec<Oid>>>()?;
-    invalidation::watch_functions(&watched);
     Ok(found)
 }
 

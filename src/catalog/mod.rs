@@ -2,16 +2,21 @@
 //! (cached, with invalidation), and the file that seals the signing secrets.
 
 mod allowlist;
+mod current;
 pub mod key_file;
 mod load;
 pub mod plane;
 pub mod principals;
+pub mod relations;
 pub(crate) mod row;
+mod rows;
+mod shared;
+pub mod sorted;
 mod types;
 pub(crate) mod version;
 pub mod views;
 
-pub use load::current as current_plane;
+pub use current::{current as current_plane, own as own_plane, renewed as renewed_plane};
 
 /// Refuses (55000) while the plane is closed.
 pub fn refuse_if_closed() -> crate::error::StageResult<()> {

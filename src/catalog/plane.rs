@@ -1,5 +1,7 @@
 //! The plane as a snapshot: relations, columns, functions and types that untrusted SQL may name.
 
+use super::relations::Relations;
+use super::sorted::{Names, Oids};
 use super::types::PlaneTypes;
 use super::views::PlaneView;
 use crate::pgx::names::quote_identifier;
@@ -7,12 +9,13 @@ use crate::pgx::parse::NameScope;
 use crate::pgx::query::LinkCall;
 use crate::pgx::types;
 use pgrx::pg_sys::Oid;
+use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 use std::ffi::CString;
 use std::rc::Rc;
 
 /// One column of a plane relation.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PlaneColumn {
     /// Its name.
     pub name: String,
@@ -25,7 +28,7 @@ pub struct PlaneColumn {
 }
 
 /// One scope condition: a column bound to a claim.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ScopeBinding {
     /// The column.
     pub column: PlaneColumn,
@@ -53,7 +56,7 @@ impl ScopeBinding {
 }
 
 /// A foreign key by which rows belong to those of another relation.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Link {
     /// Its number in `splitplane.parents`.
     pub number: i32,
@@ -68,7 +71,7 @@ pub struct Link {
 }
 
 /// One relation of the plane.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PlaneRelation {
     /// The table.
     pub oid: Oid,
@@ -122,7 +125,7 @@ impl PlaneRelation {
 }
 
 /// A function that a DBA allowed, outside pg_catalog.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AllowedFunction {
     /// The function.
     pub oid: Oid,
@@ -166,28 +169,28 @@ impl Extensions {
 }
 
 /// The allowlist of PostgreSQL's own functions; the same for every database of a server.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Builtins {
     /// By OID.
-    pub functions: HashSet<Oid>,
+    pub functions: Oids,
     /// By name.
-    pub names: HashSet<String>,
+    pub names: Names,
     /// By name, those that give random values: they are among the names, and not among the functions.
     pub drawing: HashMap<String, Oid>,
     /// Those among them that are aggregates.
-    pub aggregates: HashSet<String>,
+    pub aggregates: Names,
     /// Types by OID that may appear in an expression.
-    pub types: HashSet<Oid>,
+    pub types: Oids,
     /// Types by name that may be written.
-    pub type_names: HashSet<String>,
+    pub type_names: Names,
     /// Collations by OID.
-    pub collations: HashSet<Oid>,
+    pub collations: Oids,
     /// Collations by name.
-    pub collation_names: HashSet<String>,
+    pub collation_names: Names,
 }
 
 /// The extension's own functions that the proof looks for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct PolicyFunctions {
     /// `splitplane.in_scope`.
     pub in_scope: Oid,
@@ -225,7 +228,7 @@ impl PolicyFunctions {
 }
 
 /// Which of the dates or timestamps next to a value of another type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MomentFunction {
     /// The first that is not before it.
     AtLeast,
@@ -242,7 +245,7 @@ pub enum MomentFunction {
 }
 
 /// The extension's own functions of that kind, which the stage `trust` puts around values. No text can name them either.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct MomentFunctions(pub Vec<(MomentFunction, Oid, Oid, Oid)>);
 
 impl MomentFunctions {
@@ -262,7 +265,7 @@ impl MomentFunctions {
 #[derive(Debug, Clone)]
 pub struct Plane {
     /// By plane name.
-    pub relations: HashMap<String, Rc<PlaneRelation>>,
+    pub relations: Relations,
     /// Queries over the plane that can be named like relations, by name; no name is a relation's as well.
     pub views: HashMap<String, Rc<PlaneView>>,
     /// Functions that a DBA allowed.
@@ -270,7 +273,7 @@ pub struct Plane {
     /// What allowed extensions add.
     pub extensions: Extensions,
     /// Types of plane columns besides the built-in ones (enums, domains, their arrays).
-    pub column_types: HashSet<Oid>,
+    pub column_types: Oids,
     /// The enums and domains among them, by name.
     pub types: PlaneTypes,
     /// PostgreSQL's own functions and types.
@@ -303,8 +306,7 @@ impl Plane {
         let open = |relation: &Rc<PlaneRelation>| {
             Rc::new(PlaneRelation { is_hidden: false, ..PlaneRelation::clone(relation) })
         };
-        let relations = self.relations.iter().map(|(name, relation)| (name.clone(), open(relation))).collect();
-        Plane { relations, ..self.clone() }
+        Plane { relations: Relations::new(self.relations.iter().map(open)), ..self.clone() }
     }
 
     /// The relation of a plane name, for the text of a view: hidden ones too.
@@ -314,12 +316,12 @@ impl Plane {
 
     /// The relation of a table.
     pub fn of_table(&self, table: Oid) -> Option<&Rc<PlaneRelation>> {
-        self.relations.values().find(|relation| relation.oid == table)
+        self.relations.of_table(table)
     }
 
     /// The relation of a table's name, for the text of a view.
     pub fn qualified_of_view(&self, schema: &str, name: &str) -> Option<&Rc<PlaneRelation>> {
-        self.relations.values().find(|relation| relation.table == name && relation.schema == schema)
+        self.relations.qualified(schema, name)
     }
 
     /// Whether a function is one that `attach` and `trust` put into the tree.

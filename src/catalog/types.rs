@@ -8,6 +8,7 @@ use crate::error::{Refusal, StageResult, State};
 use crate::pgx::names;
 use crate::pgx::spi::read::Lookup;
 use pgrx::pg_sys::{self, Oid};
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 thread_local! {
@@ -18,7 +19,7 @@ const TYPES_SQL: &str = "SELECT t.type::pg_catalog.text, t.schema, t.name, t.sho
      t.is_visible::pg_catalog.text, t.of_extension::pg_catalog.text FROM splitplane._plane_types() AS t";
 
 /// A type of a column.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PlaneType {
     /// The type.
     pub oid: Oid,
@@ -29,7 +30,7 @@ pub struct PlaneType {
 }
 
 /// All of them.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct PlaneTypes {
     /// By name, unquoted; those alone that a cast may name.
     writable: HashMap<String, PlaneType>,

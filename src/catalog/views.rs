@@ -4,6 +4,7 @@ use super::row::{oid, text, unreadable};
 use crate::error::StageResult;
 use crate::pgx::spi::read::Lookup;
 use pgrx::pg_sys::Oid;
+use serde::{Deserialize, Serialize};
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -20,7 +21,7 @@ const VIEWS_SQL: &str = "SELECT v.name, v.sql, c.value ->> 'name', splitplane._v
      ORDER BY v.name COLLATE pg_catalog.\"C\", c.place";
 
 /// A column of a view, as it was when the view was defined.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ViewColumn {
     /// Its name.
     pub name: String,
@@ -29,7 +30,7 @@ pub struct ViewColumn {
 }
 
 /// One view.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct PlaneView {
     /// Its name in the plane.
     pub name: String,
@@ -39,6 +40,7 @@ pub struct PlaneView {
     pub columns: Vec<ViewColumn>,
     /// Columns that were declared private.
     pub private_columns: HashSet<String>,
+    #[serde(skip)]
     is_open: Cell<bool>,
 }
 

@@ -167,3 +167,25 @@ pub fn estimated_rows(relation: pg_sys::Oid) -> f64 {
         f64::from(rows).max(0.0)
     }
 }
+
+/// Whether the server follows another one, whose sessions make its changes.
+pub fn is_standby() -> bool {
+    // SAFETY: reads the server's state.
+    unsafe { pg_sys::RecoveryInProgress() }
+}
+
+/// A table or index in our schema.
+pub fn own_relation(name: &CStr) -> Option<pg_sys::Oid> {
+    // SAFETY: catalog look-ups of NUL-terminated names; InvalidOid where there is none.
+    unsafe {
+        let schema = pg_sys::get_namespace_oid(c"splitplane".as_ptr(), true);
+        let found = pg_sys::get_relname_relid(name.as_ptr(), schema);
+        (found != pg_sys::InvalidOid).then_some(found)
+    }
+}
+
+/// The extension; 0 if it is not installed.
+pub fn own_extension() -> pg_sys::Oid {
+    // SAFETY: a catalog look-up; `true` asks for InvalidOid instead of an error.
+    unsafe { pg_sys::get_extension_oid(c"splitplane".as_ptr(), true) }
+}

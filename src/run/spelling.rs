@@ -57,7 +57,7 @@ pub(super) fn hinted(plane: &Plane, gated: &Gated, mut refusal: Refusal) -> Refu
 
 /// The relations that can be named without a schema, or those of one, by the names of their tables.
 fn relations<'p>(plane: &'p Plane, schema: Option<&'p str>) -> Vec<(&'p str, Option<&'p str>)> {
-    let relations = plane.relations.values().filter(|known| !known.is_hidden);
+    let relations = plane.relations.iter().filter(|known| !known.is_hidden);
     match schema {
         None => relations
             .filter(|known| !known.has_lost_name)
@@ -88,6 +88,6 @@ fn without_function_schema(plane: &Plane, message: &str) -> String {
         rest.strip_prefix(name)?.starts_with('(').then(|| format!("function {rest}"))
     };
     let allowed = plane.allowed.iter().map(|function| (function.schema.as_str(), function.name.as_str()));
-    let built_in = plane.builtins.names.iter().map(|name| ("pg_catalog", name.as_str()));
+    let built_in = plane.builtins.names.iter().map(|name| ("pg_catalog", name));
     allowed.chain(built_in).find_map(|(schema, name)| unqualified(schema, name)).unwrap_or_else(|| message.to_owned())
 }

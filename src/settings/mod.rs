@@ -33,6 +33,7 @@ static MAX_SQL_BYTES: GucSetting<i32> = GucSetting::<i32>::new(65_536);
 static JSON_NUMBERS: GucSetting<JsonNumbers> = GucSetting::<JsonNumbers>::new(JsonNumbers::Number);
 static TIME_ZONE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"UTC"));
 static LEDGER_SIZE: GucSetting<i32> = GucSetting::<i32>::new(65_536);
+static SHARED_PLANE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(8_192);
 static KEY_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"splitplane.key"));
 
 /// Defines every setting; called once from `_PG_init` in the postmaster.
@@ -163,6 +164,16 @@ pub fn init() {
         GucContext::Postmaster,
         GucFlags::default(),
     );
+    GucRegistry::define_int_guc(
+        c"splitplane.shared_plane_size",
+        c"Shared memory in which sessions find the plane that another one has read.",
+        c"A session that does not find it reads it itself. 0 switches it off.",
+        &SHARED_PLANE_SIZE,
+        0,
+        1_048_576,
+        GucContext::Postmaster,
+        GucFlags::UNIT_KB,
+    );
     GucRegistry::define_string_guc(
         c"splitplane.key_file",
         c"File with the key that seals the signing secrets.",
@@ -253,6 +264,11 @@ pub fn time_zone() -> String {
 /// Entries.
 pub fn ledger_size() -> usize {
     unsigned(&LEDGER_SIZE)
+}
+
+/// Bytes.
+pub fn shared_plane_size() -> usize {
+    unsigned(&SHARED_PLANE_SIZE).saturating_mul(1_024)
 }
 
 /// A path, relative to the data directory unless absolute.

@@ -1,16 +1,69 @@
 //! Invalidates the plane cache when something it was built from may have changed.
 
 use crate::pgx::flags::cache;
+use crate::pgx::shmem::facts;
 use pgrx::{pg_guard, pg_sys};
+use serde::{Deserialize, Serialize};
 use std::cell::{Cell, RefCell};
-use std::collections::HashSet;
 
 thread_local! {
     static REGISTERED: Cell<bool> = const { Cell::new(false) };
     static STALE: Cell<bool> = const { Cell::new(true) };
-    static WATCHED: RefCell<HashSet<pg_sys::Oid>> = RefCell::new(HashSet::new());
-    static TYPES: RefCell<HashSet<u32>> = RefCell::new(HashSet::new());
-    static FUNCTIONS: RefCell<HashSet<u32>> = RefCell::new(HashSet::new());
+    static WATCHED: RefCell<Watched> = const { RefCell::new(Watched::NONE) };
+}
+
+/// Whatever changes in these counts: who may what, schemas, and what the plane carries of extensions, which changes when a version is
+/// rolled out.
+pub(super) const CATALOG: [i32; 9] = [
+    cache(pg_sys::SysCacheIdentifier::AUTHOID),
+    cache(pg_sys::SysCacheIdentifier::NAMESPACEOID),
+    cache(pg_sys::SysCacheIdentifier::AUTHMEMMEMROLE),
+    cache(pg_sys::SysCacheIdentifier::AUTHMEMROLEMEM),
+    cache(pg_sys::SysCacheIdentifier::CASTSOURCETARGET),
+    cache(pg_sys::SysCacheIdentifier::OPEROID),
+    cache(pg_sys::SysCacheIdentifier::CLAOID),
+    cache(pg_sys::SysCacheIdentifier::AMPROCNUM),
+    cache(pg_sys::SysCacheIdentifier::AMOPSTRATEGY),
+];
+const TYPES: i32 = cache(pg_sys::SysCacheIdentifier::TYPEOID);
+const FUNCTIONS: i32 = cache(pg_sys::SysCacheIdentifier::PROCOID);
+
+/// What counts when it changes, in order: relations by OID, types and functions by their hashes in PostgreSQL's caches.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Watched {
+    relations: Vec<u32>,
+    types: Vec<u32>,
+    functions: Vec<u32>,
+}
+
+impl Watched {
+    const NONE: Watched = Watched { relations: Vec::new(), types: Vec::new(), functions: Vec::new() };
+
+    /// These. Of types those of their constraints are among them; every temporary table makes some of its own.
+    pub fn new(relations: &[pg_sys::Oid], types: &[pg_sys::Oid], functions: &[pg_sys::Oid]) -> Self {
+        let sorted = |mut values: Vec<u32>| {
+            values.sort_unstable();
+            values.dedup();
+            values
+        };
+        Watched {
+            relations: sorted(relations.iter().map(|known| known.to_u32()).collect()),
+            types: sorted(hashes(TYPES, types.iter().copied()).collect()),
+            functions: sorted(hashes(FUNCTIONS, functions.iter().copied()).collect()),
+        }
+    }
+
+    /// Has every transaction of the server that changes one of them, or one of these functions besides, counted when it commits.
+    /// Gives whether that was so before.
+    pub fn everywhere(&self, besides: impl Iterator<Item = pg_sys::Oid>) -> bool {
+        // SAFETY: a global of the backend.
+        let database = unsafe { pg_sys::MyDatabaseId }.to_u32();
+        let relations = self.relations.iter().map(|known| facts::Watched::relation(database, *known));
+        let types = self.types.iter().map(|hash| facts::Watched::cached(database, TYPES, *hash));
+        let functions = self.functions.iter().copied().chain(hashes(FUNCTIONS, besides));
+        let functions = functions.map(|hash| facts::Watched::cached(database, FUNCTIONS, hash));
+        facts::watch(relations.chain(types).chain(functions))
+    }
 }
 
 /// Registers the callbacks; harmless to call again.
@@ -22,30 +75,11 @@ pub fn register() {
     // SAFETY: the callbacks live as long as the library.
     unsafe {
         pg_sys::CacheRegisterRelcacheCallback(Some(on_relation), none);
-        for cache in [
-            const { cache(pg_sys::SysCacheIdentifier::AUTHOID) },
-            const { cache(pg_sys::SysCacheIdentifier::NAMESPACEOID) },
-            const { cache(pg_sys::SysCacheIdentifier::AUTHMEMMEMROLE) },
-            const { cache(pg_sys::SysCacheIdentifier::AUTHMEMROLEMEM) },
-            // What the plane carries of extensions rests on these as well. They change when a version is rolled out.
-            const { cache(pg_sys::SysCacheIdentifier::CASTSOURCETARGET) },
-            const { cache(pg_sys::SysCacheIdentifier::OPEROID) },
-            const { cache(pg_sys::SysCacheIdentifier::CLAOID) },
-            const { cache(pg_sys::SysCacheIdentifier::AMPROCNUM) },
-            const { cache(pg_sys::SysCacheIdentifier::AMOPSTRATEGY) },
-        ] {
+        for cache in CATALOG {
             pg_sys::CacheRegisterSyscacheCallback(cache, Some(on_catalog), none);
         }
-        pg_sys::CacheRegisterSyscacheCallback(
-            const { cache(pg_sys::SysCacheIdentifier::TYPEOID) },
-            Some(on_type),
-            none,
-        );
-        pg_sys::CacheRegisterSyscacheCallback(
-            const { cache(pg_sys::SysCacheIdentifier::PROCOID) },
-            Some(on_function),
-            none,
-        );
+        pg_sys::CacheRegisterSyscacheCallback(TYPES, Some(on_type), none);
+        pg_sys::CacheRegisterSyscacheCallback(FUNCTIONS, Some(on_function), none);
     }
 }
 
@@ -66,50 +100,47 @@ pub fn mark_stale() {
     STALE.with(|stale| stale.set(true));
 }
 
-/// The relations whose changes count.
-pub fn watch(relations: HashSet<pg_sys::Oid>) {
-    WATCHED.with(|watched| *watched.borrow_mut() = relations);
+/// What counts from now on.
+pub fn watch(watched: Watched) {
+    WATCHED.with(|known| *known.borrow_mut() = watched);
 }
 
-/// The types whose changes count, those of their constraints among them. Every temporary table makes some of its own.
-pub fn watch_types(types: &[pg_sys::Oid]) {
-    let hashes = hashes(const { cache(pg_sys::SysCacheIdentifier::TYPEOID) }, types);
-    TYPES.with(|watched| *watched.borrow_mut() = hashes);
+/// Which relations count from now on; of the rest what did before.
+pub fn watch_relations(relations: &[pg_sys::Oid]) {
+    let watched = Watched::new(relations, &[], &[]);
+    WATCHED.with(|known| known.borrow_mut().relations = watched.relations);
 }
 
-/// The functions whose changes count.
-pub fn watch_functions<'a>(functions: impl IntoIterator<Item = &'a pg_sys::Oid>) {
-    let hashes = hashes(const { cache(pg_sys::SysCacheIdentifier::PROCOID) }, functions);
-    FUNCTIONS.with(|watched| *watched.borrow_mut() = hashes);
-}
-
-fn hashes<'a>(cache: i32, objects: impl IntoIterator<Item = &'a pg_sys::Oid>) -> HashSet<u32> {
+fn hashes(cache: i32, objects: impl Iterator<Item = pg_sys::Oid>) -> impl Iterator<Item = u32> {
     let none = pg_sys::Datum::from(0);
     // SAFETY: the hash of the one key of that cache.
-    let hash = |known| unsafe { pg_sys::GetSysCacheHashValue(cache, known, none, none, none) };
-    objects.into_iter().map(|known| hash(pg_sys::Datum::from(*known))).collect()
+    objects
+        .map(move |known| unsafe { pg_sys::GetSysCacheHashValue(cache, pg_sys::Datum::from(known), none, none, none) })
+}
+
+/// Whether it is among those that `of` gives, as far as that can be told now.
+fn counts(of: impl FnOnce(&Watched) -> &Vec<u32>, known: u32) -> bool {
+    WATCHED.with(|watched| watched.try_borrow().map_or(true, |watched| of(&watched).binary_search(&known).is_ok()))
 }
 
 #[pg_guard]
 unsafe extern "C-unwind" fn on_type(_argument: pg_sys::Datum, _cache: i32, hash: u32) {
-    if hash == 0 || TYPES.with(|watched| watched.try_borrow().map_or(true, |known| known.contains(&hash))) {
+    if hash == 0 || counts(|watched| &watched.types, hash) {
         mark_stale();
     }
 }
 
 #[pg_guard]
 unsafe extern "C-unwind" fn on_function(_argument: pg_sys::Datum, _cache: i32, hash: u32) {
-    let counts = |known: &HashSet<u32>| !known.is_empty() && (hash == 0 || known.contains(&hash));
-    if FUNCTIONS.with(|watched| watched.try_borrow().map_or(true, |known| counts(&known))) {
+    let has_any = WATCHED.with(|watched| watched.try_borrow().map_or(true, |watched| !watched.functions.is_empty()));
+    if hash == 0 && has_any || counts(|watched| &watched.functions, hash) {
         mark_stale();
     }
 }
 
 #[pg_guard]
 unsafe extern "C-unwind" fn on_relation(_argument: pg_sys::Datum, relation: pg_sys::Oid) {
-    let counts = relation == pg_sys::InvalidOid
-        || WATCHED.with(|watched| watched.try_borrow().map_or(true, |known| known.contains(&relation)));
-    if counts {
+    if relation == pg_sys::InvalidOid || counts(|watched| &watched.relations, relation.to_u32()) {
         mark_stale();
     }
 }

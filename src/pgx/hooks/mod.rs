@@ -1,7 +1,8 @@
-//! What PostgreSQL calls on its way: analysis, the executor, the planner, log-in, the catalog's invalidation; and the settings that
+//! What PostgreSQL calls on its way: analysis, the executor, the planner, log-in, commits, the catalog's invalidation; and the settings that
 //! bring a confined call's limits to its parallel workers.
 
 pub mod analysis;
+pub mod commits;
 pub mod configured;
 pub mod index_order;
 pub mod invalidation;

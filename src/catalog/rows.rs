@@ -1,0 +1,80 @@
+//! The rows of the catalog, and of our own tables, that a plane which another backend has derived is compared with before it is
+//! used. The server counts what was changed since (pgx::hooks::commits); this holds behind it, and sees what tells no cache, such
+//! as rows of pg_policy that a superuser changed by hand.
+
+use crate::pgx::catalog_rows::{self, Keyed};
+use crate::pgx::server;
+use pgrx::pg_sys::Oid;
+use serde::{Deserialize, Serialize};
+use std::ffi::CStr;
+
+/// Tables of the catalog with an index by OID. Source: pg_class.h and its like; they are the same in every major.
+const fn keyed(table: u32, index: u32, attribute: i16) -> Keyed {
+    Keyed { table: oid(table), index: oid(index), attribute }
+}
+
+const fn oid(number: u32) -> Oid {
+    Oid::from_u32(number)
+}
+
+const RELATIONS: Keyed = keyed(1259, 2662, 1);
+const ATTRIBUTES: Keyed = keyed(1249, 2659, 1);
+const POLICIES: Keyed = keyed(3256, 3258, 3);
+const GENERATED: Keyed = keyed(2604, 2656, 2);
+const ROLES: Keyed = keyed(1260, 2677, 1);
+const EXTENSIONS: Keyed = keyed(3079, 3080, 1);
+
+/// Our own tables by which a plane is made.
+const OWN: [&CStr; 4] = [c"parents", c"allowed_functions", c"views", c"tripwires"];
+const ALLOWED_EXTENSIONS: &CStr = c"allowed_extensions";
+
+/// What a plane as a whole is compared with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Rows {
+    /// The reader role.
+    reader: (u32, u64),
+    /// The extension.
+    extension: (u32, u64),
+    /// `splitplane.relations` and its primary key's index.
+    pub(super) register: (u32, u32),
+    /// Those of our tables that have rows.
+    tables: Vec<(u32, u64)>,
+}
+
+impl Rows {
+    /// As they are now.
+    pub(super) fn read(reader: Oid, register: (u32, u32)) -> Self {
+        let print = |keyed, oid: Oid| (oid.to_u32(), catalog_rows::with_key(keyed, oid));
+        let own = OWN.iter().chain([&ALLOWED_EXTENSIONS]).filter_map(|name| server::own_relation(name));
+        let tables = own.map(|table| (table.to_u32(), catalog_rows::of_table(table)));
+        Rows {
+            reader: print(ROLES, reader),
+            extension: print(EXTENSIONS, server::own_extension()),
+            register,
+            tables: tables.filter(|(_, print)| *print != 0).collect(),
+        }
+    }
+
+    /// Whether extensions were allowed.
+    pub(super) fn have_extensions(&self) -> bool {
+        server::own_relation(ALLOWED_EXTENSIONS)
+            .is_some_and(|table| self.tables.iter().any(|(known, _)| *known == table.to_u32()))
+    }
+
+    /// Whether they are as they were. A table that had no rows then is not read: what was added since only admits more.
+    pub(super) fn are_same(&self) -> bool {
+        let is_same = |keyed, (oid, print): (u32, u64)| catalog_rows::with_key(keyed, oid.into()) == print;
+        is_same(ROLES, self.reader)
+            && self.extension.0 == server::own_extension().to_u32()
+            && is_same(EXTENSIONS, self.extension)
+            && self.tables.iter().all(|(table, print)| catalog_rows::of_table((*table).into()) == *print)
+    }
+}
+
+/// Those of one relation: the table, its columns, policies and generated columns, and how it is registered.
+pub(super) fn of_relation(register: (u32, u32), relation: Oid) -> u64 {
+    let register = Keyed { table: register.0.into(), index: register.1.into(), attribute: 1 };
+    [RELATIONS, ATTRIBUTES, POLICIES, GENERATED, register]
+        .into_iter()
+        .fold(0, |all: u64, keyed| all.rotate_left(13) ^ catalog_rows::with_key(keyed, relation))
+}
