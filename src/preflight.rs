@@ -1,6 +1,6 @@
 //! What the server must be for the fences to hold.
 
-use crate::catalog::version;
+use crate::catalog::{shared, version};
 use crate::error::{Refusal, SHUT_MESSAGE, StageResult, State};
 use crate::llm::Provider;
 use crate::llm::endpoint::Endpoint;
@@ -31,6 +31,7 @@ pub fn problems() -> Vec<ServerProblem> {
     found.extend(version_problem());
     found.extend(model_problems());
     found.extend(zone_problem(texts::is_zone));
+    found.extend(room_problem(shared::without_room()));
     #[cfg(feature = "ablation")]
     found.push(ServerProblem {
         severity: "warning",
@@ -95,6 +96,18 @@ pub(crate) fn zone_problem(is_zone: impl Fn(&str) -> bool) -> Option<ServerProbl
             are refused (22023)."
             .to_owned(),
         fix: "-- install the package tzdata-legacy, or store the new names: America/Los_Angeles, Asia/Tokyo",
+    })
+}
+
+fn room_problem(times: u64) -> Option<ServerProblem> {
+    (times > 0).then(|| ServerProblem {
+        severity: "warning",
+        object: "splitplane.shared_plane_size",
+        finding: format!(
+            "It had no room for what a session had read of a plane, {times} times since the server started: sessions read it \
+             themselves, which takes 20 ms and more at their first call."
+        ),
+        fix: "ALTER SYSTEM SET splitplane.shared_plane_size = '64MB'; -- more than it is now; then restart",
     })
 }
 

@@ -6,6 +6,7 @@ use super::shared::{self, Found};
 use super::{load, version};
 use crate::error::StageResult;
 use crate::pgx::hooks::invalidation;
+use crate::pgx::pg_try;
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -66,6 +67,7 @@ fn plane(must_be_own: bool) -> StageResult<Rc<Plane>> {
 
 /// What another backend has made.
 fn taken(found: Found) -> StageResult<Rc<Plane>> {
+    pg_try::debug("the plane was taken from another session");
     let Found { mut plane, watched, has_extensions } = found;
     invalidation::watch(watched);
     invalidation::mark_fresh();
@@ -81,6 +83,7 @@ fn taken(found: Found) -> StageResult<Rc<Plane>> {
 
 /// What this session makes, and gives to the others if it can.
 fn made(count: Option<u64>) -> StageResult<Rc<Plane>> {
+    pg_try::debug("the plane is read from the catalog");
     // Watched before it is read: a change that comes in between makes the result stale at once.
     let relations = load::watched_relations()?;
     invalidation::watch_relations(&relations);

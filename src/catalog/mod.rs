@@ -10,7 +10,7 @@ pub mod principals;
 pub mod relations;
 pub(crate) mod row;
 mod rows;
-mod shared;
+pub mod shared;
 pub mod sorted;
 mod types;
 pub(crate) mod version;

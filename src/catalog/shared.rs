@@ -14,8 +14,8 @@ use super::views::PlaneView;
 use crate::error::StageResult;
 use crate::pgx::hooks::commits;
 use crate::pgx::hooks::invalidation::Watched;
-use crate::pgx::server;
 use crate::pgx::shmem::facts;
+use crate::pgx::{pg_try, server};
 use pgrx::pg_sys::Oid;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -108,8 +108,20 @@ pub(super) fn share(plane: &Plane, watched: &Watched, count: u64) -> StageResult
     })?;
     // What was changed while the rows were read has counted.
     let database = server::database_oid();
-    if facts::count(database) == Some(count) {
-        facts::put(database, count, &bytes);
+    if facts::count(database) == Some(count) && !facts::put(database, count, &bytes) && without_room_is_news() {
+        pg_try::log(
+            "splitplane.shared_plane_size has no room for the plane of this database: each session reads it itself",
+        );
     }
     Ok(())
+}
+
+/// How often there was no room since the server started.
+pub fn without_room() -> u64 {
+    facts::without_room()
+}
+
+/// Once an hour.
+fn without_room_is_news() -> bool {
+    facts::size() > 0 && facts::note_without_room(server::now())
 }

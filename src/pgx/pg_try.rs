@@ -257,3 +257,9 @@ pub fn log(message: &str) {
     ErrorReport::new(PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION, line, "splitplane")
         .report(PgLogLevel::LOG_SERVER_ONLY);
 }
+
+/// A line for whoever looks into how the server works, at level DEBUG1. It may hold nothing that a client must not know.
+pub fn debug(message: &str) {
+    ErrorReport::new(PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION, format!("splitplane: {message}"), "splitplane")
+        .report(PgLogLevel::DEBUG1);
+}

@@ -8,7 +8,7 @@ use crate::pgx::shmem;
 use pgrx::pg_sys;
 use std::ffi::CStr;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicPtr, AtomicU64, Ordering};
 
 const TRANCHE: &CStr = c"splitplane_facts";
 /// Databases that can have an entry.
@@ -26,6 +26,8 @@ struct Header {
     watched: [AtomicU64; WORDS],
     /// How often there was no room.
     without_room: AtomicU64,
+    /// When that was last said, in seconds since 1970.
+    said: AtomicI64,
     /// Guarded by the lock, as the bytes are.
     entries: [Entry; ENTRIES],
 }
@@ -86,14 +88,15 @@ pub fn init(size: fn() -> usize) {
     shmem::need(Need { request, attach });
 }
 
-fn room() -> usize {
+/// Bytes for entries; 0 where none are kept.
+pub fn size() -> usize {
     SIZE.get().map_or(0, |size| size())
 }
 
 unsafe fn request() {
     // SAFETY: called while the server counts what it needs.
     unsafe {
-        pg_sys::RequestAddinShmemSpace(size_of::<Header>().saturating_add(room()));
+        pg_sys::RequestAddinShmemSpace(size_of::<Header>().saturating_add(size()));
         pg_sys::RequestNamedLWLockTranche(TRANCHE.as_ptr(), 1);
     }
 }
@@ -102,7 +105,7 @@ unsafe fn attach() {
     // SAFETY: called with the add-in lock held; the size is that asked for above, and all zero bytes are a header without entries.
     unsafe {
         let mut found = false;
-        let size = size_of::<Header>().saturating_add(room());
+        let size = size_of::<Header>().saturating_add(size());
         let header = pg_sys::ShmemInitStruct(c"splitplane facts".as_ptr(), size, &raw mut found);
         if !found {
             header.cast::<u8>().write_bytes(0, size_of::<Header>());
@@ -178,6 +181,19 @@ pub fn without_room() -> u64 {
     if header.is_null() { 0 } else { unsafe { (*header).without_room.load(Ordering::Relaxed) } }
 }
 
+/// Whether the last time that it was said is an hour before `now`; it is taken for said.
+pub fn note_without_room(now: i64) -> bool {
+    const HOUR: i64 = 3_600;
+    let header = header();
+    if header.is_null() {
+        return false;
+    }
+    // SAFETY: as in `counts`.
+    let said = unsafe { &(*header).said };
+    let last = said.load(Ordering::Relaxed);
+    now.saturating_sub(last) >= HOUR && said.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+}
+
 /// The entries and their bytes, while the lock is held. Nothing that can raise an ERROR is called meanwhile.
 struct Locked {
     lock: *mut pg_sys::LWLock,
@@ -187,7 +203,7 @@ struct Locked {
 impl Locked {
     fn new(mode: pg_sys::LWLockMode::Type) -> Option<Self> {
         let header = header();
-        if header.is_null() || room() == 0 {
+        if header.is_null() || size() == 0 {
             return None;
         }
         // SAFETY: the tranche was asked for at start-up with one lock, which this backend does not hold.
@@ -252,7 +268,7 @@ pub fn put(database: u32, count: u64, bytes: &[u8]) -> bool {
     kept.extend(locked.entries().iter().filter(|entry| is_kept(entry)));
     kept.sort_unstable_by_key(|entry| entry.start);
     let used: usize = kept.iter().map(|entry| entry.length).sum();
-    let has_room = kept.len() < ENTRIES && used.checked_add(bytes.len()).is_some_and(|all| all <= room());
+    let has_room = kept.len() < ENTRIES && used.checked_add(bytes.len()).is_some_and(|all| all <= size());
     let mut entries = [Entry::NONE; ENTRIES];
     let mut end = 0_usize;
     for (place, entry) in entries.iter_mut().zip(kept) {
