@@ -7,11 +7,13 @@ use super::plane::{
 };
 use super::relations::Relations;
 use super::row::{first_text, flag, oid, text, unreadable};
+use super::rows::DB_ROLE_SETTING;
 use super::{types, views};
 use crate::ablation::{self, Switch};
 use crate::error::{Refusal, StageResult, State};
 use crate::pgx::hooks::invalidation::Watched;
 use crate::pgx::routines;
+use crate::pgx::rows::{self, Key, Keyed};
 use crate::pgx::server;
 use crate::pgx::spi::read::Lookup;
 use crate::pgx::types::{array_type, element_type};
@@ -30,7 +32,6 @@ thread_local! {
     static POLICY: Lookup = const { Lookup::new(POLICY_SQL, 0) };
     static MOMENTS: Lookup = const { Lookup::new(MOMENTS_SQL, 0) };
     static TRIPWIRES: Lookup = const { Lookup::new("SELECT splitplane._tripwires()", 0) };
-    static SETTINGS: Lookup = const { Lookup::new(SETTINGS_SQL, 0) };
     static FINDING: Lookup = const { Lookup::new("SELECT splitplane._critical_finding()", 0) };
 }
 
@@ -93,14 +94,6 @@ const MOMENTS_SQL: &str = "SELECT p.proname::pg_catalog.text, p.prorettype::pg_c
      AND (p.proname OPERATOR(pg_catalog.=) 'moved' \
      OR p.proname OPERATOR(pg_catalog.~) '^(date|timestamp|timestamptz)_(at_least|at_most|equal_to|first|last)$')";
 
-/// What ALTER ROLE ALL SET and ALTER DATABASE .. SET say, the latter last, since it wins.
-const SETTINGS_SQL: &str = "SELECT pg_catalog.split_part(c.setting, '=', 1), \
-     pg_catalog.substr(c.setting, pg_catalog.strpos(c.setting, '=') OPERATOR(pg_catalog.+) 1) \
-     FROM pg_catalog.pg_db_role_setting AS s LEFT JOIN pg_catalog.pg_database AS d ON d.oid OPERATOR(pg_catalog.=) s.setdatabase \
-     CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) AS c (setting) \
-     WHERE s.setrole OPERATOR(pg_catalog.=) 0::pg_catalog.oid AND (s.setdatabase OPERATOR(pg_catalog.=) 0::pg_catalog.oid \
-     OR d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()) ORDER BY s.setdatabase";
-
 /// The relations whose changes count.
 pub(super) fn watched_relations() -> StageResult<Vec<Oid>> {
     WATCHED.with(|lookup| lookup.rows(&[]))?.iter().map(|row| oid(row.first())).collect()
@@ -158,13 +151,23 @@ pub(super) fn load() -> StageResult<Plane> {
     })
 }
 
+/// What ALTER ROLE ALL SET and ALTER DATABASE .. SET say, the latter last, since it wins. No cache of PostgreSQL's holds them.
 pub(super) fn database_settings() -> StageResult<Vec<(String, String)>> {
-    let rows = SETTINGS.with(|lookup| lookup.rows(&[]))?;
-    let settings = rows.into_iter().filter_map(|row| match row.as_slice() {
-        [Some(name), Some(value)] => Some((name.clone(), value.clone())),
-        _ => None,
-    });
-    Ok(settings.collect())
+    let (table, index) = (DB_ROLE_SETTING.0.into(), DB_ROLE_SETTING.1.into());
+    let mut found = Vec::new();
+    for database in [Oid::INVALID, server::database_oid().into()] {
+        let keys = &[(1, Key::Oid(database)), (2, Key::Oid(Oid::INVALID))];
+        for settings in rows::find(Keyed { table, index, keys }, |row| row.texts("setconfig"))? {
+            let settings = settings.unwrap_or_default();
+            found.extend(
+                settings
+                    .iter()
+                    .filter_map(|setting| setting.split_once('='))
+                    .map(|(name, value)| (name.to_owned(), value.to_owned())),
+            );
+        }
+    }
+    Ok(found)
 }
 
 fn relations() -> StageResult<Relations> {

@@ -2,90 +2,91 @@
 
 use super::key_file;
 use crate::error::{Refusal, StageResult};
+use crate::identity::principal::ANY;
 use crate::identity::seal;
-use crate::identity::{Key, PrincipalRow};
-use crate::pgx::spi::read::Lookup;
-
-thread_local! {
-    static KEY: Lookup = const { Lookup::new(KEY_SQL, 1) };
-    static PRINCIPALS: Lookup = const { Lookup::new(PRINCIPALS_SQL, 3) };
-}
-
-const KEY_SQL: &str = "SELECT pg_catalog.encode(sealed, 'hex'), pg_catalog.to_json(tenants)::pg_catalog.text, \
-     max_uses::pg_catalog.text, \
-     pg_catalog.ceil(EXTRACT(epoch FROM \
-     GREATEST(not_before, '0001-01-01 00:00:00+00'::pg_catalog.timestamptz)))::pg_catalog.int8::pg_catalog.text, \
-     pg_catalog.floor(EXTRACT(epoch FROM \
-     LEAST(not_after, '9999-12-31 00:00:00+00'::pg_catalog.timestamptz)))::pg_catalog.int8::pg_catalog.text, \
-     (revoked_at IS NOT NULL)::pg_catalog.text \
-     FROM splitplane.keys WHERE key_id OPERATOR(pg_catalog.=) $1";
-
-const PRINCIPALS_SQL: &str = "SELECT tenant, business, subject, claims::pg_catalog.text, enabled::pg_catalog.text \
-     FROM splitplane.principals WHERE tenant OPERATOR(pg_catalog.=) $1 \
-     AND (business OPERATOR(pg_catalog.=) $2 OR business OPERATOR(pg_catalog.=) '*') \
-     AND (subject OPERATOR(pg_catalog.=) $3 OR subject OPERATOR(pg_catalog.=) '*')";
+use crate::identity::{Key as SigningKey, PrincipalRow};
+use crate::pgx::rows::{self, Key, Row};
 
 /// Stands in for the sealed secret of a key that does not exist; it opens under no key file.
 const ABSENT_SEALED: [u8; 80] = [1; 80];
 
+/// A row of `splitplane.keys`.
+struct KeyRow {
+    sealed: Vec<u8>,
+    tenants: Option<Vec<String>>,
+    max_uses: u32,
+    /// Seconds since 1970, as for `Key`.
+    not_before: i64,
+    not_after: i64,
+    revoked: bool,
+}
+
+fn key_row(key_id: &str) -> StageResult<Option<KeyRow>> {
+    let read = |row: &Row| {
+        let moment = |column| row.moment(column)?.ok_or_else(unreadable);
+        Ok(KeyRow {
+            sealed: row.bytes("sealed")?.ok_or_else(unreadable)?,
+            tenants: row.texts("tenants").map_err(|_| Refusal::identity("a key's tenants cannot be read"))?,
+            max_uses: row.number("max_uses")?.and_then(|uses| u32::try_from(uses).ok()).ok_or_else(unreadable)?,
+            not_before: seconds_from(moment("not_before")?),
+            not_after: moment("not_after")?.div_euclid(MICROSECONDS),
+            revoked: row.moment("revoked_at")?.is_some(),
+        })
+    };
+    let found = rows::find_own(c"keys", c"keys_pkey", &[(1, Key::Text(key_id))], read)?;
+    Ok(found.into_iter().next())
+}
+
+const MICROSECONDS: i64 = 1_000_000;
+
+/// The first whole second that is not before it.
+fn seconds_from(moment: i64) -> i64 {
+    let whole = moment.div_euclid(MICROSECONDS);
+    whole.saturating_add(i64::from(moment.rem_euclid(MICROSECONDS) != 0))
+}
+
+fn unreadable() -> Refusal {
+    Refusal::identity("a key's row cannot be read")
+}
+
 /// Whether there is a key of this access key id. Whoever verifies must not ask: it takes less time than to open a key.
 pub fn is_known(key_id: &str) -> StageResult<bool> {
-    KEY.with(|lookup| lookup.rows(&[key_id])).map(|rows| !rows.is_empty())
+    key_row(key_id).map(|row| row.is_some())
 }
 
 /// The key of an access key id with its secret opened; `None` when there is none.
-pub fn key(key_id: &str) -> StageResult<Option<Key>> {
-    let rows = KEY.with(|lookup| lookup.rows(&[key_id]))?;
-    let Some(row) = rows.first() else {
+pub fn key(key_id: &str) -> StageResult<Option<SigningKey>> {
+    let Some(row) = key_row(key_id)? else {
         // Refusing an unknown key takes the same work as a known one: the key file is read, and a dummy secret opened.
         std::hint::black_box(seal::open(&*key_file::read()?, key_id, &ABSENT_SEALED).is_ok());
         return Ok(None);
     };
-    let [Some(sealed), tenants, Some(max_uses), Some(not_before), Some(not_after), Some(revoked)] = row.as_slice()
-    else {
-        return Err(Refusal::identity("a key's row cannot be read"));
-    };
-    let unreadable = |_| Refusal::identity("a key's row cannot be read");
-    let sealed = hex::decode(sealed).map_err(|_| Refusal::identity("a key's row cannot be read"))?;
     let master = key_file::read()?;
-    let secret =
-        seal::open(&master, key_id, &sealed).map_err(|error| Refusal::identity(format!("key {key_id}: {error}")))?;
-    let tenants = match tenants {
-        None => None,
-        Some(json) => Some(
-            serde_json::from_str::<Vec<serde_json::Value>>(json)
-                .map_err(|_| Refusal::identity("a key's tenants cannot be read"))?
-                .into_iter()
-                .map(|tenant| tenant.as_str().map(str::to_owned))
-                .collect::<Option<Vec<String>>>()
-                .ok_or_else(|| Refusal::identity("a key's tenants cannot be read"))?,
-        ),
-    };
-    Ok(Some(Key {
-        secret,
-        not_before: not_before.parse().map_err(unreadable)?,
-        not_after: not_after.parse().map_err(unreadable)?,
-        revoked: revoked != "false",
-        tenants,
-        max_uses: max_uses.parse().map_err(unreadable)?,
-    }))
+    let secret = seal::open(&master, key_id, &row.sealed)
+        .map_err(|error| Refusal::identity(format!("key {key_id}: {error}")))?;
+    let KeyRow { tenants, max_uses, not_before, not_after, revoked, .. } = row;
+    Ok(Some(SigningKey { secret, not_before, not_after, revoked, tenants, max_uses }))
 }
 
 /// The candidate rows of a verified identity.
 pub fn principals(tenant: &str, business: &str, subject: &str) -> StageResult<Vec<PrincipalRow>> {
-    PRINCIPALS
-        .with(|lookup| lookup.rows(&[tenant, business, subject]))?
-        .into_iter()
-        .map(|row| {
-            let mut values = row.into_iter().map(Option::unwrap_or_default);
-            let mut next = || values.next().unwrap_or_default();
-            Ok(PrincipalRow {
-                tenant: next(),
-                business: next(),
-                subject: next(),
-                claims: next(),
-                enabled: next() == "true",
-            })
+    let read = |row: &Row| {
+        Ok(PrincipalRow {
+            tenant: row.text("tenant")?.unwrap_or_default(),
+            business: row.text("business")?.unwrap_or_default(),
+            subject: row.text("subject")?.unwrap_or_default(),
+            claims: row.json("claims")?.unwrap_or_default(),
+            enabled: row.flag("enabled")? == Some(true),
         })
-        .collect()
+    };
+    let mut found = Vec::new();
+    // No context can name `*`; each row is found once.
+    for business in [business, ANY] {
+        for subject in [subject, ANY] {
+            let key = [tenant, business, subject].map(Key::Text);
+            let keys: Vec<(i16, Key<'_>)> = (1..).zip(key).collect();
+            found.extend(rows::find_own(c"principals", c"principals_pkey", &keys, read)?);
+        }
+    }
+    Ok(found)
 }

@@ -2,27 +2,29 @@
 //! used. The server counts what was changed since (pgx::hooks::commits); this holds behind it, and sees what tells no cache, such
 //! as rows of pg_policy that a superuser changed by hand.
 
-use crate::pgx::catalog_rows::{self, Keyed};
+use crate::pgx::rows::{self, Key, Keyed};
 use crate::pgx::server;
 use pgrx::pg_sys::Oid;
 use serde::{Deserialize, Serialize};
 use std::ffi::CStr;
 
-/// Tables of the catalog with an index by OID. Source: pg_class.h and its like; they are the same in every major.
-const fn keyed(table: u32, index: u32, attribute: i16) -> Keyed {
-    Keyed { table: oid(table), index: oid(index), attribute }
-}
+/// A table of the catalog, an index of it that begins with an OID, and that column's number. Source: pg_class.h and its like; they
+/// are the same in every major, and pg_test/backend/numbers.rs asks the server.
+pub(crate) type Catalog = (u32, u32, i16);
 
-const fn oid(number: u32) -> Oid {
-    Oid::from_u32(number)
-}
+pub(crate) const RELATIONS: Catalog = (1259, 2662, 1);
+pub(crate) const ATTRIBUTES: Catalog = (1249, 2659, 1);
+pub(crate) const POLICIES: Catalog = (3256, 3258, 3);
+pub(crate) const GENERATED: Catalog = (2604, 2656, 2);
+pub(crate) const ROLES: Catalog = (1260, 2677, 1);
+pub(crate) const EXTENSIONS: Catalog = (3079, 3080, 1);
+/// Its second column is the role.
+pub(crate) const DB_ROLE_SETTING: Catalog = (2964, 2965, 1);
 
-const RELATIONS: Keyed = keyed(1259, 2662, 1);
-const ATTRIBUTES: Keyed = keyed(1249, 2659, 1);
-const POLICIES: Keyed = keyed(3256, 3258, 3);
-const GENERATED: Keyed = keyed(2604, 2656, 2);
-const ROLES: Keyed = keyed(1260, 2677, 1);
-const EXTENSIONS: Keyed = keyed(3079, 3080, 1);
+fn print(catalog: Catalog, oid: Oid) -> u64 {
+    let (table, index, column) = catalog;
+    rows::print(Keyed { table: table.into(), index: index.into(), keys: &[(column, Key::Oid(oid))] })
+}
 
 /// Our own tables by which a plane is made.
 const OWN: [&CStr; 4] = [c"parents", c"allowed_functions", c"views", c"tripwires"];
@@ -44,9 +46,9 @@ pub(super) struct Rows {
 impl Rows {
     /// As they are now.
     pub(super) fn read(reader: Oid, register: (u32, u32)) -> Self {
-        let print = |keyed, oid: Oid| (oid.to_u32(), catalog_rows::with_key(keyed, oid));
+        let print = |catalog, oid: Oid| (oid.to_u32(), print(catalog, oid));
         let own = OWN.iter().chain([&ALLOWED_EXTENSIONS]).filter_map(|name| server::own_relation(name));
-        let tables = own.map(|table| (table.to_u32(), catalog_rows::of_table(table)));
+        let tables = own.map(|table| (table.to_u32(), rows::print_of_table(table)));
         Rows {
             reader: print(ROLES, reader),
             extension: print(EXTENSIONS, server::own_extension()),
@@ -63,18 +65,17 @@ impl Rows {
 
     /// Whether they are as they were. A table that had no rows then is not read: what was added since only admits more.
     pub(super) fn are_same(&self) -> bool {
-        let is_same = |keyed, (oid, print): (u32, u64)| catalog_rows::with_key(keyed, oid.into()) == print;
+        let is_same = |catalog, (oid, known): (u32, u64)| print(catalog, oid.into()) == known;
         is_same(ROLES, self.reader)
             && self.extension.0 == server::own_extension().to_u32()
             && is_same(EXTENSIONS, self.extension)
-            && self.tables.iter().all(|(table, print)| catalog_rows::of_table((*table).into()) == *print)
+            && self.tables.iter().all(|(table, print)| rows::print_of_table((*table).into()) == *print)
     }
 }
 
 /// Those of one relation: the table, its columns, policies and generated columns, and how it is registered.
 pub(super) fn of_relation(register: (u32, u32), relation: Oid) -> u64 {
-    let register = Keyed { table: register.0.into(), index: register.1.into(), attribute: 1 };
-    [RELATIONS, ATTRIBUTES, POLICIES, GENERATED, register]
+    [RELATIONS, ATTRIBUTES, POLICIES, GENERATED, (register.0, register.1, 1)]
         .into_iter()
-        .fold(0, |all: u64, keyed| all.rotate_left(13) ^ catalog_rows::with_key(keyed, relation))
+        .fold(0, |all: u64, catalog| all.rotate_left(13) ^ print(catalog, relation))
 }

@@ -195,11 +195,7 @@ unsafe fn context_text(argument: &pg_sys::NullableDatum) -> StageResult<Option<S
         if pg_sys::toast_raw_datum_size(argument.value) > MAX_CONTEXT_BYTES {
             return Err(Refusal::new(State::Argument, "the context is too large"));
         }
-        let jsonb = pg_sys::pg_detoast_datum(argument.value.cast_mut_ptr()).cast::<pg_sys::Jsonb>();
-        let header = pgrx::varlena::varsize_any(jsonb.cast());
-        let length = i32::try_from(header).unwrap_or(i32::MAX);
-        let text = pg_sys::JsonbToCString(std::ptr::null_mut(), &raw mut (*jsonb).root, length);
-        Ok(Some(CStr::from_ptr(text).to_string_lossy().into_owned()))
+        Ok(Some(super::jsonb::text(argument.value)))
     }
 }
 

@@ -3,12 +3,12 @@
 //! Each file wraps one facility in a safe form; none of them decides what untrusted SQL may do.
 #![allow(unsafe_code)]
 
-pub mod catalog_rows;
 pub mod entry;
 mod flags;
 pub mod functions;
 pub mod hooks;
 pub mod interrupts;
+mod jsonb;
 pub mod key_forms;
 pub mod key_sink;
 pub mod names;
@@ -22,6 +22,7 @@ pub mod plan_tree;
 pub mod query;
 pub mod raw;
 pub mod routines;
+pub mod rows;
 pub mod section;
 pub mod server;
 pub mod server_errors;
