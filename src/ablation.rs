@@ -42,6 +42,8 @@ pub enum Switch {
     /// The keys of parents' rows that a call collects: every key is one.
     #[cfg(feature = "ablation")]
     Keys,
+    /// The comparison of a plane that another session has read with the catalog as it is now.
+    Shared,
 }
 
 /// Whether a fence is taken away.
@@ -67,7 +69,7 @@ mod switched {
 
     static ABLATE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 
-    const NAMES: [(&str, Switch); 15] = [
+    const NAMES: [(&str, Switch); 16] = [
         ("signature", Switch::Signature),
         ("validation", Switch::Validation),
         ("filter", Switch::Filter),
@@ -83,6 +85,7 @@ mod switched {
         ("barriers", Switch::Barriers),
         ("columns", Switch::Columns),
         ("keys", Switch::Keys),
+        ("shared", Switch::Shared),
     ];
 
     /// Refuses to load where this build does not belong (55000), then defines the setting. Once, from `_PG_init`.

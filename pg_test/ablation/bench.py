@@ -118,6 +118,10 @@ class Bench:
         if found != set(combination.off):
             raise AssertionError(f"{combination.name}: the switches say that {sorted(found)} are off")
 
+    def soil(self) -> None:
+        """The next combination gets a fresh database."""
+        self._is_soiled = True
+
     def run(self, combination: Combination, entries: list[dict], first: str | None = None) -> Tally:
         """Every entry as tenant acme, each by a call of its own; `first` is what a DBA does before."""
         self.prepare(combination)

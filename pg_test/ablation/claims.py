@@ -232,6 +232,44 @@ def of_keys(bench: Bench):
             yield f"the self-test of {table} with {', '.join(off) or 'nothing'} off says {min(wanted)}", [] if got == wanted else [str(got)]
 
 
+# What a DBA changes once sessions share the plane, what is asked then, and what comes of it under which switches beside `shared`.
+_SHARED = (
+    ("ALTER TABLE public.orders DISABLE ROW LEVEL SECURITY", "SELECT note FROM orders", (
+        ((), "55000", "the proof finds the table without row-level security"),
+        (("proof",), "own rows", "the filter holds"),
+        (("filter", "proof"), "foreign rows", "it reads all rows (control)"),
+    )),
+    ("SELECT splitplane.unprotect('public.payments')", "SELECT method FROM payments", (
+        ((), "55000", "the proof finds the table without its policy"),
+        (("proof",), "42501", "the reader's right is gone"),
+    )),
+)
+
+
+def of_shared(bench: Bench):
+    """A plane that a session takes from another, and that the catalog has gone past: what it says is not what keeps rows in."""
+    for change, sql, expectations in _SHARED:
+        for off, wanted, what in (*expectations, ((), None, "a session that compares it is refused")):
+            is_compared = wanted is None
+            combination = Combination("probe", off if is_compared else ("shared", *off))
+            bench.prepare(combination)
+
+            def asked():
+                with bench.world.caller() as connection:
+                    document, error = bench.call(connection, combination, sql, forge(bench.world.keys, DATABASE, sql, {}))
+                if error is not None:
+                    return error.sqlstate
+                return "foreign rows" if canary_in(str(document["rows"])) else "own rows"
+
+            before = [asked() for _ in range(4)]
+            with bench.admin(DATABASE) as dba:
+                dba.execute(change)
+            bench.soil()
+            got = asked()
+            right = got in ("55000", "42P01") if is_compared else got == wanted
+            yield f"{change} with {', '.join(combination.off) or 'nothing'} off: {what}", [] if right else [f"{before} {got}"]
+
+
 # Beside an allowed extension, by another role: what takes the place of a function of the list, and reads a table for itself.
 _PLANTED = """
 CREATE OR REPLACE FUNCTION public.replace(citext, text, text) RETURNS text LANGUAGE sql AS 'SELECT string_agg(note, '','') FROM public.orders';

@@ -83,6 +83,7 @@ def main() -> int:
             verdicts.take(claims.of_leaks(bench))
             verdicts.take(claims.of_barriers(bench))
             verdicts.take(claims.of_keys(bench))
+            verdicts.take(claims.of_shared(bench))
             verdicts.take(claims.of_lists(bench))
             verdicts.take(claims.of_barred_entries(bench))
     if is_whole:

@@ -359,7 +359,7 @@ mod tests {
     #[pg_test]
     fn allowlist_holds_no_dangerous_function_by_name() {
         let plane = current_plane().unwrap();
-        let found: Vec<_> = DANGEROUS.iter().filter(|name| plane.builtins.names.contains(**name)).collect();
+        let found: Vec<_> = DANGEROUS.iter().filter(|name| plane.builtins.names.contains(name)).collect();
         assert!(found.is_empty(), "{found:?}");
     }
 
@@ -377,7 +377,7 @@ mod tests {
     #[pg_test]
     fn allowlist_holds_what_analysts_need() {
         let plane = current_plane().unwrap();
-        let missing: Vec<_> = NEEDED.iter().filter(|name| !plane.builtins.names.contains(**name)).collect();
+        let missing: Vec<_> = NEEDED.iter().filter(|name| !plane.builtins.names.contains(name)).collect();
         assert!(missing.is_empty(), "{missing:?}");
     }
 

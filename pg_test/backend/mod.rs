@@ -34,6 +34,7 @@ mod questions;
 mod row_security;
 mod server_errors;
 mod settings;
+mod shared_plane;
 mod sizes;
 mod support;
 mod tripwire;

@@ -23,4 +23,28 @@ mod tests {
         assert_accepted("a section", World::bare().confined(|_| Ok(())));
         assert_eq!(identifiers(), [USER_TIMEOUT, USER_TIMEOUT + 1]);
     }
+
+    /// The tables of the catalog whose rows a shared plane is compared with, by names: the index is the table's, and begins with
+    /// the column.
+    #[pg_test]
+    fn numbers_of_the_catalog() {
+        use crate::catalog::rows;
+        for ((table, index, column), name, column_name) in [
+            (rows::RELATIONS, "pg_class", "oid"),
+            (rows::ATTRIBUTES, "pg_attribute", "attrelid"),
+            (rows::POLICIES, "pg_policy", "polrelid"),
+            (rows::GENERATED, "pg_attrdef", "adrelid"),
+            (rows::ROLES, "pg_authid", "oid"),
+            (rows::EXTENSIONS, "pg_extension", "oid"),
+            (rows::DB_ROLE_SETTING, "pg_db_role_setting", "setdatabase"),
+        ] {
+            let sql = format!(
+                "SELECT i.indexrelid = {index} AND i.indkey[0] = {column} AND a.attname = '{column_name}' \
+                 FROM pg_catalog.pg_index AS i JOIN pg_catalog.pg_attribute AS a \
+                 ON a.attrelid = i.indrelid AND a.attnum = {column} \
+                 WHERE i.indrelid = {table} AND i.indrelid = 'pg_catalog.{name}'::regclass AND i.indexrelid = {index}"
+            );
+            assert_eq!(Spi::get_one::<bool>(&sql), Ok(Some(true)), "{name}");
+        }
+    }
 }

@@ -11,6 +11,7 @@ use super::rows::Rows;
 use super::sorted::Oids;
 use super::types::PlaneTypes;
 use super::views::PlaneView;
+use crate::ablation::{self, Switch};
 use crate::error::StageResult;
 use crate::pgx::hooks::commits;
 use crate::pgx::hooks::invalidation::Watched;
@@ -31,7 +32,7 @@ struct Facts<'a> {
     watched: Cow<'a, Watched>,
     has_extensions: bool,
     views: Cow<'a, HashMap<String, Rc<PlaneView>>>,
-    allowed: Cow<'a, Vec<AllowedFunction>>,
+    allowed: Cow<'a, [AllowedFunction]>,
     column_types: Cow<'a, Oids>,
     types: Cow<'a, PlaneTypes>,
     builtins: Cow<'a, Builtins>,
@@ -54,14 +55,20 @@ pub(super) struct Found {
 /// The count of changes that bytes of now would be made at; `None` where none are shared: on a standby, whose changes are made
 /// elsewhere, and in a transaction that has changed something itself.
 pub(super) fn count() -> Option<u64> {
-    if server::is_standby() || commits::has_written() { None } else { facts::count(server::database_oid()) }
+    // What these switches let a session read is not for others.
+    let is_widened = ablation::is_off(Switch::Columns) || ablation::is_off(Switch::RowSecurity);
+    if is_widened || server::is_standby() || commits::has_written() {
+        return None;
+    }
+    facts::count(server::database_oid())
 }
 
 /// What was made at this count, if the catalog is as it was.
 pub(super) fn find(count: u64) -> Option<Found> {
-    let bytes = facts::get(server::database_oid(), count)?;
+    let is_compared = !ablation::is_off(Switch::Shared);
+    let bytes = facts::get(server::database_oid(), is_compared.then_some(count))?;
     let facts: Facts<'_> = postcard::from_bytes(&bytes).ok()?;
-    if server::role(c"splitplane_reader") != Some(facts.reader) || !facts.rows.are_same() {
+    if is_compared && (server::role(c"splitplane_reader") != Some(facts.reader) || !facts.rows.are_same()) {
         return None;
     }
     let plane = Plane {

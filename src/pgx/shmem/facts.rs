@@ -237,8 +237,8 @@ impl Drop for Locked {
     }
 }
 
-/// A copy of a database's bytes, if they were made at this count.
-pub fn get(database: u32, count: u64) -> Option<Vec<u8>> {
+/// A copy of a database's bytes, if they were made at this count; at any with `None`, for tests that take the comparison away.
+pub fn get(database: u32, count: Option<u64>) -> Option<Vec<u8>> {
     let length = find(&Locked::new(pg_sys::LWLockMode::LW_SHARED)?, database, count)?.length;
     // Not under the lock: it may fail.
     let mut copy = Vec::new();
@@ -253,8 +253,9 @@ pub fn get(database: u32, count: u64) -> Option<Vec<u8>> {
     Some(copy)
 }
 
-fn find(locked: &Locked, database: u32, count: u64) -> Option<Entry> {
-    locked.entries().into_iter().find(|entry| entry.database == database && entry.count == count && entry.length > 0)
+fn find(locked: &Locked, database: u32, count: Option<u64>) -> Option<Entry> {
+    let is_it = |entry: &Entry| entry.database == database && count.is_none_or(|count| entry.count == count);
+    locked.entries().into_iter().find(|entry| entry.length > 0 && is_it(entry))
 }
 
 /// Puts a database's bytes in the place of those it had. Others that are not given out any more make room. Gives whether there was
