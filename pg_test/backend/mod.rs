@@ -17,6 +17,7 @@ mod allowlist_majors;
 mod conditions;
 mod confinement;
 mod definers;
+mod encoders;
 mod extension_answers;
 mod extensions;
 mod grouped;

@@ -3,6 +3,7 @@
 //! Each file wraps one facility in a safe form; none of them decides what untrusted SQL may do.
 #![allow(unsafe_code)]
 
+pub(crate) mod encoders;
 pub mod entry;
 mod flags;
 pub mod functions;

@@ -1,10 +1,11 @@
 //! Where the rows of a statement go: to JSON text or to tuples, within the caps of an answer.
 
-use super::functions::extent;
-use super::types::{base_type, column_types, is_wide_number};
+use super::encoders::Encoder;
+use super::types::{base_type, column_types};
 use super::unpacked;
+use crate::answer_text::{AnswerText, Full};
 use crate::error::{Refusal, StageResult, State};
-use crate::numbers::{self, Piece, WideNumbers};
+use crate::numbers::{self, WideNumbers};
 use pgrx::{PgMemoryContexts, pg_guard, pg_sys};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -32,7 +33,7 @@ pub struct Sink<'q> {
 
 enum Target<'q> {
     Json {
-        text: String,
+        text: AnswerText,
         numbers: WideNumbers,
         shown_by: &'q HashMap<pg_sys::Oid, pg_sys::Oid>,
         encoders: Vec<Encoder>,
@@ -42,16 +43,6 @@ enum Target<'q> {
         tuples: Vec<pg_sys::HeapTuple>,
         memory: QueryMemory<'q>,
     },
-}
-
-/// `to_json` for one type.
-struct Encoder {
-    /// What makes a text of a value whose type has no JSON that may be made.
-    shown_by: Option<pg_sys::Oid>,
-    function: Box<pg_sys::FmgrInfo>,
-    type_oid: pg_sys::Oid,
-    /// Whether numbers are put between quotes.
-    quotes: bool,
 }
 
 /// Rows as the text of a JSON array of arrays.
@@ -107,7 +98,7 @@ impl<'q> Sink<'q> {
     /// by a function of theirs.
     pub fn json(caps: Caps, numbers: WideNumbers, shown_by: &'q HashMap<pg_sys::Oid, pg_sys::Oid>) -> Self {
         let target = Target::Json {
-            text: String::from("["),
+            text: AnswerText::new("[", caps.bytes),
             numbers,
             shown_by,
             encoders: Vec::new(),
@@ -134,10 +125,9 @@ impl<'q> Sink<'q> {
             return Err(Refusal::out_of_memory());
         }
         match self.target {
-            Target::Json { mut text, encoders, .. } => {
-                text.push(']');
-                let quoted = encoders.iter().map(|encoder| encoder.quotes).collect();
-                Ok(JsonRows { text, count: self.rows, truncated: self.truncated, quoted })
+            Target::Json { text, encoders, .. } => {
+                let quoted = encoders.iter().map(Encoder::quotes).collect();
+                Ok(JsonRows { text: text.ended(']'), count: self.rows, truncated: self.truncated, quoted })
             }
             Target::Tuples { .. } => Err(Refusal::proof("the rows went to another sink")),
         }
@@ -211,83 +201,6 @@ unsafe extern "C-unwind" fn start(receiver: *mut pg_sys::DestReceiver, _operatio
     }
 }
 
-impl Encoder {
-    fn new(type_oid: pg_sys::Oid, shown_by: Option<pg_sys::Oid>, as_text: bool) -> Self {
-        const TO_JSON: u32 = 3176;
-        let type_oid = if shown_by.is_some() { pg_sys::TEXTOID } else { type_oid };
-        let mut information = Box::new(pg_sys::FmgrInfo::default());
-        // SAFETY: `to_json` is built in; the call expression only gives it the argument's type.
-        unsafe {
-            pg_sys::fmgr_info_cxt(pg_sys::Oid::from(TO_JSON), &raw mut *information, pg_sys::CurrentMemoryContext);
-            let argument = pg_sys::makeNullConst(type_oid, -1, pg_sys::InvalidOid);
-            let arguments = pg_sys::lappend(std::ptr::null_mut(), argument.cast());
-            let call = pg_sys::makeFuncExpr(
-                pg_sys::Oid::from(TO_JSON),
-                pg_sys::JSONOID,
-                arguments,
-                pg_sys::InvalidOid,
-                pg_sys::InvalidOid,
-                pg_sys::CoercionForm::COERCE_EXPLICIT_CALL,
-            );
-            information.fn_expr = call.cast();
-        }
-        Encoder { shown_by, function: information, type_oid, quotes: as_text && is_wide_number(type_oid) }
-    }
-
-    /// Appends the value's JSON, unless the text would be longer than `limit`: a large value must not be copied only to
-    /// be thrown away.
-    fn append(&mut self, value: pg_sys::Datum, text: &mut String, limit: usize) -> Result<(), Full> {
-        let value = match self.shown_by {
-            // SAFETY: a function of one argument of the value's type, that gives text and is called with no NULL.
-            Some(function) => unsafe { pg_sys::OidFunctionCall1Coll(function, pg_sys::InvalidOid, value) },
-            None => value,
-        };
-        // SAFETY: a value of the type that the encoder was made for, or a text.
-        if unsafe { extent::digits_size(value, self.type_oid) } > limit {
-            return Err(Full::Cap);
-        }
-        // SAFETY: `to_json` on a value of the type that its call expression names; the result is a fresh varlena.
-        let bytes = unsafe {
-            let json = pg_sys::FunctionCall1Coll(&raw mut *self.function, pg_sys::InvalidOid, value);
-            pgrx::varlena::varlena_to_byte_slice(json.cast_mut_ptr())
-        };
-        if text.len().saturating_add(bytes.len()) > limit {
-            return Err(Full::Cap);
-        }
-        let json = String::from_utf8_lossy(bytes);
-        if self.quotes { push_quoted(text, &json, limit) } else { push(text, &json) }
-    }
-}
-
-/// Why a row was not taken.
-enum Full {
-    /// The answer would be larger than its caps.
-    Cap,
-    /// There is no memory for it.
-    Memory,
-}
-
-/// Appends where there is memory for it. Rust would otherwise end the process.
-fn push(text: &mut String, more: &str) -> Result<(), Full> {
-    text.try_reserve(more.len()).map_err(|_| Full::Memory)?;
-    text.push_str(more);
-    Ok(())
-}
-
-/// Appends a value's JSON with its numbers between quotes.
-fn push_quoted(text: &mut String, json: &str, limit: usize) -> Result<(), Full> {
-    for piece in numbers::pieces(json) {
-        match piece {
-            Piece::Number(number) => ["\"", number, "\""].into_iter().try_for_each(|part| push(text, part))?,
-            Piece::Other(other) => push(text, other)?,
-        }
-        if text.len() > limit {
-            return Err(Full::Cap);
-        }
-    }
-    Ok(())
-}
-
 #[pg_guard]
 unsafe extern "C-unwind" fn end(_receiver: *mut pg_sys::DestReceiver) {}
 
@@ -318,11 +231,10 @@ impl Sink<'_> {
     unsafe fn take(&mut self, slot: *mut pg_sys::TupleTableSlot) -> Result<(), Full> {
         match &mut self.target {
             Target::Json { text, encoders, scratch, .. } => {
-                let before = text.len();
+                let before = text.length();
                 let opening = if self.rows > 0 { ",[" } else { "[" };
                 // SAFETY: a slot that holds a row; scratch memory is reset per row.
-                let taken = push(text, opening)
-                    .and_then(|()| unsafe { append_row(slot, encoders, *scratch, text, self.caps.bytes) });
+                let taken = text.push(opening).and_then(|()| unsafe { append_row(slot, encoders, *scratch, text) });
                 if let Err(full) = taken {
                     text.truncate(before);
                     return Err(full);
@@ -357,8 +269,7 @@ unsafe fn append_row(
     slot: *mut pg_sys::TupleTableSlot,
     encoders: &mut [Encoder],
     scratch: pg_sys::MemoryContext,
-    text: &mut String,
-    limit: usize,
+    text: &mut AnswerText,
 ) -> Result<(), Full> {
     let mut taken = Ok(());
     // SAFETY: the caller's promise; every attribute is made available before it is read.
@@ -366,12 +277,12 @@ unsafe fn append_row(
         unpacked::read_all(slot);
         let outside = pg_sys::MemoryContextSwitchTo(scratch);
         for (index, encoder) in encoders.iter_mut().enumerate() {
-            let separated = if index > 0 { push(text, ",") } else { Ok(()) };
+            let separated = if index > 0 { text.push(",") } else { Ok(()) };
             taken = separated.and_then(|()| {
                 if *(*slot).tts_isnull.add(index) {
-                    push(text, "null")
+                    text.push("null")
                 } else {
-                    encoder.append(*(*slot).tts_values.add(index), text, limit)
+                    encoder.append(*(*slot).tts_values.add(index), text)
                 }
             });
             if taken.is_err() {
@@ -381,8 +292,7 @@ unsafe fn append_row(
         pg_sys::MemoryContextSwitchTo(outside);
         pg_sys::MemoryContextReset(scratch);
     }
-    taken.and_then(|()| push(text, "]"))?;
-    if text.len() > limit { Err(Full::Cap) } else { Ok(()) }
+    taken.and_then(|()| text.push("]"))
 }
 
 unsafe extern "C-unwind" {

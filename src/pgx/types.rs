@@ -91,6 +91,23 @@ pub(super) fn is_wide_number(type_oid: pg_sys::Oid) -> bool {
     }
 }
 
+/// Whether `to_json` has a way of its own for values of a type, which is no domain: for arrays, rows, and types with a cast to JSON.
+/// The types that JSON has itself, and dates, are not asked about.
+pub(super) fn has_way_to_json(type_oid: pg_sys::Oid) -> bool {
+    let is_array = matches!(type_oid, pg_sys::ANYARRAYOID | pg_sys::ANYCOMPATIBLEARRAYOID | pg_sys::RECORDARRAYOID)
+        || element_type(type_oid).is_some();
+    if is_array || is_row(type_oid) {
+        return true;
+    }
+    let mut cast = pg_sys::InvalidOid;
+    // SAFETY: a catalog look-up, and a valid place to write to.
+    type_oid.to_u32() >= pg_sys::FirstNormalObjectId
+        && unsafe {
+            let explicit = pg_sys::CoercionContext::COERCION_EXPLICIT;
+            pg_sys::find_coercion_pathway(pg_sys::JSONOID, type_oid, explicit, &raw mut cast)
+        } == pg_sys::CoercionPathType::COERCION_PATH_FUNC
+}
+
 /// A value as its type's output function writes it.
 ///
 /// # Safety

@@ -40,6 +40,42 @@ pub(super) unsafe fn read_all(slot: *mut pg_sys::TupleTableSlot) {
     }
 }
 
+/// Bytes of a value of variable length without its header, once it is unpacked; nothing is unpacked for it.
+///
+/// # Safety
+///
+/// Such a value, and not NULL.
+pub(super) unsafe fn size(value: pg_sys::Datum) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if is_plain(value.cast_mut_ptr()) {
+            varlena::varsize_any_exhdr(value.cast_mut_ptr())
+        } else {
+            pg_sys::toast_raw_datum_size(value).saturating_sub(pg_sys::VARHDRSZ)
+        }
+    }
+}
+
+/// The bytes of a value of variable length without its header: where they are, or unpacked into the current memory context.
+///
+/// # Safety
+///
+/// Such a value, and not NULL; the bytes are there for as long as it is, or the memory context.
+pub(super) unsafe fn contents<'v>(value: pg_sys::Datum) -> &'v [u8] {
+    // SAFETY: the caller's promise; what is not plain is after unpacking.
+    unsafe {
+        let stored = value.cast_mut_ptr::<pg_sys::varlena>();
+        let plain = if is_plain(stored) { stored } else { pg_sys::pg_detoast_datum_packed(stored) };
+        varlena::varlena_to_byte_slice(plain)
+    }
+}
+
+/// Neither compressed nor elsewhere.
+unsafe fn is_plain(stored: *const pg_sys::varlena) -> bool {
+    // SAFETY: the caller's promise: a value of variable length.
+    unsafe { !varlena::varatt_is_1b_e(stored) && !varlena::varatt_is_4b_c(stored) }
+}
+
 /// The sizes of the row in a slot; nothing is unpacked for it.
 ///
 /// # Safety

@@ -13,8 +13,9 @@ use source::{Source, sources};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// (module, the other modules that it may name)
-const MAY_NAME: [(&str, &[&str]); 27] = [
+const MAY_NAME: [(&str, &[&str]); 28] = [
     ("error", &[]),
+    ("answer_text", &[]),
     ("json", &[]),
     ("characters", &[]),
     ("identity", &["characters", "json"]),
@@ -25,7 +26,7 @@ const MAY_NAME: [(&str, &[&str]); 27] = [
     ("releases", &[]),
     ("key_set", &[]),
     ("timings", &[]),
-    ("pgx", &["calendar", "error", "identity", "key_set", "numbers"]),
+    ("pgx", &["answer_text", "calendar", "error", "identity", "key_set", "numbers"]),
     ("ablation", &["error", "pgx"]),
     ("texts", &["error", "pgx"]),
     ("tripwire", &["error", "pgx"]),

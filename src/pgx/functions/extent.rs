@@ -1,6 +1,7 @@
 //! How large a value is once the zeros are written out that a number does not store: 1e131000 takes ten bytes, and 131,000
 //! digits as text.
 
+use crate::pgx::unpacked;
 use pgrx::pg_sys;
 
 /// A value that is larger than this is large without being looked at more closely.
@@ -45,8 +46,7 @@ unsafe fn of_number(value: pg_sys::Datum) -> usize {
     const BYTES_PER_PIECE: usize = 2;
     // SAFETY: the caller's promise; the long format has both fields.
     unsafe {
-        let number = pg_sys::pg_detoast_datum(value.cast_mut_ptr());
-        let fields = number.cast::<u8>().add(pg_sys::VARHDRSZ).cast::<u16>();
+        let fields = unpacked::contents(value).as_ptr().cast::<u16>();
         let header = fields.read_unaligned();
         if header & IS_SHORT_OR_SPECIAL != 0 {
             return 0;
