@@ -6,7 +6,8 @@ The sizes lie in databases of their own and are measured in turn, so that a slow
 from statistics import median
 
 import psycopg
-from rounds import in_turn
+from builds import NOW
+from rounds import AGAIN, HAND, in_turn
 from session import Asker, connect
 from table import Report, progress
 
@@ -19,8 +20,11 @@ def measure(clusters, planes: dict[str, dict[int, str]], rounds: int, calls: int
     """planes  by what grows, the databases by size"""
     report.heading("growth", "Growth, one warm call (stage total)")
     for what, names in planes.items():
-        progress(f"growth with {what}: {sorted(names)}")
-        askers = {(build, size): Asker(cluster, name, 1, [COUNT]) for build, cluster in clusters.items() for size, name in names.items()}
+        progress(f"growth with {what}: {list(names)}")
+        sizes = sorted(names)
+        askers = {(build, size): Asker(cluster, names[size], 1, [COUNT]) for build, cluster in clusters.items() for size in sizes}
+        # The smallest once more, as the control.
+        askers[AGAIN] = Asker(clusters[NOW], names[sizes[0]], 1, [COUNT])
 
         def refresh() -> None:
             for asker in askers.values():
@@ -29,11 +33,11 @@ def measure(clusters, planes: dict[str, dict[int, str]], rounds: int, calls: int
         # All sizes are ways of one task, so that they lie side by side in each round.
         ways = {key: lambda asker=asker: median(total(asker) for _ in range(calls)) for key, asker in askers.items()}
         found = in_turn({what: ways}, rounds, before=refresh)[what]
-        sizes = sorted(names)
+        again = found.ratio(AGAIN, (NOW, sizes[0]))
         for size in sizes:
-            report.row(f"{size:,} {what}", "us", {build: found.us((build, size)) for build in clusters})
+            report.row(f"{size:,} {what}", "us", {build: found.us((build, size)) for build in clusters}, again=again)
         grown = {build: found.ratio((build, sizes[-1]), (build, sizes[0])) for build in clusters}
-        report.row(f"  {sizes[-1]:,} / {sizes[0]:,}", "", grown, target=("now", TARGET))
+        report.row(f"  {sizes[-1]:,} / {sizes[0]:,}", "", grown, target=(NOW, TARGET), again=again)
         for asker in askers.values():
             asker.close()
 
@@ -56,11 +60,11 @@ def by_length(clusters, dbname: str, sizes: list[int], rounds: int, report: Repo
     progress(f"growth: SQL of {sizes} kB")
     texts = {size: long_sql(size) for size in sizes}
     askers = {build: Asker(cluster, dbname, 1, list(texts.values())) for build, cluster in clusters.items()}
-    hand, again = connect(clusters["now"], dbname), connect(clusters["now"], dbname)
+    hand, again = connect(clusters[NOW], dbname), connect(clusters[NOW], dbname)
     tasks = {}
     for size, text in texts.items():
         by_hand = f"{text} WHERE tenant_id = 1"
-        ways = {"hand": lambda t=by_hand: hand.execute(t).fetchall(), "again": lambda t=by_hand: again.execute(t).fetchall()}
+        ways = {HAND: lambda t=by_hand: hand.execute(t).fetchall(), AGAIN: lambda t=by_hand: again.execute(t).fetchall()}
         for build, asker in askers.items():
             try:
                 asker.ask(text)

@@ -7,6 +7,7 @@ the same.
 from itertools import count
 from statistics import median
 
+from builds import BASELINE, NOW
 from rounds import AGAIN, HAND, in_turn, timed
 from session import Asker, ask, connect, contexts
 from table import NOW_BASELINE, Report, progress
@@ -49,7 +50,7 @@ def measure(clusters, dbname: str, rounds: int, calls: int, report: Report) -> N
         progress(f"warm calls over {shape}, {rounds} rounds of {calls}")
         proved, hand_text = plane.format(a="answer"), by_hand.format(a="answer")
         askers = {build: Asker(cluster, dbname, 1, [proved]) for build, cluster in clusters.items()}
-        hand, again = connect(clusters["now"], dbname), connect(clusters["now"], dbname)
+        hand, again = connect(clusters[NOW], dbname), connect(clusters[NOW], dbname)
         texts = Texts(plane, askers, calls)
         ways = {HAND: in_a_row(calls, lambda: hand.execute(hand_text).fetchall()), AGAIN: in_a_row(calls, lambda: again.execute(hand_text).fetchall())}
         for build, asker in askers.items():
@@ -65,7 +66,7 @@ def measure(clusters, dbname: str, rounds: int, calls: int, report: Report) -> N
         found = in_turn({shape: ways}, rounds, before=refresh)[shape]
         for kind, target in TARGETS.items():
             beyond = {build: found.us(f"{kind} {build}") - found.us(HAND) for build in clusters}
-            ratios = {NOW_BASELINE: found.ratio(f"{kind} now", f"{kind} baseline", less=HAND)} if "baseline" in clusters else {}
+            ratios = {NOW_BASELINE: found.ratio(f"{kind} {NOW}", f"{kind} {BASELINE}", less=HAND)} if BASELINE in clusters else {}
             report.row(f"{shape}, {WHAT[kind]}", "us", {HAND: found.us(HAND)} | beyond, ratios, (NOW_BASELINE, target), again=found.again)
             by_stage(askers, texts, kind, proved, calls, stages)
         for connection in (hand, again, *askers.values()):
@@ -75,7 +76,7 @@ def measure(clusters, dbname: str, rounds: int, calls: int, report: Report) -> N
         for stage in STAGES:
             values = {build: median(d.get(stage, 0.0) for d in stages[kind, build]) * 1000 for build in clusters}
             if any(values.values()):
-                ratios = {NOW_BASELINE: values["now"] / values["baseline"]} if values.get("baseline") else {}
+                ratios = {NOW_BASELINE: values[NOW] / values[BASELINE]} if values.get(BASELINE) else {}
                 report.row(f"{kind}: {stage}", "us", values, ratios)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import time
+from decimal import Decimal
 
 import psycopg
 from splitplane_test.plane import Plane
@@ -77,6 +78,4 @@ class Asker:
 
 def exact(text: str) -> dict:
     """A document with its numbers exact."""
-    from decimal import Decimal
-
     return json.loads(text, parse_float=Decimal, parse_int=Decimal)

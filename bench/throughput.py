@@ -9,7 +9,7 @@ from queue import Empty, SimpleQueue
 from random import Random
 from time import perf_counter
 
-from builds import NOW
+from builds import BASELINE, NOW
 from queries import filled
 from rounds import AGAIN, HAND, in_turn
 from session import CALLER, ask_text, connect, contexts
@@ -89,7 +89,7 @@ def measure(clusters, dbname: str, tenant: int, order: int, rounds: int, queries
         found = in_turn({number: tasks}, rounds, before=sign)[number]
         values = {way: len(order_of) * 1000 / found.ms(way) for way in (HAND, *clusters)}
         # Of rates: by hand's seconds over those of ask.
-        ratios = {NOW_HAND: found.ratio(HAND, NOW)} | ({BASELINE_HAND: found.ratio(HAND, "baseline")} if "baseline" in clusters else {})
+        ratios = {NOW_HAND: found.ratio(HAND, NOW)} | ({BASELINE_HAND: found.ratio(HAND, BASELINE)} if BASELINE in clusters else {})
         report.row(f"{number} clients", "/s", values, ratios, (NOW_HAND, target), at_least=True, again=found.again)
         for clients in ways.values():
             clients.close()

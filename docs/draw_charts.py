@@ -20,13 +20,15 @@ INK, PALE, GRID, GROUND = "#1f2933", "#52606d", "#d9e2ec", "#ffffff"
 COLOURS = {"hand": "#9aa5b1", "baseline": "#b7791f", "now": "#2f6f9f"}
 NAMES = {"hand": "by hand", "baseline": "before", "now": "now"}
 DASHES = {"hand": "2 4", "baseline": "7 4", "now": "none"}
-WIDTH, LABELS, RIGHT = 880, 330, 70
+WIDTH, RIGHT = 880, 70
 BAR, GAP, TOP = 13, 9, 78
 
 
-def text(x: float, y: float, words: str, size: int = 12, colour: str = INK, bold: bool = False, anchor: str = "start") -> str:
+def text(x: float, y: float, words: str, size: int = 12, colour: str = INK, bold: bool = False, anchor: str = "start", halo: bool = False) -> str:
     weight = ' font-weight="600"' if bold else ""
-    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" fill="{colour}"{weight} text-anchor="{anchor}">{escape(words)}</text>'
+    # A number that a line would run through.
+    around = f' stroke="{GROUND}" stroke-width="3" paint-order="stroke"' if halo else ""
+    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" fill="{colour}"{weight}{around} text-anchor="{anchor}">{escape(words)}</text>'
 
 
 def line(x1: float, y1: float, x2: float, y2: float, colour: str = GRID, dashes: str = "none", width: float = 1) -> str:
@@ -69,24 +71,25 @@ def bars(title: str, unit: str, rows: list[tuple[str, dict[str, float]]], mark: 
     """A group of horizontal bars for each row; `mark` is the value where by hand is."""
     ways = [way for way in COLOURS if any(way in values for _, values in rows)]
     marks = ticks(max(value for _, values in rows for value in values.values()))
-    room = WIDTH - LABELS - RIGHT
+    left = 30 + 7 * max(len(name) for name, _ in rows)
+    room = WIDTH - left - RIGHT
     group = len(ways) * BAR + GAP
     bottom = TOP + 10 + len(rows) * group
     drawn = []
     for tick in marks:
-        x = LABELS + room * tick / marks[-1]
+        x = left + room * tick / marks[-1]
         drawn += [line(x, TOP, x, bottom), text(x, bottom + 16, f"{tick:g}", 11, PALE, anchor="middle")]
+    if mark is not None:
+        x = left + room * mark / marks[-1]
+        drawn.append(line(x, TOP - 4, x, bottom, INK, "4 3", 1.5))
     for number, (name, values) in enumerate(rows):
         y = TOP + 10 + number * group
-        drawn.append(text(LABELS - 10, y + len(ways) * BAR / 2 + 4, name, anchor="end"))
+        drawn.append(text(left - 10, y + len(ways) * BAR / 2 + 4, name, anchor="end"))
         for place, way in enumerate(ways):
             if way in values:
                 long = room * values[way] / marks[-1]
-                drawn.append(f'<rect x="{LABELS}" y="{y + place * BAR:.1f}" width="{long:.1f}" height="{BAR - 2}" fill="{COLOURS[way]}"/>')
-                drawn.append(text(LABELS + long + 5, y + place * BAR + 10, f"{values[way]:.3g}", 10, PALE))
-    if mark is not None:
-        x = LABELS + room * mark / marks[-1]
-        drawn.append(line(x, TOP - 4, x, bottom, INK, "4 3", 1.5))
+                drawn.append(f'<rect x="{left}" y="{y + place * BAR:.1f}" width="{long:.1f}" height="{BAR - 2}" fill="{COLOURS[way]}"/>')
+                drawn.append(text(left + long + 5, y + place * BAR + 10, f"{values[way]:.3g}", 10, PALE, halo=True))
     return framed(bottom + 30, title, unit, ways, drawn)
 
 
