@@ -12,11 +12,12 @@ from statistics import geometric_mean, median
 from time import perf_counter
 
 HAND, AGAIN = "hand", "again"
-# A run in which the same query differs by more from itself says nothing.
+# A run in which the same query differs by more from itself says nothing, and neither does one of few rounds.
 QUIET = (0.99, 1.01)
+ENOUGH_ROUNDS = 40
 
 
-def counts(again: float) -> bool:
+def quiet(again: float) -> bool:
     return QUIET[0] <= round(again, 4) <= QUIET[1]
 
 

@@ -135,7 +135,7 @@ def main() -> None:
     in_words = None
     with started(settings, options.baseline) as clusters:
         version = clusters[NOW].psql("postgres", "SHOW server_version").strip()
-        report = Report(list(clusters))
+        report = Report(list(clusters), options.rounds)
         if set(options.only) - {"words"}:
             measured(clusters, options, report)
     if "words" in options.only:

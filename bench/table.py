@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import geometric_mean
 
 from builds import BASELINE, NOW
-from rounds import AGAIN, HAND, QUIET, Times, counts
+from rounds import AGAIN, ENOUGH_ROUNDS, HAND, QUIET, Times, quiet
 from splitplane_test.cluster import ROOT
 
 
@@ -76,8 +76,8 @@ class Report:
 
     RATIOS = {NOW_HAND: (NOW, HAND), BASELINE_HAND: (BASELINE, HAND), NOW_BASELINE: (NOW, BASELINE)}
 
-    def __init__(self, builds: list[str]):
-        self.builds = builds
+    def __init__(self, builds: list[str], rounds: int):
+        self.builds, self.rounds = builds, rounds
         shown = [name for name, (of, to) in self.RATIOS.items() if of in builds and (to == HAND or to in builds)]
         self.ratios = shown
         self.table = Table(["", "unit", "by hand", *builds, *shown, "target", "verdict", "A/A"])
@@ -109,7 +109,7 @@ class Report:
             of, bound = target
             held = f"{of if of != NOW else 'now'} {'>=' if at_least else '<='} {bound:g}"
             said = verdict((ratios | values)[of], bound, at_least)
-            if again is not None and not counts(again):
+            if again is not None and not quiet(again):
                 said = f"({said}) noise"
         cells = [number(values.get(way)) for way in (HAND, *self.builds)]
         cells += [f"{ratios[name]:.3f}" if name in ratios else "" for name in self.ratios]
@@ -122,7 +122,7 @@ class Report:
                 **{way: rounded(value) for way, value in values.items() if value is not None},
                 **{ratio: rounded(value) for ratio, value in ratios.items()},
                 **({"target": list(target)} if held else {}),
-                **({"A/A": rounded(again), "counts": counts(again)} if again is not None else {}),
+                **({"A/A": rounded(again), "counts": quiet(again) and self.rounds >= ENOUGH_ROUNDS} if again is not None else {}),
             }
         )
 
@@ -146,20 +146,22 @@ class Report:
         self.row(name, "", {}, means, target, again=geometric_mean(times.again for times in of.values()))
 
     def noisy(self) -> list[str]:
-        """The rows that do not count."""
-        return [f"{f['name']} ({f['A/A']:g})" for f in self.figures if "target" in f and not f.get("counts", True)]
+        """The rows with a target whose A/A is too far from 1."""
+        return [f"{f['name'].strip()} ({f['A/A']:g})" for f in self.figures if "target" in f and "A/A" in f and not quiet(f["A/A"])]
 
     def print(self, facts: dict, save: Path | None) -> None:
         print("splitplane bench: " + ", ".join(f"{name} {value}" for name, value in facts.items()))
         self.table.print()
         noisy = self.noisy()
+        if self.rounds < ENOUGH_ROUNDS:
+            print(f"DOES NOT COUNT: {self.rounds} rounds, and {ENOUGH_ROUNDS} are wanted")
         if noisy:
             print(f"DOES NOT COUNT, by hand against by hand is not within {QUIET[0]} and {QUIET[1]}: {'; '.join(noisy)}")
-        else:
+        if self.rounds >= ENOUGH_ROUNDS and not noisy:
             print(f"counts: by hand against by hand is within {QUIET[0]} and {QUIET[1]} in every row with a target")
         if save:
             save.parent.mkdir(parents=True, exist_ok=True)
-            save.write_text(json.dumps({"facts": facts, "counts": not noisy, "figures": self.figures}, indent=1) + "\n")
+            save.write_text(json.dumps({"facts": facts, "figures": self.figures}, indent=1) + "\n")
 
 
 def number(value: float | None) -> str:

@@ -278,7 +278,7 @@ def main() -> None:
         for build, cluster in clusters.items():
             progress(f"loading, {build}")
             load(cluster, Path(folder))
-        report = Report(list(clusters))
+        report = Report(list(clusters), options.rounds)
         for layout in LAYOUTS:
             measure(clusters, layout, texts, options, report)
         version = clusters[NOW].psql("postgres", "SHOW server_version").strip()
