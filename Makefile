@@ -14,7 +14,7 @@ SUITES := check unit pg regress grammar analytics attacks standin words wire upg
 # Debian releases; the suites that say most of a major on 16, 18 and 19.
 MORE_SUITES := assertions memory pure released lifecycle packages majors
 
-.PHONY: help all install deb oci setup check-tools build check test $(SUITES:%=test-%) $(MORE_SUITES:%=test-%) demo demo-shell bench fuzz endurance interrupts site format clean
+.PHONY: help all install deb oci setup check-tools build check test $(SUITES:%=test-%) $(MORE_SUITES:%=test-%) demo demo-shell bench bench-tpch fuzz endurance interrupts site format clean
 
 help:
 	@echo 'make test        every suite; `make test-<suite>` for one of: $(SUITES) $(MORE_SUITES)'
@@ -22,7 +22,8 @@ help:
 	@echo 'make check       formatting, lints, unit tests, dependencies, other majors: no server, some minutes the first time'
 	@echo '                 `make test-<suite> TEST=NAME` for one test of it (pg_test/README.md); SKIP=SUITE,.. leaves suites out'
 	@echo 'make demo        the restaurant group, step by step (BEDROCK=1 asks the real Amazon Bedrock); `make demo-shell` for a psql prompt on it'
-	@echo 'make bench       tables of measurements, some sixteen minutes'
+	@echo 'make bench       tables of measurements, some forty minutes; BASELINE=COMMIT measures the build of that commit beside this one,'
+	@echo '                 SAVE=FILE keeps the figures; `make bench-tpch` likewise for the queries of TPC-H'
 	@echo 'make fuzz        generated SQL, then the pure code under libFuzzer, for MINUTES=10; `make endurance` for 64 clients'
 	@echo 'make interrupts  how long each admitted call runs until it checks for interrupts, some forty minutes'
 	@echo 'make build       the extension as it ships, installed into .tools/pgNN; QUICK=1, here and for tests, builds it faster'
@@ -103,8 +104,15 @@ endurance: build
 interrupts: build
 	@$(PYTHON) pg_test/interrupts/run.py
 
+# BASELINE=COMMIT: the build of that commit stands beside this one, and both are measured in turn; ten minutes more the first time.
+# SAVE=FILE: the figures as JSON, of which docs/draw_charts.py draws.
+BENCH_OPTIONS = $(if $(BASELINE),--baseline $(BASELINE)) $(if $(SAVE),--save $(SAVE))
 bench: build
-	@$(PYTHON) bench/run.py
+	@$(PYTHON) bench/run.py $(BENCH_OPTIONS)
+
+bench-tpch: build
+	@tools/setup.sh --generator
+	@$(PYTHON) bench/tpch.py $(BENCH_OPTIONS)
 
 # The manual as a site in target/site/html, with its links checked; mdBook is built into .tools once.
 site: setup

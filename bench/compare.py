@@ -1,119 +1,87 @@
-"""Twelve analytic queries, four ways, interleaved.
+"""Analytic queries by hand, through `ask` of each build, by classic row-level security and by the gateway, in turn.
 
-Compared is what a client waits for, from sending the statement to holding Python objects: the hand-written filter,
-classic row-level security and the gateway fetch typed rows; `ask` fetches one jsonb document with the same rows in it,
-so its encoding, its transport and its decoding are counted against it. All contexts are signed before the clock starts.
-No way uses prepared statements.
+Compared is what a client waits for, from sending the statement to holding Python objects: by hand, row-level security and the
+gateway fetch typed rows; `ask` fetches one jsonb document with the same rows in it, so its encoding, its transport and its
+decoding are counted against it. All contexts are signed before the clock starts. No way uses prepared statements.
 """
 
 import json
 from decimal import Decimal
-from random import Random
-from statistics import median
-from time import perf_counter
 
+from builds import NOW
 from gateway import rewrite
 from queries import filled
-from session import ask, connect, context
-from table import Table, geometric_mean, progress, verdict
+from rounds import AGAIN, HAND, in_turn
+from session import Asker, connect, exact
+from table import NOW_HAND, Report, geometric_mean, progress
 
-# `again` is `hand` once more: how far its ratio is from 1 is how far the machine's noise reaches.
-WAYS = ["hand", "again", "rls", "ask", "gateway"]
-SHOWN = ["hand", "rls", "ask", "gateway"]
+RLS, GATEWAY = "row-level security", "gateway"
 TARGET = 1.05
-LONG_MS = 5.0
+# Queries of these milliseconds by hand say what a call costs beside real work.
+WEIGHTY_MS = (30.0, 90.0)
+WEIGHTY_TARGET, WORST_TARGET = 1.02, 1.06
 
 
-class Runner:
-    """One connection per way, each under the role that the way would have."""
+def rows(connection, sql: str) -> list:
+    """The rows of `sql` as PostgreSQL's own JSON, numbers exact."""
+    found = connection.execute(f"SELECT row_to_json(q)::text FROM ({sql}) q").fetchall()
+    return [list(json.loads(text, parse_float=Decimal, parse_int=Decimal).values()) for (text,) in found]
 
-    def __init__(self, cluster, dbname: str, tenant: int):
-        self.tenant = tenant
-        self.admin = connect(cluster, dbname)
-        self.hand = connect(cluster, dbname)
-        self.again = connect(cluster, dbname)
-        self.rls = connect(cluster, dbname, "bench_rls")
-        self.rls.execute("SELECT set_config('app.tenant', %s, false)", (str(tenant),))
-        self.app = connect(cluster, dbname, "bench_app")
-        self.proxy = connect(cluster, dbname)
 
-    def run(self, way: str, query, signed: str) -> None:
-        if way == "hand":
-            self.hand.execute(query.hand).fetchall()
-        elif way == "again":
-            self.again.execute(query.hand).fetchall()
-        elif way == "rls":
-            self.rls.execute(query.plane).fetchall()
-        elif way == "ask":
-            ask(self.app, signed, query.plane)
-        else:
-            self.proxy.execute(rewrite(query.plane, self.tenant)).fetchall()
-
-    def rows(self, connection, sql: str) -> list:
-        """The rows of `sql` as PostgreSQL's own JSON, numbers exact."""
-        found = connection.execute(f"SELECT row_to_json(q)::text FROM ({sql}) q").fetchall()
-        return [list(json.loads(text, parse_float=Decimal, parse_int=Decimal).values()) for (text,) in found]
-
-    def check(self, query) -> int:
-        """All four ways give the same rows, or the bench stops: a fast wrong answer is not a result."""
-        wanted = self.rows(self.hand, query.hand)
-        text = self.app.execute(
-            "SELECT ask(%s::jsonb, sql => %s)::text",
-            (context(self.admin, self.tenant, query.plane), query.plane),
-        ).fetchone()[0]
-        document = json.loads(text, parse_float=Decimal, parse_int=Decimal)
-        answers = {
-            "rls": self.rows(self.rls, query.plane),
-            "ask": document["rows"],
-            "gateway": self.rows(self.proxy, rewrite(query.plane, self.tenant)),
-        }
+def check(query, hand, others: dict[str, list], askers: dict[str, Asker]) -> None:
+    """All ways give the same rows, or the bench stops: a fast wrong answer is not a result."""
+    wanted = rows(hand, query.hand)
+    answers = dict(others)
+    for build, asker in askers.items():
+        document = exact(asker.ask_text(query.plane))
         if document["truncated"]:
             raise SystemExit(f"{query.name}: ask cut the result")
-        for way, rows in answers.items():
-            if rows != wanted:
-                raise SystemExit(f"{query.name}: {way} answers other rows than the hand-written filter")
-        return len(wanted)
+        answers[build] = document["rows"]
+    for way, found in answers.items():
+        if found != wanted:
+            raise SystemExit(f"{query.name}: {way} answers other rows than the hand-written filter")
 
 
-def measure(cluster, dbname: str, tenant: int, order: int, rounds: int, table: Table) -> None:
-    runner = Runner(cluster, dbname, tenant)
+def measure(clusters, dbname: str, tenant: int, order: int, rounds: int, report: Report) -> None:
     queries = filled(tenant, order)
-    counts = [runner.check(q) for q in queries]
-    shuffle = Random(7)
-    times = {(q.name, way): [] for q in queries for way in WAYS}
-    progress(f"comparing {len(queries)} queries, {len(SHOWN)} ways and a control, {rounds} rounds")
-    for round_number in range(rounds + 1):
-        signed = {q.name: context(runner.admin, tenant, q.plane) for q in queries}
-        for query in queries:
-            # In another order each time, so that no way always finds the caches that one certain other leaves.
-            for way in shuffle.sample(WAYS, len(WAYS)):
-                start = perf_counter()
-                runner.run(way, query, signed[query.name])
-                elapsed = (perf_counter() - start) * 1000
-                # Round 0 warms every backend's caches.
-                if round_number:
-                    times[query.name, way].append(elapsed)
+    askers = {build: Asker(cluster, dbname, tenant, [q.plane for q in queries]) for build, cluster in clusters.items()}
+    now = clusters[NOW]
+    hand, again, proxy = (connect(now, dbname) for _ in range(3))
+    rls = connect(now, dbname, "bench_rls")
+    rls.execute("SELECT set_config('app.tenant', %s, false)", (str(tenant),))
+    tasks = {}
+    for query in queries:
+        check(query, hand, {RLS: rows(rls, query.plane), GATEWAY: rows(proxy, rewrite(query.plane, tenant))}, askers)
+        tasks[query.name] = {
+            HAND: lambda q=query: hand.execute(q.hand).fetchall(),
+            AGAIN: lambda q=query: again.execute(q.hand).fetchall(),
+            **{build: lambda q=query, asker=asker: asker.ask(q.plane) for build, asker in askers.items()},
+            RLS: lambda q=query: rls.execute(q.plane).fetchall(),
+            GATEWAY: lambda q=query: proxy.execute(rewrite(q.plane, tenant)).fetchall(),
+        }
+    progress(f"{len(queries)} analytic queries, {rounds} rounds")
 
-    ratios = {way: [] for way in WAYS}
-    long_ratios = {way: [] for way in WAYS}
-    for query, count in zip(queries, counts):
-        medians = {way: median(times[query.name, way]) for way in WAYS}
-        for way in WAYS:
-            # Of one round each, so that a minute in which the machine is busy with something else falls on both sides.
-            ratio = median(a / b for a, b in zip(times[query.name, way], times[query.name, "hand"]))
-            ratios[way].append(ratio)
-            if medians["hand"] > LONG_MS:
-                long_ratios[way].append(ratio)
-        cells = [f"{medians[way]:.2f}" for way in SHOWN]
-        table.row(query.name, count, *cells, *(f"{ratios[way][-1]:.2f}" for way in WAYS[1:]))
-    table.row("geometric mean, all", len(queries), "", "", "", "", *(f"{geometric_mean(ratios[w]):.3f}" for w in WAYS[1:]))
-    if long_ratios["ask"]:
-        means = {way: geometric_mean(long_ratios[way]) for way in WAYS[1:]}
-        table.row(
-            f"geometric mean, over {LONG_MS:g} ms",
-            len(long_ratios["ask"]),
-            "", "", "", "",
-            *(f"{means[w]:.3f}" for w in WAYS[1:]),
-            f"ask <= {TARGET}",
-            verdict(means["ask"], TARGET),
+    def refresh() -> None:
+        for asker in askers.values():
+            asker.refresh()
+
+    found = in_turn(tasks, rounds, before=refresh)
+    report.heading("queries", "Analytic queries, what the client waits for: by hand typed rows, by ask one jsonb document, decoded")
+    for name, times in found.items():
+        report.times(name, times)
+    report.means("geometric mean, all", found, (NOW_HAND, TARGET))
+    weighty = {name: times for name, times in found.items() if WEIGHTY_MS[0] <= times.ms(HAND) <= WEIGHTY_MS[1]}
+    span = f"{WEIGHTY_MS[0]:g} to {WEIGHTY_MS[1]:g} ms by hand"
+    if weighty:
+        report.means(f"geometric mean of the {len(weighty)} of {span}", weighty, (NOW_HAND, WEIGHTY_TARGET))
+        worst = max(weighty, key=lambda name: weighty[name].ratio(NOW))
+        report.row(
+            f"  the worst of them: {worst}", "", {}, {NOW_HAND: weighty[worst].ratio(NOW)}, (NOW_HAND, WORST_TARGET), again=weighty[worst].again
         )
+    else:
+        report.remark(f"    no query takes {span} here: give it more --orders")
+    for way in (RLS, GATEWAY):
+        mean = geometric_mean(times.ratio(way) for times in found.values())
+        report.remark(f"    {way} / by hand, geometric mean of all: {mean:.3f}")
+    for connection in (hand, again, proxy, rls, *askers.values()):
+        connection.close()

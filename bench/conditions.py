@@ -1,19 +1,16 @@
 """What a condition costs under row-level security: by hand, with row-level security alone, and asked.
 
-    python bench/conditions.py [--rounds N]
-
 One table of 1.2 million rows with a large tenant of 200,000, and an index of (tenant, column) for each column. Each spelling is run in
-turn by hand (as the owner, with the tenant's condition), with a policy of PostgreSQL's own (as a role that it binds), by ask, and by
-hand again. Medians in ms, less what a call costs over one row. A machine that is busy otherwise shows in "A/A".
+turn by hand (as a superuser, with the tenant's condition), with a policy of PostgreSQL's own (as a role that it binds), and by ask. What a
+call costs over one row is taken off.
 """
+from builds import NOW
+from rounds import AGAIN, HAND, in_turn
+from session import CALLER, Asker, connect, install
+from table import Report, progress
 
-import argparse
-from statistics import median
-from time import perf_counter
-
-from session import ask, connect, context, install
-from splitplane_test.cluster import Cluster
-from table import Table, progress
+DATABASE = "conditions"
+RLS = "row-level security"
 
 COLUMNS = {
     "day": "date",
@@ -57,67 +54,43 @@ def load(admin) -> None:
             admin.execute(f"CREATE INDEX ON {table} (tenant_id, {column})")
     admin.execute("ALTER TABLE secured ENABLE ROW LEVEL SECURITY")
     admin.execute("CREATE POLICY own ON secured USING (tenant_id = 1)")
-    admin.execute("GRANT SELECT ON secured TO bench_app")
+    admin.execute(f"GRANT SELECT ON secured TO {CALLER}")
     admin.execute("VACUUM ANALYZE")
     admin.execute("SELECT splitplane.admit('1')")
     admin.execute("SELECT splitplane.protect('visits', '{\"tenant_id\": \"tenant\"}')")
 
 
-def timed(calls, rounds: int) -> dict[str, float]:
-    """The median milliseconds of each way, called in turn; the answers must be equal."""
-    took: dict[str, list[float]] = {way: [] for way in calls}
-    for number in range(rounds + 2):
-        answers = []
-        for way, call in calls.items():
-            # Once before it is timed: the way before it has left other rows in the processor's caches.
-            call()
-            start = perf_counter()
-            answers.append([list(row) for row in call()])
-            if number > 1:
-                took[way].append((perf_counter() - start) * 1_000)
-        if any(answer != answers[0] for answer in answers):
+def measure(clusters, rounds: int, report: Report) -> None:
+    for build, cluster in clusters.items():
+        progress(f"1.2 million rows for conditions, {build}")
+        cluster.createdb(DATABASE)
+        install(cluster, DATABASE)
+        with connect(cluster, DATABASE) as admin:
+            load(admin)
+    asked = {condition: COUNT.format(table="visits", condition=condition) for condition in (FREE, *SPELLINGS)}
+    askers = {build: Asker(cluster, DATABASE, 1, list(asked.values())) for build, cluster in clusters.items()}
+    hand, again, secured = connect(clusters[NOW], DATABASE), connect(clusters[NOW], DATABASE), connect(clusters[NOW], DATABASE, CALLER)
+    tasks = {}
+    for condition, text in asked.items():
+        by_hand = COUNT.format(table="visits", condition=f"tenant_id = 1 AND ({condition})")
+        alone = COUNT.format(table="secured", condition=condition)
+        tasks[condition] = {
+            HAND: lambda t=by_hand: hand.execute(t).fetchall(),
+            AGAIN: lambda t=by_hand: again.execute(t).fetchall(),
+            RLS: lambda t=alone: secured.execute(t).fetchall(),
+            **{build: lambda t=text, asker=asker: asker.ask(t)["rows"] for build, asker in askers.items()},
+        }
+        answers = {way: [list(row) for row in call()] for way, call in tasks[condition].items()}
+        # Builds load within the same minute; a row that lies at a bound of now() may be of one of them alone.
+        if any(answers[way] != answers[HAND] for way in (AGAIN, RLS, NOW)):
             raise SystemExit(f"the ways have different answers: {answers}")
-    return {way: median(times) for way, times in took.items()}
-
-
-def measured(admin, app, condition: str, rounds: int) -> dict[str, float]:
-    asked = COUNT.format(table="visits", condition=condition)
-    signed = context(admin, 1, asked)
-    by_hand = COUNT.format(table="visits", condition=f"tenant_id = 1 AND ({condition})")
-    secured = COUNT.format(table="secured", condition=condition)
-    return timed(
-        {
-            "by hand": lambda: admin.execute(by_hand).fetchall(),
-            "row-level security": lambda: app.execute(secured).fetchall(),
-            "ask": lambda: ask(app, signed, asked)["rows"],
-            "again": lambda: admin.execute(by_hand).fetchall(),
-        },
-        rounds,
-    )
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=15)
-    options = parser.parse_args()
-    table = Table(["condition", "by hand", "row-level security alone", "ask", "A/A"])
-    with Cluster({"shared_buffers": "512MB", "jit": "off"}) as cluster:
-        cluster.createdb("conditions")
-        install(cluster, "conditions", "bench_app")
-        admin, app = connect(cluster, "conditions"), connect(cluster, "conditions", "bench_app")
-        admin.execute("SET TIME ZONE 'UTC'")
-        app.execute("SET TIME ZONE 'UTC'")
-        load(admin)
-        free = measured(admin, app, FREE, options.rounds)
-        for condition in SPELLINGS:
-            progress(condition)
-            took = measured(admin, app, condition, options.rounds)
-            shown = [f"{took[way] - free[way]:.2f}" for way in ("by hand", "row-level security", "ask")]
-            table.row(condition, *shown, f"{took['again'] / took['by hand']:.2f}")
-        admin.close()
-        app.close()
-    table.print()
-
-
-if __name__ == "__main__":
-    main()
+    progress(f"{len(tasks)} conditions, {rounds} rounds")
+    found = in_turn(tasks, rounds, before=lambda: [asker.refresh() for asker in askers.values()], warm=True)
+    report.heading("conditions", f"Conditions over 200,000 rows of a tenant, less what a call takes over one row; {RLS} alone beside them")
+    free = found.pop(FREE)
+    for condition, times in found.items():
+        values = {way: times.ms(way) - free.ms(way) for way in (HAND, *clusters)}
+        report.row(condition, "ms", values, again=times.again)
+        report.remark(f"    with {RLS} alone {times.ms(RLS) - free.ms(RLS):.2f}")
+    for connection in (hand, again, secured, *askers.values()):
+        connection.close()

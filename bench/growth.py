@@ -1,59 +1,49 @@
 """Whether one call gets dearer with more tenants, more protected tables or longer SQL.
 
-The sizes lie in databases of their own and are measured round robin, so that a slow minute of the machine falls on all
-of them alike.
+The sizes lie in databases of their own and are measured in turn, so that a slow minute of the machine falls on all of them alike.
 """
 
 from statistics import median
-from time import perf_counter
 
 import psycopg
-from session import ask, connect, context, install
-from table import Table, progress, verdict
+from builds import NOW
+from rounds import AGAIN, HAND, in_turn
+from session import Asker, connect
+from table import Report, progress
 
-CALLER = "bench_app"
 # Medians of equal work differ by some per cent on a busy machine; a cost that grew with the size would be many times that.
 TARGET = 1.20
-ROWS_PER_TENANT = 10
+COUNT = "SELECT count(*) AS n FROM t1"
 
 
-def database(cluster, name: str, tenants: int, relations: int) -> None:
-    """A database with `relations` protected tables and `tenants` admitted tenants."""
-    cluster.createdb(name)
-    with connect(cluster, name) as admin:
-        install(cluster, name, CALLER)
-        for number in range(1, relations + 1):
-            # Only the first is read: the others are there to be registered.
-            rows = tenants if number == 1 else 1
-            admin.execute(f"CREATE TABLE t{number} (tenant_id int, id int, value int, PRIMARY KEY (tenant_id, id))")
-            admin.execute(
-                f"INSERT INTO t{number} SELECT t, i, t + i FROM generate_series(1, {rows}) t, generate_series(1, {ROWS_PER_TENANT}) i"
-            )
-            admin.execute("SELECT splitplane.protect(%s::regclass, '{\"tenant_id\": \"tenant\"}')", (f"t{number}",))
-        admin.execute("SELECT splitplane.admit(n::text) FROM generate_series(1, %s) n", (tenants,))
-        admin.execute("VACUUM ANALYZE")
+def measure(clusters, planes: dict[str, dict[int, str]], rounds: int, calls: int, report: Report) -> None:
+    """planes  by what grows, the databases by size"""
+    report.heading("growth", "Growth, one warm call (stage total)")
+    for what, names in planes.items():
+        progress(f"growth with {what}: {list(names)}")
+        sizes = sorted(names)
+        askers = {(build, size): Asker(cluster, names[size], 1, [COUNT]) for build, cluster in clusters.items() for size in sizes}
+        # The smallest once more, as the control.
+        askers[AGAIN] = Asker(clusters[NOW], names[sizes[0]], 1, [COUNT])
+
+        def refresh() -> None:
+            for asker in askers.values():
+                asker.refresh()
+
+        # All sizes are ways of one task, so that they lie side by side in each round.
+        ways = {key: lambda asker=asker: median(total(asker) for _ in range(calls)) for key, asker in askers.items()}
+        found = in_turn({what: ways}, rounds, before=refresh)[what]
+        again = found.ratio(AGAIN, (NOW, sizes[0]))
+        for size in sizes:
+            report.row(f"{size:,} {what}", "us", {build: found.us((build, size)) for build in clusters}, again=again)
+        grown = {build: found.ratio((build, sizes[-1]), (build, sizes[0])) for build in clusters}
+        report.row(f"  {sizes[-1]:,} / {sizes[0]:,}", "", grown, target=(NOW, TARGET), again=again)
+        for asker in askers.values():
+            asker.close()
 
 
-def in_turn(cluster, names: list[str], tenants: list[int], calls: int) -> tuple[list[float], list[float]]:
-    """Per database: microseconds of the first call of a new backend, and the median of all later ones."""
-    sql = "SELECT count(*) AS n FROM t1"
-    first, later = [], [[] for _ in names]
-    backends = []
-    for name, many in zip(names, tenants):
-        admin, app = connect(cluster, name), connect(cluster, name, CALLER)
-        signed = [context(admin, 1 + (k * many) // 10, sql) for k in range(10)]
-        start = perf_counter()
-        ask(app, signed[0], sql)
-        first.append((perf_counter() - start) * 1e6)
-        backends.append((app, signed))
-    for number in range(calls):
-        for place, (app, signed) in enumerate(backends):
-            document = ask(app, signed[number % 10], sql)
-            if document["rows"] != [[ROWS_PER_TENANT]]:
-                raise SystemExit(f"{names[place]}: wrong count {document['rows']}")
-            if number >= 50:
-                later[place].append(document["timings_ms"]["total"] * 1000)
-    return first, [median(values) for values in later]
+def total(asker: Asker) -> float:
+    return asker.ask(COUNT)["timings_ms"]["total"] / 1000
 
 
 def long_sql(kilobytes: int) -> str:
@@ -65,56 +55,25 @@ def long_sql(kilobytes: int) -> str:
     return f"SELECT {', '.join(parts)} FROM stores"
 
 
-def by_length(cluster, dbname: str, sizes: list[int], calls: int) -> tuple[list[str], list[float]]:
-    """Microseconds by ask (or why it refused), and of the same SQL filtered by hand as the client sees it."""
-    admin, app = connect(cluster, dbname), connect(cluster, dbname, CALLER)
-    texts = [long_sql(size) for size in sizes]
-    signed = [context(admin, 1, sql) for sql in texts]
-    times: list[list[float]] = [[] for _ in sizes]
-    by_hand: list[list[float]] = [[] for _ in sizes]
-    refused = [""] * len(sizes)
-    for number in range(calls):
-        for place, sql in enumerate(texts):
-            if refused[place]:
-                continue
-            try:
-                document = ask(app, signed[place], sql)
-            except psycopg.Error as error:
-                refused[place] = f"refused {error.sqlstate}"
-                continue
-            start = perf_counter()
-            admin.execute(f"{sql} WHERE tenant_id = 1").fetchall()
-            if number >= 3:
-                by_hand[place].append((perf_counter() - start) * 1e6)
-                times[place].append(document["timings_ms"]["total"] * 1000)
-    return (
-        [refused[place] or f"{median(values):.0f}" for place, values in enumerate(times)],
-        [median(values) if values else 0.0 for values in by_hand],
-    )
-
-
-def measure(cluster, dbname: str, tenants: list[int], relations: list[int], sizes: list[int], calls: int, table: Table) -> None:
-    table.heading("Growth, microseconds of one ask(sql) at p50 (stage total), sizes measured in turn")
-    progress(f"growth: databases with {tenants} tenants")
-    names = [f"growth_tenants_{n}" for n in tenants]
-    for name, number in zip(names, tenants):
-        database(cluster, name, number, 1)
-    report(table, "tenants admitted", tenants, *in_turn(cluster, names, tenants, calls))
-
-    progress(f"growth: databases with {relations} protected tables")
-    names = [f"growth_tables_{n}" for n in relations]
-    for name, number in zip(names, relations):
-        database(cluster, name, 10, number)
-    report(table, "tables protected", relations, *in_turn(cluster, names, [10] * len(relations), calls))
-
+def by_length(clusters, dbname: str, sizes: list[int], rounds: int, report: Report) -> None:
+    """The same SQL by hand beside it: it grows as well."""
     progress(f"growth: SQL of {sizes} kB")
-    cells, by_hand = by_length(cluster, dbname, sizes, max(10, calls // 10))
-    table.row("kB of SQL", "", *(f"{s}: {c}" for s, c in zip(sizes, cells)))
-    table.row("  the same by hand, at the client", "", *(f"{s}: {v:.0f}" for s, v in zip(sizes, by_hand)))
-
-
-def report(table: Table, what: str, sizes: list[int], first: list[float], later: list[float]) -> None:
-    shown = [f"{s}: {v:.0f}" for s, v in zip(sizes, later)]
-    grown = later[-1] / later[0]
-    table.row(what, "", *shown, *[""] * (8 - len(shown)), f"last/first <= {TARGET}", f"{grown:.2f} {verdict(grown, TARGET)}")
-    table.row("  first call of a new backend", "", *(f"{s}: {v:.0f}" for s, v in zip(sizes, first)))
+    texts = {size: long_sql(size) for size in sizes}
+    askers = {build: Asker(cluster, dbname, 1, list(texts.values())) for build, cluster in clusters.items()}
+    hand, again = connect(clusters[NOW], dbname), connect(clusters[NOW], dbname)
+    tasks = {}
+    for size, text in texts.items():
+        by_hand = f"{text} WHERE tenant_id = 1"
+        ways = {HAND: lambda t=by_hand: hand.execute(t).fetchall(), AGAIN: lambda t=by_hand: again.execute(t).fetchall()}
+        for build, asker in askers.items():
+            try:
+                asker.ask(text)
+            except psycopg.Error as error:
+                report.remark(f"    {size} kB of SQL: {build} refuses with {error.sqlstate}")
+                continue
+            ways[build] = lambda t=text, asker=asker: asker.ask(t)
+        tasks[size] = ways
+    for size, times in in_turn(tasks, rounds, before=lambda: [asker.refresh() for asker in askers.values()]).items():
+        report.times(f"{size} kB of SQL", times)
+    for connection in (hand, again, *askers.values()):
+        connection.close()

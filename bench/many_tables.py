@@ -1,45 +1,24 @@
 """What a plane of a thousand tables costs its administrator: protect, doctor(), describe(), the self-test.
 
-    python bench/many_tables.py [--tables N] [--rounds N] [--before TREE]
+    python bench/many_tables.py [--tables N] [--rounds N] [--baseline COMMIT]
 
-With --before, a second server runs the build that is installed in TREE, a folder such as .tools/pg15 of another checkout, and
-both are measured in turn. The times are seconds at the client; every round makes its plane anew.
+With --baseline, a second server runs the build of that commit, and both are measured in turn. The times are seconds at the client;
+every round makes its plane anew.
 """
 
 import argparse
-import contextlib
-from pathlib import Path
-from random import Random
 from statistics import median
 from time import perf_counter
 
+import planes
+from builds import BASELINE, NOW, started
 from session import connect
-from splitplane_test.cluster import Cluster, private_tree
 from table import Table, progress, verdict
 
 TARGET = 0.40
 # Seconds, of which the self-test may also use ten for each table alone.
 SELFTEST_TARGET = 120
-TYPES = ("text", "integer", "numeric(10,2)", "timestamptz", "date", "boolean", "varchar(80)", "jsonb", "uuid", "bigint")
 MEASURED = ("protect, all tables", "doctor()", "describe()", "the check before the first call of a session", "self-test, two tenants")
-
-
-def statements(tables: int) -> list[str]:
-    """Tables of 6 to 20 columns with comments, an index on the tenant, and keys to tables made before; always the same."""
-    random = Random(3)
-    made: list[str] = []
-    for number in range(1, tables + 1):
-        columns = ["tenant_id bigint NOT NULL", "id bigint NOT NULL"]
-        columns += [f"c{n} {random.choice(TYPES)}" for n in range(random.randint(4, 16))]
-        keys = ["PRIMARY KEY (tenant_id, id)"]
-        for key in range(random.randint(0, 3) if number > 5 else 0):
-            columns.append(f"p{key}_id bigint")
-            keys.append(f"FOREIGN KEY (tenant_id, p{key}_id) REFERENCES t{random.randint(max(1, number - 200), number - 1)}")
-        made.append(f"CREATE TABLE t{number} ({', '.join(columns + keys)})")
-        made.append(f"COMMENT ON TABLE t{number} IS 'Table number {number} of an application'")
-    # Something to see, and to be hidden, in the first ones.
-    made += [f"INSERT INTO t{n} (tenant_id, id) SELECT t, i FROM generate_series(1, 3) t, generate_series(1, 5) i" for n in range(1, 6)]
-    return made
 
 
 def timed(connection, statement: str, calls: int = 3) -> tuple[float, object]:
@@ -57,8 +36,7 @@ def one_round(cluster, tables: int, name: str, selftest: bool) -> tuple[list[flo
     cluster.createdb(name, "many")
     with connect(cluster, name) as admin:
         start = perf_counter()
-        for number in range(1, tables + 1):
-            admin.execute(f"SELECT splitplane.protect('t{number}', '{{\"tenant_id\": \"tenant\"}}')")
+        planes.protected(admin, tables)
         seconds = [perf_counter() - start]
         admin.execute("VACUUM ANALYZE")
     said = []
@@ -81,21 +59,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tables", type=int, default=1118)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--before", type=Path, help="the tree of PostgreSQL that holds the other build")
+    parser.add_argument("--baseline", metavar="COMMIT", help="a commit whose build is measured beside this one")
     options = parser.parse_args()
-    trees = {"now": private_tree()} | ({"before": options.before} if options.before else {})
-    with contextlib.ExitStack() as stack:
-        clusters = {}
-        for build, tree in trees.items():
-            cluster = stack.enter_context(Cluster({"max_locks_per_transaction": 1024, "shared_buffers": "256MB"}, tree=tree))
+    with started({"max_locks_per_transaction": 1024, "shared_buffers": "256MB"}, options.baseline) as clusters:
+        for cluster in clusters.values():
             cluster.createdb("many")
             with connect(cluster, "many") as admin:
-                for statement in statements(options.tables):
+                for statement in planes.tables(options.tables):
                     admin.execute(statement)
                 admin.execute("CREATE EXTENSION splitplane")
                 admin.execute("SELECT splitplane.admit(n::text) FROM generate_series(1, 3) n")
                 admin.execute("VACUUM ANALYZE")
-            clusters[build] = cluster
         seconds: dict[str, list[list[float]]] = {build: [] for build in clusters}
         for number in range(options.rounds):
             said = {}
@@ -111,9 +85,9 @@ def main() -> None:
             times = {build: [took[place] for took in seconds[build][rounds]] for build in clusters}
             cells = [f"{median(times[build]):.2f}" for build in clusters]
             if place == len(MEASURED) - 1:
-                table.row(what, *cells, "", f"<= {SELFTEST_TARGET} s", verdict(median(times["now"]), SELFTEST_TARGET))
-            elif "before" in clusters:
-                ratio = median(now / before for now, before in zip(times["now"], times["before"]))
+                table.row(what, *cells, "", f"<= {SELFTEST_TARGET} s", verdict(median(times[NOW]), SELFTEST_TARGET))
+            elif BASELINE in clusters:
+                ratio = median(now / before for now, before in zip(times[NOW], times[BASELINE]))
                 table.row(what, *cells, f"{ratio:.2f}", f"<= {TARGET}", verdict(ratio, TARGET))
             else:
                 table.row(what, *cells)

@@ -1,9 +1,10 @@
 """Whether one backend's memory stays flat over many calls, answered and refused ones mixed."""
 
 import psycopg
-from session import ask, connect, context
+from builds import NOW
+from session import CALLER, ask, connect, context
 from splitplane_test.session import memory_kb
-from table import Table, progress, verdict
+from table import Report, progress
 
 # Pages that only the backend has. VmRSS also counts shared buffers, which grow as the backend first touches them.
 PRIVATE, RESIDENT = "RssAnon", "VmRSS"
@@ -17,9 +18,11 @@ REFUSED = "SELECT pg_read_file('/etc/hostname') FROM stores"
 SIGN_EVERY = 10_000
 
 
-def measure(cluster, dbname: str, calls: int, table: Table) -> None:
+def measure(clusters, dbname: str, calls: int, report: Report) -> None:
+    """Of this checkout's build alone."""
     progress(f"memory over {calls} calls")
-    admin, app = connect(cluster, dbname), connect(cluster, dbname, "bench_app")
+    cluster = clusters[NOW]
+    admin, app = connect(cluster, dbname), connect(cluster, dbname, CALLER)
     pid = app.info.backend_pid
     marks = sorted({max(1, calls // 10), calls // 4, calls // 2, calls})
     samples = []
@@ -41,7 +44,8 @@ def measure(cluster, dbname: str, calls: int, table: Table) -> None:
         if number in marks:
             samples.append((number, memory_kb(pid, PRIVATE), memory_kb(pid, RESIDENT)))
 
-    table.heading(f"Memory of one backend over {calls} calls (one in twenty refused), kB: {PRIVATE} / {RESIDENT}")
-    grown = samples[-1][1] - samples[0][1]
-    shown = [f"{n}: {private}/{whole}" for n, private, whole in samples]
-    table.row("after calls", "", *shown, *[""] * (8 - len(shown)), f"growth <= {TARGET_KB} kB", f"{grown} {verdict(grown, TARGET_KB)}")
+    report.heading("memory", f"Memory of one backend over {calls:,} calls, one in twenty refused")
+    report.row(f"growth of {PRIVATE} from call {marks[0]:,} on", "kB", {NOW: samples[-1][1] - samples[0][1]}, target=(NOW, TARGET_KB))
+    report.remark(f"    after calls, kB of {PRIVATE} / {RESIDENT}: {', '.join(f'{n}: {own}/{whole}' for n, own, whole in samples)}")
+    admin.close()
+    app.close()

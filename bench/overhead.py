@@ -1,55 +1,101 @@
-"""What one `ask(sql)` costs beside the query itself, by stage, from the document's own timings."""
+"""What one `ask(sql)` costs beside the query itself: at the client beyond the same query by hand, and by stage.
 
+A text that this backend has not seen is told from one that it has proved before by a column's alias alone, so that plan and rows are
+the same.
+"""
+
+from itertools import count
 from statistics import median
-from time import perf_counter
 
-from session import ask, connect, context
-from table import Table, percentile, progress, verdict
+from builds import BASELINE, NOW
+from rounds import AGAIN, HAND, in_turn, timed
+from session import Asker, ask, connect, contexts
+from table import NOW_BASELINE, Report, progress
 
 STAGES = ["verify", "gate", "attach", "prove", "plan", "run", "encode", "total"]
-TARGET_US = 300
-TRIVIAL = "SELECT city FROM stores WHERE store_id = 1"
-TRIVIAL_HAND = "SELECT city FROM stores WHERE tenant_id = 1 AND store_id = 1"
+# {a} is the alias.
+SHAPES = {
+    "one table": (
+        "SELECT city AS {a} FROM stores WHERE store_id = 1",
+        "SELECT city AS {a} FROM stores WHERE tenant_id = 1 AND store_id = 1",
+    ),
+    "three tables": (
+        "SELECT s.city, c.segment, sum(o.total) AS {a} FROM orders o JOIN stores s USING (store_id) JOIN customers c USING (customer_id)"
+        " WHERE o.order_id = 20 GROUP BY 1, 2",
+        "SELECT s.city, c.segment, sum(o.total) AS {a} FROM orders o JOIN stores s ON s.tenant_id = 1 AND s.store_id = o.store_id"
+        " JOIN customers c ON c.tenant_id = 1 AND c.customer_id = o.customer_id WHERE o.tenant_id = 1 AND o.order_id = 20 GROUP BY 1, 2",
+    ),
+}
+TARGETS = {"fresh": 0.6, "proved": 0.4}
+WHAT = {"fresh": "a text that is new to the backend", "proved": "a text that it has proved before"}
 
 
-def measure(cluster, dbname: str, calls: int, table: Table) -> None:
-    admin, hand, app = connect(cluster, dbname), connect(cluster, dbname), connect(cluster, dbname, "bench_app")
-    progress(f"fixed overhead over {calls} calls")
-    stages = {stage: [] for stage in STAGES}
-    seen, plain, empty = [], [], []
-    for number in range(calls + 100):
-        if number % 1000 == 0:
-            signed = context(admin, 1, TRIVIAL)
-        start = perf_counter()
-        document = ask(app, signed, TRIVIAL)
-        asked = perf_counter()
-        hand.execute(TRIVIAL_HAND).fetchall()
-        written = perf_counter()
-        hand.execute("SELECT 1").fetchall()
-        done = perf_counter()
-        # The first hundred warm the backend: its plane, its allowlists and its catalog cache.
-        if number < 100:
-            continue
+class Texts:
+    """Texts of one shape that no backend has seen, with contexts that were signed before the clock starts."""
+
+    def __init__(self, plane: str, askers: dict[str, Asker], calls: int):
+        self.plane, self.askers, self.calls, self.numbers = plane, askers, calls, count()
+        self.waiting: dict[str, list[tuple[str, str]]] = {}
+
+    def refill(self) -> None:
+        texts = [self.plane.format(a=f"a{next(self.numbers)}") for _ in range(self.calls)]
+        for build, asker in self.askers.items():
+            self.waiting[build] = list(zip(texts, contexts(asker.admin, asker.tenant, texts)))
+
+
+def measure(clusters, dbname: str, rounds: int, calls: int, report: Report) -> None:
+    report.heading("overhead", "A warm call beyond the same query by hand, at the client")
+    stages: dict[tuple[str, str], list[dict]] = {}
+    for shape, (plane, by_hand) in SHAPES.items():
+        progress(f"warm calls over {shape}, {rounds} rounds of {calls}")
+        proved, hand_text = plane.format(a="answer"), by_hand.format(a="answer")
+        askers = {build: Asker(cluster, dbname, 1, [proved]) for build, cluster in clusters.items()}
+        hand, again = connect(clusters[NOW], dbname), connect(clusters[NOW], dbname)
+        texts = Texts(plane, askers, calls)
+        ways = {HAND: in_a_row(calls, lambda: hand.execute(hand_text).fetchall()), AGAIN: in_a_row(calls, lambda: again.execute(hand_text).fetchall())}
+        for build, asker in askers.items():
+            # In one session, as an application has it: nothing that the fresh texts leave behind is free of charge.
+            ways[f"proved {build}"] = in_a_row(calls, lambda asker=asker: asker.ask(proved))
+            ways[f"fresh {build}"] = in_a_row(calls, lambda asker=asker, build=build: fresh(asker, texts.waiting[build]))
+
+        def refresh() -> None:
+            texts.refill()
+            for asker in askers.values():
+                asker.refresh()
+
+        found = in_turn({shape: ways}, rounds, before=refresh)[shape]
+        for kind, target in TARGETS.items():
+            beyond = {build: found.us(f"{kind} {build}") - found.us(HAND) for build in clusters}
+            ratios = {NOW_BASELINE: found.ratio(f"{kind} {NOW}", f"{kind} {BASELINE}", less=HAND)} if BASELINE in clusters else {}
+            report.row(f"{shape}, {WHAT[kind]}", "us", {HAND: found.us(HAND)} | beyond, ratios, (NOW_BASELINE, target), again=found.again)
+            by_stage(askers, texts, kind, proved, calls, stages)
+        for connection in (hand, again, *askers.values()):
+            connection.close()
+    report.heading("stages", f"Stages of those calls as the documents say them, p50; {next(iter(SHAPES))}")
+    for kind in TARGETS:
         for stage in STAGES:
-            if stage in document["timings_ms"]:
-                stages[stage].append(document["timings_ms"][stage] * 1000)
-        seen.append((asked - start) * 1e6)
-        plain.append((written - asked) * 1e6)
-        empty.append((done - written) * 1e6)
+            values = {build: median(d.get(stage, 0.0) for d in stages[kind, build]) * 1000 for build in clusters}
+            if any(values.values()):
+                ratios = {NOW_BASELINE: values[NOW] / values[BASELINE]} if values.get(BASELINE) else {}
+                report.row(f"{kind}: {stage}", "us", values, ratios)
 
-    table.heading(f"Fixed overhead of one ask(sql), microseconds, {calls} warm calls of: {TRIVIAL}      p50, p95")
-    for stage in STAGES:
-        if not stages[stage]:
-            table.row(f"stage {stage}", "", "not reported")
+
+def in_a_row(calls: int, call):
+    """A way of many calls in a row, which times itself: the median of them."""
+    return lambda: median(timed(call) for _ in range(calls))
+
+
+def fresh(asker: Asker, waiting: list[tuple[str, str]]) -> None:
+    text, signed = waiting.pop()
+    ask(asker.app, signed, text)
+
+
+def by_stage(askers: dict[str, Asker], texts: Texts, kind: str, proved: str, calls: int, stages: dict) -> None:
+    """What the documents say, for the first shape."""
+    texts.refill()
+    for build, asker in askers.items():
+        if (kind, build) in stages:
             continue
-        cells = [f"stage {stage}", "", f"{median(stages[stage]):.1f}", f"{percentile(stages[stage], 0.95):.1f}"]
-        table.row(*cells)
-    table.row("client: ask", "", f"{median(seen):.1f}", f"{percentile(seen, 0.95):.1f}")
-    table.row("client: same query by hand", "", f"{median(plain):.1f}", f"{percentile(plain, 0.95):.1f}")
-    table.row("client: SELECT 1", "", f"{median(empty):.1f}", f"{percentile(empty, 0.95):.1f}")
-    # The target is the server's own sum of stages. What the client waits beyond the same query by hand is shown beside it: it
-    # also counts the longer statement, the context as a parameter, the jsonb result and its decoding in Python.
-    total = median(stages["total"]) if stages["total"] else 0.0
-    added = median(a - p for a, p in zip(seen, plain))
-    table.row("overhead: all stages", "", f"{total:.1f}", *[""] * 7, f"<= {TARGET_US} us", verdict(total, TARGET_US))
-    table.row("overhead: at the client, beyond by hand", "", f"{added:.1f}")
+        asker.refresh()
+        pairs = texts.waiting[build] if kind == "fresh" else [(proved, asker.signed[proved])] * calls
+        stages[kind, build] = [ask(asker.app, signed, text)["timings_ms"] for text, signed in pairs]

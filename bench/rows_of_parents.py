@@ -2,15 +2,15 @@
 
     python bench/rows_of_parents.py [--rounds N]
 
-Ratios of medians of interleaved calls, over tenants with more and more parent rows and two layouts: each tenant's keys lie together, as
+Ratios of interleaved calls, over tenants with more and more parent rows and two layouts: each tenant's keys lie together, as
 after a load by tenant; or they are anywhere, the worst case. In the last columns no splitplane is at work: by hand, the keys are
 collected by `= ANY (ARRAY(SELECT ..))` or the rows by a join, whichever is quicker. A machine that is busy otherwise shows in "A/A".
 """
 
 import argparse
-from statistics import geometric_mean, median
-from time import perf_counter
+from statistics import geometric_mean
 
+from rounds import Times, in_turn
 from session import ask, connect, context, install
 from splitplane_test.cluster import Cluster
 from table import Table, progress, verdict
@@ -90,19 +90,12 @@ def by_hand(query: str, tenant: int, way: str) -> str:
     return text
 
 
-def timed(run, rounds: int) -> dict[str, float]:
-    """The median seconds of each way, called in turn; the answers must be equal."""
-    seconds: dict[str, list[float]] = {way: [] for way in run}
-    for number in range(rounds + 2):
-        answers = []
-        for way, call in run.items():
-            start = perf_counter()
-            answers.append(call())
-            if number > 1:
-                seconds[way].append(perf_counter() - start)
-        if any(answer != answers[0] for answer in answers):
-            raise SystemExit(f"the ways have different answers: {answers}")
-    return {way: median(times) for way, times in seconds.items()}
+def timed(ways, rounds: int) -> Times:
+    """The times of each way, called in turn; the answers must be equal."""
+    answers = [call() for call in ways.values()]
+    if any(answer != answers[0] for answer in answers):
+        raise SystemExit(f"the ways have different answers: {answers}")
+    return in_turn({"": ways}, rounds)[""]
 
 
 def one_tenant(admin, app, tenant: int, rounds: int) -> tuple[float, float, float]:
@@ -114,11 +107,11 @@ def one_tenant(admin, app, tenant: int, rounds: int) -> tuple[float, float, floa
         took = timed(
             {way: lambda text=text: ask(app, signed[text], text)["rows"] for way, text in texts.items()}, rounds
         )
-        asked.append(took["through"] / took["copied"])
-        again.append(took["A/A"] / took["copied"])
+        asked.append(took.ratio("through", "copied"))
+        again.append(took.ratio("A/A", "copied"))
         plain = {way: by_hand(query, tenant, way) for way in OF_TENANT["hand"]}
         took = timed({way: lambda text=text: admin.execute(text).fetchall() for way, text in plain.items()}, rounds)
-        hand.append(min(took["any"], took["join"]) / took["copied"])
+        hand.append(min(took.ratio("any", "copied"), took.ratio("join", "copied")))
     return geometric_mean(asked), geometric_mean(again), geometric_mean(hand)
 
 

@@ -1,7 +1,17 @@
-"""One table, in plain text: the only output of the bench besides progress lines on standard error."""
+"""Tables in plain text, the only output of the bench besides progress lines on standard error, and their figures as JSON."""
 
+import json
+import os
+import platform
+import subprocess
 import sys
+import time
+from pathlib import Path
 from statistics import geometric_mean
+
+from builds import BASELINE, NOW
+from rounds import AGAIN, ENOUGH_ROUNDS, HAND, QUIET, Times, quiet
+from splitplane_test.cluster import ROOT
 
 
 def progress(text: str) -> None:
@@ -13,8 +23,8 @@ def percentile(values: list[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-def verdict(value: float, target: float) -> str:
-    return "PASS" if value <= target else "OVER"
+def verdict(value: float, target: float, at_least: bool = False) -> str:
+    return "PASS" if (value >= target if at_least else value <= target) else "OVER"
 
 
 class Table:
@@ -57,4 +67,129 @@ class Table:
         print(rule)
 
 
-__all__ = ["Table", "geometric_mean", "percentile", "progress", "verdict"]
+NOW_HAND, BASELINE_HAND, NOW_BASELINE = "now / by hand", "baseline / by hand", "now / baseline"
+
+
+class Report:
+    """The table of builds: what each takes, in a unit, and their ratios. What one number is held to is one of the ratios or the
+    number itself; the row's A/A says whether it counts."""
+
+    RATIOS = {NOW_HAND: (NOW, HAND), BASELINE_HAND: (BASELINE, HAND), NOW_BASELINE: (NOW, BASELINE)}
+
+    def __init__(self, builds: list[str], rounds: int):
+        self.builds, self.rounds = builds, rounds
+        shown = [name for name, (of, to) in self.RATIOS.items() if of in builds and (to == HAND or to in builds)]
+        self.ratios = shown
+        self.table = Table(["", "unit", "by hand", *builds, *shown, "target", "verdict", "A/A"])
+        self.figures: list[dict] = []
+        self.section = ""
+
+    def heading(self, section: str, text: str) -> None:
+        """`section` is the name by which charts find the rows that follow."""
+        self.section = section
+        self.table.heading(text)
+
+    def remark(self, text: str) -> None:
+        self.table.remark(text)
+
+    def row(
+        self,
+        name: str,
+        unit: str = "",
+        values: dict[str, float | None] | None = None,
+        ratios: dict[str, float] | None = None,
+        target: tuple[str, float] | None = None,
+        at_least: bool = False,
+        again: float | None = None,
+    ) -> None:
+        """values by `hand` and build; ratios, also of what has no value; the target of a ratio, or of the build `now`."""
+        values, ratios = values or {}, ratios or {}
+        held = said = ""
+        if target and (target[0] in ratios or target[0] in values):
+            of, bound = target
+            held = f"{of if of != NOW else 'now'} {'>=' if at_least else '<='} {bound:g}"
+            said = verdict((ratios | values)[of], bound, at_least)
+            if again is not None and not quiet(again):
+                said = f"({said}) noise"
+        cells = [number(values.get(way)) for way in (HAND, *self.builds)]
+        cells += [f"{ratios[name]:.3f}" if name in ratios else "" for name in self.ratios]
+        self.table.row(name, unit, *cells, held, said, "" if again is None else f"{again:.3f}")
+        self.figures.append(
+            {
+                "section": self.section,
+                "name": name,
+                "unit": unit,
+                **{way: rounded(value) for way, value in values.items() if value is not None},
+                **{ratio: rounded(value) for ratio, value in ratios.items()},
+                **({"target": list(target)} if held else {}),
+                **({"A/A": rounded(again), "counts": quiet(again) and self.rounds >= ENOUGH_ROUNDS} if again is not None else {}),
+            }
+        )
+
+    def times(self, name: str, times: Times, unit: str = "ms", target: tuple[str, float] | None = None) -> None:
+        """A row of what was called in turn."""
+        scaled = times.us if unit == "us" else times.ms
+        values = {way: scaled(way) for way in (HAND, *self.builds) if way in times.seconds}
+        ratios = {name: times.ratio(*pair) for name, pair in self.RATIOS.items() if not {*pair} - {*times.seconds}}
+        self.row(name, unit, values, ratios, target, again=times.again if AGAIN in times.seconds else None)
+
+    def means(self, name: str, of: dict, target: tuple[str, float] | None = None) -> None:
+        """A row of the geometric means over several tasks."""
+        if not of:
+            return
+        some = next(iter(of.values())).seconds
+        means = {
+            name: geometric_mean(times.ratio(*pair) for times in of.values())
+            for name, pair in self.RATIOS.items()
+            if not {*pair} - {*some}
+        }
+        self.row(name, "", {}, means, target, again=geometric_mean(times.again for times in of.values()))
+
+    def noisy(self) -> list[str]:
+        """The rows with a target whose A/A is too far from 1."""
+        return [f"{f['name'].strip()} ({f['A/A']:g})" for f in self.figures if "target" in f and "A/A" in f and not quiet(f["A/A"])]
+
+    def print(self, facts: dict, save: Path | None) -> None:
+        print("splitplane bench: " + ", ".join(f"{name} {value}" for name, value in facts.items()))
+        self.table.print()
+        noisy = self.noisy()
+        if self.rounds < ENOUGH_ROUNDS:
+            print(f"DOES NOT COUNT: {self.rounds} rounds, and {ENOUGH_ROUNDS} are wanted")
+        if noisy:
+            print(f"DOES NOT COUNT, by hand against by hand is not within {QUIET[0]} and {QUIET[1]}: {'; '.join(noisy)}")
+        if self.rounds >= ENOUGH_ROUNDS and not noisy:
+            print(f"counts: by hand against by hand is within {QUIET[0]} and {QUIET[1]} in every row with a target")
+        if save:
+            save.parent.mkdir(parents=True, exist_ok=True)
+            save.write_text(json.dumps({"facts": facts, "figures": self.figures}, indent=1) + "\n")
+
+
+def number(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+
+
+def rounded(value: float) -> float:
+    return float(f"{value:.4g}")
+
+
+def facts(version: str, rounds: int, baseline: str | None, began: float) -> dict[str, object]:
+    """What a reader must know of a run, without the names of machines."""
+
+    def commit(name: str) -> str:
+        return subprocess.run(["git", "-C", ROOT, "rev-parse", "--short=9", name], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+    found: dict[str, object] = {
+        "PostgreSQL": version,
+        "cores": os.cpu_count(),
+        "architecture": platform.machine(),
+        "rounds": rounds,
+        "build": commit("HEAD"),
+    }
+    if baseline:
+        found["baseline"] = commit(baseline)
+    return found | {"seconds": round(time.monotonic() - began)}
+
+
+__all__ = ["BASELINE_HAND", "NOW_BASELINE", "NOW_HAND", "Report", "Table", "facts", "geometric_mean", "percentile", "progress", "verdict"]

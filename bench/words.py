@@ -4,7 +4,7 @@
 
 The model is pg_test/lib/standin, which waits as long as it is told to; the plane is the demo's, 17 tables with comments, of some
 3,000 tokens. Two servers stand side by side, one with validation and one without, both without a verdict cache; a third has
-the cache. `make bench` prints the same rows as a part of its table.
+the cache. `make bench` prints the same rows below its table.
 """
 
 import argparse
@@ -96,8 +96,9 @@ class Server:
         return document
 
 
-def measure(table: Table, quick: bool) -> None:
-    """Adds the rows; milliseconds, unless something else is said."""
+def measure(quick: bool) -> Table:
+    """Milliseconds, unless something else is said."""
+    table = Table(["", "calls", "p50", "p95", "target", "verdict"])
     with contextlib.ExitStack() as stack:
         standin = stack.enter_context(Standin(RULES, keep=2))
         progress("three servers for questions in words")
@@ -109,11 +110,7 @@ def measure(table: Table, quick: bool) -> None:
         deterministic_paths(table, cached, 300 if quick else 2_000)
         memory_and_connections(table, standin, cached, 1_000 if quick else 10_000)
         cancels(table, standin, validated, 20)
-
-
-def row(table: Table, name: str, count: object, p50: object = "", p95: object = "", target: str = "", verdict_text: str = "") -> None:
-    """One row, with its target in the last two columns of whatever table it is part of."""
-    table.row(name, count if table.columns[1] == "calls" else "", p50, p95, *[""] * (len(table.columns) - 6), target, verdict_text)
+    return table
 
 
 def spread(values: list[float]) -> tuple[str, str]:
@@ -145,13 +142,13 @@ def added_by_validation(table: Table, standin: Standin, validated: Server, plain
                 raise SystemExit(f"validation {name}: {document['usage']}")
     standin.play()
     for name in ("required", "off"):
-        row(table, f"question, validation {name}", pairs, *spread(seen[name]))
+        table.row(f"question, validation {name}", pairs, *spread(seen[name]))
     added = [a - b for a, b in zip(seen["required"], seen["off"])]
-    row(table, "  added by validation", pairs, *spread(added), f"<= {ADDED_TARGET_MS:g}", verdict(median(added), ADDED_TARGET_MS))
+    table.row("  added by validation", pairs, *spread(added), f"<= {ADDED_TARGET_MS:g}", verdict(median(added), ADDED_TARGET_MS))
     later = [a - b for a, b in zip(read["required"], read["off"])]
-    row(table, "  of it until the generation's request is read", pairs, *spread(later))
+    table.row("  of it until the generation's request is read", pairs, *spread(later))
     table.remark("    (the stand-in reads two requests at once in one Python process; sending both takes the backend some 0.1 ms)")
-    row(table, "  noise: off, again", pairs, *spread([a - b for a, b in zip(seen["off, again"], seen["off"])]))
+    table.row("  noise: off, again", pairs, *spread([a - b for a, b in zip(seen["off, again"], seen["off"])]))
 
 
 def deterministic_paths(table: Table, server: Server, calls: int) -> None:
@@ -173,7 +170,7 @@ def deterministic_paths(table: Table, server: Server, calls: int) -> None:
                 stages[name][stage].append(spent.get(stage, 0.0))
             beside[name].append(spent["total"] - sum(spent[stage] for stage in QUERY_STAGES))
     for name in paths:
-        row(table, f"{name}: all but the query", calls, *spread(beside[name]), f"<= {PATH_TARGET_MS:g}", verdict(median(beside[name]), PATH_TARGET_MS))
+        table.row(f"{name}: all but the query", calls, *spread(beside[name]), f"<= {PATH_TARGET_MS:g}", verdict(median(beside[name]), PATH_TARGET_MS))
         shown = [f"{stage} {median(values):.2f}" for stage, values in stages[name].items() if any(values)]
         table.remark(f"    p50 by stage: {', '.join(shown)}")
 
@@ -201,9 +198,9 @@ def memory_and_connections(table: Table, standin: Standin, server: Server, calls
     opened = standin.connections - before
     grown = samples[-1][1] - samples[0][1]
     shown = ", ".join(f"{number}: {kilobytes}" for number, kilobytes in samples)
-    row(table, f"growth of {PRIVATE}, kB", calls, grown, "", f"<= {TARGET_KB}", verdict(grown, TARGET_KB))
+    table.row(f"growth of {PRIVATE}, kB", calls, grown, "", f"<= {TARGET_KB}", verdict(grown, TARGET_KB))
     table.remark(f"    after calls, kB: {shown}")
-    row(table, "connections to the model", calls, opened, "", f"<= {CONNECTION_TARGET}", verdict(opened, CONNECTION_TARGET))
+    table.row("connections to the model", calls, opened, "", f"<= {CONNECTION_TARGET}", verdict(opened, CONNECTION_TARGET))
 
 
 def cancels(table: Table, standin: Standin, server: Server, times: int) -> None:
@@ -236,16 +233,14 @@ def cancels(table: Table, standin: Standin, server: Server, times: int) -> None:
         while standin.in_flight:
             time.sleep(0.005)
     standin.play()
-    row(table, "cancel while the model hangs", times, *spread(took), f"p95 <= {CANCEL_TARGET_MS:g}", verdict(percentile(took, 0.95), CANCEL_TARGET_MS))
+    table.row("cancel while the model hangs", times, *spread(took), f"p95 <= {CANCEL_TARGET_MS:g}", verdict(percentile(took, 0.95), CANCEL_TARGET_MS))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a tenth of the calls")
     options = parser.parse_args()
-    table = Table(["", "calls", "p50", "p95", "target", "verdict"])
-    measure(table, options.quick)
-    table.print()
+    measure(options.quick).print()
 
 
 if __name__ == "__main__":

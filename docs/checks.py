@@ -1,14 +1,15 @@
 """What must hold of every page besides its examples. docs/run_examples.py makes these checks at each run.
 
 Of every page of the repository: its internal links lead to a file and a heading that exist, and the files that it names exist.
-Of the pages of docs/SUMMARY.md also: no cell of a table is longer than one reads at a glance, the picture is what its script
-draws, and the list of pages is complete. Of the reference: each function, setting, table, view, role and SQLSTATE has a heading, with
+Of the pages of docs/SUMMARY.md also: no cell of a table is longer than one reads at a glance, picture and charts are what their scripts
+draw, and the list of pages is complete. Of the reference: each function, setting, table, view, role and SQLSTATE has a heading, with
 the signature, default and range that the server itself reports.
 
 Each check gives a list of problems, empty when all is well. `planted` hands each check a page with the defect that it is there to
 find, since a check that never finds anything would look the same.
 """
 
+import json
 import os
 import re
 import tempfile
@@ -16,6 +17,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import draw_charts
 import draw_layers
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -195,6 +197,10 @@ def stale_picture(file: Path = draw_layers.PICTURE) -> list[str]:
     return [] if draw_layers.is_current(file) else [f"{file.name} is not what docs/draw_layers.py draws"]
 
 
+def stale_charts(folder: Path = draw_charts.FOLDER) -> list[str]:
+    return [f"{name} is not what docs/draw_charts.py draws" for name in draw_charts.stale(folder)]
+
+
 def unlisted_pages(root: Path) -> list[str]:
     there = {f"docs/{page.name}" for page in (root / "docs").glob("*.md")} - {SUMMARY}
     return [f"{SUMMARY} does not list {page}" for page in sorted(there - set(pages_in_order(root)))]
@@ -331,6 +337,7 @@ def of_pages() -> list[tuple[str, list[str]]]:
         ("the list of pages", unlisted_pages(ROOT)),
         ("the index of functions", unindexed_functions(ROOT)),
         ("the picture", stale_picture()),
+        ("charts", stale_charts()),
     ]
 
 
@@ -368,6 +375,9 @@ def planted(rows: Callable[[str], list[tuple]]) -> list[tuple[str, list[str]]]:
         (root / "fuzz/beside.py").write_text("def walks(): ...\n")
         (root / "fuzz/README.md").write_text(PLANTED_BESIDE)
         (root / "docs/layers.svg").write_text(draw_layers.picture().replace("</svg>", "<g/></svg>"))
+        (root / "docs/speed").mkdir()
+        (root / "docs/speed/bench.json").write_text(json.dumps({"figures": [{"section": "overhead", "name": "a call", "unit": "us", "now": 9.0}]}))
+        (root / "docs/speed/forgotten.svg").write_text("<svg/>")
         (root / "docs/page.md").write_text(PLANTED.replace("LONG", "x" * (LONGEST_CELL + 1)))
         (root / "docs/forgotten.md").write_text("# Nobody lists me\n")
         (root / SUMMARY).write_text("[A page](page.md)\n")
@@ -382,6 +392,7 @@ def planted(rows: Callable[[str], list[tuple]]) -> list[tuple[str, list[str]]]:
             ),
             ("the picture", stale_picture(root / "docs/layers.svg"), ["layers.svg is not what"]),
             ("the picture, not there", stale_picture(root / "docs/none.svg"), ["none.svg is not what"]),
+            ("charts", stale_charts(root / "docs/speed"), ["call.svg is not what", "forgotten.svg is not what"]),
             ("long cells", long_cells(root, page), ["161 characters"]),
             ("unlisted pages", unlisted_pages(root), ["docs/forgotten.md"]),
         ]

@@ -5,7 +5,7 @@
 # there from Debian's packages (its binaries find their files relative to themselves), so no server is installed or upgraded
 # on the machine, no cluster is made and a cluster that exists is never touched. A second run checks and returns.
 #
-#   tools/setup.sh [--package-tests]
+#   tools/setup.sh [--package-tests | --generator]
 set -euo pipefail
 # shellcheck source=tools/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -271,11 +271,22 @@ root_folders() {
     fi
 }
 
+# The generator of data for `make bench-tpch` alone.
+generator() {
+    local folder="$TOOLS/generator"
+    cmp -s tools/requirements-bench.txt "$folder/requirements.installed" && return
+    say "fetching the generator of TPC-H's data into .tools"
+    rm -rf "$folder"
+    "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --target "$folder" -r tools/requirements-bench.txt
+    cp tools/requirements-bench.txt "$folder/requirements.installed"
+}
+
 compilers
 [ "${1:-}" != --package-tests ] || root_folders
 time_zones
 toolchain
 python
+[ "${1:-}" != --generator ] || generator
 server
 extensions
 pgrx
