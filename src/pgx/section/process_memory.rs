@@ -1,6 +1,8 @@
 //! Memory of this process, as the kernel counts it.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use pgrx::pg_sys;
+use std::ffi::c_int;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// Bytes of a page of memory; noted at load, since a signal handler reads it.
 static PAGE: AtomicUsize = AtomicUsize::new(4_096);
@@ -20,21 +22,43 @@ pub(in crate::pgx) struct Memory {
     pub(in crate::pgx) private: usize,
 }
 
+/// The file that the kernel counts in, and the process that opened it: a child has its own. Looking it up at each reading would take
+/// longer than the reading.
+static OPENED: AtomicU64 = AtomicU64::new(0);
+
+/// That file; negative when it cannot be opened. Only by async-signal-safe calls.
+fn counts() -> c_int {
+    // SAFETY: a global of the process.
+    let process = u64::from(unsafe { pg_sys::MyProcPid }.unsigned_abs()) << 32;
+    let known = OPENED.load(Ordering::Relaxed);
+    let opened = |known: u64| c_int::try_from(known & u64::from(u32::MAX)).unwrap_or(-1);
+    if process != 0 && known & !u64::from(u32::MAX) == process {
+        return opened(known);
+    }
+    // SAFETY: open and close are async-signal-safe and get valid arguments.
+    unsafe {
+        let file = libc::open(c"/proc/self/statm".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
+        let Ok(number) = u32::try_from(file) else { return file };
+        match OPENED.compare_exchange(known, process | u64::from(number), Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => file,
+            // A signal handler has opened it meanwhile.
+            Err(meanwhile) => {
+                libc::close(file);
+                opened(meanwhile)
+            }
+        }
+    }
+}
+
 /// Memory of this process, by async-signal-safe calls only; zeros when it cannot be read.
 ///
 /// Resident minus shared: shared buffers that a scan touches for the first time are not the call's own growth.
 pub(in crate::pgx) fn memory() -> Memory {
     let mut buffer = [0u8; 128];
-    // SAFETY: open, read and close are async-signal-safe and get valid pointers and lengths.
+    // SAFETY: pread is async-signal-safe and gets a valid pointer and length; a file that could not be opened gives an error.
     let read = unsafe {
         let saved = *libc::__errno_location();
-        let file = libc::open(c"/proc/self/statm".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
-        if file < 0 {
-            *libc::__errno_location() = saved;
-            return Memory { address_space: 0, private: 0 };
-        }
-        let read = libc::read(file, buffer.as_mut_ptr().cast(), buffer.len());
-        libc::close(file);
+        let read = libc::pread(counts(), buffer.as_mut_ptr().cast(), buffer.len(), 0);
         *libc::__errno_location() = saved;
         read
     };
