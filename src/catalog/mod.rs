@@ -4,6 +4,7 @@
 mod allowlist;
 pub mod key_file;
 mod load;
+pub mod own_functions;
 pub mod plane;
 pub mod principals;
 pub(crate) mod row;
