@@ -79,6 +79,13 @@ impl PolicyFunctions {
     }
 }
 
+impl PolicyFunctions {
+    /// Whether a function is one of those that the conditions of fences call.
+    pub fn is_condition(&self, function: Oid) -> bool {
+        [self.in_scope, self.in_parent, self.has_parent].contains(&function)
+    }
+}
+
 /// Which of the dates or timestamps next to a value of another type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MomentFunction {

@@ -171,6 +171,14 @@ SELECT test.same(sql), sql
     'SELECT item_id, price FROM goods WHERE (price = 12.34 AND status = ''open'' OR ratio = ''NaN'') AND item_id > 0 ORDER BY 1'
   ]) AS sql;
 
+\echo -- administrators are told which conditions come after row-level security
+CREATE FUNCTION test.late(sql text) RETURNS jsonb LANGUAGE sql AS
+    $$ SELECT public.ask_dry_run(test.ctx(sql, '42'), sql => sql) -> 'untrusted_conditions' $$;
+SELECT sql, test.late('SELECT count(*) FROM goods WHERE ' || sql) AS untrusted
+  FROM unnest(ARRAY['price > 1', 'price = 12.34', 'status IN (''open'', ''lost'')', 'item_id > 7', 'free = 12', 'price + 1 = 5', 'status > ''paid''',
+                    'lower(status::text) = ''open'' AND price > 1']) AS sql;
+SELECT test.late('SELECT count(*) FROM goods AS x LEFT JOIN queue AS q ON abs(q.weight) = 5 WHERE x.cost <> 4');
+
 \echo -- no text may name them
 SELECT public.ask(test.ctx(sql, '42'), sql => sql) -> 'rows' FROM (VALUES ('SELECT count(*) FROM goods WHERE numeric_equal(price, 12.34)')) AS v (sql);
 SELECT public.ask(test.ctx(sql, '42'), sql => sql) -> 'rows' FROM (VALUES ('SELECT count(*) FROM goods WHERE splitplane.enum_equal(status, ''open'')')) AS v (sql);
