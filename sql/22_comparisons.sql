@@ -1,6 +1,6 @@
--- PostgreSQL's own comparisons of numbers and enums, marked LEAKPROOF: no value makes them raise an error. The stage trust puts
--- a call beside a comparison of a column, so that an index may be searched before row-level security. The mark may stand on none
--- that is not in the table of src/trust/conditions/comparisons.rs.
+-- PostgreSQL's own comparisons of numbers and enums, marked LEAKPROOF: no value makes them raise an error. The stage
+-- trust puts a call beside a comparison of a column, so that an index may be searched before row-level security. No
+-- function may have the mark that is not in the table of src/trust/conditions/comparisons.rs.
 
 CREATE FUNCTION splitplane.comparison_support(request internal) RETURNS internal
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE

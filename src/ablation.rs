@@ -39,6 +39,8 @@ pub enum Switch {
     Barriers,
     /// The plane's choice of columns: all of a table's are in the plane.
     Columns,
+    /// Conditions for which the stage `trust` has another form: every row meets them.
+    Conditions,
     /// The keys of parents' rows that a call collects: every key is one.
     #[cfg(feature = "ablation")]
     Keys,
@@ -67,7 +69,7 @@ mod switched {
 
     static ABLATE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 
-    const NAMES: [(&str, Switch); 15] = [
+    const NAMES: [(&str, Switch); 16] = [
         ("signature", Switch::Signature),
         ("validation", Switch::Validation),
         ("filter", Switch::Filter),
@@ -82,6 +84,7 @@ mod switched {
         ("free", Switch::Free),
         ("barriers", Switch::Barriers),
         ("columns", Switch::Columns),
+        ("conditions", Switch::Conditions),
         ("keys", Switch::Keys),
     ];
 

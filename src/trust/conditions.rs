@@ -24,6 +24,7 @@ mod like;
 mod moments;
 mod stored;
 
+use crate::ablation::{self, Switch};
 use crate::catalog::plane::Plane;
 use crate::error::{Refusal, StageResult};
 use crate::pgx::order::{self, Order};
@@ -80,6 +81,7 @@ impl<'t> ConditionWalk<'_, 't> {
         moments::in_place_of(condition, self.plane)
             .or_else(|| in_place_of_search(condition, self.plane))
             .or_else(|| comparisons::in_place_of(condition, self.plane, &self.scopes))
+            .map(|found| if ablation::is_off(Switch::Conditions) { Replacement::nothing() } else { found })
     }
 }
 

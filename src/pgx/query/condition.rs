@@ -55,6 +55,13 @@ pub struct Replacement<'t> {
     pub original: Original,
 }
 
+impl Replacement<'_> {
+    /// What every row meets.
+    pub fn nothing() -> Self {
+        Replacement { parts: Vec::new(), is_any: false, original: Original::Left }
+    }
+}
+
 /// What becomes of a condition in whose place others stand.
 #[derive(Debug, Clone, Copy)]
 pub enum Original {

@@ -166,14 +166,15 @@ unsafe fn replaced<'t>(
     }
 }
 
-/// One condition made of several, or the only one.
+/// One condition made of several, or the only one; where there are none, what every row meets.
 unsafe fn joined(by: pg_sys::BoolExprType::Type, conditions: *mut pg_sys::List) -> *mut pg_sys::Node {
-    // SAFETY: a list of conditions, with one at least.
+    // SAFETY: NIL or a list of conditions.
     unsafe {
-        if pg_sys::list_length(conditions) == 1 {
-            return pg_sys::list_nth(conditions, 0).cast();
+        match pg_sys::list_length(conditions) {
+            0 => pg_sys::makeBoolConst(true, false),
+            1 => pg_sys::list_nth(conditions, 0).cast(),
+            _ => pg_sys::makeBoolExpr(by, conditions, -1).cast(),
         }
-        pg_sys::makeBoolExpr(by, conditions, -1).cast()
     }
 }
 
