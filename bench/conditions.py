@@ -18,6 +18,7 @@ COLUMNS = {
     "moment": "timestamptz",
     "name": 'text COLLATE "C"',
     "price": "numeric(8, 2)",
+    "status": "state",
 }
 SPELLINGS = (
     "day >= current_date - 7",
@@ -34,22 +35,34 @@ SPELLINGS = (
     "date_trunc('day', moment) = date_trunc('day', now())",
     "name LIKE 'guest 1234%'",
     "price = 12.34",
+    "price BETWEEN 12.30 AND 12.40",
+    "price > 999.5",
+    "price > 1",
+    "price IN (12.34, 56.78, 90.12)",
+    "status = 'lost'",
+    "status = 'open'",
+    "status IN ('lost', 'void')",
 )
 COUNT = "SELECT count(*), min(visit_id) FROM {table} WHERE {condition}"
 FREE = "visit_id = 1"
 
 
 def load(admin) -> None:
+    admin.execute("CREATE TYPE state AS ENUM ('open', 'paid', 'lost', 'void')")
     columns = ", ".join(f"{name} {kind} NOT NULL" for name, kind in COLUMNS.items())
     for table in ("visits", "secured"):
         admin.execute(
             f"CREATE TABLE {table} (tenant_id int NOT NULL, visit_id int NOT NULL, {columns}, PRIMARY KEY (tenant_id, visit_id))"
         )
-        admin.execute(
-            f"INSERT INTO {table} SELECT CASE WHEN i % 6 = 0 THEN 1 ELSE 2 + i % 50 END, i, current_date - i / 1000,"
-            " localtimestamp - i * interval '86 seconds', now() - i * interval '86 seconds', 'guest ' || i, (i::bigint * 7919 % 100000) / 100.0"
-            " FROM generate_series(1, 1200000) AS i"
-        )
+    admin.execute(
+        "INSERT INTO visits SELECT CASE WHEN i % 6 = 0 THEN 1 ELSE 2 + i % 50 END, i, current_date - i / 1000,"
+        " localtimestamp - i * interval '85 seconds', now() - i * interval '85 seconds', 'guest ' || i, (i::bigint * 7919 % 100000) / 100.0,"
+        " CASE WHEN i % 2400 = 0 THEN 'lost' WHEN i % 2400 = 6 THEN 'void' WHEN i % 4 < 2 THEN 'open' ELSE 'paid' END::state"
+        " FROM generate_series(1, 1200000) AS i"
+    )
+    # The same moments in both.
+    admin.execute("INSERT INTO secured TABLE visits")
+    for table in ("visits", "secured"):
         for column in COLUMNS:
             admin.execute(f"CREATE INDEX ON {table} (tenant_id, {column})")
     admin.execute("ALTER TABLE secured ENABLE ROW LEVEL SECURITY")

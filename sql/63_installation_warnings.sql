@@ -14,13 +14,14 @@ AS $$
                     WHEN p.proname IN ('in_scope', 'in_parent', 'has_parent', 'in_call', 'claim', 'claim_list',
                                        'bounded', 'counted', 'pattern', 'zone', 'dated', 'kept', 'behind', 'drawn',
                                        'beside', 'moved')
+                           OR p.proname ~ '^(numeric|enum)_(equal|less|less_equal|greater|greater_equal)$'
                            OR p.proname ~ '^(date|timestamp|timestamptz)_(at_least|at_most|equal_to|first|last)$'
                          THEN 'splitplane_reader'
                     ELSE 'splitplane_admin' END::name
     ) AS w(role_name)
     WHERE p.oid IN (SELECT splitplane._members('pg_proc')) AND to_regrole(w.role_name) IS NOT NULL
       AND (p.proname NOT LIKE '\_%' OR p.proname = '_procedure')
-      AND p.proname NOT IN ('in_scope_support', 'has_parent_support', 'beside_support', 'keep')
+      AND p.proname NOT IN ('in_scope_support', 'has_parent_support', 'beside_support', 'comparison_support', 'keep')
     UNION ALL
     SELECT 'TABLE ' || c.oid::regclass, 'SELECT', 'splitplane_admin',
            has_table_privilege('splitplane_admin', c.oid, 'SELECT')

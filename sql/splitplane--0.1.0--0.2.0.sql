@@ -861,6 +861,63 @@ REVOKE ALL ON FUNCTION splitplane.beside(boolean) FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION splitplane.beside(boolean) TO splitplane_reader;
 
+-- PostgreSQL's own comparisons of numbers and enums, marked LEAKPROOF: no value makes them raise an error. The stage
+-- trust puts a call beside a comparison of a column, so that an index may be searched before row-level security. No
+-- function may have the mark that is not in the table of src/trust/conditions/comparisons.rs.
+CREATE FUNCTION splitplane.comparison_support(request internal) RETURNS internal
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'splitplane_2_comparison_support';
+
+REVOKE ALL ON FUNCTION splitplane.comparison_support(internal) FROM PUBLIC;
+
+CREATE FUNCTION splitplane.numeric_equal(value numeric, other numeric) RETURNS boolean
+LANGUAGE internal IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE COST 1 SUPPORT splitplane.comparison_support
+AS 'numeric_eq';
+
+REVOKE ALL ON FUNCTION splitplane.numeric_equal(numeric, numeric) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION splitplane.numeric_equal(numeric, numeric) TO splitplane_reader;
+
+CREATE FUNCTION splitplane.numeric_less(value numeric, other numeric) RETURNS boolean
+LANGUAGE internal IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE COST 1 SUPPORT splitplane.comparison_support
+AS 'numeric_lt';
+
+REVOKE ALL ON FUNCTION splitplane.numeric_less(numeric, numeric) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION splitplane.numeric_less(numeric, numeric) TO splitplane_reader;
+
+CREATE FUNCTION splitplane.numeric_less_equal(value numeric, other numeric) RETURNS boolean
+LANGUAGE internal IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE COST 1 SUPPORT splitplane.comparison_support
+AS 'numeric_le';
+
+REVOKE ALL ON FUNCTION splitplane.numeric_less_equal(numeric, numeric) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION splitplane.numeric_less_equal(numeric, numeric) TO splitplane_reader;
+
+CREATE FUNCTION splitplane.numeric_greater(value numeric, other numeric) RETURNS boolean
+LANGUAGE internal IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE COST 1 SUPPORT splitplane.comparison_support
+AS 'numeric_gt';
+
+REVOKE ALL ON FUNCTION splitplane.numeric_greater(numeric, numeric) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION splitplane.numeric_greater(numeric, numeric) TO splitplane_reader;
+
+CREATE FUNCTION splitplane.numeric_greater_equal(value numeric, other numeric) RETURNS boolean
+LANGUAGE internal IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE COST 1 SUPPORT splitplane.comparison_support
+AS 'numeric_ge';
+
+REVOKE ALL ON FUNCTION splitplane.numeric_greater_equal(numeric, numeric) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION splitplane.numeric_greater_equal(numeric, numeric) TO splitplane_reader;
+
+CREATE FUNCTION splitplane.enum_equal(value anyenum, other anyenum) RETURNS boolean
+LANGUAGE internal IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE COST 1 SUPPORT splitplane.comparison_support
+AS 'enum_eq';
+
+REVOKE ALL ON FUNCTION splitplane.enum_equal(anyenum, anyenum) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION splitplane.enum_equal(anyenum, anyenum) TO splitplane_reader;
+
 -- Signing keys. No message contains a secret.
 
 -- It takes the sealed secret only: a plain one as an argument would appear wherever nested statements are logged with
@@ -7709,13 +7766,14 @@ AS $$
                     WHEN p.proname IN ('in_scope', 'in_parent', 'has_parent', 'in_call', 'claim', 'claim_list',
                                        'bounded', 'counted', 'pattern', 'zone', 'dated', 'kept', 'behind', 'drawn',
                                        'beside', 'moved')
+                           OR p.proname ~ '^(numeric|enum)_(equal|less|less_equal|greater|greater_equal)$'
                            OR p.proname ~ '^(date|timestamp|timestamptz)_(at_least|at_most|equal_to|first|last)$'
                          THEN 'splitplane_reader'
                     ELSE 'splitplane_admin' END::name
     ) AS w(role_name)
     WHERE p.oid IN (SELECT splitplane._members('pg_proc')) AND to_regrole(w.role_name) IS NOT NULL
       AND (p.proname NOT LIKE '\_%' OR p.proname = '_procedure')
-      AND p.proname NOT IN ('in_scope_support', 'has_parent_support', 'beside_support', 'keep')
+      AND p.proname NOT IN ('in_scope_support', 'has_parent_support', 'beside_support', 'comparison_support', 'keep')
     UNION ALL
     SELECT 'TABLE ' || c.oid::regclass, 'SELECT', 'splitplane_admin',
            has_table_privilege('splitplane_admin', c.oid, 'SELECT')

@@ -39,6 +39,8 @@ pub enum Switch {
     Barriers,
     /// The plane's choice of columns: all of a table's are in the plane.
     Columns,
+    /// Conditions for which the stage `trust` has another form: every row meets them.
+    Conditions,
     /// The keys of parents' rows that a call collects: every key is one.
     #[cfg(feature = "ablation")]
     Keys,
@@ -84,6 +86,7 @@ mod switched {
         ("free", Switch::Free),
         ("barriers", Switch::Barriers),
         ("columns", Switch::Columns),
+        ("conditions", Switch::Conditions),
         ("keys", Switch::Keys),
         ("shared", Switch::Shared),
     ];

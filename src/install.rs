@@ -5,7 +5,7 @@ use crate::error::{Refusal, State};
 use crate::ledger::{self, Capacities};
 use crate::pgx::functions::checked::{self, Checks};
 use crate::pgx::functions::in_scope;
-use crate::pgx::hooks::{analysis, commits, configured, index_order, security_definer};
+use crate::pgx::hooks::{analysis, commits, configured, index_order, security_definer, statistics};
 use crate::pgx::section::process_memory;
 use crate::pgx::shmem::{claims_slots, facts};
 use crate::pgx::{entry, pg_try, server};
@@ -48,6 +48,7 @@ pub extern "C-unwind" fn _PG_init() {
     tripwire::init();
     security_definer::init();
     index_order::init();
+    statistics::init();
     analysis::init();
     process_memory::init();
     entry::init(api::ENTRIES);
@@ -83,6 +84,7 @@ install_script! {
     "../sql/12_tables.sql" as "tables",
     "../sql/20_c_functions.sql" as "c_functions",
     "../sql/21_conditions.sql" as "conditions",
+    "../sql/22_comparisons.sql" as "comparisons",
     "../sql/30_keys.sql" as "keys",
     "../sql/40_principals.sql" as "principals",
     "../sql/44_contrib_lists.sql" as "contrib_lists",

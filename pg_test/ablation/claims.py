@@ -39,7 +39,7 @@ def _rows(combination: Combination, tally: Tally, texts: dict[str, str]) -> list
         if shown:
             wrong.append(f"CANARY in rows of {shown}")
         # A function that describes a schema describes another one where acme is alone.
-        if tally.changed and not combination.has("columns") and not combination.has("functions"):
+        if tally.changed and not any(combination.has(fence) for fence in ("columns", "functions", "conditions")):
             wrong.append(f"answered otherwise than acme alone: {tally.changed}")
     return wrong
 
@@ -193,6 +193,25 @@ def of_barriers(bench: Bench):
             document, error = bench.call(connection, combination, sql, forge(bench.world.keys, DATABASE, sql, {}))
         got = error.sqlstate if error is not None else document["rows"]
         yield f"{', '.join(off) or 'nothing'} off beside functions: {what}", [] if got == wanted else [str(got)]
+
+
+def of_conditions(bench: Bench):
+    """Conditions that are lost on the way through `trust`: the answer is wrong, and of own rows. Neither fence is made of them."""
+    sql = "SELECT count(*) FROM orders WHERE note LIKE 'note 1'"
+    for off, is_so, what in (
+        ((), lambda count: count == 1, "one row meets the condition"),
+        (("conditions",), lambda count: count == 50, "own rows alone"),
+        (("conditions", "filter"), lambda count: count == 50, "the policy holds"),
+        (("conditions", "proof", "row_security"), lambda count: count == 50, "the filter holds"),
+        (("conditions", "filter", "proof", "row_security"), lambda count: count > 50, "all rows (control)"),
+    ):
+        combination = Combination("probe", off)
+        bench.prepare(combination)
+        with bench.world.caller() as connection:
+            document, error = bench.call(connection, combination, sql, forge(bench.world.keys, DATABASE, sql, {}))
+        got = error.sqlstate if error is not None else document["rows"]
+        is_right = isinstance(got, list) and is_so(got[0][0])
+        yield f"{', '.join(off) or 'nothing'} off: {what}", [] if is_right else [str(got)]
 
 
 # Of rows of parents: own rows, all rows, and those that have a parent at all, whoever's: two parents that may be NULL, a key of two

@@ -82,6 +82,7 @@ def main() -> int:
             verdicts.take(claims.of_third_fences(bench, entries, results))
             verdicts.take(claims.of_leaks(bench))
             verdicts.take(claims.of_barriers(bench))
+            verdicts.take(claims.of_conditions(bench))
             verdicts.take(claims.of_keys(bench))
             verdicts.take(claims.of_shared(bench))
             verdicts.take(claims.of_lists(bench))

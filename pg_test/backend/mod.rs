@@ -14,6 +14,7 @@
 
 mod allowlist;
 mod allowlist_majors;
+mod comparisons;
 mod conditions;
 mod confinement;
 mod definers;

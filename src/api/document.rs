@@ -18,8 +18,16 @@ pub struct DryRun {
     pub columns: Vec<(String, String)>,
     /// What was proved.
     pub facts: ProofFacts,
-    /// EXPLAIN, for administrators.
-    pub plan: Option<String>,
+    /// What only administrators are shown.
+    pub seen: Option<Seen>,
+}
+
+/// What depends on every tenant's rows, or on the plan.
+pub struct Seen {
+    /// EXPLAIN.
+    pub plan: String,
+    /// (relation, condition) that no index may be searched by.
+    pub untrusted: Vec<(String, String)>,
 }
 
 /// What an answered call says.
@@ -123,8 +131,10 @@ pub fn dry_run(shown: &DryRun, sql: &UntrustedSql, asked: &Asked, timings: &Timi
         },
         "timings_ms": timings_json(timings),
     });
-    if let (Some(plan), Some(fields)) = (&shown.plan, document.as_object_mut()) {
-        fields.insert("plan".to_owned(), json!(plan.lines().collect::<Vec<_>>()));
+    if let (Some(seen), Some(fields)) = (&shown.seen, document.as_object_mut()) {
+        fields.insert("plan".to_owned(), json!(seen.plan.lines().collect::<Vec<_>>()));
+        let untrusted = seen.untrusted.iter().map(|(relation, text)| json!({"relation": relation, "condition": text}));
+        fields.insert("untrusted_conditions".to_owned(), untrusted.collect());
     }
     document.to_string()
 }

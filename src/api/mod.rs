@@ -15,6 +15,7 @@ use crate::catalog::{current_plane, refuse_if_closed, renewed_plane, version};
 use crate::error::{Refusal, StageResult, State};
 use crate::identity::principal::Principal;
 use crate::pgx::entry::{Entries, Request};
+use crate::pgx::plan::Planned;
 use crate::pgx::sink::{Caps, JsonRows, QueryMemory, Sink, TupleRows};
 use crate::pgx::{pg_try, server};
 use crate::preflight;
@@ -24,6 +25,7 @@ use crate::run::{self, Statement, Subject};
 use crate::settings;
 use crate::timings::Stopwatch;
 use pgrx::pg_sys;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 /// A request that passed layer 1.
@@ -160,14 +162,24 @@ pub fn ask_dry_run(request: Request) -> StageResult<String> {
         let (columns, facts) = (statement.named_types(plane), statement.facts.clone());
         let planned = statement.plan(plane)?;
         watch.lap("plan");
-        let plan = is_administrator.then(|| plane.types.renamed(&planned.explain()));
-        Ok(document::DryRun { plane_sql, parameters, columns, facts, plan })
+        let seen = if is_administrator { Some(seen_by_administrators(&planned, plane)?) } else { None };
+        Ok(document::DryRun { plane_sql, parameters, columns, facts, seen })
     })?;
     let Call { asked, watch, .. } = call;
     Ok(match answer {
         Answer::Declined(declined) => document::declined(&declined, &asked, &watch.finish()),
         Answer::Given(sql, shown) => document::dry_run(&shown, &sql, &asked, &watch.finish()),
     })
+}
+
+fn seen_by_administrators(planned: &Planned<'_>, plane: &Plane) -> StageResult<document::Seen> {
+    let is_known = |function| plane.is_own_function(function) || plane.policy.is_condition(function);
+    let relation = |oid| plane.of_table(oid).filter(|relation| !relation.is_shared).map(|known| known.name.clone());
+    let late = planned.late_conditions(&is_known)?.into_iter();
+    let late = late.filter_map(|late| Some((relation(late.relation)?, plane.types.renamed(&late.text))));
+    // One for all partitions.
+    let untrusted = late.collect::<BTreeSet<_>>().into_iter().collect();
+    Ok(document::Seen { plan: plane.types.renamed(&planned.explain()), untrusted })
 }
 
 /// Layer 1.

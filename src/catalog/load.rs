@@ -1,14 +1,11 @@
 //! Derives the plane from the catalog. A critical finding of `doctor()` closes it.
 
 use super::allowlist;
-use super::plane::{
-    AllowedFunction, Extensions, Link, MomentFunction, MomentFunctions, Plane, PlaneColumn, PlaneRelation,
-    PolicyFunctions, ScopeBinding,
-};
+use super::plane::{AllowedFunction, Extensions, Link, Plane, PlaneColumn, PlaneRelation, ScopeBinding};
 use super::relations::Relations;
 use super::row::{first_text, flag, oid, text, unreadable};
 use super::rows::DB_ROLE_SETTING;
-use super::{types, views};
+use super::{own_functions, types, views};
 use crate::ablation::{self, Switch};
 use crate::error::{Refusal, StageResult, State};
 use crate::pgx::hooks::invalidation::Watched;
@@ -29,8 +26,6 @@ thread_local! {
     static EXTENSIONS: Lookup = const { Lookup::new(EXTENSIONS_SQL, 0) };
     static WATCHED_FUNCTIONS: Lookup = const { Lookup::new(WATCHED_FUNCTIONS_SQL, 0) };
     static WATCHED: Lookup = const { Lookup::new(WATCHED_SQL, 0) };
-    static POLICY: Lookup = const { Lookup::new(POLICY_SQL, 0) };
-    static MOMENTS: Lookup = const { Lookup::new(MOMENTS_SQL, 0) };
     static TRIPWIRES: Lookup = const { Lookup::new("SELECT splitplane._tripwires()", 0) };
     static FINDING: Lookup = const { Lookup::new("SELECT splitplane._critical_finding()", 0) };
 }
@@ -73,26 +68,6 @@ const WATCHED_SQL: &str = "WITH RECURSIVE family AS (SELECT r.relation::pg_catal
      SELECT c.oid::pg_catalog.text FROM pg_catalog.pg_class AS c \
      WHERE c.oid OPERATOR(pg_catalog.=) ANY (ARRAY[pg_catalog.to_regclass('splitplane.allowed_extensions'), \
      pg_catalog.to_regclass('splitplane.parents')]::pg_catalog.oid[])";
-
-const POLICY_SQL: &str = "SELECT 'splitplane.in_scope(anyelement,text)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
-     'splitplane.in_parent(text,\"any\")'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
-     'splitplane.has_parent(text,\"any\")'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
-     'splitplane.bounded(anyelement,integer)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
-     'splitplane.counted(anyelement,integer)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
-     'splitplane.behind(anyelement)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
-     'splitplane.pattern(anyelement)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
-     'splitplane.zone(text)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
-     'splitplane.dated(anyelement)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
-     'splitplane.kept(anyelement)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
-     'splitplane.beside(boolean)'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text, \
-     'splitplane.drawn()'::pg_catalog.regprocedure::pg_catalog.oid::pg_catalog.text";
-
-/// (name, result type, type of the first argument, function)
-const MOMENTS_SQL: &str = "SELECT p.proname::pg_catalog.text, p.prorettype::pg_catalog.oid::pg_catalog.text, \
-     p.proargtypes[0]::pg_catalog.oid::pg_catalog.text, p.oid::pg_catalog.text FROM pg_catalog.pg_proc AS p \
-     WHERE p.pronamespace OPERATOR(pg_catalog.=) 'splitplane'::pg_catalog.regnamespace::pg_catalog.oid \
-     AND (p.proname OPERATOR(pg_catalog.=) 'moved' \
-     OR p.proname OPERATOR(pg_catalog.~) '^(date|timestamp|timestamptz)_(at_least|at_most|equal_to|first|last)$')";
 
 /// The relations whose changes count.
 pub(super) fn watched_relations() -> StageResult<Vec<Oid>> {
@@ -144,8 +119,9 @@ pub(super) fn load() -> StageResult<Plane> {
         types,
         builtins,
         reader,
-        policy: policy()?,
-        moments: Rc::new(moments()?),
+        policy: own_functions::policy()?,
+        moments: Rc::new(own_functions::moments()?),
+        comparisons: Rc::new(own_functions::comparisons()?),
         tripwires: tripwires()?,
         database_settings: database_settings()?,
     })
@@ -189,6 +165,7 @@ fn relations() -> StageResult<Relations> {
             private,
             claim,
             in_key,
+            indexed,
         ] = row.as_slice()
         else {
             return Err(unreadable());
@@ -215,6 +192,7 @@ fn relations() -> StageResult<Relations> {
             attribute: text(attribute)?.parse().map_err(|_| unreadable())?,
             type_oid: oid(Some(type_oid))?,
             is_private: flag(private)?,
+            is_indexed: flag(indexed)?,
         };
         if flag(in_key)? {
             entry.primary_key.push(column.name.clone());
@@ -266,6 +244,7 @@ fn key_column(name: &Option<String>, number: &Option<String>, type_oid: &Option<
         attribute: text(number)?.parse().map_err(|_| unreadable())?,
         type_oid: oid(Some(type_oid))?,
         is_private: false,
+        is_indexed: false,
     })
 }
 
@@ -319,47 +298,6 @@ pub(super) fn extensions() -> StageResult<Extensions> {
     }
     found.schemas.sort_unstable();
     Ok(found)
-}
-
-fn policy() -> StageResult<PolicyFunctions> {
-    let rows = POLICY.with(|lookup| lookup.rows(&[]))?;
-    let Some([in_scope, in_parent, has_parent, bounded, counted, behind, pattern, zone, dated, kept, beside, drawn]) =
-        rows.first().map(Vec::as_slice)
-    else {
-        return Err(unreadable());
-    };
-    Ok(PolicyFunctions {
-        in_scope: oid(Some(in_scope))?,
-        in_parent: oid(Some(in_parent))?,
-        has_parent: oid(Some(has_parent))?,
-        bounded: oid(Some(bounded))?,
-        counted: oid(Some(counted))?,
-        behind: oid(Some(behind))?,
-        pattern: oid(Some(pattern))?,
-        zone: oid(Some(zone))?,
-        dated: oid(Some(dated))?,
-        kept: oid(Some(kept))?,
-        beside: oid(Some(beside))?,
-        drawn: oid(Some(drawn))?,
-    })
-}
-
-fn moments() -> StageResult<MomentFunctions> {
-    let read = |row: &Vec<Option<String>>| {
-        let [name, to, from, function] = row.as_slice() else { return Err(unreadable()) };
-        let name = text(name)?;
-        let kind = match name.split_once('_').map_or(name.as_str(), |(_, kind)| kind) {
-            "at_least" => MomentFunction::AtLeast,
-            "at_most" => MomentFunction::AtMost,
-            "equal_to" => MomentFunction::EqualTo,
-            "first" => MomentFunction::First,
-            "last" => MomentFunction::Last,
-            "moved" => MomentFunction::Moved,
-            _ => return Err(unreadable()),
-        };
-        Ok((kind, oid(Some(to))?, oid(Some(from))?, oid(Some(function))?))
-    };
-    MOMENTS.with(|lookup| lookup.rows(&[]))?.iter().map(read).collect::<StageResult<Vec<_>>>().map(MomentFunctions)
 }
 
 fn tripwires() -> StageResult<String> {

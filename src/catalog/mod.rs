@@ -5,6 +5,7 @@ mod allowlist;
 mod current;
 pub mod key_file;
 mod load;
+pub mod own_functions;
 pub mod plane;
 pub mod principals;
 mod relation;

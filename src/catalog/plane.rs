@@ -1,5 +1,6 @@
 //! The plane as a snapshot: relations, columns, functions and types that untrusted SQL may name.
 
+use super::own_functions::{ComparisonFunctions, MomentFunctions, PolicyFunctions};
 pub use super::relation::{Link, PlaneColumn, PlaneRelation, ScopeBinding};
 use super::relations::Relations;
 use super::sorted::{Names, Oids};
@@ -79,78 +80,6 @@ pub struct Builtins {
     pub collation_names: Names,
 }
 
-/// The extension's own functions that the proof looks for.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub struct PolicyFunctions {
-    /// `splitplane.in_scope`.
-    pub in_scope: Oid,
-    /// `splitplane.in_parent`.
-    pub in_parent: Oid,
-    /// `splitplane.has_parent`, the same in the plane's own condition.
-    pub has_parent: Oid,
-    /// `splitplane.bounded`, in no policy: the stage `trust` puts it around arguments.
-    pub bounded: Oid,
-    /// `splitplane.counted`, likewise.
-    pub counted: Oid,
-    /// `splitplane.behind`, likewise.
-    pub behind: Oid,
-    /// `splitplane.pattern`, likewise.
-    pub pattern: Oid,
-    /// `splitplane.zone`, likewise.
-    pub zone: Oid,
-    /// `splitplane.dated`, likewise.
-    pub dated: Oid,
-    /// `splitplane.kept`, an aggregate: the stage `attach` puts it around columns that GROUP BY's key determines.
-    pub kept: Oid,
-    /// `splitplane.beside`, around conditions that stand beside others of the stage `trust`.
-    pub beside: Oid,
-    /// `splitplane.drawn`: the stage `trust` puts it in the place of `random()`. No wrapper: it is proved by its place.
-    pub drawn: Oid,
-}
-
-impl PolicyFunctions {
-    /// Whether a function is one of those that `attach` and `trust` put into the tree. No text can name them: the raw walk refuses
-    /// their names.
-    pub fn is_wrapper(&self, function: Oid) -> bool {
-        [self.bounded, self.counted, self.behind, self.pattern, self.zone, self.dated, self.kept, self.beside]
-            .contains(&function)
-    }
-}
-
-/// Which of the dates or timestamps next to a value of another type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum MomentFunction {
-    /// The first that is not before it.
-    AtLeast,
-    /// The last that is not after it.
-    AtMost,
-    /// The one that equals it, or none.
-    EqualTo,
-    /// The first of a day.
-    First,
-    /// The last of a day.
-    Last,
-    /// One that is some time away, of the same type.
-    Moved,
-}
-
-/// The extension's own functions of that kind, which the stage `trust` puts around values. No text can name them either.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct MomentFunctions(pub Vec<(MomentFunction, Oid, Oid, Oid)>);
-
-impl MomentFunctions {
-    /// The function from a value of type `from` to one of type `to`.
-    pub fn of(&self, wanted: MomentFunction, to: Oid, from: Oid) -> Option<Oid> {
-        let is_it = |known: &&(MomentFunction, Oid, Oid, Oid)| (known.0, known.1, known.2) == (wanted, to, from);
-        self.0.iter().find(is_it).map(|known| known.3)
-    }
-
-    /// Whether a function is one of them.
-    pub fn contains(&self, function: Oid) -> bool {
-        self.0.iter().any(|known| known.3 == function)
-    }
-}
-
 /// The whole plane.
 #[derive(Debug, Clone)]
 pub struct Plane {
@@ -174,6 +103,8 @@ pub struct Plane {
     pub policy: PolicyFunctions,
     /// More functions of the stage `trust`.
     pub moments: Rc<MomentFunctions>,
+    /// Likewise, around columns.
+    pub comparisons: Rc<ComparisonFunctions>,
     /// Armed relations, as `pgx::hooks::tripwire_scan` reads them.
     pub tripwires: String,
     /// (setting, value) pairs of ALTER ROLE ALL SET and ALTER DATABASE .. SET; a later one wins.
@@ -216,7 +147,7 @@ impl Plane {
 
     /// Whether a function is one that `attach` and `trust` put into the tree.
     pub fn is_own_function(&self, function: Oid) -> bool {
-        self.policy.is_wrapper(function) || self.moments.contains(function)
+        self.policy.is_wrapper(function) || self.moments.contains(function) || self.comparisons.contains(function)
     }
 
     /// Whether a function may run.

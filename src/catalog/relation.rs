@@ -15,6 +15,8 @@ pub struct PlaneColumn {
     pub type_oid: Oid,
     /// Its values may be used and returned, but never enter a prompt.
     pub is_private: bool,
+    /// An index of the table has it.
+    pub is_indexed: bool,
 }
 
 /// One scope condition: a column bound to a claim.

@@ -4,7 +4,8 @@
 //! rows are what they were; those of a relation are looked at when a statement names it. What a backend must do itself is left out:
 //! loading the libraries of allowed extensions, and the settings of the database, which no cache of PostgreSQL's holds.
 
-use super::plane::{AllowedFunction, Builtins, Extensions, MomentFunctions, Plane, PolicyFunctions};
+use super::own_functions::{ComparisonFunctions, MomentFunctions, PolicyFunctions};
+use super::plane::{AllowedFunction, Builtins, Extensions, Plane};
 use super::relations::{Packed, Relations};
 use super::row::unreadable;
 use super::rows::Rows;
@@ -39,6 +40,7 @@ struct Facts<'a> {
     reader: Oid,
     policy: PolicyFunctions,
     moments: Cow<'a, MomentFunctions>,
+    comparisons: Cow<'a, ComparisonFunctions>,
     tripwires: Cow<'a, str>,
 }
 
@@ -82,6 +84,7 @@ pub(super) fn find(count: u64) -> Option<Found> {
         reader: facts.reader,
         policy: facts.policy,
         moments: Rc::new(facts.moments.into_owned()),
+        comparisons: Rc::new(facts.comparisons.into_owned()),
         tripwires: facts.tripwires.into_owned(),
         database_settings: Vec::new(),
     };
@@ -109,6 +112,7 @@ pub(super) fn share(plane: &Plane, watched: &Watched, count: u64) -> StageResult
             reader: plane.reader,
             policy: plane.policy,
             moments: Cow::Borrowed(&plane.moments),
+            comparisons: Cow::Borrowed(&plane.comparisons),
             tripwires: Cow::Borrowed(&plane.tripwires),
         };
         postcard::to_allocvec(&facts).map_err(|_| unreadable())

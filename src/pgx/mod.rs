@@ -19,6 +19,7 @@ pub mod parameters;
 pub mod parse;
 pub mod pg_try;
 pub mod plan;
+mod plan_conditions;
 pub mod plan_tree;
 pub mod query;
 pub mod raw;

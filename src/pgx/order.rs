@@ -4,7 +4,7 @@ use super::flags::c_int;
 use pgrx::pg_sys;
 
 /// How two values are compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Order {
     Less,
     LessOrEqual,
@@ -14,6 +14,18 @@ pub enum Order {
 }
 
 impl Order {
+    /// The one that a name of a function of ours says.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "less" => Order::Less,
+            "less_equal" => Order::LessOrEqual,
+            "equal" => Order::Equal,
+            "greater_equal" => Order::GreaterOrEqual,
+            "greater" => Order::Greater,
+            _ => return None,
+        })
+    }
+
     /// The same with the sides changed.
     pub fn swapped(self) -> Self {
         match self {

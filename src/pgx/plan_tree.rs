@@ -148,9 +148,13 @@ impl<'t> PlanNode<'t> {
     }
 
     /// What every node of a plan begins with.
-    fn plan(self) -> pg_sys::Plan {
+    pub(super) fn plan(self) -> pg_sys::Plan {
         // SAFETY: only nodes of a plan are made views of, and each begins with a Plan.
         unsafe { self.node.as_pointer().cast::<pg_sys::Plan>().read() }
+    }
+
+    pub(super) fn as_pointer(self) -> *mut pg_sys::Node {
+        self.node.as_pointer()
     }
 
     fn children(self) -> Vec<PlanNode<'t>> {

@@ -1,29 +1,35 @@
 //! Conditions that PostgreSQL does not trust, in a form that it does.
 //!
 //! Under row-level security a condition is an index condition, and has statistics, only where its operator is leakproof.
-//! Comparisons of a date with a timestamp, `LIKE`, and conversions of the column are not, though none of them can tell of a row that the
-//! fence hides. What they say of the column is said here by an operator of the column's own type, which is leakproof:
+//! Comparisons of a date with a timestamp, `LIKE`, conversions of the column, and numbers and enums are not, though none of them can
+//! tell of a row that the fence hides. What they say of the column is said here by an operator of the column's own type, which is
+//! leakproof, or by a function of ours around PostgreSQL's own comparison:
 //!
 //! - `day >= moment` becomes `day >= date_at_least(moment)`, whose other side does not depend on the row and may be anything.
 //! - `moment::date = day` becomes `moment >= timestamp_first(day) AND moment <= timestamp_last(day)`.
 //! - `date_trunc('month', moment) = month` becomes bounds that follow from it, beside the condition itself.
 //! - `name LIKE 'abc%'` becomes `name >= 'abc' AND name < 'abd'`, beside the condition itself. Not `name ^@ 'abc'`, which is leakproof and
 //!   raises an error over a text that holds bytes of no character.
+//! - `price = 12.34` becomes `numeric_equal(price, 12.34)`, beside the condition itself, which partial indexes and partitions are
+//!   found by; `status IN ('open', 'paid')` becomes two such calls.
 //!
 //! The answer is the same for every row. Where an operator or conversion may raise an error, or where the bounds
 //! say less, the condition stays beside them, and is not evaluated for a row that they leave out. Only operators that answer for every pair of values are left out: those of
 //! `date_cmp_timestamp`, `date_cmp_timestamptz` and `timestamp_cmp_timestamptz`, which take what is out of range for
 //! more or less than all that is in it (date.c and timestamp.c, 15 to 19); the conversion of a timestamp to its date; `textlike` with
-//! a pattern that does not end in its escape character, under a collation by bytes.
+//! a pattern that does not end in its escape character, under a collation by bytes; and those of `LEAKPROOF` in `comparisons.rs`.
 
+mod comparisons;
 mod like;
 mod moments;
+mod stored;
 
+use crate::ablation::{self, Switch};
 use crate::catalog::plane::Plane;
 use crate::error::{Refusal, StageResult};
 use crate::pgx::order::{self, Order};
 use crate::pgx::parse::Analysed;
-use crate::pgx::query::condition::{Bound, Part, Replacement};
+use crate::pgx::query::condition::{Bound, Original, Part, Replacement, Test};
 use crate::pgx::query::{QueryKind, QueryNode, QueryView};
 use crate::pgx::types;
 use pgrx::pg_sys;
@@ -32,34 +38,50 @@ use std::collections::HashMap;
 /// The statement with its conditions in that form.
 pub(super) fn trusted<'c>(analysed: Analysed<'c>, plane: &Plane) -> StageResult<Analysed<'c>> {
     let query = analysed.query();
-    let mut found = HashMap::new();
-    query.children(true, &mut |node| collect(node, plane, &mut found))?;
-    if found.is_empty() {
+    let mut walk = ConditionWalk { plane, scopes: vec![query], found: HashMap::new() };
+    query.children(true, &mut |node| walk.visit(node))?;
+    if walk.found.is_empty() {
         return Ok(analysed);
     }
-    let replaced = query.with_conditions(&|node| found.get(&node.address()).cloned());
+    let replaced = query.with_conditions(&|node| walk.found.get(&node.address()).cloned());
     Ok(analysed.with_query(replaced.ok_or_else(|| Refusal::proof("the analysed tree could not be copied"))?))
 }
 
-/// What takes the place of conditions at this node or anywhere below, also in subqueries, by the conditions' addresses.
-fn collect<'t>(node: QueryNode<'t>, plane: &Plane, found: &mut HashMap<usize, Replacement<'t>>) -> StageResult<()> {
-    match node.kind() {
-        // A fence within a view; the proof refuses any other.
-        QueryKind::Query(query) if query.reads_table() => Ok(()),
-        QueryKind::Query(query) => {
-            collect_own(query, plane, found);
-            query.children(false, &mut |child| collect(child, plane, found))
-        }
-        // Their contents come as children of their query, or they hold no expression.
-        QueryKind::RangeTableEntry(_) | QueryKind::SortGroup { .. } => Ok(()),
-        _ => node.children(&mut |child| collect(child, plane, found)),
-    }
+struct ConditionWalk<'p, 't> {
+    plane: &'p Plane,
+    /// The queries around the node that is visited, the outermost first.
+    scopes: Vec<QueryView<'t>>,
+    /// What takes the place of conditions, by their addresses.
+    found: HashMap<usize, Replacement<'t>>,
 }
 
-fn collect_own<'t>(query: QueryView<'t>, plane: &Plane, found: &mut HashMap<usize, Replacement<'t>>) {
-    for condition in query.conditions() {
-        let replacement = moments::in_place_of(condition, plane).or_else(|| in_place_of_search(condition, plane));
-        found.extend(replacement.map(|replacement| (condition.address(), replacement)));
+impl<'t> ConditionWalk<'_, 't> {
+    /// Finds it at this node and anywhere below, also in subqueries.
+    fn visit(&mut self, node: QueryNode<'t>) -> StageResult<()> {
+        match node.kind() {
+            // A fence within a view; the proof refuses any other.
+            QueryKind::Query(query) if query.reads_table() => Ok(()),
+            QueryKind::Query(query) => {
+                self.scopes.push(query);
+                for condition in query.conditions() {
+                    let replacement = self.in_place_of(condition);
+                    self.found.extend(replacement.map(|replacement| (condition.address(), replacement)));
+                }
+                let result = query.children(false, &mut |child| self.visit(child));
+                self.scopes.pop();
+                result
+            }
+            // Their contents come as children of their query, or they hold no expression.
+            QueryKind::RangeTableEntry(_) | QueryKind::SortGroup { .. } => Ok(()),
+            _ => node.children(&mut |child| self.visit(child)),
+        }
+    }
+
+    fn in_place_of(&self, condition: QueryNode<'t>) -> Option<Replacement<'t>> {
+        moments::in_place_of(condition, self.plane)
+            .or_else(|| in_place_of_search(condition, self.plane))
+            .or_else(|| comparisons::in_place_of(condition, self.plane, &self.scopes))
+            .map(|found| if ablation::is_off(Switch::Conditions) { Replacement::nothing() } else { found })
     }
 }
 
@@ -68,13 +90,15 @@ fn in_place_of_search<'t>(condition: QueryNode<'t>, plane: &Plane) -> Option<Rep
     let (subject, pattern) = condition.search_by_pattern()?;
     let found =
         like::prefix(&pattern).filter(|found| (found.is_whole || !found.text.is_empty()) && subject.is_own_column())?;
-    let part = |operator, text| Part { column: subject, operator, bound: Bound::Text(text) };
+    let part = |operator, text| Part { column: subject, test: Test::Operator(operator), bound: Bound::Text(text) };
     if found.is_whole {
         let equality = types::equality_operator(pg_sys::TEXTOID)?;
-        return Some(Replacement { parts: vec![part(equality, found.text)], beside: None });
+        let parts = vec![part(equality, found.text)];
+        return Some(Replacement { parts, is_any: false, original: Original::Left });
     }
     let operators = order::of_bytes(condition.collation());
     let behind = like::behind(&found.text).and_then(|behind| Some(part(operators(Order::Less)?, behind)));
     let first = part(operators(Order::GreaterOrEqual)?, found.text);
-    Some(Replacement { parts: std::iter::once(first).chain(behind).collect(), beside: Some(plane.policy.beside) })
+    let original = Original::Wrapped(plane.policy.beside);
+    Some(Replacement { parts: std::iter::once(first).chain(behind).collect(), is_any: false, original })
 }

@@ -7,7 +7,7 @@
 use super::cost::{self, Cost};
 use super::size::{ANY, Sizes};
 use super::{patterns, zones};
-use crate::catalog::plane::{Extensions, MomentFunctions, Plane, PolicyFunctions};
+use crate::catalog::plane::Plane;
 use crate::error::{Refusal, StageResult};
 use crate::pgx::query::operation::Operation;
 use crate::pgx::query::{QueryKind, QueryNode, QueryView, Wrapper};
@@ -55,9 +55,7 @@ impl<'t> Bounds<'t> {
 /// Finds them, in a tree whose outermost expressions are the fences: the proof, which comes after, refuses any other.
 pub(super) fn find<'t>(query: QueryView<'t>, plane: &Plane) -> StageResult<Bounds<'t>> {
     let mut walk = CostWalk {
-        functions: plane.policy,
-        moments: &plane.moments,
-        extensions: &plane.extensions,
+        plane,
         scopes: vec![query],
         sizes: Sizes::default(),
         unmeasured: 0,
@@ -74,9 +72,7 @@ pub(super) fn find<'t>(query: QueryView<'t>, plane: &Plane) -> StageResult<Bound
 }
 
 struct CostWalk<'p, 't> {
-    functions: PolicyFunctions,
-    moments: &'p MomentFunctions,
-    extensions: &'p Extensions,
+    plane: &'p Plane,
     /// The queries around the node that is visited, the outermost first.
     scopes: Vec<QueryView<'t>>,
     sizes: Sizes<'t>,
@@ -113,7 +109,7 @@ impl<'t> CostWalk<'_, 't> {
             QueryKind::CoerceToDomain { value: Some(value), .. } => {
                 let size = self.sizes.of(value, &self.scopes);
                 if size > Cost::Pattern.free() {
-                    self.bounds.put(value, Wrapper::with_most(self.functions.bounded, cost::SUBJECT));
+                    self.bounds.put(value, Wrapper::with_most(self.plane.policy.bounded, cost::SUBJECT));
                 }
             }
             // Their contents come as children of their query, or they hold no expression.
@@ -124,7 +120,7 @@ impl<'t> CostWalk<'_, 't> {
             self.bound(&operation)?;
         }
         for value in zones::read_as_dates(node) {
-            self.bounds.put(value, Wrapper::of(self.functions.dated));
+            self.bounds.put(value, Wrapper::of(self.plane.policy.dated));
         }
         let Some(query) = node.link_query() else {
             return node.children(&mut |child| self.visit(child));
@@ -140,20 +136,20 @@ impl<'t> CostWalk<'_, 't> {
         for key in query.sort_keys() {
             let size = self.sizes.of(key, &self.scopes);
             if size > Cost::Compare.free() {
-                let wrapper = Wrapper::with_most(self.functions.bounded, Cost::Compare.most(0, false));
+                let wrapper = Wrapper::with_most(self.plane.policy.bounded, Cost::Compare.most(0, false));
                 self.bounds.keys.push((key, wrapper));
             }
         }
     }
 
     fn bound(&mut self, operation: &Operation<'t>) -> StageResult<()> {
-        let functions = self.functions;
-        if functions.is_wrapper(operation.function) || self.moments.contains(operation.function) {
+        let functions = self.plane.policy;
+        if self.plane.is_own_function(operation.function) {
             return Ok(());
         }
         let is_built_in = operation.function.to_u32() < pg_sys::FirstNormalObjectId;
         let name = if is_built_in { routines::function_name(operation.function) } else { String::new() };
-        let cost = match self.extensions.functions.get(&operation.function) {
+        let cost = match self.plane.extensions.functions.get(&operation.function) {
             Some(bound) => cost::of_bound(bound),
             None if is_built_in => cost::of(&name, operation.is_list),
             None => Cost::Read,
@@ -175,7 +171,7 @@ impl<'t> CostWalk<'_, 't> {
         // Rows are counted by any argument.
         let counted = if varying.is_empty() { operation.arguments.get(..1).unwrap_or_default() } else { &varying };
         for argument in counted {
-            self.bounds.put(*argument, Wrapper::with_most(self.functions.counted, cost.most(0, false)));
+            self.bounds.put(*argument, Wrapper::with_most(self.plane.policy.counted, cost.most(0, false)));
         }
     }
 
@@ -196,7 +192,7 @@ impl<'t> CostWalk<'_, 't> {
             self.bound_argument(operation, *argument, size, most, free);
         }
         if demand.is_unseen {
-            self.bounds.put(pattern, Wrapper::of(self.functions.pattern));
+            self.bounds.put(pattern, Wrapper::of(self.plane.policy.pattern));
         }
         Ok(())
     }
@@ -217,7 +213,7 @@ impl<'t> CostWalk<'_, 't> {
         // Between the rows of an aggregate PostgreSQL checks for interrupts.
         let is_constant = argument.constant_size().is_some();
         if size > free || self.measures_all && size > 0 && !is_constant && !operation.is_over_rows {
-            self.bounds.put(argument, Wrapper::with_most(self.functions.bounded, most));
+            self.bounds.put(argument, Wrapper::with_most(self.plane.policy.bounded, most));
         } else if !operation.is_over_rows {
             self.unmeasured = self.unmeasured.saturating_add(size);
         }

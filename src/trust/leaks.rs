@@ -15,28 +15,28 @@ use crate::pgx::routines;
 use pgrx::pg_sys::{self, Oid};
 
 /// Whether a query has any such expression.
-pub(super) fn is_needed(query: QueryView<'_>) -> bool {
-    !ablation::is_off(Switch::Leaks) && has_hazard(query)
+pub(super) fn is_needed(query: QueryView<'_>, plane: &Plane) -> bool {
+    !ablation::is_off(Switch::Leaks) && has_hazard(query, plane)
 }
 
 /// The call that puts an expression behind the fence, if it is one of the kind.
 pub(super) fn of(node: QueryNode<'_>, plane: &Plane) -> Option<Wrapper> {
-    (is_hazard(node) && reads_columns(node)).then_some(Wrapper::of(plane.policy.behind))
+    (is_hazard(node, plane) && reads_columns(node)).then_some(Wrapper::of(plane.policy.behind))
 }
 
-fn has_hazard(query: QueryView<'_>) -> bool {
-    query.any_child(true, &mut holds_hazard)
+fn has_hazard(query: QueryView<'_>, plane: &Plane) -> bool {
+    query.any_child(true, &mut |node| holds_hazard(node, plane))
 }
 
 /// Whether it stands at this node or anywhere below, also in subqueries.
-fn holds_hazard(node: QueryNode<'_>) -> bool {
+fn holds_hazard(node: QueryNode<'_>, plane: &Plane) -> bool {
     match node.kind() {
         // A fence within a view; the proof refuses any other.
         QueryKind::Query(query) if query.reads_table() => false,
-        QueryKind::Query(query) => query.any_child(false, &mut holds_hazard),
+        QueryKind::Query(query) => query.any_child(false, &mut |child| holds_hazard(child, plane)),
         // Their contents come as children of their query, or they hold no expression.
         QueryKind::RangeTableEntry(_) | QueryKind::SortGroup { .. } => false,
-        _ => (is_hazard(node) && reads_columns(node)) || node.any_child(&mut holds_hazard),
+        _ => (is_hazard(node, plane) && reads_columns(node)) || node.any_child(&mut |child| holds_hazard(child, plane)),
     }
 }
 
@@ -46,7 +46,7 @@ fn reads_columns(node: QueryNode<'_>) -> bool {
 }
 
 /// Whether PostgreSQL may consider the node itself leakproof and evaluating it over some row may raise an error.
-fn is_hazard(node: QueryNode<'_>) -> bool {
+fn is_hazard(node: QueryNode<'_>, plane: &Plane) -> bool {
     match node.evaluation() {
         // Sub-arrays must have the same dimensions; an array of values that vary in length may be too large.
         Evaluation::Array { is_nested, elements } => is_nested || elements.into_iter().any(QueryNode::varies_in_length),
@@ -55,12 +55,12 @@ fn is_hazard(node: QueryNode<'_>) -> bool {
         // An anonymous row may have another type there than the one that the statement was analysed with.
         Evaluation::Field => true,
         // What runs over the placeholder is not seen to read a column.
-        Evaluation::Case { tests } => tests.into_iter().any(may_raise_over_placeholder),
+        Evaluation::Case { tests } => tests.into_iter().any(|test| may_raise_over_placeholder(test, plane)),
         Evaluation::ArrayConversion { element } => element.is_none_or(|element| !is_relabelling(element)),
         Evaluation::Calls { functions, lacks_collation } => {
             // One that PostgreSQL does not trust either takes the whole condition behind the fence.
             functions.iter().all(|function| routines::is_leakproof(*function))
-                && (lacks_collation || functions.iter().any(|function| may_raise(*function)))
+                && (lacks_collation || functions.iter().any(|function| may_raise(*function, plane)))
         }
         // Nothing of these is computed, or a test of NULL, a boolean, a clock.
         Evaluation::Column
@@ -87,19 +87,19 @@ fn is_hazard(node: QueryNode<'_>) -> bool {
 }
 
 /// Whether anything in a test of a CASE operand may raise, leaky to PostgreSQL or not.
-fn may_raise_over_placeholder(test: QueryNode<'_>) -> bool {
+fn may_raise_over_placeholder(test: QueryNode<'_>, plane: &Plane) -> bool {
     if !holds_placeholder(test) {
         return false;
     }
     let raises = match test.evaluation() {
         Evaluation::Calls { functions, lacks_collation } => {
             lacks_collation
-                || functions.into_iter().any(|function| !routines::is_leakproof(function) || may_raise(function))
+                || functions.into_iter().any(|function| !routines::is_leakproof(function) || may_raise(function, plane))
         }
         Evaluation::ConversionByText | Evaluation::Other => true,
-        _ => is_hazard(test),
+        _ => is_hazard(test, plane),
     };
-    raises || test.any_child(&mut may_raise_over_placeholder)
+    raises || test.any_child(&mut |child| may_raise_over_placeholder(child, plane))
 }
 
 fn holds_placeholder(node: QueryNode<'_>) -> bool {
@@ -116,6 +116,9 @@ fn is_relabelling(element: QueryNode<'_>) -> bool {
 }
 
 /// Whether a function that is marked LEAKPROOF may raise an error over some values; one that is not known may.
-fn may_raise(function: Oid) -> bool {
+fn may_raise(function: Oid, plane: &Plane) -> bool {
+    if plane.comparisons.contains(function) {
+        return false;
+    }
     function.to_u32() >= pg_sys::FirstNormalObjectId || !leakproof::never_raises(&routines::function_name(function))
 }

@@ -49,7 +49,7 @@ pub fn trust<'c>(analysed: Analysed<'c>, plane: &Plane) -> StageResult<Trusted<'
     let query = analysed.query();
     row_fields::check(query)?;
     let bounds = cost_bounds::find(query, plane)?;
-    let has_leaks = leaks::is_needed(query);
+    let has_leaks = leaks::is_needed(query, plane);
     if bounds.is_empty() && !has_leaks {
         return Ok(Trusted(analysed));
     }

@@ -4,6 +4,7 @@ pub mod behind;
 mod beside;
 pub mod bounded;
 pub mod checked;
+mod comparison;
 mod drawn;
 pub(super) mod extent;
 mod in_parent;

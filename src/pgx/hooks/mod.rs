@@ -7,5 +7,6 @@ pub mod configured;
 pub mod index_order;
 pub mod invalidation;
 pub mod security_definer;
+pub mod statistics;
 pub mod tripwire_scan;
 pub(super) mod worker_settings;

@@ -22,10 +22,19 @@ pub struct Comparison<'t> {
 pub struct Part<'t> {
     /// A column of the query.
     pub column: QueryNode<'t>,
-    /// An operator between the column's type and itself.
-    pub operator: pg_sys::Oid,
+    /// By what.
+    pub test: Test,
     /// What it is compared with.
     pub bound: Bound<'t>,
+}
+
+/// What a column is compared by.
+#[derive(Debug, Clone, Copy)]
+pub enum Test {
+    /// An operator between the column's type and itself.
+    Operator(pg_sys::Oid),
+    /// A function of ours over the column and what it is compared with.
+    Function(pg_sys::Oid),
 }
 
 /// What a column is compared with.
@@ -37,11 +46,31 @@ pub enum Bound<'t> {
     Text(String),
 }
 
-/// What takes a condition's place: all of `parts` and, if they do not say all that it says, itself in a call of that function.
+/// What takes a condition's place: its parts, and itself if they do not say all that it says.
 #[derive(Clone)]
 pub struct Replacement<'t> {
     pub parts: Vec<Part<'t>>,
-    pub beside: Option<pg_sys::Oid>,
+    /// Whether one of the parts is enough.
+    pub is_any: bool,
+    pub original: Original,
+}
+
+impl Replacement<'_> {
+    /// What every row meets.
+    pub fn nothing() -> Self {
+        Replacement { parts: Vec::new(), is_any: false, original: Original::Left }
+    }
+}
+
+/// What becomes of a condition in whose place others stand.
+#[derive(Debug, Clone, Copy)]
+pub enum Original {
+    /// They say the same.
+    Left,
+    /// It stands beside them in a call of that function, and they are counted.
+    Wrapped(pg_sys::Oid),
+    /// It stands beside them as it is, and is counted.
+    Kept,
 }
 
 /// A conversion or truncation of a date or timestamp.
@@ -114,6 +143,18 @@ impl<'t> QueryNode<'t> {
         (!is_volatile).then_some(Comparison { side, order, value })
     }
 
+    /// `column IN (..)` by the equality of the column's type, with values as above: the column, and the values.
+    pub fn membership(self) -> Option<(Self, Vec<Self>)> {
+        let call = self.downcast::<pg_sys::ScalarArrayOpExpr>().filter(|call| call.useOr)?;
+        let [side, list] = call.args()[..] else { return None };
+        let is_equality =
+            order::place_in_order(call.opno, types::base_type(side.expression_type())) == Some(Order::Equal);
+        let values = list.downcast::<pg_sys::ArrayExpr>().filter(|array| is_equality && !array.multidims)?.elements();
+        // SAFETY: an expression of a whole tree.
+        let is_volatile = unsafe { pg_sys::contain_volatile_functions(list.as_pointer()) };
+        (side.reads_own_column() && !list.reads_own_column() && !is_volatile).then_some((side, values))
+    }
+
     /// Whether it reads a column of the query that it stands in.
     fn reads_own_column(self) -> bool {
         // SAFETY: an expression of a whole tree.
@@ -130,7 +171,12 @@ impl<'t> QueryNode<'t> {
         if let Some(column) = self.downcast::<pg_sys::Var>() {
             return column.varlevelsup == 0 && column.varattno > 0;
         }
-        self.downcast::<pg_sys::RelabelType>().and_then(|same| same.arg()).is_some_and(QueryNode::is_own_column)
+        self.relabelled().is_some_and(QueryNode::is_own_column)
+    }
+
+    /// What this node hands on as another type of the same form.
+    pub fn relabelled(self) -> Option<Self> {
+        self.downcast::<pg_sys::RelabelType>().and_then(|same| same.arg())
     }
 
     /// This call as a conversion or truncation of a date or timestamp, with its argument.

@@ -1,6 +1,6 @@
 //! Puts calls of our own functions around expressions of an analysed tree, and constants in their place.
 
-use super::condition::{Bound, Replacement};
+use super::condition::{Bound, Original, Replacement, Test};
 use super::view::NO_EXPRESSIONS;
 use super::wrapper::{Second, Wrapper};
 use super::{QueryNode, QueryView};
@@ -148,20 +148,60 @@ unsafe fn replaced<'t>(
                 }
                 Bound::Text(text) => text_constant(text),
             };
-            let (column, bound) = (column.cast(), bound.cast());
-            let none = pg_sys::InvalidOid;
-            let condition =
-                pg_sys::make_opclause(part.operator, pg_sys::BOOLOID, false, column, bound, none, collation);
-            pg_sys::set_opfuncid(condition.cast());
-            conditions = pg_sys::lappend(conditions, condition.cast());
+            conditions = pg_sys::lappend(conditions, tested(part.test, column, bound, collation).cast());
         }
-        if let Some(function) = replacement.beside {
-            conditions = pg_sys::lappend(conditions, wrap(original(), Wrapper::of(function)).cast());
+        if replacement.is_any {
+            let any = joined(pg_sys::BoolExprType::OR_EXPR, conditions);
+            conditions = pg_sys::lappend(std::ptr::null_mut(), any.cast());
         }
-        if pg_sys::list_length(conditions) == 1 {
-            return pg_sys::list_nth(conditions, 0).cast();
+        let original = match replacement.original {
+            Original::Left => std::ptr::null_mut(),
+            Original::Wrapped(function) => wrap(original(), Wrapper::of(function)),
+            Original::Kept => original(),
+        };
+        if !original.is_null() {
+            conditions = pg_sys::lappend(conditions, original.cast());
         }
-        pg_sys::makeBoolExpr(pg_sys::BoolExprType::AND_EXPR, conditions, -1).cast()
+        joined(pg_sys::BoolExprType::AND_EXPR, conditions)
+    }
+}
+
+/// One condition made of several, or the only one; where there are none, what every row meets.
+unsafe fn joined(by: pg_sys::BoolExprType::Type, conditions: *mut pg_sys::List) -> *mut pg_sys::Node {
+    // SAFETY: NIL or a list of conditions.
+    unsafe {
+        match pg_sys::list_length(conditions) {
+            0 => pg_sys::makeBoolConst(true, false),
+            1 => pg_sys::list_nth(conditions, 0).cast(),
+            _ => pg_sys::makeBoolExpr(by, conditions, -1).cast(),
+        }
+    }
+}
+
+/// A column compared with something.
+unsafe fn tested(
+    test: Test,
+    column: *mut pg_sys::Node,
+    bound: *mut pg_sys::Node,
+    collation: pg_sys::Oid,
+) -> *mut pg_sys::Node {
+    let none = pg_sys::InvalidOid;
+    // SAFETY: PostgreSQL's constructors over expressions of the section's memory, of the types that the operator or function takes.
+    unsafe {
+        match test {
+            Test::Operator(operator) => {
+                let (column, bound) = (column.cast(), bound.cast());
+                let condition = pg_sys::make_opclause(operator, pg_sys::BOOLOID, false, column, bound, none, collation);
+                pg_sys::set_opfuncid(condition.cast());
+                condition.cast()
+            }
+            Test::Function(function) => {
+                let arguments = pg_sys::lappend(std::ptr::null_mut(), column.cast());
+                let arguments = pg_sys::lappend(arguments, bound.cast());
+                let form = pg_sys::CoercionForm::COERCE_EXPLICIT_CALL;
+                pg_sys::makeFuncExpr(function, pg_sys::BOOLOID, arguments, none, collation, form).cast()
+            }
+        }
     }
 }
 

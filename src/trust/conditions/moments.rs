@@ -2,9 +2,10 @@
 //! of the column.
 
 use crate::calendar;
-use crate::catalog::plane::{MomentFunction, Plane};
+use crate::catalog::own_functions::MomentFunction;
+use crate::catalog::plane::Plane;
 use crate::pgx::order::{self, Order};
-use crate::pgx::query::condition::{Bound, MomentCall, Part, Replacement};
+use crate::pgx::query::condition::{Bound, MomentCall, Original, Part, Replacement, Test};
 use crate::pgx::query::{QueryNode, Wrapper};
 use crate::pgx::types;
 use crate::pgx::zones::{self, SessionZone};
@@ -27,7 +28,7 @@ pub(super) fn in_place_of<'t>(condition: QueryNode<'t>, plane: &Plane) -> Option
     let part = |order: Order, calls: &[Wrapper]| {
         let operator = order::operator_of_order(order, column_type)?;
         let bound = Bound::Value { value: comparison.value, calls: calls.to_vec() };
-        Some(Part { column, operator, bound })
+        Some(Part { column, test: Test::Operator(operator), bound })
     };
     let is_exact = bounds.is_exact;
     // Where the bounds follow from the condition and no more, a row beyond a strict one may be at the bound itself.
@@ -42,7 +43,8 @@ pub(super) fn in_place_of<'t>(condition: QueryNode<'t>, plane: &Plane) -> Option
             vec![part(Order::GreaterOrEqual, &bounds.least)?, part(Order::LessOrEqual, &bounds.most)?]
         }
     };
-    Some(Replacement { parts, beside: (!is_exact).then_some(plane.policy.beside) })
+    let original = if is_exact { Original::Left } else { Original::Wrapped(plane.policy.beside) };
+    Some(Replacement { parts, is_any: false, original })
 }
 
 fn of(node: QueryNode<'_>) -> Oid {
