@@ -75,6 +75,9 @@ pub struct PlaneRelation {
     pub name: String,
     /// The name in the plane was the table's, which has another one now: it means nothing until the table is registered again.
     pub has_lost_name: bool,
+    /// The table has been moved to another schema since it gave the plane its name. A table that is made where it was takes that name
+    /// away.
+    pub is_moved: bool,
     /// Only views can read it.
     pub is_hidden: bool,
     /// The same for everyone: no scope.

@@ -96,6 +96,10 @@ pub(super) fn share(plane: &Plane, watched: &Watched, count: u64) -> StageResult
     let Some(register) = server::own_relation(c"relations").zip(server::own_relation(c"relations_pkey")) else {
         return Ok(());
     };
+    // Whether it keeps its name hangs on tables that are not there yet, which nothing can be watched by.
+    if plane.relations.iter().any(|relation| relation.is_moved) {
+        return Ok(());
+    }
     let register = (register.0.to_u32(), register.1.to_u32());
     let rows = Rows::read(plane.reader, register);
     let bytes = plane.relations.with_packed(register, |relations| {
