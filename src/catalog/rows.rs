@@ -27,7 +27,8 @@ fn print(catalog: Catalog, oid: Oid) -> u64 {
 }
 
 /// Our own tables by which a plane is made.
-const OWN: [&CStr; 4] = [c"parents", c"allowed_functions", c"views", c"tripwires"];
+const OWN: [&CStr; 3] = [c"parents", c"allowed_functions", c"views"];
+const TRIPWIRES: &CStr = c"tripwires";
 const ALLOWED_EXTENSIONS: &CStr = c"allowed_extensions";
 
 /// What a plane as a whole is compared with.
@@ -39,7 +40,7 @@ pub(super) struct Rows {
     extension: (u32, u64),
     /// `splitplane.relations` and its primary key's index.
     pub(super) register: (u32, u32),
-    /// Those of our tables that have rows.
+    /// Those of our tables that have rows, and that of tripwires.
     tables: Vec<(u32, u64)>,
 }
 
@@ -47,13 +48,13 @@ impl Rows {
     /// As they are now.
     pub(super) fn read(reader: Oid, register: (u32, u32)) -> Self {
         let print = |catalog, oid: Oid| (oid.to_u32(), print(catalog, oid));
-        let own = OWN.iter().chain([&ALLOWED_EXTENSIONS]).filter_map(|name| server::own_relation(name));
-        let tables = own.map(|table| (table.to_u32(), rows::print_of_table(table)));
+        let own = |name: &CStr| server::own_relation(name).map(|table| (table.to_u32(), rows::print_of_table(table)));
+        let admitting = OWN.iter().chain([&ALLOWED_EXTENSIONS]).filter_map(|name| own(name));
         Rows {
             reader: print(ROLES, reader),
             extension: print(EXTENSIONS, server::own_extension()),
             register,
-            tables: tables.filter(|(_, print)| *print != 0).collect(),
+            tables: admitting.filter(|(_, print)| *print != 0).chain(own(TRIPWIRES)).collect(),
         }
     }
 

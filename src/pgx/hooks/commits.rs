@@ -153,8 +153,14 @@ unsafe extern "C-unwind" fn on_utility(
     // SAFETY: the hook chain of PostgreSQL with its own arguments; a utility statement has a tree.
     unsafe {
         let tree = (*statement).utilityStmt.cast::<pg_sys::TransactionStmt>();
-        let commits_prepared = (*tree).type_ == pg_sys::NodeTag::T_TransactionStmt
-            && (*tree).kind == pg_sys::TransactionStmtKind::TRANS_STMT_COMMIT_PREPARED;
+        let is_counted = match (*tree).type_ {
+            pg_sys::NodeTag::T_TransactionStmt => {
+                (*tree).kind == pg_sys::TransactionStmtKind::TRANS_STMT_COMMIT_PREPARED
+            }
+            // Another database may get the number of this one.
+            pg_sys::NodeTag::T_DropdbStmt => true,
+            _ => false,
+        };
         match PREVIOUS {
             Some(previous) => {
                 previous(statement, text, read_only_tree, context, parameters, environment, destination, completion)
@@ -163,8 +169,8 @@ unsafe extern "C-unwind" fn on_utility(
                 own_utility(statement, text, read_only_tree, context, parameters, environment, destination, completion)
             }
         }
-        if commits_prepared {
-            // What it changed is not known here. It may have been prepared before the server's last start.
+        if is_counted {
+            // What a prepared transaction changed is not known here. It may have been prepared before the server's last start.
             facts::changed_everywhere();
         }
     }

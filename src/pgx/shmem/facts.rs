@@ -261,11 +261,12 @@ fn find(locked: &Locked, database: u32, count: Option<u64>) -> Option<Entry> {
 /// Puts a database's bytes in the place of those it had. Others that are not given out any more make room. Gives whether there was
 /// enough.
 pub fn put(database: u32, count: u64, bytes: &[u8]) -> bool {
+    // Not under the lock, as all that may fail.
+    let mut kept: Vec<Entry> = Vec::with_capacity(ENTRIES);
     let Some(mut locked) = Locked::new(pg_sys::LWLockMode::LW_EXCLUSIVE) else { return false };
     let is_kept = |entry: &Entry| {
         entry.length > 0 && entry.database != database && self::count(entry.database) == Some(entry.count)
     };
-    let mut kept: Vec<Entry> = Vec::with_capacity(ENTRIES);
     kept.extend(locked.entries().iter().filter(|entry| is_kept(entry)));
     kept.sort_unstable_by_key(|entry| entry.start);
     let used: usize = kept.iter().map(|entry| entry.length).sum();
