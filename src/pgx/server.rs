@@ -68,6 +68,15 @@ pub(super) fn option_text(name: &CStr) -> Option<CString> {
     }
 }
 
+/// Whether there is such a setting and its value is another one.
+pub(super) fn option_differs(name: &CStr, value: &CStr) -> bool {
+    // SAFETY: as in `option_text`; compared before any other call.
+    unsafe {
+        let current = pg_sys::GetConfigOption(name.as_ptr(), true, false);
+        !current.is_null() && CStr::from_ptr(current) != value
+    }
+}
+
 /// The value that RESET would give a setting: the server's, database's, role's own or the client's.
 pub fn reset_value(name: &CStr) -> Option<CString> {
     // SAFETY: a NUL-terminated name of a built-in setting; NULL or a NUL-terminated string comes back.

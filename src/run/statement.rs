@@ -1,9 +1,9 @@
 //! Where every entry point begins: the gate, the views that the text reads, and the pipeline.
 
 use super::pipeline::{self, Statement, Subject};
-use super::views;
+use super::{gated, views};
 use crate::error::StageResult;
-use crate::gate::{self, Gated};
+use crate::gate::Gated;
 use crate::timings::Stopwatch;
 
 /// Takes a text through the gate and, in the confined section, to its proof; `body` plans and runs it there, or does not.
@@ -16,7 +16,8 @@ pub fn with_statement<T>(
     watch: &mut Stopwatch,
     body: impl for<'c> FnOnce(Statement<'c>, &mut Stopwatch) -> StageResult<T>,
 ) -> StageResult<T> {
-    let gated = gate::admit(sql, &pipeline::limits())
+    let tenant = subject.principal.map(|principal| principal.tenant());
+    let gated = gated::admit(sql, tenant, pipeline::limits())
         .map_err(|error| pipeline::refused_by_gate(sql, subject, watch.left(), error))?;
     watch.lap("gate");
     with_gated(&gated, subject, watch, body)

@@ -8,6 +8,7 @@ use crate::pgx::server;
 use pgrx::{pg_guard, pg_sys};
 use std::cell::RefCell;
 use std::ffi::{CStr, CString, c_int, c_void};
+use std::rc::Rc;
 
 type AfterAuthentication = Option<unsafe extern "C-unwind" fn(*mut c_void, c_int)>;
 
@@ -56,12 +57,21 @@ unsafe extern "C-unwind" fn note_again() {
 pub fn values(of_database: &[(String, String)]) -> Vec<(&'static CStr, CString)> {
     NOTED.with(|noted| {
         let noted = noted.borrow();
-        noted.iter().filter_map(|(name, noted)| Some((*name, value(name, noted.as_ref(), of_database)?))).collect()
+        let records = records(&noted);
+        let with_records = noted.iter().zip(&*records);
+        let values = with_records
+            .filter_map(|((name, noted), record)| Some((*name, value(name, noted.as_ref(), *record, of_database)?)));
+        values.collect()
     })
 }
 
-fn value(name: &'static CStr, noted: Option<&CString>, of_database: &[(String, String)]) -> Option<CString> {
-    if is_administrators(name) {
+fn value(
+    name: &'static CStr,
+    noted: Option<&CString>,
+    record: Record,
+    of_database: &[(String, String)],
+) -> Option<CString> {
+    if record.is_some_and(is_administrators) {
         return server::reset_value(name);
     }
     let own = of_database.iter().rev().find(|(known, _)| known.as_bytes() == name.to_bytes());
@@ -69,28 +79,31 @@ fn value(name: &'static CStr, noted: Option<&CString>, of_database: &[(String, S
     own.or_else(|| noted.cloned())
 }
 
+type Record = Option<*const pg_sys::config_generic>;
+
 thread_local! {
-    /// PostgreSQL's own records of the settings, which stay where they are.
-    static RECORDS: RefCell<Vec<*const pg_sys::config_generic>> = const { RefCell::new(Vec::new()) };
+    /// PostgreSQL's own records of the noted settings, which stay where they are; `None` where this major has none.
+    static RECORDS: RefCell<Rc<Vec<Record>>> = RefCell::default();
 }
 
-/// Whether the value that RESET would give comes from an administrator only.
-fn is_administrators(name: &CStr) -> bool {
+/// In the order of the noted settings.
+fn records(noted: &[(&'static CStr, Option<CString>)]) -> Rc<Vec<Record>> {
     RECORDS.with(|records| {
         let mut records = records.borrow_mut();
-        if records.is_empty() {
-            *records = NOTED.with(|noted| noted.borrow().iter().filter_map(|(name, _)| record(name)).collect());
+        if records.len() != noted.len() {
+            *records = Rc::new(noted.iter().map(|(name, _)| record(name)).collect());
         }
-        // SAFETY: records of built-in settings live as long as the process; names are NUL-terminated.
-        let record = records
-            .iter()
-            .map(|record| unsafe { &**record })
-            .find(|record| unsafe { CStr::from_ptr(record.name) } == name);
-        record.is_some_and(|record| record.reset_source <= pg_sys::GucSource::PGC_S_DATABASE)
+        Rc::clone(&records)
     })
 }
 
-fn record(name: &CStr) -> Option<*const pg_sys::config_generic> {
+/// Whether the value that RESET would give comes from an administrator only.
+fn is_administrators(record: *const pg_sys::config_generic) -> bool {
+    // SAFETY: records of built-in settings live as long as the process.
+    unsafe { (*record).reset_source <= pg_sys::GucSource::PGC_S_DATABASE }
+}
+
+fn record(name: &CStr) -> Record {
     // SAFETY: PostgreSQL's own array of pointers to its records; names are NUL-terminated.
     unsafe {
         #[cfg(feature = "pg15")]

@@ -6,9 +6,8 @@ use std::ffi::{CStr, c_int};
 
 /// Sets a setting until the subtransaction or nest level ends; one that this major does not have is left out.
 pub(in crate::pgx) fn pin(name: &CStr, value: &CStr) {
-    match server::option_text(name) {
-        Some(current) if current.as_c_str() != value => {}
-        _ => return,
+    if !server::option_differs(name, value) {
+        return;
     }
     // SAFETY: valid strings; SAVE puts the old value back when the nest level closes.
     unsafe {
