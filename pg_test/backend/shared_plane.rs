@@ -3,19 +3,25 @@
 #[pgrx::pg_schema]
 mod tests {
     use crate::backend_tests::support::World;
+    use crate::catalog::plane::PlaneRelation;
     use crate::catalog::relations::{Packed, Relations};
+    use crate::catalog::rows;
     use crate::catalog::sorted::{Names, Oids};
+    use crate::pgx::rows::primary_key;
     use crate::pgx::server;
     use crate::pgx::shmem::facts::{self, Watched};
     use pgrx::prelude::*;
+    use std::rc::Rc;
 
     fn register() -> (u32, u32) {
-        let own = |name| server::own_relation(name).unwrap().to_u32();
-        (own(c"relations"), own(c"relations_pkey"))
+        let table = server::own_relation(c"relations").unwrap();
+        (table.to_u32(), primary_key(table).unwrap().to_u32())
     }
 
     fn bytes(relations: &Relations) -> Vec<u8> {
-        relations.with_packed(register(), |packed| Ok(postcard::to_allocvec(&packed).unwrap())).unwrap()
+        let print = |relation: &Rc<PlaneRelation>| (relation.oid.to_u32(), rows::of_relation(register(), relation.oid));
+        let prints = relations.iter().map(print).collect();
+        relations.with_packed(&prints, |packed| Ok(postcard::to_allocvec(&packed).unwrap())).unwrap()
     }
 
     fn unpacked(bytes: &[u8]) -> Relations {

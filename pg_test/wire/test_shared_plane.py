@@ -254,6 +254,35 @@ def test_many_sessions_connect_while_the_plane_changes(plane):
     assert faults == []
 
 
+def test_a_plane_with_extensions_is_read_by_each_session(plane):
+    """What their libraries may do hangs on files, of which no transaction tells."""
+    plane.run("CREATE EXTENSION citext; SELECT splitplane.allow_extension('citext')")
+    assert [source(plane) for _ in range(3)] == ["read"] * 3
+    plane.run("SELECT splitplane.disallow_extension('citext')")
+    warm(plane)
+
+
+def test_a_plane_beside_tables_of_an_earlier_one_is_read_by_each_session(plane):
+    """A change of theirs can close the plane, and is not watched."""
+    plane.run("CREATE TABLE left_behind (a int); CREATE POLICY \"!splitplane_scope\" ON left_behind USING (true)")
+    assert [source(plane) for _ in range(3)] == ["read"] * 3
+    plane.run("DROP TABLE left_behind")
+    plane.run("SELECT splitplane.disallow_function('shout(text)')")
+    warm(plane)
+
+
+def test_built_in_functions_are_read_with_the_plane(plane):
+    """Also by a session that has read them before, for the others."""
+    sql = "SELECT initcap(city) AS city FROM stores"
+    with plane.session() as session:
+        assert session.ask(sql)["rows"] == [["City Of Brand-A"]]
+        plane.run("ALTER FUNCTION pg_catalog.initcap(text) VOLATILE")
+        session.ask_refused("42501", sql)
+    assert outcome(plane, sql) == "42501"
+    plane.run("ALTER FUNCTION pg_catalog.initcap(text) IMMUTABLE")
+    assert outcome(plane, sql) == [["City Of Brand-A"]]
+
+
 def test_a_standby_reads_the_plane_itself(plane):
     """Its changes are made elsewhere, where they are counted."""
     with plane.cluster.standby() as replica:

@@ -1,15 +1,13 @@
-//! PostgreSQL's own functions and types that untrusted SQL may use; read once per backend.
+//! PostgreSQL's own functions and types that untrusted SQL may use; read with the plane.
 
 use super::plane::Builtins;
 use super::row::oid;
 use crate::error::StageResult;
 use crate::pgx::spi::read::Lookup;
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
 thread_local! {
-    static CACHE: RefCell<Option<Rc<Builtins>>> = const { RefCell::new(None) };
     static ENTRIES: Lookup = const { Lookup::new(include_str!("functions.sql"), 0) };
 }
 
@@ -24,9 +22,6 @@ const UNKNOWN: u32 = 705;
 
 /// The allowlist. Must be called as the extension's owner.
 pub fn builtins() -> StageResult<Rc<Builtins>> {
-    if let Some(known) = CACHE.with(|cache| cache.borrow().clone()) {
-        return Ok(known);
-    }
     let (mut functions, mut types, mut collations) = (Vec::new(), Vec::new(), Vec::new());
     let (mut names, mut aggregates, mut type_names, mut collation_names) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -64,7 +59,5 @@ pub fn builtins() -> StageResult<Rc<Builtins>> {
         collations: collations.into_iter().collect(),
         collation_names: collation_names.into_iter().collect(),
     };
-    let builtins = Rc::new(builtins);
-    CACHE.with(|cache| *cache.borrow_mut() = Some(Rc::clone(&builtins)));
-    Ok(builtins)
+    Ok(Rc::new(builtins))
 }

@@ -2,7 +2,7 @@
 //! has made it (`shared`), and made anew if not (`load`).
 
 use super::plane::Plane;
-use super::shared::{self, Found};
+use super::shared::{self, Before};
 use super::{load, version};
 use crate::error::StageResult;
 use crate::pgx::hooks::invalidation;
@@ -14,7 +14,7 @@ use std::rc::Rc;
 #[derive(Clone)]
 struct Kept {
     plane: Rc<Plane>,
-    /// At which count of the server's changes it was made; `None` where none is looked at.
+    /// At which count of the server's changes it was made; `None` without shared memory.
     count: Option<u64>,
     /// Whether this session has made it itself.
     is_own: bool,
@@ -44,58 +44,60 @@ pub fn renewed(known: &Plane) -> StageResult<Rc<Plane>> {
 
 fn plane(must_be_own: bool) -> StageResult<Rc<Plane>> {
     invalidation::register();
-    let is_stale = invalidation::is_stale();
+    // Before messages are accepted: what has counted by now may be told by one that comes later, and is then counted once more.
     let count = shared::count();
+    let is_stale = invalidation::is_stale();
     let kept = CACHE.with(|cache| cache.borrow().clone());
-    if let Some(kept) =
-        kept.filter(|kept| !is_stale && !kept.plane.relations.has_changed() && (kept.is_own || !must_be_own))
-    {
-        // In a transaction that has changed something itself, and on a standby, the messages to this session are all there is.
-        if count.is_none() || kept.count.is_none() || kept.count == count {
-            return Ok(kept.plane);
-        }
+    let is_good = |kept: &Kept| {
+        !is_stale && kept.count == count && !kept.plane.relations.has_changed() && (kept.is_own || !must_be_own)
+    };
+    if let Some(kept) = kept.filter(is_good) {
+        return Ok(kept.plane);
     }
     CACHE.with(|cache| *cache.borrow_mut() = None);
-    let found = count.filter(|_| !must_be_own).and_then(shared::find);
-    let kept = match found {
-        Some(found) => Kept { plane: taken(found)?, count, is_own: false },
-        None => Kept { plane: made(count)?, count, is_own: true },
+    let sharing = count.filter(|_| shared::is_possible());
+    let taken = sharing.filter(|_| !must_be_own).map(taken).transpose()?.flatten();
+    let kept = match taken {
+        Some(plane) => Kept { plane, count, is_own: false },
+        None => Kept { plane: made(sharing)?, count, is_own: true },
     };
     CACHE.with(|cache| *cache.borrow_mut() = Some(kept.clone()));
     Ok(kept.plane)
 }
 
-/// What another backend has made.
-fn taken(found: Found) -> StageResult<Rc<Plane>> {
-    pg_try::debug("the plane was taken from another session");
-    let Found { mut plane, watched, has_extensions } = found;
-    invalidation::watch(watched);
+/// What another backend has made, if the catalog is as it was.
+fn taken(count: u64) -> StageResult<Option<Rc<Plane>>> {
+    let Some(found) = shared::find(count) else { return Ok(None) };
+    // Watched before it is compared: a change that comes in between makes the result stale at once.
+    invalidation::watch(found.watched.clone());
     invalidation::mark_fresh();
-    let finished = || {
-        if has_extensions {
-            plane.extensions = load::extensions()?;
-        }
-        plane.database_settings = load::database_settings()?;
-        Ok(Rc::new(plane))
-    };
-    finished().inspect_err(|_| invalidation::mark_stale())
+    if !found.holds(count) {
+        invalidation::mark_stale();
+        return Ok(None);
+    }
+    pg_try::debug("the plane was taken from another session");
+    let database_settings = load::database_settings().inspect_err(|_| invalidation::mark_stale())?;
+    Ok(Some(Rc::new(Plane { database_settings, ..found.plane })))
 }
 
 /// What this session makes, and gives to the others if it can.
 fn made(count: Option<u64>) -> StageResult<Rc<Plane>> {
     pg_try::debug("the plane is read from the catalog");
-    // Watched before it is read: a change that comes in between makes the result stale at once.
+    // Watched before it is read, as above.
     let relations = load::watched_relations()?;
     invalidation::watch_relations(&relations);
     invalidation::mark_fresh();
     let make = || {
         version::check()?;
+        let before = Before::read(count)?.filter(|_| !load::has_left_behind().unwrap_or(true));
         let plane = load::load()?;
         let watched = load::watched(&relations, &plane)?;
         // What was not watched until now may have changed while it was read; who comes next can share it.
         let was_watched = watched.everywhere(plane.builtins.functions.iter());
-        if let Some(count) = count.filter(|_| was_watched) {
-            shared::share(&plane, &watched, count)?;
+        if let Some(before) = before.filter(|_| was_watched)
+            && let Err(refusal) = shared::share(&plane, &watched, before)
+        {
+            pg_try::debug(&format!("the plane is not shared: {}", refusal.message));
         }
         invalidation::watch(watched);
         Ok(Rc::new(plane))

@@ -25,6 +25,7 @@ thread_local! {
     static LIBRARIES: Lookup = const { Lookup::new(LIBRARIES_SQL, 0) };
     static EXTENSIONS: Lookup = const { Lookup::new(EXTENSIONS_SQL, 0) };
     static WATCHED_FUNCTIONS: Lookup = const { Lookup::new(WATCHED_FUNCTIONS_SQL, 0) };
+    static LEFT_BEHIND: Lookup = const { Lookup::new(LEFT_BEHIND_SQL, 0) };
     static WATCHED: Lookup = const { Lookup::new(WATCHED_SQL, 0) };
     static TRIPWIRES: Lookup = const { Lookup::new("SELECT splitplane._tripwires()", 0) };
     static FINDING: Lookup = const { Lookup::new("SELECT splitplane._critical_finding()", 0) };
@@ -41,6 +42,11 @@ const LIBRARIES_SQL: &str = "SELECT DISTINCT l.library FROM splitplane.allowed_e
 
 const EXTENSIONS_SQL: &str = "SELECT n.nspname::pg_catalog.text, x.kind, x.object::pg_catalog.text, x.name, x.bound \
      FROM splitplane._extension_objects() AS x JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) x.schema";
+
+const LEFT_BEHIND_SQL: &str = "SELECT EXISTS (SELECT FROM pg_catalog.pg_policy AS p \
+     WHERE p.polname OPERATOR(pg_catalog.=) ANY (splitplane._policy_names()) \
+     AND NOT EXISTS (SELECT FROM splitplane.relations AS r \
+     WHERE r.relation::pg_catalog.oid OPERATOR(pg_catalog.=) p.polrelid))::pg_catalog.text";
 
 /// Functions whose changes count: those that were allowed, with another owner or a support function too, and all of allowed
 /// extensions. Of these also those that no statement names, such as a type's output, and those that are not as they were read, since
@@ -79,6 +85,12 @@ pub(super) fn watched(relations: &[Oid], plane: &Plane) -> StageResult<Watched> 
     let functions = WATCHED_FUNCTIONS.with(|lookup| lookup.rows(&[]))?;
     let functions = functions.iter().map(|row| oid(row.first())).collect::<StageResult<Vec<Oid>>>()?;
     Ok(Watched::new(relations, plane.types.oids(), &functions))
+}
+
+/// Whether tables outside the plane have policies of ours: a change of such a table can be a critical finding, and is not watched.
+pub(super) fn has_left_behind() -> StageResult<bool> {
+    let found = LEFT_BEHIND.with(|lookup| lookup.rows(&[]))?;
+    Ok(first_text(&found).as_deref() != Some("false"))
 }
 
 /// The plane, from the catalog.

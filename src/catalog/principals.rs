@@ -33,7 +33,7 @@ fn key_row(key_id: &str) -> StageResult<Option<KeyRow>> {
             revoked: row.moment("revoked_at")?.is_some(),
         })
     };
-    let found = rows::find_own(c"keys", c"keys_pkey", &[(1, Key::Text(key_id))], read)?;
+    let found = rows::find_own(c"keys", &[(1, Key::Text(key_id))], read)?;
     Ok(found.into_iter().next())
 }
 
@@ -85,7 +85,7 @@ pub fn principals(tenant: &str, business: &str, subject: &str) -> StageResult<Ve
         for subject in [subject, ANY] {
             let key = [tenant, business, subject].map(Key::Text);
             let keys: Vec<(i16, Key<'_>)> = (1..).zip(key).collect();
-            found.extend(rows::find_own(c"principals", c"principals_pkey", &keys, read)?);
+            found.extend(rows::find_own(c"principals", &keys, read)?);
         }
     }
     Ok(found)

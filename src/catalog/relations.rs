@@ -8,6 +8,7 @@ use crate::error::StageResult;
 use pgrx::pg_sys::Oid;
 use serde::{Deserialize, Serialize};
 use std::cell::{Cell, OnceCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 /// The relations, in order of their names.
@@ -74,10 +75,10 @@ impl Relations {
         }
     }
 
-    /// As bytes, each with what its rows in the catalog are like.
+    /// As bytes, each with what its rows in the catalog were like before it was read.
     pub(crate) fn with_packed<T>(
         &self,
-        register: (u32, u32),
+        prints: &HashMap<u32, u64>,
         body: impl FnOnce(Packed<'_>) -> StageResult<T>,
     ) -> StageResult<T> {
         let mut bytes = Vec::new();
@@ -87,7 +88,8 @@ impl Relations {
                 bytes.extend(postcard::to_allocvec(&**relation).map_err(|_| super::row::unreadable())?);
             }
             place.end = offset(bytes.len());
-            place.print = rows::of_relation(register, place.oid.into());
+            // One that was not there then is found to have changed.
+            place.print = prints.get(&place.oid).copied().unwrap_or_default();
         }
         body(Packed { places, names: &self.names, bytes: &bytes })
     }

@@ -27,9 +27,8 @@ fn print(catalog: Catalog, oid: Oid) -> u64 {
 }
 
 /// Our own tables by which a plane is made.
-const OWN: [&CStr; 3] = [c"parents", c"allowed_functions", c"views"];
-const TRIPWIRES: &CStr = c"tripwires";
-const ALLOWED_EXTENSIONS: &CStr = c"allowed_extensions";
+const ADMITTING: [&CStr; 2] = [c"allowed_functions", c"views"];
+const RESTRICTING: [&CStr; 2] = [c"parents", c"tripwires"];
 
 /// What a plane as a whole is compared with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,9 +37,11 @@ pub(super) struct Rows {
     reader: (u32, u64),
     /// The extension.
     extension: (u32, u64),
+    /// All policies of the database: one of ours on a table outside the plane can close it.
+    policies: u64,
     /// `splitplane.relations` and its primary key's index.
     pub(super) register: (u32, u32),
-    /// Those of our tables that have rows, and that of tripwires.
+    /// Those of our tables that restrict, and those that admit and have rows.
     tables: Vec<(u32, u64)>,
 }
 
@@ -49,19 +50,14 @@ impl Rows {
     pub(super) fn read(reader: Oid, register: (u32, u32)) -> Self {
         let print = |catalog, oid: Oid| (oid.to_u32(), print(catalog, oid));
         let own = |name: &CStr| server::own_relation(name).map(|table| (table.to_u32(), rows::print_of_table(table)));
-        let admitting = OWN.iter().chain([&ALLOWED_EXTENSIONS]).filter_map(|name| own(name));
+        let admitting = ADMITTING.iter().filter_map(|name| own(name)).filter(|(_, print)| *print != 0);
         Rows {
             reader: print(ROLES, reader),
             extension: print(EXTENSIONS, server::own_extension()),
+            policies: rows::print_of_table(POLICIES.0.into()),
             register,
-            tables: admitting.filter(|(_, print)| *print != 0).chain(own(TRIPWIRES)).collect(),
+            tables: admitting.chain(RESTRICTING.iter().filter_map(|name| own(name))).collect(),
         }
-    }
-
-    /// Whether extensions were allowed.
-    pub(super) fn have_extensions(&self) -> bool {
-        server::own_relation(ALLOWED_EXTENSIONS)
-            .is_some_and(|table| self.tables.iter().any(|(known, _)| *known == table.to_u32()))
     }
 
     /// Whether they are as they were. A table that had no rows then is not read: what was added since only admits more.
@@ -70,12 +66,13 @@ impl Rows {
         is_same(ROLES, self.reader)
             && self.extension.0 == server::own_extension().to_u32()
             && is_same(EXTENSIONS, self.extension)
+            && rows::print_of_table(POLICIES.0.into()) == self.policies
             && self.tables.iter().all(|(table, print)| rows::print_of_table((*table).into()) == *print)
     }
 }
 
-/// Those of one relation: the table, its columns, policies and generated columns, and how it is registered.
-pub(super) fn of_relation(register: (u32, u32), relation: Oid) -> u64 {
+/// Those of one relation, by `splitplane.relations` and the index of its primary key: the table, its columns, policies and generated columns, and how it is registered.
+pub(crate) fn of_relation(register: (u32, u32), relation: Oid) -> u64 {
     [RELATIONS, ATTRIBUTES, POLICIES, GENERATED, (register.0, register.1, 1)]
         .into_iter()
         .fold(0, |all: u64, catalog| all.rotate_left(13) ^ print(catalog, relation))

@@ -1,14 +1,14 @@
 //! A plane that one backend has derived, for the others: as bytes in shared memory.
 //!
 //! They are taken as long as no transaction that changed something of what they were made from has committed, and if the catalog's
-//! rows are what they were; those of a relation are looked at when a statement names it. What a backend must do itself is left out:
-//! loading the libraries of allowed extensions, and the settings of the database, which no cache of PostgreSQL's holds.
+//! rows are what they were; those of a relation are looked at when a statement names it. Settings of the
+//! database, which no cache of PostgreSQL's holds, each backend reads itself; a plane with allowed extensions is not shared.
 
 use super::own_functions::{ComparisonFunctions, MomentFunctions, PolicyFunctions};
 use super::plane::{AllowedFunction, Builtins, Extensions, Plane};
 use super::relations::{Packed, Relations};
 use super::row::unreadable;
-use super::rows::Rows;
+use super::rows::{self as catalog_rows, Rows};
 use super::sorted::Oids;
 use super::types::PlaneTypes;
 use super::views::PlaneView;
@@ -17,7 +17,7 @@ use crate::error::StageResult;
 use crate::pgx::hooks::commits;
 use crate::pgx::hooks::invalidation::Watched;
 use crate::pgx::shmem::facts;
-use crate::pgx::{pg_try, server};
+use crate::pgx::{pg_try, rows, server};
 use pgrx::pg_sys::Oid;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -31,7 +31,6 @@ struct Facts<'a> {
     relations: Packed<'a>,
     rows: Rows,
     watched: Cow<'a, Watched>,
-    has_extensions: bool,
     views: Cow<'a, HashMap<String, Rc<PlaneView>>>,
     allowed: Cow<'a, [AllowedFunction]>,
     column_types: Cow<'a, Oids>,
@@ -46,33 +45,30 @@ struct Facts<'a> {
 
 /// A plane that another backend has derived.
 pub(super) struct Found {
-    /// It, without extensions and without the settings of the database.
+    /// It, without the settings of the database.
     pub(super) plane: Plane,
     /// What it was made from.
     pub(super) watched: Watched,
-    /// Whether there are extensions.
-    pub(super) has_extensions: bool,
+    rows: Rows,
 }
 
-/// The count of changes that bytes of now would be made at; `None` where none are shared: on a standby, whose changes are made
-/// elsewhere, and in a transaction that has changed something itself.
+/// The count of this database's changes; `None` without shared memory.
 pub(super) fn count() -> Option<u64> {
-    // What these switches let a session read is not for others.
-    let is_widened = ablation::is_off(Switch::Columns) || ablation::is_off(Switch::RowSecurity);
-    if is_widened || server::is_standby() || commits::has_written() {
-        return None;
-    }
     facts::count(server::database_oid())
 }
 
-/// What was made at this count, if the catalog is as it was.
+/// Whether planes are taken and given here: not on a standby, whose changes are made elsewhere, and not in a transaction that has
+/// changed something itself.
+pub(super) fn is_possible() -> bool {
+    // What these switches let a session read is not for others.
+    let is_widened = ablation::is_off(Switch::Columns) || ablation::is_off(Switch::RowSecurity);
+    !is_widened && !server::is_standby() && !commits::has_written()
+}
+
+/// What was made at this count.
 pub(super) fn find(count: u64) -> Option<Found> {
-    let is_compared = !ablation::is_off(Switch::Shared);
-    let bytes = facts::get(server::database_oid(), is_compared.then_some(count))?;
+    let bytes = facts::get(server::database_oid(), (!ablation::is_off(Switch::Shared)).then_some(count))?;
     let facts: Facts<'_> = postcard::from_bytes(&bytes).ok()?;
-    if is_compared && (server::role(c"splitplane_reader") != Some(facts.reader) || !facts.rows.are_same()) {
-        return None;
-    }
     let plane = Plane {
         relations: Relations::unpack(facts.relations, facts.rows.register),
         views: facts.views.into_owned(),
@@ -88,24 +84,58 @@ pub(super) fn find(count: u64) -> Option<Found> {
         tripwires: facts.tripwires.into_owned(),
         database_settings: Vec::new(),
     };
-    Some(Found { plane, watched: facts.watched.into_owned(), has_extensions: facts.has_extensions })
+    Some(Found { plane, watched: facts.watched.into_owned(), rows: facts.rows })
 }
 
-/// Gives a plane to the others, which was made at this count. Nothing else happens where there is no room.
-pub(super) fn share(plane: &Plane, watched: &Watched, count: u64) -> StageResult<()> {
-    let Some(register) = server::own_relation(c"relations").zip(server::own_relation(c"relations_pkey")) else {
-        return Ok(());
-    };
+impl Found {
+    /// Whether the catalog is as it was, and nothing has counted since. What counts from now on must be known before.
+    pub(super) fn holds(&self, count: u64) -> bool {
+        ablation::is_off(Switch::Shared)
+            || server::role(c"splitplane_reader") == Some(self.plane.reader)
+                && self.rows.are_same()
+                && self::count() == Some(count)
+    }
+}
+
+/// What rows of the catalog are like before a plane is read.
+pub(super) struct Before {
+    count: u64,
+    rows: Rows,
+    relations: HashMap<u32, u64>,
+}
+
+impl Before {
+    /// As they are now; `None` where the plane will not be shared.
+    pub(super) fn read(count: Option<u64>) -> StageResult<Option<Self>> {
+        let found = server::own_relation(c"relations").and_then(|table| Some((table, rows::primary_key(table)?)));
+        let (Some(count), Some((table, index)), Some(reader)) = (count, found, server::role(c"splitplane_reader"))
+        else {
+            return Ok(None);
+        };
+        // What a library of an extension may do hangs on the file, and no change of it counts.
+        let has_extensions =
+            server::own_relation(c"allowed_extensions").is_some_and(|table| rows::print_of_table(table) != 0);
+        if has_extensions {
+            return Ok(None);
+        }
+        let register = (table.to_u32(), index.to_u32());
+        let relations = rows::relations_in(table, "relation")?;
+        let relations = relations.into_iter().map(|known| (known.to_u32(), catalog_rows::of_relation(register, known)));
+        let relations = relations.collect();
+        Ok(Some(Before { count, rows: Rows::read(reader, register), relations }))
+    }
+}
+
+/// Gives a plane to the others, that was made at this count. Nothing else happens where there is no room.
+pub(super) fn share(plane: &Plane, watched: &Watched, before: Before) -> StageResult<()> {
     // Whether it keeps its name hangs on tables that are not there yet, which nothing can be watched by.
     if plane.relations.iter().any(|relation| relation.is_moved) {
         return Ok(());
     }
-    let register = (register.0.to_u32(), register.1.to_u32());
-    let rows = Rows::read(plane.reader, register);
-    let bytes = plane.relations.with_packed(register, |relations| {
+    let Before { count, rows, relations } = before;
+    let bytes = plane.relations.with_packed(&relations, |relations| {
         let facts = Facts {
             relations,
-            has_extensions: rows.have_extensions(),
             rows,
             watched: Cow::Borrowed(watched),
             views: Cow::Borrowed(&plane.views),
@@ -121,9 +151,8 @@ pub(super) fn share(plane: &Plane, watched: &Watched, count: u64) -> StageResult
         };
         postcard::to_allocvec(&facts).map_err(|_| unreadable())
     })?;
-    // What was changed while the rows were read has counted.
-    let database = server::database_oid();
-    if facts::count(database) == Some(count) && !facts::put(database, count, &bytes) && without_room_is_news() {
+    // Bytes of a count that has passed are not given out.
+    if self::count() == Some(count) && !facts::put(server::database_oid(), count, &bytes) && without_room_is_news() {
         pg_try::log(
             "splitplane.shared_plane_size has no room for the plane of this database: each session reads it itself",
         );

@@ -43,13 +43,37 @@ pub struct Row {
 /// XX000 where the table or its key is not there.
 pub fn find_own<T>(
     table: &CStr,
-    primary_key: &CStr,
     keys: &[(i16, Key<'_>)],
     read: impl FnMut(&Row) -> StageResult<T>,
 ) -> StageResult<Vec<T>> {
-    let found = own_relation(table).zip(own_relation(primary_key));
+    let found = own_relation(table).and_then(|table| Some((table, primary_key(table)?)));
     let (table, index) = found.ok_or_else(|| broken("a table of the extension is missing"))?;
     find(Keyed { table, index, keys }, read)
+}
+
+/// The index of a table's primary key, whatever it is called.
+pub fn primary_key(table: pg_sys::Oid) -> Option<pg_sys::Oid> {
+    const LOCK: i32 = c_int(pg_sys::AccessShareLock);
+    // SAFETY: a table that is open while its index is looked up.
+    unsafe {
+        let relation = pg_sys::try_table_open(table, LOCK);
+        if relation.is_null() {
+            return None;
+        }
+        #[cfg(any(feature = "pg15", feature = "pg16", feature = "pg17"))]
+        let index = pg_sys::RelationGetPrimaryKeyIndex(relation);
+        #[cfg(any(feature = "pg18", feature = "pg19"))]
+        let index = pg_sys::RelationGetPrimaryKeyIndex(relation, false);
+        pg_sys::table_close(relation, LOCK);
+        (index != pg_sys::InvalidOid).then_some(index)
+    }
+}
+
+/// The values of a column of type regclass in all rows of a table.
+pub fn relations_in(table: pg_sys::Oid, column: &str) -> StageResult<Vec<pg_sys::Oid>> {
+    let mut found = Vec::new();
+    scan(table, None, &mut |row| found.push(row.get(column, pg_sys::REGCLASSOID)));
+    found.into_iter().filter_map(StageResult::transpose).collect()
 }
 
 /// What `read` makes of each row.
@@ -130,7 +154,7 @@ unsafe fn scan_keys(index: pg_sys::Oid, keys: &[(i16, Key<'_>)]) -> Vec<pg_sys::
     const OIDEQ: u32 = 184;
     const TEXTEQ: u32 = 67;
     const LOCK: i32 = c_int(pg_sys::AccessShareLock);
-    // SAFETY: the caller's promise; the index stays locked for as long as the transaction.
+    // SAFETY: the caller's promise; the scan locks the index itself.
     unsafe {
         let opened = pg_sys::index_open(index, LOCK);
         let made = keys.iter().enumerate().map(|(place, (attribute, key))| {
@@ -153,7 +177,7 @@ unsafe fn scan_keys(index: pg_sys::Oid, keys: &[(i16, Key<'_>)]) -> Vec<pg_sys::
             made
         });
         let made = made.collect();
-        pg_sys::index_close(opened, pg_sys::NoLock as i32);
+        pg_sys::index_close(opened, LOCK);
         made
     }
 }

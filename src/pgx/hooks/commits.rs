@@ -2,13 +2,13 @@
 //! or not any other session is there, and whether or not the session lives on.
 //!
 //! What a transaction has changed is what it tells other sessions' caches. The count moves once its changes can be seen, so bytes
-//! that were made at the new count hold them, and before the others are told.
+//! that were made at the new count hold them, and before the others are told; and once more when they have been.
 
 use super::invalidation;
 use crate::pgx::flags::cache;
 use crate::pgx::shmem::facts::{self, Watched};
 use pgrx::{pg_guard, pg_sys};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ffi::{c_char, c_void};
 
 static mut PREVIOUS: pg_sys::ProcessUtility_hook_type = None;
@@ -43,6 +43,7 @@ const MOST: usize = 4_096;
 
 thread_local! {
     static CHANGES: RefCell<Changes> = RefCell::new(Changes::default());
+    static AGAIN: Cell<Counts> = const { Cell::new(Counts::None) };
 }
 
 /// Takes its places; called once from `_PG_init` in the postmaster, whose children have them as well.
@@ -50,6 +51,7 @@ pub fn init() {
     // SAFETY: `_PG_init` runs once, in a process with one thread, before the hooks are called.
     unsafe {
         pg_sys::RegisterXactCallback(Some(on_transaction), std::ptr::null_mut());
+        pg_sys::RegisterResourceReleaseCallback(Some(on_release), std::ptr::null_mut());
         PREVIOUS = pg_sys::ProcessUtility_hook;
         pg_sys::ProcessUtility_hook = Some(on_utility);
     }
@@ -64,10 +66,14 @@ fn database() -> u32 {
 unsafe extern "C-unwind" fn on_transaction(event: pg_sys::XactEvent::Type, _argument: *mut c_void) {
     match event {
         pg_sys::XactEvent::XACT_EVENT_PRE_COMMIT => {
-            let changes = if has_written() { changes() } else { Changes::default() };
+            let changes = changes();
             CHANGES.with(|kept| *kept.borrow_mut() = changes);
         }
-        pg_sys::XactEvent::XACT_EVENT_COMMIT => CHANGES.with(|kept| count(&kept.take())),
+        pg_sys::XactEvent::XACT_EVENT_COMMIT => {
+            let counts = CHANGES.with(|kept| kept.take().counts());
+            counts.count();
+            AGAIN.with(|again| again.set(counts));
+        }
         // One that is prepared counts when it is committed.
         pg_sys::XactEvent::XACT_EVENT_ABORT | pg_sys::XactEvent::XACT_EVENT_PREPARE => {
             CHANGES.with(|kept| drop(kept.take()));
@@ -103,6 +109,16 @@ fn changes() -> Changes {
 }
 
 impl Changes {
+    fn counts(&self) -> Counts {
+        if self.everywhere {
+            Counts::Everywhere
+        } else if self.here || self.things.iter().any(|thing| facts::is_watched(*thing)) {
+            Counts::Here
+        } else {
+            Counts::None
+        }
+    }
+
     fn note(&mut self, message: &pg_sys::SharedInvalidationMessage) {
         const TYPES: i32 = cache(pg_sys::SysCacheIdentifier::TYPEOID);
         const FUNCTIONS: i32 = cache(pg_sys::SysCacheIdentifier::PROCOID);
@@ -130,11 +146,35 @@ impl Changes {
     }
 }
 
-fn count(changes: &Changes) {
-    if changes.everywhere {
-        facts::changed_everywhere();
-    } else if changes.here || changes.things.iter().any(|thing| facts::is_watched(*thing)) {
-        facts::changed(database());
+/// Which counts move.
+#[derive(Debug, Clone, Copy, Default)]
+enum Counts {
+    #[default]
+    None,
+    Here,
+    Everywhere,
+}
+
+impl Counts {
+    fn count(self) {
+        match self {
+            Counts::None => {}
+            Counts::Here => facts::changed(database()),
+            Counts::Everywhere => facts::changed_everywhere(),
+        }
+    }
+}
+
+/// Once the others have been told, it is counted again: what was made in between may hold what a cache still had.
+#[pg_guard]
+unsafe extern "C-unwind" fn on_release(
+    phase: pg_sys::ResourceReleasePhase::Type,
+    _is_commit: bool,
+    is_top_level: bool,
+    _argument: *mut c_void,
+) {
+    if is_top_level && phase == pg_sys::ResourceReleasePhase::RESOURCE_RELEASE_AFTER_LOCKS {
+        AGAIN.with(Cell::take).count();
     }
 }
 

@@ -3,7 +3,8 @@
 //! Under row-level security PostgreSQL runs an operator over a column's most frequent values, which are those of all tenants, only
 //! if the operator is leakproof: a value over which it raises an error would be told. Comparing numbers raises none, and
 //! comparing enums none over values that are stored (`trust::conditions`), though they are not marked. What an estimate tells by its
-//! size is the same for columns of every type; only administrators are shown it.
+//! size is the same as for columns of types whose comparison is leakproof: administrators are shown it, and `splitplane.max_cost`,
+//! which is off by default, tells callers on which side of the limit it is.
 
 use crate::pgx::flags::cache;
 use crate::pgx::section::claims;
@@ -54,6 +55,8 @@ unsafe extern "C-unwind" fn give(
         if claims::generation() == 0
             || (*root).qual_security_level == 0
             || (*entry).rtekind != pg_sys::RTEKind::RTE_RELATION
+            // A whole row, of which there are no statistics.
+            || attribute <= 0
         {
             return false;
         }
