@@ -167,6 +167,13 @@ fn model_problems() -> Vec<ServerProblem> {
 pub fn check() -> StageResult<()> {
     // The same message as the statement that touched it got.
     tripwire::check()?;
+    // Before a context is spent: nothing confined can run there.
+    if server::is_in_parallel() {
+        return Err(Refusal::new(
+            State::Unsafe,
+            "ask cannot run in a parallel query: mark the function that calls it PARALLEL UNSAFE",
+        ));
+    }
     match server_problems().into_iter().find(|problem| problem.severity == "critical") {
         None => Ok(()),
         Some(problem) => Err(Refusal::new(State::Unsafe, problem.finding.trim_end_matches('.').to_owned())),

@@ -331,7 +331,7 @@ def test_parallel_workers_do_not_ask(wire, session):
                 try:
                     answered = session.execute(statement).fetchone()[0]
                 except psycopg.Error as error:
-                    assert error.sqlstate in ("XX000", "25000", "0A000", "55000"), error
+                    assert error.sqlstate == "55000", error
                     assert not error.diag.message_detail and not error.diag.message_hint
                     assert session.call(context, COUNT_SALES)["rows"] == [[SALES[tenant]]], "the context was not spent"
                 else:

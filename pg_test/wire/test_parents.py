@@ -112,6 +112,10 @@ def _end_calls_in_each_way(parents, own: int):
 
     # The observer's own statements have no workers, and so no segments.
     with parents.connect(options="-c max_parallel_workers_per_gather=0") as observer:
+        # A session that reads the plane itself has types of rows that one that takes it has not, and PostgreSQL shares them with workers.
+        for _ in range(3):
+            with parents.session() as session:
+                assert session.value(COUNT) == EACH
         gone()
         # PostgreSQL keeps some for a session whose statements had workers; a table without parents shows how many.
         with parents.session() as session:

@@ -198,3 +198,9 @@ pub fn own_extension() -> pg_sys::Oid {
     // SAFETY: a catalog look-up; `true` asks for InvalidOid instead of an error.
     unsafe { pg_sys::get_extension_oid(c"splitplane".as_ptr(), true) }
 }
+
+/// Whether this process takes part in a parallel query, as its leader or as a worker.
+pub fn is_in_parallel() -> bool {
+    // SAFETY: reads the transaction's state.
+    unsafe { pg_sys::IsInParallelMode() }
+}
