@@ -258,7 +258,7 @@ _SHARED = (
         (("proof",), "own rows", "the filter holds"),
         (("filter", "proof"), "foreign rows", "it reads all rows (control)"),
     )),
-    ("SELECT splitplane.unprotect('public.payments')", "SELECT method FROM payments", (
+    ("SELECT splitplane.unprotect('public.refunds')", "SELECT reason FROM refunds", (
         ((), "55000", "the proof finds the table without its policy"),
         (("proof",), "42501", "the reader's right is gone"),
     )),
