@@ -21,6 +21,7 @@ mod definers;
 mod encoders;
 mod extension_answers;
 mod extensions;
+mod gated;
 mod grouped;
 mod in_scope;
 mod leaks;

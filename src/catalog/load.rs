@@ -273,7 +273,7 @@ fn allowed() -> StageResult<Vec<AllowedFunction>> {
         .collect()
 }
 
-pub(super) fn extensions() -> StageResult<Extensions> {
+fn extensions() -> StageResult<Extensions> {
     // Before its file is read once more: what this backend has loaded is what it runs, whatever lies there later. Settings of a
     // library exist from then on.
     for row in LIBRARIES.with(|lookup| lookup.rows(&[]))? {

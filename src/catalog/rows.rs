@@ -37,8 +37,6 @@ pub(super) struct Rows {
     reader: (u32, u64),
     /// The extension.
     extension: (u32, u64),
-    /// All policies of the database: one of ours on a table outside the plane can close it.
-    policies: u64,
     /// `splitplane.relations` and its primary key's index.
     pub(super) register: (u32, u32),
     /// Those of our tables that restrict, and those that admit and have rows.
@@ -54,7 +52,6 @@ impl Rows {
         Rows {
             reader: print(ROLES, reader),
             extension: print(EXTENSIONS, server::own_extension()),
-            policies: rows::print_of_table(POLICIES.0.into()),
             register,
             tables: admitting.chain(RESTRICTING.iter().filter_map(|name| own(name))).collect(),
         }
@@ -66,12 +63,12 @@ impl Rows {
         is_same(ROLES, self.reader)
             && self.extension.0 == server::own_extension().to_u32()
             && is_same(EXTENSIONS, self.extension)
-            && rows::print_of_table(POLICIES.0.into()) == self.policies
             && self.tables.iter().all(|(table, print)| rows::print_of_table((*table).into()) == *print)
     }
 }
 
-/// Those of one relation, by `splitplane.relations` and the index of its primary key: the table, its columns, policies and generated columns, and how it is registered.
+/// Those of one relation: the table, its columns, policies and generated columns, and how it is registered. `register` is
+/// `splitplane.relations` and the index of its primary key.
 pub(crate) fn of_relation(register: (u32, u32), relation: Oid) -> u64 {
     [RELATIONS, ATTRIBUTES, POLICIES, GENERATED, (register.0, register.1, 1)]
         .into_iter()

@@ -1,8 +1,8 @@
 //! A plane that one backend has derived, for the others: as bytes in shared memory.
 //!
 //! They are taken as long as no transaction that changed something of what they were made from has committed, and if the catalog's
-//! rows are what they were; those of a relation are looked at when a statement names it. Settings of the
-//! database, which no cache of PostgreSQL's holds, each backend reads itself; a plane with allowed extensions is not shared.
+//! rows are what they were; those of a relation are looked at when a statement names it. Settings of the database, which no cache of
+//! PostgreSQL's holds, each backend reads itself. What hangs on things that cannot be watched is not shared.
 
 use super::own_functions::{ComparisonFunctions, MomentFunctions, PolicyFunctions};
 use super::plane::{AllowedFunction, Builtins, Extensions, Plane};
@@ -14,7 +14,6 @@ use super::types::PlaneTypes;
 use super::views::PlaneView;
 use crate::ablation::{self, Switch};
 use crate::error::StageResult;
-use crate::pgx::hooks::commits;
 use crate::pgx::hooks::invalidation::Watched;
 use crate::pgx::shmem::facts;
 use crate::pgx::{pg_try, rows, server};
@@ -62,7 +61,7 @@ pub(super) fn count() -> Option<u64> {
 pub(super) fn is_possible() -> bool {
     // What these switches let a session read is not for others.
     let is_widened = ablation::is_off(Switch::Columns) || ablation::is_off(Switch::RowSecurity);
-    !is_widened && !server::is_standby() && !commits::has_written()
+    !is_widened && !server::is_standby() && !server::has_written()
 }
 
 /// What was made at this count.

@@ -204,3 +204,9 @@ pub fn is_in_parallel() -> bool {
     // SAFETY: reads the transaction's state.
     unsafe { pg_sys::IsInParallelMode() }
 }
+
+/// Whether the running transaction has changed anything.
+pub fn has_written() -> bool {
+    // SAFETY: reads the transaction's state.
+    unsafe { pg_sys::GetTopTransactionIdIfAny() != pg_sys::InvalidTransactionId }
+}

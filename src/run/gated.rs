@@ -32,7 +32,7 @@ thread_local! {
 ///
 /// # Errors
 /// Those of the gate, which are found anew each time.
-pub(super) fn admit(sql: &str, tenant: Option<&str>, limits: Limits) -> Result<Rc<Gated>, GateError> {
+pub(crate) fn admit(sql: &str, tenant: Option<&str>, limits: Limits) -> Result<Rc<Gated>, GateError> {
     let Some(tenant) = tenant.filter(|_| sql.len() <= LONGEST) else {
         return gate::admit(sql, &limits).map(Rc::new);
     };

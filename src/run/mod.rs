@@ -18,6 +18,8 @@ use crate::{settings, tripwire};
 use std::rc::Rc;
 
 #[cfg(feature = "pg_test")]
+pub(crate) use gated::admit as admit_known;
+#[cfg(feature = "pg_test")]
 pub(crate) use pinned::FIXED;
 pub(crate) use pinned::FROM_SERVER;
 #[cfg(feature = "pg_test")]

@@ -4,9 +4,10 @@
 //! the fence, and so gives the index condition. The comparison itself is what is counted.
 
 use super::interface::exported;
+use super::support;
 use crate::pgx::order::{self, Order};
 use crate::pgx::{routines, types};
-use pgrx::{PgList, pg_guard, pg_sys};
+use pgrx::{pg_guard, pg_sys};
 
 exported!(comparison_support = support_wrapper);
 
@@ -38,13 +39,8 @@ unsafe extern "C-unwind" fn support_wrapper(call: pg_sys::FunctionCallInfo) -> p
 unsafe fn index_condition(request: &mut pg_sys::SupportRequestIndexCondition) -> Option<*mut pg_sys::List> {
     // SAFETY: the node is the call that the planner looks at; nodes are made in its memory.
     unsafe {
-        if request.indexarg != 0 || (*request.node).type_ != pg_sys::NodeTag::T_FuncExpr {
-            return None;
-        }
-        let call = request.node.cast::<pg_sys::FuncExpr>();
-        let arguments = PgList::<pg_sys::Node>::from_pg((*call).args);
-        let (column, value) = (arguments.get_ptr(0)?, arguments.get_ptr(1)?);
-        let operator = operator((*call).funcid, pg_sys::exprType(column))?;
+        let (function, column, value) = support::of_first_argument(request)?;
+        let operator = operator(function, pg_sys::exprType(column))?;
         if !pg_sys::op_in_opfamily(operator, request.opfamily)
             || !pg_sys::is_pseudo_constant_for_index(request.root, value, request.index)
         {

@@ -7,6 +7,7 @@
 
 use super::interface::exported;
 use super::stored::{plain, unblanked, uuid};
+use super::support;
 use crate::error::{Refusal, State};
 use crate::identity::principal::Claim;
 use crate::pgx::pg_try::raise;
@@ -266,12 +267,7 @@ unsafe extern "C-unwind" fn in_scope_support_wrapper(call: pg_sys::FunctionCallI
 unsafe fn index_condition(request: &mut pg_sys::SupportRequestIndexCondition) -> Option<*mut pg_sys::List> {
     // SAFETY: the node is the call of `in_scope` that the planner looks at; nodes are made in its memory.
     unsafe {
-        if request.indexarg != 0 || (*request.node).type_ != pg_sys::NodeTag::T_FuncExpr {
-            return None;
-        }
-        let call = request.node.cast::<pg_sys::FuncExpr>();
-        let arguments = PgList::<pg_sys::Node>::from_pg((*call).args);
-        let (column, name) = (arguments.get_ptr(0)?, arguments.get_ptr(1)?);
+        let (function, column, name) = support::of_first_argument(request)?;
         let type_oid = pg_sys::exprType(column);
         let operator = types::equality_operator(type_oid)?;
         if (*name).type_ != pg_sys::NodeTag::T_Const
@@ -280,7 +276,7 @@ unsafe fn index_condition(request: &mut pg_sys::SupportRequestIndexCondition) ->
         {
             return None;
         }
-        let claim = routines::function_named(pg_sys::get_func_namespace((*call).funcid), c"claim", pg_sys::TEXTOID)?;
+        let claim = routines::function_named(pg_sys::get_func_namespace(function), c"claim", pg_sys::TEXTOID)?;
         let argument = pg_sys::copyObjectImpl(name.cast()).cast();
         let text = pg_sys::makeFuncExpr(
             claim,

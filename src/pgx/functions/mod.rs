@@ -14,3 +14,4 @@ mod keep;
 mod moments;
 mod retired;
 pub(super) mod stored;
+mod support;

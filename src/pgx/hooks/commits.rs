@@ -6,6 +6,7 @@
 
 use super::invalidation;
 use crate::pgx::flags::cache;
+use crate::pgx::server;
 use crate::pgx::shmem::facts::{self, Watched};
 use pgrx::{pg_guard, pg_sys};
 use std::cell::{Cell, RefCell};
@@ -43,6 +44,9 @@ const MOST: usize = 4_096;
 
 thread_local! {
     static CHANGES: RefCell<Changes> = RefCell::new(Changes::default());
+    /// Whether the transaction has made or changed a policy, of which no cache is told: one of ours on a table outside the plane can
+    /// close it.
+    static POLICY: Cell<bool> = const { Cell::new(false) };
     static AGAIN: Cell<Counts> = const { Cell::new(Counts::None) };
 }
 
@@ -57,16 +61,12 @@ pub fn init() {
     }
 }
 
-fn database() -> u32 {
-    // SAFETY: a global of the backend.
-    unsafe { pg_sys::MyDatabaseId }.to_u32()
-}
-
 #[pg_guard]
 unsafe extern "C-unwind" fn on_transaction(event: pg_sys::XactEvent::Type, _argument: *mut c_void) {
     match event {
         pg_sys::XactEvent::XACT_EVENT_PRE_COMMIT => {
-            let changes = changes();
+            let mut changes = changes();
+            changes.here |= POLICY.take();
             CHANGES.with(|kept| *kept.borrow_mut() = changes);
         }
         pg_sys::XactEvent::XACT_EVENT_COMMIT => {
@@ -77,15 +77,10 @@ unsafe extern "C-unwind" fn on_transaction(event: pg_sys::XactEvent::Type, _argu
         // One that is prepared counts when it is committed.
         pg_sys::XactEvent::XACT_EVENT_ABORT | pg_sys::XactEvent::XACT_EVENT_PREPARE => {
             CHANGES.with(|kept| drop(kept.take()));
+            POLICY.set(false);
         }
         _ => {}
     }
-}
-
-/// Whether the running transaction has changed anything.
-pub fn has_written() -> bool {
-    // SAFETY: reads the transaction's state.
-    unsafe { pg_sys::GetTopTransactionIdIfAny() != pg_sys::InvalidTransactionId }
 }
 
 fn changes() -> Changes {
@@ -159,7 +154,7 @@ impl Counts {
     fn count(self) {
         match self {
             Counts::None => {}
-            Counts::Here => facts::changed(database()),
+            Counts::Here => facts::changed(server::database_oid()),
             Counts::Everywhere => facts::changed_everywhere(),
         }
     }
@@ -193,6 +188,13 @@ unsafe extern "C-unwind" fn on_utility(
     // SAFETY: the hook chain of PostgreSQL with its own arguments; a utility statement has a tree.
     unsafe {
         let tree = (*statement).utilityStmt.cast::<pg_sys::TransactionStmt>();
+        let is_policy = match (*tree).type_ {
+            pg_sys::NodeTag::T_CreatePolicyStmt | pg_sys::NodeTag::T_AlterPolicyStmt => true,
+            pg_sys::NodeTag::T_RenameStmt => {
+                (*tree.cast::<pg_sys::RenameStmt>()).renameType == pg_sys::ObjectType::OBJECT_POLICY
+            }
+            _ => false,
+        };
         let is_counted = match (*tree).type_ {
             pg_sys::NodeTag::T_TransactionStmt => {
                 (*tree).kind == pg_sys::TransactionStmtKind::TRANS_STMT_COMMIT_PREPARED
@@ -201,14 +203,9 @@ unsafe extern "C-unwind" fn on_utility(
             pg_sys::NodeTag::T_DropdbStmt => true,
             _ => false,
         };
-        match PREVIOUS {
-            Some(previous) => {
-                previous(statement, text, read_only_tree, context, parameters, environment, destination, completion)
-            }
-            None => {
-                own_utility(statement, text, read_only_tree, context, parameters, environment, destination, completion)
-            }
-        }
+        let next = PREVIOUS.unwrap_or(own_utility);
+        next(statement, text, read_only_tree, context, parameters, environment, destination, completion);
+        POLICY.set(POLICY.get() || is_policy);
         if is_counted {
             // What a prepared transaction changed is not known here. It may have been prepared before the server's last start.
             facts::changed_everywhere();

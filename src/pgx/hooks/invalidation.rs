@@ -1,6 +1,7 @@
 //! Invalidates the plane cache when something it was built from may have changed.
 
 use crate::pgx::flags::cache;
+use crate::pgx::server;
 use crate::pgx::shmem::facts;
 use pgrx::{pg_guard, pg_sys};
 use serde::{Deserialize, Serialize};
@@ -56,8 +57,7 @@ impl Watched {
     /// Has every transaction of the server that changes one of them, or one of these functions besides, counted when it commits.
     /// Gives whether that was so before.
     pub fn everywhere(&self, besides: impl Iterator<Item = pg_sys::Oid>) -> bool {
-        // SAFETY: a global of the backend.
-        let database = unsafe { pg_sys::MyDatabaseId }.to_u32();
+        let database = server::database_oid();
         let relations = self.relations.iter().map(|known| facts::Watched::relation(database, *known));
         let types = self.types.iter().map(|hash| facts::Watched::cached(database, TYPES, *hash));
         let functions = self.functions.iter().copied().chain(hashes(FUNCTIONS, besides));
