@@ -5,14 +5,17 @@ use crate::error::{Refusal, StageResult, State};
 use crate::identity::principal::Principal;
 use crate::identity::{ContextError, Key, Policy, SignedContext, VerifiedIdentity};
 use crate::pgx::server;
-use crate::{ledger, settings};
+use crate::reason::Reason;
+use crate::{calls, ledger, settings};
 
 /// Who asks: signature, key, date, audience, replay, principal.
 ///
 /// # Errors
 /// 28000, or 22023 for a context that has not its form.
 pub fn verify(context: &str, payload: &str) -> StageResult<Principal> {
-    let identity = identified(SignedContext::parse(context).map_err(from_context)?, payload)?;
+    let context = SignedContext::parse(context).map_err(from_context)?;
+    calls::note(|call| call.claim(&context));
+    let identity = identified(context, payload)?;
     registered(identity)
 }
 
@@ -52,9 +55,42 @@ fn identified(context: SignedContext, payload: &str) -> StageResult<VerifiedIden
 }
 
 fn from_context(error: ContextError) -> Refusal {
+    let reason = reason(&error);
     if error.is_malformed() {
-        Refusal::new(State::Argument, error.to_string())
+        Refusal::new(State::Argument, error.to_string()).because(reason)
     } else {
-        Refusal::identity(error.to_string())
+        Refusal::identity(reason, error.to_string())
+    }
+}
+
+fn reason(error: &ContextError) -> Reason {
+    match error {
+        ContextError::Malformed(_) => Reason::MalformedContext,
+        ContextError::DuplicateHeader(_)
+        | ContextError::RepeatedName
+        | ContextError::UnknownHeader(_)
+        | ContextError::ControlCharacter
+        | ContextError::MissingHeader(_)
+        | ContextError::UnsignedHeader(_)
+        | ContextError::SignedButMissing(_)
+        | ContextError::Authorization(_)
+        | ContextError::Scope(_)
+        | ContextError::SignedHeaders(_)
+        | ContextError::Timestamp(_)
+        | ContextError::IdentityValue { .. }
+        | ContextError::Nonce(_) => Reason::Headers,
+        ContextError::Audience(_) | ContextError::AnotherHost(_) => Reason::Audience,
+        ContextError::ClockSkew => Reason::Clock,
+        ContextError::ReplayHorizon => Reason::ReplayHorizon,
+        ContextError::Payload(_) => Reason::Payload,
+        ContextError::UnknownKey => Reason::UnknownKey,
+        ContextError::SignatureMismatch(_) => Reason::Signature,
+        ContextError::KeyRevoked => Reason::KeyRevoked,
+        ContextError::KeyNotYetValid => Reason::KeyNotYetValid,
+        ContextError::KeyExpired => Reason::KeyExpired,
+        ContextError::KeyTenant => Reason::KeyTenant,
+        ContextError::UnknownPrincipal => Reason::UnknownPrincipal,
+        ContextError::DisabledPrincipal => Reason::DisabledPrincipal,
+        ContextError::PrincipalRows(_) | ContextError::Claims(_) => Reason::Claims,
     }
 }

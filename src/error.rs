@@ -3,6 +3,7 @@
 //! A stage returns `Result<_, Refusal>`; only `pgx::entry` turns a refusal into a PostgreSQL ERROR. The message
 //! crosses to the caller and holds constants or names that the caller wrote; `detail` goes to the server log only.
 
+use crate::reason::Reason;
 use std::fmt;
 
 /// The SQLSTATEs that a caller may see (reference: docs/reference-sqlstates.md). `Server` carries PostgreSQL's own.
@@ -62,6 +63,28 @@ impl State {
         })
     }
 
+    /// The word for it where nothing more is known.
+    fn reason(self) -> Reason {
+        match self {
+            State::Identity => Reason::Headers,
+            State::OutsidePlane => Reason::OutsidePlane,
+            State::UnknownRelation => Reason::UnknownRelation,
+            State::NotAdmitted => Reason::NotAdmitted,
+            State::Syntax => Reason::Syntax,
+            State::TooComplex => Reason::TooComplex,
+            State::Limit => Reason::Limit,
+            State::Cancelled => Reason::Cancelled,
+            State::Argument => Reason::Argument,
+            State::Unsafe => Reason::Configuration,
+            State::ResultShape => Reason::ResultShape,
+            State::ModelUnreachable => Reason::ModelUnreachable,
+            State::ModelRefused => Reason::ModelRefused,
+            State::Internal => Reason::Internal,
+            State::Server(code) if code == State::Cancelled.code() => Reason::Cancelled,
+            State::Server(_) => Reason::Server,
+        }
+    }
+
     /// Its five characters.
     pub fn sqlstate(self) -> String {
         unpacked(self.code())
@@ -98,6 +121,8 @@ fn unpacked(code: i32) -> String {
 pub struct Refusal {
     /// Chooses the SQLSTATE.
     pub state: State,
+    /// The word for it in the audit log and the counters.
+    pub reason: Reason,
     /// One sentence for the caller.
     pub message: String,
     /// Whose sentence it is.
@@ -142,6 +167,7 @@ impl Refusal {
     pub fn new(state: State, message: impl Into<String>) -> Self {
         Refusal {
             state,
+            reason: state.reason(),
             message: message.into(),
             words: Words::AsTheyAre,
             missing: None,
@@ -157,6 +183,13 @@ impl Refusal {
         self
     }
 
+    /// The same refusal by a closer word.
+    #[must_use]
+    pub fn because(mut self, reason: Reason) -> Self {
+        self.reason = reason;
+        self
+    }
+
     /// The same refusal as one over a view that the text reads.
     #[must_use]
     pub fn of_view(mut self) -> Self {
@@ -164,9 +197,9 @@ impl Refusal {
         self
     }
 
-    /// Any failure of layer 1: one constant message; the reason goes to the server log.
-    pub fn identity(reason: impl Into<String>) -> Self {
-        Refusal::new(State::Identity, IDENTITY_MESSAGE).with_detail(reason)
+    /// Any failure of layer 1: one constant message; the detail goes to the server log, and no reason to the caller.
+    pub fn identity(reason: Reason, detail: impl Into<String>) -> Self {
+        Refusal::new(State::Identity, IDENTITY_MESSAGE).because(reason).with_detail(detail)
     }
 
     /// A function outside the plane; the same words whether it exists or not.
@@ -227,7 +260,9 @@ impl Refusal {
 
     /// A check that can only fail when our own code is wrong, or when the gate's parser was deceived.
     pub fn proof(reason: impl Into<String>) -> Self {
-        Refusal::new(State::OutsidePlane, "the statement could not be proved to stay in the plane").with_detail(reason)
+        Refusal::new(State::OutsidePlane, "the statement could not be proved to stay in the plane")
+            .because(Reason::Proof)
+            .with_detail(reason)
     }
 }
 

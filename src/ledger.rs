@@ -10,6 +10,7 @@ use crate::error::{Refusal, StageResult, State};
 use crate::identity::{VerifiedIdentity, replay};
 use crate::pgx::server;
 use crate::pgx::shmem::map::{self, Content, Entry, Header, LockedMap};
+use crate::reason::Reason;
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
@@ -73,11 +74,11 @@ pub fn use_once(identity: &VerifiedIdentity, now: i64, skew: i64) -> StageResult
     if !replay::admits(ledger.uses.header().horizon, identity.dated())
         || !replay::admits(ledger.refused_until(&holder), identity.dated())
     {
-        return Err(Refusal::identity("x-amz-date is not after the replay horizon"));
+        return Err(Refusal::identity(Reason::ReplayHorizon, "x-amz-date is not after the replay horizon"));
     }
     if let Some(entry) = ledger.uses.get(identity.signature()) {
         if entry.uses >= identity.max_uses() {
-            return Err(Refusal::identity("the context was used before"));
+            return Err(Refusal::identity(Reason::Replayed, "the context was used before"));
         }
         entry.uses = entry.uses.saturating_add(1);
         return Ok(());
@@ -154,6 +155,7 @@ impl Ledger {
         let holders = self.uses.header().holders.saturating_add(i64::from(held == 0)).max(1);
         if i64::from(held) >= self.uses.capacity() / holders {
             return Err(Refusal::identity(
+                Reason::LedgerFull,
                 "the key holds its share of the replay ledger; raise splitplane.ledger_size",
             ));
         }
@@ -161,7 +163,7 @@ impl Ledger {
     }
 
     fn enter(&mut self, entry: Entry) -> StageResult<()> {
-        let full = || Refusal::identity("the replay ledger is full; raise splitplane.ledger_size");
+        let full = || Refusal::identity(Reason::LedgerFull, "the replay ledger is full; raise splitplane.ledger_size");
         if self.uses.is_full() {
             return Err(full());
         }
@@ -202,13 +204,16 @@ impl Ledger {
             known.uses == 0 && known.keep_until <= now && known.dated <= now
         });
         let _ = writeln!(lines, "{} {latest}", hex::encode(holder));
-        write_kept(&lines).map_err(|error| Refusal::identity(format!("the replay horizon cannot be kept: {error}")))?;
+        write_kept(&lines).map_err(|error| {
+            Refusal::identity(Reason::LedgerFull, format!("the replay horizon cannot be kept: {error}"))
+        })?;
         match self.holders.get(holder) {
             Some(known) => known.keep_until = latest,
             None => {
                 let first = Entry { key: *holder, dated: i64::MIN, keep_until: latest, uses: 0, holder: [0; 32] };
                 if self.holders.is_full() || !self.holders.insert(first) {
                     return Err(Refusal::identity(
+                        Reason::LedgerFull,
                         "the replay ledger knows too many keys; raise splitplane.ledger_size",
                     ));
                 }

@@ -12,6 +12,7 @@ mod json;
 pub mod key_set;
 pub mod llm;
 pub mod numbers;
+mod reason;
 pub mod releases;
 
 #[cfg(feature = "server")]
@@ -22,6 +23,8 @@ mod api;
 mod attach;
 #[cfg(feature = "server")]
 mod authenticate;
+#[cfg(feature = "server")]
+mod calls;
 #[cfg(feature = "server")]
 mod catalog;
 #[cfg(feature = "server")]

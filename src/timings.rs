@@ -1,10 +1,15 @@
 //! How long each stage of a call took, and what is left of its deadline.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 /// Microseconds by stage, in the order of the call. A stage that was entered again is summed up.
 #[derive(Debug, Default, Clone)]
 pub struct Timings(pub Vec<(&'static str, f64)>);
+
+/// Read by whoever watches the call while its stopwatch runs, and after.
+pub type SharedTimings = Rc<RefCell<Timings>>;
 
 /// Runs from the start of a call.
 pub struct Stopwatch {
@@ -12,14 +17,14 @@ pub struct Stopwatch {
     last: Instant,
     /// Milliseconds.
     deadline: i32,
-    timings: Timings,
+    timings: SharedTimings,
 }
 
 impl Stopwatch {
     /// Starts a call that may take `deadline` milliseconds.
     pub fn start(deadline: i32) -> Self {
         let now = Instant::now();
-        Stopwatch { started: now, last: now, deadline, timings: Timings::default() }
+        Stopwatch { started: now, last: now, deadline, timings: SharedTimings::default() }
     }
 
     /// A stage is done.
@@ -27,9 +32,10 @@ impl Stopwatch {
         let now = Instant::now();
         let spent = now.duration_since(self.last).as_secs_f64() * 1e6;
         self.last = now;
-        match self.timings.0.iter_mut().find(|(known, _)| *known == stage) {
+        let laps = &mut self.timings.borrow_mut().0;
+        match laps.iter_mut().find(|(known, _)| *known == stage) {
             Some((_, sum)) => *sum += spent,
-            None => self.timings.0.push((stage, spent)),
+            None => laps.push((stage, spent)),
         }
     }
 
@@ -44,9 +50,15 @@ impl Stopwatch {
         self.deadline.saturating_sub(spent).max(1)
     }
 
+    /// The laps, as far as they are taken.
+    pub fn timings(&self) -> SharedTimings {
+        Rc::clone(&self.timings)
+    }
+
     /// The call is done.
-    pub fn finish(mut self) -> Timings {
-        self.timings.0.push(("total", self.started.elapsed().as_secs_f64() * 1e6));
-        self.timings
+    pub fn finish(self) -> Timings {
+        let mut timings = self.timings.borrow().clone();
+        timings.0.push(("total", self.started.elapsed().as_secs_f64() * 1e6));
+        timings
     }
 }

@@ -13,6 +13,7 @@ use crate::pgx::section::claims;
 use crate::pgx::shmem::flag;
 use crate::pgx::shmem::flag::Raised;
 use crate::pgx::{names, server};
+use crate::reason::Reason;
 use pgrx::prelude::*;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -27,7 +28,7 @@ pub fn init() {
 
 /// Refuses (55000) while the plane is shut.
 pub fn check() -> StageResult<()> {
-    if is_shut() { Err(Refusal::new(State::Unsafe, SHUT_MESSAGE)) } else { Ok(()) }
+    if is_shut() { Err(shut()) } else { Ok(()) }
 }
 
 /// Whether the plane of this database is shut.
@@ -45,7 +46,11 @@ fn touched(relation: pg_sys::Oid) -> Refusal {
     if let Err(error) = keep(&place) {
         log(&format!("TRIPWIRE: could not write the file that keeps the plane shut after a restart: {error}"));
     }
-    Refusal::new(State::Unsafe, SHUT_MESSAGE)
+    shut()
+}
+
+fn shut() -> Refusal {
+    Refusal::new(State::Unsafe, SHUT_MESSAGE).because(Reason::Tripwire)
 }
 
 /// Which planes an earlier life of the server left shut, by their files. What cannot be read shuts all of them, and so

@@ -1,9 +1,10 @@
 //! The JSON documents that `ask` and `ask_dry_run` return.
 
+use crate::calls;
 use crate::error::{Refusal, StageResult};
 use crate::pgx::sink::JsonRows;
 use crate::prove::ProofFacts;
-use crate::question::{Asked, Declined, Source, UntrustedSql};
+use crate::question::{Asked, Declined, UntrustedSql};
 use crate::timings::Timings;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -47,12 +48,12 @@ pub struct Answered<'a> {
 pub fn answered(answered: &Answered<'_>, asked: &Asked, timings: &Timings) -> StageResult<String> {
     let mut head = json!({
         "outcome": "answered",
-        "query_id": Uuid::new_v4().to_string(),
+        "query_id": query_id(),
         "columns": columns_json(answered.columns),
         "row_count": answered.rows.count,
         "truncated": answered.rows.truncated,
         "sql": answered.sql.text(),
-        "source": source(answered.sql),
+        "source": answered.sql.source().as_str(),
         "answer": answered.answer,
         "usage": usage_json(asked),
         "timings_ms": timings_json(timings),
@@ -72,7 +73,7 @@ pub fn answered(answered: &Answered<'_>, asked: &Asked, timings: &Timings) -> St
 pub fn declined(declined: &Declined, asked: &Asked, timings: &Timings) -> String {
     let mut document = json!({
         "outcome": declined.outcome.as_str(),
-        "query_id": Uuid::new_v4().to_string(),
+        "query_id": query_id(),
         "message": declined.message,
         "usage": usage_json(asked),
         "timings_ms": timings_json(timings),
@@ -88,12 +89,9 @@ fn name_conversation(document: &mut Value, asked: &Asked) {
     }
 }
 
-fn source(sql: &UntrustedSql) -> &'static str {
-    match sql.source() {
-        Source::Caller => "caller",
-        Source::Model => "model",
-        Source::VerifiedQuery => "verified_query",
-    }
+/// The number of the call that runs.
+fn query_id() -> String {
+    calls::read(|call| call.query_id).unwrap_or_else(Uuid::new_v4).to_string()
 }
 
 fn usage_json(asked: &Asked) -> Value {
@@ -115,9 +113,9 @@ pub fn dry_run(shown: &DryRun, sql: &UntrustedSql, asked: &Asked, timings: &Timi
         .collect();
     let mut document = json!({
         "outcome": "dry_run",
-        "query_id": Uuid::new_v4().to_string(),
+        "query_id": query_id(),
         "sql": sql.text(),
-        "source": source(sql),
+        "source": sql.source().as_str(),
         "usage": usage_json(asked),
         "plane_sql": shown.plane_sql,
         "parameters": parameters,

@@ -6,10 +6,12 @@
 
 mod admin;
 mod document;
+mod observed;
 pub mod registration;
 mod selftest;
 
 use crate::authenticate;
+use crate::calls::{self, Decline, Outcome};
 use crate::catalog::plane::Plane;
 use crate::catalog::{current_plane, refuse_if_closed, renewed_plane, version};
 use crate::error::{Refusal, StageResult, State};
@@ -20,7 +22,8 @@ use crate::pgx::sink::{Caps, JsonRows, QueryMemory, Sink, TupleRows};
 use crate::pgx::{pg_try, server};
 use crate::preflight;
 use crate::prove::ProofFacts;
-use crate::question::{Asked, Declined, Outcome, Source, Told, Understood, UntrustedSql};
+use crate::question::{Asked, Declined, Source, Told, Understood, UntrustedSql};
+use crate::reason::Reason;
 use crate::run::{self, Statement, Subject};
 use crate::settings;
 use crate::timings::Stopwatch;
@@ -52,6 +55,7 @@ impl Call {
         let subject = Subject { plane, principal: Some(principal), columns };
         run::with_statement(sql.text(), subject, watch, |statement, watch| {
             *touched_values = true;
+            calls::note(|call| call.relations.clone_from(&statement.facts.relations));
             finish(statement, plane, watch)
         })
     }
@@ -77,6 +81,8 @@ pub const ENTRIES: Entries = Entries {
     ask,
     ask_rows,
     ask_dry_run,
+    begin: observed::begin,
+    end: observed::end,
     check_version: version::check,
     max_text_bytes: settings::max_sql_bytes,
     max_session_growth: settings::max_session_growth,
@@ -93,19 +99,22 @@ pub fn ask(request: Request) -> StageResult<String> {
         let mut sink = Sink::json(caps, settings::wide_numbers(), &plane.extensions.answers);
         run::run(planned, &mut sink)?;
         watch.lap("run");
-        Ok(Rows { columns, rows: sink.into_json()?, facts })
+        let rows = sink.into_json()?;
+        note_delivered(rows.count, rows.text.len());
+        Ok(Rows { columns, rows, facts })
     })?;
     call.watch.lap("encode");
     let Call { mut asked, mut watch, .. } = call;
     match answer {
         Answer::Declined(declined) => {
             // A question that needs clarification belongs to the conversation; one that was refused does not.
-            if declined.outcome == Outcome::Clarify {
+            if declined.outcome == Decline::Clarify {
                 asked.keep(None)?;
             }
             Ok(document::declined(&declined, &asked, &watch.finish()))
         }
         Answer::Given(sql, Rows { columns, rows, facts }) => {
+            calls::note(|call| call.outcome = Some(Outcome::Answered));
             let told = if sql.source() == Source::VerifiedQuery {
                 None
             } else {
@@ -140,10 +149,15 @@ pub fn ask_rows<'q>(
         let planned = statement.plan(plane)?;
         let mut sink = Sink::tuples(caps, memory);
         run::run(planned, &mut sink)?;
-        sink.into_tuples()
+        let rows = sink.into_tuples()?;
+        note_delivered(rows.count(), rows.bytes());
+        Ok(rows)
     })?;
     match answer {
-        Answer::Given(_, rows) => Ok(rows),
+        Answer::Given(_, rows) => {
+            calls::note(|call| call.outcome = Some(Outcome::Answered));
+            Ok(rows)
+        }
         // Rows cannot carry a message.
         Answer::Declined(Declined { outcome, message, .. }) => {
             Err(Refusal::new(State::Argument, format!("{}: {message}", outcome.as_str())))
@@ -168,8 +182,19 @@ pub fn ask_dry_run(request: Request) -> StageResult<String> {
     let Call { asked, watch, .. } = call;
     Ok(match answer {
         Answer::Declined(declined) => document::declined(&declined, &asked, &watch.finish()),
-        Answer::Given(sql, shown) => document::dry_run(&shown, &sql, &asked, &watch.finish()),
+        Answer::Given(sql, shown) => {
+            calls::note(|call| call.outcome = Some(Outcome::DryRun));
+            document::dry_run(&shown, &sql, &asked, &watch.finish())
+        }
     })
+}
+
+/// How much the caller is given.
+fn note_delivered(rows: usize, bytes: usize) {
+    calls::note(|call| {
+        call.rows = u64::try_from(rows).unwrap_or(u64::MAX);
+        call.bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+    });
 }
 
 fn seen_by_administrators(planned: &Planned<'_>, plane: &Plane) -> StageResult<document::Seen> {
@@ -185,8 +210,13 @@ fn seen_by_administrators(planned: &Planned<'_>, plane: &Plane) -> StageResult<d
 /// Layer 1.
 fn verified(request: Request) -> StageResult<Call> {
     let mut watch = Stopwatch::start(settings::deadline());
-    preflight::check()?;
     let Request { context, question, sql, conversation } = request;
+    calls::note(|call| {
+        call.timings = Some(watch.timings());
+        call.question.clone_from(&question);
+        call.sql.clone_from(&sql);
+    });
+    preflight::check()?;
     let context = context.ok_or_else(|| {
         Refusal::new(State::Argument, "the context is NULL: pass it as one JSON text, as $1::text::jsonb")
     })?;
@@ -195,9 +225,13 @@ fn verified(request: Request) -> StageResult<Call> {
         .or(sql.as_deref())
         .ok_or_else(|| Refusal::new(State::Argument, "give a question, or the SQL that a model wrote (sql => ..)"))?;
     let principal = Rc::new(authenticate::verify(&context, payload)?);
+    calls::note(|call| call.verified(&principal));
     // Earlier questions change what this one means, so the conversation is part of the signed request.
     if question.is_some() && conversation.is_some() && conversation.as_deref() != principal.identity().conversation() {
-        return Err(Refusal::identity("the conversation is not the one that the context is signed for"));
+        return Err(Refusal::identity(
+            Reason::Conversation,
+            "the conversation is not the one that the context is signed for",
+        ));
     }
     // Before any model is asked.
     refuse_if_closed()?;
@@ -223,9 +257,17 @@ fn answer<T>(
             Understood::Sql(sql) => sql,
             Understood::Declined(declined) => {
                 pg_try::log(&format!("layer 2: {}: {}", declined.outcome.as_str(), declined.reason));
+                calls::note(|call| {
+                    call.outcome = Some(Outcome::Declined(declined.outcome));
+                    call.declined = Some(declined.reason.clone());
+                });
                 return Ok(Answer::Declined(declined));
             }
         };
+        calls::note(|call| {
+            call.sql = Some(sql.text().to_owned());
+            call.source = Some(sql.source().as_str());
+        });
         // Read anew: waiting for a model takes time in which a DBA may have changed the plane.
         let plane = current_plane()?;
         let mut tried = call.attempt(&sql, &plane, columns, &mut finish);

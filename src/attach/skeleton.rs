@@ -11,6 +11,7 @@ use crate::pgx::order;
 use crate::pgx::parameters::{self, Parameters};
 use crate::pgx::query::{BaseScan, LinkCall, ScanCondition};
 use crate::pgx::types;
+use crate::reason::Reason;
 use pgrx::pg_sys;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -164,14 +165,16 @@ fn bind(binding: &ScopeBinding, claims: Claims<'_>, parameters: &mut Parameters<
     let Claims::Of(principal) = claims else { return Ok(parameters.add_null(type_oid)) };
     let claim = principal
         .claim(&binding.claim)
-        .ok_or_else(|| Refusal::identity(format!("the principal has no claim {}", binding.claim)))?;
+        .ok_or_else(|| Refusal::identity(Reason::Claims, format!("the principal has no claim {}", binding.claim)))?;
     match (binding.is_list(), claim) {
         // The type would read other spellings, and so another tenant's id; in_scope reads none of them either.
         (false, Claim::Scalar(value)) if types::is_bytes(type_oid) && types::bytes_of_id(&value).is_none() => {
             Ok(parameters.add_null(type_oid))
         }
         (false, Claim::Scalar(value)) => parameters.add(type_oid, value),
-        (false, Claim::List(_)) => Err(Refusal::identity(format!("the claim {} is a list", binding.claim))),
+        (false, Claim::List(_)) => {
+            Err(Refusal::identity(Reason::Claims, format!("the claim {} is a list", binding.claim)))
+        }
         (true, Claim::Scalar(value)) => parameters.add(type_oid, parameters::array_literal(&[value])),
         (true, Claim::List(values)) => parameters.add(type_oid, parameters::array_literal(&values)),
     }

@@ -5,6 +5,7 @@
 use crate::error::{Refusal, StageResult, State};
 use crate::identity::seal;
 use crate::pgx::server;
+use crate::reason::Reason;
 use crate::settings;
 use std::cell::RefCell;
 use std::fs::{self, OpenOptions};
@@ -25,7 +26,7 @@ pub fn read() -> StageResult<MasterKey> {
     if let Some(known) = KNOWN.with(|known| known.borrow().clone()) {
         return Ok(known);
     }
-    let key = load(&path()).map_err(|error| Refusal::identity(format!("key file: {error}")))?;
+    let key = load(&path()).map_err(|error| Refusal::identity(Reason::KeyFile, format!("key file: {error}")))?;
     KNOWN.with(|known| *known.borrow_mut() = Some(key.clone()));
     Ok(key)
 }

@@ -6,6 +6,7 @@ use crate::identity::principal::ANY;
 use crate::identity::seal;
 use crate::identity::{Key as SigningKey, PrincipalRow};
 use crate::pgx::rows::{self, Key, Row};
+use crate::reason::Reason;
 
 /// Stands in for the sealed secret of a key that does not exist; it opens under no key file.
 const ABSENT_SEALED: [u8; 80] = [1; 80];
@@ -26,7 +27,9 @@ fn key_row(key_id: &str) -> StageResult<Option<KeyRow>> {
         let moment = |column| row.moment(column)?.ok_or_else(unreadable);
         Ok(KeyRow {
             sealed: row.bytes("sealed")?.ok_or_else(unreadable)?,
-            tenants: row.texts("tenants").map_err(|_| Refusal::identity("a key's tenants cannot be read"))?,
+            tenants: row
+                .texts("tenants")
+                .map_err(|_| Refusal::identity(Reason::KeyFile, "a key's tenants cannot be read"))?,
             max_uses: row.number("max_uses")?.and_then(|uses| u32::try_from(uses).ok()).ok_or_else(unreadable)?,
             not_before: seconds_from(moment("not_before")?),
             not_after: moment("not_after")?.div_euclid(MICROSECONDS),
@@ -46,7 +49,7 @@ fn seconds_from(moment: i64) -> i64 {
 }
 
 fn unreadable() -> Refusal {
-    Refusal::identity("a key's row cannot be read")
+    Refusal::identity(Reason::KeyFile, "a key's row cannot be read")
 }
 
 /// Whether there is a key of this access key id. Whoever verifies must not ask: it takes less time than to open a key.
@@ -63,7 +66,7 @@ pub fn key(key_id: &str) -> StageResult<Option<SigningKey>> {
     };
     let master = key_file::read()?;
     let secret = seal::open(&master, key_id, &row.sealed)
-        .map_err(|error| Refusal::identity(format!("key {key_id}: {error}")))?;
+        .map_err(|error| Refusal::identity(Reason::KeyFile, format!("key {key_id}: {error}")))?;
     let KeyRow { tenants, max_uses, not_before, not_after, revoked, .. } = row;
     Ok(Some(SigningKey { secret, not_before, not_after, revoked, tenants, max_uses }))
 }

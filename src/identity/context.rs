@@ -23,7 +23,7 @@ pub(super) const SERVICE: &str = "splitplane";
 
 /// Requires: JSON text. Produces: the headers by lower-case name, with a readable authorization header.
 ///
-/// Only the key id can be seen from outside, to fetch the key with: all else is a claim until
+/// Only the key id can be seen from outside, to fetch the key with, and what it claims, for the log: all else is a claim until
 /// [`verify`](SignedContext::verify) has consumed the context.
 pub struct SignedContext {
     /// By lower-case name; never holds the authorization header, which is in `authorization`.
@@ -79,6 +79,12 @@ impl SignedContext {
     #[must_use]
     pub fn key_id(&self) -> &str {
         &self.authorization.key_id
+    }
+
+    /// What a header claims, by lower-case name, for whoever watches; nothing may be decided by it. Empty if it is missing.
+    #[must_use]
+    pub fn claimed(&self, name: &str) -> &str {
+        self.header(name).unwrap_or_default()
     }
 
     /// A header's value, by lower-case name.

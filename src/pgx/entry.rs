@@ -20,6 +20,31 @@ exported!(ask = ask_wrapper);
 exported!(ask_dry_run = ask_dry_run_wrapper);
 exported!(ask_rows = ask_rows_wrapper);
 
+/// Which function was called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EntryPoint {
+    /// `ask`.
+    Ask,
+    /// `ask_rows`.
+    AskRows,
+    /// `ask_dry_run`.
+    AskDryRun,
+}
+
+impl EntryPoint {
+    /// All of them.
+    pub const ALL: [EntryPoint; 3] = [EntryPoint::Ask, EntryPoint::AskRows, EntryPoint::AskDryRun];
+
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            EntryPoint::Ask => "ask",
+            EntryPoint::AskRows => "ask_rows",
+            EntryPoint::AskDryRun => "ask_dry_run",
+        }
+    }
+}
+
 /// The arguments of the three entry points.
 pub struct Request {
     /// JSON text of the signed headers.
@@ -43,6 +68,10 @@ pub struct Entries {
     pub ask_rows: for<'q> fn(Request, WantedColumns<'_>, QueryMemory<'q>) -> StageResult<TupleRows<'q>>,
     /// Answers with what would be run.
     pub ask_dry_run: fn(Request) -> StageResult<String>,
+    /// Called first.
+    pub begin: fn(EntryPoint),
+    /// Called last, before anything is given to the caller, with the refusal if there is one; gives the one to raise.
+    pub end: fn(Option<Refusal>) -> Option<Refusal>,
     /// Refuses in a database whose objects are of another version than this library.
     pub check_version: fn() -> StageResult<()>,
     /// Longest question or SQL, in bytes.
@@ -70,7 +99,7 @@ pub(super) fn check_version() -> StageResult<()> {
 /// `ask(jsonb, text, text, uuid) RETURNS jsonb`.
 #[pg_guard]
 unsafe extern "C-unwind" fn ask_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    answered(|| {
+    answered(EntryPoint::Ask, || {
         // SAFETY: declared in SQL with these three arguments and a fourth.
         let mut request = unsafe { request(call) }?;
         // SAFETY: the fourth is a uuid.
@@ -83,13 +112,13 @@ unsafe extern "C-unwind" fn ask_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sy
 #[pg_guard]
 unsafe extern "C-unwind" fn ask_dry_run_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     // SAFETY: declared in SQL with these three arguments.
-    answered(|| (entries()?.ask_dry_run)(unsafe { request(call) }?))
+    answered(EntryPoint::AskDryRun, || (entries()?.ask_dry_run)(unsafe { request(call) }?))
 }
 
 /// `ask_rows(jsonb, text, text) RETURNS SETOF record`, in materialise mode.
 #[pg_guard]
 unsafe extern "C-unwind" fn ask_rows_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    guarded(|| {
+    observed(EntryPoint::AskRows, || {
         // SAFETY: declared in SQL with these three arguments.
         let request = unsafe { request(call) }?;
         // SAFETY: a set-returning function is called with a ReturnSetInfo, or with none.
@@ -135,8 +164,26 @@ pub(super) fn guarded<T>(body: impl FnOnce() -> StageResult<T>) -> T {
     }
 }
 
-fn answered(body: impl FnOnce() -> StageResult<String>) -> pg_sys::Datum {
+/// The same for an entry point: whoever watches learns of its beginning and its end, and may turn the end into a refusal.
+fn observed<T>(entry_point: EntryPoint, body: impl FnOnce() -> StageResult<T>) -> T {
     guarded(|| {
+        let entries = entries()?;
+        (entries.begin)(entry_point);
+        let result = catch(body).unwrap_or_else(|error| Err(from_own(&error)));
+        let (value, refusal) = match result {
+            Ok(value) => (Some(value), None),
+            Err(refusal) => (None, Some(refusal)),
+        };
+        match ((entries.end)(refusal), value) {
+            (None, Some(value)) => Ok(value),
+            (Some(refusal), _) => Err(refusal),
+            (None, None) => Err(Refusal::internal("the refusal of a call was lost")),
+        }
+    })
+}
+
+fn answered(entry_point: EntryPoint, body: impl FnOnce() -> StageResult<String>) -> pg_sys::Datum {
+    observed(entry_point, || {
         let document = CString::new(body()?).map_err(|_| Refusal::internal("the document holds a NUL character"))?;
         // SAFETY: jsonb's input function on a NUL-terminated text.
         Ok(unsafe {

@@ -2,6 +2,7 @@
 
 use super::section::allocator;
 use crate::error::{Refusal, class_of, packed_class};
+use crate::reason::Reason;
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::pg_sys::panic::{ErrorReport, ErrorReportWithLevel};
 use pgrx::{PgLogLevel, PgSqlErrorCode, PgTryBuilder, pg_sys};
@@ -19,6 +20,8 @@ pub struct ServerError {
     pub is_panic: bool,
     /// A refusal that `raise` made an ERROR of.
     pub is_ours: bool,
+    /// Its word, where it was raised in this process.
+    pub reason: Option<Reason>,
     /// By RAISE in a function in PL/pgSQL.
     pub is_of_raise: bool,
     /// By the code of an extension that calls all its errors internal ones.
@@ -86,6 +89,8 @@ thread_local! {
     static SEEN: Cell<Seen> = const { Cell::new(UNSEEN) };
     /// The SQLSTATE of the refusal that is being raised.
     static RAISED: Cell<i32> = const { Cell::new(0) };
+    /// Its word.
+    static REASON: Cell<Option<Reason>> = const { Cell::new(None) };
 }
 
 /// From here to the end of the innermost `catch`, errors are told apart by whether another role than this one was current.
@@ -124,6 +129,7 @@ fn reported(report: &ErrorReportWithLevel, seen: Seen) -> ServerError {
         message: shortened(report.message()),
         is_panic: false,
         is_ours: report.function_name() == Some(RAISED_BY),
+        reason: REASON.take().filter(|_| report.function_name() == Some(RAISED_BY)),
         is_of_raise: report.function_name() == Some(RAISE),
         is_of_library: LIBRARIES.iter().any(|file| report.file().starts_with(file)),
         place: seen.place.unwrap_or(ANYWHERE),
@@ -159,6 +165,7 @@ impl ReportWatch {
         }));
         // SAFETY: a global of the backend; the callback lives until `drop` has taken it off the stack.
         unsafe { pg_sys::error_context_stack = callback };
+        REASON.set(None);
         ReportWatch { callback, around: SEEN.replace(UNSEEN) }
     }
 }
@@ -203,6 +210,7 @@ fn panicked(message: &str) -> ServerError {
         message: message.to_owned(),
         is_panic: true,
         is_ours: false,
+        reason: None,
         is_of_raise: false,
         is_of_library: false,
         place: ANYWHERE,
@@ -217,6 +225,7 @@ pub fn raise(refusal: Refusal) -> ! {
     }
     let code = refusal.state.code();
     RAISED.set(code);
+    REASON.set(Some(refusal.reason));
     // SAFETY: the error context stack is only read while a report is built; raising resets it to the handler's own. The
     // callback is a static that nothing writes to.
     unsafe {

@@ -7,6 +7,7 @@
 use super::pg_try::ServerError;
 use super::section::stage::Stage;
 use crate::error::{Missing, Refusal, SHUT_MESSAGE, State, Words, class_of, packed_class};
+use crate::reason::Reason;
 use pgrx::PgSqlErrorCode;
 
 /// What is said of an error that is not about the caller's own text and rows.
@@ -170,13 +171,17 @@ fn refusal(error: &ServerError, passed_on: impl Fn(&str) -> String) -> Option<Re
         refusal
     } else if error.is_ours && has(error, Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE) {
         // The tripwire, in this process or a parallel worker.
-        servers(State::Unsafe)
+        servers(State::Unsafe).because(Reason::Tripwire)
     } else if PASSED_CLASSES.contains(&class) {
         servers(State::Server(error.code))
     } else if SERVERS_OWN.contains(&class) {
         Refusal::internal("")
     } else {
         return None;
+    };
+    let refusal = match error.reason {
+        Some(reason) => refusal.because(reason),
+        None => refusal,
     };
     Some(with_words(error, refusal))
 }

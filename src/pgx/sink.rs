@@ -90,7 +90,20 @@ impl QueryMemory<'_> {
 /// Rows as tuples in the memory of the calling query.
 pub struct TupleRows<'q> {
     pub(super) tuples: Vec<pg_sys::HeapTuple>,
+    bytes: usize,
     query: PhantomData<&'q ()>,
+}
+
+impl TupleRows<'_> {
+    /// How many.
+    pub fn count(&self) -> usize {
+        self.tuples.len()
+    }
+
+    /// With compression undone.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
 }
 
 impl<'q> Sink<'q> {
@@ -150,7 +163,7 @@ impl<'q> Sink<'q> {
             ));
         }
         match self.target {
-            Target::Tuples { tuples, .. } => Ok(TupleRows { tuples, query: PhantomData }),
+            Target::Tuples { tuples, .. } => Ok(TupleRows { tuples, bytes: self.bytes, query: PhantomData }),
             Target::Json { .. } => Err(Refusal::proof("the rows went to another sink")),
         }
     }

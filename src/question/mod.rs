@@ -16,6 +16,7 @@ mod session;
 mod verdict_cache;
 
 use crate::ablation::{self, Switch};
+use crate::calls::Decline;
 use crate::error::{Refusal, StageResult, State};
 use crate::identity::principal::Principal;
 use crate::llm::screen::{self, ScreenError, Screened};
@@ -42,6 +43,17 @@ pub enum Source {
     VerifiedQuery,
 }
 
+impl Source {
+    /// As the document says it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Source::Caller => "caller",
+            Source::Model => "model",
+            Source::VerifiedQuery => "verified_query",
+        }
+    }
+}
+
 /// SQL that may be tried: layer 2 has let it through, layer 3 must still confine it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UntrustedSql {
@@ -61,33 +73,11 @@ impl UntrustedSql {
     }
 }
 
-/// How a question ended without SQL.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// It is not clear; the message asks back.
-    Clarify,
-    /// It is not about the data of the plane.
-    OutOfScope,
-    /// It was rejected.
-    Refused,
-}
-
-impl Outcome {
-    /// As the document says it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Outcome::Clarify => "clarify",
-            Outcome::OutOfScope => "out_of_scope",
-            Outcome::Refused => "refused",
-        }
-    }
-}
-
 /// A question that layer 2 did not let through, or that the model could not put into SQL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Declined {
     /// Which way.
-    pub outcome: Outcome,
+    pub outcome: Decline,
     /// For the caller.
     pub message: String,
     /// For the server log.
@@ -227,7 +217,7 @@ fn no_model_named() -> Refusal {
 
 fn suspicious(why: &str) -> Understood {
     Understood::Declined(Declined {
-        outcome: Outcome::Refused,
+        outcome: Decline::Refused,
         message: "the question holds text that poses as part of the talk with the model; ask in plain words".to_owned(),
         reason: format!("rejected before any model saw it: {why}"),
     })

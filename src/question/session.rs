@@ -1,10 +1,11 @@
 //! Consulting the model: validation and generation at the same time, so that validation adds no wait of its own, and
 //! nothing of what was written is handed on before the verdict allows it.
 
+use super::Declined;
 use super::context::Brief;
 use super::verdict_cache::{self, VerdictKey};
-use super::{Declined, Outcome};
 use crate::ablation::{self, Switch};
+use crate::calls::{self, Decline};
 use crate::catalog::key_file;
 use crate::error::{Refusal, StageResult};
 use crate::identity::principal::Principal;
@@ -48,6 +49,11 @@ impl Tally {
         self.calls = self.calls.saturating_add(1);
         self.usage.input_tokens = self.usage.input_tokens.saturating_add(usage.input_tokens);
         self.usage.output_tokens = self.usage.output_tokens.saturating_add(usage.output_tokens);
+        calls::note(|call| {
+            call.model_calls = call.model_calls.saturating_add(1);
+            call.input_tokens = call.input_tokens.saturating_add(usage.input_tokens);
+            call.output_tokens = call.output_tokens.saturating_add(usage.output_tokens);
+        });
     }
 }
 
@@ -213,7 +219,7 @@ impl Consultation {
         let guarded = async {
             let passes = self.client.guard(question, self.deadline).await?;
             let reason = "the guardrail intervened".to_owned();
-            Ok((!passes).then(|| Declined { outcome: Outcome::Refused, message: GUARDED.to_owned(), reason }))
+            Ok((!passes).then(|| Declined { outcome: Decline::Refused, message: GUARDED.to_owned(), reason }))
         };
         let judged = async {
             let Some(prompt) = validation else { return Ok(None) };
@@ -268,9 +274,9 @@ async fn allowed_first<T>(
 fn declined(judgement: Judgement) -> Option<Declined> {
     let outcome = match judgement.verdict {
         Verdict::Allow => return None,
-        Verdict::Clarify => Outcome::Clarify,
-        Verdict::OutOfScope => Outcome::OutOfScope,
-        Verdict::Reject => Outcome::Refused,
+        Verdict::Clarify => Decline::Clarify,
+        Verdict::OutOfScope => Decline::OutOfScope,
+        Verdict::Reject => Decline::Refused,
     };
     let Judgement { message, reason, .. } = judgement;
     Some(Declined { outcome, message, reason })
@@ -281,7 +287,7 @@ fn decided(writing: Writing) -> Decision {
         Writing::Sql(sql) => Decision::Written(sql),
         Writing::Clarification(text) => {
             let reason = "the model asks back instead of writing SQL".to_owned();
-            Decision::Declined(Declined { outcome: Outcome::Clarify, message: text, reason })
+            Decision::Declined(Declined { outcome: Decline::Clarify, message: text, reason })
         }
     }
 }

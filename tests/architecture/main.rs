@@ -13,8 +13,9 @@ use source::{Source, sources};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// (module, the other modules that it may name)
-const MAY_NAME: [(&str, &[&str]); 28] = [
-    ("error", &[]),
+const MAY_NAME: [(&str, &[&str]); 30] = [
+    ("reason", &[]),
+    ("error", &["reason"]),
     ("answer_text", &[]),
     ("json", &[]),
     ("characters", &[]),
@@ -26,17 +27,18 @@ const MAY_NAME: [(&str, &[&str]); 28] = [
     ("releases", &[]),
     ("key_set", &[]),
     ("timings", &[]),
-    ("pgx", &["answer_text", "calendar", "error", "identity", "key_set", "numbers"]),
+    ("pgx", &["answer_text", "calendar", "error", "identity", "key_set", "numbers", "reason"]),
     ("ablation", &["error", "pgx"]),
     ("texts", &["error", "pgx"]),
-    ("tripwire", &["error", "pgx"]),
-    ("ledger", &["error", "identity", "pgx"]),
+    ("calls", &["identity", "pgx", "timings"]),
+    ("tripwire", &["error", "pgx", "reason"]),
+    ("ledger", &["error", "identity", "pgx", "reason"]),
     ("settings", &["llm", "numbers", "pgx"]),
-    ("catalog", &["ablation", "error", "identity", "pgx", "settings"]),
+    ("catalog", &["ablation", "error", "identity", "pgx", "reason", "settings"]),
     ("preflight", &["ablation", "catalog", "error", "llm", "pgx", "releases", "settings", "texts", "tripwire"]),
-    ("authenticate", &["ablation", "catalog", "error", "identity", "ledger", "pgx", "settings"]),
-    ("question", &["ablation", "catalog", "error", "identity", "llm", "pgx", "settings"]),
-    ("attach", &["ablation", "catalog", "error", "gate", "identity", "pgx", "texts"]),
+    ("authenticate", &["ablation", "calls", "catalog", "error", "identity", "ledger", "pgx", "reason", "settings"]),
+    ("question", &["ablation", "calls", "catalog", "error", "identity", "llm", "pgx", "settings"]),
+    ("attach", &["ablation", "catalog", "error", "gate", "identity", "pgx", "reason", "texts"]),
     ("trust", &["ablation", "calendar", "catalog", "error", "pgx", "texts"]),
     ("prove", &["ablation", "attach", "catalog", "error", "pgx", "trust"]),
     (
@@ -50,6 +52,7 @@ const MAY_NAME: [(&str, &[&str]); 28] = [
         "api",
         &[
             "authenticate",
+            "calls",
             "catalog",
             "error",
             "identity",
@@ -59,6 +62,7 @@ const MAY_NAME: [(&str, &[&str]); 28] = [
             "preflight",
             "prove",
             "question",
+            "reason",
             "run",
             "settings",
             "timings",

@@ -1,0 +1,53 @@
+//! What every call of the three entry points does when it begins and when it ends, however it ends.
+
+use crate::calls::{self, CallRecord};
+use crate::error::Refusal;
+use crate::pgx::entry::EntryPoint;
+use crate::pgx::pg_try::log;
+use sha2::{Digest, Sha256};
+
+/// A call begins.
+pub fn begin(entry_point: EntryPoint) {
+    calls::begin(entry_point);
+}
+
+/// The call has ended, with a refusal or without; gives the one that is to be raised. Nothing was given to the caller yet.
+pub fn end(refusal: Option<Refusal>) -> Option<Refusal> {
+    let Some(record) = calls::end() else { return refusal };
+    refusal.map(|mut refusal| {
+        log(&line(&record, &refusal));
+        // It is in the line.
+        refusal.detail = None;
+        refusal
+    })
+}
+
+/// The one line of a refusal in the server log.
+fn line(record: &CallRecord, refusal: &Refusal) -> String {
+    let mut line = format!("refused ({})", refusal.message);
+    if let Some(detail) = refusal.detail.as_ref().filter(|detail| !detail.is_empty()) {
+        line.push_str(": ");
+        line.push_str(detail);
+    }
+    let who = match &record.asker {
+        Some(asker) if asker.is_verified => format!("tenant {}", asker.tenant),
+        Some(asker) => format!("tenant claimed to be {}", asker.tenant),
+        None => "no tenant".to_owned(),
+    };
+    let text = match (&record.sql, &record.question) {
+        (Some(sql), _) => format!(", SQL {}", digest(sql)),
+        (None, Some(question)) => format!(", question {}", digest(question)),
+        (None, None) => String::new(),
+    };
+    format!(
+        "{line}; {}, {}, query_id {}, {who}{text}",
+        refusal.state.sqlstate(),
+        refusal.reason.as_str(),
+        record.query_id
+    )
+}
+
+/// SHA-256 of a text, by which lines with the same text are found.
+fn digest(text: &str) -> String {
+    format!("sha256:{}", hex::encode(Sha256::digest(text.as_bytes())))
+}
