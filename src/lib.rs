@@ -4,6 +4,7 @@
 #![deny(unsafe_code)]
 
 pub mod answer_text;
+pub mod audit;
 pub mod calendar;
 mod characters;
 pub mod gate;

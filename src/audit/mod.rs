@@ -1,0 +1,31 @@
+//! The audit log's format: entries, their tree, signed notes, files, and what shows that any of them was changed.
+//!
+//! Pure Rust: who may write, when to flush and where keys come from is the server's affair (or the program's). The format is
+//! that of docs/audit.md, from which others write verifiers: whoever changes one changes both.
+//!
+//! ```text
+//! Entry --body--> text --Place::line--> line --leaf_hash--> Hash --Frontier::push--> root --Checkpoint--> signed note
+//! ```
+//!
+//! Nothing here is secret but a signing seed and the keys of texts; both are zeroed when dropped where this module keeps them.
+
+pub mod entry;
+mod entry_reader;
+pub mod export;
+pub mod files;
+pub mod hash;
+mod moment;
+pub mod note;
+pub mod receipt;
+pub mod statement;
+pub mod text;
+pub mod tree;
+pub mod verify;
+
+pub use entry::{Chain, Database, Entry, Event, Link, MAX_LINE_BYTES, Place};
+pub use entry_reader::{EntryError, parse_line};
+pub use files::LogId;
+pub use hash::{Hash, leaf_hash};
+pub use note::{NoteError, SigningKey, VerifyingKey};
+pub use statement::{Checkpoint, TenantHead};
+pub use tree::Frontier;
