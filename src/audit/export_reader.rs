@@ -19,8 +19,8 @@ const MAX_EXPORT_LINE_BYTES: usize = 2 * MAX_LINE_BYTES + 64 * 80;
 /// What an export holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExportSummary {
-    /// Whose tree the entries are in.
-    pub checkpoint: Checkpoint,
+    /// Whose tree the entries are in; `None`: it is not this key's, which is a finding.
+    pub checkpoint: Option<Checkpoint>,
     /// Number of entries.
     pub entries: u64,
     /// Number of findings that are critical.
@@ -40,7 +40,21 @@ pub fn verify_export(
     let mut lines = Lines::open(file, MAX_EXPORT_LINE_BYTES)?;
     let Line::Whole(first) = lines.next()? else { return Err(form("the file is no export")) };
     let head = Head::parse(&first, key)?;
-    let mut reader = Reader { head, last: None, entries: 0, findings: &mut findings };
+    let checkpoint = match checkpoint(&head.checkpoint, key) {
+        Ok(checkpoint) => checkpoint,
+        Err(error) => {
+            findings.critical(None, format!("{error}."));
+            return Ok(ExportSummary { checkpoint: None, entries: 0, critical: findings.end() });
+        }
+    };
+    let note = match head.note.as_deref().map(|note| last(note, key)).transpose() {
+        Ok(note) => note,
+        Err(error) => {
+            findings.critical(None, format!("{error}."));
+            None
+        }
+    };
+    let mut reader = Reader { head, checkpoint, note, last: None, entries: 0, findings: &mut findings };
     loop {
         match lines.next()? {
             Line::End => break,
@@ -51,17 +65,18 @@ pub fn verify_export(
         }
     }
     reader.end();
-    let (checkpoint, entries) = (reader.head.checkpoint, reader.entries);
-    Ok(ExportSummary { checkpoint, entries, critical: findings.end() })
+    let (checkpoint, entries) = (reader.checkpoint, reader.entries);
+    Ok(ExportSummary { checkpoint: Some(checkpoint), entries, critical: findings.end() })
 }
 
+/// The first line.
 struct Head {
-    checkpoint: Checkpoint,
+    checkpoint: String,
     database: u32,
     tenant: String,
     entries: u64,
     /// The tenant's note, if the export has one.
-    last: Option<TenantHead>,
+    note: Option<String>,
 }
 
 impl Head {
@@ -73,19 +88,17 @@ impl Head {
             return Err(form("the file is no export that this version knows"));
         }
         let wrong = || form("the first line of the export is not as it must be");
-        let checkpoint = checkpoint(text("checkpoint").ok_or_else(wrong)?, key)?;
+        if text("log").and_then(LogId::parse).ok_or_else(wrong)? != key.log() {
+            return Err(form("the export is of another log"));
+        }
         let head = Self {
             database: number("database").and_then(|oid| u32::try_from(oid).ok()).ok_or_else(wrong)?,
             tenant: text("tenant").ok_or_else(wrong)?.to_owned(),
             entries: number("entries").ok_or_else(wrong)?,
-            last: text("head").map(|note| last(note, key)).transpose()?,
-            checkpoint,
+            note: text("head").map(str::to_owned),
+            checkpoint: text("checkpoint").ok_or_else(wrong)?.to_owned(),
         };
-        let has_other_members = members.len() != 6 + usize::from(head.last.is_some());
-        if text("log").and_then(LogId::parse) != Some(head.checkpoint.log) || has_other_members {
-            return Err(wrong());
-        }
-        Ok(head)
+        if members.len() == 6 + usize::from(head.note.is_some()) { Ok(head) } else { Err(wrong()) }
     }
 }
 
@@ -97,6 +110,8 @@ fn last(note: &str, key: &VerifyingKey) -> Result<TenantHead, ReadError> {
 
 struct Reader<'a, 'f> {
     head: Head,
+    checkpoint: Checkpoint,
+    note: Option<TenantHead>,
     last: Option<Link>,
     entries: u64,
     findings: &'a mut Findings<'f>,
@@ -118,7 +133,7 @@ impl Reader<'_, '_> {
         };
         let hash = leaf_hash(entry.as_bytes());
         self.chained(&place, &read);
-        let Checkpoint { size, root, .. } = &self.head.checkpoint;
+        let Checkpoint { size, root, .. } = &self.checkpoint;
         if !is_included(&hash, place.sequence, *size, &proof, root) {
             self.findings
                 .critical(Some(place.sequence), "The entry is not in the log: its proof does not hold.".to_owned());
@@ -151,14 +166,14 @@ impl Reader<'_, '_> {
             let said = format!("The export holds {} entries and says {}.", self.entries, self.head.entries);
             self.findings.critical(None, said);
         }
-        match &self.head.last {
+        match &self.note {
             None => {
                 let said = "The export has no tenant's note: entries at its end may have been left out.".to_owned();
                 self.findings.info(None, said);
             }
             Some(head) => {
                 let is_of = (head.database.oid, head.tenant.as_str()) == (self.head.database, &self.head.tenant);
-                if !is_of || head.size != self.head.checkpoint.size || Some(head.last) != self.last {
+                if !is_of || head.size != self.checkpoint.size || Some(head.last) != self.last {
                     let said = "The export does not end with the entry that the tenant's note names.".to_owned();
                     self.findings.critical(None, said);
                 }

@@ -37,5 +37,6 @@ pub use files::LogId;
 pub use hash::{Hash, leaf_hash};
 pub use json_form::{Form, FormError, jsonb_form};
 pub use note::{NoteError, SigningKey, VerifyingKey};
+pub use read::{ReadError, entry_line};
 pub use statement::{Checkpoint, TenantHead};
 pub use tree::Frontier;

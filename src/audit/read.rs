@@ -153,10 +153,25 @@ pub(super) struct EntryLines {
     next: u64,
 }
 
+/// The line of one entry, from the log's own folder.
+///
+/// # Errors
+/// When a file cannot be read, and when the log does not have the entry, or not any more.
+pub fn entry_line(log: &Path, sequence: u64) -> Result<String, ReadError> {
+    let (mut files, _) = segments(log)?;
+    let before = files.partition_point(|file| file.first <= sequence);
+    files.drain(..before.saturating_sub(1));
+    EntryLines::over(files).line(sequence)
+}
+
 impl EntryLines {
     pub(super) fn open(log: &Path) -> Result<Self, ReadError> {
         let (files, _) = segments(log)?;
-        Ok(Self { next: files.first().map_or(0, |file| file.first), files: files.into_iter(), open: None })
+        Ok(Self::over(files))
+    }
+
+    fn over(files: Vec<Segment>) -> Self {
+        Self { next: files.first().map_or(0, |file| file.first), files: files.into_iter(), open: None }
     }
 
     /// The next line; `None` behind the last whole one.

@@ -84,7 +84,7 @@ impl Log {
             file.0.push_str(log.lines.last().unwrap());
             file.0.push('\n');
             hashes.extend_from_slice(&log.hash(sequence));
-            if shape.note_every > 0 && (sequence + 1) % shape.note_every == 0 {
+            if shape.note_every > 0 && (sequence + 1).is_multiple_of(shape.note_every) {
                 let of_tenants = log.heads.keys().filter(|(oid, _)| *oid == 5);
                 for note in of_tenants.map(|(_, tenant)| log.tenant_note(tenant)).chain([log.checkpoint()]) {
                     notes.push_str(&format!("{note}\n"));
@@ -204,7 +204,7 @@ fn entry(sequence: u64, forked: bool, texts: &mut String) -> Entry {
         entry.details.insert("refusals".to_owned(), json!([{"reason": "unknown key", "count": 12}]));
         return entry;
     }
-    entry.database = Some(Database { name: "shop".to_owned(), oid: if sequence % 5 == 0 { 6 } else { 5 } });
+    entry.database = Some(Database { name: "shop".to_owned(), oid: if sequence.is_multiple_of(5) { 6 } else { 5 } });
     entry.tenant = Some(["a", "b", "ç\u{2028}\"\\"][usize::try_from(sequence % 3).unwrap()].to_owned());
     entry.verified = Some(sequence % 11 != 8);
     entry.outcome = Some(if forked { "refused" } else { "answered" }.to_owned());
@@ -213,7 +213,7 @@ fn entry(sequence: u64, forked: bool, texts: &mut String) -> Entry {
     entry.answer = Some(answer_hash(&entry.random, COLUMNS, ROWS).unwrap());
     let mut key = [1; 32];
     key[..8].copy_from_slice(&sequence.to_be_bytes());
-    let question = (sequence % 2 == 0).then(|| format!("How many orders on day {sequence}?"));
+    let question = sequence.is_multiple_of(2).then(|| format!("How many orders on day {sequence}?"));
     let sql = Some("SELECT count(*)\nFROM orders".to_owned());
     let kept = KeptTexts { key, question, sql };
     entry.question = kept.question.as_ref().map(|text| kept.hash(text));
