@@ -93,12 +93,11 @@ pub struct TextHash {
     pub kept: bool,
 }
 
-/// An entry without its place. What is `None` is left out of the line.
+/// An entry without its place: the columns of `splitplane.audit`, as docs/audit.md has them. What is `None` is left out.
 ///
 /// `random` is 16 bytes of the system's generator for each entry; `microseconds` is a duration, written as `milliseconds` with
 /// three decimals.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(missing_docs, reason = "the columns of splitplane.audit, in docs/audit.md")]
 pub struct Entry {
     pub event: Event,
     pub random: [u8; 16],

@@ -12,20 +12,31 @@
 pub mod entry;
 mod entry_reader;
 pub mod export;
+mod export_reader;
 pub mod files;
 pub mod hash;
+mod json_form;
 mod moment;
 pub mod note;
+mod read;
 pub mod receipt;
 pub mod statement;
 pub mod text;
 pub mod tree;
 pub mod verify;
 
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
 pub use entry::{Chain, Database, Entry, Event, Link, MAX_LINE_BYTES, Place};
 pub use entry_reader::{EntryError, parse_line};
+pub use export_reader::{ExportSummary, verify_export};
 pub use files::LogId;
 pub use hash::{Hash, leaf_hash};
+pub use json_form::{Form, FormError, jsonb_form};
 pub use note::{NoteError, SigningKey, VerifyingKey};
+pub use read::{ReadError, entry_line};
 pub use statement::{Checkpoint, TenantHead};
 pub use tree::Frontier;

@@ -3,7 +3,7 @@
 
 use super::entry::TextHash;
 use super::hash::hmac_sha256;
-use serde_json::{Value, json};
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 /// What is derived from the server's secret says this first.
@@ -71,10 +71,4 @@ pub fn erased(length: usize) -> String {
 #[must_use]
 pub fn is_erased(line: &[u8]) -> bool {
     line.iter().all(|byte| *byte == b' ')
-}
-
-/// What a receipt is made of: `audit` in an answer's document.
-#[must_use]
-pub fn receipt(log: &super::LogId, link: &super::Link) -> Value {
-    json!({"log": log.to_string(), "sequence": link.sequence, "hash": hex::encode(link.hash)})
 }

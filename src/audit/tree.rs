@@ -71,7 +71,7 @@ impl Frontier {
 
     /// Size (big-endian) and roots.
     #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
+    pub fn to_bytes(self) -> Vec<u8> {
         let mut bytes = self.size.to_be_bytes().to_vec();
         self.roots.iter().for_each(|root| bytes.extend_from_slice(root));
         bytes
