@@ -52,6 +52,9 @@ DECLARE
     secret text := splitplane._new_secret();
     sealed bytea := splitplane._seal(key_id, secret);
 BEGIN
+    PERFORM splitplane._administration('create_key', jsonb_build_object(
+        'key_id', create_key.key_id, 'tenants', create_key.tenants, 'max_uses', create_key.max_uses,
+        'valid_for', create_key.valid_for));
     PERFORM splitplane._add_key(key_id, sealed, tenants, max_uses, valid_for);
     RETURN secret;
 END
@@ -68,6 +71,9 @@ AS $$
 DECLARE
     sealed bytea;
 BEGIN
+    PERFORM splitplane._administration('import_key', jsonb_build_object(
+        'key_id', import_key.key_id, 'tenants', import_key.tenants, 'max_uses', import_key.max_uses,
+        'valid_for', import_key.valid_for));
     IF secret IS NULL OR length(secret) < 16 THEN
         RAISE EXCEPTION 'a secret has at least 16 characters' USING ERRCODE = '22023';
     END IF;
@@ -85,6 +91,7 @@ CREATE FUNCTION splitplane.revoke_key(key_id text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    PERFORM splitplane._administration('revoke_key', jsonb_build_object('key_id', revoke_key.key_id));
     UPDATE splitplane.keys AS k SET revoked_at = coalesce(k.revoked_at, clock_timestamp())
      WHERE k.key_id = revoke_key.key_id;
     IF NOT FOUND THEN

@@ -258,6 +258,8 @@ DECLARE
     shared record;
     left_alone text;
 BEGIN
+    PERFORM splitplane._administration('declare_claim', jsonb_build_object(
+        'claim', declare_claim.claim, 'exclusive', declare_claim.exclusive));
     PERFORM splitplane._check_isolation('declare_claim');
     PERFORM splitplane._check_claim_name(claim);
     IF claim = ANY (splitplane._identity_claims()) THEN
@@ -306,6 +308,8 @@ DECLARE
     same record;
     held record;
 BEGIN
+    PERFORM splitplane._administration('admit', jsonb_build_object(
+        'tenant', admit.tenant, 'business', admit.business, 'subject', admit.subject, 'claims', admit.claims));
     PERFORM splitplane._check_isolation('admit');
     PERFORM splitplane._check_principal(tenant, business, subject);
     -- A concurrent declare_claim must not be missed.
@@ -375,6 +379,8 @@ DECLARE
     removed bigint;
     refused bigint;
 BEGIN
+    PERFORM splitplane._administration('expel', jsonb_build_object(
+        'tenant', expel.tenant, 'business', expel.business, 'subject', expel.subject));
     PERFORM splitplane._check_isolation('expel');
     PERFORM splitplane._check_principal(tenant, business, subject);
     -- A concurrent admit must not be missed.

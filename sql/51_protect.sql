@@ -578,6 +578,9 @@ AS $$
 DECLARE
     was_hidden boolean := splitplane._is_hidden(relation);
 BEGIN
+    PERFORM splitplane._administration('protect', jsonb_build_object(
+        'relation', protect.relation, 'scope', protect.scope, 'columns', protect.columns, 'name', protect.name,
+        'private_columns', protect.private_columns, 'hidden', protect.hidden));
     PERFORM splitplane._register(relation, false, scope, columns, name, private_columns);
     PERFORM splitplane._hide(relation, hidden, was_hidden);
 END
@@ -597,6 +600,9 @@ AS $$
 DECLARE
     was_hidden boolean := splitplane._is_hidden(relation);
 BEGIN
+    PERFORM splitplane._administration('share', jsonb_build_object(
+        'relation', share.relation, 'columns', share.columns, 'name', share.name,
+        'private_columns', share.private_columns, 'hidden', share.hidden));
     PERFORM splitplane._register(relation, true, NULL, columns, name, private_columns);
     PERFORM splitplane._hide(relation, hidden, was_hidden);
 END
@@ -612,6 +618,7 @@ AS $$
 DECLARE
     stale record;
 BEGIN
+    PERFORM splitplane._administration('unprotect', jsonb_build_object('relation', unprotect.relation));
     PERFORM splitplane._check_isolation('unprotect');
     LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
     SELECT r.saved, EXISTS (SELECT FROM pg_class AS c WHERE c.oid = r.relation) AS lives INTO stale

@@ -15,6 +15,11 @@ DECLARE
     was_hidden boolean := splitplane._is_hidden(relation);
     nullable text;
 BEGIN
+    PERFORM splitplane._administration('protect_through', jsonb_build_object(
+        'relation', protect_through.relation, 'parent', protect_through.parent,
+        'columns', protect_through.columns, 'name', protect_through.name,
+        'private_columns', protect_through.private_columns, 'key', protect_through.key,
+        'scope', protect_through.scope, 'hidden', protect_through.hidden));
     PERFORM splitplane._check_isolation('protect_through');
     LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
     PERFORM splitplane._lock_relation(relation, true);

@@ -65,6 +65,7 @@ DECLARE
     outside text;
     unqualified text;
 BEGIN
+    PERFORM splitplane._administration('allow_function', jsonb_build_object('function', allow_function.function));
     PERFORM splitplane._check_isolation('allow_function');
     IF wanted IS NULL THEN
         RAISE EXCEPTION 'function does not exist' USING ERRCODE = '42883';
@@ -165,6 +166,8 @@ DECLARE
     wanted text := splitplane._signature(function);
     kept jsonb;
 BEGIN
+    PERFORM splitplane._administration('disallow_function', jsonb_build_object(
+        'function', disallow_function.function));
     PERFORM splitplane._check_isolation('disallow_function');
     LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
     DELETE FROM splitplane.allowed_functions AS f WHERE f.signature = wanted RETURNING f.saved INTO kept;

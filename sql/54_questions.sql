@@ -113,6 +113,9 @@ CREATE FUNCTION splitplane.verify_query(name text, question text, sql text, syno
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    PERFORM splitplane._administration('verify_query', jsonb_build_object(
+        'name', verify_query.name, 'question', verify_query.question, 'sql', verify_query.sql,
+        'synonyms', verify_query.synonyms));
     PERFORM splitplane._check_entry('query', name, question, sql, synonyms);
     INSERT INTO splitplane.verified_queries AS q (name, question, sql, synonyms)
     VALUES (verify_query.name, verify_query.question, verify_query.sql,
@@ -133,6 +136,7 @@ CREATE FUNCTION splitplane.unverify_query(name text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    PERFORM splitplane._administration('unverify_query', jsonb_build_object('name', unverify_query.name));
     DELETE FROM splitplane.verified_queries AS q WHERE q.name = unverify_query.name;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no verified query "%"', coalesce(name, 'NULL') USING ERRCODE = '42704';
@@ -148,6 +152,9 @@ RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    PERFORM splitplane._administration('define_metric', jsonb_build_object(
+        'name', define_metric.name, 'sql', define_metric.sql, 'description', define_metric.description,
+        'synonyms', define_metric.synonyms));
     PERFORM splitplane._check_words('the description', description, false);
     PERFORM splitplane._check_entry('metric', name, name, sql, synonyms);
     INSERT INTO splitplane.metrics AS m (name, sql, description, synonyms)
@@ -169,6 +176,7 @@ CREATE FUNCTION splitplane.undefine_metric(name text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    PERFORM splitplane._administration('undefine_metric', jsonb_build_object('name', undefine_metric.name));
     DELETE FROM splitplane.metrics AS m WHERE m.name = undefine_metric.name;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no metric "%"', coalesce(name, 'NULL') USING ERRCODE = '42704';

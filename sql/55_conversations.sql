@@ -96,6 +96,8 @@ AS $$
 DECLARE
     removed bigint;
 BEGIN
+    PERFORM splitplane._administration('forget_conversations', jsonb_build_object(
+        'tenant', forget_conversations.tenant, 'older_than', forget_conversations.older_than));
     IF older_than IS NULL THEN
         RAISE EXCEPTION 'older_than must not be NULL' USING ERRCODE = '22023';
     END IF;

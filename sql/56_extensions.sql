@@ -28,6 +28,7 @@ DECLARE
     creators text;
     unreadable regclass;
 BEGIN
+    PERFORM splitplane._administration('allow_extension', jsonb_build_object('extension', allow_extension.extension));
     PERFORM splitplane._check_isolation('allow_extension');
     IF extension IS NULL THEN
         RAISE EXCEPTION 'extension must not be NULL' USING ERRCODE = '22023';
@@ -123,6 +124,8 @@ DECLARE
     readable text[];
     closed record;
 BEGIN
+    PERFORM splitplane._administration('disallow_extension', jsonb_build_object(
+        'extension', disallow_extension.extension));
     PERFORM splitplane._check_isolation('disallow_extension');
     LOCK TABLE splitplane.relations, splitplane.views, splitplane.allowed_functions, splitplane.allowed_extensions
         IN SHARE ROW EXCLUSIVE MODE;

@@ -123,6 +123,9 @@ DECLARE
     found_columns jsonb;
     column_name text;
 BEGIN
+    PERFORM splitplane._administration('define_view', jsonb_build_object(
+        'name', define_view.name, 'sql', define_view.sql, 'description', define_view.description,
+        'private_columns', define_view.private_columns));
     PERFORM splitplane._check_isolation('define_view');
     IF name IS NULL THEN
         RAISE EXCEPTION 'the name of a view must not be NULL' USING ERRCODE = '22023';
@@ -206,6 +209,7 @@ AS $$
 DECLARE
     readable text[];
 BEGIN
+    PERFORM splitplane._administration('undefine_view', jsonb_build_object('name', undefine_view.name));
     PERFORM splitplane._check_isolation('undefine_view');
     LOCK TABLE splitplane.relations, splitplane.views IN SHARE ROW EXCLUSIVE MODE;
     IF NOT EXISTS (SELECT FROM splitplane.views AS v WHERE v.name = undefine_view.name) THEN

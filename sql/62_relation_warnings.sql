@@ -406,7 +406,8 @@ BEGIN
     FOREACH part IN ARRAY ARRAY['_critical_findings', '_server_problems', '_relation_findings', '_parent_findings',
                                 '_bypass_findings', '_role_findings', '_installation_findings',
                                 '_function_findings', '_extension_findings', '_identity_findings',
-                                '_owner_findings', '_question_findings', '_view_findings', '_search_findings']
+                                '_owner_findings', '_question_findings', '_view_findings', '_search_findings',
+                                '_audit_findings']
     LOOP
         BEGIN
             IF part = '_critical_findings' THEN

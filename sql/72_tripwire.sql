@@ -237,6 +237,8 @@ AS $$
 DECLARE
     place record := splitplane._tripwire_place(relation, value);
 BEGIN
+    PERFORM splitplane._administration('arm_tripwire', jsonb_build_object(
+        'relation', arm_tripwire.relation, 'value', arm_tripwire.value));
     PERFORM splitplane._check_isolation('arm_tripwire');
     -- A concurrent admit must not be missed.
     LOCK TABLE splitplane.principals IN SHARE ROW EXCLUSIVE MODE;
@@ -273,6 +275,7 @@ AS $$
 DECLARE
     children text;
 BEGIN
+    PERFORM splitplane._administration('disarm_tripwire', jsonb_build_object('relation', disarm_tripwire.relation));
     SELECT string_agg(DISTINCT t.relation::text, ', ') INTO children
       FROM splitplane.tripwires AS t JOIN splitplane.parents AS p ON p.relation = t.relation
      WHERE p.parent = disarm_tripwire.relation AND p.columns[1] = t.column_name;

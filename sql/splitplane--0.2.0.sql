@@ -967,6 +967,9 @@ DECLARE
     secret text := splitplane._new_secret();
     sealed bytea := splitplane._seal(key_id, secret);
 BEGIN
+    PERFORM splitplane._administration('create_key', jsonb_build_object(
+        'key_id', create_key.key_id, 'tenants', create_key.tenants, 'max_uses', create_key.max_uses,
+        'valid_for', create_key.valid_for));
     PERFORM splitplane._add_key(key_id, sealed, tenants, max_uses, valid_for);
     RETURN secret;
 END
@@ -983,6 +986,9 @@ AS $$
 DECLARE
     sealed bytea;
 BEGIN
+    PERFORM splitplane._administration('import_key', jsonb_build_object(
+        'key_id', import_key.key_id, 'tenants', import_key.tenants, 'max_uses', import_key.max_uses,
+        'valid_for', import_key.valid_for));
     IF secret IS NULL OR length(secret) < 16 THEN
         RAISE EXCEPTION 'a secret has at least 16 characters' USING ERRCODE = '22023';
     END IF;
@@ -1000,6 +1006,7 @@ CREATE FUNCTION splitplane.revoke_key(key_id text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    PERFORM splitplane._administration('revoke_key', jsonb_build_object('key_id', revoke_key.key_id));
     UPDATE splitplane.keys AS k SET revoked_at = coalesce(k.revoked_at, clock_timestamp())
      WHERE k.key_id = revoke_key.key_id;
     IF NOT FOUND THEN
@@ -1276,6 +1283,8 @@ DECLARE
     shared record;
     left_alone text;
 BEGIN
+    PERFORM splitplane._administration('declare_claim', jsonb_build_object(
+        'claim', declare_claim.claim, 'exclusive', declare_claim.exclusive));
     PERFORM splitplane._check_isolation('declare_claim');
     PERFORM splitplane._check_claim_name(claim);
     IF claim = ANY (splitplane._identity_claims()) THEN
@@ -1324,6 +1333,8 @@ DECLARE
     same record;
     held record;
 BEGIN
+    PERFORM splitplane._administration('admit', jsonb_build_object(
+        'tenant', admit.tenant, 'business', admit.business, 'subject', admit.subject, 'claims', admit.claims));
     PERFORM splitplane._check_isolation('admit');
     PERFORM splitplane._check_principal(tenant, business, subject);
     -- A concurrent declare_claim must not be missed.
@@ -1393,6 +1404,8 @@ DECLARE
     removed bigint;
     refused bigint;
 BEGIN
+    PERFORM splitplane._administration('expel', jsonb_build_object(
+        'tenant', expel.tenant, 'business', expel.business, 'subject', expel.subject));
     PERFORM splitplane._check_isolation('expel');
     PERFORM splitplane._check_principal(tenant, business, subject);
     -- A concurrent admit must not be missed.
@@ -4520,6 +4533,9 @@ AS $$
 DECLARE
     was_hidden boolean := splitplane._is_hidden(relation);
 BEGIN
+    PERFORM splitplane._administration('protect', jsonb_build_object(
+        'relation', protect.relation, 'scope', protect.scope, 'columns', protect.columns, 'name', protect.name,
+        'private_columns', protect.private_columns, 'hidden', protect.hidden));
     PERFORM splitplane._register(relation, false, scope, columns, name, private_columns);
     PERFORM splitplane._hide(relation, hidden, was_hidden);
 END
@@ -4539,6 +4555,9 @@ AS $$
 DECLARE
     was_hidden boolean := splitplane._is_hidden(relation);
 BEGIN
+    PERFORM splitplane._administration('share', jsonb_build_object(
+        'relation', share.relation, 'columns', share.columns, 'name', share.name,
+        'private_columns', share.private_columns, 'hidden', share.hidden));
     PERFORM splitplane._register(relation, true, NULL, columns, name, private_columns);
     PERFORM splitplane._hide(relation, hidden, was_hidden);
 END
@@ -4554,6 +4573,7 @@ AS $$
 DECLARE
     stale record;
 BEGIN
+    PERFORM splitplane._administration('unprotect', jsonb_build_object('relation', unprotect.relation));
     PERFORM splitplane._check_isolation('unprotect');
     LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
     SELECT r.saved, EXISTS (SELECT FROM pg_class AS c WHERE c.oid = r.relation) AS lives INTO stale
@@ -4598,6 +4618,11 @@ DECLARE
     was_hidden boolean := splitplane._is_hidden(relation);
     nullable text;
 BEGIN
+    PERFORM splitplane._administration('protect_through', jsonb_build_object(
+        'relation', protect_through.relation, 'parent', protect_through.parent,
+        'columns', protect_through.columns, 'name', protect_through.name,
+        'private_columns', protect_through.private_columns, 'key', protect_through.key,
+        'scope', protect_through.scope, 'hidden', protect_through.hidden));
     PERFORM splitplane._check_isolation('protect_through');
     LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
     PERFORM splitplane._lock_relation(relation, true);
@@ -4714,6 +4739,7 @@ DECLARE
     outside text;
     unqualified text;
 BEGIN
+    PERFORM splitplane._administration('allow_function', jsonb_build_object('function', allow_function.function));
     PERFORM splitplane._check_isolation('allow_function');
     IF wanted IS NULL THEN
         RAISE EXCEPTION 'function does not exist' USING ERRCODE = '42883';
@@ -4814,6 +4840,8 @@ DECLARE
     wanted text := splitplane._signature(function);
     kept jsonb;
 BEGIN
+    PERFORM splitplane._administration('disallow_function', jsonb_build_object(
+        'function', disallow_function.function));
     PERFORM splitplane._check_isolation('disallow_function');
     LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
     DELETE FROM splitplane.allowed_functions AS f WHERE f.signature = wanted RETURNING f.saved INTO kept;
@@ -5236,6 +5264,9 @@ CREATE FUNCTION splitplane.verify_query(name text, question text, sql text, syno
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    PERFORM splitplane._administration('verify_query', jsonb_build_object(
+        'name', verify_query.name, 'question', verify_query.question, 'sql', verify_query.sql,
+        'synonyms', verify_query.synonyms));
     PERFORM splitplane._check_entry('query', name, question, sql, synonyms);
     INSERT INTO splitplane.verified_queries AS q (name, question, sql, synonyms)
     VALUES (verify_query.name, verify_query.question, verify_query.sql,
@@ -5256,6 +5287,7 @@ CREATE FUNCTION splitplane.unverify_query(name text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    PERFORM splitplane._administration('unverify_query', jsonb_build_object('name', unverify_query.name));
     DELETE FROM splitplane.verified_queries AS q WHERE q.name = unverify_query.name;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no verified query "%"', coalesce(name, 'NULL') USING ERRCODE = '42704';
@@ -5271,6 +5303,9 @@ RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    PERFORM splitplane._administration('define_metric', jsonb_build_object(
+        'name', define_metric.name, 'sql', define_metric.sql, 'description', define_metric.description,
+        'synonyms', define_metric.synonyms));
     PERFORM splitplane._check_words('the description', description, false);
     PERFORM splitplane._check_entry('metric', name, name, sql, synonyms);
     INSERT INTO splitplane.metrics AS m (name, sql, description, synonyms)
@@ -5292,6 +5327,7 @@ CREATE FUNCTION splitplane.undefine_metric(name text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    PERFORM splitplane._administration('undefine_metric', jsonb_build_object('name', undefine_metric.name));
     DELETE FROM splitplane.metrics AS m WHERE m.name = undefine_metric.name;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no metric "%"', coalesce(name, 'NULL') USING ERRCODE = '42704';
@@ -5405,6 +5441,8 @@ AS $$
 DECLARE
     removed bigint;
 BEGIN
+    PERFORM splitplane._administration('forget_conversations', jsonb_build_object(
+        'tenant', forget_conversations.tenant, 'older_than', forget_conversations.older_than));
     IF older_than IS NULL THEN
         RAISE EXCEPTION 'older_than must not be NULL' USING ERRCODE = '22023';
     END IF;
@@ -5456,6 +5494,7 @@ DECLARE
     creators text;
     unreadable regclass;
 BEGIN
+    PERFORM splitplane._administration('allow_extension', jsonb_build_object('extension', allow_extension.extension));
     PERFORM splitplane._check_isolation('allow_extension');
     IF extension IS NULL THEN
         RAISE EXCEPTION 'extension must not be NULL' USING ERRCODE = '22023';
@@ -5551,6 +5590,8 @@ DECLARE
     readable text[];
     closed record;
 BEGIN
+    PERFORM splitplane._administration('disallow_extension', jsonb_build_object(
+        'extension', disallow_extension.extension));
     PERFORM splitplane._check_isolation('disallow_extension');
     LOCK TABLE splitplane.relations, splitplane.views, splitplane.allowed_functions, splitplane.allowed_extensions
         IN SHARE ROW EXCLUSIVE MODE;
@@ -6314,6 +6355,9 @@ DECLARE
     found_columns jsonb;
     column_name text;
 BEGIN
+    PERFORM splitplane._administration('define_view', jsonb_build_object(
+        'name', define_view.name, 'sql', define_view.sql, 'description', define_view.description,
+        'private_columns', define_view.private_columns));
     PERFORM splitplane._check_isolation('define_view');
     IF name IS NULL THEN
         RAISE EXCEPTION 'the name of a view must not be NULL' USING ERRCODE = '22023';
@@ -6397,6 +6441,7 @@ AS $$
 DECLARE
     readable text[];
 BEGIN
+    PERFORM splitplane._administration('undefine_view', jsonb_build_object('name', undefine_view.name));
     PERFORM splitplane._check_isolation('undefine_view');
     LOCK TABLE splitplane.relations, splitplane.views IN SHARE ROW EXCLUSIVE MODE;
     IF NOT EXISTS (SELECT FROM splitplane.views AS v WHERE v.name = undefine_view.name) THEN
@@ -6451,6 +6496,114 @@ REVOKE ALL ON FUNCTION splitplane._view_findings() FROM PUBLIC;
 /* <begin connected objects> */
 -- requires:
 --   views
+
+-- The audit log. What it records is not in a table, so that it is there after a rollback and on a standby.
+
+-- Called by every administrative function before it does anything. Nothing happens where no log is written.
+CREATE FUNCTION splitplane._administration(function text, arguments jsonb) RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
+AS 'MODULE_PATHNAME', 'splitplane_2__administration';
+REVOKE ALL ON FUNCTION splitplane._administration(text, jsonb) FROM PUBLIC;
+
+CREATE FUNCTION splitplane.audit(
+    since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL, tenant text DEFAULT NULL)
+RETURNS TABLE (sequence bigint, at timestamptz, event text, query_id uuid, tenant text, business text, subject text,
+               key_id text, source text, outcome text, sqlstate text, reason text, question text, sql text,
+               relations text[], rows bigint, bytes bigint, milliseconds double precision, model_calls integer,
+               input_tokens bigint, output_tokens bigint, answer bytea, hash bytea)
+LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
+AS 'MODULE_PATHNAME', 'splitplane_2_audit';
+REVOKE ALL ON FUNCTION splitplane.audit(timestamptz, timestamptz, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.audit(timestamptz, timestamptz, text) TO splitplane_admin;
+COMMENT ON FUNCTION splitplane.audit(timestamptz, timestamptz, text) IS
+    'The entries of the audit log that are of this database or of the server itself.';
+
+CREATE FUNCTION splitplane.audit_checkpoint(tenant text DEFAULT NULL) RETURNS text
+LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
+AS 'MODULE_PATHNAME', 'splitplane_2_audit_checkpoint';
+REVOKE ALL ON FUNCTION splitplane.audit_checkpoint(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.audit_checkpoint(text) TO splitplane_admin;
+COMMENT ON FUNCTION splitplane.audit_checkpoint(text) IS
+    'A signed checkpoint of the audit log, or a signed note of one tenant''s last entry, to be kept elsewhere.';
+
+CREATE FUNCTION splitplane.verify_audit(checkpoint text DEFAULT NULL)
+RETURNS TABLE (severity text, sequence bigint, finding text)
+LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
+AS 'MODULE_PATHNAME', 'splitplane_2_verify_audit';
+REVOKE ALL ON FUNCTION splitplane.verify_audit(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.verify_audit(text) TO splitplane_admin;
+COMMENT ON FUNCTION splitplane.verify_audit(text) IS
+    'What is wrong with the audit log; with a checkpoint that was kept elsewhere also what is missing.';
+
+CREATE FUNCTION splitplane.audit_export(tenant text) RETURNS SETOF text
+LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
+AS 'MODULE_PATHNAME', 'splitplane_2_audit_export';
+REVOKE ALL ON FUNCTION splitplane.audit_export(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.audit_export(text) TO splitplane_admin;
+COMMENT ON FUNCTION splitplane.audit_export(text) IS
+    'The entries of one tenant with the proofs that they are in the log, as lines for splitplane-audit verify-export.';
+
+CREATE FUNCTION splitplane._erase_audit_texts(tenant text, subject text) RETURNS bigint
+LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
+AS 'MODULE_PATHNAME', 'splitplane_2__erase_audit_texts';
+REVOKE ALL ON FUNCTION splitplane._erase_audit_texts(text, text) FROM PUBLIC;
+
+CREATE FUNCTION splitplane.erase_audit_texts(tenant text, subject text DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF tenant IS NULL THEN
+        RAISE EXCEPTION 'tenant is NULL' USING ERRCODE = '22023';
+    END IF;
+    PERFORM splitplane._administration('erase_audit_texts', jsonb_build_object(
+        'tenant', erase_audit_texts.tenant, 'subject', erase_audit_texts.subject));
+    RETURN splitplane._erase_audit_texts(tenant, subject);
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane.erase_audit_texts(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.erase_audit_texts(text, text) TO splitplane_admin;
+COMMENT ON FUNCTION splitplane.erase_audit_texts(text, text) IS
+    'Overwrites the questions and SQL that the audit log keeps of a tenant, or of one subject of it; it still verifies.';
+
+CREATE FUNCTION splitplane._audit_health(
+    OUT mode text, OUT log text, OUT entries bigint, OUT stored bigint, OUT most bigint, OUT gaps bigint,
+    OUT failed boolean, OUT vkey text, OUT spki text)
+RETURNS SETOF record
+LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1
+AS 'MODULE_PATHNAME', 'splitplane_2__audit_health';
+REVOKE ALL ON FUNCTION splitplane._audit_health() FROM PUBLIC;
+
+CREATE FUNCTION splitplane._audit_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT f.severity, 'audit log', f.finding, f.fix
+    FROM splitplane._audit_health() AS h
+    CROSS JOIN LATERAL (
+        VALUES ('warning', h.failed,
+                'It cannot be written to.',
+                '-- the server log says why (splitplane: the audit log cannot be opened)'),
+               ('warning', h.gaps > 0,
+                format('%s entries could not be written since the server started.', h.gaps),
+                '-- the server log says why (splitplane: GAP in the audit log), and entries "gap" when'),
+               ('warning', h.stored > 0.8 * h.most,
+                format('It takes %s of the %s that splitplane.audit_max_size allows; when it is full, nothing more '
+                       'is recorded.', pg_size_pretty(h.stored), pg_size_pretty(h.most)),
+                '-- raise splitplane.audit_max_size, or set splitplane.audit_retention'),
+               ('info', h.vkey IS NOT NULL AND h.mode <> 'off',
+                format('The public key of its notes is %s', h.vkey),
+                '-- keep this line elsewhere: splitplane-audit verify .. --key reads it'),
+               ('info', h.spki IS NOT NULL AND h.mode <> 'off',
+                format('The same key for openssl: %s', replace(btrim(h.spki, E'\n'), E'\n', ' ')),
+                '-- keep it elsewhere')
+    ) AS f(severity, holds, finding, fix)
+    WHERE f.holds
+$$;
+REVOKE ALL ON FUNCTION splitplane._audit_findings() FROM PUBLIC;
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- requires:
+--   audit
 
 -- Findings that break isolation. While there is one, ask refuses.
 
@@ -7866,7 +8019,8 @@ BEGIN
     FOREACH part IN ARRAY ARRAY['_critical_findings', '_server_problems', '_relation_findings', '_parent_findings',
                                 '_bypass_findings', '_role_findings', '_installation_findings',
                                 '_function_findings', '_extension_findings', '_identity_findings',
-                                '_owner_findings', '_question_findings', '_view_findings', '_search_findings']
+                                '_owner_findings', '_question_findings', '_view_findings', '_search_findings',
+                                '_audit_findings']
     LOOP
         BEGIN
             IF part = '_critical_findings' THEN
@@ -9349,6 +9503,8 @@ AS $$
 DECLARE
     place record := splitplane._tripwire_place(relation, value);
 BEGIN
+    PERFORM splitplane._administration('arm_tripwire', jsonb_build_object(
+        'relation', arm_tripwire.relation, 'value', arm_tripwire.value));
     PERFORM splitplane._check_isolation('arm_tripwire');
     -- A concurrent admit must not be missed.
     LOCK TABLE splitplane.principals IN SHARE ROW EXCLUSIVE MODE;
@@ -9385,6 +9541,7 @@ AS $$
 DECLARE
     children text;
 BEGIN
+    PERFORM splitplane._administration('disarm_tripwire', jsonb_build_object('relation', disarm_tripwire.relation));
     SELECT string_agg(DISTINCT t.relation::text, ', ') INTO children
       FROM splitplane.tripwires AS t JOIN splitplane.parents AS p ON p.relation = t.relation
      WHERE p.parent = disarm_tripwire.relation AND p.columns[1] = t.column_name;

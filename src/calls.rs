@@ -2,8 +2,10 @@
 //!
 //! For the audit log, the counters and the server log. Nothing here decides anything.
 
+use crate::error::Refusal;
 use crate::identity::{Principal, SignedContext};
 use crate::pgx::entry::EntryPoint;
+use crate::reason::Reason;
 use crate::timings::SharedTimings;
 use std::cell::RefCell;
 use std::time::Instant;
@@ -114,6 +116,10 @@ pub struct CallRecord {
     pub input_tokens: u64,
     /// As above.
     pub output_tokens: u64,
+    /// Whether the audit log says that a model is asked.
+    pub is_intent_recorded: bool,
+    /// Whether its answer is in the audit log.
+    pub is_recorded: bool,
     /// How long its stages took.
     pub timings: Option<SharedTimings>,
 }
@@ -136,7 +142,20 @@ impl CallRecord {
             model_calls: 0,
             input_tokens: 0,
             output_tokens: 0,
+            is_intent_recorded: false,
+            is_recorded: false,
             timings: None,
+        }
+    }
+
+    /// How it ended, as a word: `error` for a refusal, unless it tells the caller of `ask_rows`, who can be given no message, what layer 2
+    /// said.
+    pub fn outcome_of(&self, refusal: Option<&Refusal>) -> &'static str {
+        match (self.outcome, refusal) {
+            (Some(outcome), None) => outcome.as_str(),
+            (Some(Outcome::Declined(decline)), Some(refusal)) if refusal.reason == Reason::Argument => decline.as_str(),
+            (None, None) => Outcome::Answered.as_str(),
+            (_, Some(_)) => "error",
         }
     }
 

@@ -1,6 +1,7 @@
 //! What happens when the library is loaded, and the SQL that CREATE EXTENSION runs.
 
 use crate::ablation::{self, Switch};
+use crate::audit_log::administration;
 use crate::error::{Refusal, State};
 use crate::ledger::{self, Capacities};
 use crate::pgx::functions::checked::{self, Checks};
@@ -11,7 +12,7 @@ use crate::pgx::shmem::{claims_slots, facts};
 use crate::pgx::{entry, pg_try, server};
 use crate::run::FROM_SERVER;
 use crate::texts::{self, Reading};
-use crate::{api, settings, tripwire};
+use crate::{api, audit_log, settings, tripwire};
 use pgrx::prelude::*;
 
 /// Checks of texts that a statement makes while it runs.
@@ -45,7 +46,7 @@ pub extern "C-unwind" fn _PG_init() {
     #[cfg(feature = "old_minors")]
     crate::preflight::note_build();
     // Before the settings, which close the prefix.
-    tripwire::init();
+    tripwire::init(|| administration::called("reopen", serde_json::Value::Null));
     security_definer::init();
     index_order::init();
     statistics::init();
@@ -60,6 +61,7 @@ pub extern "C-unwind" fn _PG_init() {
     claims_slots::init();
     facts::init(settings::shared_plane_size);
     commits::init();
+    audit_log::init();
 }
 
 /// One fragment after the other: each requires the one before it, so that the list below alone decides the order.
@@ -104,6 +106,7 @@ install_script! {
     "../sql/56_extensions.sql" as "extensions",
     "../sql/56_propose.sql" as "propose",
     "../sql/56_views.sql" as "views",
+    "../sql/59_audit.sql" as "audit",
     "../sql/60_critical.sql" as "critical",
     "../sql/61_warnings.sql" as "warnings",
     "../sql/62_owner_warnings.sql" as "owner_warnings",

@@ -23,6 +23,8 @@ mod api;
 #[cfg(feature = "server")]
 mod attach;
 #[cfg(feature = "server")]
+mod audit_log;
+#[cfg(feature = "server")]
 mod authenticate;
 #[cfg(feature = "server")]
 mod calls;

@@ -19,9 +19,15 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+static REOPENING: OnceLock<fn() -> StageResult<()>> = OnceLock::new();
 
 /// Takes up its places; called once from `_PG_init` in the postmaster.
-pub fn init() {
+///
+/// `reopening` is called by an administrator's `reopen()` before it does anything, and may refuse.
+pub fn init(reopening: fn() -> StageResult<()>) {
+    REOPENING.get_or_init(|| reopening);
     flag::init(was_shut);
     tripwire_scan::init(touched);
 }
@@ -98,6 +104,9 @@ exported!(reopen = reopen_plane_wrapper);
 /// shut.
 #[pg_extern(sql = false)]
 fn reopen_plane() -> bool {
+    if let Some(Err(refusal)) = REOPENING.get().map(|reopening| reopening()) {
+        raise(refusal);
+    }
     let removed = remove(&file())
         .and_then(|()| remove(&Path::new(&server::data_directory()).join(FILE)))
         .and_then(|()| fs::File::open(server::data_directory())?.sync_all());

@@ -1,5 +1,6 @@
 //! The parts of administration that SQL cannot do: secrets, sealing, signing, invalidation, facts about the server.
 
+use crate::audit_log::administration;
 use crate::catalog::{self, key_file, principals, row};
 use crate::error::{Refusal, StageResult, State};
 use crate::identity::{self, SigningRequest, principal, seal};
@@ -12,6 +13,7 @@ use crate::preflight;
 use crate::question;
 use crate::settings;
 use pgrx::prelude::*;
+use serde_json::json;
 
 thread_local! {
     static SIGN: Lookup = const { Lookup::new(SIGN_SQL, 0) };
@@ -148,6 +150,15 @@ fn _sign(
             dated: server::now(),
             payload: payload.unwrap_or("").as_bytes(),
         };
+        administration::called(
+            "sign",
+            json!({
+                "key_id": request.key_id,
+                "tenant": request.tenant,
+                "business": request.business,
+                "subject": request.subject,
+            }),
+        )?;
         request.check().map_err(|error| Refusal::new(State::Argument, error.to_string()))?;
         Ok(identity::sign(&request).into_iter().map(|(name, value)| (name, serde_json::Value::String(value))).collect())
     };
@@ -166,8 +177,9 @@ fn validate_questions(
     (name!(question, String), name!(verdict, Option<String>), name!(reason, String), name!(message, String)),
 > {
     let missing = || Refusal::new(State::Argument, "questions must be an array without NULL");
-    let validated = questions
-        .ok_or_else(missing)
+    let recorded = administration::called("validate", json!({"questions": questions.as_ref().map(Vec::len)}));
+    let validated = recorded
+        .and_then(|()| questions.ok_or_else(missing))
         .and_then(|questions| questions.into_iter().collect::<Option<Vec<String>>>().ok_or_else(missing))
         .and_then(question::validate);
     TableIterator::new(or_raise(validated).into_iter().map(|validated| {

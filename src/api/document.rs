@@ -1,5 +1,7 @@
 //! The JSON documents that `ask` and `ask_dry_run` return.
 
+use crate::audit::receipt;
+use crate::audit_log::Written;
 use crate::calls;
 use crate::error::{Refusal, StageResult};
 use crate::pgx::sink::JsonRows;
@@ -33,14 +35,16 @@ pub struct Seen {
 
 /// What an answered call says.
 pub struct Answered<'a> {
-    /// (name, type) of each result column.
-    pub columns: &'a [(String, String)],
+    /// Name and type of each result column, as JSON.
+    pub columns: &'a str,
     /// The rows.
     pub rows: &'a JsonRows,
     /// The SQL that gave them.
     pub sql: &'a UntrustedSql,
     /// The answer in words.
     pub answer: Option<&'a str>,
+    /// Its entry in the audit log.
+    pub recorded: Option<Written>,
 }
 
 /// The document of an answered call. The rows are PostgreSQL's own JSON text and are not parsed here: numbers keep
@@ -49,7 +53,6 @@ pub fn answered(answered: &Answered<'_>, asked: &Asked, timings: &Timings) -> St
     let mut head = json!({
         "outcome": "answered",
         "query_id": query_id(),
-        "columns": columns_json(answered.columns),
         "row_count": answered.rows.count,
         "truncated": answered.rows.truncated,
         "sql": answered.sql.text(),
@@ -59,14 +62,23 @@ pub fn answered(answered: &Answered<'_>, asked: &Asked, timings: &Timings) -> St
         "timings_ms": timings_json(timings),
     });
     name_conversation(&mut head, asked);
+    if let (Some(written), Some(fields)) = (&answered.recorded, head.as_object_mut()) {
+        fields.insert("audit".to_owned(), receipt::reference(&written.log, &written.link));
+    }
     let head = head.to_string();
-    let parts = [head.strip_suffix('}').unwrap_or_default(), ",\"rows\":", &answered.rows.text, "}"];
+    let head = head.strip_suffix('}').unwrap_or_default();
+    let parts = [head, ",\"columns\":", answered.columns, ",\"rows\":", &answered.rows.text, "}"];
     let mut document = String::new();
     // All of it at once, with room for the NUL that a C string ends in: the rows may be the largest thing that Rust holds.
     let length = parts.iter().map(|part| part.len()).sum::<usize>().saturating_add(1);
     document.try_reserve_exact(length).map_err(|_| Refusal::out_of_memory())?;
     parts.iter().for_each(|part| document.push_str(part));
     Ok(document)
+}
+
+/// Name and type of each column, as JSON text.
+pub fn columns(columns: &[(String, String)]) -> String {
+    columns_json(columns).to_string()
 }
 
 /// The document of a question that was not answered: a request for clarification, or the reason.

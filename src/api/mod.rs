@@ -5,11 +5,13 @@
 //! From there on the stages are those of `run::pipeline`.
 
 mod admin;
+mod audit;
 mod document;
 mod observed;
 pub mod registration;
 mod selftest;
 
+use crate::audit_log;
 use crate::authenticate;
 use crate::calls::{self, Decline, Outcome};
 use crate::catalog::plane::Plane;
@@ -131,7 +133,10 @@ pub fn ask(request: Request) -> StageResult<String> {
                 told
             };
             asked.keep(Some(sql.text()))?;
-            let answered = document::Answered { columns: &columns, rows: &rows, sql: &sql, answer: told.as_deref() };
+            let columns = document::columns(&columns);
+            let recorded = audit_log::calls::answered(&columns, &rows.text)?;
+            let answered =
+                document::Answered { columns: &columns, rows: &rows, sql: &sql, answer: told.as_deref(), recorded };
             document::answered(&answered, &asked, &watch.finish())
         }
     }

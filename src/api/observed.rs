@@ -1,19 +1,23 @@
 //! What every call of the three entry points does when it begins and when it ends, however it ends.
 
+use crate::audit_log;
 use crate::calls::{self, CallRecord};
 use crate::error::Refusal;
 use crate::pgx::entry::EntryPoint;
+use crate::pgx::hooks::endings;
 use crate::pgx::pg_try::log;
 use sha2::{Digest, Sha256};
 
 /// A call begins.
 pub fn begin(entry_point: EntryPoint) {
+    endings::watch_session();
     calls::begin(entry_point);
 }
 
 /// The call has ended, with a refusal or without; gives the one that is to be raised. Nothing was given to the caller yet.
 pub fn end(refusal: Option<Refusal>) -> Option<Refusal> {
     let Some(record) = calls::end() else { return refusal };
+    let refusal = audit_log::calls::ended(&record, refusal);
     refusal.map(|mut refusal| {
         log(&line(&record, &refusal));
         // It is in the line.

@@ -123,6 +123,24 @@ pub fn now() -> i64 {
     unix_seconds(unsafe { pg_sys::GetCurrentTimestamp() })
 }
 
+/// The server's clock, in microseconds since 1970.
+pub fn now_microseconds() -> i64 {
+    // SAFETY: reads the clock.
+    unsafe { pg_sys::GetCurrentTimestamp() }.saturating_add(UNIX_EPOCH * 1_000_000)
+}
+
+/// When this process last read the configuration files, in microseconds of PostgreSQL's own epoch.
+pub fn reload_time() -> i64 {
+    // SAFETY: reads a global of the backend.
+    unsafe { pg_sys::PgReloadTime }
+}
+
+/// The number that a cluster is given by initdb, and that its standbys share.
+pub fn system_identifier() -> u64 {
+    // SAFETY: the control file was read before libraries are loaded.
+    unsafe { pg_sys::GetSystemIdentifier() }
+}
+
 /// Sleeps until the clock's second changes.
 pub fn wait_for_next_second() {
     const SECOND: i64 = 1_000_000;
@@ -141,6 +159,28 @@ pub fn data_directory() -> String {
     }
     // SAFETY: checked for NULL.
     unsafe { CStr::from_ptr(directory) }.to_string_lossy().into_owned()
+}
+
+/// The name of the role that the session was opened by.
+pub fn session_user_name() -> String {
+    // SAFETY: reads the session's state.
+    role_name(unsafe { pg_sys::GetSessionUserId() })
+}
+
+/// The name of the current role as SET ROLE has it, outside of functions that run as their owner.
+pub fn outer_user_name() -> String {
+    // SAFETY: reads the session's state.
+    role_name(unsafe { pg_sys::GetOuterUserId() })
+}
+
+fn role_name(role: pg_sys::Oid) -> String {
+    // SAFETY: a catalog look-up; `true` asks for NULL instead of an error.
+    let name = unsafe { pg_sys::GetUserNameFromId(role, true) };
+    if name.is_null() {
+        return role.to_u32().to_string();
+    }
+    // SAFETY: checked for NULL.
+    unsafe { CStr::from_ptr(name) }.to_string_lossy().into_owned()
 }
 
 /// The OID of a role, or `None`.

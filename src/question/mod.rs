@@ -16,6 +16,7 @@ mod session;
 mod verdict_cache;
 
 use crate::ablation::{self, Switch};
+use crate::audit_log;
 use crate::calls::Decline;
 use crate::error::{Refusal, StageResult, State};
 use crate::identity::principal::Principal;
@@ -171,6 +172,7 @@ impl Asked {
         }
         let history = self.conversation.as_ref().map_or(&[][..], Conversation::turns);
         let consultation = Consultation::open(model, self.deadline)?;
+        audit_log::calls::intent()?;
         let wanted = match context::names_to_choose_from(&question)? {
             Some(names) => consultation.tables(&self.principal, &names, &question, history, &mut self.tally)?,
             None => Vec::new(),

@@ -9,6 +9,7 @@ use pgrx::PostgresGucEnum;
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
 use std::ffi::CString;
 
+pub mod audit;
 pub mod model;
 
 /// `splitplane.json_numbers`.
@@ -182,6 +183,7 @@ pub fn init() {
         GucContext::Postmaster,
         GucFlags::SUPERUSER_ONLY,
     );
+    audit::define();
     model::define();
     address_space_limit::define_worker_setting();
     // A misspelt setting is an error, not a placeholder that any role may create.

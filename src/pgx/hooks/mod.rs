@@ -4,6 +4,7 @@
 pub mod analysis;
 pub mod commits;
 pub mod configured;
+pub mod endings;
 pub mod index_order;
 pub mod invalidation;
 pub mod security_definer;

@@ -4,9 +4,11 @@ pub mod claims_slots;
 pub mod facts;
 pub mod flag;
 pub mod map;
+pub mod value;
 
 use pgrx::{pg_guard, pg_sys};
 use std::sync::{Mutex, PoisonError};
+use value::Kept;
 
 /// What one module keeps in shared memory.
 #[derive(Clone, Copy)]
@@ -22,6 +24,7 @@ pub(in crate::pgx) struct Need {
 pub(crate) const ADDIN_SHMEM_INIT_LOCK: usize = 21;
 
 static NEEDS: Mutex<Vec<Need>> = Mutex::new(Vec::new());
+static VALUES: Mutex<Vec<&'static dyn Kept>> = Mutex::new(Vec::new());
 static mut PREVIOUS_REQUEST: pg_sys::shmem_request_hook_type = None;
 static mut PREVIOUS_STARTUP: pg_sys::shmem_startup_hook_type = None;
 
@@ -40,6 +43,15 @@ pub(in crate::pgx) fn need(one: Need) {
     needs.push(one);
 }
 
+/// The same for a value. Called after the first `need`.
+fn need_value(one: &'static dyn Kept) {
+    VALUES.lock().unwrap_or_else(PoisonError::into_inner).push(one);
+}
+
+fn values() -> Vec<&'static dyn Kept> {
+    VALUES.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
 /// A copy, so that no lock is held where PostgreSQL may raise.
 fn needs() -> Vec<Need> {
     NEEDS.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -56,6 +68,9 @@ unsafe extern "C-unwind" fn on_request() {
         for need in needs() {
             (need.request)();
         }
+        for value in values() {
+            value.request();
+        }
     }
 }
 
@@ -71,6 +86,9 @@ unsafe extern "C-unwind" fn on_startup() {
         pg_sys::LWLockAcquire(lock, pg_sys::LWLockMode::LW_EXCLUSIVE);
         for need in needs() {
             (need.attach)();
+        }
+        for value in values() {
+            value.attach();
         }
         pg_sys::LWLockRelease(lock);
     }

@@ -1,0 +1,204 @@
+//! Entries of calls.
+
+use super::failure::Logged;
+use super::write::{self, Written};
+use super::{keys, notes};
+use crate::audit::text::{self, KeptTexts};
+use crate::audit::{Database, Entry, Event, receipt};
+use crate::calls::{self, CallRecord};
+use crate::error::{Refusal, StageResult};
+use crate::pgx::pg_try::log;
+use crate::pgx::server;
+use crate::reason::Reason;
+use crate::settings::audit::{self as settings, Audit, AuditText};
+use std::cell::{Cell, RefCell};
+
+thread_local! {
+    /// When the configuration was read in which the log was last found to be off.
+    static TOLD: Cell<i64> = const { Cell::new(i64::MIN) };
+    /// Of the session, which a renaming does not reach.
+    static DATABASE: RefCell<Option<Database>> = const { RefCell::new(None) };
+}
+
+/// The database of this session.
+pub fn database() -> Database {
+    DATABASE.with_borrow_mut(|known| {
+        let made = || Database { name: server::database_name(), oid: server::database_oid() };
+        known.get_or_insert_with(made).clone()
+    })
+}
+
+/// Records that a question is about to leave the server for a model; it has not when this refuses.
+///
+/// # Errors
+/// 53400 or 55000 where the log is required and cannot be written.
+pub fn intent() -> StageResult<()> {
+    let is_new = calls::read(|call| !call.is_intent_recorded).unwrap_or(false);
+    if settings::audit() == Audit::Off || !is_new {
+        return Ok(());
+    }
+    let recorded = calls::read(|call| entry(Event::Intent, call, None))
+        .unwrap_or_else(|| Err(super::failure::Failure::other("a model is asked outside of a call")))
+        .and_then(|(entry, texts)| write::append(&entry, texts.as_ref()));
+    calls::note(|call| call.is_intent_recorded = true);
+    settled(recorded.map(Some)).map(|_| ())
+}
+
+/// Records an answer before it is given, if answers are recorded. `columns` and `rows` are JSON.
+///
+/// # Errors
+/// 53400 or 55000 where the log is required and cannot be written.
+pub fn answered(columns: &str, rows: &str) -> StageResult<Option<Written>> {
+    if settings::audit() == Audit::Off {
+        return Ok(None);
+    }
+    let recorded = calls::read(|call| {
+        let (mut entry, texts) = entry(Event::Call, call, None)?;
+        let hash = receipt::answer_hash(&entry.random, columns, rows);
+        entry.answer = Some(hash.map_err(|error| super::failure::Failure::other(error.to_string()))?);
+        write::append(&entry, texts.as_ref())
+    });
+    let recorded = recorded.transpose();
+    calls::note(|call| call.is_recorded = true);
+    let written = settled(recorded)?;
+    notes::if_due();
+    Ok(written)
+}
+
+/// Records a call that has ended, unless its answer was recorded and nothing has gone wrong since. Gives what is to be raised.
+pub fn ended(call: &CallRecord, refusal: Option<Refusal>) -> Option<Refusal> {
+    if settings::audit() == Audit::Off {
+        tell_off();
+        return refusal;
+    }
+    if call.is_recorded && refusal.is_none() {
+        return refusal;
+    }
+    // The log itself has refused, and would again.
+    if refusal.as_ref().is_some_and(|refusal| refusal.reason == Reason::Audit) {
+        return refusal;
+    }
+    let recorded = entry(Event::Call, call, refusal.as_ref()).and_then(|(entry, texts)| {
+        let key_id = call.asker.as_ref().map_or("", |asker| asker.key_id.as_str());
+        match &refusal {
+            Some(refusal) if refusal.reason.is_of_identity() => {
+                write::append_refused(&entry, texts.as_ref(), refusal.reason, key_id)
+            }
+            _ => write::append(&entry, texts.as_ref()).map(Some),
+        }
+    });
+    // A refusal is what the caller gets in any case.
+    match settled(recorded) {
+        Ok(_) => {
+            notes::if_due();
+            refusal
+        }
+        Err(withheld) => refusal.or(Some(withheld)),
+    }
+}
+
+/// Tells the log, once after each reading of the configuration, that it is off.
+fn tell_off() {
+    let read_at = server::reload_time();
+    if TOLD.replace(read_at) != read_at {
+        write::tell_off();
+    }
+}
+
+/// On disk if it is required; a failure is then a refusal, and else a gap, which the log knows of.
+pub(super) fn settled(recorded: Logged<Option<Written>>) -> StageResult<Option<Written>> {
+    let is_required = settings::audit() == Audit::Required;
+    let settled = recorded.and_then(|written| {
+        if let Some(written) = written.as_ref().filter(|_| is_required) {
+            write::flush(written.log, written.link.sequence.saturating_add(1))?;
+        }
+        Ok(written)
+    });
+    match settled {
+        Ok(written) => Ok(written),
+        Err(failure) if is_required => Err(failure.withheld()),
+        Err(failure) => {
+            log(&format!("a call is not in the audit log: {}", failure.text()));
+            Ok(None)
+        }
+    }
+}
+
+/// What is recorded of a call.
+fn entry(event: Event, call: &CallRecord, refusal: Option<&Refusal>) -> Logged<(Entry, Option<KeptTexts>)> {
+    let mut entry = Entry::new(event, keys::random()?);
+    entry.database = Some(database());
+    entry.query_id = Some(call.query_id.to_string());
+    if let Some(asker) = &call.asker {
+        entry.tenant = Some(asker.tenant.clone());
+        entry.business = Some(asker.business.clone());
+        entry.subject = Some(asker.subject.clone());
+        entry.key_id = Some(asker.key_id.clone());
+        entry.verified = Some(asker.is_verified);
+    }
+    entry.details.insert("function".to_owned(), call.entry_point.as_str().into());
+    let texts = texts(&mut entry, call)?;
+    if event == Event::Intent {
+        return Ok((entry, texts));
+    }
+    entry.source = call.source.map(str::to_owned);
+    entry.microseconds = Some(u64::try_from(call.started.elapsed().as_micros()).unwrap_or(u64::MAX));
+    entry.relations = Some(call.relations.clone()).filter(|relations| !relations.is_empty());
+    entry.model_calls = Some(call.model_calls.into());
+    entry.input_tokens = Some(call.input_tokens);
+    entry.output_tokens = Some(call.output_tokens);
+    match refusal {
+        Some(refusal) => {
+            let outcome = call.outcome_of(Some(refusal));
+            entry.outcome = Some(outcome.to_owned());
+            entry.sqlstate = Some(refusal.state.sqlstate());
+            let detail = refusal.detail.as_ref().filter(|detail| !detail.is_empty());
+            let text =
+                detail.map_or_else(|| refusal.message.clone(), |detail| format!("{}: {detail}", refusal.message));
+            entry.reason = Some(format!("{}: {text}", refusal.reason.as_str()));
+        }
+        None => {
+            entry.outcome = Some(call.outcome_of(None).to_owned());
+            entry.reason.clone_from(&call.declined);
+            entry.rows = Some(call.rows);
+            entry.bytes = Some(call.bytes);
+        }
+    }
+    Ok((entry, texts))
+}
+
+/// What is recorded of its texts, by `splitplane.audit_text`.
+fn texts(entry: &mut Entry, call: &CallRecord) -> Logged<Option<KeptTexts>> {
+    let (question, sql) = (call.question.as_deref(), call.sql.as_deref());
+    if question.is_none() && sql.is_none() {
+        return Ok(None);
+    }
+    match settings::audit_text() {
+        AuditText::None => Ok(None),
+        AuditText::Hash => {
+            let secret = keys::texts()?;
+            let hashed = |text| text::hashed(&secret, &entry.random, text);
+            (entry.question, entry.sql) = (question.map(hashed), sql.map(hashed));
+            Ok(None)
+        }
+        AuditText::Full => {
+            let kept = write::kept(question.map(str::to_owned), sql.map(str::to_owned))?;
+            (entry.question, entry.sql) = (question.map(|text| kept.hash(text)), sql.map(|text| kept.hash(text)));
+            Ok(Some(kept))
+        }
+    }
+}
+
+/// The session ends in the middle of calls: each has its entry all the same.
+pub fn session_ended() {
+    let terminated = || {
+        Refusal::new(
+            crate::error::State::Server(crate::error::packed(b"57P01")),
+            "the session was ended in the middle of the call",
+        )
+        .because(Reason::Terminated)
+    };
+    while let Some(call) = calls::end() {
+        drop(ended(&call, Some(terminated())));
+    }
+}
