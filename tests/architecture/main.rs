@@ -13,7 +13,7 @@ use source::{Source, sources};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// (module, the other modules that it may name)
-const MAY_NAME: [(&str, &[&str]); 28] = [
+const MAY_NAME: [(&str, &[&str]); 29] = [
     ("error", &[]),
     ("answer_text", &[]),
     ("json", &[]),
@@ -25,6 +25,7 @@ const MAY_NAME: [(&str, &[&str]); 28] = [
     ("calendar", &[]),
     ("releases", &[]),
     ("key_set", &[]),
+    ("audit", &[]),
     ("timings", &[]),
     ("pgx", &["answer_text", "calendar", "error", "identity", "key_set", "numbers"]),
     ("ablation", &["error", "pgx"]),
