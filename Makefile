@@ -8,7 +8,7 @@ ifeq ($(origin PG),command line)
 export SPLITPLANE_PG_MAJOR := $(PG)
 endif
 OTHER_MAJOR := $(if $(filter 15,$(or $(SPLITPLANE_PG_MAJOR),$(shell tools/pg-major.sh))),pg17)
-SUITES := check unit pg regress grammar analytics attacks standin words wire upgrade sidechannels endurance fuzz purefuzz ablation docs $(OTHER_MAJOR)
+SUITES := check unit audit pg regress grammar analytics attacks standin words wire upgrade sidechannels endurance fuzz purefuzz ablation docs $(OTHER_MAJOR)
 # Not in `make test`: a server of our own build with assertions, Valgrind, Miri, which take half an hour and more together; the released
 # version, built from its commit; dumps, pg_upgrade and backups, which need two majors; packages, with root folders of
 # Debian releases; the suites that say most of a major on 16, 18 and 19.
@@ -27,7 +27,7 @@ help:
 	@echo 'make fuzz        generated SQL, then the pure code under libFuzzer, for MINUTES=10; `make endurance` for 64 clients'
 	@echo 'make interrupts  how long each admitted call runs until it checks for interrupts, some forty minutes'
 	@echo 'make build       the extension as it ships, installed into .tools/pgNN; QUICK=1, here and for tests, builds it faster'
-	@echo 'make deb         the Debian package, in target/deb; PG=17, or another major with its development package. `make oci PG=18` an image volume'
+	@echo 'make deb         the Debian packages (one of splitplane-audit), in target/deb; PG=17, or another major with its development package. `make oci PG=18` an image volume'
 	@echo 'make all         with PG_CONFIG=FILE, and then `make install`: into a PostgreSQL that is there, as `pgxn install` does it; DESTDIR=FOLDER'
 	@echo 'make site        the manual as a site in target/site/html, its links checked'
 	@echo 'make format      the Rust sources, as `make check` wants them'
@@ -37,6 +37,7 @@ help:
 PG_CONFIG ?= pg_config
 all:
 	@env -u SPLITPLANE_PG_MAJOR tools/stage.sh --pg-config "$(PG_CONFIG)" target/deb/stage/own
+	@tools/stage-audit.sh target/deb/stage/own
 
 install:
 	@env -u SPLITPLANE_PG_MAJOR tools/install-stage.sh "$(PG_CONFIG)" target/deb/stage/own "$(DESTDIR)"
@@ -45,6 +46,7 @@ install:
 deb:
 	@tools/package-setup.sh $(PG)
 	@tools/deb.sh $(PG)
+	@tools/audit-deb.sh
 
 oci:
 	@tools/package-setup.sh $(or $(PG),18)
@@ -74,7 +76,7 @@ test-check: check-tools
 	@tools/run-suites.sh $(ONE_TEST) check
 
 # These build what they need, or need no server.
-UNINSTALLED := unit pg pure standin purefuzz pg17 majors
+UNINSTALLED := unit audit pg pure standin purefuzz pg17 majors
 $(UNINSTALLED:%=test-%): test-%: setup
 	@tools/run-suites.sh $(ONE_TEST) $*
 

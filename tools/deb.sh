@@ -56,19 +56,7 @@ gzip -9n <CHANGELOG.md >"$documents/changelog.gz"
 } | gzip -9n >"$documents/changelog.Debian.gz"
 "$(package_python)" tools/linked_crates.py "$major" --sbom "$documents/sbom.cdx.json" --copyright "$documents/copyright"
 
-# needs PREFIX: the highest version of a library's symbols that ours asks for.
-needs() {
-    readelf --version-info --wide "$stage/lib/splitplane.so" | grep -oE "\b$1_[0-9][0-9.]*" | sed "s/^$1_//" | sort -uV | tail -n 1
-}
-depends="postgresql-$major (>= $floor)"
-while IFS= read -r library; do
-    case "$library" in
-        libc.so.6 | libm.so.6 | ld-linux-*.so.*) ;;
-        libgcc_s.so.1) depends+=", libgcc-s1 (>= $(needs GCC))" ;;
-        *) die "splitplane.so needs $library: which package has it is to be written down in tools/deb.sh" ;;
-    esac
-done < <(readelf --dynamic --wide "$stage/lib/splitplane.so" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p')
-depends+=", libc6 (>= $(needs GLIBC))"
+depends="postgresql-$major (>= $floor), $(package_libraries "$stage/lib/splitplane.so")"
 # Since Debian 13 names such as US/Eastern are in a package that the server's does not depend on.
 recommends=
 [ "$major" -lt 17 ] || recommends='Recommends: tzdata-legacy'
@@ -88,7 +76,6 @@ done
 find "$root" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 
 deb="$PACKAGE_TARGET/${package}_${version}_$architecture.deb"
-# One thread: how many there are would show in the bytes.
-dpkg-deb --root-owner-group -Zxz -z6 --threads-max=1 --build "$root" "$scratch/made.deb" >/dev/null
+package_build "$root" "$scratch/made.deb"
 mv "$scratch/made.deb" "$deb"
 sha256sum "${deb#"$ROOT/"}"

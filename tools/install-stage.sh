@@ -17,13 +17,15 @@ built="$(cat "$stage/major")"
 major="$("$config" --version | sed -n 's/^PostgreSQL \([0-9]*\).*/\1/p')"
 [ "$built" = "$major" ] || die "what is built is for PostgreSQL $built, and $config is of ${major:-none}: run \`make all\` with it first"
 
+# put FOLDER DESTINATION MODE
 put() {
     install -d "$destination$2"
     for file in "$1"/*; do
-        install -m 644 "$file" "$destination$2/.${file##*/}.new"
+        install -m "$3" "$file" "$destination$2/.${file##*/}.new"
         mv -f "$destination$2/.${file##*/}.new" "$destination$2/${file##*/}"
         printf '%s\n' "$destination$2/${file##*/}"
     done
 }
-put "$stage/lib" "$("$config" --pkglibdir)"
-put "$stage/share/extension" "$("$config" --sharedir)/extension"
+put "$stage/lib" "$("$config" --pkglibdir)" 644
+put "$stage/share/extension" "$("$config" --sharedir)/extension" 644
+[ ! -d "$stage/bin" ] || put "$stage/bin" "$("$config" --bindir)" 755

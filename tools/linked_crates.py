@@ -4,6 +4,9 @@
     python tools/linked_crates.py MAJOR --sbom FILE      a bill of materials, CycloneDX 1.5
     python tools/linked_crates.py MAJOR --copyright FILE the machine-readable copyright file of a Debian package
 
+`audit` in the place of a major stands for the program splitplane-audit. It is built with all that a build without a server
+depends on, so some crates are named of which it has no code.
+
 Which they are says `cargo tree`, which chooses features as the build does; licences and checksums say `cargo metadata` and
 Cargo.lock. Build scripts, procedural macros and tests are not linked and not named. The standard library is.
 
@@ -29,6 +32,8 @@ ROOT = Path(__file__).resolve().parent.parent
 TAKEN = ["Apache-2.0", "MIT", "ISC", "BSD-3-Clause", "Zlib", "Unicode-3.0"]
 # Debian's names for them, where it has others than SPDX.
 DEBIAN = {"MIT": "Expat"}
+# Has no major.
+PROGRAM = "audit"
 _TEXTS = re.compile(r"^(licen[sc]e|copying|notice|copyright|unlicense)", re.I)
 _TOKEN = re.compile(r"\s*(\(|\)|AND\b|OR\b|/|[A-Za-z0-9.+-]+(?:\s+WITH\s+[A-Za-z0-9.-]+)?)")
 
@@ -116,7 +121,7 @@ def compiler() -> str:
 
 def crates(major: str) -> list[Crate]:
     """Every crate that is linked, by name and version. The library itself is none of them."""
-    build = ["--locked", "--no-default-features", "--features", f"pg{major}"]
+    build = ["--locked", "--no-default-features", *([] if major == PROGRAM else ["--features", f"pg{major}"])]
     tree = cargo(
         "tree", *build, "--target", host(), "--edges", "normal,no-proc-macro", "--prefix", "depth", "--format", "|{p}|"
     )
@@ -173,7 +178,9 @@ def moment() -> datetime.datetime:
 
 def sbom(major: str) -> str:
     """CycloneDX 1.5: https://cyclonedx.org/docs/1.5/json/"""
-    own = f"pkg:generic/splitplane@{own_version()}?postgresql={major}"
+    is_program = major == PROGRAM
+    name = "splitplane-audit" if is_program else "splitplane"
+    own = f"pkg:generic/{name}@{own_version()}" + ("" if is_program else f"?postgresql={major}")
     standard = {
         "type": "library",
         "bom-ref": f"pkg:generic/rust-std@{compiler()}",
@@ -205,12 +212,12 @@ def sbom(major: str) -> str:
         "metadata": {
             "timestamp": moment().strftime("%Y-%m-%dT%H:%M:%SZ"),
             "component": {
-                "type": "library",
+                "type": "application" if is_program else "library",
                 "bom-ref": own,
-                "name": "splitplane",
+                "name": name,
                 "version": own_version(),
                 "licenses": [{"license": {"id": "Apache-2.0"}}],
-                "properties": [{"name": "postgresql:major", "value": major}],
+                **({} if is_program else {"properties": [{"name": "postgresql:major", "value": major}]}),
             },
         },
         "components": components,

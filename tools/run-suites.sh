@@ -66,7 +66,7 @@ suite() {
     case "$name" in
         check) need_cargo; need_python; [ -x "$TOOLS/cargo/bin/cargo-deny" ] || not_run "cargo-deny is not there: run tools/check-tools.sh" ;;
         unit | purefuzz | pure) need_cargo ;;
-        pg | assertions | memory) need_cargo; need_python ;;
+        audit | pg | assertions | memory) need_cargo; need_python ;;
         released | lifecycle) need_cargo; need_server ;;
         fuzz | ablation) need_cargo; need_server ;;
         standin | packages) need_python ;;
@@ -81,7 +81,7 @@ suite() {
         grammar) exec "$python" pg_test/grammar/run.py ${test:+--only "$test"} ;;
         analytics) exec "$python" pg_test/analytics/run.py ${test:+--only "$test"} ;;
         attacks) exec "$python" pg_test/attacks/run.py ${test:+--only "$test"} ;;
-        standin | words | wire | upgrade | endurance) exec "$python" -m pytest ${test:+-k "$test"} "pg_test/$name" ;;
+        audit | standin | words | wire | upgrade | endurance) exec "$python" -m pytest ${test:+-k "$test"} "pg_test/$name" ;;
         released)
             need_release 0.1.0
             exec "$python" -m pytest ${test:+-k "$test"} pg_test/released

@@ -13,6 +13,8 @@
 set -euo pipefail
 # shellcheck source=tools/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+# shellcheck source=tools/packages.sh
+source "$(dirname "${BASH_SOURCE[0]}")/packages.sh"
 cd "$ROOT"
 
 config="$PG_CONFIG"
@@ -50,29 +52,15 @@ if ! grep -qsF "\"$config\"" "$PGRX_HOME/config.toml"; then
     grep -qsF "\"$config\"" "$PGRX_HOME/config.toml" || die "cargo pgrx init did not take $config"
 fi
 
-# The folders of crates exist once they are fetched. Their name holds the registry that this machine uses, hence one flag for each.
-cargo fetch --locked --quiet
-remap() { rust_flags+="${rust_flags:+$'\x1f'}--remap-path-prefix=$1=$2"; c_flags+="${c_flags:+ }-ffile-prefix-map=$1=$2"; }
-rust_flags=
-c_flags=
-case "$ROOT" in *[[:space:]]*) die "a package cannot be built in a folder whose name has a space" ;; esac
-for crates in "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*/; do
-    remap "${crates%/}" /registry
-done
-remap "$(rustc --print sysroot)" /rust
+same_bytes_flags
 # cargo-pgrx finds the SQL in a section that nothing refers to.
 rust_flags+=$'\x1f''-C'$'\x1f''link-arg=-Wl,--no-gc-sections'
-# The last that matches counts: a registry may lie in the checkout.
-remap "$ROOT" /splitplane
 # PostgreSQL's headers: macros in them name their own file. They may be the project's, through a link, or the machine's.
 remap "$("$config" --includedir-server)" "/usr/include/postgresql/$major/server"
 
 scratch="$(mktemp -d "$PACKAGE_TARGET/stage.XXXXXX")"
 trap 'rm -rf "$scratch"' EXIT
-# Nothing that is built is dated, and cargo would build all C code anew with each commit.
-env -u SOURCE_DATE_EPOCH -u RUSTFLAGS -u CFLAGS_x86_64_unknown_linux_gnu -u CFLAGS_aarch64_unknown_linux_gnu -u HOST_CFLAGS -u TARGET_CFLAGS \
-    CARGO_ENCODED_RUSTFLAGS="$rust_flags" CFLAGS="$c_flags" \
-    "$CARGO_PGRX" pgrx package --features "pg$major" --pg-config "$config" --out-dir "$scratch/made"
+same_bytes "$CARGO_PGRX" pgrx package --features "pg$major" --pg-config "$config" --out-dir "$scratch/made"
 
 mkdir -p "$scratch/out/lib" "$scratch/out/share/extension"
 library="$(find "$scratch/made" -name splitplane.so)"

@@ -138,9 +138,11 @@ def test_make_all_and_install(tmp_path):
     )
     there = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     assert f"{server}/splitplane.so" in there and f"{shared}/extension/splitplane.control" in there
-    assert {Path(name).suffix for name in there} == {".so", ".control", ".sql"}
+    binaries = str(Path(run(str(program), "--bindir").strip()).relative_to("/"))
+    assert f"{binaries}/splitplane-audit" in there
+    assert {Path(name).suffix for name in there} == {"", ".so", ".control", ".sql"}
     for name in there:
-        assert (tmp_path / name).stat().st_mode & 0o777 == 0o644
+        assert (tmp_path / name).stat().st_mode & 0o777 == (0o755 if name.startswith(binaries) else 0o644)
         assert not Path(name).name.startswith("."), "nothing half in"
 
 

@@ -120,6 +120,11 @@ impl Hashes {
         Ok(Some(Self { in_order, by_number, path, count: length / 32, read: 0, torn: length % 32 }))
     }
 
+    /// Number of whole hashes.
+    pub(super) fn count(&self) -> u64 {
+        self.count
+    }
+
     /// The next in order; `None` behind the last.
     pub(super) fn next(&mut self) -> Result<Option<Hash>, ReadError> {
         if self.read >= self.count {

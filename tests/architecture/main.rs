@@ -13,7 +13,7 @@ use source::{Source, sources};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// (module, the other modules that it may name)
-const MAY_NAME: [(&str, &[&str]); 30] = [
+const MAY_NAME: [(&str, &[&str]); 32] = [
     ("reason", &[]),
     ("error", &["reason"]),
     ("answer_text", &[]),
@@ -26,18 +26,20 @@ const MAY_NAME: [(&str, &[&str]); 30] = [
     ("calendar", &[]),
     ("releases", &[]),
     ("key_set", &[]),
+    ("audit", &[]),
     ("timings", &[]),
     ("pgx", &["answer_text", "calendar", "error", "identity", "key_set", "numbers", "reason"]),
     ("ablation", &["error", "pgx"]),
     ("texts", &["error", "pgx"]),
-    ("calls", &["identity", "pgx", "timings"]),
+    ("calls", &["error", "identity", "pgx", "reason", "timings"]),
     ("tripwire", &["error", "pgx", "reason"]),
     ("ledger", &["error", "identity", "pgx", "reason"]),
     ("settings", &["llm", "numbers", "pgx"]),
     ("catalog", &["ablation", "error", "identity", "pgx", "reason", "settings"]),
+    ("audit_log", &["audit", "calls", "catalog", "error", "identity", "pgx", "reason", "settings"]),
     ("preflight", &["ablation", "catalog", "error", "llm", "pgx", "releases", "settings", "texts", "tripwire"]),
     ("authenticate", &["ablation", "calls", "catalog", "error", "identity", "ledger", "pgx", "reason", "settings"]),
-    ("question", &["ablation", "calls", "catalog", "error", "identity", "llm", "pgx", "settings"]),
+    ("question", &["ablation", "audit_log", "calls", "catalog", "error", "identity", "llm", "pgx", "settings"]),
     ("attach", &["ablation", "catalog", "error", "gate", "identity", "pgx", "reason", "texts"]),
     ("trust", &["ablation", "calendar", "catalog", "error", "pgx", "texts"]),
     ("prove", &["ablation", "attach", "catalog", "error", "pgx", "trust"]),
@@ -51,6 +53,8 @@ const MAY_NAME: [(&str, &[&str]); 30] = [
     (
         "api",
         &[
+            "audit",
+            "audit_log",
             "authenticate",
             "calls",
             "catalog",
@@ -68,7 +72,7 @@ const MAY_NAME: [(&str, &[&str]); 30] = [
             "timings",
         ],
     ),
-    ("install", &["ablation", "api", "error", "ledger", "pgx", "preflight", "run", "settings", "texts", "tripwire"]),
+    ("install", &["ablation", "api", "audit_log", "error", "ledger", "pgx", "preflight", "run", "settings", "texts", "tripwire"]),
 ];
 
 /// What is named by whom, by top-level modules.

@@ -5,6 +5,7 @@ mod entries;
 mod exports;
 mod forms;
 mod notes;
+mod sample;
 mod sound;
 mod tampering;
 mod trees;

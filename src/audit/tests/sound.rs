@@ -91,9 +91,11 @@ fn what_a_crash_leaves_is_a_warning() {
     let log = Log::write(shape);
     let hashes = log.read(HASHES);
     log.put(HASHES, &hashes[..hashes.len() - 40]);
-    let (_, findings) = log.verify(Some(&log.checkpoint()));
+    let (_, findings) = log.verify(None);
     assert_eq!(findings.len(), 2);
     assert!(findings.iter().all(|finding| finding.severity == Severity::Warning), "{findings:?}");
+    // But not those that were signed.
+    assert_eq!(log.gravest(Some(&log.checkpoint())), Some(Severity::Critical));
 
     // A torn note.
     let log = Log::write(Shape::of(9));

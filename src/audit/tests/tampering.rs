@@ -33,7 +33,7 @@ fn rehash(log: &Log, lines: &[String]) {
 
 #[test]
 fn every_changed_byte_is_found() {
-    let log = Log::write(Shape { per_file: 3, ..Shape::of(6) });
+    let log = Log::write(Shape { per_file: 3, note_every: 3, ..Shape::of(4) });
     assert_eq!(log.gravest(None), None, "control");
     let mut bytes = 0;
     for name in log.names().iter().filter(|name| is_covered(name)) {
@@ -48,12 +48,12 @@ fn every_changed_byte_is_found() {
         log.put(name, &whole);
     }
     assert_eq!(log.gravest(None), None, "control");
-    assert!(bytes > 3000, "{bytes}");
+    assert!(bytes > 2000, "{bytes}");
 }
 
 #[test]
 fn every_changed_byte_of_texts_is_seen() {
-    let log = Log::write(Shape { per_file: 3, ..Shape::of(6) });
+    let log = Log::write(Shape { per_file: 3, note_every: 3, ..Shape::of(4) });
     for name in log.names().iter().filter(|name| texts_first(name).is_some()) {
         let whole = log.read(name);
         for at in 0..whole.len() {
@@ -168,7 +168,10 @@ proptest! {
             rehash(&log, &lines);
         }
         prop_assert_eq!(log.gravest(Some(&checkpoint)), Some(Severity::Critical));
-        // Without what was kept elsewhere, too: numbers have gaps or repeat.
+        // Without what was kept elsewhere, too: numbers have gaps or repeat. But where the last entry and its hash are
+        // gone and no note covers them, there is nothing to see.
+        let is_cut = rehashed && lines == log.lines[..log.lines.len() - 1];
+        prop_assume!(!is_cut || (shape.note_every > 0 && shape.entries % shape.note_every == 0));
         prop_assert_eq!(log.gravest(None), Some(Severity::Critical));
     }
 

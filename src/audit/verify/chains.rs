@@ -1,8 +1,8 @@
 //! The chains of tenants: each entry names the one before it.
 
+use super::super::entry::{Chain, Link};
+use super::super::hash::Hash;
 use super::finding::Findings;
-use crate::audit::entry::{Chain, Link};
-use crate::audit::hash::Hash;
 use std::collections::{BTreeMap, HashMap};
 
 #[derive(Debug, Clone, Copy)]

@@ -69,6 +69,12 @@ pub fn verify(log: &Path, request: &Request<'_>, found: &mut dyn FnMut(Finding))
     if hashes.is_none() {
         findings.critical(None, "The file of hashes is gone.".to_owned());
     }
+    // What is signed is on disk before, its hashes too.
+    let signed = expectations.largest();
+    if hashes.as_ref().is_some_and(|hashes| hashes.count() < signed) {
+        findings
+            .critical(None, format!("The file of hashes holds fewer than the {signed} entries that a note covers."));
+    }
     let torn = hashes.as_ref().map_or(0, |hashes| hashes.torn);
     let mut walk = Walk {
         key: request.key,

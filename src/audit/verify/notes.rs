@@ -1,13 +1,13 @@
 //! The log's own notes, and the one that was kept elsewhere.
 
+use super::super::files::NOTES;
+use super::super::hash::Hash;
+use super::super::note::{MAX_NOTE_BYTES, NoteError, VerifyingKey};
+use super::super::read::{Line, Lines, ReadError};
+use super::super::statement::{Statement, TenantHead};
+use super::super::tree::Frontier;
 use super::chains::Chains;
 use super::finding::Findings;
-use crate::audit::files::NOTES;
-use crate::audit::hash::Hash;
-use crate::audit::note::{MAX_NOTE_BYTES, NoteError, VerifyingKey};
-use crate::audit::read::{Line, Lines, ReadError};
-use crate::audit::statement::{Statement, TenantHead};
-use crate::audit::tree::Frontier;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 
@@ -38,6 +38,11 @@ impl Expectations {
 
     pub(super) fn sort(&mut self) {
         self.waiting.make_contiguous().sort_by_key(|expected| expected.size);
+    }
+
+    /// The largest size that any note is about. Wants to be sorted.
+    pub(super) fn largest(&self) -> u64 {
+        self.waiting.back().map_or(0, |expected| expected.size)
     }
 
     /// The next that is about this size.

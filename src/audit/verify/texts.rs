@@ -1,9 +1,9 @@
 //! The texts beside the entries, which may be erased and may not be changed.
 
+use super::super::entry::Entry;
+use super::super::read::{Line, Lines, ReadError, Segment};
+use super::super::text::{KeptTexts, is_erased};
 use super::finding::Findings;
-use crate::audit::entry::Entry;
-use crate::audit::read::{Line, Lines, ReadError, Segment};
-use crate::audit::text::{KeptTexts, is_erased};
 
 /// The longest line of texts: a question and a statement have some megabytes at most, and escapes make them six times that.
 const MAX_TEXT_BYTES: usize = 64 * 1024 * 1024;
