@@ -80,8 +80,11 @@ impl State {
             State::ModelUnreachable => Reason::ModelUnreachable,
             State::ModelRefused => Reason::ModelRefused,
             State::Internal => Reason::Internal,
-            State::Server(code) if code == State::Cancelled.code() => Reason::Cancelled,
-            State::Server(_) => Reason::Server,
+            // PostgreSQL's own errors of a kind that we have a word for.
+            State::Server(code) => [State::Syntax, State::Cancelled, State::TooComplex, State::OutsidePlane]
+                .into_iter()
+                .find(|known| known.code() == code)
+                .map_or(Reason::Server, State::reason),
         }
     }
 

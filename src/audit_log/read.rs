@@ -2,14 +2,15 @@
 
 use super::failure::{Failure, Logged};
 use super::state::{STATE, State, Status};
-use super::{calls, files, keys, notes, open, recovery};
+use super::{calls, files, keys, notes, open, recovery, write};
 use crate::audit::export::{self, Export};
 use crate::audit::files::{entries_name, texts_name};
 use crate::audit::text::KeptTexts;
 use crate::audit::verify::{self, Finding};
-use crate::audit::{Entry, LogId, Place, leaf_hash};
+use crate::audit::{Entry, Event, LogId, Place, leaf_hash};
 use crate::pgx::server;
 use crate::settings::audit::{self as settings, Audit};
+use serde_json::json;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
@@ -191,5 +192,8 @@ pub fn erase(tenant: &str, subject: Option<&str>) -> Logged<u64> {
         }
         file.sync_all()?;
     }
+    let details = open::object(json!({"tenant": tenant, "subject": subject, "entries": erased}));
+    let entry = Entry { database: Some(calls::database()), ..open::server_entry(Event::Erased, details)? };
+    write::append(&entry, None)?;
     Ok(erased)
 }

@@ -72,7 +72,22 @@ const MAY_NAME: [(&str, &[&str]); 32] = [
             "timings",
         ],
     ),
-    ("install", &["ablation", "api", "audit_log", "error", "ledger", "pgx", "preflight", "run", "settings", "texts", "tripwire"]),
+    (
+        "install",
+        &[
+            "ablation",
+            "api",
+            "audit_log",
+            "error",
+            "ledger",
+            "pgx",
+            "preflight",
+            "run",
+            "settings",
+            "texts",
+            "tripwire",
+        ],
+    ),
 ];
 
 /// What is named by whom, by top-level modules.

@@ -82,7 +82,7 @@ impl<T: Copy + 'static> SharedValue<T> {
         // SAFETY: as in `lock`; the second of the two locks.
         unsafe {
             let lock = &raw mut (*pg_sys::GetNamedLWLockTranche(self.tranche.as_ptr()).add(1)).lock;
-            pg_sys::LWLockAcquireOrWait(lock, pg_sys::LWLockMode::LW_EXCLUSIVE).then_some(Turn { lock })
+            pg_sys::LWLockAcquireOrWait(lock, pg_sys::LWLockMode::LW_EXCLUSIVE).then(|| Turn { lock })
         }
     }
 

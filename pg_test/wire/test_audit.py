@@ -1,0 +1,487 @@
+"""The audit log as its users meet it: one entry a call whatever becomes of it, gaps that show, tampering that is found."""
+
+import contextlib
+import json
+import os
+import random
+import shutil
+import signal
+import threading
+import time
+from collections import Counter
+
+import psycopg
+import pytest
+from splitplane_test.cluster import Cluster
+
+from pg_test.wire.harness import COUNT_SALES, SALES, Wire
+
+ENTRIES = "SELECT sequence, event, tenant, outcome, sqlstate, reason, question, sql, relations, rows, bytes, answer, query_id FROM splitplane.audit() ORDER BY sequence"
+
+
+def audited(mode="on", **more):
+    settings = {"splitplane.audit": mode, "splitplane.audit_text": "full", "max_connections": "90"}
+    return Cluster(settings={**settings, **{f"splitplane.{name}": value for name, value in more.items()}})
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with audited() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def plane(cluster):
+    return Wire.build(cluster, "audited")
+
+
+def folder(cluster):
+    """The folder of the log that the server writes to."""
+    top = cluster.data_dir / "splitplane_audit"
+    return top / (top / "current").read_text().strip()
+
+
+def newest(cluster, kind="entries"):
+    return max(folder(cluster).glob(f"{kind}-*.jsonl"))
+
+
+def lines(cluster):
+    """The entries as they lie in the files, by sequence."""
+    text = b"".join(path.read_bytes() for path in sorted(folder(cluster).glob("entries-*.jsonl")))
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def last(plane, count=1):
+    rows = plane.admin_rows(ENTRIES)[-count:]
+    names = "sequence event tenant outcome sqlstate reason question sql relations rows bytes answer query_id".split()
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def problems(plane, checkpoint=None):
+    found = plane.admin_rows("SELECT severity, finding FROM splitplane.verify_audit(%s)", checkpoint)
+    return [row for row in found if row[0] != "info"]
+
+
+def checkpoint(plane):
+    return plane.admin_rows("SELECT splitplane.audit_checkpoint()")[0][0]
+
+
+def reconfigure(cluster, plane, **settings):
+    """Changes settings as a DBA does, and waits until sessions have them."""
+    with cluster.connect() as admin:
+        for name, value in settings.items():
+            admin.execute(f"ALTER SYSTEM SET splitplane.{name} = '{value}'")
+        admin.execute("SELECT pg_reload_conf()")
+    deadline = time.monotonic() + 10
+    for name, value in settings.items():
+        while plane.admin_rows(f"SELECT current_setting('splitplane.{name}')") != [(value,)]:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+def test_an_entry_for_each_outcome(plane):
+    with plane.session() as session:
+        document = session.call(plane.sign(COUNT_SALES), COUNT_SALES)
+        entry = last(plane)[0]
+        assert (entry["event"], entry["outcome"], entry["tenant"], entry["rows"]) == ("call", "answered", "brand-a", 1)
+        assert (entry["sql"], entry["relations"], str(entry["query_id"])) == (COUNT_SALES, ["sales"], document["query_id"])
+        assert document["audit"]["sequence"] == entry["sequence"] and document["audit"]["log"] == folder(plane.cluster).name
+        assert len(entry["answer"]) == 32
+        for state, sql, reason in [
+            ("42P01", "SELECT * FROM vault", "unknown_relation"),
+            ("22012", "SELECT 1 / (amount - amount) FROM sales", "server"),
+            ("42601", "SELECT FROM WHERE", "syntax"),
+            ("0A000", "DELETE FROM sales", "not_admitted"),
+        ]:
+            session.ask_refused(state, sql)
+            entry = last(plane)[0]
+            assert (entry["outcome"], entry["sqlstate"], entry["sql"]) == ("error", state, sql)
+            assert entry["reason"].startswith(f"{reason}: ") and entry["answer"] is None, entry
+        session.call(plane.sign(COUNT_SALES), COUNT_SALES, function="ask_dry_run")
+        assert last(plane)[0]["outcome"] == "dry_run"
+        rows = session.execute("SELECT * FROM ask_rows(%s, sql => %s) AS t(n bigint)", (json.dumps(plane.sign(COUNT_SALES)), COUNT_SALES)).fetchall()
+        assert rows == [(SALES["brand-a"],)]
+        assert (last(plane)[0]["outcome"], last(plane)[0]["rows"]) == ("answered", 1)
+    assert problems(plane, checkpoint(plane)) == []
+
+
+def test_layer_one_is_recorded_as_claimed_and_in_no_chain(plane):
+    with plane.session() as session:
+        session.ask_refused("28000", COUNT_SALES, key=("AKNOBODY", "x"))
+        context = plane.sign(COUNT_SALES)
+        session.call(context, COUNT_SALES)
+        session.refused("28000", context, COUNT_SALES)
+    replayed, answered, unknown = lines(plane.cluster)[:-4:-1]
+    assert unknown["verified"] is False and unknown["reason"].startswith("unknown_key: ") and "tenant_previous" not in unknown
+    assert answered["verified"] is True and "tenant_previous" in answered
+    assert replayed["reason"].startswith("replayed: ") and "tenant_previous" not in replayed
+
+
+def test_what_is_rolled_back_or_read_only_is_recorded(plane):
+    before = last(plane)[0]["sequence"]
+    with plane.session(autocommit=False) as session:
+        session.execute("SET TRANSACTION READ ONLY")
+        session.call(plane.sign(COUNT_SALES), COUNT_SALES)
+        session.execute("SAVEPOINT s")
+        with pytest.raises(psycopg.errors.UndefinedTable):
+            session.call(plane.sign("SELECT * FROM vault"), "SELECT * FROM vault")
+        session.execute("ROLLBACK")
+    assert [(entry["outcome"], entry["sqlstate"]) for entry in last(plane, 2)] == [("answered", None), ("error", "42P01")]
+    assert last(plane)[0]["sequence"] == before + 2
+
+
+def test_a_session_that_is_ended_in_its_call(plane):
+    slow = "SELECT count(*) FROM sales a, sales b, sales c, sales d"
+    with plane.session() as session, plane.admin() as admin:
+        pid = session.pid
+        ending = threading.Timer(0.7, lambda: admin.execute("SELECT pg_terminate_backend(%s)", (pid,)))
+        ending.start()
+        with contextlib.suppress(psycopg.OperationalError, psycopg.errors.AdminShutdown):
+            session.call(plane.sign(slow), slow)
+        ending.join()
+    deadline = time.monotonic() + 10
+    while last(plane)[0]["sqlstate"] != "57P01":
+        assert time.monotonic() < deadline, last(plane)
+        time.sleep(0.05)
+    assert last(plane)[0]["sql"] == slow
+
+
+def test_administration_and_how_its_transaction_ended(plane):
+    with plane.connect(autocommit=False, user="postgres") as admin:
+        admin.execute("SELECT splitplane.admit('brand-z')")
+        admin.commit()
+        admin.execute("SELECT splitplane.expel('brand-z')")
+        admin.rollback()
+        admin.execute("SELECT splitplane.admit('brand-y')")
+        admin.execute("SAVEPOINT s")
+        admin.execute("SELECT splitplane.admit('brand-x')")
+        admin.execute("ROLLBACK TO s")
+        admin.commit()
+    found = [entry for entry in lines(plane.cluster) if entry["event"].startswith("administration")][-8:]
+    told = [(entry["details"].get("function"), entry["details"].get("transaction")) for entry in found]
+    assert told == [
+        ("admit", None), (None, "committed"), ("expel", None), (None, "rolled back"),
+        ("admit", None), ("admit", None), (None, "rolled back"), (None, "committed"),
+    ]  # fmt: skip
+    assert found[1]["details"]["entries"] == [found[0]["sequence"]] and found[6]["details"]["entries"] == [found[5]["sequence"]]
+    assert found[0]["details"]["arguments"]["tenant"] == "brand-z" and found[0]["details"]["role"] == "postgres"
+
+
+def test_no_secret_is_recorded(plane):
+    secret = "never-to-be-seen-0123456789"
+    made = plane.admin_rows("SELECT splitplane.create_key('AKRECORDED')")[0][0]
+    plane.import_key("AKIMPORTED", secret)
+    everything = b"".join(path.read_bytes() for path in folder(plane.cluster).iterdir())
+    assert b"AKIMPORTED" in everything, "the control"
+    assert secret.encode() not in everything and made.encode() not in everything
+
+
+def test_only_administrators_read_it(plane):
+    for statement in ("audit()", "verify_audit()", "audit_export('brand-a')"):
+        with plane.session() as session, pytest.raises(psycopg.errors.InsufficientPrivilege):
+            session.execute(f"SELECT * FROM splitplane.{statement}")
+    for statement in ("audit_checkpoint()", "erase_audit_texts('brand-a')"):
+        with plane.session() as session, pytest.raises(psycopg.errors.InsufficientPrivilege):
+            session.execute(f"SELECT splitplane.{statement}")
+
+
+def test_another_database_does_not_see_the_entries(cluster, plane):
+    other = Wire.build(cluster, "neighbour")
+    with other.session() as session:
+        session.call(other.sign(COUNT_SALES, "brand-b"), COUNT_SALES)
+    tenants = {row[0] for row in other.admin_rows("SELECT tenant FROM splitplane.audit() WHERE event = 'call'")}
+    assert tenants == {"brand-b"} and "brand-a" in {entry.get("tenant") for entry in lines(cluster)}
+    exported = [json.loads(row[0]) for row in other.admin_rows("SELECT splitplane.audit_export('brand-b')")]
+    assert exported[0]["entries"] == len(exported) - 1 == 1
+    assert "brand-a" not in json.dumps(exported)
+    with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState):
+        other.admin_rows("SELECT splitplane.audit_checkpoint('brand-a')")
+
+
+def test_a_flood_of_refused_calls_is_counted(plane):
+    with plane.session() as session:
+        for _ in range(60):
+            session.ask_refused("28000", COUNT_SALES, key=("AKNOBODY", "x"))
+        time.sleep(1.1)
+        session.call(plane.sign(COUNT_SALES), COUNT_SALES)
+    entries = lines(plane.cluster)[-80:]
+    many = [entry for entry in entries if entry["event"] == "refused_many"]
+    single = [entry for entry in entries if entry.get("reason", "").startswith("unknown_key") and entry["event"] == "call"]
+    counted = sum(group["calls"] for entry in many for group in entry["details"]["calls"] if group["key_id"] == "AKNOBODY")
+    assert many and counted + len(single) >= 60 and len(single) <= 50
+
+
+def test_texts_are_erased_and_the_log_still_verifies(plane):
+    marker = "SELECT count(*) AS erase_this FROM sales"
+    with plane.session() as session:
+        session.call(plane.sign(marker, "brand-c"), marker)
+        session.call(plane.sign(marker, "brand-b"), marker)
+    texts = newest(plane.cluster, "texts").read_bytes
+    assert texts().count(marker.encode()) == 2
+    kept = checkpoint(plane)
+    assert plane.admin_rows("SELECT splitplane.erase_audit_texts('brand-c')")[0][0] >= 1
+    assert texts().count(marker.encode()) == 1, "the other tenant's is still there"
+    assert problems(plane, kept) == []
+    erased = [row for row in plane.admin_rows("SELECT sql FROM splitplane.audit(tenant => 'brand-c') WHERE event = 'call'")]
+    assert all(row[0].startswith("hmac-sha256:") for row in erased)
+
+
+@pytest.mark.parametrize("text, found", [("none", None), ("hash", "hmac-sha256:")])
+def test_what_is_kept_of_texts(cluster, plane, text, found):
+    reconfigure(cluster, plane, audit_text=text)
+    marker = f"SELECT count(*) AS kept_{text} FROM sales"
+    try:
+        with plane.session() as session:
+            session.call(plane.sign(marker), marker)
+        entry = last(plane)[0]
+        assert entry["sql"] is None if found is None else entry["sql"].startswith(found)
+        assert not any(marker.encode() in path.read_bytes() for path in folder(cluster).iterdir())
+        setting = [entry for entry in lines(cluster) if entry["event"] == "setting"][-1]
+        assert setting["details"]["audit_text"] == text
+    finally:
+        reconfigure(cluster, plane, audit_text="full")
+
+
+def test_switching_off_is_recorded_once(cluster, plane):
+    with plane.session() as session:
+        session.call(plane.sign(COUNT_SALES), COUNT_SALES)
+        reconfigure(cluster, plane, audit="off")
+        before = len(lines(cluster))
+        for _ in range(3):
+            document = session.call(plane.sign(COUNT_SALES), COUNT_SALES)
+            assert "audit" not in document
+        try:
+            found = lines(cluster)[before - 1 :]
+            assert [entry["details"]["audit"] for entry in found if entry["event"] == "setting"] == ["off"]
+            assert "call" not in [entry["event"] for entry in found[1:]]
+        finally:
+            reconfigure(cluster, plane, audit="on")
+        session.call(plane.sign(COUNT_SALES), COUNT_SALES)
+    assert [entry["details"]["audit"] for entry in lines(cluster) if entry["event"] == "setting"][-1] == "on"
+
+
+@pytest.fixture
+def own(request):
+    """A server of the test's own with a plane."""
+    with audited(**getattr(request, "param", {})) as running:
+        yield Wire.build(running, "own")
+
+
+def ask_once(plane, tenant="brand-a"):
+    with plane.session() as session:
+        return session.call(plane.sign(COUNT_SALES, tenant), COUNT_SALES)
+
+
+@pytest.mark.parametrize("own", [{"mode": "required"}, {"mode": "on"}], indirect=True)
+def test_an_entry_that_cannot_be_written(own):
+    """Files of the log that the server's user cannot write: required withholds the answer, on records the gap."""
+    required = own.admin_rows("SHOW splitplane.audit") == [("required",)]
+    ask_once(own)
+    entries = newest(own.cluster)
+    os.chmod(entries, 0o400)
+    entries.rename(entries.with_suffix(".away"))
+    entries.mkdir()
+    with own.session() as session:
+        if required:
+            session.ask_refused("55000", COUNT_SALES)
+            session.ask_refused("42P01", "SELECT * FROM vault")
+        else:
+            assert session.value(COUNT_SALES) == SALES["brand-a"]
+            assert session.value(COUNT_SALES) == SALES["brand-a"]
+    assert "GAP in the audit log" in own.cluster.log_text()
+    assert any("could not be written" in row[2] for row in own.admin_rows("SELECT * FROM splitplane.doctor() WHERE object = 'audit log'"))
+    entries.rmdir()
+    entries.with_suffix(".away").rename(entries)
+    os.chmod(entries, 0o600)
+    ask_once(own)
+    gap, call = [entry for entry in lines(own.cluster) if entry["event"] in ("gap", "call")][-2:]
+    assert (gap["event"], gap["details"]["entries"], call["outcome"]) == ("gap", 2, "answered")
+    assert problems(own) == []
+
+
+@pytest.mark.parametrize("own", [{"mode": "required", "audit_max_size": "1MB"}], indirect=True)
+def test_the_largest_size_withholds_and_deletes_nothing(own):
+    wide = "SELECT '" + "x" * 40_000 + "' AS wide FROM sales LIMIT 1"
+    with own.session() as session:
+        for _ in range(60):
+            try:
+                session.call(own.sign(wide), wide)
+            except psycopg.errors.ConfigurationLimitExceeded:
+                break
+        else:
+            pytest.fail("the log never became full")
+    assert sum(path.stat().st_size for path in folder(own.cluster).iterdir()) <= 1_048_576
+    assert lines(own.cluster)[0]["event"] == "started"
+    doctor = own.admin_rows("SELECT finding FROM splitplane.doctor() WHERE object = 'audit log'")
+    assert any("splitplane.audit_max_size" in row[0] for row in doctor)
+    reconfigure(own.cluster, own, audit_max_size="2MB")
+    assert ask_once(own)["outcome"] == "answered"
+
+
+def test_every_changed_byte_is_found(own):
+    for tenant in SALES:
+        ask_once(own, tenant)
+    kept = checkpoint(own)
+    assert problems(own, kept) == [], "the control"
+    entries = newest(own.cluster)
+    whole = entries.read_bytes()
+    for place in random.Random(1).sample(range(len(whole) - 400), 12):
+        changed = bytearray(whole)
+        changed[place] ^= 1
+        entries.write_bytes(changed)
+        assert any(severity == "critical" for severity, _ in problems(own, kept)), f"byte {place}"
+    entries.write_bytes(whole)
+    assert problems(own, kept) == []
+
+
+def test_a_server_that_finds_its_file_changed_begins_another_log(own):
+    ask_once(own)
+    first = folder(own.cluster)
+    with open(newest(own.cluster), "ab") as entries:
+        entries.write(b"{}\n")
+    ask_once(own)
+    assert folder(own.cluster) != first
+    started = lines(own.cluster)[0]
+    assert started["event"] == "started" and started["details"]["found"]["log"] == first.name
+    assert "somebody else has changed" in started["details"]["found"]["why"]
+
+
+def test_stop_and_start_go_on_with_the_log(own):
+    ask_once(own)
+    log = folder(own.cluster)
+    own.cluster.restart()
+    assert folder(own.cluster) == log
+    ask_once(own)
+    events = [entry["event"] for entry in lines(own.cluster)]
+    assert events[-4:] == ["stopped", "started", "setting", "call"] or events[-3:] == ["stopped", "started", "call"]
+    assert f"splitplane-audit/{log.name}\n" in (log / "notes").read_text(), "signed at the stop"
+    chain = [entry for entry in lines(own.cluster) if entry.get("tenant") == "brand-a"]
+    assert chain[-1]["tenant_previous"]["sequence"] == chain[-2]["sequence"]
+    assert problems(own) == []
+
+
+def test_half_an_entry_is_cut_off_at_the_next_start(own):
+    ask_once(own)
+    log = folder(own.cluster)
+    size = len(lines(own.cluster))
+    own.cluster._halt("immediate")
+    with open(newest(own.cluster), "ab") as entries:
+        entries.write(b'{"sequence":99,"at":"2026-')
+    own.cluster._launch()
+    ask_once(own)
+    assert folder(own.cluster) == log
+    cut = [entry for entry in lines(own.cluster)[size:] if entry["event"] == "cut"]
+    assert [entry["details"]["bytes"] for entry in cut] == [26]
+    assert problems(own) == []
+
+
+def test_a_log_that_was_cut_behind_a_note_goes_on_under_another_id(own):
+    for _ in range(3):
+        ask_once(own)
+    kept = checkpoint(own)
+    log = folder(own.cluster)
+    own.cluster._halt("immediate")
+    entries, hashes = newest(own.cluster), log / "hashes"
+    whole = entries.read_bytes().splitlines(keepends=True)
+    entries.write_bytes(b"".join(whole[:-3]))
+    hashes.write_bytes(hashes.read_bytes()[: 32 * (len(whole) - 3)])
+    own.cluster._launch()
+    ask_once(own)
+    assert folder(own.cluster) != log
+    assert "a note of" in lines(own.cluster)[0]["details"]["found"]["why"]
+    assert any(severity == "critical" for severity, _ in problems(own, kept)) or kept.splitlines()[0] != f"splitplane-audit/{folder(own.cluster).name}"
+
+
+def test_a_copy_of_the_cluster_begins_a_log_of_its_own(own):
+    """A standby by base backup: its own calls are in a log of its own, which names the primary's."""
+    ask_once(own)
+    with own.cluster.standby() as standby:
+        replica = Wire(standby, own.database, own.secret, own.key_id)
+        ask_once(replica)
+        own_log, found = lines(own.cluster), lines(standby)
+        started = found[0]["details"]["found"]
+        assert started["log"] == folder(own.cluster).name and started["size"] <= len(own_log) and len(started["root"]) == 64
+        assert found[-1]["event"] == "call" and problems(replica) == []
+        ask_once(own)
+        assert folder(own.cluster).name == started["log"], "the primary goes on with its own"
+
+
+@pytest.mark.parametrize("own", [{"mode": "required"}, {"mode": "on"}], indirect=True)
+def test_many_writers(own):
+    """What the clients know to have got is in the log, once each, in the order of each client's own calls."""
+    known, lock = {}, threading.Lock()
+
+    def work(number):
+        mine = []
+        with own.session() as session:
+            for _ in range(12):
+                tenant = random.choice(list(SALES))
+                document = session.call(own.sign(COUNT_SALES, tenant), COUNT_SALES)
+                mine.append((document["query_id"], document["audit"]["sequence"], document["audit"]["hash"]))
+        with lock:
+            known[number] = mine
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(32)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert len(known) == 32
+    recorded = {row[0]: (str(row[1]), bytes(row[2]).hex()) for row in own.admin_rows("SELECT sequence, query_id, hash FROM splitplane.audit() WHERE event = 'call'")}
+    for mine in known.values():
+        sequences = [sequence for _, sequence, _ in mine]
+        assert sequences == sorted(sequences)
+        assert all(recorded[sequence] == (query_id, digest) for query_id, sequence, digest in mine)
+    assert len(recorded) == 32 * 12 == len(Counter(query_id for query_id, _ in recorded.values()))
+    assert problems(own, checkpoint(own)) == []
+
+
+def test_crashes_at_random_moments(own):
+    """A backend is killed in the middle of its calls: the server starts again, and what was acknowledged is there."""
+    acknowledged, stop = [], threading.Event()
+
+    def work():
+        while not stop.is_set():
+            with contextlib.suppress(psycopg.Error, AssertionError), own.session() as session:
+                while not stop.is_set():
+                    document = session.call(own.sign(COUNT_SALES, random.choice(list(SALES))), COUNT_SALES)
+                    acknowledged.append((document["audit"]["log"], document["audit"]["sequence"], document["audit"]["hash"]))
+            time.sleep(0.05)
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    [thread.start() for thread in threads]
+    kills = 0
+    for _ in range(4):
+        time.sleep(random.uniform(0.8, 1.6))
+        with contextlib.suppress(psycopg.Error, ProcessLookupError), own.cluster.connect() as admin:
+            pids = admin.execute("SELECT pid FROM pg_stat_activity WHERE usename = 'app' AND state = 'active'").fetchall()
+            for (pid,) in pids[:1]:
+                os.kill(pid, signal.SIGKILL)
+                kills += 1
+    time.sleep(1.5)
+    stop.set()
+    [thread.join() for thread in threads]
+    assert kills, "the control"
+    deadline = time.monotonic() + 30
+    while True:
+        with contextlib.suppress(psycopg.Error):
+            assert problems(own) == []
+            break
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    log = folder(own.cluster).name
+    recorded = {row[0]: bytes(row[1]).hex() for row in own.admin_rows("SELECT sequence, hash FROM splitplane.audit()")}
+    mine = [(sequence, digest) for name, sequence, digest in acknowledged if name == log]
+    assert mine and all(recorded.get(sequence) == digest for sequence, digest in mine)
+    assert {name for name, _, _ in acknowledged} == {log}, "a crash of processes begins no other log"
+
+
+@pytest.mark.parametrize("own", [{"audit_retention": "1"}], indirect=True)
+def test_old_files_go_by_age_and_the_log_still_verifies(own):
+    """The log's first file was written three days ago, by the clock of the file and of its last entry."""
+    ask_once(own)
+    kept = checkpoint(own)
+    first = newest(own.cluster)
+    own.cluster._halt("fast")
+    old = time.time() - 3 * 86_400
+    os.utime(first, (old, old))
+    own.cluster._launch()
+    assert problems(own, kept) == [] and first.exists()
