@@ -9580,6 +9580,15 @@ GRANT SELECT ON splitplane.stat_calls, splitplane.stat_stages, splitplane.stat_s
     splitplane.stat_doctor, splitplane.stat_audit
     TO pg_monitor, splitplane_admin;
 GRANT USAGE ON SCHEMA splitplane TO pg_monitor;
+-- With that everything that this database has granted on the schema itself counts as initial, and would not be dumped.
+UPDATE pg_init_privs AS i
+   SET initprivs = ARRAY(SELECT a.item FROM unnest(i.initprivs) WITH ORDINALITY AS a(item, place)
+                         WHERE NOT EXISTS (SELECT FROM aclexplode(ARRAY[a.item]) AS g
+                                           WHERE g.grantee <> n.nspowner AND g.grantee <> 'pg_monitor'::regrole
+                                             AND pg_get_userbyid(g.grantee) <> ALL (splitplane._own_roles()))
+                         ORDER BY a.place)
+  FROM pg_namespace AS n
+ WHERE i.classoid = 'pg_namespace'::regclass AND i.objoid = n.oid AND n.nspname = 'splitplane';
 
 -- What ALTER DEFAULT PRIVILEGES has granted on new functions is revoked, as in 90_privileges.sql. Grants that this
 -- database made itself are not among the initial privileges of the extension, and are kept.
