@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import draw_charts
+import draw_dashboard
 import draw_layers
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -201,6 +202,10 @@ def stale_charts(folder: Path = draw_charts.FOLDER) -> list[str]:
     return [f"{name} is not what docs/draw_charts.py draws" for name in draw_charts.stale(folder)]
 
 
+def stale_dashboard(file: Path = draw_dashboard.PICTURE) -> list[str]:
+    return [] if draw_dashboard.is_current(file) else [f"{file.name} is not what docs/draw_dashboard.py draws"]
+
+
 def unlisted_pages(root: Path) -> list[str]:
     there = {f"docs/{page.name}" for page in (root / "docs").glob("*.md")} - {SUMMARY}
     return [f"{SUMMARY} does not list {page}" for page in sorted(there - set(pages_in_order(root)))]
@@ -337,6 +342,7 @@ def of_pages() -> list[tuple[str, list[str]]]:
         ("the list of pages", unlisted_pages(ROOT)),
         ("the index of functions", unindexed_functions(ROOT)),
         ("the picture", stale_picture()),
+        ("the dashboard", stale_dashboard()),
         ("charts", stale_charts()),
     ]
 
@@ -375,6 +381,7 @@ def planted(rows: Callable[[str], list[tuple]]) -> list[tuple[str, list[str]]]:
         (root / "fuzz/beside.py").write_text("def walks(): ...\n")
         (root / "fuzz/README.md").write_text(PLANTED_BESIDE)
         (root / "docs/layers.svg").write_text(draw_layers.picture().replace("</svg>", "<g/></svg>"))
+        (root / "docs/dashboard.svg").write_text(draw_dashboard.picture().replace("</svg>", "<g/></svg>"))
         (root / "docs/speed").mkdir()
         (root / "docs/speed/bench.json").write_text(json.dumps({"figures": [{"section": "overhead", "name": "a call", "unit": "us", "now": 9.0}]}))
         (root / "docs/speed/forgotten.svg").write_text("<svg/>")
@@ -392,6 +399,7 @@ def planted(rows: Callable[[str], list[tuple]]) -> list[tuple[str, list[str]]]:
             ),
             ("the picture", stale_picture(root / "docs/layers.svg"), ["layers.svg is not what"]),
             ("the picture, not there", stale_picture(root / "docs/none.svg"), ["none.svg is not what"]),
+            ("the dashboard", stale_dashboard(root / "docs/dashboard.svg"), ["dashboard.svg is not what"]),
             ("charts", stale_charts(root / "docs/speed"), ["call.svg is not what", "forgotten.svg is not what"]),
             ("long cells", long_cells(root, page), ["161 characters"]),
             ("unlisted pages", unlisted_pages(root), ["docs/forgotten.md"]),

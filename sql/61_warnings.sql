@@ -113,6 +113,7 @@ AS $$
     WHERE c.relnamespace = 'splitplane'::regnamespace AND c.relkind IN ('r', 'v')
       AND g.grantee NOT IN (c.relowner, to_regrole('splitplane_reader'))
       AND NOT (g.grantee = to_regrole('splitplane_admin') AND g.privilege_type = 'SELECT')
+      AND NOT (g.grantee = 'pg_monitor'::regrole AND g.privilege_type = 'SELECT' AND c.relname LIKE 'stat\_%')
 $$;
 REVOKE ALL ON FUNCTION splitplane._role_findings() FROM PUBLIC;
 

@@ -2,7 +2,7 @@
 
 -- The privileges that the extension grants on its own objects, each in the words of GRANT. What begins with an
 -- underscore serves the functions that run as the owner, as do two more; of those, administrators need one to
--- read a view.
+-- read a view, and they and monitoring need those of the figures.
 CREATE FUNCTION splitplane._own_privileges() RETURNS TABLE (object text, privilege text, role_name name, held boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
@@ -20,15 +20,20 @@ AS $$
                     ELSE 'splitplane_admin' END::name
     ) AS w(role_name)
     WHERE p.oid IN (SELECT splitplane._members('pg_proc')) AND to_regrole(w.role_name) IS NOT NULL
-      AND (p.proname NOT LIKE '\_%' OR p.proname = '_procedure')
+      AND (p.proname NOT LIKE '\_%' OR p.proname = '_procedure' OR p.proname LIKE '\_stat\_%')
       AND p.proname NOT IN ('in_scope_support', 'has_parent_support', 'beside_support', 'comparison_support', 'keep')
     UNION ALL
-    SELECT 'TABLE ' || c.oid::regclass, 'SELECT', 'splitplane_admin',
-           has_table_privilege('splitplane_admin', c.oid, 'SELECT')
-    FROM pg_class AS c
-    WHERE c.relnamespace = 'splitplane'::regnamespace AND to_regrole('splitplane_admin') IS NOT NULL
-      AND c.relname IN ('allowed_extensions', 'allowed_functions', 'claims', 'functions', 'metrics', 'parents',
-                        'principals', 'relations', 'tripwires', 'verified_queries', 'views')
+    SELECT 'FUNCTION ' || splitplane._signature(p.oid), 'EXECUTE', 'pg_monitor',
+           has_function_privilege('pg_monitor', p.oid, 'EXECUTE')
+    FROM pg_proc AS p WHERE p.oid IN (SELECT splitplane._members('pg_proc')) AND p.proname LIKE '\_stat\_%'
+    UNION ALL
+    SELECT 'TABLE ' || c.oid::regclass, 'SELECT', o.name, has_table_privilege(o.name, c.oid, 'SELECT')
+    FROM pg_class AS c CROSS JOIN unnest(ARRAY['splitplane_admin', 'pg_monitor']::name[]) AS o(name)
+    WHERE c.relnamespace = 'splitplane'::regnamespace AND to_regrole(o.name) IS NOT NULL
+      AND (c.relname LIKE 'stat\_%'
+           OR o.name = 'splitplane_admin'
+              AND c.relname IN ('allowed_extensions', 'allowed_functions', 'claims', 'functions', 'metrics', 'parents',
+                                'principals', 'relations', 'tripwires', 'verified_queries', 'views'))
     UNION ALL
     -- Where the application's own roles may use the schema, they do not need the caller's privilege.
     SELECT format('SCHEMA %I', n.nspname), 'USAGE', 'splitplane_caller', false
@@ -40,7 +45,7 @@ AS $$
                         AND has_schema_privilege(m.member, n.oid, 'USAGE'))
     UNION ALL
     SELECT 'SCHEMA splitplane', 'USAGE', o.name, has_schema_privilege(o.name, 'splitplane', 'USAGE')
-    FROM unnest(ARRAY['splitplane_reader', 'splitplane_admin']::name[]) AS o(name)
+    FROM unnest(ARRAY['splitplane_reader', 'splitplane_admin', 'pg_monitor']::name[]) AS o(name)
     WHERE to_regrole(o.name) IS NOT NULL
 $$;
 REVOKE ALL ON FUNCTION splitplane._own_privileges() FROM PUBLIC;
@@ -166,6 +171,7 @@ AS $$
            format('%I lacks %s on it, which splitplane grants: %s.', p.role_name, p.privilege,
                   CASE p.role_name WHEN 'splitplane_reader' THEN 'calls of ask fail'
                                    WHEN 'splitplane_caller' THEN 'applications cannot call it'
+                                   WHEN 'pg_monitor' THEN 'monitoring cannot read the figures'
                                    ELSE 'administrators cannot use it' END),
            -- Privileges may have been revoked on purpose: that of ask is, when something is wrong. The reader's cannot
            -- have been, since no call works without them.

@@ -21,7 +21,10 @@ BEGIN
         FROM pg_catalog.pg_namespace AS n CROSS JOIN pg_catalog.aclexplode(n.nspacl) AS g
         WHERE n.nspname = 'splitplane' AND g.grantee <> n.nspowner
     LOOP
-        IF pg_catalog.pg_get_userbyid(given.grantee) <> ALL (splitplane._own_roles()) THEN
+        IF pg_catalog.pg_get_userbyid(given.grantee) <> ALL (splitplane._own_roles())
+           AND NOT (given.grantee OPERATOR(pg_catalog.=) 'pg_monitor'::pg_catalog.regrole
+                    AND given.object OPERATOR(pg_catalog.~)
+                        '^(SCHEMA splitplane$|TABLE splitplane[.]stat_|FUNCTION splitplane[.]_stat_)') THEN
             EXECUTE pg_catalog.format('REVOKE ALL ON %s FROM %s', given.object, splitplane._grantee(given.grantee));
         END IF;
     END LOOP;

@@ -6605,6 +6605,183 @@ REVOKE ALL ON FUNCTION splitplane._audit_findings() FROM PUBLIC;
 -- requires:
 --   audit
 
+-- Figures for monitoring: views over counters in shared memory, of the current database. Labels are text, values bigint
+-- or double precision; nothing is NULL, and every row is there from the start, with 0: what is not there cannot be told
+-- from what was not read.
+
+CREATE FUNCTION splitplane._stat_calls()
+RETURNS TABLE (entry_point text, outcome text, reason text, calls bigint)
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'splitplane_2__stat_calls';
+REVOKE ALL ON FUNCTION splitplane._stat_calls() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane._stat_calls() TO pg_monitor, splitplane_admin;
+
+CREATE VIEW splitplane.stat_calls AS
+    SELECT pg_catalog.current_database()::text AS datname, f.entry_point, f.outcome, f.reason, f.calls
+    FROM splitplane._stat_calls() AS f;
+REVOKE ALL ON splitplane.stat_calls FROM PUBLIC;
+GRANT SELECT ON splitplane.stat_calls TO pg_monitor, splitplane_admin;
+COMMENT ON VIEW splitplane.stat_calls IS
+    'How often calls of each entry point ended in each way; outcome error has a reason, others have none.';
+
+CREATE FUNCTION splitplane._stat_stages()
+RETURNS TABLE (stage text, bounds double precision[], counts bigint[], seconds double precision)
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'splitplane_2__stat_stages';
+REVOKE ALL ON FUNCTION splitplane._stat_stages() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane._stat_stages() TO pg_monitor, splitplane_admin;
+
+CREATE VIEW splitplane.stat_stages AS
+    SELECT pg_catalog.current_database()::text AS datname, f.stage, f.bounds, f.counts,
+           f.counts[pg_catalog.cardinality(f.counts)] AS calls, f.seconds
+    FROM splitplane._stat_stages() AS f;
+REVOKE ALL ON splitplane.stat_stages FROM PUBLIC;
+GRANT SELECT ON splitplane.stat_stages TO pg_monitor, splitplane_admin;
+COMMENT ON VIEW splitplane.stat_stages IS
+    'How long each stage of calls took: counts[n] calls took at most bounds[n] seconds. Stage total is the whole call.';
+
+CREATE FUNCTION splitplane._stat_stage_buckets() RETURNS TABLE (stage text, bound text, calls bigint)
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'splitplane_2__stat_stage_buckets';
+REVOKE ALL ON FUNCTION splitplane._stat_stage_buckets() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane._stat_stage_buckets() TO pg_monitor, splitplane_admin;
+
+CREATE VIEW splitplane.stat_stage_buckets AS
+    SELECT pg_catalog.current_database()::text AS datname, f.stage, f.bound AS le, f.calls
+    FROM splitplane._stat_stage_buckets() AS f;
+REVOKE ALL ON splitplane.stat_stage_buckets FROM PUBLIC;
+GRANT SELECT ON splitplane.stat_stage_buckets TO pg_monitor, splitplane_admin;
+COMMENT ON VIEW splitplane.stat_stage_buckets IS
+    'stat_stages with a row for each bound: so many calls took at most le seconds.';
+
+CREATE FUNCTION splitplane._stat_tenants()
+RETURNS TABLE (
+    tenant text, calls bigint, errors bigint, declined bigint, row_count bigint, bytes bigint, seconds double precision,
+    model_calls bigint, input_tokens bigint, output_tokens bigint)
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'splitplane_2__stat_tenants';
+REVOKE ALL ON FUNCTION splitplane._stat_tenants() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane._stat_tenants() TO pg_monitor, splitplane_admin;
+
+CREATE VIEW splitplane.stat_tenants AS
+    SELECT pg_catalog.current_database()::text AS datname, f.tenant, f.calls, f.errors, f.declined,
+           f.row_count AS rows, f.bytes, f.seconds, f.model_calls, f.input_tokens, f.output_tokens
+    FROM splitplane._stat_tenants() AS f;
+REVOKE ALL ON splitplane.stat_tenants FROM PUBLIC;
+GRANT SELECT ON splitplane.stat_tenants TO pg_monitor, splitplane_admin;
+COMMENT ON VIEW splitplane.stat_tenants IS
+    'What each tenant has used, by verified identities; tenant *others is all that have no row of their own.';
+
+CREATE FUNCTION splitplane._stat_models()
+RETURNS TABLE (
+    model text, purpose text, result text, calls bigint, seconds double precision, input_tokens bigint,
+    output_tokens bigint)
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'splitplane_2__stat_models';
+REVOKE ALL ON FUNCTION splitplane._stat_models() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane._stat_models() TO pg_monitor, splitplane_admin;
+
+CREATE VIEW splitplane.stat_models AS
+    SELECT pg_catalog.current_database()::text AS datname, f.model, f.purpose, f.result, f.calls, f.seconds,
+           f.input_tokens, f.output_tokens
+    FROM splitplane._stat_models() AS f;
+REVOKE ALL ON splitplane.stat_models FROM PUBLIC;
+GRANT SELECT ON splitplane.stat_models TO pg_monitor, splitplane_admin;
+COMMENT ON VIEW splitplane.stat_models IS 'Calls of models by what they were for and what came of them.';
+
+CREATE FUNCTION splitplane._stat_ledger()
+RETURNS TABLE (used bigint, capacity bigint, keys bigint, horizon double precision)
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'splitplane_2__stat_ledger';
+REVOKE ALL ON FUNCTION splitplane._stat_ledger() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane._stat_ledger() TO pg_monitor, splitplane_admin;
+
+CREATE VIEW splitplane.stat_ledger AS
+    SELECT pg_catalog.current_database()::text AS datname, f.used, f.capacity, f.keys, f.horizon,
+           (SELECT coalesce(pg_catalog.sum(c.calls), 0)::bigint FROM splitplane._stat_calls() AS c
+            WHERE c.reason OPERATOR(pg_catalog.=) 'ledger_full') AS refused
+    FROM splitplane._stat_ledger() AS f;
+REVOKE ALL ON splitplane.stat_ledger FROM PUBLIC;
+GRANT SELECT ON splitplane.stat_ledger TO pg_monitor, splitplane_admin;
+COMMENT ON VIEW splitplane.stat_ledger IS
+    'The replay ledger, which is one for the server: places used and there, keys, horizon; calls refused over it here.';
+
+CREATE FUNCTION splitplane._stat_plane() RETURNS TABLE (shut bigint, since double precision)
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'splitplane_2__stat_plane';
+REVOKE ALL ON FUNCTION splitplane._stat_plane() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane._stat_plane() TO pg_monitor, splitplane_admin;
+
+-- A key that has ended is not waited for any more, nor is one that has not begun.
+CREATE VIEW splitplane.stat_plane AS
+    SELECT pg_catalog.current_database()::text AS datname, f.shut, k.keys, k.key_seconds, f.since
+    FROM splitplane._stat_plane() AS f
+    CROSS JOIN (SELECT pg_catalog.count(*) AS keys,
+                       coalesce(pg_catalog.min(EXTRACT(epoch FROM n.not_after OPERATOR(pg_catalog.-) pg_catalog.now())
+                                               ::double precision), 'Infinity') AS key_seconds
+                FROM splitplane.keys AS n
+                WHERE n.revoked_at IS NULL AND n.not_before OPERATOR(pg_catalog.<=) pg_catalog.now()
+                  AND n.not_after OPERATOR(pg_catalog.>) pg_catalog.now()) AS k;
+REVOKE ALL ON splitplane.stat_plane FROM PUBLIC;
+GRANT SELECT ON splitplane.stat_plane TO pg_monitor, splitplane_admin;
+COMMENT ON VIEW splitplane.stat_plane IS
+    'Whether a tripwire has shut the plane (1); keys that are valid, and seconds until the first of them ends; since '
+    'when there are figures.';
+
+-- How many findings doctor() has, which takes as long as doctor() itself. Findings name tables, roles and tenants: the
+-- counts alone are for monitoring.
+CREATE FUNCTION splitplane._stat_doctor() RETURNS TABLE (severity text, findings bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT s.severity, count(f.severity)
+    FROM unnest(ARRAY['critical', 'warning', 'info']) AS s(severity)
+    LEFT JOIN splitplane.doctor() AS f ON f.severity = s.severity
+    GROUP BY s.severity
+$$;
+REVOKE ALL ON FUNCTION splitplane._stat_doctor() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane._stat_doctor() TO pg_monitor, splitplane_admin;
+
+CREATE VIEW splitplane.stat_doctor AS
+    SELECT pg_catalog.current_database()::text AS datname, f.severity, f.findings
+    FROM splitplane._stat_doctor() AS f;
+REVOKE ALL ON splitplane.stat_doctor FROM PUBLIC;
+GRANT SELECT ON splitplane.stat_doctor TO pg_monitor, splitplane_admin;
+COMMENT ON VIEW splitplane.stat_doctor IS 'How many findings doctor() has, by severity. It runs doctor().';
+
+-- Of the audit log, which is one for the server.
+CREATE FUNCTION splitplane._stat_audit()
+RETURNS TABLE (entries bigint, stored bigint, capacity bigint, gaps bigint)
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(max(h.entries), 0), coalesce(max(h.stored), 0), coalesce(max(h.most), 0), coalesce(max(h.gaps), 0)
+    FROM splitplane._audit_health() AS h
+$$;
+REVOKE ALL ON FUNCTION splitplane._stat_audit() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane._stat_audit() TO pg_monitor, splitplane_admin;
+
+CREATE VIEW splitplane.stat_audit AS
+    SELECT pg_catalog.current_database()::text AS datname, f.entries, f.stored, f.capacity, f.gaps
+    FROM splitplane._stat_audit() AS f;
+REVOKE ALL ON splitplane.stat_audit FROM PUBLIC;
+GRANT SELECT ON splitplane.stat_audit TO pg_monitor, splitplane_admin;
+COMMENT ON VIEW splitplane.stat_audit IS
+    'The audit log of the server: entries, bytes stored and allowed (0: any), and entries that could not be written.';
+
+CREATE FUNCTION splitplane.stat_reset() RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'splitplane_2_stat_reset';
+REVOKE ALL ON FUNCTION splitplane.stat_reset() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.stat_reset() TO splitplane_admin;
+COMMENT ON FUNCTION splitplane.stat_reset() IS
+    'Sets the counters of this database to 0 and forgets its tenants and models.';
+
+GRANT USAGE ON SCHEMA splitplane TO pg_monitor;
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- requires:
+--   statistics
+
 -- Findings that break isolation. While there is one, ask refuses.
 
 -- The statement that registers a relation: with a scope by protect, without one by share. Advice where no column is
@@ -7189,6 +7366,7 @@ AS $$
     WHERE c.relnamespace = 'splitplane'::regnamespace AND c.relkind IN ('r', 'v')
       AND g.grantee NOT IN (c.relowner, to_regrole('splitplane_reader'))
       AND NOT (g.grantee = to_regrole('splitplane_admin') AND g.privilege_type = 'SELECT')
+      AND NOT (g.grantee = 'pg_monitor'::regrole AND g.privilege_type = 'SELECT' AND c.relname LIKE 'stat\_%')
 $$;
 REVOKE ALL ON FUNCTION splitplane._role_findings() FROM PUBLIC;
 
@@ -8116,7 +8294,7 @@ REVOKE ALL ON FUNCTION splitplane._search_findings() FROM PUBLIC;
 
 -- The privileges that the extension grants on its own objects, each in the words of GRANT. What begins with an
 -- underscore serves the functions that run as the owner, as do two more; of those, administrators need one to
--- read a view.
+-- read a view, and they and monitoring need those of the figures.
 CREATE FUNCTION splitplane._own_privileges() RETURNS TABLE (object text, privilege text, role_name name, held boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
@@ -8134,15 +8312,20 @@ AS $$
                     ELSE 'splitplane_admin' END::name
     ) AS w(role_name)
     WHERE p.oid IN (SELECT splitplane._members('pg_proc')) AND to_regrole(w.role_name) IS NOT NULL
-      AND (p.proname NOT LIKE '\_%' OR p.proname = '_procedure')
+      AND (p.proname NOT LIKE '\_%' OR p.proname = '_procedure' OR p.proname LIKE '\_stat\_%')
       AND p.proname NOT IN ('in_scope_support', 'has_parent_support', 'beside_support', 'comparison_support', 'keep')
     UNION ALL
-    SELECT 'TABLE ' || c.oid::regclass, 'SELECT', 'splitplane_admin',
-           has_table_privilege('splitplane_admin', c.oid, 'SELECT')
-    FROM pg_class AS c
-    WHERE c.relnamespace = 'splitplane'::regnamespace AND to_regrole('splitplane_admin') IS NOT NULL
-      AND c.relname IN ('allowed_extensions', 'allowed_functions', 'claims', 'functions', 'metrics', 'parents',
-                        'principals', 'relations', 'tripwires', 'verified_queries', 'views')
+    SELECT 'FUNCTION ' || splitplane._signature(p.oid), 'EXECUTE', 'pg_monitor',
+           has_function_privilege('pg_monitor', p.oid, 'EXECUTE')
+    FROM pg_proc AS p WHERE p.oid IN (SELECT splitplane._members('pg_proc')) AND p.proname LIKE '\_stat\_%'
+    UNION ALL
+    SELECT 'TABLE ' || c.oid::regclass, 'SELECT', o.name, has_table_privilege(o.name, c.oid, 'SELECT')
+    FROM pg_class AS c CROSS JOIN unnest(ARRAY['splitplane_admin', 'pg_monitor']::name[]) AS o(name)
+    WHERE c.relnamespace = 'splitplane'::regnamespace AND to_regrole(o.name) IS NOT NULL
+      AND (c.relname LIKE 'stat\_%'
+           OR o.name = 'splitplane_admin'
+              AND c.relname IN ('allowed_extensions', 'allowed_functions', 'claims', 'functions', 'metrics', 'parents',
+                                'principals', 'relations', 'tripwires', 'verified_queries', 'views'))
     UNION ALL
     -- Where the application's own roles may use the schema, they do not need the caller's privilege.
     SELECT format('SCHEMA %I', n.nspname), 'USAGE', 'splitplane_caller', false
@@ -8154,7 +8337,7 @@ AS $$
                         AND has_schema_privilege(m.member, n.oid, 'USAGE'))
     UNION ALL
     SELECT 'SCHEMA splitplane', 'USAGE', o.name, has_schema_privilege(o.name, 'splitplane', 'USAGE')
-    FROM unnest(ARRAY['splitplane_reader', 'splitplane_admin']::name[]) AS o(name)
+    FROM unnest(ARRAY['splitplane_reader', 'splitplane_admin', 'pg_monitor']::name[]) AS o(name)
     WHERE to_regrole(o.name) IS NOT NULL
 $$;
 REVOKE ALL ON FUNCTION splitplane._own_privileges() FROM PUBLIC;
@@ -8280,6 +8463,7 @@ AS $$
            format('%I lacks %s on it, which splitplane grants: %s.', p.role_name, p.privilege,
                   CASE p.role_name WHEN 'splitplane_reader' THEN 'calls of ask fail'
                                    WHEN 'splitplane_caller' THEN 'applications cannot call it'
+                                   WHEN 'pg_monitor' THEN 'monitoring cannot read the figures'
                                    ELSE 'administrators cannot use it' END),
            -- Privileges may have been revoked on purpose: that of ask is, when something is wrong. The reader's cannot
            -- have been, since no call works without them.
@@ -9617,7 +9801,10 @@ BEGIN
         FROM pg_catalog.pg_namespace AS n CROSS JOIN pg_catalog.aclexplode(n.nspacl) AS g
         WHERE n.nspname = 'splitplane' AND g.grantee <> n.nspowner
     LOOP
-        IF pg_catalog.pg_get_userbyid(given.grantee) <> ALL (splitplane._own_roles()) THEN
+        IF pg_catalog.pg_get_userbyid(given.grantee) <> ALL (splitplane._own_roles())
+           AND NOT (given.grantee OPERATOR(pg_catalog.=) 'pg_monitor'::pg_catalog.regrole
+                    AND given.object OPERATOR(pg_catalog.~)
+                        '^(SCHEMA splitplane$|TABLE splitplane[.]stat_|FUNCTION splitplane[.]_stat_)') THEN
             EXECUTE pg_catalog.format('REVOKE ALL ON %s FROM %s', given.object, splitplane._grantee(given.grantee));
         END IF;
     END LOOP;

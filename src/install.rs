@@ -6,13 +6,15 @@ use crate::error::{Refusal, State};
 use crate::ledger::{self, Capacities};
 use crate::pgx::functions::checked::{self, Checks};
 use crate::pgx::functions::in_scope;
-use crate::pgx::hooks::{analysis, commits, configured, index_order, security_definer, statistics};
+use crate::pgx::hooks::{
+    analysis, commits, configured, index_order, security_definer, statistics as planner_statistics,
+};
 use crate::pgx::section::process_memory;
-use crate::pgx::shmem::{claims_slots, facts};
+use crate::pgx::shmem::{claims_slots, counters, facts};
 use crate::pgx::{entry, pg_try, server};
 use crate::run::FROM_SERVER;
 use crate::texts::{self, Reading};
-use crate::{api, audit_log, settings, tripwire};
+use crate::{api, audit_log, settings, statistics, tripwire};
 use pgrx::prelude::*;
 
 /// Checks of texts that a statement makes while it runs.
@@ -49,7 +51,7 @@ pub extern "C-unwind" fn _PG_init() {
     tripwire::init(|| administration::called("reopen", serde_json::Value::Null));
     security_definer::init();
     index_order::init();
-    statistics::init();
+    planner_statistics::init();
     analysis::init();
     process_memory::init();
     entry::init(api::ENTRIES);
@@ -60,6 +62,7 @@ pub extern "C-unwind" fn _PG_init() {
     ledger::init(&CAPACITIES);
     claims_slots::init();
     facts::init(settings::shared_plane_size);
+    counters::init(settings::stat_tenants, || statistics::MODELS_COUNTED);
     commits::init();
     audit_log::init();
 }
@@ -107,6 +110,7 @@ install_script! {
     "../sql/56_propose.sql" as "propose",
     "../sql/56_views.sql" as "views",
     "../sql/59_audit.sql" as "audit",
+    "../sql/59_statistics.sql" as "statistics",
     "../sql/60_critical.sql" as "critical",
     "../sql/61_warnings.sql" as "warnings",
     "../sql/62_owner_warnings.sql" as "owner_warnings",

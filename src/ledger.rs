@@ -61,6 +61,28 @@ fn not_preloaded() -> Refusal {
     Refusal::new(State::Unsafe, "splitplane must be in shared_preload_libraries; add it and restart the server")
 }
 
+/// How full the ledger of the server is.
+pub struct LedgerFigures {
+    /// Contexts that it remembers.
+    pub used: i64,
+    /// How many it can remember.
+    pub capacity: i64,
+    /// Keys that they are of.
+    pub keys: i64,
+    /// Contexts dated at or before this second are refused; `i64::MAX` where all are.
+    pub horizon: i64,
+}
+
+/// What there is to say of it.
+///
+/// # Errors
+/// Not preloaded.
+pub fn figures() -> StageResult<LedgerFigures> {
+    let mut map = map::LEDGER.lock().ok_or_else(not_preloaded)?;
+    let header = *map.header();
+    Ok(LedgerFigures { used: map.count(), capacity: map.capacity(), keys: header.holders, horizon: header.horizon })
+}
+
 /// Contexts dated at or before this second are refused.
 pub fn horizon() -> StageResult<i64> {
     let mut map = map::LEDGER.lock().ok_or_else(not_preloaded)?;

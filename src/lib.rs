@@ -8,6 +8,7 @@ pub mod audit;
 pub mod calendar;
 mod characters;
 pub mod gate;
+pub mod histogram;
 pub mod identity;
 mod json;
 pub mod key_set;
@@ -48,6 +49,8 @@ mod question;
 mod run;
 #[cfg(feature = "server")]
 mod settings;
+#[cfg(feature = "server")]
+mod statistics;
 #[cfg(feature = "server")]
 mod texts;
 #[cfg(feature = "server")]

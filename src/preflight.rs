@@ -10,6 +10,7 @@ use crate::pgx::server;
 use crate::releases;
 use crate::settings;
 use crate::settings::model::Narrate;
+use crate::statistics;
 use crate::texts;
 use crate::tripwire;
 
@@ -32,6 +33,7 @@ pub fn problems() -> Vec<ServerProblem> {
     found.extend(model_problems());
     found.extend(zone_problem(texts::is_zone));
     found.extend(room_problem(shared::without_room()));
+    found.extend(statistics_problem(statistics::is_counted()));
     #[cfg(feature = "ablation")]
     found.push(ServerProblem {
         severity: "warning",
@@ -108,6 +110,16 @@ fn room_problem(times: u64) -> Option<ServerProblem> {
              themselves, which takes 20 ms and more at their first call."
         ),
         fix: "ALTER SYSTEM SET splitplane.shared_plane_size = '64MB'; -- more than it is now; then restart",
+    })
+}
+
+fn statistics_problem(is_counted: bool) -> Option<ServerProblem> {
+    (!is_counted).then(|| ServerProblem {
+        severity: "warning",
+        object: "splitplane.stat_calls",
+        finding: "More databases of the server are in use than figures are kept of (64): the views splitplane.stat_* are empty here."
+            .to_owned(),
+        fix: "-- drop databases that are not used any more: their places become free",
     })
 }
 

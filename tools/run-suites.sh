@@ -41,6 +41,14 @@ need_extras() {
     [ "$status" = 0 ] || exit "$status"
 }
 
+# Prometheus and the exporters, likewise.
+need_monitoring() {
+    local status=0
+    tools/monitoring-tools.sh || status=$?
+    [ "$status" != "$UNREACHABLE" ] || not_run "Prometheus and its exporters could not be fetched (tools/monitoring-tools.sh)"
+    [ "$status" = 0 ] || exit "$status"
+}
+
 # The released version, built from its commit.
 need_release() {
     local status=0
@@ -89,6 +97,10 @@ suite() {
         lifecycle)
             need_later_major
             exec "$python" -m pytest ${test:+-k "$test"} pg_test/lifecycle
+            ;;
+        monitoring)
+            need_monitoring
+            exec "$python" -m pytest ${test:+-k "$test"} pg_test/monitoring
             ;;
         sidechannels)
             need_extras

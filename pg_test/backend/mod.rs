@@ -40,6 +40,7 @@ mod server_errors;
 mod settings;
 mod shared_plane;
 mod sizes;
+mod statistics;
 mod support;
 mod tripwire;
 mod views;

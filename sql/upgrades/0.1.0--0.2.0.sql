@@ -145,6 +145,23 @@ CREATE EVENT TRIGGER splitplane_alter_extension ON ddl_command_end WHEN TAG IN (
     EXECUTE FUNCTION splitplane._on_alter_extension();
 ALTER EVENT TRIGGER splitplane_alter_extension ENABLE ALWAYS;
 REVOKE ALL ON splitplane._links FROM PUBLIC;
+REVOKE ALL ON splitplane.stat_calls, splitplane.stat_stages, splitplane.stat_stage_buckets,
+    splitplane.stat_tenants, splitplane.stat_models, splitplane.stat_ledger, splitplane.stat_plane,
+    splitplane.stat_doctor, splitplane.stat_audit FROM PUBLIC;
+GRANT SELECT ON splitplane.stat_calls, splitplane.stat_stages, splitplane.stat_stage_buckets,
+    splitplane.stat_tenants, splitplane.stat_models, splitplane.stat_ledger, splitplane.stat_plane,
+    splitplane.stat_doctor, splitplane.stat_audit
+    TO pg_monitor, splitplane_admin;
+GRANT USAGE ON SCHEMA splitplane TO pg_monitor;
+-- With that everything that this database has granted on the schema itself counts as initial, and would not be dumped.
+UPDATE pg_init_privs AS i
+   SET initprivs = ARRAY(SELECT a.item FROM unnest(i.initprivs) WITH ORDINALITY AS a(item, place)
+                         WHERE NOT EXISTS (SELECT FROM aclexplode(ARRAY[a.item]) AS g
+                                           WHERE g.grantee <> n.nspowner AND g.grantee <> 'pg_monitor'::regrole
+                                             AND pg_get_userbyid(g.grantee) <> ALL (splitplane._own_roles()))
+                         ORDER BY a.place)
+  FROM pg_namespace AS n
+ WHERE i.classoid = 'pg_namespace'::regclass AND i.objoid = n.oid AND n.nspname = 'splitplane';
 
 -- What ALTER DEFAULT PRIVILEGES has granted on new functions is revoked, as in 90_privileges.sql. Grants that this
 -- database made itself are not among the initial privileges of the extension, and are kept.
@@ -157,15 +174,18 @@ BEGIN
         FROM pg_init_privs AS i JOIN pg_proc AS p ON p.oid = i.objoid CROSS JOIN aclexplode(i.initprivs) AS g
         WHERE i.classoid = 'pg_proc'::regclass AND p.pronamespace = 'splitplane'::regnamespace
           AND g.grantee <> p.proowner AND pg_get_userbyid(g.grantee) <> ALL (splitplane._own_roles())
+          AND NOT (g.grantee = 'pg_monitor'::regrole AND p.proname LIKE '\_stat\_%')
     LOOP
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %s', given.function, splitplane._grantee(given.grantee));
     END LOOP;
     FOR given IN
         SELECT c.oid::regclass AS relation, g.grantee FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
-        WHERE c.oid IN ('splitplane.claims'::regclass, 'splitplane.views'::regclass,
-                        'splitplane.allowed_extensions'::regclass, 'splitplane.parents'::regclass,
-                        'splitplane._links'::regclass)
+        WHERE (c.oid IN ('splitplane.claims'::regclass, 'splitplane.views'::regclass,
+                         'splitplane.allowed_extensions'::regclass, 'splitplane.parents'::regclass,
+                         'splitplane._links'::regclass)
+               OR c.relnamespace = 'splitplane'::regnamespace AND c.relname LIKE 'stat\_%')
           AND g.grantee <> c.relowner AND pg_get_userbyid(g.grantee) <> ALL (splitplane._own_roles())
+          AND NOT (g.grantee = 'pg_monitor'::regrole AND c.relname LIKE 'stat\_%')
     LOOP
         EXECUTE format('REVOKE ALL ON %s FROM %s', given.relation, splitplane._grantee(given.grantee));
     END LOOP;

@@ -7,6 +7,7 @@
 mod admin;
 mod audit;
 mod document;
+mod figures;
 mod observed;
 pub mod registration;
 mod selftest;

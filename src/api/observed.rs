@@ -6,6 +6,7 @@ use crate::error::Refusal;
 use crate::pgx::entry::EntryPoint;
 use crate::pgx::hooks::endings;
 use crate::pgx::pg_try::log;
+use crate::statistics;
 use sha2::{Digest, Sha256};
 
 /// A call begins.
@@ -18,6 +19,7 @@ pub fn begin(entry_point: EntryPoint) {
 pub fn end(refusal: Option<Refusal>) -> Option<Refusal> {
     let Some(record) = calls::end() else { return refusal };
     let refusal = audit_log::calls::ended(&record, refusal);
+    statistics::count(&record, refusal.as_ref());
     refusal.map(|mut refusal| {
         log(&line(&record, &refusal));
         // It is in the line.

@@ -11,6 +11,7 @@ use crate::pgx::pg_try::log;
 use crate::pgx::server;
 use crate::reason::Reason;
 use crate::settings::audit::{self as settings, Audit, AuditText};
+use crate::statistics;
 use std::cell::{Cell, RefCell};
 
 thread_local! {
@@ -199,6 +200,7 @@ pub fn session_ended() {
         .because(Reason::Terminated)
     };
     while let Some(call) = calls::end() {
+        statistics::count_terminated(&call);
         drop(ended(&call, Some(terminated())));
     }
 }

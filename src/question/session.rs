@@ -16,6 +16,9 @@ use crate::llm::writing::{self, Writing};
 use crate::llm::{ModelError, ModelSettings, Prompt, Usage, prompts};
 use crate::pgx::{pg_try, wait};
 use crate::settings;
+use crate::statistics::ModelCall;
+use crate::statistics::labels::Purpose;
+use serde_json::Value;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::pin::pin;
@@ -107,11 +110,11 @@ impl Consultation {
             return Ok(known);
         }
         let prompt = prompts::tables(names, question, history, &fresh_nonce()?);
-        let reply = wait::wait(self.deadline, self.client.complete(Task::Validate, &prompt, self.deadline))?;
-        let named = reply.and_then(|reply| {
-            tally.add(reply.usage);
-            writing::read_tables(&reply.value, names)
-        });
+        let counted = Cell::new(*tally);
+        let read = |value: &Value| writing::read_tables(value, names);
+        let named = wait::wait(self.deadline, self.asked(Purpose::Tables, &prompt, Some(&counted), read));
+        *tally = counted.get();
+        let named = named?;
         match named {
             Ok(named) => {
                 TABLES.with(|known| {
@@ -188,11 +191,11 @@ impl Consultation {
 
     /// An answer in words.
     pub(super) fn tell(&self, prompt: &Prompt, tally: &mut Tally) -> StageResult<Result<String, ModelError>> {
-        let reply = wait::wait(self.deadline, self.client.complete(Task::Narrate, prompt, self.deadline))?;
-        Ok(reply.and_then(|reply| {
-            tally.add(reply.usage);
-            writing::read_answer(&reply.value)
-        }))
+        let counted = Cell::new(*tally);
+        let told =
+            wait::wait(self.deadline, self.asked(Purpose::Narrate, prompt, Some(&counted), writing::read_answer));
+        *tally = counted.get();
+        told
     }
 
     /// One verdict, for `validate`.
@@ -204,8 +207,7 @@ impl Consultation {
                 message: GUARDED.to_owned(),
             });
         }
-        let reply = self.client.complete(Task::Validate, prompt, self.deadline).await?;
-        verdict::read(&reply.value, question)
+        self.asked(Purpose::Validate, prompt, None, |value| verdict::read(value, question)).await
     }
 
     /// `None` is allowed. The guardrail and the validator run side by side; both must agree.
@@ -223,18 +225,45 @@ impl Consultation {
         };
         let judged = async {
             let Some(prompt) = validation else { return Ok(None) };
-            let reply = self.client.complete(Task::Validate, prompt, self.deadline).await?;
-            count(counted, reply.usage);
-            verdict::read(&reply.value, question).map(Some)
+            let read = |value: &Value| verdict::read(value, question);
+            self.asked(Purpose::Validate, prompt, Some(counted), read).await.map(Some)
         };
         let (stopped, judgement) = allowed_first(guarded, judged).await?;
         Ok(stopped.or_else(|| judgement.and_then(declined)))
     }
 
     async fn write(&self, prompt: &Prompt, counted: &Cell<Tally>) -> Result<Writing, ModelError> {
-        let reply = self.client.complete(Task::Write, prompt, self.deadline).await?;
-        count(counted, reply.usage);
-        writing::read(&reply.value)
+        self.asked(Purpose::Write, prompt, Some(counted), writing::read).await
+    }
+
+    /// One call of a model, which is counted whatever becomes of it, and what `read` makes of its reply.
+    async fn asked<T>(
+        &self,
+        purpose: Purpose,
+        prompt: &Prompt,
+        counted: Option<&Cell<Tally>>,
+        read: impl FnOnce(&Value) -> Result<T, ModelError>,
+    ) -> Result<T, ModelError> {
+        let task = task(purpose);
+        let call = ModelCall::begin(self.client.model(task), purpose);
+        let mut usage = Usage::default();
+        let came = self.client.complete(task, prompt, self.deadline).await.and_then(|reply| {
+            usage = reply.usage;
+            if let Some(counted) = counted {
+                count(counted, usage);
+            }
+            read(&reply.value)
+        });
+        call.end(&came, usage);
+        came
+    }
+}
+
+fn task(purpose: Purpose) -> Task {
+    match purpose {
+        Purpose::Validate | Purpose::Tables => Task::Validate,
+        Purpose::Write => Task::Write,
+        Purpose::Narrate => Task::Narrate,
     }
 }
 

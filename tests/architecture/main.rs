@@ -13,7 +13,7 @@ use source::{Source, sources};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// (module, the other modules that it may name)
-const MAY_NAME: [(&str, &[&str]); 32] = [
+const MAY_NAME: [(&str, &[&str]); 34] = [
     ("reason", &[]),
     ("error", &["reason"]),
     ("answer_text", &[]),
@@ -27,19 +27,27 @@ const MAY_NAME: [(&str, &[&str]); 32] = [
     ("releases", &[]),
     ("key_set", &[]),
     ("audit", &[]),
+    ("histogram", &[]),
     ("timings", &[]),
     ("pgx", &["answer_text", "calendar", "error", "identity", "key_set", "numbers", "reason"]),
     ("ablation", &["error", "pgx"]),
     ("texts", &["error", "pgx"]),
     ("calls", &["error", "identity", "pgx", "reason", "timings"]),
+    ("statistics", &["calls", "error", "histogram", "llm", "pgx", "reason"]),
     ("tripwire", &["error", "pgx", "reason"]),
     ("ledger", &["error", "identity", "pgx", "reason"]),
     ("settings", &["llm", "numbers", "pgx"]),
     ("catalog", &["ablation", "error", "identity", "pgx", "reason", "settings"]),
-    ("audit_log", &["audit", "calls", "catalog", "error", "identity", "pgx", "reason", "settings"]),
-    ("preflight", &["ablation", "catalog", "error", "llm", "pgx", "releases", "settings", "texts", "tripwire"]),
+    ("audit_log", &["audit", "calls", "catalog", "error", "identity", "pgx", "reason", "settings", "statistics"]),
+    (
+        "preflight",
+        &["ablation", "catalog", "error", "llm", "pgx", "releases", "settings", "statistics", "texts", "tripwire"],
+    ),
     ("authenticate", &["ablation", "calls", "catalog", "error", "identity", "ledger", "pgx", "reason", "settings"]),
-    ("question", &["ablation", "audit_log", "calls", "catalog", "error", "identity", "llm", "pgx", "settings"]),
+    (
+        "question",
+        &["ablation", "audit_log", "calls", "catalog", "error", "identity", "llm", "pgx", "settings", "statistics"],
+    ),
     ("attach", &["ablation", "catalog", "error", "gate", "identity", "pgx", "reason", "texts"]),
     ("trust", &["ablation", "calendar", "catalog", "error", "pgx", "texts"]),
     ("prove", &["ablation", "attach", "catalog", "error", "pgx", "trust"]),
@@ -59,7 +67,9 @@ const MAY_NAME: [(&str, &[&str]); 32] = [
             "calls",
             "catalog",
             "error",
+            "histogram",
             "identity",
+            "ledger",
             "llm",
             "numbers",
             "pgx",
@@ -69,7 +79,9 @@ const MAY_NAME: [(&str, &[&str]); 32] = [
             "reason",
             "run",
             "settings",
+            "statistics",
             "timings",
+            "tripwire",
         ],
     ),
     (
@@ -84,6 +96,7 @@ const MAY_NAME: [(&str, &[&str]); 32] = [
             "preflight",
             "run",
             "settings",
+            "statistics",
             "texts",
             "tripwire",
         ],

@@ -26,7 +26,7 @@ SELECT c.relname, g.grantee::regrole AS role, g.privilege_type, NULL AS "column"
 UNION ALL
 SELECT c.relname, g.grantee::regrole, g.privilege_type, a.attname
   FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid, aclexplode(a.attacl) g WHERE c.relnamespace = 'splitplane'::regnamespace
-ORDER BY 1, 4, 3;
+ORDER BY 1, 4, 3, 2;
 SELECT g.grantee::regrole AS role, g.privilege_type FROM pg_namespace n, aclexplode(n.nspacl) g
  WHERE n.nspname = 'splitplane' AND g.grantee <> n.nspowner ORDER BY g.grantee::regrole::text;
 

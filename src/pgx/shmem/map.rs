@@ -228,6 +228,12 @@ impl LockedMap {
         self.capacity
     }
 
+    /// How many entries there are.
+    pub fn count(&self) -> i64 {
+        // SAFETY: the lock is held.
+        unsafe { pg_sys::hash_get_num_entries(self.table) }
+    }
+
     /// Whether half of the entries that there may be are there.
     pub fn is_half_full(&self) -> bool {
         // SAFETY: the lock is held.
