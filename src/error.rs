@@ -81,6 +81,7 @@ impl State {
             State::ModelRefused => Reason::ModelRefused,
             State::Internal => Reason::Internal,
             State::Server(code) if code == State::Cancelled.code() => Reason::Cancelled,
+            State::Server(code) if code == State::Syntax.code() => Reason::Syntax,
             State::Server(_) => Reason::Server,
         }
     }
