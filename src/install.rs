@@ -8,7 +8,7 @@ use crate::pgx::functions::checked::{self, Checks};
 use crate::pgx::functions::in_scope;
 use crate::pgx::hooks::{analysis, commits, configured, index_order, security_definer, statistics};
 use crate::pgx::section::process_memory;
-use crate::pgx::shmem::{claims_slots, facts};
+use crate::pgx::shmem::{baselines, claims_slots, facts};
 use crate::pgx::{entry, pg_try, server};
 use crate::run::FROM_SERVER;
 use crate::texts::{self, Reading};
@@ -60,6 +60,7 @@ pub extern "C-unwind" fn _PG_init() {
     ledger::init(&CAPACITIES);
     claims_slots::init();
     facts::init(settings::shared_plane_size);
+    baselines::init(settings::anomaly_principals);
     commits::init();
     audit_log::init();
 }

@@ -13,7 +13,8 @@ use source::{Source, sources};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// (module, the other modules that it may name)
-const MAY_NAME: [(&str, &[&str]); 32] = [
+const MAY_NAME: [(&str, &[&str]); 33] = [
+    ("anomaly", &[]),
     ("reason", &[]),
     ("error", &["reason"]),
     ("answer_text", &[]),
@@ -53,6 +54,7 @@ const MAY_NAME: [(&str, &[&str]); 32] = [
     (
         "api",
         &[
+            "anomaly",
             "audit",
             "audit_log",
             "authenticate",
@@ -72,7 +74,22 @@ const MAY_NAME: [(&str, &[&str]); 32] = [
             "timings",
         ],
     ),
-    ("install", &["ablation", "api", "audit_log", "error", "ledger", "pgx", "preflight", "run", "settings", "texts", "tripwire"]),
+    (
+        "install",
+        &[
+            "ablation",
+            "api",
+            "audit_log",
+            "error",
+            "ledger",
+            "pgx",
+            "preflight",
+            "run",
+            "settings",
+            "texts",
+            "tripwire",
+        ],
+    ),
 ];
 
 /// What is named by whom, by top-level modules.
