@@ -196,6 +196,15 @@ def test_cancel_leaves_the_transaction_to_the_caller(words, standin):
         talk.connection.rollback()
 
 
+def test_cancels_at_once_end_no_server(words, standin):
+    """The first request of a session is dropped before it is answered: its connection goes back into a pool that is new."""
+    for _ in range(25):
+        with words.talk() as talk, hanging(words, talk) as call:
+            words.run("SELECT pg_cancel_backend(%s)", talk.pid)
+            call.join()
+            assert call.error.sqlstate == "57014", call.error
+
+
 def test_many_sessions_wait_side_by_side(words, standin):
     """Backends that wait for a model do not wait for each other."""
     standin.play(latency_ms={"validation": 300, "generation": 500})

@@ -124,8 +124,11 @@ pub fn wait<T>(deadline: Instant, future: impl Future<Output = T>) -> StageResul
     let event = event();
     RUNTIME.with(|cell| {
         let runtime = runtime(cell)?;
-        // Declared before the future, hence dropped after it, on every way out.
+        // Both are declared before the future, hence dropped after it, on every way out.
         let _settle = Settle(runtime);
+        // A request that is dropped may hand its connection back, for which its library starts a task: without a runtime at hand
+        // that is a panic, which ends the process while an ERROR unwinds.
+        let _entered = runtime.enter();
         let mut future = pin!(future);
         let mut slices = 0u32;
         loop {
