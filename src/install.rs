@@ -10,7 +10,7 @@ use crate::pgx::hooks::{
     analysis, commits, configured, index_order, security_definer, statistics as planner_statistics,
 };
 use crate::pgx::section::process_memory;
-use crate::pgx::shmem::{claims_slots, counters, facts};
+use crate::pgx::shmem::{baselines, claims_slots, counters, facts};
 use crate::pgx::{entry, pg_try, server};
 use crate::run::FROM_SERVER;
 use crate::texts::{self, Reading};
@@ -63,6 +63,7 @@ pub extern "C-unwind" fn _PG_init() {
     claims_slots::init();
     facts::init(settings::shared_plane_size);
     counters::init(settings::stat_tenants, || statistics::MODELS_COUNTED);
+    baselines::init(settings::anomaly_principals);
     commits::init();
     audit_log::init();
 }

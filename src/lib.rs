@@ -3,6 +3,7 @@
 //! What stands without `cfg` builds without a server; everything else is the server side.
 #![deny(unsafe_code)]
 
+pub mod anomaly;
 pub mod answer_text;
 pub mod audit;
 pub mod calendar;

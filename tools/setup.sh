@@ -12,9 +12,10 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$ROOT"
 
 PG_PACKAGES=("postgresql-$PG_MAJOR" "postgresql-client-$PG_MAJOR" "postgresql-server-dev-$PG_MAJOR")
-# Extensions with a list in sql/ that PostgreSQL itself does not bring.
+# What PostgreSQL itself does not bring: extensions with a list in sql/, and those that tests run splitplane beside.
 EXTENSION_PACKAGES=("postgresql-$PG_MAJOR-ip4r" "postgresql-$PG_MAJOR-hll" "postgresql-$PG_MAJOR-tdigest"
-    "postgresql-$PG_MAJOR-postgis-3" "postgresql-$PG_MAJOR-postgis-3-scripts")
+    "postgresql-$PG_MAJOR-postgis-3" "postgresql-$PG_MAJOR-postgis-3-scripts"
+    "postgresql-$PG_MAJOR-pgaudit" "postgresql-$PG_MAJOR-pg-qualstats")
 
 scratch=
 trap '[ -z "$scratch" ] || rm -rf "$scratch"' EXIT

@@ -11,6 +11,7 @@ import statistics
 import time
 
 import pytest
+from splitplane_test.cluster import MAJOR
 from splitplane_test.session import wait_until
 from talk import Pending, hanging
 
@@ -195,6 +196,15 @@ def test_cancel_leaves_the_transaction_to_the_caller(words, standin):
         talk.connection.rollback()
 
 
+def test_cancels_at_once_end_no_server(words, standin):
+    """The first request of a session is dropped before it is answered: its connection goes back into a pool that is new."""
+    for _ in range(25):
+        with words.talk() as talk, hanging(words, talk) as call:
+            words.run("SELECT pg_cancel_backend(%s)", talk.pid)
+            call.join()
+            assert call.error.sqlstate == "57014", call.error
+
+
 def test_many_sessions_wait_side_by_side(words, standin):
     """Backends that wait for a model do not wait for each other."""
     standin.play(latency_ms={"validation": 300, "generation": 500})
@@ -207,3 +217,26 @@ def test_many_sessions_wait_side_by_side(words, standin):
             call.join()
             assert call.error is None and call.answer, call.error
         assert time.monotonic() - begun < 2.5 and standin.most_at_once >= 6
+
+
+def test_other_sessions_see_what_a_call_waits_for(words, talk, standin):
+    """In pg_stat_activity, from 17 on by a name of our own; between two slices it is nothing for a moment."""
+    seen = "SELECT wait_event_type, wait_event FROM pg_stat_activity WHERE pid = %s"
+    expected = ("Extension", "SplitplaneModel" if int(MAJOR) >= 17 else "Extension")
+    wait_until(lambda: words.run(seen, talk.pid) == ("Client", "ClientRead"), 5, "it waits for its client")
+    with hanging(words, talk) as call:
+        events = [words.run(seen, talk.pid) for _ in range(60) if not time.sleep(0.005)]
+        words.run("SELECT pg_cancel_backend(%s)", talk.pid)
+        call.join()
+    assert set(events) <= {expected, (None, None)} and events.count(expected) > 45, events
+    if int(MAJOR) >= 17:
+        assert words.run("SELECT type FROM pg_wait_events WHERE name = 'SplitplaneModel'") == ("Extension",)
+    wait_until(lambda: words.run(seen, talk.pid) == ("Client", "ClientRead"), 5, "nothing is left of it")
+    # The control: a call that asks no model does not show it.
+    with words.talk(splitplane__deadline="5s") as busy:
+        sql = "SELECT count(*) FROM sales, generate_series(1, 2000000000)"
+        pending = Pending(lambda: busy.call(words.sign(sql), sql))
+        wait_until(lambda: words.run("SELECT state FROM pg_stat_activity WHERE pid = %s", busy.pid) == ("active",), 5, "it runs")
+        assert expected not in [words.run(seen, busy.pid) for _ in range(20) if not time.sleep(0.005)]
+        words.run("SELECT pg_cancel_backend(%s)", busy.pid)
+        pending.join()

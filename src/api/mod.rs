@@ -6,6 +6,7 @@
 
 mod admin;
 mod audit;
+mod baseline;
 mod document;
 mod figures;
 mod observed;

@@ -1,7 +1,8 @@
 //! What every call of the three entry points does when it begins and when it ends, however it ends.
 
+use super::baseline;
 use crate::audit_log;
-use crate::calls::{self, CallRecord};
+use crate::calls::{self, Asker, CallRecord};
 use crate::error::Refusal;
 use crate::pgx::entry::EntryPoint;
 use crate::pgx::hooks::endings;
@@ -20,6 +21,14 @@ pub fn end(refusal: Option<Refusal>) -> Option<Refusal> {
     let Some(record) = calls::end() else { return refusal };
     let refusal = audit_log::calls::ended(&record, refusal);
     statistics::count(&record, refusal.as_ref());
+    let anomaly = baseline::observe(&record, refusal.as_ref());
+    if let (Some(anomaly), Some(asker)) = (&anomaly, &record.asker) {
+        let Asker { tenant, business, subject, .. } = asker;
+        log(&format!(
+            "anomaly: {}; query_id {}, tenant {tenant:?}, business {business:?}, subject {subject:?}",
+            anomaly.finding, record.query_id
+        ));
+    }
     refusal.map(|mut refusal| {
         log(&line(&record, &refusal));
         // It is in the line.
@@ -28,29 +37,34 @@ pub fn end(refusal: Option<Refusal>) -> Option<Refusal> {
     })
 }
 
-/// The one line of a refusal in the server log.
+/// The one line of a refusal in the server log. What comes before its last fields may quote the caller.
 fn line(record: &CallRecord, refusal: &Refusal) -> String {
     let mut line = format!("refused ({})", refusal.message);
     if let Some(detail) = refusal.detail.as_ref().filter(|detail| !detail.is_empty()) {
         line.push_str(": ");
         line.push_str(detail);
     }
-    let who = match &record.asker {
-        Some(asker) if asker.is_verified => format!("tenant {}", asker.tenant),
-        Some(asker) => format!("tenant claimed to be {}", asker.tenant),
-        None => "no tenant".to_owned(),
-    };
     let text = match (&record.sql, &record.question) {
         (Some(sql), _) => format!(", SQL {}", digest(sql)),
         (None, Some(question)) => format!(", question {}", digest(question)),
         (None, None) => String::new(),
     };
     format!(
-        "{line}; {}, {}, query_id {}, {who}{text}",
+        "{line}; {}, {}, query_id {}, {}{text}",
         refusal.state.sqlstate(),
         refusal.reason.as_str(),
-        record.query_id
+        record.query_id,
+        who(record)
     )
+}
+
+/// Ids in quotes, with what could end these escaped: what is claimed may be any text.
+fn who(record: &CallRecord) -> String {
+    match &record.asker {
+        Some(Asker { tenant, is_verified: true, .. }) => format!("tenant {tenant:?}"),
+        Some(Asker { tenant, .. }) => format!("tenant claimed to be {tenant:?}"),
+        None => "no tenant".to_owned(),
+    }
 }
 
 /// SHA-256 of a text, by which lines with the same text are found.

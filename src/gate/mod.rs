@@ -28,6 +28,7 @@ mod limits;
 mod literals;
 mod names;
 mod parse;
+mod shape;
 mod to_sqlparser;
 mod types;
 mod walk;

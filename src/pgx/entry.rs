@@ -136,14 +136,16 @@ unsafe extern "C-unwind" fn ask_rows_wrapper(call: pg_sys::FunctionCallInfo) -> 
 }
 
 /// What the caller's session must not do to the extension's own queries: end it at the first error, refuse it its own
-/// views, write their trees to the log, compile them, or start workers for them.
-const FOR_THE_CALL: [(&CStr, &CStr); 8] = [
+/// views, write their trees to the log, keep their values, compile them, or start workers for them.
+const FOR_THE_CALL: [(&CStr, &CStr); 9] = [
     (c"exit_on_error", c"off"),
     (c"restrict_nonsystem_relation_kind", c""),
     (c"quote_all_identifiers", c"off"),
     (c"debug_print_parse", c"off"),
     (c"debug_print_rewritten", c"off"),
     (c"debug_print_plan", c"off"),
+    // It keeps the values that conditions compare with, where every role may read them.
+    (c"pg_qualstats.enabled", c"off"),
     (c"jit", c"off"),
     // Of the confined statement it is the server's.
     (c"max_parallel_workers_per_gather", c"0"),

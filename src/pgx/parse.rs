@@ -13,6 +13,7 @@ use crate::error::{Refusal, StageResult, State};
 use pgrx::{PgList, pg_sys};
 use std::collections::HashSet;
 use std::ffi::CString;
+use std::num::NonZeroU64;
 
 /// A text that PostgreSQL's C code can read for as long as the section lasts.
 #[derive(Clone, Copy)]
@@ -288,7 +289,32 @@ impl<'c> Rewritten<'c> {
         }
     }
 
+    /// Has modules that count statements know this one by that text and number. They keep the text that a statement comes with as
+    /// it is when they have none of its number.
+    pub fn count_as(&mut self, confinement: &'c Confinement<'c>, text: &str, number: NonZeroU64) -> StageResult<()> {
+        self.text = SourceText::copy(confinement, text)?;
+        let query = self.query.as_pointer();
+        // SAFETY: the tree is this value's, and no field of it is kept. Place and length 0 are the text as a whole.
+        unsafe {
+            (*query).queryId = query_id(number);
+            (*query).stmt_location = 0;
+            (*query).stmt_len = 0;
+        }
+        Ok(())
+    }
+
     pub(super) fn text(&self) -> SourceText<'c> {
         self.text
     }
+}
+
+#[cfg(any(feature = "pg15", feature = "pg16", feature = "pg17"))]
+fn query_id(number: NonZeroU64) -> u64 {
+    number.get()
+}
+
+/// Signed since 18.
+#[cfg(any(feature = "pg18", feature = "pg19"))]
+fn query_id(number: NonZeroU64) -> i64 {
+    number.get().cast_signed()
 }

@@ -74,6 +74,8 @@ impl<'c> Planned<'c> {
 
     /// EXPLAIN's text. For administrators only: estimates depend on every tenant's rows.
     pub fn explain(&self) -> String {
+        // It is no run that counts.
+        let _uncounted = Pinned::all(&[(c"pg_stat_statements.track", c"none")]);
         // SAFETY: EXPLAIN_ONLY starts the executor without running anything; all of it is freed with the section.
         unsafe {
             let state = pg_sys::NewExplainState();

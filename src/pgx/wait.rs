@@ -60,6 +60,47 @@ impl Drop for SignalsBlocked {
     }
 }
 
+/// Shows other sessions, as long as it lives, that this one waits, and for what (`pg_stat_activity.wait_event`).
+///
+/// PostgreSQL's own handlers between two slices show what they wait for, and at their end nothing: so each slice shows it anew.
+struct Shown;
+
+impl Shown {
+    fn waiting(event: u32) -> Self {
+        show(event);
+        Shown
+    }
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        show(0);
+    }
+}
+
+/// What `pgstat_report_wait_start` and `pgstat_report_wait_end` do, which are inline in C.
+fn show(event: u32) {
+    // SAFETY: points to this backend's place in shared memory, or to a variable of the process before that is there; no other
+    // process writes to it, and others read it as one word.
+    unsafe { pg_sys::my_wait_event_info.write_volatile(event) };
+}
+
+/// The number of our own event: PostgreSQL gives it, for all sessions, to whoever asks for the name first.
+#[cfg(not(any(feature = "pg15", feature = "pg16")))]
+fn event() -> u32 {
+    thread_local! {
+        static EVENT: OnceCell<u32> = const { OnceCell::new() };
+    }
+    // SAFETY: a NUL-terminated name, which is copied. It raises where too many names are in use; nothing is held here then.
+    EVENT.with(|event| *event.get_or_init(|| unsafe { pg_sys::WaitEventExtensionNew(c"SplitplaneModel".as_ptr()) }))
+}
+
+/// Before 17 all extensions share one.
+#[cfg(any(feature = "pg15", feature = "pg16"))]
+fn event() -> u32 {
+    pg_sys::PG_WAIT_EXTENSION
+}
+
 /// Lets the runtime close what a dropped future has left open, such as the connection of a cancelled request.
 struct Settle<'r>(&'r Runtime);
 
@@ -80,14 +121,19 @@ impl Drop for Settle<'_> {
 /// # Errors
 /// The deadline. A cancel or the end of the session leaves as PostgreSQL's own ERROR or FATAL.
 pub fn wait<T>(deadline: Instant, future: impl Future<Output = T>) -> StageResult<T> {
+    let event = event();
     RUNTIME.with(|cell| {
         let runtime = runtime(cell)?;
-        // Declared before the future, hence dropped after it, on every way out.
+        // Both are declared before the future, hence dropped after it, on every way out.
         let _settle = Settle(runtime);
+        // A request that is dropped may hand its connection back, for which its library starts a task: without a runtime at hand
+        // that is a panic, which ends the process while an ERROR unwinds.
+        let _entered = runtime.enter();
         let mut future = pin!(future);
         let mut slices = 0u32;
         loop {
             let slice = {
+                let _shown = Shown::waiting(event);
                 let _blocked = SignalsBlocked::enter();
                 runtime.block_on(async {
                     let slice = tokio::time::timeout(SLICE, future.as_mut()).await;

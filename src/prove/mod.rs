@@ -20,8 +20,10 @@ use crate::error::StageResult;
 use crate::pgx::parameters::Parameters;
 use crate::pgx::parse::Rewritten;
 use crate::pgx::plan::{self as pgx_plan, Planned};
+use crate::pgx::section::confine::Confinement;
 use crate::trust::Trusted;
 use pgrx::pg_sys::Oid;
+use std::num::NonZeroU64;
 
 // Its test gives it plans that were never proved.
 #[cfg(feature = "pg_test")]
@@ -76,6 +78,11 @@ impl<'c> Proven<'c> {
     /// What was proved.
     pub fn facts(&self) -> &ProofFacts {
         &self.facts
+    }
+
+    /// Has modules that count statements know it by that text and number.
+    pub fn count_as(&mut self, confinement: &'c Confinement<'c>, text: &str, number: NonZeroU64) -> StageResult<()> {
+        self.rewritten.count_as(confinement, text, number)
     }
 }
 

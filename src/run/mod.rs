@@ -1,5 +1,6 @@
 //! Layer 3 in one: the confined section with the settings pinned in it, and the pipeline that runs there.
 
+mod counted;
 mod gated;
 mod parents;
 mod pinned;

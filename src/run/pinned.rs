@@ -3,6 +3,7 @@
 //! settings.tsv says of every setting of every major whether it is pinned, taken from the server, kept or irrelevant, and
 //! why; a test holds it against the server and against the lists here.
 
+use super::counted;
 use crate::ablation::{self, Switch};
 use crate::catalog::plane::Plane;
 use crate::pgx::hooks::{configured, security_definer, tripwire_scan};
@@ -113,6 +114,9 @@ pub(super) fn settings(plane: &Plane) -> Vec<(&'static CStr, CString)> {
     if !ablation::is_off(Switch::Definers) {
         let allowed = plane.allowed.iter().map(|function| function.oid);
         pinned.push((security_definer::SETTING, security_definer::admitted(plane.reader, allowed)));
+    }
+    if settings::tracks_statements() {
+        pinned.extend(counted::setting());
     }
     pinned.push((tripwire_scan::SETTING, CString::new(plane.tripwires.as_str()).unwrap_or_default()));
     pinned

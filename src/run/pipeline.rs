@@ -5,6 +5,7 @@
 //! Each stage takes the value of the one before it. Only `prove` calls the planner, so what was not proved has no plan to run;
 //! tests/architecture holds that.
 
+use super::counted::Counted;
 use super::{confined, parents, spelling};
 use crate::ablation::{self, Switch};
 use crate::attach::{self, Attached, Claims, GatedView, Keys};
@@ -109,8 +110,12 @@ pub fn prove<'c>(
     }
     let columns = analysed.query().columns();
     let column_facts = analysed.query().column_facts();
-    let proven = prove::prove(trust::trust(analysed, plane)?, fences, views, plane)?;
+    let mut proven = prove::prove(trust::trust(analysed, plane)?, fences, views, plane)?;
     let facts = proven.facts().clone();
+    if settings::tracks_statements() {
+        let Counted { text, number } = Counted::of(gated, &facts, plane);
+        proven.count_as(confinement, &text, number)?;
+    }
     done("prove");
     Ok(Statement { proven, parameters, shown, columns, column_facts, facts })
 }

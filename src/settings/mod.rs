@@ -36,6 +36,8 @@ static TIME_ZONE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::n
 static LEDGER_SIZE: GucSetting<i32> = GucSetting::<i32>::new(65_536);
 static SHARED_PLANE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(8_192);
 static STAT_TENANTS: GucSetting<i32> = GucSetting::<i32>::new(1_000);
+static TRACK_STATEMENTS: GucSetting<bool> = GucSetting::<bool>::new(false);
+static ANOMALY_PRINCIPALS: GucSetting<i32> = GucSetting::<i32>::new(4_096);
 static KEY_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"splitplane.key"));
 
 /// Defines every setting; called once from `_PG_init` in the postmaster.
@@ -186,6 +188,24 @@ pub fn init() {
         GucContext::Postmaster,
         GucFlags::default(),
     );
+    GucRegistry::define_bool_guc(
+        c"splitplane.track_statements",
+        c"Whether pg_stat_statements counts the statements of calls.",
+        c"By the names of the relations that they read and a fingerprint: no word of their own texts is kept.",
+        &TRACK_STATEMENTS,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
+        c"splitplane.anomaly_principals",
+        c"How many principals have their calls compared with their own past.",
+        c"When there is no room, the past of one that has not called for long is forgotten. 0 switches it off.",
+        &ANOMALY_PRINCIPALS,
+        0,
+        1_048_576,
+        GucContext::Postmaster,
+        GucFlags::default(),
+    );
     GucRegistry::define_string_guc(
         c"splitplane.key_file",
         c"File with the key that seals the signing secrets.",
@@ -287,6 +307,16 @@ pub fn shared_plane_size() -> usize {
 /// Tenants.
 pub fn stat_tenants() -> usize {
     unsigned(&STAT_TENANTS)
+}
+
+/// Whether modules that count statements are to know those of calls.
+pub fn tracks_statements() -> bool {
+    TRACK_STATEMENTS.get()
+}
+
+/// Principals; 0 where none are watched.
+pub fn anomaly_principals() -> usize {
+    unsigned(&ANOMALY_PRINCIPALS)
 }
 
 /// A path, relative to the data directory unless absolute.

@@ -13,7 +13,8 @@ use source::{Source, sources};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// (module, the other modules that it may name)
-const MAY_NAME: [(&str, &[&str]); 34] = [
+const MAY_NAME: [(&str, &[&str]); 35] = [
+    ("anomaly", &[]),
     ("reason", &[]),
     ("error", &["reason"]),
     ("answer_text", &[]),
@@ -61,6 +62,7 @@ const MAY_NAME: [(&str, &[&str]); 34] = [
     (
         "api",
         &[
+            "anomaly",
             "audit",
             "audit_log",
             "authenticate",

@@ -9,6 +9,7 @@ mod lexing;
 mod random;
 mod refusals;
 mod scoping;
+mod shapes;
 mod unreadable;
 mod words;
 

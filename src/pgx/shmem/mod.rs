@@ -1,5 +1,6 @@
 //! Shared memory of the server's own life: asked for when the library is preloaded, attached at every start.
 
+pub mod baselines;
 pub mod claims_slots;
 pub mod counters;
 pub mod facts;
