@@ -5,6 +5,7 @@
 
 pub mod answer_text;
 pub mod audit;
+pub mod budget;
 pub mod calendar;
 mod characters;
 pub mod gate;

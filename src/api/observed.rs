@@ -1,6 +1,7 @@
 //! What every call of the three entry points does when it begins and when it ends, however it ends.
 
 use crate::audit_log;
+use crate::budget;
 use crate::calls::{self, CallRecord};
 use crate::error::Refusal;
 use crate::pgx::entry::EntryPoint;
@@ -17,6 +18,7 @@ pub fn begin(entry_point: EntryPoint) {
 /// The call has ended, with a refusal or without; gives the one that is to be raised. Nothing was given to the caller yet.
 pub fn end(refusal: Option<Refusal>) -> Option<Refusal> {
     let Some(record) = calls::end() else { return refusal };
+    budget::settle(&record);
     let refusal = audit_log::calls::ended(&record, refusal);
     refusal.map(|mut refusal| {
         log(&line(&record, &refusal));

@@ -35,6 +35,7 @@ static JSON_NUMBERS: GucSetting<JsonNumbers> = GucSetting::<JsonNumbers>::new(Js
 static TIME_ZONE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"UTC"));
 static LEDGER_SIZE: GucSetting<i32> = GucSetting::<i32>::new(65_536);
 static SHARED_PLANE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(8_192);
+static BUDGET_SLOTS: GucSetting<i32> = GucSetting::<i32>::new(10_000);
 static KEY_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"splitplane.key"));
 
 /// Defines every setting; called once from `_PG_init` in the postmaster.
@@ -175,6 +176,17 @@ pub fn init() {
         GucContext::Postmaster,
         GucFlags::UNIT_KB,
     );
+    GucRegistry::define_int_guc(
+        c"splitplane.budget_slots",
+        c"How many budgets of tenants are counted at the same time.",
+        c"One for each tenant and measure that was used in the present window. When all are in use, further tenants with a budget \
+          are refused with SQLSTATE 53400.",
+        &BUDGET_SLOTS,
+        16,
+        1_000_000,
+        GucContext::Postmaster,
+        GucFlags::default(),
+    );
     GucRegistry::define_string_guc(
         c"splitplane.key_file",
         c"File with the key that seals the signing secrets.",
@@ -271,6 +283,11 @@ pub fn ledger_size() -> usize {
 /// Bytes.
 pub fn shared_plane_size() -> usize {
     unsigned(&SHARED_PLANE_SIZE).saturating_mul(1_024)
+}
+
+/// Slots.
+pub fn budget_slots() -> usize {
+    unsigned(&BUDGET_SLOTS)
 }
 
 /// A path, relative to the data directory unless absolute.

@@ -13,7 +13,7 @@ use source::{Source, sources};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// (module, the other modules that it may name)
-const MAY_NAME: [(&str, &[&str]); 32] = [
+const MAY_NAME: [(&str, &[&str]); 33] = [
     ("reason", &[]),
     ("error", &["reason"]),
     ("answer_text", &[]),
@@ -37,9 +37,28 @@ const MAY_NAME: [(&str, &[&str]); 32] = [
     ("settings", &["llm", "numbers", "pgx"]),
     ("catalog", &["ablation", "error", "identity", "pgx", "reason", "settings"]),
     ("audit_log", &["audit", "calls", "catalog", "error", "identity", "pgx", "reason", "settings"]),
-    ("preflight", &["ablation", "catalog", "error", "llm", "pgx", "releases", "settings", "texts", "tripwire"]),
+    ("budget", &["calls", "catalog", "error", "llm", "pgx", "reason", "settings"]),
+    (
+        "preflight",
+        &["ablation", "budget", "catalog", "error", "llm", "pgx", "releases", "settings", "texts", "tripwire"],
+    ),
     ("authenticate", &["ablation", "calls", "catalog", "error", "identity", "ledger", "pgx", "reason", "settings"]),
-    ("question", &["ablation", "audit_log", "calls", "catalog", "error", "identity", "llm", "pgx", "settings"]),
+    (
+        "question",
+        &[
+            "ablation",
+            "audit_log",
+            "budget",
+            "calls",
+            "catalog",
+            "error",
+            "identity",
+            "llm",
+            "pgx",
+            "reason",
+            "settings",
+        ],
+    ),
     ("attach", &["ablation", "catalog", "error", "gate", "identity", "pgx", "reason", "texts"]),
     ("trust", &["ablation", "calendar", "catalog", "error", "pgx", "texts"]),
     ("prove", &["ablation", "attach", "catalog", "error", "pgx", "trust"]),
@@ -56,6 +75,7 @@ const MAY_NAME: [(&str, &[&str]); 32] = [
             "audit",
             "audit_log",
             "authenticate",
+            "budget",
             "calls",
             "catalog",
             "error",
@@ -72,7 +92,23 @@ const MAY_NAME: [(&str, &[&str]); 32] = [
             "timings",
         ],
     ),
-    ("install", &["ablation", "api", "audit_log", "error", "ledger", "pgx", "preflight", "run", "settings", "texts", "tripwire"]),
+    (
+        "install",
+        &[
+            "ablation",
+            "api",
+            "audit_log",
+            "budget",
+            "error",
+            "ledger",
+            "pgx",
+            "preflight",
+            "run",
+            "settings",
+            "texts",
+            "tripwire",
+        ],
+    ),
 ];
 
 /// What is named by whom, by top-level modules.

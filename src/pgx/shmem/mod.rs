@@ -1,5 +1,6 @@
 //! Shared memory of the server's own life: asked for when the library is preloaded, attached at every start.
 
+pub mod budgets;
 pub mod claims_slots;
 pub mod facts;
 pub mod flag;
