@@ -13,6 +13,7 @@ import argparse
 import time
 from pathlib import Path
 
+import budgets
 import compare
 import conditions
 import documents
@@ -30,7 +31,7 @@ from table import Report, facts, progress
 HERE = Path(__file__).resolve().parent
 DATABASE = "bench"
 BIG_TENANT = 1
-SECTIONS = ("queries", "overhead", "first-call", "documents", "throughput", "growth", "conditions", "memory", "words")
+SECTIONS = ("queries", "overhead", "first-call", "documents", "throughput", "growth", "conditions", "budgets", "memory", "words")
 FULL = {
     "orders": 1_000_000,
     "big_share": 10,
@@ -114,6 +115,8 @@ def measured(clusters, options: argparse.Namespace, report: Report) -> None:
         throughput.measure(clusters, DATABASE, BIG_TENANT, order, options.rounds, options.throughput_queries, report)
     if wanted("conditions"):
         conditions.measure(clusters, options.rounds, report)
+    if wanted("budgets"):
+        budgets.measure(clusters, options.rounds, options.overhead_calls, report)
     tables = planes.of_tables(clusters, options.tables) if wanted("first-call", "growth") else {}
     if wanted("first-call"):
         first_call.measure(clusters, tables, options.rounds, report)

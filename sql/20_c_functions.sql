@@ -154,7 +154,7 @@ REVOKE ALL ON FUNCTION splitplane.kept(anyelement) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.kept(anyelement) TO splitplane_reader;
 
 -- Functions whose names start with an underscore are for the extension alone: no role is granted EXECUTE on them,
--- except on _procedure, which a view calls.
+-- except on _procedure and _budgets, which views call.
 CREATE FUNCTION splitplane._new_secret() RETURNS text
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'splitplane_2__new_secret';

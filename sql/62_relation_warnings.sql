@@ -407,7 +407,7 @@ BEGIN
                                 '_bypass_findings', '_role_findings', '_installation_findings',
                                 '_function_findings', '_extension_findings', '_identity_findings',
                                 '_owner_findings', '_question_findings', '_view_findings', '_search_findings',
-                                '_audit_findings']
+                                '_audit_findings', '_budget_findings']
     LOOP
         BEGIN
             IF part = '_critical_findings' THEN

@@ -1,8 +1,8 @@
 -- Findings about the installation itself: what makes every call fail, and who may do more than the plane needs.
 
 -- The privileges that the extension grants on its own objects, each in the words of GRANT. What begins with an
--- underscore serves the functions that run as the owner, as do two more; of those, administrators need one to
--- read a view, and they and monitoring need those of the figures.
+-- underscore serves the functions that run as the owner, as do two more; of those, administrators need two to
+-- read views, and they and monitoring need those of the figures.
 CREATE FUNCTION splitplane._own_privileges() RETURNS TABLE (object text, privilege text, role_name name, held boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
@@ -20,7 +20,7 @@ AS $$
                     ELSE 'splitplane_admin' END::name
     ) AS w(role_name)
     WHERE p.oid IN (SELECT splitplane._members('pg_proc')) AND to_regrole(w.role_name) IS NOT NULL
-      AND (p.proname NOT LIKE '\_%' OR p.proname = '_procedure' OR p.proname LIKE '\_stat\_%')
+      AND (p.proname NOT LIKE '\_%' OR p.proname IN ('_procedure', '_budgets') OR p.proname LIKE '\_stat\_%')
       AND p.proname NOT IN ('in_scope_support', 'has_parent_support', 'beside_support', 'comparison_support', 'keep')
     UNION ALL
     SELECT 'FUNCTION ' || splitplane._signature(p.oid), 'EXECUTE', 'pg_monitor',
@@ -32,8 +32,9 @@ AS $$
     WHERE c.relnamespace = 'splitplane'::regnamespace AND to_regrole(o.name) IS NOT NULL
       AND (c.relname LIKE 'stat\_%'
            OR o.name = 'splitplane_admin'
-              AND c.relname IN ('allowed_extensions', 'allowed_functions', 'claims', 'functions', 'metrics', 'parents',
-                                'principals', 'relations', 'tripwires', 'verified_queries', 'views'))
+              AND c.relname IN ('allowed_extensions', 'allowed_functions', 'budget_limits', 'budgets', 'claims',
+                                'functions', 'metrics', 'parents', 'prices', 'principals', 'relations', 'tripwires',
+                                'verified_queries', 'views'))
     UNION ALL
     -- Where the application's own roles may use the schema, they do not need the caller's privilege.
     SELECT format('SCHEMA %I', n.nspname), 'USAGE', 'splitplane_caller', false

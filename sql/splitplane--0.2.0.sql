@@ -587,7 +587,7 @@ REVOKE ALL ON FUNCTION splitplane.kept(anyelement) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.kept(anyelement) TO splitplane_reader;
 
 -- Functions whose names start with an underscore are for the extension alone: no role is granted EXECUTE on them,
--- except on _procedure, which a view calls.
+-- except on _procedure and _budgets, which views call.
 CREATE FUNCTION splitplane._new_secret() RETURNS text
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'splitplane_2__new_secret';
@@ -6497,6 +6497,191 @@ REVOKE ALL ON FUNCTION splitplane._view_findings() FROM PUBLIC;
 -- requires:
 --   views
 
+-- Budgets of tenants and prices of models. What is used is counted by the library, in shared memory and in a file of
+-- the data directory, and not here: a rollback gives nothing back.
+
+-- Numbers are in millionths, so that the library adds whole numbers.
+CREATE TABLE splitplane.budget_limits (
+    tenant text NOT NULL,
+    measure text NOT NULL CHECK (measure IN ('calls', 'model_calls', 'tokens', 'cost', 'run_seconds')),
+    amount bigint NOT NULL CHECK (amount >= 0),
+    period interval NOT NULL,
+    microseconds bigint NOT NULL CHECK (microseconds > 0),
+    PRIMARY KEY (tenant, measure)
+);
+COMMENT ON TABLE splitplane.budget_limits IS
+    'Budgets as set_budget sets them, in millionths; ''*'' is the default of every tenant.';
+
+CREATE TABLE splitplane.prices (
+    model text PRIMARY KEY,
+    input bigint NOT NULL CHECK (input >= 0),
+    output bigint NOT NULL CHECK (output >= 0)
+);
+COMMENT ON TABLE splitplane.prices IS 'Prices of models as set_price sets them, in millionths for a million tokens.';
+
+REVOKE ALL ON splitplane.budget_limits, splitplane.prices FROM PUBLIC;
+GRANT SELECT ON splitplane.budget_limits, splitplane.prices TO splitplane_admin;
+
+SELECT pg_catalog.pg_extension_config_dump('splitplane.budget_limits', '');
+SELECT pg_catalog.pg_extension_config_dump('splitplane.prices', '');
+
+-- A session remembers that there are none, and those of tenants that it has met. Prices are read for every question.
+CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON splitplane.budget_limits
+    FOR EACH STATEMENT EXECUTE FUNCTION splitplane._on_config_change();
+
+-- What is used and reserved of a budget in its present window, in millionths, and when that ends, in microseconds since
+-- 2000-01-01 UTC.
+CREATE FUNCTION splitplane._budget_use(
+    tenant text, measure text, microseconds bigint, OUT used bigint, OUT reserved bigint, OUT resets_at bigint)
+RETURNS SETOF record
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE ROWS 1
+AS 'MODULE_PATHNAME', 'splitplane_2__budget_use';
+REVOKE ALL ON FUNCTION splitplane._budget_use(text, text, bigint) FROM PUBLIC;
+
+-- What one call reserves of each measure, in millionths; `most` is NULL for a cost without a price. Measures of models
+-- are left out where no model is configured.
+CREATE FUNCTION splitplane._budget_needs(OUT measure text, OUT most bigint) RETURNS SETOF record
+LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 5
+AS 'MODULE_PATHNAME', 'splitplane_2__budget_needs';
+REVOKE ALL ON FUNCTION splitplane._budget_needs() FROM PUBLIC;
+
+-- A number as millionths, if it can be one.
+CREATE FUNCTION splitplane._millionths(what text, amount numeric) RETURNS bigint
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- NaN and infinity are larger than every number.
+    IF amount IS NULL OR amount < 0 OR amount > 1000000000000 THEN
+        RAISE EXCEPTION '% must be a number from 0 to 1000000000000', what USING ERRCODE = '22023';
+    END IF;
+    IF amount <> trunc(amount, 6) THEN
+        RAISE EXCEPTION '% has more than six digits behind the point', what USING ERRCODE = '22023';
+    END IF;
+    RETURN (amount * 1000000)::bigint;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._millionths(text, numeric) FROM PUBLIC;
+
+CREATE FUNCTION splitplane._check_budget(tenant text, measure text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM splitplane._check_identity('tenant', tenant);
+    IF tenant = '' THEN
+        RAISE EXCEPTION 'tenant is empty' USING ERRCODE = '22023';
+    END IF;
+    IF measure IS NULL OR measure NOT IN ('calls', 'model_calls', 'tokens', 'cost', 'run_seconds') THEN
+        RAISE EXCEPTION 'measure must be calls, model_calls, tokens, cost or run_seconds' USING ERRCODE = '22023';
+    END IF;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._check_budget(text, text) FROM PUBLIC;
+
+CREATE FUNCTION splitplane.set_budget(tenant text, measure text, amount numeric, period interval) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM splitplane._administration('set_budget', jsonb_build_object(
+        'tenant', set_budget.tenant, 'measure', set_budget.measure, 'amount', set_budget.amount,
+        'period', set_budget.period));
+    PERFORM splitplane._check_budget(tenant, measure);
+    IF period IS NULL OR NOT isfinite(period) OR period < interval '1 second' OR period > interval '3660 days' THEN
+        RAISE EXCEPTION 'period must be an interval from 1 second to 3660 days' USING ERRCODE = '22023';
+    END IF;
+    -- They have no fixed length.
+    IF extract(year FROM period) <> 0 OR extract(month FROM period) <> 0 THEN
+        RAISE EXCEPTION 'period must not have months or years: give it in days' USING ERRCODE = '22023';
+    END IF;
+    INSERT INTO splitplane.budget_limits AS b (tenant, measure, amount, period, microseconds)
+    VALUES (set_budget.tenant, set_budget.measure, splitplane._millionths('amount', set_budget.amount),
+            set_budget.period, (extract(epoch FROM set_budget.period) * 1000000)::bigint)
+    ON CONFLICT ON CONSTRAINT budget_limits_pkey DO UPDATE
+        SET amount = excluded.amount, period = excluded.period, microseconds = excluded.microseconds;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane.set_budget(text, text, numeric, interval) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.set_budget(text, text, numeric, interval) TO splitplane_admin;
+COMMENT ON FUNCTION splitplane.set_budget(text, text, numeric, interval) IS
+    'How much a tenant may use in each period, which begin at whole multiples from 2000-01-01 UTC. '
+    'Tenant ''*'' is the default of every tenant; measures are calls, model_calls, tokens, cost and run_seconds.';
+
+CREATE FUNCTION splitplane.clear_budget(tenant text, measure text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM splitplane._administration('clear_budget', jsonb_build_object(
+        'tenant', clear_budget.tenant, 'measure', clear_budget.measure));
+    PERFORM splitplane._check_budget(tenant, measure);
+    DELETE FROM splitplane.budget_limits AS b
+     WHERE b.tenant = clear_budget.tenant AND b.measure = clear_budget.measure;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no budget of % for tenant "%"', measure, tenant USING ERRCODE = '42704';
+    END IF;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane.clear_budget(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.clear_budget(text, text) TO splitplane_admin;
+COMMENT ON FUNCTION splitplane.clear_budget(text, text) IS
+    'Takes a budget away. A tenant''s own then gives way to the default, if there is one.';
+
+CREATE FUNCTION splitplane.set_price(model text, input numeric, output numeric) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM splitplane._administration('set_price', jsonb_build_object(
+        'model', set_price.model, 'input', set_price.input, 'output', set_price.output));
+    IF model IS NULL OR model = '' THEN
+        RAISE EXCEPTION 'model is NULL or empty' USING ERRCODE = '22023';
+    END IF;
+    INSERT INTO splitplane.prices AS p (model, input, output)
+    VALUES (set_price.model, splitplane._millionths('input', set_price.input),
+            splitplane._millionths('output', set_price.output))
+    ON CONFLICT ON CONSTRAINT prices_pkey DO UPDATE SET input = excluded.input, output = excluded.output;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane.set_price(text, numeric, numeric) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.set_price(text, numeric, numeric) TO splitplane_admin;
+COMMENT ON FUNCTION splitplane.set_price(text, numeric, numeric) IS
+    'What a model costs for a million tokens that it reads (input) and writes (output), in your currency.';
+
+-- Every budget that is set, and for each registered tenant the default where it has none of its own. The view calls it
+-- as whoever reads the view.
+CREATE FUNCTION splitplane._budgets()
+RETURNS TABLE (tenant text, measure text, amount numeric, period interval, used numeric, reserved numeric,
+               resets_at timestamptz)
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT b.tenant, b.measure, trim_scale(b.amount / 1000000::numeric), b.period,
+           trim_scale(u.used / 1000000::numeric), trim_scale(u.reserved / 1000000::numeric),
+           timestamptz '2000-01-01 00:00:00+00'
+           + make_interval(days => (u.resets_at / 86400000000)::integer,
+                           secs => (u.resets_at % 86400000000) / 1000000::double precision)
+    FROM (
+        SELECT l.tenant, l.measure, l.amount, l.period, l.microseconds FROM splitplane.budget_limits AS l
+        UNION ALL
+        SELECT p.tenant, l.measure, l.amount, l.period, l.microseconds
+        FROM (SELECT DISTINCT r.tenant FROM splitplane.principals AS r) AS p
+        JOIN splitplane.budget_limits AS l ON l.tenant = '*'
+        WHERE NOT EXISTS (SELECT FROM splitplane.budget_limits AS o
+                          WHERE o.tenant = p.tenant AND o.measure = l.measure)
+    ) AS b
+    CROSS JOIN LATERAL splitplane._budget_use(b.tenant, b.measure, b.microseconds) AS u
+$$;
+REVOKE ALL ON FUNCTION splitplane._budgets() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane._budgets() TO splitplane_admin;
+
+CREATE VIEW splitplane.budgets AS
+    SELECT b.tenant, b.measure, b.amount, b.period, b.used, b.reserved, b.resets_at FROM splitplane._budgets() AS b;
+COMMENT ON VIEW splitplane.budgets IS
+    'What each tenant may use, has used and has reserved in the present window; ''*'' is the default of every tenant.';
+REVOKE ALL ON splitplane.budgets FROM PUBLIC;
+GRANT SELECT ON splitplane.budgets TO splitplane_admin;
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- requires:
+--   budgets
+
 -- The audit log. What it records is not in a table, so that it is there after a rollback and on a standby.
 
 -- Called by every administrative function before it does anything. Nothing happens where no log is written.
@@ -7629,6 +7814,42 @@ REVOKE ALL ON FUNCTION splitplane._question_findings() FROM PUBLIC;
 -- requires:
 --   warnings
 
+-- Findings about budgets that refuse every call, and models without any.
+
+CREATE FUNCTION splitplane._budget_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH needs AS MATERIALIZED (SELECT n.measure, n.most FROM splitplane._budget_needs() AS n)
+    SELECT 'warning', format('budget of %s of tenant %s', b.measure, b.tenant),
+           format('It is smaller than what one call reserves, %s: calls that need it are refused (53400).',
+                  trim_scale(n.most / 1000000::numeric)),
+           format('-- raise it (set_budget), or: SELECT splitplane.clear_budget(%L, %L);', b.tenant, b.measure)
+    FROM splitplane.budget_limits AS b JOIN needs AS n ON n.measure = b.measure
+    -- An amount of 0 is meant.
+    WHERE b.amount > 0 AND b.amount < n.most
+    UNION ALL
+    SELECT 'warning', format('budget of cost of tenant %s', b.tenant),
+           'A model that splitplane asks has no price: questions that need a model are refused (55000).',
+           '-- SELECT splitplane.set_price(model, input, output); with the names in splitplane.model and '
+           'splitplane.validator_model'
+    FROM splitplane.budget_limits AS b JOIN needs AS n ON n.measure = b.measure
+    WHERE b.measure = 'cost' AND n.most IS NULL
+    UNION ALL
+    SELECT 'info', 'splitplane.budgets',
+           'A model is configured, and nothing limits what a tenant may spend on it.',
+           '-- for example: SELECT splitplane.set_budget(''*'', ''tokens'', 10000000, ''1 day'');'
+    FROM needs AS n
+    WHERE n.measure = 'tokens'
+      AND NOT EXISTS (SELECT FROM splitplane.budget_limits AS b
+                      WHERE b.measure IN ('model_calls', 'tokens', 'cost') AND b.tenant = '*')
+$$;
+REVOKE ALL ON FUNCTION splitplane._budget_findings() FROM PUBLIC;
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- requires:
+--   budget_warnings
+
 -- Findings about claims that say whose rows are, where a table of the plane says it too: of tasks bound to the claim
 -- `projects`, the table of the projects with its tenant column.
 
@@ -8198,7 +8419,7 @@ BEGIN
                                 '_bypass_findings', '_role_findings', '_installation_findings',
                                 '_function_findings', '_extension_findings', '_identity_findings',
                                 '_owner_findings', '_question_findings', '_view_findings', '_search_findings',
-                                '_audit_findings']
+                                '_audit_findings', '_budget_findings']
     LOOP
         BEGIN
             IF part = '_critical_findings' THEN
@@ -8293,8 +8514,8 @@ REVOKE ALL ON FUNCTION splitplane._search_findings() FROM PUBLIC;
 -- Findings about the installation itself: what makes every call fail, and who may do more than the plane needs.
 
 -- The privileges that the extension grants on its own objects, each in the words of GRANT. What begins with an
--- underscore serves the functions that run as the owner, as do two more; of those, administrators need one to
--- read a view, and they and monitoring need those of the figures.
+-- underscore serves the functions that run as the owner, as do two more; of those, administrators need two to
+-- read views, and they and monitoring need those of the figures.
 CREATE FUNCTION splitplane._own_privileges() RETURNS TABLE (object text, privilege text, role_name name, held boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
@@ -8312,7 +8533,7 @@ AS $$
                     ELSE 'splitplane_admin' END::name
     ) AS w(role_name)
     WHERE p.oid IN (SELECT splitplane._members('pg_proc')) AND to_regrole(w.role_name) IS NOT NULL
-      AND (p.proname NOT LIKE '\_%' OR p.proname = '_procedure' OR p.proname LIKE '\_stat\_%')
+      AND (p.proname NOT LIKE '\_%' OR p.proname IN ('_procedure', '_budgets') OR p.proname LIKE '\_stat\_%')
       AND p.proname NOT IN ('in_scope_support', 'has_parent_support', 'beside_support', 'comparison_support', 'keep')
     UNION ALL
     SELECT 'FUNCTION ' || splitplane._signature(p.oid), 'EXECUTE', 'pg_monitor',
@@ -8324,8 +8545,9 @@ AS $$
     WHERE c.relnamespace = 'splitplane'::regnamespace AND to_regrole(o.name) IS NOT NULL
       AND (c.relname LIKE 'stat\_%'
            OR o.name = 'splitplane_admin'
-              AND c.relname IN ('allowed_extensions', 'allowed_functions', 'claims', 'functions', 'metrics', 'parents',
-                                'principals', 'relations', 'tripwires', 'verified_queries', 'views'))
+              AND c.relname IN ('allowed_extensions', 'allowed_functions', 'budget_limits', 'budgets', 'claims',
+                                'functions', 'metrics', 'parents', 'prices', 'principals', 'relations', 'tripwires',
+                                'verified_queries', 'views'))
     UNION ALL
     -- Where the application's own roles may use the schema, they do not need the caller's privilege.
     SELECT format('SCHEMA %I', n.nspname), 'USAGE', 'splitplane_caller', false

@@ -14,7 +14,7 @@ use crate::pgx::shmem::{baselines, claims_slots, counters, facts};
 use crate::pgx::{entry, pg_try, server};
 use crate::run::FROM_SERVER;
 use crate::texts::{self, Reading};
-use crate::{api, audit_log, settings, statistics, tripwire};
+use crate::{api, audit_log, budget, settings, statistics, tripwire};
 use pgrx::prelude::*;
 
 /// Checks of texts that a statement makes while it runs.
@@ -60,6 +60,7 @@ pub extern "C-unwind" fn _PG_init() {
     settings::init();
     configured::note(&FROM_SERVER);
     ledger::init(&CAPACITIES);
+    budget::init(settings::budget_slots);
     claims_slots::init();
     facts::init(settings::shared_plane_size);
     counters::init(settings::stat_tenants, || statistics::MODELS_COUNTED);
@@ -110,10 +111,12 @@ install_script! {
     "../sql/56_extensions.sql" as "extensions",
     "../sql/56_propose.sql" as "propose",
     "../sql/56_views.sql" as "views",
+    "../sql/57_budgets.sql" as "budgets",
     "../sql/59_audit.sql" as "audit",
     "../sql/59_statistics.sql" as "statistics",
     "../sql/60_critical.sql" as "critical",
     "../sql/61_warnings.sql" as "warnings",
+    "../sql/62_budget_warnings.sql" as "budget_warnings",
     "../sql/62_owner_warnings.sql" as "owner_warnings",
     "../sql/62_parent_warnings.sql" as "parent_warnings",
     "../sql/62_relation_warnings.sql" as "relation_warnings",

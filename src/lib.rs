@@ -6,6 +6,7 @@
 pub mod anomaly;
 pub mod answer_text;
 pub mod audit;
+pub mod budget;
 pub mod calendar;
 mod characters;
 pub mod gate;

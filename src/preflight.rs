@@ -1,5 +1,6 @@
 //! What the server must be for the fences to hold.
 
+use crate::budget;
 use crate::catalog::{shared, version};
 use crate::error::{Refusal, SHUT_MESSAGE, StageResult, State};
 use crate::llm::Provider;
@@ -34,6 +35,12 @@ pub fn problems() -> Vec<ServerProblem> {
     found.extend(zone_problem(texts::is_zone));
     found.extend(room_problem(shared::without_room()));
     found.extend(statistics_problem(statistics::is_counted()));
+    found.extend(budget::problem().map(|finding| ServerProblem {
+        severity: "warning",
+        object: "splitplane.budgets",
+        finding: finding.to_owned(),
+        fix: "-- move the file splitplane.budgets in the data directory away: what was used up to then is forgotten",
+    }));
     #[cfg(feature = "ablation")]
     found.push(ServerProblem {
         severity: "warning",

@@ -14,6 +14,7 @@
 
 mod allowlist;
 mod allowlist_majors;
+mod budgets;
 mod comparisons;
 mod conditions;
 mod confinement;

@@ -140,7 +140,38 @@ SELECT pg_catalog.pg_extension_config_dump('splitplane.allowed_extensions', '');
 CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON splitplane.allowed_extensions
     FOR EACH STATEMENT EXECUTE FUNCTION splitplane._on_config_change();
 
+-- Numbers are in millionths, so that the library adds whole numbers.
+CREATE TABLE splitplane.budget_limits (
+    tenant text NOT NULL,
+    measure text NOT NULL CHECK (measure IN ('calls', 'model_calls', 'tokens', 'cost', 'run_seconds')),
+    amount bigint NOT NULL CHECK (amount >= 0),
+    period interval NOT NULL,
+    microseconds bigint NOT NULL CHECK (microseconds > 0),
+    PRIMARY KEY (tenant, measure)
+);
+COMMENT ON TABLE splitplane.budget_limits IS
+    'Budgets as set_budget sets them, in millionths; ''*'' is the default of every tenant.';
+
+CREATE TABLE splitplane.prices (
+    model text PRIMARY KEY,
+    input bigint NOT NULL CHECK (input >= 0),
+    output bigint NOT NULL CHECK (output >= 0)
+);
+COMMENT ON TABLE splitplane.prices IS 'Prices of models as set_price sets them, in millionths for a million tokens.';
+
+REVOKE ALL ON splitplane.budget_limits, splitplane.prices FROM PUBLIC;
+GRANT SELECT ON splitplane.budget_limits, splitplane.prices TO splitplane_admin;
+
+SELECT pg_catalog.pg_extension_config_dump('splitplane.budget_limits', '');
+SELECT pg_catalog.pg_extension_config_dump('splitplane.prices', '');
+
+-- A session remembers that there are none, and those of tenants that it has met. Prices are read for every question.
+CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON splitplane.budget_limits
+    FOR EACH STATEMENT EXECUTE FUNCTION splitplane._on_config_change();
+
 -- @functions
+REVOKE ALL ON splitplane.budgets FROM PUBLIC;
+GRANT SELECT ON splitplane.budgets TO splitplane_admin;
 CREATE EVENT TRIGGER splitplane_alter_extension ON ddl_command_end WHEN TAG IN ('ALTER EXTENSION')
     EXECUTE FUNCTION splitplane._on_alter_extension();
 ALTER EVENT TRIGGER splitplane_alter_extension ENABLE ALWAYS;
@@ -182,7 +213,8 @@ BEGIN
         SELECT c.oid::regclass AS relation, g.grantee FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
         WHERE (c.oid IN ('splitplane.claims'::regclass, 'splitplane.views'::regclass,
                          'splitplane.allowed_extensions'::regclass, 'splitplane.parents'::regclass,
-                         'splitplane._links'::regclass)
+                         'splitplane._links'::regclass, 'splitplane.budget_limits'::regclass,
+                         'splitplane.prices'::regclass, 'splitplane.budgets'::regclass)
                OR c.relnamespace = 'splitplane'::regnamespace AND c.relname LIKE 'stat\_%')
           AND g.grantee <> c.relowner AND pg_get_userbyid(g.grantee) <> ALL (splitplane._own_roles())
           AND NOT (g.grantee = 'pg_monitor'::regrole AND c.relname LIKE 'stat\_%')

@@ -1,6 +1,8 @@
 //! The parts of administration that SQL cannot do: secrets, sealing, signing, invalidation, facts about the server.
 
 use crate::audit_log::administration;
+use crate::budget::amount::Measure;
+use crate::budget::{self, Use};
 use crate::catalog::{self, key_file, principals, row};
 use crate::error::{Refusal, StageResult, State};
 use crate::identity::{self, SigningRequest, principal, seal};
@@ -185,4 +187,31 @@ fn validate_questions(
     TableIterator::new(or_raise(validated).into_iter().map(|validated| {
         (validated.question, validated.verdict.map(str::to_owned), validated.reason, validated.message)
     }))
+}
+
+exported!(_budget_use = _budget_use_wrapper);
+
+/// What is used and reserved of a tenant's budget, and when its window ends.
+#[pg_extern(sql = false)]
+fn _budget_use(
+    tenant: &str,
+    measure: &str,
+    microseconds: i64,
+) -> TableIterator<'static, (name!(used, i64), name!(reserved, i64), name!(resets_at, i64))> {
+    let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    let unknown = || Refusal::new(State::Argument, "no such measure");
+    let found =
+        Measure::named(measure).ok_or_else(unknown).and_then(|measure| budget::use_of(tenant, measure, microseconds));
+    let Use { used, reserved, resets_at } = or_raise(found);
+    TableIterator::once((number(used), number(reserved), resets_at))
+}
+
+exported!(_budget_needs = _budget_needs_wrapper);
+
+/// What one call reserves of each measure.
+#[pg_extern(sql = false)]
+fn _budget_needs() -> TableIterator<'static, (name!(measure, String), name!(most, Option<i64>))> {
+    let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    let needs = or_raise(question::budget_needs());
+    TableIterator::new(needs.into_iter().map(move |(measure, most)| (measure.as_str().to_owned(), most.map(number))))
 }

@@ -15,6 +15,7 @@ mod selftest;
 
 use crate::audit_log;
 use crate::authenticate;
+use crate::budget;
 use crate::calls::{self, Decline, Outcome};
 use crate::catalog::plane::Plane;
 use crate::catalog::{current_plane, refuse_if_closed, renewed_plane, version};
@@ -242,6 +243,7 @@ fn verified(request: Request) -> StageResult<Call> {
     }
     // Before any model is asked.
     refuse_if_closed()?;
+    budget::admit(principal.tenant())?;
     watch.lap("verify");
     let asked = Asked::new(Rc::clone(&principal), question, conversation, watch.deadline())?;
     Ok(Call { principal, asked, sql, watch, touched_values: false })

@@ -2,6 +2,7 @@
 
 use super::baseline;
 use crate::audit_log;
+use crate::budget;
 use crate::calls::{self, Asker, CallRecord};
 use crate::error::Refusal;
 use crate::pgx::entry::EntryPoint;
@@ -19,6 +20,7 @@ pub fn begin(entry_point: EntryPoint) {
 /// The call has ended, with a refusal or without; gives the one that is to be raised. Nothing was given to the caller yet.
 pub fn end(refusal: Option<Refusal>) -> Option<Refusal> {
     let Some(record) = calls::end() else { return refusal };
+    budget::settle(&record);
     let refusal = audit_log::calls::ended(&record, refusal);
     statistics::count(&record, refusal.as_ref());
     let anomaly = baseline::observe(&record, refusal.as_ref());

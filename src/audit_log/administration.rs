@@ -2,7 +2,7 @@
 
 use super::failure::Logged;
 use super::write::{self, Written};
-use super::{calls, keys, open};
+use super::{calls, keys, made};
 use crate::audit::{Entry, Event};
 use crate::error::StageResult;
 use crate::pgx::hooks::endings::{self, Ending, Listener};
@@ -44,7 +44,7 @@ pub fn called(function: &str, arguments: Value) -> StageResult<()> {
         "role": server::session_user_name(),
         "current_role": server::outer_user_name(),
     });
-    let recorded = entry(Event::Administration, open::object(details)).and_then(|entry| write::append(&entry, None));
+    let recorded = entry(Event::Administration, made::object(details)).and_then(|entry| write::append(&entry, None));
     if let Ok(Written { link, .. }) = &recorded {
         let running = Running { subtransaction: endings::subtransaction(), sequence: link.sequence };
         RUNNING.with_borrow_mut(|all| all.push(running));
@@ -82,7 +82,7 @@ fn end(subtransaction: Option<u32>, how: &str) {
     if ended.is_empty() {
         return;
     }
-    let details = open::object(json!({"entries": ended, "transaction": how}));
+    let details = made::object(json!({"entries": ended, "transaction": how}));
     let recorded = entry(Event::AdministrationEnd, details)
         .and_then(|entry| write::append(&entry, None))
         .and_then(|written| write::flush(written.log, written.link.sequence.saturating_add(1)));

@@ -4,11 +4,13 @@
 //! transaction, so that what is recorded stays recorded, also on a standby and in a transaction that is rolled back.
 
 pub mod administration;
+mod appending;
 pub mod calls;
 pub mod failure;
 mod files;
 mod heads;
 mod keys;
+mod made;
 pub mod notes;
 mod open;
 pub mod read;
@@ -21,6 +23,10 @@ pub use write::Written;
 
 /// Asks for the shared memory and takes its places; called once from `_PG_init` in the postmaster.
 pub fn init() {
-    state::STATE.init();
+    state::STATE.init(|| {
+        let state = open::at_start();
+        notes::at_stop();
+        state
+    });
     endings::init(administration::LISTENER);
 }

@@ -2,8 +2,8 @@
 
 use super::failure::{Failure, Logged};
 use super::files::{self, At};
-use super::state::{STATE, State, Status};
-use super::{heads, keys, open, write};
+use super::state::{HOUR, STATE, State, Status};
+use super::{appending, heads, keys, made, open, write};
 use crate::audit::files::NOTES;
 use crate::audit::{Checkpoint, Database, Event, Link, LogId, TenantHead};
 use crate::pgx::pg_try::log;
@@ -15,9 +15,6 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-
-/// Microseconds.
-pub const HOUR: i64 = 3_600_000_000;
 
 /// Signs the log as it is; all that is under the note is on disk before.
 pub fn checkpoint() -> Logged<String> {
@@ -31,8 +28,8 @@ pub fn checkpoint() -> Logged<String> {
         state.noted.hour = server::now_microseconds().div_euclid(HOUR);
     }
     let root = hex::encode(copy.frontier.root());
-    let details = open::object(json!({"size": copy.frontier.size(), "root": root}));
-    write::append(&open::server_entry(Event::Checkpoint, details)?, None)?;
+    let details = made::object(json!({"size": copy.frontier.size(), "root": root}));
+    write::append(&made::server_entry(Event::Checkpoint, details)?, None)?;
     Ok(note)
 }
 
@@ -125,8 +122,8 @@ fn add(path: &Path, note: &str) -> Logged<()> {
 pub fn at_stop() {
     process_end::in_postmaster(|| {
         let Some(mut state) = STATE.alone().filter(|state| state.status == Status::Open) else { return };
-        let stopped = open::server_entry(Event::Stopped, serde_json::Map::new())
-            .and_then(|entry| write::try_add(&mut state, &entry, None))
+        let stopped = made::server_entry(Event::Stopped, serde_json::Map::new())
+            .and_then(|entry| appending::add(&mut state, &entry, None))
             .and_then(|_| files::with(At::now(&state), |files| Ok(files.sync()?)))
             .and_then(|()| sign(&state))
             .and_then(|_| Ok(heads::mark_stopped(state.log, &state.heads, state.frontier.size())?));

@@ -3,9 +3,9 @@
 use super::failure::{Failure, Logged};
 use super::files::{self, At};
 use super::recovery::{self, Left};
-use super::state::{Gap, Heads, Noted, Segment, State, Status, Told};
-use super::{heads, keys, notes, write};
-use crate::audit::{Entry, Event, Frontier, LogId};
+use super::state::{DAY, Gap, HOUR, Heads, Noted, Segment, State, Status, Told};
+use super::{appending, heads, keys, made};
+use crate::audit::{Event, Frontier, LogId};
 use crate::pgx::pg_try::log;
 use crate::pgx::{pg_try, server};
 use crate::settings::audit::{self as settings, Audit};
@@ -20,7 +20,6 @@ const CURRENT: &str = "current";
 const ORIGIN: &str = "origin";
 /// Between two tries to open a log that could not be opened, in microseconds.
 const PAUSE: i64 = 1_000_000;
-pub(super) const DAY: i64 = 86_400_000_000;
 
 /// What the value in shared memory begins with.
 pub fn at_start() -> State {
@@ -30,7 +29,6 @@ pub fn at_start() -> State {
         drop(open(&mut state));
     }
     files::forget();
-    notes::at_stop();
     state
 }
 
@@ -122,7 +120,7 @@ pub fn begin(state: &mut State, found: Option<Value>) -> Logged<()> {
         heads,
         stored: files::stored()?,
         durable: 0,
-        noted: Noted { hour: now.div_euclid(notes::HOUR), size: 0 },
+        noted: Noted { hour: now.div_euclid(HOUR), size: 0 },
         ..*state
     };
     let mut details = started(&origin);
@@ -131,7 +129,7 @@ pub fn begin(state: &mut State, found: Option<Value>) -> Logged<()> {
     if let Some(found) = found {
         details.insert("found".to_owned(), found);
     }
-    write::add(state, &server_entry(Event::Started, details)?, None)?;
+    appending::add(state, &made::server_entry(Event::Started, details)?, None)?;
     files::with(At::now(state), |files| Ok(files.sync()?))?;
     state.durable = state.frontier.size();
     files::sync_folder(&folder)?;
@@ -157,43 +155,30 @@ fn resume(state: &mut State, id: LogId, left: Left) -> Logged<()> {
         heads,
         stored: files::stored()?,
         durable: size,
-        noted: Noted { hour: now.div_euclid(notes::HOUR), size: left.noted },
+        noted: Noted { hour: now.div_euclid(HOUR), size: left.noted },
         gap: Gap { entries: 0, ..state.gap },
         told: Told { settings: [u8::MAX; 2], read_at: i64::MIN },
         ..*state
     };
     if let Some(cut) = left.cut {
-        let details = object(json!({"file": cut.file, "bytes": cut.bytes}));
-        write::add(state, &server_entry(Event::Cut, details)?, None)?;
+        let details = made::object(json!({"file": cut.file, "bytes": cut.bytes}));
+        appending::add(state, &made::server_entry(Event::Cut, details)?, None)?;
         log(&format!(
             "the audit log {id} ended in half an entry, and {} bytes of {} were cut off",
             cut.bytes, cut.file
         ));
     }
-    write::add(state, &server_entry(Event::Started, started(&origin(id)))?, None)?;
+    appending::add(state, &made::server_entry(Event::Started, started(&origin(id)))?, None)?;
     Ok(())
 }
 
 /// What is said at each start.
 fn started(origin: &Value) -> Map<String, Value> {
-    let mut details = object(origin.clone());
+    let mut details = made::object(origin.clone());
     details.insert("version".to_owned(), json!(env!("CARGO_PKG_VERSION")));
     details.insert("server_version".to_owned(), json!(server::version_number()));
     details.insert("audit_directory".to_owned(), json!(settings::audit_directory()));
     details
-}
-
-/// An entry of the server's own, of no database and nobody.
-pub fn server_entry(event: Event, details: Map<String, Value>) -> Logged<Entry> {
-    Ok(Entry { details, ..Entry::new(event, keys::random()?) })
-}
-
-/// The members of an object.
-pub fn object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(members) => members,
-        _ => Map::new(),
-    }
 }
 
 /// The id of the log that the server writes to, or wrote to before it was stopped.

@@ -2,7 +2,7 @@
 
 use super::failure::{Failure, Logged};
 use super::state::{STATE, State, Status};
-use super::{calls, files, keys, notes, open, recovery, write};
+use super::{calls, files, keys, made, notes, open, recovery, write};
 use crate::audit::export::{self, Export};
 use crate::audit::files::{entries_name, texts_name};
 use crate::audit::text::KeptTexts;
@@ -192,8 +192,8 @@ pub fn erase(tenant: &str, subject: Option<&str>) -> Logged<u64> {
         }
         file.sync_all()?;
     }
-    let details = open::object(json!({"tenant": tenant, "subject": subject, "entries": erased}));
-    let entry = Entry { database: Some(calls::database()), ..open::server_entry(Event::Erased, details)? };
+    let details = made::object(json!({"tenant": tenant, "subject": subject, "entries": erased}));
+    let entry = Entry { database: Some(calls::database()), ..made::server_entry(Event::Erased, details)? };
     write::append(&entry, None)?;
     Ok(erased)
 }

@@ -4,8 +4,7 @@
 //! into it, and another is begun.
 
 use super::failure::{Failure, Logged};
-use super::open::DAY;
-use super::state::Segment;
+use super::state::{DAY, Segment};
 use super::{files, heads};
 use crate::audit::entry::MAX_LINE_BYTES;
 use crate::audit::files::{HASHES, NOTES, entries_first, entries_name, texts_name};

@@ -4,6 +4,11 @@ use crate::audit::{Frontier, LogId};
 use crate::pgx::shmem::value::SharedValue;
 use crate::reason::Reason;
 
+/// Microseconds.
+pub const DAY: i64 = 86_400_000_000;
+/// Microseconds.
+pub const HOUR: i64 = 3_600_000_000;
+
 /// The log as it is.
 #[derive(Clone, Copy)]
 pub struct State {
@@ -166,5 +171,4 @@ impl State {
 }
 
 /// The log of this server.
-pub static STATE: SharedValue<State> =
-    SharedValue::new(c"splitplane audit log", c"splitplane_audit", super::open::at_start);
+pub static STATE: SharedValue<State> = SharedValue::new(c"splitplane audit log", c"splitplane_audit");

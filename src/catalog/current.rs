@@ -7,7 +7,7 @@ use super::{load, version};
 use crate::error::StageResult;
 use crate::pgx::hooks::invalidation;
 use crate::pgx::pg_try;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 /// One that is kept.
@@ -21,7 +21,14 @@ struct Kept {
 }
 
 thread_local! {
+    /// How often a plane was taken or made.
+    static GENERATION: Cell<u64> = const { Cell::new(0) };
     static CACHE: RefCell<Option<Kept>> = const { RefCell::new(None) };
+}
+
+/// A number that is another one when the plane that is kept is.
+pub(super) fn generation() -> u64 {
+    GENERATION.with(Cell::get)
 }
 
 /// The plane as it is now, or 55000 while a finding that breaks isolation is open. Must be called as the owner.
@@ -62,6 +69,7 @@ fn plane(must_be_own: bool) -> StageResult<Rc<Plane>> {
         None => Kept { plane: made(sharing)?, count, is_own: true },
     };
     CACHE.with(|cache| *cache.borrow_mut() = Some(kept.clone()));
+    GENERATION.with(|generation| generation.set(generation.get().saturating_add(1)));
     Ok(kept.plane)
 }
 

@@ -5,7 +5,7 @@ use super::plane::{AllowedFunction, Extensions, Link, Plane, PlaneColumn, PlaneR
 use super::relations::Relations;
 use super::row::{first_text, flag, oid, text, unreadable};
 use super::rows::DB_ROLE_SETTING;
-use super::{own_functions, types, views};
+use super::{budgets, own_functions, types, views};
 use crate::ablation::{self, Switch};
 use crate::error::{Refusal, StageResult, State};
 use crate::pgx::hooks::invalidation::Watched;
@@ -135,6 +135,7 @@ pub(super) fn load() -> StageResult<Plane> {
         moments: Rc::new(own_functions::moments()?),
         comparisons: Rc::new(own_functions::comparisons()?),
         tripwires: tripwires()?,
+        has_budgets: budgets::are_there_any(),
         database_settings: database_settings()?,
     })
 }

@@ -2,6 +2,7 @@
 //! (cached, with invalidation), and the file that seals the signing secrets.
 
 mod allowlist;
+pub mod budgets;
 mod current;
 pub mod key_file;
 mod load;
@@ -19,6 +20,14 @@ pub(crate) mod version;
 pub mod views;
 
 pub use current::{current as current_plane, own as own_plane, renewed as renewed_plane};
+
+/// A number that is another one when something has changed that the plane was made from; `None` where no budget is set.
+///
+/// # Errors
+/// 55000 while the plane is closed.
+pub fn generation_with_budgets() -> crate::error::StageResult<Option<u64>> {
+    Ok(current_plane()?.has_budgets.then(current::generation))
+}
 
 /// Refuses (55000) while the plane is closed.
 pub fn refuse_if_closed() -> crate::error::StageResult<()> {

@@ -4,6 +4,7 @@
 //! rows are what they were; those of a relation are looked at when a statement names it. Settings of the database, which no cache of
 //! PostgreSQL's holds, each backend reads itself. What hangs on things that cannot be watched is not shared.
 
+use super::budgets;
 use super::own_functions::{ComparisonFunctions, MomentFunctions, PolicyFunctions};
 use super::plane::{AllowedFunction, Builtins, Extensions, Plane};
 use super::relations::{Packed, Relations};
@@ -40,6 +41,7 @@ struct Facts<'a> {
     moments: Cow<'a, MomentFunctions>,
     comparisons: Cow<'a, ComparisonFunctions>,
     tripwires: Cow<'a, str>,
+    has_budgets: bool,
 }
 
 /// A plane that another backend has derived.
@@ -81,6 +83,7 @@ pub(super) fn find(count: u64) -> Option<Found> {
         moments: Rc::new(facts.moments.into_owned()),
         comparisons: Rc::new(facts.comparisons.into_owned()),
         tripwires: facts.tripwires.into_owned(),
+        has_budgets: facts.has_budgets,
         database_settings: Vec::new(),
     };
     Some(Found { plane, watched: facts.watched.into_owned(), rows: facts.rows })
@@ -92,6 +95,7 @@ impl Found {
         ablation::is_off(Switch::Shared)
             || server::role(c"splitplane_reader") == Some(self.plane.reader)
                 && self.rows.are_same()
+                && self.plane.has_budgets == budgets::are_there_any()
                 && self::count() == Some(count)
     }
 }
@@ -147,6 +151,7 @@ pub(super) fn share(plane: &Plane, watched: &Watched, before: Before) -> StageRe
             moments: Cow::Borrowed(&plane.moments),
             comparisons: Cow::Borrowed(&plane.comparisons),
             tripwires: Cow::Borrowed(&plane.tripwires),
+            has_budgets: plane.has_budgets,
         };
         postcard::to_allocvec(&facts).map_err(|_| unreadable())
     })?;

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::guardrail::Guardrail;
-use super::{Dialect, Form, ModelError, Prompt, Reply, capabilities, path, refused, strict};
+use super::{Dialect, Form, ModelError, Prompt, Reply, Usage, capabilities, path, refused, strict};
 
 #[cfg(test)]
 mod tests;
@@ -162,6 +162,10 @@ impl Dialect for Bedrock {
             Form::Native => whole_text(content)?,
         };
         Ok(Reply { value, usage: strict::usage(&body, "inputTokens", "outputTokens") })
+    }
+
+    fn usage(&self, body: &[u8]) -> Usage {
+        strict::object(body).map_or_else(Usage::default, |body| strict::usage(&body, "inputTokens", "outputTokens"))
     }
 
     fn error_code(&self, header: &dyn Fn(&str) -> Option<String>, body: &[u8]) -> String {

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use reqwest::header::HeaderMap;
@@ -19,9 +19,10 @@ use zeroize::Zeroizing;
 use super::bedrock::{self, Bedrock};
 use super::guardrail::Guardrail;
 use super::http::{self, Response};
+use super::meter::{Begun, Meter};
 use super::openai::{self, OpenAi};
 use super::refused::{self, Cause};
-use super::{Dialect, Form, ModelError, ModelSettings, Prompt, Provider, Reply, StructuredOutput};
+use super::{Dialect, Form, ModelError, ModelSettings, Prompt, Provider, Reply, StructuredOutput, Usage};
 use access::Access;
 
 mod access;
@@ -31,6 +32,9 @@ mod tests;
 
 /// Most times that one request is sent.
 pub const MAX_ATTEMPTS: u32 = 3;
+
+/// Most tokens that an endpoint puts around a request of its own accord, such as how tools are to be called.
+pub const HIDDEN_TOKENS: u64 = 1_024;
 
 /// What a model is called for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +57,8 @@ pub struct Client {
     structured_output: StructuredOutput,
     /// By model: the form that worked where the preferred one did not.
     learned: Mutex<HashMap<String, Form>>,
+    /// Watches what is spent, where somebody wants it.
+    meter: Mutex<Option<Arc<Meter>>>,
 }
 
 impl Client {
@@ -96,6 +102,7 @@ impl Client {
             guardrail,
             structured_output: settings.structured_output,
             learned: Mutex::new(HashMap::new()),
+            meter: Mutex::new(None),
         })
     }
 
@@ -108,6 +115,11 @@ impl Client {
         }
     }
 
+    /// From now on requests to models are watched by this; with `None` by nobody.
+    pub fn watched_by(&self, meter: Option<Arc<Meter>>) {
+        *self.meter.lock().unwrap_or_else(PoisonError::into_inner) = meter;
+    }
+
     /// Asks a model, at most until the deadline.
     ///
     /// # Errors
@@ -116,19 +128,36 @@ impl Client {
         let model = self.model(task);
         let dialect = self.dialect(model);
         let form = self.form(model);
-        let response = self.ask(dialect.as_ref(), prompt, form, deadline).await?;
+        let response = self.ask(model, dialect.as_ref(), prompt, form, deadline).await?;
         let may_change = self.structured_output == StructuredOutput::Auto;
         if !(may_change && response.status() == 400 && dialect.rejects_form(form, response.body())) {
-            return dialect.reply(prompt, form, &self.accepted(dialect.as_ref(), response)?);
+            return self.reply(dialect.as_ref(), prompt, form, response);
         }
         let form = match form {
             Form::Tool => Form::Native,
             Form::Native => Form::Tool,
         };
-        let response = self.ask(dialect.as_ref(), prompt, form, deadline).await?;
-        let body = self.accepted(dialect.as_ref(), response)?;
-        // An endpoint that takes the other form has it, whatever this one reply is worth.
-        self.learned.lock().unwrap_or_else(PoisonError::into_inner).insert(model.to_owned(), form);
+        let response = self.ask(model, dialect.as_ref(), prompt, form, deadline).await?;
+        if response.status() == 200 {
+            // An endpoint that takes the other form has it, whatever this one reply is worth.
+            self.learned.lock().unwrap_or_else(PoisonError::into_inner).insert(model.to_owned(), form);
+        }
+        self.reply(dialect.as_ref(), prompt, form, response)
+    }
+
+    /// What a response says, which is charged for whatever it is worth.
+    fn reply(
+        &self,
+        dialect: &(dyn Dialect + Send + Sync),
+        prompt: &Prompt,
+        form: Form,
+        mut response: Answer,
+    ) -> Result<Reply, ModelError> {
+        let begun = response.begun.take();
+        let body = self.accepted(dialect, response)?;
+        if let Some(begun) = begun {
+            begun.charged(dialect.usage(&body));
+        }
         dialect.reply(prompt, form, &body)
     }
 
@@ -140,7 +169,7 @@ impl Client {
         let Some(guardrail) = &self.guardrail else {
             return Ok(true);
         };
-        let response = self.send(&guardrail.path(), &Guardrail::body(question), deadline).await?;
+        let response = self.send(&guardrail.path(), &Guardrail::body(question), None, deadline).await?;
         Guardrail::passes(&self.accepted(self.dialect(&self.model).as_ref(), response)?)
     }
 
@@ -167,21 +196,29 @@ impl Client {
 
     async fn ask(
         &self,
+        model: &str,
         dialect: &(dyn Dialect + Send + Sync),
         prompt: &Prompt,
         form: Form,
         deadline: Instant,
     ) -> Result<Answer, ModelError> {
-        self.send(&dialect.path(), &dialect.body(prompt, form), deadline).await
+        let metered = Some((model, u64::from(prompt.max_tokens)));
+        self.send(&dialect.path(), &dialect.body(prompt, form), metered, deadline).await
     }
 
     /// Sends a request up to [`MAX_ATTEMPTS`] times, signed anew each time, and gives the last response, whatever its
-    /// status.
-    async fn send(&self, path: &str, body: &Value, deadline: Instant) -> Result<Answer, ModelError> {
+    /// status. `metered`: the model that is paid for it, and most tokens of its reply.
+    async fn send(
+        &self,
+        path: &str,
+        body: &Value,
+        metered: Option<(&str, u64)>,
+        deadline: Instant,
+    ) -> Result<Answer, ModelError> {
         let body = body.to_string();
         let mut attempt = 1;
         loop {
-            let outcome = self.send_once(path, &body, deadline).await;
+            let outcome = self.send_once(path, &body, metered, deadline).await;
             let Some(pause) = pause_after(attempt, &outcome)? else {
                 return outcome;
             };
@@ -194,18 +231,43 @@ impl Client {
         }
     }
 
-    async fn send_once(&self, path: &str, body: &str, deadline: Instant) -> Result<Answer, ModelError> {
+    async fn send_once(
+        &self,
+        path: &str,
+        body: &str,
+        metered: Option<(&str, u64)>,
+        deadline: Instant,
+    ) -> Result<Answer, ModelError> {
         let url = Url::parse(&self.access.endpoint(deadline).await?.url(path))
             .map_err(|_| configuration("the endpoint gives no usable URL"))?;
         let headers = self.access.headers(&url, body.as_bytes(), deadline).await?;
         let (address, secrets) = (url.to_string(), secrets(&headers));
-        let response = http::post(&self.http, url, headers, body.as_bytes().to_vec(), deadline).await?;
-        Ok(Answer { response, address, secrets })
+        let begun = metered.map(|(model, output)| self.begin(model, body, output)).transpose()?.flatten();
+        match http::post(&self.http, url, headers, body.as_bytes().to_vec(), deadline).await {
+            Ok(response) if response.status == 200 => Ok(Answer { response, address, secrets, begun }),
+            Ok(response) => {
+                begun.into_iter().for_each(Begun::free);
+                Ok(Answer { response, address, secrets, begun: None })
+            }
+            Err(error) => {
+                if matches!(error, ModelError::Unreachable { step: http::CONNECTING, .. }) {
+                    begun.into_iter().for_each(Begun::free);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// A request to a model begins, if anybody watches. A token of a text is at least one byte of it.
+    fn begin(&self, model: &str, body: &str, output_tokens: u64) -> Result<Option<Begun>, ModelError> {
+        let meter = self.meter.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let input_tokens = u64::try_from(body.len()).unwrap_or(u64::MAX).saturating_add(HIDDEN_TOKENS);
+        meter.map(|meter| meter.begin(model, Usage { input_tokens, output_tokens })).transpose()
     }
 
     /// The body of a 200; anything else is a refusal, redirects and other successes too.
     fn accepted(&self, dialect: &(dyn Dialect + Send + Sync), answer: Answer) -> Result<Vec<u8>, ModelError> {
-        let Answer { response, address, secrets } = answer;
+        let Answer { response, address, secrets, .. } = answer;
         if response.status == 200 {
             return Ok(response.body);
         }
@@ -231,6 +293,8 @@ struct Answer {
     address: String,
     /// What was sent and must not be repeated.
     secrets: Vec<Zeroizing<String>>,
+    /// Of a 200 that somebody watches.
+    begun: Option<Begun>,
 }
 
 impl Answer {

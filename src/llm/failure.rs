@@ -38,6 +38,9 @@ pub enum ModelError {
     /// No usable credentials, region, key or endpoint (38000). The text names the step and no secret.
     #[error("the model cannot be called: {0}")]
     Configuration(String),
+    /// The request may cost more than what is left of what was reserved for the question (53400).
+    #[error("the question needs more of the model than was reserved for it from a budget")]
+    Budget,
     /// The deadline passed (57014).
     #[error("the call took longer than splitplane.deadline allows")]
     Deadline,
@@ -49,7 +52,7 @@ impl ModelError {
     pub fn detail(&self) -> Option<&str> {
         match self {
             ModelError::Unreachable { detail, .. } | ModelError::Refused { detail, .. } => Some(detail),
-            ModelError::Reply(_) | ModelError::Configuration(_) | ModelError::Deadline => None,
+            ModelError::Reply(_) | ModelError::Configuration(_) | ModelError::Budget | ModelError::Deadline => None,
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod endpoint;
 pub mod failure;
 pub mod guardrail;
 pub mod matching;
+pub mod meter;
 pub mod openai;
 mod path;
 pub mod prompts;
@@ -46,6 +47,21 @@ pub struct Prompt {
     pub shape: Shape,
     /// Most tokens of the reply.
     pub max_tokens: u32,
+}
+
+impl Prompt {
+    /// Most bytes of a request with it, however its form has it.
+    #[must_use]
+    pub fn most_bytes(&self) -> usize {
+        /// Names of fields, of the model and of its options.
+        const AROUND: usize = 2_048;
+        let quoted = |text: &str| Value::from(text).to_string().len();
+        // A schema may stand in it as text as well as in full.
+        let shape = self.shape.schema.to_string().len().saturating_mul(2);
+        let texts =
+            quoted(&self.system).saturating_add(quoted(&self.user)).saturating_add(self.shape.description.len());
+        texts.saturating_add(shape).saturating_add(AROUND)
+    }
 }
 
 /// The shape of a reply: a flat JSON object.
@@ -103,6 +119,9 @@ pub trait Dialect {
     /// The machine-readable error code of a response that is no 200, such as `ThrottlingException`; empty when there
     /// is none. `header` looks a response header up by its lower-case name.
     fn error_code(&self, header: &dyn Fn(&str) -> Option<String>, body: &[u8]) -> String;
+
+    /// What a 200 says that it took; zero where it says nothing.
+    fn usage(&self, body: &[u8]) -> Usage;
 
     /// Whether a 400 says that the model does not know this form, so that the other one may be tried.
     fn rejects_form(&self, form: Form, body: &[u8]) -> bool;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Dialect, Form, ModelError, Prompt, Reply, capabilities, refused, strict};
+use super::{Dialect, Form, ModelError, Prompt, Reply, Usage, capabilities, refused, strict};
 
 #[cfg(test)]
 mod tests;
@@ -96,6 +96,11 @@ impl Dialect for OpenAi {
             Form::Native => whole_content(message)?,
         };
         Ok(Reply { value, usage: strict::usage(&body, "prompt_tokens", "completion_tokens") })
+    }
+
+    fn usage(&self, body: &[u8]) -> Usage {
+        strict::object(body)
+            .map_or_else(Usage::default, |body| strict::usage(&body, "prompt_tokens", "completion_tokens"))
     }
 
     fn error_code(&self, _header: &dyn Fn(&str) -> Option<String>, body: &[u8]) -> String {

@@ -15,13 +15,13 @@ use crate::characters::{is_invisible, is_noncharacter};
 pub const VERSION: u32 = 1;
 
 /// Most tokens of a verdict: two short texts, in scripts where a character may take several.
-const VERDICT_TOKENS: u32 = 600;
+pub const VERDICT_TOKENS: u32 = 600;
 /// Most tokens of names of tables.
 const TABLE_TOKENS: u32 = 600;
 /// Most tokens of a query.
-const SQL_TOKENS: u32 = 4_000;
+pub const SQL_TOKENS: u32 = 4_000;
 /// Most tokens of an answer in words.
-const ANSWER_TOKENS: u32 = 1_200;
+pub const ANSWER_TOKENS: u32 = 1_200;
 
 /// What a model may know to understand a question. All of it is untrusted text.
 #[derive(Debug, Clone, Copy)]

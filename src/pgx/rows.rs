@@ -10,6 +10,7 @@ use crate::pgx::types::attribute;
 use pgrx::{FromDatum, IntoDatum, pg_sys};
 use std::ffi::CStr;
 use std::hash::{DefaultHasher, Hasher};
+use std::ops::ControlFlow;
 
 /// A table, an index of it, and the columns that are compared.
 #[derive(Debug, Clone, Copy)]
@@ -72,7 +73,10 @@ pub fn primary_key(table: pg_sys::Oid) -> Option<pg_sys::Oid> {
 /// The values of a column of type regclass in all rows of a table.
 pub fn relations_in(table: pg_sys::Oid, column: &str) -> StageResult<Vec<pg_sys::Oid>> {
     let mut found = Vec::new();
-    scan(table, None, &mut |row| found.push(row.get(column, pg_sys::REGCLASSOID)));
+    scan(table, None, &mut |row| {
+        found.push(row.get(column, pg_sys::REGCLASSOID));
+        ControlFlow::Continue(())
+    });
     found.into_iter().filter_map(StageResult::transpose).collect()
 }
 
@@ -81,8 +85,19 @@ pub fn find<T>(keyed: Keyed<'_>, mut read: impl FnMut(&Row) -> StageResult<T>) -
     let mut found = Vec::new();
     scan(keyed.table, Some((keyed.index, keyed.keys)), &mut |row| {
         found.push(read(row));
+        ControlFlow::Continue(())
     });
     found.into_iter().collect()
+}
+
+/// Whether a table has rows.
+pub fn has_rows(table: pg_sys::Oid) -> bool {
+    let mut any = false;
+    scan(table, None, &mut |_| {
+        any = true;
+        ControlFlow::Break(())
+    });
+    any
 }
 
 /// What the rows are like, as a number that is another one when a row was changed, added or taken away: place and inserting
@@ -110,12 +125,17 @@ fn printed(table: pg_sys::Oid, by: Option<(pg_sys::Oid, &[(i16, Key<'_>)])>) -> 
             hasher.write_u16(place.ip_posid);
             hasher.write_u32((*(*row.tuple).t_data).t_choice.t_heap.t_xmin.into());
         }
+        ControlFlow::Continue(())
     });
     if any { hasher.finish() } else { 0 }
 }
 
-/// Calls `visit` on each row; on none if the table is not there any more.
-fn scan(table: pg_sys::Oid, by: Option<(pg_sys::Oid, &[(i16, Key<'_>)])>, visit: &mut dyn FnMut(&Row)) {
+/// Calls `visit` on each row until it breaks off; on none if the table is not there any more.
+fn scan(
+    table: pg_sys::Oid,
+    by: Option<(pg_sys::Oid, &[(i16, Key<'_>)])>,
+    visit: &mut dyn FnMut(&Row) -> ControlFlow<()>,
+) {
     const LOCK: i32 = c_int(pg_sys::AccessShareLock);
     // SAFETY: a scan of the latest snapshot; what it gives is read before the next row, and an ERROR releases all of it. An index
     // is of the table, and its first columns are those of the keys.
@@ -138,10 +158,9 @@ fn scan(table: pg_sys::Oid, by: Option<(pg_sys::Oid, &[(i16, Key<'_>)])>, visit:
         );
         loop {
             let tuple = pg_sys::systable_getnext(scan);
-            if tuple.is_null() {
+            if tuple.is_null() || visit(&Row { tuple, descriptor: (*relation).rd_att }).is_break() {
                 break;
             }
-            visit(&Row { tuple, descriptor: (*relation).rd_att });
         }
         pg_sys::systable_endscan(scan);
         pg_sys::table_close(relation, LOCK);
@@ -223,6 +242,11 @@ impl Row {
     /// Of type integer.
     pub fn number(&self, column: &str) -> StageResult<Option<i32>> {
         self.get(column, pg_sys::INT4OID)
+    }
+
+    /// Of type bigint.
+    pub fn large_number(&self, column: &str) -> StageResult<Option<i64>> {
+        self.get(column, pg_sys::INT8OID)
     }
 
     /// Of type boolean.

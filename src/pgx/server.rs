@@ -141,6 +141,12 @@ pub fn system_identifier() -> u64 {
     unsafe { pg_sys::GetSystemIdentifier() }
 }
 
+/// The server's clock, in microseconds since 2000, as PostgreSQL counts.
+pub fn timestamp_now() -> i64 {
+    // SAFETY: reads the clock.
+    unsafe { pg_sys::GetCurrentTimestamp() }
+}
+
 /// Sleeps until the clock's second changes.
 pub fn wait_for_next_second() {
     const SECOND: i64 = 1_000_000;

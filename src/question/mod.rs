@@ -13,6 +13,7 @@ mod narrate;
 pub mod registered;
 mod repair;
 mod session;
+mod spending;
 mod verdict_cache;
 
 use crate::ablation::{self, Switch};
@@ -21,17 +22,20 @@ use crate::calls::Decline;
 use crate::error::{Refusal, StageResult, State};
 use crate::identity::principal::Principal;
 use crate::llm::screen::{self, ScreenError, Screened};
-use crate::llm::{ModelError, Provider};
+use crate::llm::{ModelError, Provider, prompts};
+use crate::reason::Reason;
 use crate::settings;
 use context::Brief;
 use conversation::Conversation;
 use session::{Consultation, Decision};
+use spending::Plan;
 use std::rc::Rc;
 use std::time::Instant;
 
 pub use batch::validate;
 pub use narrate::Told;
 pub use session::Tally;
+pub use spending::budget_needs;
 
 /// Who wrote a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,14 +175,25 @@ impl Asked {
             return sql.map(|sql| from(sql, Source::Caller)).ok_or_else(no_model);
         }
         let history = self.conversation.as_ref().map_or(&[][..], Conversation::turns);
+        let write = sql.is_none();
+        let names = context::names_to_choose_from(&question)?;
+        let known = match &names {
+            Some(_) => None,
+            None => Some(Brief::gather(&question, history, &[], write)?),
+        };
+        let tables = names.as_ref().map(|names| prompts::tables(names, &question, history, session::NO_NONCE));
+        Plan { model: &model, question: &question, tables, brief: known.as_ref(), write }.reserve()?;
         let consultation = Consultation::open(model, self.deadline)?;
         audit_log::calls::intent()?;
-        let wanted = match context::names_to_choose_from(&question)? {
-            Some(names) => consultation.tables(&self.principal, &names, &question, history, &mut self.tally)?,
-            None => Vec::new(),
+        let brief = match (known, names) {
+            (Some(brief), _) => brief,
+            (None, names) => {
+                let names = names.unwrap_or_default();
+                let wanted = consultation.tables(&self.principal, &names, &question, history, &mut self.tally)?;
+                Brief::gather(&question, history, &wanted, write)?
+            }
         };
-        let brief = Brief::gather(&question, history, &wanted, sql.is_none())?;
-        let decision = consultation.decide(&self.principal, &brief, &question, sql.is_none(), &mut self.tally);
+        let decision = consultation.decide(&self.principal, &brief, &question, write, &mut self.tally);
         self.brief = Some(brief);
         Ok(match (decision?, sql) {
             (Decision::Declined(declined), _) => Understood::Declined(declined),
@@ -241,8 +256,10 @@ impl From<ModelError> for Refusal {
             ModelError::Unreachable { .. } => State::ModelUnreachable,
             ModelError::Refused { .. } | ModelError::Reply(_) | ModelError::Configuration(_) => State::ModelRefused,
             ModelError::Deadline => State::Cancelled,
+            ModelError::Budget => State::Limit,
         };
         let refusal = Refusal::new(state, error.to_string());
+        let refusal = if error == ModelError::Budget { refusal.because(Reason::Budget) } else { refusal };
         match error.detail() {
             Some(detail) => refusal.with_detail(detail),
             None => refusal,

@@ -4,6 +4,8 @@
 
 use super::Asked;
 use super::session::{Consultation, fresh_nonce};
+use super::spending::{self, AGGREGATE_BYTES, BYTES};
+use crate::budget;
 use crate::error::StageResult;
 use crate::llm::prompts;
 use crate::pgx::pg_try;
@@ -14,10 +16,6 @@ use crate::settings::model::Narrate;
 /// Most rows of a result that is narrated, for aggregates and for any query.
 const AGGREGATE_ROWS: usize = 20;
 const ROWS: usize = 100;
-/// Most bytes of rows that enter a prompt: few for aggregates, since array_agg and the like gather what was not summed up.
-const AGGREGATE_BYTES: usize = 2 * 1_024;
-const BYTES: usize = 16 * 1_024;
-
 /// What the narration needs of a result.
 pub struct Told<'a> {
     /// The SQL that gave it.
@@ -61,6 +59,12 @@ impl Asked {
             &settings::time_zone(),
             &fresh_nonce()?,
         );
+        // Where layer 2 had nothing to ask, nothing is reserved yet.
+        let reserved = spending::narration(&model, question).map_or(Ok(()), |request| budget::reserve(&[request]));
+        if let Err(refusal) = reserved {
+            pg_try::log(&format!("did not put the answer into words: {}", refusal.message));
+            return Ok(None);
+        }
         match Consultation::open(model, self.deadline)?.tell(&prompt, &mut self.tally)? {
             Ok(text) => Ok(Some(text)),
             Err(error) => {

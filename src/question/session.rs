@@ -5,6 +5,7 @@ use super::Declined;
 use super::context::Brief;
 use super::verdict_cache::{self, VerdictKey};
 use crate::ablation::{self, Switch};
+use crate::budget;
 use crate::calls::{self, Decline};
 use crate::catalog::key_file;
 use crate::error::{Refusal, StageResult};
@@ -26,7 +27,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 /// The nonce of prompts that are only digested.
-const NO_NONCE: &str = "0";
+pub(super) const NO_NONCE: &str = "0";
 
 /// Most questions whose tables a session remembers.
 const MOST_KNOWN: usize = 256;
@@ -91,6 +92,7 @@ impl Consultation {
                 client
             }
         };
+        client.watched_by(budget::meter());
         Ok(Consultation { settings, client, deadline })
     }
 

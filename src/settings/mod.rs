@@ -38,6 +38,7 @@ static SHARED_PLANE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(8_192);
 static STAT_TENANTS: GucSetting<i32> = GucSetting::<i32>::new(1_000);
 static TRACK_STATEMENTS: GucSetting<bool> = GucSetting::<bool>::new(false);
 static ANOMALY_PRINCIPALS: GucSetting<i32> = GucSetting::<i32>::new(4_096);
+static BUDGET_SLOTS: GucSetting<i32> = GucSetting::<i32>::new(10_000);
 static KEY_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"splitplane.key"));
 
 /// Defines every setting; called once from `_PG_init` in the postmaster.
@@ -188,6 +189,17 @@ pub fn init() {
         GucContext::Postmaster,
         GucFlags::default(),
     );
+    GucRegistry::define_int_guc(
+        c"splitplane.budget_slots",
+        c"How many budgets of tenants are counted at the same time.",
+        c"One for each tenant and measure that was used in the present window. When all are in use, further tenants with a budget \
+          are refused with SQLSTATE 53400.",
+        &BUDGET_SLOTS,
+        16,
+        1_000_000,
+        GucContext::Postmaster,
+        GucFlags::default(),
+    );
     GucRegistry::define_bool_guc(
         c"splitplane.track_statements",
         c"Whether pg_stat_statements counts the statements of calls.",
@@ -317,6 +329,11 @@ pub fn tracks_statements() -> bool {
 /// Principals; 0 where none are watched.
 pub fn anomaly_principals() -> usize {
     unsigned(&ANOMALY_PRINCIPALS)
+}
+
+/// Slots.
+pub fn budget_slots() -> usize {
+    unsigned(&BUDGET_SLOTS)
 }
 
 /// A path, relative to the data directory unless absolute.

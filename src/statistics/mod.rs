@@ -219,6 +219,8 @@ fn result(error: Option<&ModelError>) -> ModelResult {
         Some(ModelError::Reply(_)) => ModelResult::Unusable,
         Some(ModelError::Configuration(_)) => ModelResult::Configuration,
         Some(ModelError::Deadline) => ModelResult::Deadline,
+        // It was not sent.
+        Some(ModelError::Budget) => ModelResult::Abandoned,
     }
 }
 

@@ -13,7 +13,7 @@ use source::{Source, sources};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// (module, the other modules that it may name)
-const MAY_NAME: [(&str, &[&str]); 35] = [
+const MAY_NAME: [(&str, &[&str]); 36] = [
     ("anomaly", &[]),
     ("reason", &[]),
     ("error", &["reason"]),
@@ -40,14 +40,40 @@ const MAY_NAME: [(&str, &[&str]); 35] = [
     ("settings", &["llm", "numbers", "pgx"]),
     ("catalog", &["ablation", "error", "identity", "pgx", "reason", "settings"]),
     ("audit_log", &["audit", "calls", "catalog", "error", "identity", "pgx", "reason", "settings", "statistics"]),
+    ("budget", &["calls", "catalog", "error", "llm", "pgx", "reason", "settings"]),
     (
         "preflight",
-        &["ablation", "catalog", "error", "llm", "pgx", "releases", "settings", "statistics", "texts", "tripwire"],
+        &[
+            "ablation",
+            "budget",
+            "catalog",
+            "error",
+            "llm",
+            "pgx",
+            "releases",
+            "settings",
+            "statistics",
+            "texts",
+            "tripwire",
+        ],
     ),
     ("authenticate", &["ablation", "calls", "catalog", "error", "identity", "ledger", "pgx", "reason", "settings"]),
     (
         "question",
-        &["ablation", "audit_log", "calls", "catalog", "error", "identity", "llm", "pgx", "settings", "statistics"],
+        &[
+            "ablation",
+            "audit_log",
+            "budget",
+            "calls",
+            "catalog",
+            "error",
+            "identity",
+            "llm",
+            "pgx",
+            "reason",
+            "settings",
+            "statistics",
+        ],
     ),
     ("attach", &["ablation", "catalog", "error", "gate", "identity", "pgx", "reason", "texts"]),
     ("trust", &["ablation", "calendar", "catalog", "error", "pgx", "texts"]),
@@ -66,6 +92,7 @@ const MAY_NAME: [(&str, &[&str]); 35] = [
             "audit",
             "audit_log",
             "authenticate",
+            "budget",
             "calls",
             "catalog",
             "error",
@@ -92,6 +119,7 @@ const MAY_NAME: [(&str, &[&str]); 35] = [
             "ablation",
             "api",
             "audit_log",
+            "budget",
             "error",
             "ledger",
             "pgx",

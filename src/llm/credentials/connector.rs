@@ -81,7 +81,7 @@ fn failure(error: ModelError) -> ConnectorError {
     match error {
         ModelError::Unreachable { .. } => ConnectorError::io(error.into()),
         ModelError::Deadline => ConnectorError::timeout(error.into()),
-        ModelError::Refused { .. } | ModelError::Reply(_) | ModelError::Configuration(_) => {
+        ModelError::Refused { .. } | ModelError::Reply(_) | ModelError::Configuration(_) | ModelError::Budget => {
             ConnectorError::user(error.into())
         }
     }

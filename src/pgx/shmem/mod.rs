@@ -1,6 +1,7 @@
 //! Shared memory of the server's own life: asked for when the library is preloaded, attached at every start.
 
 pub mod baselines;
+pub mod budgets;
 pub mod claims_slots;
 pub mod counters;
 pub mod facts;

@@ -5,13 +5,14 @@ use pgrx::pg_sys;
 use std::ffi::CStr;
 use std::ops::{Deref, DerefMut};
 use std::ptr;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// A value: plain bytes without pointers.
 pub struct SharedValue<T: Copy + 'static> {
     name: &'static CStr,
     tranche: &'static CStr,
-    first: fn() -> T,
+    first: OnceLock<fn() -> T>,
     place: AtomicPtr<T>,
 }
 
@@ -41,7 +42,9 @@ impl<T: Copy + 'static> Kept for SharedValue<T> {
             let mut found = false;
             let value = pg_sys::ShmemInitStruct(self.name.as_ptr(), size_of::<T>(), &raw mut found).cast::<T>();
             if !found {
-                value.write((self.first)());
+                if let Some(first) = self.first.get() {
+                    value.write(first());
+                }
             }
             self.place.store(value, Ordering::Relaxed);
         }
@@ -49,14 +52,15 @@ impl<T: Copy + 'static> Kept for SharedValue<T> {
 }
 
 impl<T: Copy + 'static> SharedValue<T> {
-    /// A value that `first` gives whenever its memory is new: at a start of the server, also after a crash. `name` is that of the
-    /// memory, `tranche` that of the locks.
-    pub const fn new(name: &'static CStr, tranche: &'static CStr, first: fn() -> T) -> Self {
-        SharedValue { name, tranche, first, place: AtomicPtr::new(ptr::null_mut()) }
+    /// `name` is that of the memory, `tranche` that of the locks.
+    pub const fn new(name: &'static CStr, tranche: &'static CStr) -> Self {
+        SharedValue { name, tranche, first: OnceLock::new(), place: AtomicPtr::new(ptr::null_mut()) }
     }
 
-    /// Asks for the memory; called from `_PG_init` in the postmaster.
-    pub fn init(&'static self) {
+    /// Asks for the memory; called from `_PG_init` in the postmaster. `first` gives the value whenever the memory is new: at a start
+    /// of the server, also after a crash.
+    pub fn init(&'static self, first: fn() -> T) {
+        self.first.get_or_init(|| first);
         shmem::need_value(self);
     }
 

@@ -1,0 +1,109 @@
+//! What a question may cost of models at most, to be reserved from its tenant's budgets before any of them is asked.
+//!
+//! What a prompt will hold is counted in bytes, of which a token has at least one; where it is not known yet it is taken at what the
+//! settings let in. A request that turns out larger than what is left of the reservation is not sent.
+
+use super::context::{self, Brief};
+use crate::budget::amount::Measure;
+use crate::budget::{self, Request};
+use crate::error::StageResult;
+use crate::llm::client::HIDDEN_TOKENS;
+use crate::llm::prompts::{self, ANSWER_TOKENS, SQL_TOKENS, VERDICT_TOKENS};
+use crate::llm::{ModelSettings, Prompt};
+use crate::settings;
+use crate::settings::model::Narrate;
+
+/// Most bytes of rows that enter a prompt: few for aggregates, since array_agg and the like gather what was not summed up.
+pub(super) const AGGREGATE_BYTES: usize = 2 * 1_024;
+pub(super) const BYTES: usize = 16 * 1_024;
+/// Most bytes of SQL that goes back to a model: what it wrote itself, at four bytes a token.
+const SQL_BYTES: usize = 4 * SQL_TOKENS as usize;
+/// Most bytes of our own instructions, names of fields, and an error.
+const INSTRUCTIONS: usize = 16 * 1_024;
+/// Bytes that are sent for one of a text: quotes and line ends are escaped.
+const ESCAPED: usize = 2;
+/// Bytes of a token, as `splitplane.prompt_budget` counts them, with what is escaped in them.
+const TOKEN_BYTES: usize = 4;
+
+/// What will be asked.
+pub(super) struct Plan<'a> {
+    /// Whom.
+    pub(super) model: &'a ModelSettings,
+    /// By whom.
+    pub(super) question: &'a str,
+    /// Which tables it needs, if that is asked first.
+    pub(super) tables: Option<Prompt>,
+    /// What is known, unless that hangs on the tables.
+    pub(super) brief: Option<&'a Brief>,
+    /// Whether SQL is to be written.
+    pub(super) write: bool,
+}
+
+impl Plan<'_> {
+    /// Reserves it.
+    ///
+    /// # Errors
+    /// 53400 over a budget, and those of [`budget::reserve`].
+    pub(super) fn reserve(&self) -> StageResult<()> {
+        budget::reserve(&self.requests())
+    }
+
+    fn requests(&self) -> Vec<Request> {
+        let Plan { model, question, tables, brief, write } = self;
+        let (writer, validator) = (&model.model, &model.validator_model);
+        let validator = if validator.is_empty() { writer } else { validator };
+        let unknown = TOKEN_BYTES * settings::model::prompt_budget() + ESCAPED * question.len() + INSTRUCTIONS;
+        let bytes = |prompt: &dyn Fn(&Brief) -> Prompt| brief.map_or(unknown, |brief| prompt(brief).most_bytes());
+        let mut requests = Vec::new();
+        if let Some(prompt) = tables {
+            requests.push(request(validator, prompt.most_bytes(), prompt.max_tokens));
+        }
+        if settings::model::validation_is_required() {
+            let bytes = bytes(&|brief| prompts::validation(&brief.knowledge(), question, NONCE));
+            requests.push(request(validator, bytes, VERDICT_TOKENS));
+        }
+        if *write {
+            let bytes = bytes(&|brief| prompts::generation(&brief.knowledge(), question, NONCE));
+            requests.push(request(writer, bytes, SQL_TOKENS));
+            let repair = bytes + ESCAPED * SQL_BYTES + INSTRUCTIONS;
+            requests.extend((0..settings::model::max_repairs()).map(|_| request(writer, repair, SQL_TOKENS)));
+        }
+        requests.extend(narration(model, question));
+        requests
+    }
+}
+
+/// As long as those that are sent.
+const NONCE: &str = "0000000000000000";
+
+fn request(model: &str, bytes: usize, output: u32) -> Request {
+    let input_tokens = u64::try_from(bytes).unwrap_or(u64::MAX).saturating_add(HIDDEN_TOKENS);
+    Request { model: model.to_owned(), input_tokens, output_tokens: u64::from(output) }
+}
+
+/// An answer in words, where the settings let one be asked for.
+pub(super) fn narration(model: &ModelSettings, question: &str) -> Option<Request> {
+    let rows = match settings::model::narrate() {
+        Narrate::Off => return None,
+        Narrate::Aggregate => AGGREGATE_BYTES,
+        Narrate::Rows => BYTES,
+    };
+    let bytes = ESCAPED * (question.len() + SQL_BYTES + rows) + INSTRUCTIONS;
+    Some(request(&model.model, bytes, ANSWER_TOKENS))
+}
+
+/// What a call of this database reserves of each measure, with a short question that is new.
+///
+/// # Errors
+/// 55000 while the plane is closed.
+pub fn budget_needs() -> StageResult<Vec<(Measure, Option<u64>)>> {
+    const QUESTION: &str = "How many are there?";
+    let model = settings::model::model();
+    if !model.names_a_model() {
+        return budget::needs(&[]);
+    }
+    let names = context::names_to_choose_from(QUESTION)?;
+    let tables = names.map(|names| prompts::tables(&names, QUESTION, &[], NONCE));
+    let brief = Brief::gather(QUESTION, &[], &[], true)?;
+    budget::needs(&Plan { model: &model, question: QUESTION, tables, brief: Some(&brief), write: true }.requests())
+}
