@@ -24,6 +24,7 @@ mod extensions;
 mod gated;
 mod grouped;
 mod in_scope;
+mod kept;
 mod leaks;
 mod ledger;
 mod numbers;

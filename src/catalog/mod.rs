@@ -18,7 +18,9 @@ mod types;
 pub(crate) mod version;
 pub mod views;
 
-pub use current::{current as current_plane, own as own_plane, renewed as renewed_plane};
+pub use current::{
+    current as current_plane, if_current as if_current_plane, own as own_plane, renewed as renewed_plane,
+};
 
 /// Refuses (55000) while the plane is closed.
 pub fn refuse_if_closed() -> crate::error::StageResult<()> {
