@@ -46,6 +46,8 @@ pub enum Switch {
     Keys,
     /// The comparison of a plane that another session has read with the catalog as it is now.
     Shared,
+    /// The comparison of a statement with the one that was proved before: the last one is used, with the claims that it was proved with.
+    Kept,
 }
 
 /// Whether a fence is taken away.
@@ -55,7 +57,13 @@ pub const fn is_off(_switch: Switch) -> bool {
 }
 
 #[cfg(feature = "ablation")]
-pub use switched::{finding, init, is_off};
+pub use switched::{finding, init, is_off, off};
+
+/// The fences that are taken away, as the setting says it.
+#[cfg(not(feature = "ablation"))]
+pub const fn off() -> String {
+    String::new()
+}
 
 #[cfg(feature = "ablation")]
 mod switched {
@@ -71,7 +79,7 @@ mod switched {
 
     static ABLATE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 
-    const NAMES: [(&str, Switch); 17] = [
+    const NAMES: [(&str, Switch); 18] = [
         ("signature", Switch::Signature),
         ("validation", Switch::Validation),
         ("filter", Switch::Filter),
@@ -89,6 +97,7 @@ mod switched {
         ("conditions", Switch::Conditions),
         ("keys", Switch::Keys),
         ("shared", Switch::Shared),
+        ("kept", Switch::Kept),
     ];
 
     /// Refuses to load where this build does not belong (55000), then defines the setting. Once, from `_PG_init`.
@@ -115,8 +124,13 @@ mod switched {
         names_off().iter().any(|name| NAMES.iter().any(|(known, of)| known == name && *of == switch))
     }
 
+    /// The fences that are taken away, as the setting says it.
+    pub fn off() -> String {
+        ABLATE.get().and_then(|list| list.into_string().ok()).unwrap_or_default()
+    }
+
     fn names_off() -> Vec<String> {
-        let list = ABLATE.get().and_then(|list| list.into_string().ok()).unwrap_or_default();
+        let list = off();
         list.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
     }
 

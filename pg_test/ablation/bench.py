@@ -122,8 +122,8 @@ class Bench:
         """The next combination gets a fresh database."""
         self._is_soiled = True
 
-    def run(self, combination: Combination, entries: list[dict], first: str | None = None) -> Tally:
-        """Every entry as tenant acme, each by a call of its own; `first` is what a DBA does before."""
+    def run(self, combination: Combination, entries: list[dict], first: str | None = None, times: int = 1) -> Tally:
+        """Every entry as tenant acme, each by a call of its own, or by so many of which the last counts; `first` is what a DBA does before."""
         self.prepare(combination)
         if first:
             with self.admin(DATABASE) as dba:
@@ -140,7 +140,7 @@ class Bench:
                     own = "session_setup" in entry
                     connection = self.world.caller() if own else session
                     try:
-                        self._attack(connection, combination, entry, tally)
+                        self._attack(connection, combination, entry, tally, times)
                     except psycopg.Error as error:
                         tally.broken.append(f"{entry['id']}: {str(error)[:100]}")
                     finally:
@@ -168,7 +168,7 @@ class Bench:
         finally:
             watchdog.cancel()
 
-    def _attack(self, connection, combination: Combination, entry: dict, tally: Tally) -> None:
+    def _attack(self, connection, combination: Combination, entry: dict, tally: Tally, times: int = 1) -> None:
         sql = text_of(entry, DATABASE)
         if sql is None or (combination.has("functions", "role") and corpus.is_outward(sql)):
             return
@@ -177,7 +177,8 @@ class Bench:
         tally.run += 1
         count = tally.by_category[entry["category"]]
         count["run"] += 1
-        document, error = self.call(connection, combination, sql)
+        for _ in range(times):
+            document, error = self.call(connection, combination, sql)
         if error is not None:
             state = error.sqlstate or "none"
             tally.states[state] += 1

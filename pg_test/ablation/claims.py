@@ -289,6 +289,51 @@ def of_shared(bench: Bench):
             yield f"{change} with {', '.join(combination.off) or 'nothing'} off: {what}", [] if right else [f"{before} {got}"]
 
 
+# What beta is answered in a session that has a statement of acme's kept, under which switches; the last two are what acme asks.
+_KEPT = (
+    ((), "own rows", "its own statement is proved"),
+    (("kept",), "no rows", "the policy holds against acme's filter"),
+    (("kept", "proof"), "no rows", "the policy holds"),
+    (("kept", "filter"), "own rows", "the policy holds alone"),
+    (("kept", "row_security"), "55000", "nothing is kept of what the proof refuses"),
+    (("kept", "row_security", "proof"), "foreign rows", "it reads acme's rows (control)"),
+)
+
+
+def of_kept(bench: Bench):
+    """A statement that was proved before, found for whoever asks whatever, with the claims that it was proved with."""
+    acmes, betas = "SELECT note FROM orders WHERE note <> 'acme asks'", "SELECT note FROM orders WHERE note <> 'beta asks'"
+    for off, wanted, what in _KEPT:
+        combination = Combination("probe", off)
+        bench.prepare(combination)
+        with bench.world.caller() as connection:
+            for _ in range(3):
+                document, error = bench.call(connection, combination, acmes, forge(bench.world.keys, DATABASE, acmes, {}))
+            before = error.sqlstate if error is not None else document["rows"]
+            for _ in range(2):
+                twist = {"tenant": "beta", "key": "beta"}
+                document, error = bench.call(connection, combination, betas, forge(bench.world.keys, DATABASE, betas, twist))
+        if error is not None:
+            got = error.sqlstate
+        else:
+            # What is marked as foreign is beta's.
+            got = "no rows" if not document["rows"] else "own rows" if canary_in(str(document["rows"])) else "foreign rows"
+        yield f"beta after acme with {', '.join(off) or 'nothing'} off: {what}", [] if got == wanted else [f"{got} after {str(before)[:80]}"]
+
+
+# What runs each entry until its statement is kept, in one session for all of them.
+_WARM = ((), ("filter",), ("proof",))
+
+
+def of_warm(bench: Bench, entries: list[dict], texts: dict[str, str]):
+    """The corpus over statements that have been proved before is the corpus."""
+    for off in _WARM:
+        combination = Combination("warm", off)
+        tally = bench.run(combination, entries, times=3)
+        yield from of_combination(combination, tally, texts)
+        yield f"warm {combination.name}: answers", [] if tally.answered else ["nothing is answered"]
+
+
 # Beside an allowed extension, by another role: what takes the place of a function of the list, and reads a table for itself.
 _PLANTED = """
 CREATE OR REPLACE FUNCTION public.replace(citext, text, text) RETURNS text LANGUAGE sql AS 'SELECT string_agg(note, '','') FROM public.orders';

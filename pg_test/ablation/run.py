@@ -85,6 +85,8 @@ def main() -> int:
             verdicts.take(claims.of_conditions(bench))
             verdicts.take(claims.of_keys(bench))
             verdicts.take(claims.of_shared(bench))
+            verdicts.take(claims.of_kept(bench))
+            verdicts.take(claims.of_warm(bench, entries, texts))
             verdicts.take(claims.of_lists(bench))
             verdicts.take(claims.of_barred_entries(bench))
     if is_whole:

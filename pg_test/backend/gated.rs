@@ -11,7 +11,7 @@ mod tests {
 
     #[pg_test]
     fn a_text_is_known_again_for_the_same_tenant_alone() {
-        let admit = |tenant, limits: Limits| admit_known(SQL, tenant, limits).unwrap();
+        let admit = |tenant, limits: Limits| admit_known(SQL, tenant, limits).unwrap().gated;
         let first = admit(Some("42"), Limits::default());
         assert!(Rc::ptr_eq(&first, &admit(Some("42"), Limits::default())), "the control");
         assert!(!Rc::ptr_eq(&first, &admit(Some("7"), Limits::default())), "another tenant");
@@ -31,7 +31,7 @@ mod tests {
 
     #[pg_test]
     fn what_is_kept_is_bounded() {
-        let admit = |sql: &str| admit_known(sql, Some("42"), Limits::default()).unwrap();
+        let admit = |sql: &str| admit_known(sql, Some("42"), Limits::default()).unwrap().gated;
         let first = admit(SQL);
         for number in 0..40 {
             admit(&format!("SELECT {number}"));

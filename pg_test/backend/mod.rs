@@ -26,6 +26,7 @@ mod gated;
 mod grouped;
 mod in_scope;
 mod jsonb_form;
+mod kept;
 mod leaks;
 mod ledger;
 mod numbers;

@@ -175,3 +175,26 @@ def test_deadline_under_a_step(stepped, step, least, most):
     assert least < took < most, f"{took:.1f} s"
     clock.step(0)
     assert session.value(COUNT_SALES, "brand-b", when=clock.now()) == SALES["brand-b"]
+
+
+MIDNIGHT = (
+    "SELECT date 'today' = current_date AND 'tomorrow'::date = current_date + 1 AND current_date - 1 = ANY ('{yesterday}'::date[])"
+    " AND current_date <@ daterange '[today,tomorrow)' AND 'now'::timestamptz = now() AND current_date = 'today'::text::date AS is_today"
+)
+DAY = "SELECT current_date::text AS day"
+
+
+def test_midnight_between_two_calls_of_one_session(stepped):
+    """A statement that has been proved before is analysed anew where its constants are those of a day: 'today' is today."""
+    session, clock = stepped
+
+    def value(sql):
+        return session.call(signed(session, clock, sql=sql), sql)["rows"]
+
+    days = []
+    for step in (0, 86_400, 2 * 86_400):
+        clock.step(step)
+        for _ in range(4):
+            assert value(MIDNIGHT) == [[True]]
+            days.append(value(DAY)[0][0])
+    assert len(set(days)) >= 3, "the control: days have passed, and a statement that is kept sees them"

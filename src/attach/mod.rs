@@ -67,6 +67,7 @@ struct Known<'a> {
 }
 
 /// One common table expression of ours and what the proof must find in it.
+#[derive(Clone)]
 pub struct Fence {
     /// Its name in the skeleton.
     pub name: String,
@@ -123,6 +124,29 @@ pub fn attach<'c>(
     let shown = skeleton::show_text(&skeleton, &shown);
     let grafted = parse::graft(confinement, &skeleton, below, &shown)?;
     Ok(Attached { grafted, fences, views, parameters, shown })
+}
+
+/// The parameters of a statement that was attached before, for these claims; `None` where its fences would be others. Of keys of
+/// parents nothing is known here: a fence that needs some is another one.
+///
+/// # Errors
+/// 28000 when the principal lacks a claim.
+pub fn bind_again<'c>(
+    confinement: &'c Confinement<'c>,
+    fences: &[Fence],
+    views: &[AttachedView],
+    plane: &Plane,
+    claims: Claims<'_>,
+) -> StageResult<Option<Parameters<'c>>> {
+    let mut parameters = Parameters::new(confinement);
+    let known = Known { plane, claims, keys: &Keys::new() };
+    // In the order in which they were built.
+    for fence in fences.iter().chain(views.iter().flat_map(|view| &view.fences)) {
+        if !skeleton::is_same(fence, known, &mut parameters)? {
+            return Ok(None);
+        }
+    }
+    Ok(Some(parameters))
 }
 
 fn read_differently() -> Refusal {

@@ -46,6 +46,13 @@ pub(super) fn build(
     Ok((fences, format!("{with}SELECT * FROM ({PLACEHOLDER}) AS answer")))
 }
 
+/// Whether a fence would be built as it was. Its parameters are added as they would be then: which of them are one and the same hangs
+/// on the values of the claims.
+pub(super) fn is_same(fence: &Fence, known: Known<'_>, parameters: &mut Parameters<'_>) -> StageResult<bool> {
+    let (conditions, links, _) = scope(&fence.relation, known, parameters)?;
+    Ok(conditions == fence.scan.conditions && links == fence.scan.links)
+}
+
 /// The plane SQL as text, to show: the untrusted text stands where its tree is grafted in.
 pub(super) fn show(skeleton: &str, gated: &Gated) -> String {
     match skeleton.rsplit_once(PLACEHOLDER) {

@@ -31,6 +31,7 @@ pub struct GatedView {
 }
 
 /// A view that was attached, and what the proof must find in its place.
+#[derive(Clone)]
 pub struct AttachedView {
     /// The view.
     pub view: Rc<PlaneView>,

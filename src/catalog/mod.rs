@@ -19,7 +19,9 @@ mod types;
 pub(crate) mod version;
 pub mod views;
 
-pub use current::{current as current_plane, own as own_plane, renewed as renewed_plane};
+pub use current::{
+    current as current_plane, if_current as if_current_plane, own as own_plane, renewed as renewed_plane,
+};
 
 /// A number that is another one when something has changed that the plane was made from; `None` where no budget is set.
 ///

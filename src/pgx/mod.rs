@@ -10,6 +10,7 @@ pub mod functions;
 pub mod hooks;
 pub mod interrupts;
 mod jsonb;
+pub mod kept;
 pub mod key_forms;
 pub mod key_sink;
 pub mod names;

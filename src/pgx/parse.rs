@@ -5,7 +5,7 @@ use super::hooks::analysis::AnalysisGuard;
 use super::node::{TreeNode, nodes};
 use super::parameters::Parameters;
 use super::query::{QueryView, drop_presence_conditions, put_barriers};
-use super::raw::{self, RawNode, RawTree};
+use super::raw::{self, RawNode, RawTree, TextConstant};
 use super::section::confine::Confinement;
 use super::section::pin::Pinned;
 use super::section::stage::{self, Stage};
@@ -71,6 +71,15 @@ pub fn graft<'c>(
     let mut outer = parse_one(confinement, skeleton)?;
     outer.graft(untrusted)?;
     Ok(Grafted { statement: outer, text: SourceText::copy(confinement, shown)? })
+}
+
+impl Grafted<'_> {
+    /// The literals in quotes of all its texts, as long as it is not analysed.
+    pub fn texts(&self) -> Vec<TextConstant> {
+        let mut found = Vec::new();
+        self.statement.root().collect_texts(&mut found);
+        found
+    }
 }
 
 /// A skeleton of ours as a tree, with a query in each of its common table expressions and one as its derived table.
@@ -188,6 +197,13 @@ fn analysed<'c>(
 }
 
 impl<'c> Analysed<'c> {
+    /// A copy of what was analysed before.
+    pub(super) fn of_copy(confinement: &'c Confinement<'c>, query: QueryView<'c>, text: &str) -> StageResult<Self> {
+        let text = SourceText::copy(confinement, text)?;
+        stage::set(Stage::Beyond);
+        Ok(Analysed { query, text, keeps_snapshot: false })
+    }
+
     /// The analysed tree.
     pub fn query(&self) -> QueryView<'c> {
         self.query

@@ -199,6 +199,13 @@ pub(super) fn from_text(type_oid: pg_sys::Oid, text: &str) -> pg_sys::Datum {
     unsafe { pg_sys::OidInputFunctionCall(function, text.as_ptr().cast_mut(), parameter, -1) }
 }
 
+/// Whether values of a type, as its input function reads them, hang on the text alone.
+pub(super) fn is_read_from_text_alone(type_oid: pg_sys::Oid) -> bool {
+    // SAFETY: a catalog look-up.
+    let volatility = unsafe { pg_sys::func_volatile(input_function(type_oid)) };
+    u8::try_from(volatility).is_ok_and(|volatility| volatility == pg_sys::PROVOLATILE_IMMUTABLE)
+}
+
 /// Whether a type is an enum.
 pub fn is_enum(type_oid: pg_sys::Oid) -> bool {
     // SAFETY: a catalog look-up.

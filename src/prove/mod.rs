@@ -8,6 +8,7 @@ mod admitted;
 mod fences;
 mod growth;
 mod json_casts;
+mod kept;
 mod plan;
 mod private_columns;
 mod proof_walk;
@@ -18,7 +19,7 @@ use crate::attach::{AttachedView, Fence};
 use crate::catalog::plane::Plane;
 use crate::error::StageResult;
 use crate::pgx::parameters::Parameters;
-use crate::pgx::parse::Rewritten;
+use crate::pgx::parse::{Analysed, Rewritten};
 use crate::pgx::plan::{self as pgx_plan, Planned};
 use crate::pgx::section::confine::Confinement;
 use crate::trust::Trusted;
@@ -29,9 +30,18 @@ use std::num::NonZeroU64;
 #[cfg(feature = "pg_test")]
 pub(crate) use plan::{prove_draws, prove_plan};
 
+pub use kept::KeptProof;
 pub use strangers::refuse_strangers;
 
-/// A statement that was proved to stay in the plane. Only `prove` makes one.
+/// A tree that was proved, before row-level security is applied. Only `prove_tree` makes one, and `KeptProof` one of the same tree.
+pub struct ProvedTree<'c> {
+    analysed: Analysed<'c>,
+    fences: Vec<Fence>,
+    views: Vec<AttachedView>,
+    facts: ProofFacts,
+}
+
+/// A statement that was proved to stay in the plane. Only a proved tree becomes one.
 pub struct Proven<'c> {
     rewritten: Rewritten<'c>,
     /// All of them, those of hidden relations too.
@@ -86,16 +96,16 @@ impl<'c> Proven<'c> {
     }
 }
 
-/// Proves the analysed tree, lets PostgreSQL apply row-level security as the reader, and proves that it did.
+/// Proves the analysed tree, but for row-level security, which PostgreSQL applies later.
 ///
 /// # Errors
 /// 42501 or 0A000 by name; the server log has the reason when a fence is not ours.
-pub fn prove<'c>(
+pub fn prove_tree<'c>(
     trusted: Trusted<'c>,
     fences: Vec<Fence>,
     views: Vec<AttachedView>,
     plane: &Plane,
-) -> StageResult<Proven<'c>> {
+) -> StageResult<ProvedTree<'c>> {
     let analysed = trusted.into_analysed();
     fences::prove_fences(analysed.query(), &fences)?;
     let placed = views::prove(analysed.query(), &views)?;
@@ -103,13 +113,37 @@ pub fn prove<'c>(
     json_casts::check(analysed.query(), plane)?;
     facts.private = private_columns::touched(analysed.query(), &fences, &views)?;
     facts.is_aggregate = placed.around.answer_aggregates();
-    let mut rewritten = analysed.rewrite()?;
-    fences::prove_row_security(rewritten.query(), &fences, &views, plane)?;
-    fences::drop_proved_conditions(&mut rewritten);
     facts.relations = fences.iter().map(|fence| fence.relation.name.clone()).collect();
     facts.relations.dedup();
     facts.relations.extend(views.iter().map(|attached| attached.view.name.clone()));
-    let policy_relations = fences::policy_relations(rewritten.query());
-    let fences = fences.into_iter().chain(views.into_iter().flat_map(|attached| attached.fences)).collect();
-    Ok(Proven { rewritten, fences, policy_relations, facts })
+    Ok(ProvedTree { analysed, fences, views, facts })
+}
+
+impl<'c> ProvedTree<'c> {
+    /// Lets PostgreSQL apply row-level security as the reader, and proves that it did.
+    ///
+    /// # Errors
+    /// 55000 where row-level security is not as `protect` made it.
+    pub fn with_row_security(self, plane: &Plane) -> StageResult<Proven<'c>> {
+        let ProvedTree { analysed, fences, views, facts } = self;
+        let mut rewritten = analysed.rewrite()?;
+        fences::prove_row_security(rewritten.query(), &fences, &views, plane)?;
+        fences::drop_proved_conditions(&mut rewritten);
+        let policy_relations = fences::policy_relations(rewritten.query());
+        let fences = fences.into_iter().chain(views.into_iter().flat_map(|attached| attached.fences)).collect();
+        Ok(Proven { rewritten, fences, policy_relations, facts })
+    }
+}
+
+/// The whole proof of a statement that nothing is kept of.
+///
+/// # Errors
+/// Those of both halves.
+pub fn prove<'c>(
+    trusted: Trusted<'c>,
+    fences: Vec<Fence>,
+    views: Vec<AttachedView>,
+    plane: &Plane,
+) -> StageResult<Proven<'c>> {
+    prove_tree(trusted, fences, views, plane)?.with_row_security(plane)
 }

@@ -11,6 +11,14 @@ const MOST: usize = 32;
 /// Longest text that is kept, in bytes: none of the caps that a longer one is held to lets it through quicker.
 const LONGEST: usize = 8 * 1_024;
 
+/// A text that the gate has let through.
+pub(crate) struct Admitted {
+    /// It.
+    pub(crate) gated: Rc<Gated>,
+    /// Whether it came before.
+    pub(crate) was_known: bool,
+}
+
 struct Known {
     tenant: String,
     limits: Limits,
@@ -32,9 +40,10 @@ thread_local! {
 ///
 /// # Errors
 /// Those of the gate, which are found anew each time.
-pub(crate) fn admit(sql: &str, tenant: Option<&str>, limits: Limits) -> Result<Rc<Gated>, GateError> {
+pub(crate) fn admit(sql: &str, tenant: Option<&str>, limits: Limits) -> Result<Admitted, GateError> {
     let Some(tenant) = tenant.filter(|_| sql.len() <= LONGEST) else {
-        return gate::admit(sql, &limits).map(Rc::new);
+        let gated = Rc::new(gate::admit(sql, &limits)?);
+        return Ok(Admitted { gated, was_known: false });
     };
     let known = KNOWN.with(|known| {
         let mut known = known.borrow_mut();
@@ -45,7 +54,7 @@ pub(crate) fn admit(sql: &str, tenant: Option<&str>, limits: Limits) -> Result<R
         Some(gated)
     });
     if let Some(gated) = known {
-        return Ok(gated);
+        return Ok(Admitted { gated, was_known: true });
     }
     let gated = gate::admit(sql, &limits).map(Rc::new)?;
     KNOWN.with(|known| {
@@ -55,5 +64,5 @@ pub(crate) fn admit(sql: &str, tenant: Option<&str>, limits: Limits) -> Result<R
         }
         known.push(Known { tenant: tenant.to_owned(), limits, gated: Rc::clone(&gated) });
     });
-    Ok(gated)
+    Ok(Admitted { gated, was_known: false })
 }

@@ -5,6 +5,7 @@ mod gated;
 mod parents;
 mod pinned;
 mod pipeline;
+mod proved;
 mod spelling;
 mod statement;
 pub mod views;
@@ -16,6 +17,7 @@ use crate::identity::principal::Principal;
 use crate::pgx::section::confine::{self, Confinement, ConfinementPlan};
 use crate::pgx::server;
 use crate::{settings, tripwire};
+use std::ffi::{CStr, CString};
 use std::rc::Rc;
 
 #[cfg(feature = "pg_test")]
@@ -35,6 +37,16 @@ pub fn confined<T>(
     deadline: i32,
     body: impl for<'c> FnOnce(&'c Confinement<'c>) -> StageResult<T>,
 ) -> StageResult<T> {
+    confined_with(plane, principal, deadline, |confinement, _| body(confinement))
+}
+
+/// The same, with the settings that are pinned.
+fn confined_with<T>(
+    plane: &Plane,
+    principal: impl Into<Option<Rc<Principal>>>,
+    deadline: i32,
+    body: impl for<'c> FnOnce(&'c Confinement<'c>, &[(&'static CStr, CString)]) -> StageResult<T>,
+) -> StageResult<T> {
     // Also between two statements of one call.
     tripwire::check()?;
     let plan = ConfinementPlan {
@@ -44,5 +56,6 @@ pub fn confined<T>(
         growth: settings::max_memory(),
         allowed: plane.allowed.iter().map(|function| function.oid).collect(),
     };
-    confine::confine(&plan, principal, body).map_err(|refusal| spelling::as_shown(plane, refusal))
+    confine::confine(&plan, principal, |confinement| body(confinement, &plan.settings))
+        .map_err(|refusal| spelling::as_shown(plane, refusal))
 }

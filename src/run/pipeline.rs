@@ -6,7 +6,9 @@
 //! tests/architecture holds that.
 
 use super::counted::Counted;
-use super::{confined, parents, spelling};
+use super::gated::Admitted;
+use super::proved::{Candidate, KeptStatement, Sought};
+use super::{confined, confined_with, parents, spelling};
 use crate::ablation::{self, Switch};
 use crate::attach::{self, Attached, Claims, GatedView, Keys};
 use crate::catalog::plane::Plane;
@@ -15,6 +17,7 @@ use crate::gate::{GateError, GateErrorKind, Gated, Limits};
 use crate::identity::principal::Principal;
 use crate::pgx::parameters::Parameters;
 use crate::pgx::parse;
+use crate::pgx::pg_try;
 use crate::pgx::plan::Planned;
 use crate::pgx::query::QueryView;
 use crate::pgx::query::outputs::ColumnFacts;
@@ -57,19 +60,71 @@ pub struct Statement<'c> {
 /// Takes a gated text with the views that it reads, in the confined section, to its proof; `body` plans and runs it there, or
 /// does not.
 pub(super) fn with_views<T>(
-    gated: &Gated,
+    admitted: &Admitted,
     views: &[GatedView],
     subject: Subject<'_>,
     watch: &mut Stopwatch,
     body: impl for<'c> FnOnce(Statement<'c>, &mut Stopwatch) -> StageResult<T>,
 ) -> StageResult<T> {
-    confined(subject.plane, subject.principal.cloned(), watch.left(), |confinement| {
-        let claims = subject.principal.map_or(Claims::Unknown, |principal| Claims::Of(principal));
-        let statement =
-            prove(confinement, gated, views, subject.plane, claims, subject.columns, |stage| watch.lap(stage))?;
+    let Admitted { gated, was_known } = admitted;
+    let Subject { plane, principal, columns } = subject;
+    // What one session sends once is not worth a copy.
+    let asker = principal.filter(|_| *was_known && !parents::are_needed(gated, views, plane));
+    confined_with(plane, principal.cloned(), watch.left(), |confinement, settings| {
+        let candidate = asker.and_then(|principal| {
+            let sought = Sought { gated, principal, columns };
+            Candidate::new(sought, plane, settings)
+        });
+        let mut done = |stage| watch.lap(stage);
+        let known = match (&candidate, asker) {
+            (Some(candidate), Some(asker)) => proved_before(confinement, candidate, asker, plane, &mut done)?,
+            _ => None,
+        };
+        let statement = match known {
+            Some(statement) => statement,
+            None => {
+                let claims = principal.map_or(Claims::Unknown, |principal| Claims::Of(principal));
+                prove_as(confinement, gated, views, plane, claims, columns, candidate.as_ref(), done)?
+            }
+        };
         body(statement, watch)
     })
-    .map_err(|refusal| spelling::hinted(subject.plane, gated, refusal))
+    .map_err(|refusal| spelling::hinted(plane, gated, refusal))
+}
+
+/// A statement that was proved in this session before, with this asker's claims.
+fn proved_before<'c>(
+    confinement: &'c Confinement<'c>,
+    candidate: &Candidate<'_>,
+    asker: &Principal,
+    plane: &Plane,
+    done: &mut impl FnMut(&'static str),
+) -> StageResult<Option<Statement<'c>>> {
+    let Some(found) = candidate.find(confinement) else { return Ok(None) };
+    let KeptStatement { proof, shown, columns, column_facts } = &*found.statement;
+    let Some(parameters) = proof.bind(confinement, plane, found.claims(asker))? else { return Ok(None) };
+    pg_try::debug("the statement was proved before");
+    done("attach");
+    let proven = proof.tree(confinement, shown)?.with_row_security(plane)?;
+    let proven = counted(proven, confinement, candidate.gated(), plane)?;
+    let facts = proven.facts().clone();
+    done("prove");
+    let (shown, columns, column_facts) = (shown.clone(), columns.clone(), column_facts.clone());
+    Ok(Some(Statement { proven, parameters, shown, columns, column_facts, facts }))
+}
+
+/// The same statement under the text by which modules that count statements are to know it.
+fn counted<'c>(
+    mut proven: Proven<'c>,
+    confinement: &'c Confinement<'c>,
+    gated: &Gated,
+    plane: &Plane,
+) -> StageResult<Proven<'c>> {
+    if settings::tracks_statements() {
+        let Counted { text, number } = Counted::of(gated, proven.facts(), plane);
+        proven.count_as(confinement, &text, number)?;
+    }
+    Ok(proven)
 }
 
 /// What the gate lets through.
@@ -79,6 +134,7 @@ pub(super) fn limits() -> Limits {
 
 /// Attaches the fences to a gated text, has PostgreSQL analyse it, and proves the tree. `wanted` are the (type, modifier)
 /// pairs that the result columns are converted to first; `done` is called after each stage.
+#[cfg(feature = "pg_test")]
 pub fn prove<'c>(
     confinement: &'c Confinement<'c>,
     gated: &Gated,
@@ -86,6 +142,21 @@ pub fn prove<'c>(
     plane: &Plane,
     claims: Claims<'_>,
     wanted: Option<&[(Oid, i32)]>,
+    done: impl FnMut(&'static str),
+) -> StageResult<Statement<'c>> {
+    prove_as(confinement, gated, views, plane, claims, wanted, None, done)
+}
+
+/// The same; what was proved is kept if it is a candidate.
+#[expect(clippy::too_many_arguments, reason = "the subject of one statement, in parts")]
+fn prove_as<'c>(
+    confinement: &'c Confinement<'c>,
+    gated: &Gated,
+    views: &[GatedView],
+    plane: &Plane,
+    claims: Claims<'_>,
+    wanted: Option<&[(Oid, i32)]>,
+    candidate: Option<&Candidate<'_>>,
     mut done: impl FnMut(&'static str),
 ) -> StageResult<Statement<'c>> {
     let has_parents = parents::are_needed(gated, views, plane);
@@ -96,6 +167,8 @@ pub fn prove<'c>(
     let Attached { grafted, fences, views, parameters, shown } =
         attach::attach(confinement, gated, views, plane, claims, &keys)?;
     done("attach");
+    // Analysis changes the tree.
+    let texts = candidate.map(|_| grafted.texts());
     let known = |query: QueryView<'_>| prove::refuse_strangers(query, plane);
     let mut analysed = parse::analyse(grafted, &parameters, &plane.name_scope(), known)?;
     if has_parents {
@@ -108,13 +181,16 @@ pub fn prove<'c>(
     if let Some(columns) = wanted {
         analysed.coerce_columns(columns)?;
     }
+    let is_lasting = texts.is_some_and(|texts| analysed.query().is_lasting(&texts));
     let columns = analysed.query().columns();
     let column_facts = analysed.query().column_facts();
-    let mut proven = prove::prove(trust::trust(analysed, plane)?, fences, views, plane)?;
+    let tree = prove::prove_tree(trust::trust(analysed, plane)?, fences, views, plane)?;
+    let kept = candidate.filter(|_| is_lasting).and_then(|candidate| Some((candidate, tree.keep(confinement)?)));
+    let proven = counted(tree.with_row_security(plane)?, confinement, gated, plane)?;
     let facts = proven.facts().clone();
-    if settings::tracks_statements() {
-        let Counted { text, number } = Counted::of(gated, &facts, plane);
-        proven.count_as(confinement, &text, number)?;
+    if let Some((candidate, proof)) = kept {
+        let (shown, columns, column_facts) = (shown.clone(), columns.clone(), column_facts.clone());
+        candidate.keep(KeptStatement { proof, shown, columns, column_facts });
     }
     done("prove");
     Ok(Statement { proven, parameters, shown, columns, column_facts, facts })

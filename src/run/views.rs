@@ -4,6 +4,7 @@
 //! statement that reads open views is proved with them, each time. Where it is refused, the views are proved again: what closes
 //! one, a function or a setting, need not change the plane.
 
+use super::gated::Admitted;
 use super::pipeline::{self, Subject};
 use crate::attach::{self, GatedView};
 use crate::catalog::plane::Plane;
@@ -165,6 +166,7 @@ impl<'p> Search<'p> {
             let all = gate::admit(&format!("SELECT * FROM {}", quote_identifier(&view.name)), &pipeline::limits())
                 .map_err(pipeline::from_gate)?;
             let subject = Subject { plane: search.plane, principal: None, columns: None };
+            let all = Admitted { gated: Rc::new(all), was_known: false };
             pipeline::with_views(&all, &views, subject, watch, |statement, _| Ok(statement.column_facts))
                 .map_err(|refusal| blamed(search.plane, &below, refusal, watch))
         })

@@ -100,7 +100,8 @@ fn planners_handed_out(sources: &[Source]) -> Vec<String> {
             let [first, rest @ ..] = path.as_slice() else { return false };
             let names_it = rest.iter().any(|part| part == "plan" || part == "*");
             // Its own file of that name, which imports the planner for itself.
-            !visibility.is_empty() && (names_it || !["plan", "fences", "growth", "strangers"].contains(&first.as_str()))
+            !visibility.is_empty()
+                && (names_it || !["plan", "fences", "growth", "kept", "strangers"].contains(&first.as_str()))
         })
     };
     let prove = sources.iter().filter(|source| source.module().first() == Some(&"prove"));
@@ -122,6 +123,25 @@ fn queries_that_are_made(sources: &[Source]) -> Vec<String> {
 fn statements_are_planned_and_run_where_they_were() {
     assert_eq!(runners(&sources()), Vec::<String>::new());
     assert_eq!(planners_handed_out(&sources()), Vec::<String>::new());
+}
+
+/// Files in which a value of a type is made, by the name of the type.
+fn makers(sources: &[Source], name: &str) -> Vec<String> {
+    let makes = |source: &&Source| {
+        let text: String = source.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        text.contains(&format!("({name} {{")) || text.contains(&format!("= {name} {{ analysed:"))
+    };
+    let mut files: Vec<String> = sources.iter().filter(makes).map(|source| source.path.clone()).collect();
+    files.sort();
+    files
+}
+
+/// A proved statement comes of a proved tree alone, and that of the proof or of a copy of what was proved.
+#[test]
+fn what_is_proved_is_made_by_the_proof() {
+    assert_eq!(makers(&sources(), "Proven"), ["prove/mod.rs"]);
+    assert_eq!(makers(&sources(), "ProvedTree"), ["prove/kept.rs", "prove/mod.rs"]);
+    assert_eq!(makers(&sources(), "KeptProof"), ["prove/kept.rs"]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Invalidates the plane cache when something it was built from may have changed.
+//! Invalidates the plane cache when something it was built from may have changed, and counts what may change what a statement means.
 
 use crate::pgx::flags::cache;
 use crate::pgx::server;
@@ -10,6 +10,7 @@ use std::cell::{Cell, RefCell};
 thread_local! {
     static REGISTERED: Cell<bool> = const { Cell::new(false) };
     static STALE: Cell<bool> = const { Cell::new(true) };
+    static CHANGES: Cell<u64> = const { Cell::new(0) };
     static WATCHED: RefCell<Watched> = const { RefCell::new(Watched::NONE) };
 }
 
@@ -25,6 +26,13 @@ pub(super) const CATALOG: [i32; 9] = [
     cache(pg_sys::SysCacheIdentifier::CLAOID),
     cache(pg_sys::SysCacheIdentifier::AMPROCNUM),
     cache(pg_sys::SysCacheIdentifier::AMOPSTRATEGY),
+];
+/// More that analysis looks at: of these, as of functions, types and the above, every change counts for statements.
+const OF_STATEMENTS: [i32; 4] = [
+    cache(pg_sys::SysCacheIdentifier::AGGFNOID),
+    cache(pg_sys::SysCacheIdentifier::COLLOID),
+    cache(pg_sys::SysCacheIdentifier::CONSTROID),
+    cache(pg_sys::SysCacheIdentifier::ENUMOID),
 ];
 const TYPES: i32 = cache(pg_sys::SysCacheIdentifier::TYPEOID);
 const FUNCTIONS: i32 = cache(pg_sys::SysCacheIdentifier::PROCOID);
@@ -78,6 +86,9 @@ pub fn register() {
         for cache in CATALOG {
             pg_sys::CacheRegisterSyscacheCallback(cache, Some(on_catalog), none);
         }
+        for cache in OF_STATEMENTS {
+            pg_sys::CacheRegisterSyscacheCallback(cache, Some(on_other), none);
+        }
         pg_sys::CacheRegisterSyscacheCallback(TYPES, Some(on_type), none);
         pg_sys::CacheRegisterSyscacheCallback(FUNCTIONS, Some(on_function), none);
     }
@@ -90,6 +101,16 @@ pub fn is_stale() -> bool {
     STALE.with(Cell::get)
 }
 
+/// How often something has changed that a statement's meaning may hang on, of relations those that count alone. Two numbers that
+/// differ say that something has; the messages that `is_stale` took in are counted.
+pub fn changes() -> u64 {
+    CHANGES.get()
+}
+
+fn count_change() {
+    CHANGES.set(CHANGES.get().wrapping_add(1));
+}
+
 /// The cache is about to be read: changes from here on count.
 pub fn mark_fresh() {
     STALE.with(|stale| stale.set(false));
@@ -97,6 +118,7 @@ pub fn mark_fresh() {
 
 /// The cache could not be read.
 pub fn mark_stale() {
+    count_change();
     STALE.with(|stale| stale.set(true));
 }
 
@@ -125,6 +147,7 @@ fn counts(of: impl FnOnce(&Watched) -> &Vec<u32>, known: u32) -> bool {
 
 #[pg_guard]
 unsafe extern "C-unwind" fn on_type(_argument: pg_sys::Datum, _cache: i32, hash: u32) {
+    count_change();
     if hash == 0 || counts(|watched| &watched.types, hash) {
         mark_stale();
     }
@@ -132,6 +155,7 @@ unsafe extern "C-unwind" fn on_type(_argument: pg_sys::Datum, _cache: i32, hash:
 
 #[pg_guard]
 unsafe extern "C-unwind" fn on_function(_argument: pg_sys::Datum, _cache: i32, hash: u32) {
+    count_change();
     let has_any = WATCHED.with(|watched| watched.try_borrow().map_or(true, |watched| !watched.functions.is_empty()));
     if hash == 0 && has_any || counts(|watched| &watched.functions, hash) {
         mark_stale();
@@ -148,6 +172,11 @@ unsafe extern "C-unwind" fn on_relation(_argument: pg_sys::Datum, relation: pg_s
 #[pg_guard]
 unsafe extern "C-unwind" fn on_catalog(_argument: pg_sys::Datum, _cache: i32, _hash: u32) {
     mark_stale();
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn on_other(_argument: pg_sys::Datum, _cache: i32, _hash: u32) {
+    count_change();
 }
 
 /// Makes every backend read the plane again, when the running transaction commits.

@@ -5,7 +5,7 @@ use crate::pgx::node::{TreeNode, Typed};
 use pgrx::pg_sys;
 
 /// What a common table expression of ours must reduce to; for anything else `scan` returns `None`.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseScan {
     /// The relation.
     pub relation: pg_sys::Oid,
@@ -18,7 +18,7 @@ pub struct BaseScan {
 }
 
 /// `column = $parameter` or `column = ANY ($parameter)`; with `or_null` as `(.. OR column IS NULL)`.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScanCondition {
     /// Attribute number of the column.
     pub attribute: i16,
@@ -165,7 +165,8 @@ pub(in crate::pgx) unsafe fn drop_presence_conditions(query: QueryView<'_>, poli
     unsafe { (*entry.as_pointer()).securityQuals = list };
 }
 
-fn collect_relations(node: QueryNode<'_>, found: &mut Vec<pg_sys::Oid>) {
+/// Adds the tables that a node and everything below reads.
+pub(super) fn collect_relations(node: QueryNode<'_>, found: &mut Vec<pg_sys::Oid>) {
     let mut visit = |child: QueryNode<'_>| {
         collect_relations(child, found);
         false

@@ -18,6 +18,7 @@ mod evaluation;
 mod fence;
 pub mod operation;
 pub mod outputs;
+mod readings;
 mod size;
 mod view;
 mod wrap;

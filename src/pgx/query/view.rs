@@ -1,5 +1,6 @@
 //! A query or subquery of an analysed tree.
 
+use super::fence::collect_relations;
 use super::{QueryNode, QueryShape, QueryVisit, Question, ask_child, visit_child};
 use crate::error::StageResult;
 use crate::pgx::flags;
@@ -103,6 +104,15 @@ impl<'t> QueryView<'t> {
     /// Whether a sub-select stands in an expression of it, or of any query below.
     pub fn holds_sub_select(self) -> bool {
         self.any_child(false, &mut holds_sub_select)
+    }
+
+    /// The tables that it reads, at every level.
+    pub fn relations(self) -> Vec<pg_sys::Oid> {
+        let mut found = Vec::new();
+        collect_relations(self.0.node(), &mut found);
+        found.sort_unstable_by_key(|relation| relation.to_u32());
+        found.dedup();
+        found
     }
 
     /// A copy in the section's memory.

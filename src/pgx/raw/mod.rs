@@ -32,6 +32,14 @@ pub struct RawNode<'t> {
     tree: PhantomData<&'t ()>,
 }
 
+/// A literal in quotes.
+pub struct TextConstant {
+    /// Where it stands in the text that was parsed, in bytes.
+    pub place: i32,
+    /// Its characters, escapes resolved.
+    pub value: String,
+}
+
 /// What a node is, as far as there is more to it than its tag and its children.
 pub enum RawKind<'t> {
     /// A whole SELECT, VALUES or set operation.
@@ -170,6 +178,18 @@ impl<'t> RawNode<'t> {
     /// Where it is in memory: no two nodes of a tree are at one place.
     pub fn address(self) -> usize {
         self.as_pointer().addr()
+    }
+
+    /// Adds the literals in quotes at this node and below.
+    pub(in crate::pgx) fn collect_texts(self, found: &mut Vec<TextConstant>) {
+        if let (Some(value), Some(constant)) = (text_constant(self), self.downcast::<pg_sys::A_Const>()) {
+            found.push(TextConstant { place: constant.location, value });
+        }
+        // The visitor never refuses.
+        let _ = self.children(&mut |child| {
+            child.collect_texts(found);
+            Ok(())
+        });
     }
 
     /// Calls `visitor` on each direct child, as PostgreSQL's own raw walker finds them.
