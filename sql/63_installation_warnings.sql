@@ -15,7 +15,8 @@ AS $$
                                        'bounded', 'counted', 'pattern', 'zone', 'dated', 'kept', 'behind', 'drawn',
                                        'beside', 'moved')
                            OR p.proname ~ '^(numeric|enum)_(equal|less|less_equal|greater|greater_equal)$'
-                           OR p.proname ~ '^(date|timestamp|timestamptz)_(at_least|at_most|equal_to|first|last)$'
+                           OR p.proname ~ ('^(date|timestamp|timestamptz)_'
+                                           '(at_least|at_most|equal_to|first|last|before|after)$')
                          THEN 'splitplane_reader'
                     ELSE 'splitplane_admin' END::name
     ) AS w(role_name)

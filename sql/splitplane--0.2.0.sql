@@ -831,6 +831,56 @@ AS 'MODULE_PATHNAME', 'splitplane_2_timestamptz_last';
 REVOKE ALL ON FUNCTION splitplane.timestamptz_last(date) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.timestamptz_last(date) TO splitplane_reader;
 
+-- The days at which years begin and end, by a number that the year of a date is compared with.
+
+CREATE FUNCTION splitplane.date_first(year numeric) RETURNS date
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'splitplane_2_date_first';
+REVOKE ALL ON FUNCTION splitplane.date_first(numeric) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.date_first(numeric) TO splitplane_reader;
+
+CREATE FUNCTION splitplane.date_first(year double precision) RETURNS date
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'splitplane_2_date_first_of_double';
+REVOKE ALL ON FUNCTION splitplane.date_first(double precision) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.date_first(double precision) TO splitplane_reader;
+
+CREATE FUNCTION splitplane.date_last(year numeric) RETURNS date
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'splitplane_2_date_last';
+REVOKE ALL ON FUNCTION splitplane.date_last(numeric) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.date_last(numeric) TO splitplane_reader;
+
+CREATE FUNCTION splitplane.date_last(year double precision) RETURNS date
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'splitplane_2_date_last_of_double';
+REVOKE ALL ON FUNCTION splitplane.date_last(double precision) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.date_last(double precision) TO splitplane_reader;
+
+CREATE FUNCTION splitplane.date_before(year numeric) RETURNS date
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'splitplane_2_date_before';
+REVOKE ALL ON FUNCTION splitplane.date_before(numeric) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.date_before(numeric) TO splitplane_reader;
+
+CREATE FUNCTION splitplane.date_before(year double precision) RETURNS date
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'splitplane_2_date_before_of_double';
+REVOKE ALL ON FUNCTION splitplane.date_before(double precision) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.date_before(double precision) TO splitplane_reader;
+
+CREATE FUNCTION splitplane.date_after(year numeric) RETURNS date
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'splitplane_2_date_after';
+REVOKE ALL ON FUNCTION splitplane.date_after(numeric) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.date_after(numeric) TO splitplane_reader;
+
+CREATE FUNCTION splitplane.date_after(year double precision) RETURNS date
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'splitplane_2_date_after_of_double';
+REVOKE ALL ON FUNCTION splitplane.date_after(double precision) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.date_after(double precision) TO splitplane_reader;
+
 -- A timestamp so many microseconds later; the first or the last one instead of one beyond it.
 
 CREATE FUNCTION splitplane.moved(value timestamp, microseconds bigint) RETURNS timestamp
@@ -8528,7 +8578,8 @@ AS $$
                                        'bounded', 'counted', 'pattern', 'zone', 'dated', 'kept', 'behind', 'drawn',
                                        'beside', 'moved')
                            OR p.proname ~ '^(numeric|enum)_(equal|less|less_equal|greater|greater_equal)$'
-                           OR p.proname ~ '^(date|timestamp|timestamptz)_(at_least|at_most|equal_to|first|last)$'
+                           OR p.proname ~ ('^(date|timestamp|timestamptz)_'
+                                           '(at_least|at_most|equal_to|first|last|before|after)$')
                          THEN 'splitplane_reader'
                     ELSE 'splitplane_admin' END::name
     ) AS w(role_name)

@@ -4,6 +4,9 @@
 //! Dates are days, timestamps are microseconds since 2000-01-01. The outermost numbers of each stand for the infinities, so that
 //! comparing numbers compares values. Source: datatype/timestamp.h and utils/date.h, 15 to 19.
 
+pub mod printed;
+pub mod years;
+
 /// Microseconds of a day.
 pub const DAY: i64 = 86_400_000_000;
 /// The first timestamp, 4714-11-24 BC, and the first date.
@@ -36,6 +39,13 @@ pub fn timestamp_at_least(date: i32) -> i64 {
         _ if begins_late(date) => i64::MAX,
         _ => i64::from(date).saturating_mul(DAY),
     }
+}
+
+/// The beginning of a date, also where it is somewhat later than the last timestamp: there are moments which have that date in a time
+/// zone. Infinity for dates that have none.
+pub fn beginning_of(date: i32) -> i64 {
+    let begin = i64::from(date).saturating_mul(DAY);
+    if !begins_late(date) || begin > LAST + 2 * DAY { timestamp_at_least(date) } else { begin }
 }
 
 /// The last timestamp that is not after the beginning of a date.

@@ -111,5 +111,7 @@ def combinations() -> list[Combination]:
         Combination("probe", ("proof", "role", "inlining")),
         # The caller's conditions are wrong: answers are, and no foreign row is in them.
         Combination("probe", ("conditions",)),
+        # A plane that another session has read is taken as it is: where nothing has changed since, nothing may be otherwise.
+        Combination("probe", ("shared",)),
     ]
     return found

@@ -32,7 +32,7 @@ const MOMENTS_SQL: &str = "SELECT p.proname::pg_catalog.text, p.prorettype::pg_c
      p.proargtypes[0]::pg_catalog.oid::pg_catalog.text, p.oid::pg_catalog.text FROM pg_catalog.pg_proc AS p \
      WHERE p.pronamespace OPERATOR(pg_catalog.=) 'splitplane'::pg_catalog.regnamespace::pg_catalog.oid \
      AND (p.proname OPERATOR(pg_catalog.=) 'moved' \
-     OR p.proname OPERATOR(pg_catalog.~) '^(date|timestamp|timestamptz)_(at_least|at_most|equal_to|first|last)$')";
+     OR p.proname OPERATOR(pg_catalog.~) '^(date|timestamp|timestamptz)_(at_least|at_most|equal_to|first|last|before|after)$')";
 
 /// (type of the arguments, name behind it, function)
 const COMPARISONS_SQL: &str = "SELECT p.proargtypes[0]::pg_catalog.oid::pg_catalog.text, \
@@ -87,7 +87,7 @@ impl PolicyFunctions {
     }
 }
 
-/// Which of the dates or timestamps next to a value of another type.
+/// Which of the dates or timestamps next to a value of another type, where a number stands for a year.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MomentFunction {
     /// The first that is not before it.
@@ -96,10 +96,14 @@ pub enum MomentFunction {
     AtMost,
     /// The one that equals it, or none.
     EqualTo,
-    /// The first of a day.
+    /// The first of a day, or of years from a number on.
     First,
-    /// The last of a day.
+    /// The last of a day, or of years up to a number.
     Last,
+    /// The last of years before a number.
+    Before,
+    /// The first of years after a number.
+    After,
     /// One that is some time away, of the same type.
     Moved,
 }
@@ -172,6 +176,8 @@ pub(super) fn moments() -> StageResult<MomentFunctions> {
             "equal_to" => MomentFunction::EqualTo,
             "first" => MomentFunction::First,
             "last" => MomentFunction::Last,
+            "before" => MomentFunction::Before,
+            "after" => MomentFunction::After,
             "moved" => MomentFunction::Moved,
             _ => return Err(unreadable()),
         };

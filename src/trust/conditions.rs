@@ -8,21 +8,25 @@
 //! - `day >= moment` becomes `day >= date_at_least(moment)`, whose other side does not depend on the row and may be anything.
 //! - `moment::date = day` becomes `moment >= timestamp_first(day) AND moment <= timestamp_last(day)`.
 //! - `date_trunc('month', moment) = month` becomes bounds that follow from it, beside the condition itself.
-//! - `name LIKE 'abc%'` becomes `name >= 'abc' AND name < 'abd'`, beside the condition itself. Not `name ^@ 'abc'`, which is leakproof and
-//!   raises an error over a text that holds bytes of no character.
+//! - `extract(year FROM moment) = 2026` has bounds beside it likewise, and so has `to_char(moment, 'YYYY-MM') = '2026-03'`.
+//! - `name LIKE 'abc%'`, of a column with an index, becomes `name >= 'abc' AND name < 'abd'`, beside the condition itself. Not
+//!   `name ^@ 'abc'`, which is leakproof and raises an error over a text that holds bytes of no character.
 //! - `price = 12.34` becomes `numeric_equal(price, 12.34)`, beside the condition itself, which partial indexes and partitions are
 //!   found by; `status IN ('open', 'paid')` becomes two such calls.
 //!
-//! The answer is the same for every row. Where an operator or conversion may raise an error, or where the bounds
-//! say less, the condition stays beside them, and is not evaluated for a row that they leave out. Only operators that answer for every pair of values are left out: those of
-//! `date_cmp_timestamp`, `date_cmp_timestamptz` and `timestamp_cmp_timestamptz`, which take what is out of range for
-//! more or less than all that is in it (date.c and timestamp.c, 15 to 19); the conversion of a timestamp to its date; `textlike` with
-//! a pattern that does not end in its escape character, under a collation by bytes; and those of `LEAKPROOF` in `comparisons.rs`.
+//! The answer is the same for every row. Where an operator or conversion may raise an error, or where the bounds say less, the
+//! condition stays beside them, and is not evaluated for a row that they leave out. Only operators that answer for every pair of values
+//! are left out: those of `date_cmp_timestamp`, `date_cmp_timestamptz` and `timestamp_cmp_timestamptz`, which take what is out of range
+//! for more or less than all that is in it (date.c and timestamp.c, 15 to 19); the conversion of a timestamp to its date; `textlike`
+//! with a pattern that does not end in its escape character, under a collation by bytes; and those of `LEAKPROOF` in `comparisons.rs`.
 
+mod bounds;
 mod comparisons;
 mod like;
 mod moments;
+mod printed;
 mod stored;
+mod years;
 
 use crate::ablation::{self, Switch};
 use crate::catalog::plane::Plane;
@@ -34,6 +38,9 @@ use crate::pgx::query::{QueryKind, QueryNode, QueryView};
 use crate::pgx::types;
 use pgrx::pg_sys;
 use std::collections::HashMap;
+
+/// The longest list of IN that is taken apart: the planner looks for an index by each of its values.
+const LONGEST_LIST: usize = 32;
 
 /// The statement with its conditions in that form.
 pub(super) fn trusted<'c>(analysed: Analysed<'c>, plane: &Plane) -> StageResult<Analysed<'c>> {
@@ -79,14 +86,21 @@ impl<'t> ConditionWalk<'_, 't> {
 
     fn in_place_of(&self, condition: QueryNode<'t>) -> Option<Replacement<'t>> {
         moments::in_place_of(condition, self.plane)
-            .or_else(|| in_place_of_search(condition, self.plane))
+            .or_else(|| years::in_place_of(condition, self.plane))
+            .or_else(|| printed::in_place_of(condition, self.plane))
+            .or_else(|| in_place_of_search(condition, self.plane, &self.scopes))
             .or_else(|| comparisons::in_place_of(condition, self.plane, &self.scopes))
             .map(|found| if ablation::is_off(Switch::Conditions) { Replacement::nothing() } else { found })
     }
 }
 
-/// The prefix that a pattern begins with.
-fn in_place_of_search<'t>(condition: QueryNode<'t>, plane: &Plane) -> Option<Replacement<'t>> {
+/// The prefix that a pattern begins with. Of a column that no index has, in a statement over one table, the pattern alone is asked:
+/// bounds would take as long as the pattern does.
+fn in_place_of_search<'t>(
+    condition: QueryNode<'t>,
+    plane: &Plane,
+    scopes: &[QueryView<'t>],
+) -> Option<Replacement<'t>> {
     let (subject, pattern) = condition.search_by_pattern()?;
     let found =
         like::prefix(&pattern).filter(|found| (found.is_whole || !found.text.is_empty()) && subject.is_own_column())?;
@@ -94,11 +108,17 @@ fn in_place_of_search<'t>(condition: QueryNode<'t>, plane: &Plane) -> Option<Rep
     if found.is_whole {
         let equality = types::equality_operator(pg_sys::TEXTOID)?;
         let parts = vec![part(equality, found.text)];
-        return Some(Replacement { parts, is_any: false, original: Original::Left });
+        return Some(Replacement { alternatives: vec![parts], original: Original::Left });
+    }
+    // What a join begins with hangs on estimates, which bounds improve.
+    let joins_nothing = scopes.iter().all(|query| query.sources() == 1)
+        && scopes.first().is_some_and(|query| query.relations().len() == 1);
+    if joins_nothing && stored::column(subject, scopes, plane).is_some_and(|column| !column.is_indexed) {
+        return None;
     }
     let operators = order::of_bytes(condition.collation());
     let behind = like::behind(&found.text).and_then(|behind| Some(part(operators(Order::Less)?, behind)));
     let first = part(operators(Order::GreaterOrEqual)?, found.text);
     let original = Original::Wrapped(plane.policy.beside);
-    Some(Replacement { parts: std::iter::once(first).chain(behind).collect(), is_any: false, original })
+    Some(Replacement { alternatives: vec![std::iter::once(first).chain(behind).collect()], original })
 }

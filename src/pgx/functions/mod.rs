@@ -15,3 +15,4 @@ mod moments;
 mod retired;
 pub(super) mod stored;
 mod support;
+mod years;

@@ -93,7 +93,10 @@ struct Known {
 }
 
 /// What `compute` gives for an argument, or gave for the same one before.
-unsafe fn remembered(
+///
+/// # Safety
+/// PostgreSQL's call of a function that keeps nothing else for its calls.
+pub(super) unsafe fn remembered(
     call: pg_sys::FunctionCallInfo,
     argument: i64,
     compute: impl FnOnce() -> (i64, i64),
@@ -272,9 +275,9 @@ unsafe fn day(call: pg_sys::FunctionCallInfo, date: i32) -> (i64, i64) {
     // SAFETY: the caller's call.
     unsafe {
         remembered(call, i64::from(date), || {
-            let (begin, end) = (calendar::timestamp_at_least(date), calendar::last_of(date));
+            let (begin, end) = (calendar::beginning_of(date), calendar::last_of(date));
             let (behind, ahead) = if is_finite(begin) { offsets(begin) } else { (0, 0) };
-            // Of the outermost moments the date cannot be told, which is an error of the condition itself.
+            // The outermost moments are on days beyond the range in some zones.
             let first = if begin == FIRST { FIRST } else { least(begin, -ahead) };
             (first, if end == LAST { LAST } else { most(end, -behind) })
         })

@@ -17,6 +17,13 @@ pub struct Comparison<'t> {
     pub value: QueryNode<'t>,
 }
 
+/// The same with several values, of which one is to meet it.
+pub struct AnyComparison<'t> {
+    pub side: QueryNode<'t>,
+    pub order: Order,
+    pub values: Vec<QueryNode<'t>>,
+}
+
 /// One condition of those that take another's place.
 #[derive(Clone)]
 pub struct Part<'t> {
@@ -42,23 +49,24 @@ pub enum Test {
 pub enum Bound<'t> {
     /// A value of the statement in calls of our functions, the first innermost.
     Value { value: QueryNode<'t>, calls: Vec<Wrapper> },
+    /// A date, as the number that it is stored as, in such calls.
+    Day { day: i32, calls: Vec<Wrapper> },
     /// A text.
     Text(String),
 }
 
-/// What takes a condition's place: its parts, and itself if they do not say all that it says.
+/// What takes a condition's place: other conditions, and itself if they do not say all that it says.
 #[derive(Clone)]
 pub struct Replacement<'t> {
-    pub parts: Vec<Part<'t>>,
-    /// Whether one of the parts is enough.
-    pub is_any: bool,
+    /// One of these is enough, and is met where all of its parts are.
+    pub alternatives: Vec<Vec<Part<'t>>>,
     pub original: Original,
 }
 
 impl Replacement<'_> {
     /// What every row meets.
     pub fn nothing() -> Self {
-        Replacement { parts: Vec::new(), is_any: false, original: Original::Left }
+        Replacement { alternatives: vec![Vec::new()], original: Original::Left }
     }
 }
 
@@ -126,6 +134,15 @@ impl<'t> QueryNode<'t> {
         unsafe { pg_sys::exprInputCollation(self.as_pointer()) }
     }
 
+    /// This condition as a comparison with one value or with several, by IN.
+    pub fn any_comparison(self) -> Option<AnyComparison<'t>> {
+        if let Some(Comparison { side, order, value }) = self.comparison() {
+            return Some(AnyComparison { side, order, values: vec![value] });
+        }
+        let (side, values) = self.membership()?;
+        Some(AnyComparison { side, order: Order::Equal, values })
+    }
+
     /// This condition as a comparison by an operator of the order of its row's side, with a value that no row of the query and
     /// no chance has a part in.
     pub fn comparison(self) -> Option<Comparison<'t>> {
@@ -144,7 +161,7 @@ impl<'t> QueryNode<'t> {
     }
 
     /// `column IN (..)` by the equality of the column's type, with values as above: the column, and the values.
-    pub fn membership(self) -> Option<(Self, Vec<Self>)> {
+    fn membership(self) -> Option<(Self, Vec<Self>)> {
         let call = self.downcast::<pg_sys::ScalarArrayOpExpr>().filter(|call| call.useOr)?;
         let [side, list] = call.args()[..] else { return None };
         let is_equality =
@@ -191,6 +208,35 @@ impl<'t> QueryNode<'t> {
             }
             _ => return None,
         })
+    }
+
+    /// What the year is taken of, if this call takes one of a date or timestamp: by EXTRACT or `date_part`, as an integer too.
+    pub fn year_call(self) -> Option<Self> {
+        let call = self.downcast::<pg_sys::FuncExpr>()?;
+        match (call.funcid.to_u32(), call.args().as_slice()) {
+            (pg_sys::F_INT4_NUMERIC | pg_sys::F_INT4_FLOAT8, [year]) => year.year_call(),
+            (
+                pg_sys::F_EXTRACT_TEXT_DATE
+                | pg_sys::F_EXTRACT_TEXT_TIMESTAMP
+                | pg_sys::F_EXTRACT_TEXT_TIMESTAMPTZ
+                | pg_sys::F_DATE_PART_TEXT_DATE
+                | pg_sys::F_DATE_PART_TEXT_TIMESTAMP
+                | pg_sys::F_DATE_PART_TEXT_TIMESTAMPTZ,
+                [unit, argument],
+            ) => unit.constant_text()?.eq_ignore_ascii_case("year").then_some(*argument),
+            _ => None,
+        }
+    }
+
+    /// `to_char(moment, pattern)` with a constant pattern: the timestamp, and the pattern.
+    pub fn printed_moment(self) -> Option<(Self, String)> {
+        let call = self.downcast::<pg_sys::FuncExpr>()?;
+        match (call.funcid.to_u32(), call.args().as_slice()) {
+            (pg_sys::F_TO_CHAR_TIMESTAMP_TEXT | pg_sys::F_TO_CHAR_TIMESTAMPTZ_TEXT, [moment, pattern]) => {
+                Some((*moment, pattern.constant_text()?))
+            }
+            _ => None,
+        }
     }
 
     /// `text LIKE pattern` with a constant pattern, where texts are equal that have the same bytes and no others: the text, and

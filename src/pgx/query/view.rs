@@ -106,6 +106,11 @@ impl<'t> QueryView<'t> {
         self.any_child(false, &mut holds_sub_select)
     }
 
+    /// How many tables, subqueries, functions and joins stand in its FROM.
+    pub fn sources(self) -> usize {
+        self.query().rtable().into_iter().count()
+    }
+
     /// The tables that it reads, at every level.
     pub fn relations(self) -> Vec<pg_sys::Oid> {
         let mut found = Vec::new();

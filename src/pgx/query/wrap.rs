@@ -1,6 +1,6 @@
 //! Puts calls of our own functions around expressions of an analysed tree, and constants in their place.
 
-use super::condition::{Bound, Original, Replacement, Test};
+use super::condition::{Bound, Original, Part, Replacement, Test};
 use super::view::NO_EXPRESSIONS;
 use super::wrapper::{Second, Wrapper};
 use super::{QueryNode, QueryView};
@@ -139,21 +139,26 @@ unsafe fn replaced<'t>(
 ) -> *mut pg_sys::Node {
     // SAFETY: PostgreSQL's constructors, over copies.
     unsafe {
-        let mut conditions = std::ptr::null_mut();
-        for part in &replacement.parts {
-            let column = copied(part.column.as_pointer());
-            let bound = match &part.bound {
-                Bound::Value { value, calls } => {
-                    calls.iter().fold(copied(value.as_pointer()), |inner, call| wrap(inner, *call))
-                }
-                Bound::Text(text) => text_constant(text),
-            };
-            conditions = pg_sys::lappend(conditions, tested(part.test, column, bound, collation).cast());
-        }
-        if replacement.is_any {
-            let any = joined(pg_sys::BoolExprType::OR_EXPR, conditions);
-            conditions = pg_sys::lappend(std::ptr::null_mut(), any.cast());
-        }
+        let parts_of = |parts: &[Part<'t>]| {
+            parts.iter().fold(std::ptr::null_mut(), |conditions, part| {
+                let column = copied(part.column.as_pointer());
+                let called = |start, calls: &[Wrapper]| calls.iter().fold(start, |inner, call| wrap(inner, *call));
+                let bound = match &part.bound {
+                    Bound::Value { value, calls } => called(copied(value.as_pointer()), calls),
+                    Bound::Day { day, calls } => called(day_constant(*day), calls),
+                    Bound::Text(text) => text_constant(text),
+                };
+                pg_sys::lappend(conditions, tested(part.test, column, bound, collation).cast())
+            })
+        };
+        let mut conditions = if let [parts] = replacement.alternatives.as_slice() {
+            parts_of(parts)
+        } else {
+            let any = replacement.alternatives.iter().fold(std::ptr::null_mut(), |any, parts| {
+                pg_sys::lappend(any, joined(pg_sys::BoolExprType::AND_EXPR, parts_of(parts)).cast())
+            });
+            pg_sys::lappend(std::ptr::null_mut(), joined(pg_sys::BoolExprType::OR_EXPR, any).cast())
+        };
         let original = match replacement.original {
             Original::Left => std::ptr::null_mut(),
             Original::Wrapped(function) => wrap(original(), Wrapper::of(function)),
@@ -190,6 +195,8 @@ unsafe fn tested(
     unsafe {
         match test {
             Test::Operator(operator) => {
+                // Dates and the like have none, also where it is a printed one that is compared.
+                let collation = if pg_sys::exprCollation(column) == none { none } else { collation };
                 let (column, bound) = (column.cast(), bound.cast());
                 let condition = pg_sys::make_opclause(operator, pg_sys::BOOLOID, false, column, bound, none, collation);
                 pg_sys::set_opfuncid(condition.cast());
@@ -236,4 +243,10 @@ fn text_constant(text: &str) -> *mut pg_sys::Node {
     let value = pgrx::IntoDatum::into_datum(text).unwrap_or(pg_sys::Datum::from(0));
     // SAFETY: the constructor of PostgreSQL, in the section's memory, of a value of that type.
     unsafe { pg_sys::makeConst(pg_sys::TEXTOID, -1, pg_sys::DEFAULT_COLLATION_OID, -1, value, false, false).cast() }
+}
+
+fn day_constant(day: i32) -> *mut pg_sys::Node {
+    let none = pg_sys::InvalidOid;
+    // SAFETY: the constructor of PostgreSQL, in the section's memory, of a value of that type, which has four bytes by value.
+    unsafe { pg_sys::makeConst(pg_sys::DATEOID, -1, none, 4, pg_sys::Datum::from(day), false, true).cast() }
 }

@@ -8,16 +8,12 @@
 //! Enums in their order are left as they are: `enum_cmp_internal` looks a value up in the catalog, and raises an error for one that
 //! is not there. Which it does depends on the number of the value. `<>` finds nothing in an index.
 
-use super::stored;
+use super::{LONGEST_LIST, stored};
 use crate::catalog::plane::Plane;
-use crate::pgx::order::Order;
-use crate::pgx::query::condition::{Bound, Original, Part, Replacement, Test};
+use crate::pgx::query::condition::{AnyComparison, Bound, Original, Part, Replacement, Test};
 use crate::pgx::query::{QueryNode, QueryView};
 use crate::pgx::types;
 use pgrx::pg_sys::{self, Oid};
-
-/// The longest list that is taken apart: the planner looks for an index by each of its values.
-const LONGEST_LIST: usize = 32;
 
 /// What takes the place of a comparison of a column that an index has, if anything does; the comparison stays beside it. Nothing where
 /// the value is a query's, as for moments.
@@ -26,13 +22,7 @@ pub(super) fn in_place_of<'t>(
     plane: &Plane,
     scopes: &[QueryView<'t>],
 ) -> Option<Replacement<'t>> {
-    let (order, column, values) = match condition.comparison() {
-        Some(comparison) => (comparison.order, comparison.side, vec![comparison.value]),
-        None => {
-            let (column, values) = condition.membership()?;
-            (Order::Equal, column, values)
-        }
-    };
+    let AnyComparison { side: column, order, values } = condition.any_comparison()?;
     let type_oid = compared_type(column)?;
     let is_plain = |value: &QueryNode<'t>| compared_type(*value) == Some(type_oid) && !value.holds_query();
     if values.len() > LONGEST_LIST
@@ -43,9 +33,8 @@ pub(super) fn in_place_of<'t>(
         return None;
     }
     let test = Test::Function(plane.comparisons.of(order, type_oid)?);
-    let part = |value| Part { column, test, bound: Bound::Value { value, calls: Vec::new() } };
-    let parts = values.into_iter().map(part).collect();
-    Some(Replacement { parts, is_any: true, original: Original::Kept })
+    let part = |value| vec![Part { column, test, bound: Bound::Value { value, calls: Vec::new() } }];
+    Some(Replacement { alternatives: values.into_iter().map(part).collect(), original: Original::Kept })
 }
 
 /// The type by which an expression is compared, if it is one of those above.
