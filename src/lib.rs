@@ -16,7 +16,7 @@ mod json;
 pub mod key_set;
 pub mod llm;
 pub mod numbers;
-mod reason;
+pub mod reason;
 pub mod releases;
 
 #[cfg(feature = "server")]

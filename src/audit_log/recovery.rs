@@ -192,8 +192,11 @@ pub fn last_of_each(log: LogId) -> Logged<Vec<(Hash, Link)>> {
     Ok(last.into_iter().collect())
 }
 
+/// Takes the line of an entry, its place, and what it says; gives whether to go on.
+type EachEntry<'a> = dyn FnMut(&[u8], &Place, &Entry) -> Logged<bool> + 'a;
+
 /// Calls `body` with each entry that is there, in order, until it says no or a line is none.
-pub fn each(log: LogId, body: &mut dyn FnMut(&[u8], &Place, &Entry) -> Logged<bool>) -> Logged<()> {
+pub fn each(log: LogId, body: &mut EachEntry<'_>) -> Logged<()> {
     let folder = files::folder(log);
     for first in segments(&folder)? {
         let file = match File::open(folder.join(entries_name(first))) {

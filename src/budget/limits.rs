@@ -15,8 +15,11 @@ const MOST_KNOWN: usize = 256;
 /// The default of every tenant.
 const ANY: &str = "*";
 
+/// The limits of each tenant that was asked for.
+type ByTenant = HashMap<String, Rc<[Limit]>>;
+
 thread_local! {
-    static KNOWN: RefCell<(u64, HashMap<String, Rc<[Limit]>>)> = RefCell::new((0, HashMap::new()));
+    static KNOWN: RefCell<(u64, ByTenant)> = RefCell::new((0, HashMap::new()));
 }
 
 /// One budget of a tenant.

@@ -4,7 +4,7 @@
 //! the statement comes with this one, in which nothing is of its writer's choosing: names of the plane, which a DBA gave, and a
 //! hash over the statement's shape.
 
-use super::pipeline;
+use super::limits;
 use crate::catalog::plane::Plane;
 use crate::gate::Gated;
 use crate::pgx::names::quote_identifier;
@@ -47,7 +47,7 @@ impl Counted {
             hash.update([0]);
         }
         // The gate admitted the text under the same limits.
-        hash.update(gated.shape(&pipeline::limits(), is_known).unwrap_or_default().as_bytes());
+        hash.update(gated.shape(&limits::limits(), is_known).unwrap_or_default().as_bytes());
         let digest = hash.finalize();
         let [one, two, three, four, five, six, seven, eight, ..] = <[u8; 32]>::from(digest);
         let number = u64::from_be_bytes([one, two, three, four, five, six, seven, eight]);

@@ -2,6 +2,7 @@
 
 mod counted;
 mod gated;
+mod limits;
 mod parents;
 mod pinned;
 mod pipeline;

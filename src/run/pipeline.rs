@@ -13,7 +13,7 @@ use crate::ablation::{self, Switch};
 use crate::attach::{self, Attached, Claims, GatedView, Keys};
 use crate::catalog::plane::Plane;
 use crate::error::{Refusal, StageResult, State};
-use crate::gate::{GateError, GateErrorKind, Gated, Limits};
+use crate::gate::{GateError, GateErrorKind, Gated};
 use crate::identity::principal::Principal;
 use crate::pgx::parameters::Parameters;
 use crate::pgx::parse;
@@ -22,7 +22,6 @@ use crate::pgx::plan::Planned;
 use crate::pgx::query::QueryView;
 use crate::pgx::query::outputs::ColumnFacts;
 use crate::pgx::section::confine::Confinement;
-use crate::pgx::server;
 use crate::pgx::sink::Sink;
 use crate::prove::{self, ProofFacts, Proven};
 use crate::settings;
@@ -125,11 +124,6 @@ fn counted<'c>(
         proven.count_as(confinement, &text, number)?;
     }
     Ok(proven)
-}
-
-/// What the gate lets through.
-pub(super) fn limits() -> Limits {
-    Limits { max_bytes: settings::max_sql_bytes(), major: server::version_number() / 10_000, ..Limits::default() }
 }
 
 /// Attaches the fences to a gated text, has PostgreSQL analyse it, and proves the tree. `wanted` are the (type, modifier)

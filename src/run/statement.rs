@@ -2,7 +2,7 @@
 
 use super::gated::{self, Admitted};
 use super::pipeline::{self, Statement, Subject};
-use super::views;
+use super::{limits, views};
 use crate::error::StageResult;
 use crate::timings::Stopwatch;
 
@@ -17,7 +17,7 @@ pub fn with_statement<T>(
     body: impl for<'c> FnOnce(Statement<'c>, &mut Stopwatch) -> StageResult<T>,
 ) -> StageResult<T> {
     let tenant = subject.principal.map(|principal| principal.tenant());
-    let admitted = gated::admit(sql, tenant, pipeline::limits())
+    let admitted = gated::admit(sql, tenant, limits::limits())
         .map_err(|error| pipeline::refused_by_gate(sql, subject, watch.left(), error))?;
     watch.lap("gate");
     with_gated(&admitted, subject, watch, body)

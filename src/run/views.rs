@@ -5,6 +5,7 @@
 //! one, a function or a setting, need not change the plane.
 
 use super::gated::Admitted;
+use super::limits;
 use super::pipeline::{self, Subject};
 use crate::attach::{self, GatedView};
 use crate::catalog::plane::Plane;
@@ -163,7 +164,7 @@ impl<'p> Search<'p> {
             let mut views = below.into_views();
             let below = views.clone();
             views.push(GatedView { view: Rc::clone(view), gated: own });
-            let all = gate::admit(&format!("SELECT * FROM {}", quote_identifier(&view.name)), &pipeline::limits())
+            let all = gate::admit(&format!("SELECT * FROM {}", quote_identifier(&view.name)), &limits::limits())
                 .map_err(pipeline::from_gate)?;
             let subject = Subject { plane: search.plane, principal: None, columns: None };
             let all = Admitted { gated: Rc::new(all), was_known: false };
@@ -174,7 +175,7 @@ impl<'p> Search<'p> {
 }
 
 fn admit(view: &PlaneView) -> StageResult<Gated> {
-    gate::admit(&view.sql, &pipeline::limits()).map_err(pipeline::from_gate)
+    gate::admit(&view.sql, &limits::limits()).map_err(pipeline::from_gate)
 }
 
 fn difference(view: &PlaneView, columns: &[ColumnFacts]) -> Option<String> {

@@ -1,4 +1,5 @@
 //! Shapes: values, comments and names of the writer's choosing leave no trace in them.
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use proptest::prelude::*;
 

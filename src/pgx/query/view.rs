@@ -108,7 +108,7 @@ impl<'t> QueryView<'t> {
 
     /// How many tables, subqueries, functions and joins stand in its FROM.
     pub fn sources(self) -> usize {
-        self.query().rtable().into_iter().count()
+        self.query().rtable().len()
     }
 
     /// The tables that it reads, at every level.

@@ -41,10 +41,8 @@ impl<T: Copy + 'static> Kept for SharedValue<T> {
         unsafe {
             let mut found = false;
             let value = pg_sys::ShmemInitStruct(self.name.as_ptr(), size_of::<T>(), &raw mut found).cast::<T>();
-            if !found {
-                if let Some(first) = self.first.get() {
-                    value.write(first());
-                }
+            if !found && let Some(first) = self.first.get() {
+                value.write(first());
             }
             self.place.store(value, Ordering::Relaxed);
         }
