@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[pg_test]
-    fn budgets_of_models_are_reserved_before_and_settled_by_what_was_spent() {
+    fn budgets_of_models_are_settled_by_what_was_spent() {
         set("bt-models", "tokens", 10_000);
         set("bt-models", "model_calls", 100);
         begin();

@@ -131,7 +131,7 @@ def test_what_is_rolled_back_or_read_only_is_recorded(plane):
 
 
 def test_a_session_that_is_ended_in_its_call(plane):
-    slow = "SELECT count(*) FROM sales a, sales b, sales c, sales d"
+    slow = "SELECT count(*) FROM sales a, sales b, sales c, sales d, sales e, sales f, sales g"
     with plane.session() as session, plane.admin() as admin:
         pid = session.pid
         ending = threading.Timer(0.7, lambda: admin.execute("SELECT pg_terminate_backend(%s)", (pid,)))

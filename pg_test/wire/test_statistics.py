@@ -22,7 +22,7 @@ KINDS = {
     "vault": (("error", "unknown_relation"), "42P01", "SELECT * FROM vault", {}),
     "sleep": (("error", "outside_plane"), "42501", "SELECT pg_sleep(0)", {}),
     "division": (("error", "server"), "22012", "SELECT amount / (amount - amount) FROM sales", {}),
-    "syntax": (("error", "server"), "42601", "SELECT FROM WHERE", {}),
+    "syntax": (("error", "syntax"), "42601", "SELECT FROM WHERE", {}),
     "stranger": (("error", "unknown_key"), "28000", COUNT_SALES, {"key": ("AKNOBODY", "x")}),
 }
 
