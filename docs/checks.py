@@ -256,7 +256,7 @@ def setting_lines(row: tuple) -> list[str]:
 
 
 def without_casts(arguments: str) -> str:
-    return re.sub(r"::[a-z]+(\[\])?", "", arguments)
+    return re.sub(r"::[a-z]+( with(out)? time zone)?(\[\])?", "", arguments)
 
 
 SETTINGS = """SELECT name, vartype, boot_val, unit, min_val, max_val, enumvals, context

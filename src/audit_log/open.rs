@@ -183,6 +183,16 @@ fn started(origin: &Value) -> Map<String, Value> {
 
 /// The id of the log that the server writes to, or wrote to before it was stopped.
 pub fn current() -> Logged<LogId> {
-    let text = fs::read_to_string(files::directory().join(Path::new(CURRENT)))?;
-    LogId::parse(text.trim()).ok_or_else(|| Failure::other("the file that names the log cannot be read"))
+    begun()?.ok_or_else(|| Failure::other("none was begun; set splitplane.audit"))
+}
+
+/// The same; `None` where none was begun.
+pub fn begun() -> Logged<Option<LogId>> {
+    let text = match fs::read_to_string(files::directory().join(Path::new(CURRENT))) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let damaged = || Failure::other("the file that names the log cannot be read");
+    LogId::parse(text.trim()).map(Some).ok_or_else(damaged)
 }
