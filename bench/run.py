@@ -13,6 +13,7 @@ import argparse
 import time
 from pathlib import Path
 
+import audit
 import budgets
 import compare
 import conditions
@@ -31,7 +32,7 @@ from table import Report, facts, progress
 HERE = Path(__file__).resolve().parent
 DATABASE = "bench"
 BIG_TENANT = 1
-SECTIONS = ("queries", "overhead", "first-call", "documents", "throughput", "growth", "conditions", "budgets", "memory", "words")
+SECTIONS = ("queries", "overhead", "first-call", "documents", "throughput", "growth", "conditions", "budgets", "audit", "memory", "words")
 FULL = {
     "orders": 1_000_000,
     "big_share": 10,
@@ -117,6 +118,8 @@ def measured(clusters, options: argparse.Namespace, report: Report) -> None:
         conditions.measure(clusters, options.rounds, report)
     if wanted("budgets"):
         budgets.measure(clusters, options.rounds, options.overhead_calls, report)
+    if wanted("audit"):
+        audit.measure(options.rounds, options.overhead_calls, report)
     tables = planes.of_tables(clusters, options.tables) if wanted("first-call", "growth") else {}
     if wanted("first-call"):
         first_call.measure(clusters, tables, options.rounds, report)

@@ -6820,7 +6820,7 @@ CREATE VIEW splitplane.stat_ledger AS
 COMMENT ON VIEW splitplane.stat_ledger IS
     'The replay ledger, which is one for the server: places used and there, keys, horizon; calls refused over it here.';
 
-CREATE FUNCTION splitplane._stat_plane() RETURNS TABLE (shut bigint, since double precision)
+CREATE FUNCTION splitplane._stat_plane() RETURNS TABLE (shut bigint, since double precision, anomalies bigint)
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'splitplane_2__stat_plane';
 
@@ -6830,7 +6830,7 @@ GRANT EXECUTE ON FUNCTION splitplane._stat_plane() TO pg_monitor, splitplane_adm
 
 -- A key that has ended is not waited for any more, nor is one that has not begun.
 CREATE VIEW splitplane.stat_plane AS
-    SELECT pg_catalog.current_database()::text AS datname, f.shut, k.keys, k.key_seconds, f.since
+    SELECT pg_catalog.current_database()::text AS datname, f.shut, k.keys, k.key_seconds, f.since, f.anomalies
     FROM splitplane._stat_plane() AS f
     CROSS JOIN (SELECT pg_catalog.count(*) AS keys,
                        coalesce(pg_catalog.min(EXTRACT(epoch FROM n.not_after OPERATOR(pg_catalog.-) pg_catalog.now())
@@ -6841,7 +6841,7 @@ CREATE VIEW splitplane.stat_plane AS
 
 COMMENT ON VIEW splitplane.stat_plane IS
     'Whether a tripwire has shut the plane (1); keys that are valid, and seconds until the first of them ends; since '
-    'when there are figures.';
+    'when there are figures; calls unlike their principal''s past.';
 
 -- How many findings doctor() has, which takes as long as doctor() itself. Findings name tables, roles and tenants: the
 -- counts alone are for monitoring.
@@ -6883,6 +6883,26 @@ CREATE VIEW splitplane.stat_audit AS
 
 COMMENT ON VIEW splitplane.stat_audit IS
     'The audit log of the server: entries, bytes stored and allowed (0: any), and entries that could not be written.';
+
+-- A budget of nothing is used up.
+CREATE FUNCTION splitplane._stat_budgets() RETURNS TABLE (tenant text, measure text, used_ratio double precision)
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT b.tenant, b.measure, coalesce(((b.used + b.reserved) / nullif(b.amount, 0))::double precision, 1)
+    FROM splitplane._budgets() AS b
+    WHERE b.tenant <> '*'
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._stat_budgets() FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION splitplane._stat_budgets() TO pg_monitor, splitplane_admin;
+
+CREATE VIEW splitplane.stat_budgets AS
+    SELECT pg_catalog.current_database()::text AS datname, f.tenant, f.measure, f.used_ratio
+    FROM splitplane._stat_budgets() AS f;
+
+COMMENT ON VIEW splitplane.stat_budgets IS
+    'Which part of each tenant''s budget is used or reserved in the present window.';
 
 CREATE FUNCTION splitplane.stat_reset() RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE

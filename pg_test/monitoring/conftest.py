@@ -29,6 +29,7 @@ def plane():
     with Cluster(settings=settings, environment={"OPENAI_API_KEY": "none"}) as cluster:
         wire = Wire.build(cluster, "figures")
         cluster.psql("postgres", "CREATE ROLE prometheus LOGIN IN ROLE pg_monitor")
+        wire.run("SELECT splitplane.set_budget('brand-a', 'calls', 100, '1 day')")
         with wire.session() as session:
             for tenant in ("brand-a", "brand-a", "brand-b"):
                 session.value(COUNT_SALES, tenant)

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import random
-import shutil
 import signal
 import threading
 import time
@@ -222,7 +221,7 @@ def test_texts_are_erased_and_the_log_still_verifies(plane):
     assert plane.admin_rows("SELECT splitplane.erase_audit_texts('brand-c')")[0][0] >= 1
     assert texts().count(marker.encode()) == 1, "the other tenant's is still there"
     assert problems(plane, kept) == []
-    erased = [row for row in plane.admin_rows("SELECT sql FROM splitplane.audit(tenant => 'brand-c') WHERE event = 'call'")]
+    erased = plane.admin_rows("SELECT sql FROM splitplane.audit(tenant => 'brand-c') WHERE event = 'call'")
     assert all(row[0].startswith("hmac-sha256:") for row in erased)
 
 
@@ -485,3 +484,16 @@ def test_old_files_go_by_age_and_the_log_still_verifies(own):
     os.utime(first, (old, old))
     own.cluster._launch()
     assert problems(own, kept) == [] and first.exists()
+
+
+def test_an_anomaly_has_an_entry_and_is_counted(plane):
+    """Fifty calls that read one row, then one that reads many."""
+    wide = "SELECT s.amount FROM sales s, sales t LIMIT 900"
+    with plane.session() as session:
+        for _ in range(51):
+            session.ask(COUNT_SALES, subject="u-quiet")
+        before = plane.admin_rows("SELECT anomalies FROM splitplane.stat_plane")[0][0]
+        session.ask(wide, subject="u-quiet")
+    assert plane.admin_rows("SELECT anomalies FROM splitplane.stat_plane")[0][0] == before + 1
+    found = [entry for entry in lines(plane.cluster) if entry["event"] == "anomaly"][-1]
+    assert found["subject"] == "u-quiet" and found["reason"].startswith("read ")

@@ -143,10 +143,11 @@ fn _stat_ledger()
 
 exported!(_stat_plane = _stat_plane_wrapper);
 
-/// Whether a tripwire has shut the plane, as 0 or 1, and since when there are figures.
+/// Whether a tripwire has shut the plane, as 0 or 1, since when there are figures, and how many anomalies were found.
 #[pg_extern(sql = false)]
-fn _stat_plane() -> TableIterator<'static, (name!(shut, i64), name!(since, f64))> {
-    TableIterator::new(statistics::since().map(|since| (i64::from(tripwire::is_shut()), moment(since))))
+fn _stat_plane() -> TableIterator<'static, (name!(shut, i64), name!(since, f64), name!(anomalies, i64))> {
+    let anomalies = i64::try_from(statistics::anomalies()).unwrap_or(i64::MAX);
+    TableIterator::new(statistics::since().map(|since| (i64::from(tripwire::is_shut()), moment(since), anomalies)))
 }
 
 exported!(stat_reset = _stat_reset_wrapper);

@@ -25,6 +25,8 @@ pub fn end(refusal: Option<Refusal>) -> Option<Refusal> {
     statistics::count(&record, refusal.as_ref());
     let anomaly = baseline::observe(&record, refusal.as_ref());
     if let (Some(anomaly), Some(asker)) = (&anomaly, &record.asker) {
+        audit_log::calls::anomaly(&record, &anomaly.finding);
+        statistics::count_anomaly();
         let Asker { tenant, business, subject, .. } = asker;
         log(&format!(
             "anomaly: {}; query_id {}, tenant {tenant:?}, business {business:?}, subject {subject:?}",

@@ -125,6 +125,20 @@ pub(super) fn settled(recorded: Logged<Option<Written>>) -> StageResult<Option<W
     }
 }
 
+/// Records that a call is unlike the past of its principal.
+pub fn anomaly(call: &CallRecord, finding: &str) {
+    if settings::audit() == Audit::Off {
+        return;
+    }
+    let recorded = entry(Event::Anomaly, call, None).and_then(|(mut entry, texts)| {
+        entry.reason = Some(finding.to_owned());
+        write::append(&entry, texts.as_ref())
+    });
+    if let Err(failure) = recorded {
+        log(&format!("an anomaly is not in the audit log: {}", failure.text()));
+    }
+}
+
 /// What is recorded of a call.
 fn entry(event: Event, call: &CallRecord, refusal: Option<&Refusal>) -> Logged<(Entry, Option<KeptTexts>)> {
     let mut entry = Entry::new(event, keys::random()?);

@@ -30,7 +30,8 @@ const TIMES: usize = CALLS + EntryPoint::ALL.len() * ENDS;
 const OF_A_STAGE: usize = BUCKETS + 1;
 const OTHER_TENANTS: usize = TIMES + STAGES.len() * OF_A_STAGE;
 const OTHER_MODELS: usize = OTHER_TENANTS + OF_A_ROW;
-const _: () = assert!(OTHER_MODELS + OF_A_ROW <= FIXED);
+const ANOMALIES: usize = OTHER_MODELS + OF_A_ROW;
+const _: () = assert!(ANOMALIES < FIXED);
 
 /// One row of stat_tenants, but for the tenant.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -104,6 +105,18 @@ fn here() -> Option<&'static Fixed> {
 /// Whether calls of this database are counted.
 pub fn is_counted() -> bool {
     here().is_some()
+}
+
+/// Counts an anomaly.
+pub fn count_anomaly() {
+    if let Some(fixed) = here() {
+        fixed.add(ANOMALIES, 1);
+    }
+}
+
+/// How many anomalies were found.
+pub fn anomalies() -> u64 {
+    here().map_or(0, |fixed| fixed.get(ANOMALIES))
 }
 
 /// Counts a call that has ended, with the refusal that is raised if there is one.
