@@ -64,7 +64,7 @@ $$;
 REVOKE ALL ON FUNCTION splitplane.erase_audit_texts(text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.erase_audit_texts(text, text) TO splitplane_admin;
 COMMENT ON FUNCTION splitplane.erase_audit_texts(text, text) IS
-    'Overwrites the questions and SQL that the audit log keeps of a tenant, or of one subject of it; it still verifies.';
+    'Overwrites questions and SQL that the audit log keeps of a tenant, or of one subject of it; it still verifies.';
 
 CREATE FUNCTION splitplane._audit_health(
     OUT mode text, OUT log text, OUT entries bigint, OUT stored bigint, OUT most bigint, OUT gaps bigint,

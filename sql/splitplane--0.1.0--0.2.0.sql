@@ -6675,7 +6675,7 @@ REVOKE ALL ON FUNCTION splitplane.erase_audit_texts(text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.erase_audit_texts(text, text) TO splitplane_admin;
 
 COMMENT ON FUNCTION splitplane.erase_audit_texts(text, text) IS
-    'Overwrites the questions and SQL that the audit log keeps of a tenant, or of one subject of it; it still verifies.';
+    'Overwrites questions and SQL that the audit log keeps of a tenant, or of one subject of it; it still verifies.';
 
 CREATE FUNCTION splitplane._audit_health(
     OUT mode text, OUT log text, OUT entries bigint, OUT stored bigint, OUT most bigint, OUT gaps bigint,
@@ -9885,10 +9885,10 @@ ALTER EVENT TRIGGER splitplane_alter_extension ENABLE ALWAYS;
 REVOKE ALL ON splitplane._links FROM PUBLIC;
 REVOKE ALL ON splitplane.stat_calls, splitplane.stat_stages, splitplane.stat_stage_buckets,
     splitplane.stat_tenants, splitplane.stat_models, splitplane.stat_ledger, splitplane.stat_plane,
-    splitplane.stat_doctor, splitplane.stat_audit FROM PUBLIC;
+    splitplane.stat_doctor, splitplane.stat_audit, splitplane.stat_budgets FROM PUBLIC;
 GRANT SELECT ON splitplane.stat_calls, splitplane.stat_stages, splitplane.stat_stage_buckets,
     splitplane.stat_tenants, splitplane.stat_models, splitplane.stat_ledger, splitplane.stat_plane,
-    splitplane.stat_doctor, splitplane.stat_audit
+    splitplane.stat_doctor, splitplane.stat_audit, splitplane.stat_budgets
     TO pg_monitor, splitplane_admin;
 GRANT USAGE ON SCHEMA splitplane TO pg_monitor;
 -- With that everything that this database has granted on the schema itself counts as initial, and would not be dumped.

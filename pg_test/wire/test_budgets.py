@@ -385,6 +385,8 @@ def test_doctor_finds_a_budget_that_is_too_small(wire):
         error = session.ask_refused("53400", COUNT_SALES)
         assert "administrator" in error.diag.message_primary
     assert findings() == {"budget of run_seconds of tenant brand-a", "budget of calls of tenant *"}
+    said = wire.admin_rows("SELECT finding FROM splitplane.doctor() WHERE object = 'budget of calls of tenant *'")[0][0]
+    assert said.startswith("It is smaller than what one call reserves") and said.endswith("calls that need it are refused (53400).")
 
 
 def test_the_view_shows_numbers_as_they_were_given(wire):

@@ -117,7 +117,8 @@ def test_a_cost_without_a_price_is_refused(budgets, standin):
         assert "no price" in error.diag.message_primary and MODEL not in error.diag.message_primary
         assert not standin.settle()
         found = budgets.run("SELECT finding FROM splitplane.doctor() WHERE object LIKE 'budget of cost%'")
-        assert found and "no price" in found[0]
+        said = "A model that splitplane asks has no price: questions that need a model are refused (55000)."
+        assert found == (said,)
         budgets.run("SELECT splitplane.set_price(%s, 0.5, 1)", MODEL)
         assert talk.count(question)
 
@@ -176,6 +177,8 @@ def test_doctor_suggests_a_budget_where_a_model_has_none(budgets, standin):
         return budgets.run("SELECT fix FROM splitplane.doctor() WHERE object = 'splitplane.budgets'")
 
     assert "set_budget" in suggested()[0]
+    said = "A model is configured, and nothing limits what a tenant may spend on it."
+    assert budgets.run("SELECT finding FROM splitplane.doctor() WHERE object = 'splitplane.budgets'") == (said,)
     set_budget(budgets, "tokens", 100_000_000, "*")
     assert suggested() is None
     set_budget(budgets, "tokens", 1000, "*")

@@ -178,10 +178,10 @@ ALTER EVENT TRIGGER splitplane_alter_extension ENABLE ALWAYS;
 REVOKE ALL ON splitplane._links FROM PUBLIC;
 REVOKE ALL ON splitplane.stat_calls, splitplane.stat_stages, splitplane.stat_stage_buckets,
     splitplane.stat_tenants, splitplane.stat_models, splitplane.stat_ledger, splitplane.stat_plane,
-    splitplane.stat_doctor, splitplane.stat_audit FROM PUBLIC;
+    splitplane.stat_doctor, splitplane.stat_audit, splitplane.stat_budgets FROM PUBLIC;
 GRANT SELECT ON splitplane.stat_calls, splitplane.stat_stages, splitplane.stat_stage_buckets,
     splitplane.stat_tenants, splitplane.stat_models, splitplane.stat_ledger, splitplane.stat_plane,
-    splitplane.stat_doctor, splitplane.stat_audit
+    splitplane.stat_doctor, splitplane.stat_audit, splitplane.stat_budgets
     TO pg_monitor, splitplane_admin;
 GRANT USAGE ON SCHEMA splitplane TO pg_monitor;
 -- With that everything that this database has granted on the schema itself counts as initial, and would not be dumped.
