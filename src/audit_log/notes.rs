@@ -74,7 +74,7 @@ pub fn opened() -> Logged<State> {
 }
 
 fn not_preloaded() -> Failure {
-    Failure::other("splitplane is not preloaded")
+    Failure::other(write::UNREACHABLE)
 }
 
 /// Called after each entry: by the first call of an hour, if there is anything new.

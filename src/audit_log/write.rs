@@ -8,10 +8,13 @@ use crate::audit::text::KeptTexts;
 use crate::audit::{Entry, Event, Link, LogId};
 use crate::pgx::pg_try::log;
 use crate::pgx::server;
+use crate::pgx::shmem::value::Waited;
 use crate::reason::Reason;
 use crate::settings::audit as settings;
 use serde_json::json;
 
+/// Why the log cannot be locked.
+pub const UNREACHABLE: &str = "splitplane is not preloaded, or the call was interrupted while it wrote an entry";
 /// Entries of refused calls in one second; further ones are counted.
 const REFUSED_A_SECOND: u32 = 10;
 
@@ -63,7 +66,7 @@ pub fn tell_off() {
 
 /// With the log's lock held and the log open; what is due is written first. A failure is a gap.
 fn within<T>(body: impl FnOnce(&mut State) -> Logged<T>) -> Logged<T> {
-    let Some(mut locked) = STATE.lock() else { return Err(Failure::other("splitplane is not preloaded")) };
+    let Some(mut locked) = STATE.lock() else { return Err(Failure::other(UNREACHABLE)) };
     let state = &mut *locked;
     let done = open::ensure(state).and_then(|()| due(state)).and_then(|()| body(state));
     if let Err(failure) = &done {
@@ -137,13 +140,16 @@ pub fn add(state: &mut State, entry: &Entry, texts: Option<&KeptTexts>) -> Logge
 
 /// Entries below `size` are on disk when it returns. Whoever comes first does it for all who have come by then.
 pub fn flush(log: LogId, size: u64) -> Logged<()> {
-    let preloaded = || Failure::other("splitplane is not preloaded");
+    let preloaded = || Failure::other(UNREACHABLE);
     loop {
         let is_done = |state: &State| state.log != log || state.durable >= size;
         if is_done(&*STATE.lock().ok_or_else(preloaded)?) {
             return Ok(());
         }
-        let Some(_turn) = STATE.turn() else { continue };
+        let _turn = match STATE.turn().ok_or_else(preloaded)? {
+            Waited::Turn(turn) => turn,
+            Waited::Other => continue,
+        };
         let (at, target) = {
             let state = STATE.lock().ok_or_else(preloaded)?;
             if is_done(&state) {

@@ -80,10 +80,12 @@ pub fn change<T>(key: &[u8; 32], change: impl FnOnce(&mut [u64; WORDS]) -> T) ->
     if table.is_null() {
         return None;
     }
-    // SAFETY: the tranche was asked for at start-up with one lock, which this backend does not hold.
+    // SAFETY: the tranche was asked for at start-up with one lock.
     let lock = unsafe {
         let lock = &raw mut (*pg_sys::GetNamedLWLockTranche(TRANCHE.as_ptr())).lock;
-        pg_sys::LWLockAcquire(lock, pg_sys::LWLockMode::LW_EXCLUSIVE);
+        if !shmem::acquire(lock, pg_sys::LWLockMode::LW_EXCLUSIVE) {
+            return None;
+        }
         lock
     };
     // SAFETY: the entries lie behind the table, `sets()` times `PLACES` of them; the lock is held exclusively, so these are the only

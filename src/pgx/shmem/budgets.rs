@@ -72,11 +72,10 @@ pub fn lock() -> Option<Locked> {
     if block.is_null() {
         return None;
     }
-    // SAFETY: the tranche was asked for at start-up with one lock, which this backend does not hold.
+    // SAFETY: the tranche was asked for at start-up with one lock.
     unsafe {
         let lock = &raw mut (*pg_sys::GetNamedLWLockTranche(TRANCHE.as_ptr())).lock;
-        pg_sys::LWLockAcquire(lock, pg_sys::LWLockMode::LW_EXCLUSIVE);
-        Some(Locked { lock, block })
+        shmem::acquire(lock, pg_sys::LWLockMode::LW_EXCLUSIVE).then(|| Locked { lock, block })
     }
 }
 

@@ -206,11 +206,10 @@ impl Locked {
         if header.is_null() || size() == 0 {
             return None;
         }
-        // SAFETY: the tranche was asked for at start-up with one lock, which this backend does not hold.
+        // SAFETY: the tranche was asked for at start-up with one lock.
         unsafe {
             let lock = &raw mut (*pg_sys::GetNamedLWLockTranche(TRANCHE.as_ptr())).lock;
-            pg_sys::LWLockAcquire(lock, mode);
-            Some(Locked { lock, header })
+            shmem::acquire(lock, mode).then(|| Locked { lock, header })
         }
     }
 

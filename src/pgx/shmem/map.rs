@@ -176,7 +176,7 @@ pub struct LockedMap {
 }
 
 impl SharedMap {
-    /// Locks the map; `None` when the library was not preloaded.
+    /// Locks the map; `None` when the library was not preloaded, and where this process was interrupted while it held the lock.
     pub fn lock(&self) -> Option<LockedMap> {
         let table = self.table.load(Ordering::Relaxed);
         let header = self.header.load(Ordering::Relaxed);
@@ -185,9 +185,9 @@ impl SharedMap {
         }
         // SAFETY: the tranche was asked for at start-up with one lock.
         let lock = unsafe { &raw mut (*pg_sys::GetNamedLWLockTranche(self.tranche.as_ptr())).lock };
-        // SAFETY: a valid lock that this backend does not hold: nothing is called while a `LockedMap` lives.
-        unsafe { pg_sys::LWLockAcquire(lock, pg_sys::LWLockMode::LW_EXCLUSIVE) };
-        Some(LockedMap { lock, table, header, capacity: self.capacity() })
+        // SAFETY: a valid lock.
+        let is_taken = unsafe { shmem::acquire(lock, pg_sys::LWLockMode::LW_EXCLUSIVE) };
+        is_taken.then(|| LockedMap { lock, table, header, capacity: self.capacity() })
     }
 }
 

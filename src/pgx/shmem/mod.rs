@@ -60,6 +60,19 @@ fn needs() -> Vec<Need> {
     NEEDS.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
+/// Takes a lock, unless this process has it already: after an ERROR or a panic in what it guards, until the transaction is rolled
+/// back. Whoever cannot take it must do without what it guards.
+unsafe fn acquire(lock: *mut pg_sys::LWLock, mode: pg_sys::LWLockMode::Type) -> bool {
+    // SAFETY: a lock in shared memory, as the caller says.
+    unsafe {
+        if pg_sys::LWLockHeldByMe(lock) {
+            return false;
+        }
+        pg_sys::LWLockAcquire(lock, mode);
+    }
+    true
+}
+
 #[pg_guard]
 #[allow(ffi_unwind_calls)]
 unsafe extern "C-unwind" fn on_request() {

@@ -62,29 +62,33 @@ impl<T: Copy + 'static> SharedValue<T> {
         shmem::need_value(self);
     }
 
-    /// Locks it; `None` in a library that was not preloaded.
+    /// Locks it; `None` in a library that was not preloaded, and where this process was interrupted while it held the lock.
     pub fn lock(&self) -> Option<Locked<T>> {
         let value = self.place.load(Ordering::Relaxed);
         if value.is_null() {
             return None;
         }
-        // SAFETY: the tranche was asked for at start-up with two locks; whoever holds one calls nothing that takes it again.
+        // SAFETY: the tranche was asked for at start-up with two locks.
         unsafe {
             let lock = &raw mut (*pg_sys::GetNamedLWLockTranche(self.tranche.as_ptr())).lock;
-            pg_sys::LWLockAcquire(lock, pg_sys::LWLockMode::LW_EXCLUSIVE);
-            Some(Locked { lock, value })
+            shmem::acquire(lock, pg_sys::LWLockMode::LW_EXCLUSIVE).then(|| Locked { lock, value })
         }
     }
 
-    /// Takes the second lock, or waits until whoever holds it is done and takes it not: what that one did may be enough.
-    pub fn turn(&self) -> Option<Turn> {
+    /// Takes the second lock, or waits until whoever holds it is done and takes it not: what that one did may be enough. `None` as
+    /// for `lock`.
+    pub fn turn(&self) -> Option<Waited> {
         if self.place.load(Ordering::Relaxed).is_null() {
             return None;
         }
         // SAFETY: as in `lock`; the second of the two locks.
         unsafe {
             let lock = &raw mut (*pg_sys::GetNamedLWLockTranche(self.tranche.as_ptr()).add(1)).lock;
-            pg_sys::LWLockAcquireOrWait(lock, pg_sys::LWLockMode::LW_EXCLUSIVE).then(|| Turn { lock })
+            if pg_sys::LWLockHeldByMe(lock) {
+                return None;
+            }
+            let is_taken = pg_sys::LWLockAcquireOrWait(lock, pg_sys::LWLockMode::LW_EXCLUSIVE);
+            Some(if is_taken { Waited::Turn(Turn { lock }) } else { Waited::Other })
         }
     }
 
@@ -122,6 +126,14 @@ impl<T> Drop for Locked<T> {
     fn drop(&mut self) {
         release(self.lock);
     }
+}
+
+/// What came of waiting for one's turn.
+pub enum Waited {
+    /// It is one's own.
+    Turn(Turn),
+    /// It was another's.
+    Other,
 }
 
 /// One's turn; released on drop.
