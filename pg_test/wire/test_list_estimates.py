@@ -91,7 +91,7 @@ def apart(one: Estimate, other: Estimate) -> float:
 
 @pytest.fixture(scope="module")
 def listed(cluster):
-    built = Wire.build(cluster, "listed", SCHEMA)
+    built = Wire.build(cluster, "list_estimates", SCHEMA)
     with built.admin() as admin:
         for business, stores in BUSINESSES.items():
             admin.execute("SELECT splitplane.admit(%s, %s, claims => jsonb_build_object('stores', %s::int[]))", (TENANT, business, stores))

@@ -27,6 +27,13 @@ KINDS = {
 }
 
 
+@pytest.fixture(scope="module")
+def cluster():
+    """A server of these tests' own: another module's has more databases by now than have a place."""
+    with Cluster(settings={"max_connections": "60"}) as running:
+        yield running
+
+
 def calls(wire) -> collections.Counter:
     """What stat_calls counts, without the rows that are 0."""
     with wire.connect() as connection:

@@ -94,10 +94,11 @@ impl<'p> Search<'p> {
                 Some(own) => own,
                 None => {
                     self.refuse_circle(view)?;
-                    self.settled(view, watch)?;
                     // The most bytes may be fewer than when it was proved.
                     let gated = admit(view).map_err(|refusal| closed(&view.name, &refusal.message))?;
+                    // Of two that are closed the lower one is named, whether or not the upper one was looked at before.
                     let own = self.descend(view, |search| search.read(&gated, watch))?.saturating_add(1);
+                    self.settled(view, watch)?;
                     self.found.push((GatedView { view: Rc::clone(view), gated }, own));
                     own
                 }
