@@ -84,6 +84,17 @@ impl Outcome {
     }
 }
 
+/// Whether the audit log has an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recorded {
+    /// It was not tried.
+    No,
+    /// It was tried in vain, which is a gap.
+    Failed,
+    /// It has.
+    Written,
+}
+
 /// One call of `ask`, `ask_rows` or `ask_dry_run`.
 pub struct CallRecord {
     /// Which of them.
@@ -119,7 +130,7 @@ pub struct CallRecord {
     /// Whether the audit log says that a model is asked.
     pub is_intent_recorded: bool,
     /// Whether its answer is in the audit log.
-    pub is_recorded: bool,
+    pub recorded: Recorded,
     /// How long its stages took.
     pub timings: Option<SharedTimings>,
 }
@@ -143,7 +154,7 @@ impl CallRecord {
             input_tokens: 0,
             output_tokens: 0,
             is_intent_recorded: false,
-            is_recorded: false,
+            recorded: Recorded::No,
             timings: None,
         }
     }

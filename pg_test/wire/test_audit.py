@@ -497,3 +497,4 @@ def test_an_anomaly_has_an_entry_and_is_counted(plane):
     assert plane.admin_rows("SELECT anomalies FROM splitplane.stat_plane")[0][0] == before + 1
     found = [entry for entry in lines(plane.cluster) if entry["event"] == "anomaly"][-1]
     assert found["subject"] == "u-quiet" and found["reason"].startswith("read ")
+    assert not {"outcome", "rows", "sql"} & set(found), "how the call ended says its own entry"

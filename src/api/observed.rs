@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 /// A call begins.
 pub fn begin(entry_point: EntryPoint) {
     endings::watch_session();
+    audit_log::calls::prepare();
     calls::begin(entry_point);
 }
 

@@ -1,7 +1,7 @@
 //! Adds one entry to the files of the log, and begins other files when a day or enough bytes have gone by.
 
 use super::failure::{Failure, Logged};
-use super::files::{self, At};
+use super::files::{self, At, Files};
 use super::heads;
 use super::recovery::{self, FRONTIER};
 use super::state::{DAY, Segment, State};
@@ -11,7 +11,7 @@ use crate::audit::{Chain, Entry, Link, Place, leaf_hash};
 use crate::pgx::pg_try::log;
 use crate::pgx::server;
 use crate::settings::audit as settings;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 
 /// Bytes after which another file is begun.
@@ -45,23 +45,20 @@ pub fn add(state: &mut State, entry: &Entry, texts: Option<&KeptTexts>) -> Logge
         }
         let line = Place { sequence, at, chain }.line(&body) + "\n";
         let hash = leaf_hash(line.trim_end_matches('\n').as_bytes());
-        if let Some(texts) = &texts {
-            files::add(files.texts()?, state.segment.texts, texts.as_bytes(), "texts")?;
+        let link = Link { sequence, hash };
+        if texts.is_some() {
+            files.open_texts()?;
         }
-        let written = files::add(&files.entries, state.segment.bytes, line.as_bytes(), "entries").and_then(|()| {
-            let hashes = sequence.saturating_mul(32);
-            files::add(&files.hashes, hashes, &hash, "hashes").inspect_err(|_| {
-                drop(files.entries.set_len(state.segment.bytes));
-            })
+        let mut done = Vec::new();
+        let written = write(files, state, texts.as_deref(), &line, link, &mut done).and_then(|()| match head {
+            Some((index, key)) => Ok(heads::put(&files.heads, index, key, link)?),
+            None => Ok(()),
         });
-        if written.is_err() && texts.is_some() {
-            drop(files.texts()?.set_len(state.segment.texts));
+        if written.is_err() {
+            // All of it or nothing. A file that somebody else has changed is left as it is.
+            done.into_iter().for_each(|(file, length)| drop(file.set_len(length)));
         }
         written?;
-        let link = Link { sequence, hash };
-        if let Some((index, key)) = head {
-            heads::put(&files.heads, index, key, link)?;
-        }
         Ok((link, line, matches!(chain, Chain::First)))
     })?;
     state.frontier.push(link.hash);
@@ -71,12 +68,43 @@ pub fn add(state: &mut State, entry: &Entry, texts: Option<&KeptTexts>) -> Logge
     state.stored = state.stored.saturating_add(written as u64);
     if is_new {
         state.heads.count = state.heads.count.saturating_add(1);
-        if heads::is_crowded(state.heads.capacity, state.heads.count) {
-            let all = files::with(At::now(state), |files| Ok(heads::all(&files.heads, &state.heads)?))?;
-            state.heads = heads::write(state.log, &all, state.heads.generation.saturating_add(1))?;
+        if heads::is_crowded(state.heads.capacity, state.heads.count)
+            && let Err(failure) = make_room(state)
+        {
+            // The entry is written. There is room for some more, and the next one tries again.
+            log(&format!("the audit log's file of last entries could not be made larger: {}", failure.text()));
         }
     }
     Ok(link)
+}
+
+/// Writes text, line and hash behind those that are there; `done` is what was written to, with its length before.
+fn write<'f>(
+    files: &'f Files,
+    state: &State,
+    texts: Option<&str>,
+    line: &str,
+    link: Link,
+    done: &mut Vec<(&'f File, u64)>,
+) -> Logged<()> {
+    let hashes = link.sequence.saturating_mul(32);
+    let kept = texts.zip(files.texts()).map(|(texts, file)| (file, state.segment.texts, texts.as_bytes(), "texts"));
+    let parts = kept.into_iter().chain([
+        (&files.entries, state.segment.bytes, line.as_bytes(), "entries"),
+        (&files.hashes, hashes, link.hash.as_slice(), "hashes"),
+    ]);
+    for (file, length, bytes, name) in parts {
+        files::add(file, length, bytes, name)?;
+        done.push((file, length));
+    }
+    Ok(())
+}
+
+/// A larger file for the tenants' last entries.
+fn make_room(state: &mut State) -> Logged<()> {
+    let all = files::with(At::now(state), |files| Ok(heads::all(&files.heads, &state.heads)?))?;
+    state.heads = heads::write(state.log, &all, state.heads.generation.saturating_add(1))?;
+    Ok(())
 }
 
 /// Another file for the entries from now on. Those before are on disk, and so is the tree over them.
@@ -91,8 +119,10 @@ fn begin_segment(state: &mut State, at: i64) -> Logged<()> {
     let segment = Segment { first: state.frontier.size(), bytes: 0, texts: 0, day: at.div_euclid(DAY) };
     files::begin_segment(state.log, segment)?;
     state.segment = segment;
-    if let Some(days) = settings::audit_retention() {
-        remove_older(state, at.saturating_sub(days.saturating_mul(DAY)))?;
+    if let Some(days) = settings::audit_retention()
+        && let Err(failure) = remove_older(state, at.saturating_sub(days.saturating_mul(DAY)))
+    {
+        log(&format!("old entries of the audit log could not be removed: {}", failure.text()));
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use super::write::{self, Written};
 use super::{keys, notes};
 use crate::audit::text::{self, KeptTexts};
 use crate::audit::{Database, Entry, Event, receipt};
-use crate::calls::{self, CallRecord};
+use crate::calls::{self, CallRecord, Recorded};
 use crate::error::{Refusal, StageResult};
 use crate::pgx::pg_try::log;
 use crate::pgx::server;
@@ -27,6 +27,13 @@ pub fn database() -> Database {
         let made = || Database { name: server::database_name(), oid: server::database_oid() };
         known.get_or_insert_with(made).clone()
     })
+}
+
+/// What an entry needs of the catalog, which is not there any more when a session is ended in the middle of its call.
+pub fn prepare() {
+    if settings::audit() != Audit::Off {
+        database();
+    }
 }
 
 /// Records that a question is about to leave the server for a model; it has not when this refuses.
@@ -60,7 +67,8 @@ pub fn answered(columns: &str, rows: &str) -> StageResult<Option<Written>> {
         write::append(&entry, texts.as_ref())
     });
     let recorded = recorded.transpose();
-    calls::note(|call| call.is_recorded = true);
+    let is_written = matches!(recorded, Ok(Some(_)));
+    calls::note(|call| call.recorded = if is_written { Recorded::Written } else { Recorded::Failed });
     let written = settled(recorded)?;
     notes::if_due();
     Ok(written)
@@ -72,11 +80,11 @@ pub fn ended(call: &CallRecord, refusal: Option<Refusal>) -> Option<Refusal> {
         tell_off();
         return refusal;
     }
-    if call.is_recorded && refusal.is_none() {
+    if call.recorded != Recorded::No && refusal.is_none() {
         return refusal;
     }
-    // The log itself has refused, and would again.
-    if refusal.as_ref().is_some_and(|refusal| refusal.reason == Reason::Audit) {
+    // The log itself has refused, and would again; unless it has an entry of the answer, which is not given now.
+    if refusal.as_ref().is_some_and(|refusal| refusal.reason == Reason::Audit) && call.recorded != Recorded::Written {
         return refusal;
     }
     let recorded = entry(Event::Call, call, refusal.as_ref()).and_then(|(entry, texts)| {
@@ -152,6 +160,10 @@ fn entry(event: Event, call: &CallRecord, refusal: Option<&Refusal>) -> Logged<(
         entry.verified = Some(asker.is_verified);
     }
     entry.details.insert("function".to_owned(), call.entry_point.as_str().into());
+    // The entry of the call has them, too.
+    if event == Event::Anomaly {
+        return Ok((entry, None));
+    }
     let texts = texts(&mut entry, call)?;
     if event == Event::Intent {
         return Ok((entry, texts));

@@ -97,12 +97,17 @@ impl Files {
         })
     }
 
-    /// The texts of the entries that are written now.
-    pub fn texts(&mut self) -> io::Result<&File> {
+    /// The texts of the entries that are written now, if they are open.
+    pub fn texts(&self) -> Option<&File> {
+        self.texts.as_ref()
+    }
+
+    /// Opens them.
+    pub fn open_texts(&mut self) -> io::Result<()> {
         if self.texts.is_none() {
             self.texts = Some(open(&folder(self.at.log).join(texts_name(self.at.segment)))?);
         }
-        self.texts.as_ref().ok_or_else(|| io::Error::other("the file of texts is not open"))
+        Ok(())
     }
 
     /// All that was written is on disk.
