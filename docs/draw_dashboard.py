@@ -51,6 +51,8 @@ SERIES = {
     "Tenants": {"brand-a": wave(9, 3, 0), "brand-b": wave(5, 2, 1), "brand-c": wave(2.5, 1, 2), "*others": wave(1, 0.4, 3)},
     "Model calls": {"judge ok": wave(2, 0.8, 0), "writer ok": wave(1.6, 0.6, 0.3), "writer refused": burst(0.4, 120, 140)},
     "Model tokens": {"writer read": wave(1900, 600, 0.3), "writer written": wave(240, 90, 0.3), "judge read": wave(900, 300, 0)},
+    "Budgets": {"brand-a cost": [0.35 + minute / 720 for minute in MINUTES], "brand-b calls": [0.1 + minute / 1500 for minute in MINUTES]},
+    "Unusual calls": {"calls": burst(3, 215, 275)},
 }
 
 
@@ -62,6 +64,8 @@ def text(x: float, y: float, words: str, size: int = 11, colour: str = INK, bold
 def shown(value: float, unit: str) -> str:
     if unit == "s":
         return f"{value * 1000:g} ms"
+    if unit == "percentunit":
+        return f"{value * 100:g} %"
     return f"{value:g}"
 
 
