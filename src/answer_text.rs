@@ -28,6 +28,11 @@ impl AnswerText {
         AnswerText { text: begin.to_owned(), cap }
     }
 
+    /// It.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Bytes of it.
     pub fn length(&self) -> usize {
         self.text.len()

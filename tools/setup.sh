@@ -64,7 +64,8 @@ compilers() {
     # pgrx reads PostgreSQL's headers with libclang (clang brings its own headers) and cargo-pgrx links OpenSSL.
     # sqlsmith is the second generator of the fuzz suite.
     # From 16 on the server's headers include those of ICU, which postgresql-server-dev does not bring.
-    need_packages build-essential pkg-config libssl-dev libicu-dev clang libclang-dev ca-certificates sqlsmith
+    # libfaketime sets the clock of a test's server.
+    need_packages build-essential pkg-config libssl-dev libicu-dev clang libclang-dev ca-certificates sqlsmith libfaketime
 }
 
 # The server has the machine's time zones. Debian 13 has moved the old names to a package of their own, and doctor() warns of it.

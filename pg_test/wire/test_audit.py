@@ -1,6 +1,7 @@
 """The audit log as its users meet it: one entry a call whatever becomes of it, gaps that show, tampering that is found."""
 
 import contextlib
+import hmac
 import json
 import os
 import random
@@ -8,6 +9,8 @@ import signal
 import threading
 import time
 from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -102,6 +105,33 @@ def test_an_entry_for_each_outcome(plane):
         assert rows == [(SALES["brand-a"],)]
         assert (last(plane)[0]["outcome"], last(plane)[0]["rows"]) == ("answered", 1)
     assert problems(plane, checkpoint(plane)) == []
+
+
+ROWS = {
+    "several": "SELECT sale_id, amount, amount / 3.0 AS third, 'a \"b\" \u00e4' AS words, NULL::text AS nothing, date '2026-11-30' AS day FROM sales ORDER BY sale_id",
+    "none": "SELECT sale_id, amount, amount / 3.0 AS third, '' AS words, NULL::text AS nothing, date '2026-11-30' AS day FROM sales WHERE sale_id < 0",
+}
+
+
+@pytest.mark.parametrize("sql", ROWS.values(), ids=ROWS.keys())
+def test_rows_have_the_hash_of_the_document_with_them(plane, sql):
+    """Made here from what `ask` gives, by what the document says."""
+    form = "SELECT document -> 'columns', document -> 'rows' FROM (SELECT ask(%s, sql => %s) AS document) AS asked"
+    definition = "(sale_id int, amount int, third numeric, words text, nothing text, day date)"
+    hashes = []
+    with plane.session() as session:
+        rows = session.execute(f"SELECT * FROM ask_rows(%s, sql => %s) AS t{definition}", (json.dumps(plane.sign(sql)), sql)).fetchall()
+        hashes.append((lines(plane.cluster)[-1]["random"], last(plane)[0]["answer"]))
+        asked = session.execute(
+            f"SELECT columns::text, rows::text, jsonb_array_length(rows) FROM ({form}) AS parts(columns, rows)", (json.dumps(plane.sign(sql)), sql)
+        ).fetchone()
+        hashes.append((lines(plane.cluster)[-1]["random"], last(plane)[0]["answer"]))
+    columns, shown, count = asked
+    assert len(rows) == count and (count > 1) == ("WHERE" not in sql)
+    for key, answer in hashes:
+        assert answer == hmac.digest(bytes.fromhex(key), f"{columns}\n{shown}".encode(), "sha256")
+    other = hmac.digest(bytes.fromhex(hashes[0][0]), f"{columns}\n{shown[:-1]}, []]".encode(), "sha256")
+    assert hashes[0][1] != other, "the control: one row more has another"
 
 
 def test_layer_one_is_recorded_as_claimed_and_in_no_chain(plane):
@@ -333,6 +363,25 @@ def test_every_changed_byte_is_found(own):
     assert problems(own, kept) == []
 
 
+def test_entries_behind_damaged_lines_are_shown_with_a_warning(own):
+    for tenant in ("brand-a", "brand-b", "brand-a"):
+        ask_once(own, tenant)
+    whole = [row[0] for row in own.admin_rows(ENTRIES)]
+    entries = newest(own.cluster)
+    kept = entries.read_bytes().splitlines(keepends=True)
+    damaged = [b"?" + line[1:] if b'"tenant":"brand-b"' in line and b'"event":"call"' in line else line for line in kept]
+    entries.write_bytes(b"".join(damaged))
+    said = []
+    with own.admin() as admin:
+        admin.add_notice_handler(lambda notice: said.append((notice.severity, notice.message_primary)))
+        shown = [row[0] for row in admin.execute(ENTRIES).fetchall()]
+    gone = set(whole) - set(shown)
+    assert len(gone) == 1 and max(gone) < max(shown), "what follows is there"
+    (severity, message), = said
+    assert severity == "WARNING" and message.startswith(f"lines of the audit log that are no entries: 1, the first in {entries.name};")
+    assert any(severity == "critical" for severity, _ in problems(own))
+
+
 def test_a_server_that_finds_its_file_changed_begins_another_log(own):
     ask_once(own)
     first = folder(own.cluster)
@@ -473,17 +522,36 @@ def test_crashes_at_random_moments(own):
     assert {name for name, _, _ in acknowledged} == {log}, "a crash of processes begins no other log"
 
 
-@pytest.mark.parametrize("own", [{"audit_retention": "1"}], indirect=True)
-def test_old_files_go_by_age_and_the_log_still_verifies(own):
-    """The log's first file was written three days ago, by the clock of the file and of its last entry."""
+def days_later(cluster, days):
+    """Starts the server anew with its clock so many days ahead; what the file system says of times stays."""
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+    cluster._halt("fast")
+    clock = {"LD_PRELOAD": library, "FAKETIME": f"+{days}d", "DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1"}
+    cluster.launcher = ["env", *(f"{name}={value}" for name, value in clock.items())]
+    cluster._launch()
+    cluster.launcher = ()
+
+
+@pytest.mark.parametrize("own, goes", [({"audit_retention": "2"}, True), ({"audit_retention": "30"}, False)], indirect=["own"])
+def test_old_files_go_by_age_and_the_log_still_verifies(own, goes):
+    def ask_after(days):
+        days_later(own.cluster, days)
+        with own.session() as session:
+            session.call(own.sign(COUNT_SALES, when=datetime.now(UTC) + timedelta(days=days)), COUNT_SALES)
+        return newest(own.cluster)
+
     ask_once(own)
     kept = checkpoint(own)
-    first = newest(own.cluster)
-    own.cluster._halt("fast")
-    old = time.time() - 3 * 86_400
-    os.utime(first, (old, old))
-    own.cluster._launch()
-    assert problems(own, kept) == [] and first.exists()
+    first, log = newest(own.cluster), folder(own.cluster)
+    texts = first.with_name(first.name.replace("entries", "texts"))
+    second = ask_after(1)
+    assert second != first and first.exists() and texts.exists(), "a file for each day"
+    assert ask_after(4) not in (first, second) and folder(own.cluster) == log
+    assert (first.exists(), texts.exists()) == (not goes, not goes)
+    said = [finding for _, finding in own.admin_rows("SELECT severity, finding FROM splitplane.verify_audit(%s)", kept)]
+    assert problems(own, kept) == [] and any("removed" in finding for finding in said) == goes, said
+    chain = [entry for entry in lines(own.cluster) if entry.get("tenant") == "brand-a"]
+    assert len(chain) == (1 if goes else 3) and chain[-1]["tenant_previous"] is not None
 
 
 def test_an_anomaly_has_an_entry_and_is_counted(plane):

@@ -6,7 +6,7 @@ use crate::audit_log::read::{self, Shown, Wanted};
 use crate::audit_log::{administration, calls, notes};
 use crate::error::{Refusal, StageResult, State};
 use crate::pgx::functions::interface::exported;
-use crate::pgx::pg_try::raise;
+use crate::pgx::pg_try::{raise, warn};
 use pgrx::prelude::*;
 
 fn or_raise<T>(result: StageResult<T>) -> T {
@@ -75,7 +75,7 @@ fn audit_entries(
 > {
     let wanted = Wanted { since: since.map(microseconds), until: until.map(microseconds), tenant };
     let mut rows = Vec::new();
-    shown(read::entries(wanted, &mut |Shown { place, entry, hash, question, sql }| {
+    let damage = shown(read::entries(wanted, &mut |Shown { place, entry, hash, question, sql }| {
         let uuid = entry.query_id.as_deref().and_then(|id| uuid::Uuid::parse_str(id).ok());
         // What an event says beyond the columns.
         let details = (!entry.details.is_empty() && entry.event != Event::Call && entry.event != Event::Intent)
@@ -108,6 +108,7 @@ fn audit_entries(
             hash.to_vec(),
         ));
     }));
+    damage.text().iter().for_each(|text| warn(text));
     TableIterator::new(rows)
 }
 
@@ -152,7 +153,8 @@ exported!(_erase_audit_texts = erase_texts_wrapper);
 /// Erases the texts of a tenant's calls that are kept. The log still verifies.
 #[pg_extern(sql = false)]
 fn erase_texts(tenant: &str, subject: Option<&str>) -> i64 {
-    let erased = shown(read::erase(tenant, subject));
+    let (erased, damage) = shown(read::erase(tenant, subject));
+    damage.text().iter().for_each(|text| warn(text));
     bigint(Some(erased)).unwrap_or(i64::MAX)
 }
 

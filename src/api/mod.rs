@@ -154,16 +154,24 @@ pub fn ask_rows<'q>(
     let mut call = verified(request)?;
     let caps = Caps { rows: settings::max_rows(), bytes: settings::max_bytes() };
     let answer = answer(&mut call, Some(columns), |statement, plane, _| {
+        let mut hash = audit_log::calls::rows_hash(&document::columns(&statement.named_types(plane)));
         let planned = statement.plan(plane)?;
-        let mut sink = Sink::tuples(caps, memory);
+        let is_recorded = hash.is_some();
+        let mut read = |row: &str| hash.iter_mut().for_each(|hash| hash.row(row));
+        let mut sink = if is_recorded {
+            Sink::tuples_read(caps, memory, &plane.extensions.answers, &mut read)
+        } else {
+            Sink::tuples(caps, memory)
+        };
         run::run(planned, &mut sink)?;
         let rows = sink.into_tuples()?;
         note_delivered(rows.count(), rows.bytes());
-        Ok(rows)
+        Ok((rows, hash))
     })?;
     match answer {
-        Answer::Given(_, rows) => {
+        Answer::Given(_, (rows, hash)) => {
             calls::note(|call| call.outcome = Some(Outcome::Answered));
+            audit_log::calls::answered_rows(hash)?;
             Ok(rows)
         }
         // Rows cannot carry a message.

@@ -28,13 +28,35 @@ pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
 /// HMAC-SHA-256 over pieces that follow each other, under a key of at most 64 bytes.
 #[must_use]
 pub fn hmac_sha256<const N: usize>(key: &[u8; N], pieces: &[&[u8]]) -> Hash {
-    const { assert!(N <= 64) };
-    // A key shorter than a block is filled up with zeros: so says RFC 2104.
-    let mut block = Zeroizing::new([0_u8; 64]);
-    block.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
-    let mut mac = Hmac::<Sha256>::new((&*block).into());
+    let mut mac = KeyedHash::new(key);
     pieces.iter().for_each(|piece| mac.update(piece));
-    mac.finalize().into_bytes().into()
+    mac.finish()
+}
+
+/// The same over pieces that come one after the other.
+pub struct KeyedHash(Hmac<Sha256>);
+
+impl KeyedHash {
+    /// Over nothing yet.
+    #[must_use]
+    pub fn new<const N: usize>(key: &[u8; N]) -> Self {
+        const { assert!(N <= 64) };
+        // A key shorter than a block is filled up with zeros: so says RFC 2104.
+        let mut block = Zeroizing::new([0_u8; 64]);
+        block.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
+        KeyedHash(Hmac::new((&*block).into()))
+    }
+
+    /// The next piece.
+    pub fn update(&mut self, piece: &[u8]) {
+        self.0.update(piece);
+    }
+
+    /// Over all of them.
+    #[must_use]
+    pub fn finish(self) -> Hash {
+        self.0.finalize().into_bytes().into()
+    }
 }
 
 /// The bytes that exactly `2 * N` lower-case hexadecimal digits name.

@@ -3,7 +3,7 @@
 use super::entry::Link;
 use super::entry_reader::{EntryError, parse_line};
 use super::files::LogId;
-use super::hash::{Hash, from_hex, hmac_sha256, leaf_hash};
+use super::hash::{Hash, KeyedHash, from_hex, hmac_sha256, leaf_hash};
 use super::json_form::{FormError, jsonb_form};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -15,6 +15,55 @@ use thiserror::Error;
 pub fn answer_hash(random: &[u8; 16], columns: &str, rows: &str) -> Result<Hash, FormError> {
     let (columns, rows) = (jsonb_form(columns)?, jsonb_form(rows)?);
     Ok(hmac_sha256(random, &[columns.text.as_bytes(), b"\n", rows.text.as_bytes()]))
+}
+
+/// The same of rows that come one by one and are not kept.
+pub struct RowsHash {
+    random: [u8; 16],
+    /// Or what could not be read.
+    hash: Result<KeyedHash, FormError>,
+    is_first: bool,
+}
+
+impl RowsHash {
+    /// Of no row yet.
+    #[must_use]
+    pub fn new(random: [u8; 16], columns: &str) -> Self {
+        let begun = jsonb_form(columns).map(|columns| {
+            let mut hash = KeyedHash::new(&random);
+            hash.update(columns.text.as_bytes());
+            hash.update(b"\n[");
+            hash
+        });
+        RowsHash { random, hash: begun, is_first: true }
+    }
+
+    /// The next row, a JSON array.
+    pub fn row(&mut self, row: &str) {
+        let Ok(hash) = &mut self.hash else { return };
+        match jsonb_form(row) {
+            Ok(row) => {
+                hash.update(if self.is_first { b"" } else { b", " });
+                hash.update(row.text.as_bytes());
+                self.is_first = false;
+            }
+            Err(error) => self.hash = Err(error),
+        }
+    }
+
+    /// The entry's `random`, under which it was made.
+    #[must_use]
+    pub const fn random(&self) -> [u8; 16] {
+        self.random
+    }
+
+    /// Over all rows.
+    pub fn finish(self) -> Result<Hash, FormError> {
+        self.hash.map(|mut hash| {
+            hash.update(b"]");
+            hash.finish()
+        })
+    }
 }
 
 /// `audit` in an answer's document.

@@ -1,10 +1,11 @@
 //! Entries of calls.
 
-use super::failure::Logged;
+use super::failure::{Failure, Logged};
 use super::write::{self, Written};
 use super::{keys, notes};
+use crate::audit::receipt::{self, RowsHash};
 use crate::audit::text::{self, KeptTexts};
-use crate::audit::{Database, Entry, Event, receipt};
+use crate::audit::{Database, Entry, Event, FormError, Hash};
 use crate::calls::{self, CallRecord, Recorded};
 use crate::error::{Refusal, StageResult};
 use crate::pgx::pg_try::log;
@@ -45,7 +46,7 @@ pub fn intent() -> StageResult<()> {
     if settings::audit() == Audit::Off || !is_new {
         return Ok(());
     }
-    let recorded = calls::read(|call| entry(Event::Intent, call, None))
+    let recorded = calls::read(|call| entry(Event::Intent, call, None, keys::random()?))
         .unwrap_or_else(|| Err(super::failure::Failure::other("a model is asked outside of a call")))
         .and_then(|(entry, texts)| write::append(&entry, texts.as_ref()));
     calls::note(|call| call.is_intent_recorded = true);
@@ -60,10 +61,47 @@ pub fn answered(columns: &str, rows: &str) -> StageResult<Option<Written>> {
     if settings::audit() == Audit::Off {
         return Ok(None);
     }
+    given(|| {
+        let random = keys::random()?;
+        Ok((random, receipt::answer_hash(&random, columns, rows).map_err(unhashed)?))
+    })
+}
+
+/// What takes the rows of an answer, one by one, if answers are recorded. `columns` is JSON.
+pub fn rows_hash(columns: &str) -> Option<RowsHash> {
+    if settings::audit() == Audit::Off {
+        return None;
+    }
+    // Without random bytes there is no entry either, which is then found out and said.
+    keys::random().ok().map(|random| RowsHash::new(random, columns))
+}
+
+/// Records rows before they are given, if answers are recorded.
+///
+/// # Errors
+/// 53400 or 55000 where the log is required and cannot be written.
+pub fn answered_rows(hash: Option<RowsHash>) -> StageResult<()> {
+    if settings::audit() == Audit::Off {
+        return Ok(());
+    }
+    given(|| {
+        let hash = hash.ok_or_else(|| Failure::other("the rows of an answer were not hashed"))?;
+        Ok((hash.random(), hash.finish().map_err(unhashed)?))
+    })
+    .map(|_| ())
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "as map_err wants it")]
+fn unhashed(error: FormError) -> Failure {
+    Failure::other(error.to_string())
+}
+
+/// Records an answer, of which `hashed` gives the entry's random bytes and the hash that it has under them.
+fn given(hashed: impl FnOnce() -> Logged<([u8; 16], Hash)>) -> StageResult<Option<Written>> {
     let recorded = calls::read(|call| {
-        let (mut entry, texts) = entry(Event::Call, call, None)?;
-        let hash = receipt::answer_hash(&entry.random, columns, rows);
-        entry.answer = Some(hash.map_err(|error| super::failure::Failure::other(error.to_string()))?);
+        let (random, answer) = hashed()?;
+        let (mut entry, texts) = entry(Event::Call, call, None, random)?;
+        entry.answer = Some(answer);
         write::append(&entry, texts.as_ref())
     });
     let recorded = recorded.transpose();
@@ -87,7 +125,8 @@ pub fn ended(call: &CallRecord, refusal: Option<Refusal>) -> Option<Refusal> {
     if refusal.as_ref().is_some_and(|refusal| refusal.reason == Reason::Audit) && call.recorded != Recorded::Written {
         return refusal;
     }
-    let recorded = entry(Event::Call, call, refusal.as_ref()).and_then(|(entry, texts)| {
+    let recorded = keys::random().and_then(|random| entry(Event::Call, call, refusal.as_ref(), random));
+    let recorded = recorded.and_then(|(entry, texts)| {
         let key_id = call.asker.as_ref().map_or("", |asker| asker.key_id.as_str());
         match &refusal {
             Some(refusal) if refusal.reason.is_of_identity() => {
@@ -138,7 +177,8 @@ pub fn anomaly(call: &CallRecord, finding: &str) {
     if settings::audit() == Audit::Off {
         return;
     }
-    let recorded = entry(Event::Anomaly, call, None).and_then(|(mut entry, texts)| {
+    let recorded = keys::random().and_then(|random| entry(Event::Anomaly, call, None, random));
+    let recorded = recorded.and_then(|(mut entry, texts)| {
         entry.reason = Some(finding.to_owned());
         write::append(&entry, texts.as_ref())
     });
@@ -148,8 +188,13 @@ pub fn anomaly(call: &CallRecord, finding: &str) {
 }
 
 /// What is recorded of a call.
-fn entry(event: Event, call: &CallRecord, refusal: Option<&Refusal>) -> Logged<(Entry, Option<KeptTexts>)> {
-    let mut entry = Entry::new(event, keys::random()?);
+fn entry(
+    event: Event,
+    call: &CallRecord,
+    refusal: Option<&Refusal>,
+    random: [u8; 16],
+) -> Logged<(Entry, Option<KeptTexts>)> {
+    let mut entry = Entry::new(event, random);
     entry.database = Some(database());
     entry.query_id = Some(call.query_id.to_string());
     if let Some(asker) = &call.asker {

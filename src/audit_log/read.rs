@@ -1,6 +1,7 @@
 //! Reads the log for administrators.
 
 use super::failure::{Failure, Logged};
+use super::recovery::Damage;
 use super::state::{STATE, State, Status};
 use super::{calls, files, keys, made, notes, open, recovery, write};
 use crate::audit::export::{self, Export};
@@ -40,26 +41,26 @@ pub struct Wanted<'a> {
     pub tenant: Option<&'a str>,
 }
 
-/// Gives entries of the current database, and of the server itself, in order.
-pub fn entries(wanted: Wanted<'_>, show: &mut dyn FnMut(Shown)) -> Logged<()> {
-    let Some(log) = open::begun()? else { return Ok(()) };
+/// Gives entries of the current database, and of the server itself, in order; and what could not be read.
+pub fn entries(wanted: Wanted<'_>, show: &mut dyn FnMut(Shown)) -> Logged<Damage> {
+    let Some(log) = open::begun()? else { return Ok(Damage::default()) };
     let mut texts = Texts::new(log);
     let database = server::database_oid();
     recovery::each(log, &mut |line, place, entry| {
         if wanted.until.is_some_and(|until| place.at >= until) {
             // A clock may have been set back, so that earlier ones can follow.
-            return Ok(true);
+            return Ok(());
         }
         let is_here = entry.database.as_ref().is_none_or(|of| of.oid == database);
         let is_of_tenant = wanted.tenant.is_none_or(|tenant| entry.tenant.as_deref() == Some(tenant));
         if !is_here || !is_of_tenant || wanted.since.is_some_and(|since| place.at < since) {
-            return Ok(true);
+            return Ok(());
         }
         let kept = |hash: &Option<crate::audit::entry::TextHash>| hash.is_some_and(|hash| hash.kept);
         let found = if kept(&entry.question) || kept(&entry.sql) { texts.of(place.sequence)? } else { None };
         let (question, sql) = found.map_or((None, None), |texts| (texts.question.clone(), texts.sql.clone()));
         show(Shown { place: *place, entry: entry.clone(), hash: leaf_hash(line), question, sql });
-        Ok(true)
+        Ok(())
     })
 }
 
@@ -159,20 +160,21 @@ pub fn public_key() -> Logged<(String, String)> {
     Ok((signing.verifying().line(), signing.verifying().spki_pem()))
 }
 
-/// Overwrites the texts of a tenant's calls in the current database with blanks, those of one subject or of all. Gives how many.
-pub fn erase(tenant: &str, subject: Option<&str>) -> Logged<u64> {
+/// Overwrites the texts of a tenant's calls in the current database with blanks, those of one subject or of all. Gives how many, and
+/// what could not be read.
+pub fn erase(tenant: &str, subject: Option<&str>) -> Logged<(u64, Damage)> {
     use std::os::unix::fs::FileExt;
     let log = open::current()?;
     let database = server::database_oid();
     let mut wanted = std::collections::HashSet::new();
-    recovery::each(log, &mut |_, place, entry| {
+    let damage = recovery::each(log, &mut |_, place, entry| {
         let is_theirs = entry.database.as_ref().is_some_and(|of| of.oid == database)
             && entry.tenant.as_deref() == Some(tenant)
             && subject.is_none_or(|subject| entry.subject.as_deref() == Some(subject));
         if is_theirs && [entry.question, entry.sql].iter().flatten().any(|text| text.kept) {
             wanted.insert(place.sequence);
         }
-        Ok(true)
+        Ok(())
     })?;
     let folder = files::folder(log);
     let mut erased = 0_u64;
@@ -195,5 +197,5 @@ pub fn erase(tenant: &str, subject: Option<&str>) -> Logged<u64> {
     let details = made::object(json!({"tenant": tenant, "subject": subject, "entries": erased}));
     let entry = Entry { database: Some(calls::database()), ..made::server_entry(Event::Erased, details)? };
     write::append(&entry, None)?;
-    Ok(erased)
+    Ok((erased, damage))
 }

@@ -183,21 +183,52 @@ fn cut_texts(path: &Path, size: u64) -> io::Result<u64> {
 /// The last entry of each tenant, as the files that are there have them.
 pub fn last_of_each(log: LogId) -> Logged<Vec<(Hash, Link)>> {
     let mut last = HashMap::new();
-    each(log, &mut |line, place, entry| {
+    let damage = each(log, &mut |line, place, entry| {
         if let Some((database, tenant)) = entry.chain_key() {
             last.insert(heads::key(database, tenant), Link { sequence: place.sequence, hash: leaf_hash(line) });
         }
-        Ok(true)
+        Ok(())
     })?;
+    if let Some(text) = damage.text() {
+        crate::pgx::pg_try::log(&text);
+    }
     Ok(last.into_iter().collect())
 }
 
-/// Takes the line of an entry, its place, and what it says; gives whether to go on.
-type EachEntry<'a> = dyn FnMut(&[u8], &Place, &Entry) -> Logged<bool> + 'a;
+/// Takes the line of an entry, its place, and what it says.
+type EachEntry<'a> = dyn FnMut(&[u8], &Place, &Entry) -> Logged<()> + 'a;
 
-/// Calls `body` with each entry that is there, in order, until it says no or a line is none.
-pub fn each(log: LogId, body: &mut EachEntry<'_>) -> Logged<()> {
+/// Lines that are no entries.
+#[derive(Debug, Default)]
+pub struct Damage {
+    lines: u64,
+    /// Where the first is.
+    file: String,
+}
+
+impl Damage {
+    fn note(&mut self, file: String) {
+        self.lines = self.lines.saturating_add(1);
+        if self.lines == 1 {
+            self.file = file;
+        }
+    }
+
+    /// For administrators; `None` if all is well.
+    pub fn text(&self) -> Option<String> {
+        let Damage { lines, file } = self;
+        (*lines > 0).then(|| {
+            format!(
+                "lines of the audit log that are no entries: {lines}, the first in {file}; splitplane.verify_audit() says more"
+            )
+        })
+    }
+}
+
+/// Calls `body` with each entry that is there, in order. Gives what could not be read as one.
+pub fn each(log: LogId, body: &mut EachEntry<'_>) -> Logged<Damage> {
     let folder = files::folder(log);
+    let mut damage = Damage::default();
     for first in segments(&folder)? {
         let file = match File::open(folder.join(entries_name(first))) {
             Ok(file) => file,
@@ -207,24 +238,29 @@ pub fn each(log: LogId, body: &mut EachEntry<'_>) -> Logged<()> {
         };
         let mut lines = Lines::new(&file);
         while let Some(line) = lines.next()? {
-            let Ok((place, entry)) = parse_line(&line) else { return Ok(()) };
-            if !body(&line, &place, &entry)? {
-                return Ok(());
+            match parse_line(&line) {
+                Ok((place, entry)) => body(&line, &place, &entry)?,
+                Err(_) => damage.note(entries_name(first)),
             }
         }
+        if lines.is_cut_short {
+            damage.note(entries_name(first));
+        }
     }
-    Ok(())
+    Ok(damage)
 }
 
 /// The whole lines of a file, none longer than an entry can be.
 pub struct Lines<R> {
     reader: BufReader<R>,
+    /// A line was too long, and what follows is not read.
+    is_cut_short: bool,
 }
 
 impl<R: Read> Lines<R> {
     /// From where it stands.
     pub fn new(file: R) -> Self {
-        Lines { reader: BufReader::with_capacity(1 << 16, file) }
+        Lines { reader: BufReader::with_capacity(1 << 16, file), is_cut_short: false }
     }
 
     /// The next line without its newline; `None` at the end and where a line is not ended.
@@ -232,6 +268,7 @@ impl<R: Read> Lines<R> {
         const MOST: usize = 8 * MAX_LINE_BYTES;
         let mut line = Vec::new();
         self.reader.by_ref().take(MOST as u64).read_until(b'\n', &mut line)?;
+        self.is_cut_short = line.len() == MOST && !line.ends_with(b"\n");
         Ok(line.pop_if(|last| *last == b'\n').map(|_| line))
     }
 }

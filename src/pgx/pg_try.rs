@@ -267,6 +267,11 @@ pub fn log(message: &str) {
         .report(PgLogLevel::LOG_SERVER_ONLY);
 }
 
+/// A WARNING for an administrator who has called a function of ours.
+pub fn warn(message: &str) {
+    ErrorReport::new(PgSqlErrorCode::ERRCODE_WARNING, message.to_owned(), "splitplane").report(PgLogLevel::WARNING);
+}
+
 /// A line for whoever looks into how the server works, at level DEBUG1. It may hold nothing that a client must not know.
 pub fn debug(message: &str) {
     ErrorReport::new(PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION, format!("splitplane: {message}"), "splitplane")

@@ -102,7 +102,7 @@ impl<'c> Planned<'c> {
     }
 
     /// Runs the plan into `sink`, which may stop it early.
-    pub fn execute(self, sink: &mut Sink<'_>) -> StageResult<()> {
+    pub fn execute(self, sink: &mut Sink<'_, '_>) -> StageResult<()> {
         let most = sink.most_rows();
         let mut receiver = Receiver::new(sink);
         // SAFETY: the receiver outlives the run on this stack.

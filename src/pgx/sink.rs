@@ -20,10 +20,10 @@ pub struct Caps {
     pub bytes: usize,
 }
 
-/// Where rows go.
-pub struct Sink<'q> {
+/// Where rows go: `'p` is the plane's life, `'q` that of the query that calls `ask_rows`.
+pub struct Sink<'p, 'q> {
     caps: Caps,
-    target: Target<'q>,
+    target: Target<'p, 'q>,
     rows: usize,
     bytes: usize,
     truncated: bool,
@@ -31,18 +31,25 @@ pub struct Sink<'q> {
     without_memory: bool,
 }
 
-enum Target<'q> {
-    Json {
-        text: AnswerText,
-        numbers: WideNumbers,
-        shown_by: &'q HashMap<pg_sys::Oid, pg_sys::Oid>,
-        encoders: Vec<Encoder>,
-        scratch: pg_sys::MemoryContext,
-    },
-    Tuples {
-        tuples: Vec<pg_sys::HeapTuple>,
-        memory: QueryMemory<'q>,
-    },
+enum Target<'p, 'q> {
+    Json { text: AnswerText, form: JsonForm<'p> },
+    Tuples { tuples: Vec<pg_sys::HeapTuple>, memory: QueryMemory<'q>, reader: Option<RowReader<'p>> },
+}
+
+/// How rows are written as JSON: each value as PostgreSQL's own `to_json` gives it, but for wide numbers as text and for types that
+/// are shown by a function of theirs.
+struct JsonForm<'p> {
+    numbers: WideNumbers,
+    shown_by: &'p HashMap<pg_sys::Oid, pg_sys::Oid>,
+    encoders: Vec<Encoder>,
+    scratch: pg_sys::MemoryContext,
+}
+
+/// Reads along as tuples are taken: each row as a JSON array, with numbers as numbers.
+struct RowReader<'p> {
+    form: JsonForm<'p>,
+    row: AnswerText,
+    read: &'p mut dyn FnMut(&str),
 }
 
 /// Rows as the text of a JSON array of arrays.
@@ -106,30 +113,33 @@ impl TupleRows<'_> {
     }
 }
 
-impl<'q> Sink<'q> {
-    /// Rows as JSON, each value as PostgreSQL's own `to_json` gives it, but for wide numbers as text and for types that are shown
-    /// by a function of theirs.
-    pub fn json(caps: Caps, numbers: WideNumbers, shown_by: &'q HashMap<pg_sys::Oid, pg_sys::Oid>) -> Self {
-        let target = Target::Json {
-            text: AnswerText::new("[", caps.bytes),
-            numbers,
-            shown_by,
-            encoders: Vec::new(),
-            scratch: std::ptr::null_mut(),
-        };
-        Sink { caps, target, rows: 0, bytes: 0, truncated: false, without_memory: false }
+impl<'p, 'q> Sink<'p, 'q> {
+    /// Rows as JSON, in which `shown_by` has the functions of types that are shown by one.
+    pub fn json(caps: Caps, numbers: WideNumbers, shown_by: &'p HashMap<pg_sys::Oid, pg_sys::Oid>) -> Self {
+        let form = JsonForm::new(numbers, shown_by);
+        Self::to(caps, Target::Json { text: AnswerText::new("[", caps.bytes), form })
     }
 
     /// Rows as tuples, copied to memory that outlives the section.
     pub fn tuples(caps: Caps, memory: QueryMemory<'q>) -> Self {
-        Sink {
-            caps,
-            target: Target::Tuples { tuples: Vec::new(), memory },
-            rows: 0,
-            bytes: 0,
-            truncated: false,
-            without_memory: false,
-        }
+        Self::to(caps, Target::Tuples { tuples: Vec::new(), memory, reader: None })
+    }
+
+    /// The same; `read` is given each row that is taken as JSON.
+    pub fn tuples_read(
+        caps: Caps,
+        memory: QueryMemory<'q>,
+        shown_by: &'p HashMap<pg_sys::Oid, pg_sys::Oid>,
+        read: &'p mut dyn FnMut(&str),
+    ) -> Self {
+        let form = JsonForm::new(WideNumbers::Number, shown_by);
+        // A row is read when the caps have admitted its tuple.
+        let reader = Some(RowReader { form, row: AnswerText::new("", usize::MAX), read });
+        Self::to(caps, Target::Tuples { tuples: Vec::new(), memory, reader })
+    }
+
+    fn to(caps: Caps, target: Target<'p, 'q>) -> Self {
+        Sink { caps, target, rows: 0, bytes: 0, truncated: false, without_memory: false }
     }
 
     /// The rows of a JSON sink.
@@ -138,8 +148,8 @@ impl<'q> Sink<'q> {
             return Err(Refusal::out_of_memory());
         }
         match self.target {
-            Target::Json { text, encoders, .. } => {
-                let quoted = encoders.iter().map(Encoder::quotes).collect();
+            Target::Json { text, form } => {
+                let quoted = form.encoders.iter().map(Encoder::quotes).collect();
                 Ok(JsonRows { text: text.ended(']'), count: self.rows, truncated: self.truncated, quoted })
             }
             Target::Tuples { .. } => Err(Refusal::proof("the rows went to another sink")),
@@ -171,14 +181,14 @@ impl<'q> Sink<'q> {
 
 /// A sink as the executor knows it.
 #[repr(C)]
-pub(super) struct Receiver<'a, 'q> {
+pub(super) struct Receiver<'a, 'p, 'q> {
     interface: pg_sys::DestReceiver,
-    sink: &'a mut Sink<'q>,
+    sink: &'a mut Sink<'p, 'q>,
 }
 
-impl<'a, 'q> Receiver<'a, 'q> {
+impl<'a, 'p, 'q> Receiver<'a, 'p, 'q> {
     /// To be kept where it is while the executor runs.
-    pub(super) fn new(sink: &'a mut Sink<'q>) -> Self {
+    pub(super) fn new(sink: &'a mut Sink<'p, 'q>) -> Self {
         let interface = pg_sys::DestReceiver {
             receiveSlot: Some(receive),
             rStartup: Some(start),
@@ -194,24 +204,13 @@ impl<'a, 'q> Receiver<'a, 'q> {
 unsafe extern "C-unwind" fn start(receiver: *mut pg_sys::DestReceiver, _operation: i32, descriptor: pg_sys::TupleDesc) {
     // SAFETY: the executor hands back the receiver that it was given.
     let sink = unsafe { &mut *(*receiver.cast::<Receiver>()).sink };
-    if let Target::Json { numbers, shown_by, encoders, scratch, .. } = &mut sink.target {
-        // SAFETY: a descriptor of the executor; the scratch context is a child of the section's.
-        unsafe {
-            *scratch = pg_sys::AllocSetContextCreateInternal(
-                pg_sys::CurrentMemoryContext,
-                c"splitplane encoding".as_ptr(),
-                0,
-                8 * 1_024,
-                8 * 1_024 * 1_024,
-            );
-            let as_text = *numbers == WideNumbers::Text;
-            encoders.extend(
-                column_types(descriptor)
-                    .into_iter()
-                    .map(|(type_oid, _)| Encoder::new(type_oid, shown_by.get(&base_type(type_oid)).copied(), as_text)),
-            );
-        }
-    }
+    let form = match &mut sink.target {
+        Target::Json { form, .. } => form,
+        Target::Tuples { reader: Some(reader), .. } => &mut reader.form,
+        Target::Tuples { reader: None, .. } => return,
+    };
+    // SAFETY: a descriptor of the executor, in the section's memory.
+    unsafe { form.start(descriptor) };
 }
 
 #[pg_guard]
@@ -239,21 +238,68 @@ unsafe extern "C-unwind" fn receive(slot: *mut pg_sys::TupleTableSlot, receiver:
     }
 }
 
-impl Sink<'_> {
+impl<'p> JsonForm<'p> {
+    fn new(numbers: WideNumbers, shown_by: &'p HashMap<pg_sys::Oid, pg_sys::Oid>) -> Self {
+        JsonForm { numbers, shown_by, encoders: Vec::new(), scratch: std::ptr::null_mut() }
+    }
+
+    /// # Safety
+    /// The current memory context is there as long as rows are taken.
+    unsafe fn start(&mut self, descriptor: pg_sys::TupleDesc) {
+        let as_text = self.numbers == WideNumbers::Text;
+        // SAFETY: the caller's promise; the scratch context is a child of the current one.
+        unsafe {
+            self.scratch = pg_sys::AllocSetContextCreateInternal(
+                pg_sys::CurrentMemoryContext,
+                c"splitplane encoding".as_ptr(),
+                0,
+                8 * 1_024,
+                8 * 1_024 * 1_024,
+            );
+            self.encoders.extend(column_types(descriptor).into_iter().map(|(type_oid, _)| {
+                Encoder::new(type_oid, self.shown_by.get(&base_type(type_oid)).copied(), as_text)
+            }));
+        }
+    }
+
+    /// Appends a row as a JSON array.
+    ///
+    /// # Safety
+    /// A slot that holds a row of the descriptor.
+    unsafe fn append(&mut self, slot: *mut pg_sys::TupleTableSlot, text: &mut AnswerText) -> Result<(), Full> {
+        text.push("[")?;
+        // SAFETY: the caller's promise; scratch memory is reset per row.
+        unsafe { append_row(slot, &mut self.encoders, self.scratch, text) }
+    }
+}
+
+impl RowReader<'_> {
+    /// # Safety
+    /// A slot that holds a row of the descriptor.
+    unsafe fn read(&mut self, slot: *mut pg_sys::TupleTableSlot) -> Result<(), Full> {
+        self.row.truncate(0);
+        // SAFETY: the caller's promise.
+        unsafe { self.form.append(slot, &mut self.row) }?;
+        (self.read)(self.row.text());
+        Ok(())
+    }
+}
+
+impl Sink<'_, '_> {
     /// Takes one row, whole or not at all.
     unsafe fn take(&mut self, slot: *mut pg_sys::TupleTableSlot) -> Result<(), Full> {
         match &mut self.target {
-            Target::Json { text, encoders, scratch, .. } => {
+            Target::Json { text, form } => {
                 let before = text.length();
-                let opening = if self.rows > 0 { ",[" } else { "[" };
-                // SAFETY: a slot that holds a row; scratch memory is reset per row.
-                let taken = text.push(opening).and_then(|()| unsafe { append_row(slot, encoders, *scratch, text) });
+                let separated = if self.rows > 0 { text.push(",") } else { Ok(()) };
+                // SAFETY: a slot that holds a row.
+                let taken = separated.and_then(|()| unsafe { form.append(slot, text) });
                 if let Err(full) = taken {
                     text.truncate(before);
                     return Err(full);
                 }
             }
-            Target::Tuples { tuples, memory } => {
+            Target::Tuples { tuples, memory, reader } => {
                 tuples.try_reserve(1).map_err(|_| Full::Memory)?;
                 // SAFETY: a slot that holds a row.
                 let unpacked = unsafe { unpacked::of_row(slot) };
@@ -268,6 +314,10 @@ impl Sink<'_> {
                 self.bytes = self.bytes.saturating_add(stored).saturating_add(unpacked.surplus);
                 if self.bytes > self.caps.bytes {
                     return Err(Full::Cap);
+                }
+                if let Some(reader) = reader {
+                    // SAFETY: a slot that holds a row.
+                    unsafe { reader.read(slot) }?;
                 }
                 tuples.push(tuple);
             }

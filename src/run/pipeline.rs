@@ -210,7 +210,7 @@ impl<'c> Statement<'c> {
 }
 
 /// Runs a planned statement into `sink`.
-pub fn run(planned: Planned<'_>, sink: &mut Sink<'_>) -> StageResult<()> {
+pub fn run(planned: Planned<'_>, sink: &mut Sink<'_, '_>) -> StageResult<()> {
     planned.execute(sink)
 }
 

@@ -3,7 +3,7 @@
 use crate::audit::entry::Link;
 use crate::audit::entry_reader::parse_line;
 use crate::audit::json_form::{FormError, jsonb_form};
-use crate::audit::receipt::{Receipt, ReceiptError, answer_hash, reference};
+use crate::audit::receipt::{Receipt, ReceiptError, RowsHash, answer_hash, reference};
 use crate::audit::testing::{COLUMNS, LOG, Log, ROWS, Shape};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -163,6 +163,16 @@ fn the_hash_of_an_answer_is_as_the_document_has_it() {
     assert_ne!(hash, answer_hash(&[1; 16], "[]", "[]").unwrap());
 }
 
+#[test]
+fn rows_that_cannot_be_read_have_no_hash() {
+    let mut hash = RowsHash::new([0; 16], "[]");
+    hash.row("[1]");
+    hash.row("[1");
+    hash.row("[1]");
+    assert!(hash.finish().is_err());
+    assert!(RowsHash::new([0; 16], "[").finish().is_err());
+}
+
 fn json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -187,6 +197,16 @@ proptest! {
         prop_assert!(!form.repeated);
         prop_assert_eq!(serde_json::from_str::<Value>(&form.text).unwrap(), value);
         prop_assert_eq!(jsonb_form(&form.text).unwrap(), form);
+    }
+
+    #[test]
+    fn rows_one_by_one_have_the_same_hash(rows in prop::collection::vec(json(), 0..6), random: [u8; 16]) {
+        let columns = r#"[{"name": "a", "type": "text"}]"#;
+        let mut hash = RowsHash::new(random, columns);
+        rows.iter().for_each(|row| hash.row(&row.to_string()));
+        prop_assert_eq!(hash.random(), random);
+        let whole = answer_hash(&random, columns, &Value::from(rows).to_string()).unwrap();
+        prop_assert_eq!(hash.finish().unwrap(), whole);
     }
 
     #[test]
