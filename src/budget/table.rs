@@ -226,19 +226,27 @@ impl<'a> Table<'a> {
         }
     }
 
+    /// Room for wishes that have no slot yet, as far as there can be. What is made afterwards is not taken out again.
+    fn make_room(&mut self, wishes: &[Wish], now: i64) {
+        let fresh = wishes.iter().filter(|wish| self.find(&wish.key).1.is_none()).count();
+        if self.count().saturating_add(fresh) > self.most {
+            self.sweep(now);
+        }
+    }
+
+    fn no_slot(&self, now: i64) -> Shortage {
+        let ends = self.slots().map(|slot| slot.window.end()).filter(|end| *end > now);
+        Shortage::NoSlot(ends.min().unwrap_or(now))
+    }
+
     /// The slot of a wish in the window of now; made if there is none.
     fn enter(&mut self, wish: &Wish, now: i64) -> Result<(usize, Slot), Shortage> {
-        let (mut place, found) = self.find(&wish.key);
+        let (place, found) = self.find(&wish.key);
         let mut slot = match found {
             Some(slot) => slot,
             None => {
                 if self.count() >= self.most {
-                    self.sweep(now);
-                    if self.count() >= self.most {
-                        let ends = self.slots().map(|slot| slot.window.end()).filter(|end| *end > now);
-                        return Err(Shortage::NoSlot(ends.min().unwrap_or(now)));
-                    }
-                    place = self.find(&wish.key).0;
+                    return Err(self.no_slot(now));
                 }
                 self.set_count(self.count().saturating_add(1));
                 let window = Window::at(now, wish.period);
@@ -257,6 +265,7 @@ impl<'a> Table<'a> {
     /// # Errors
     /// The place of the first wish that cannot be granted, and why.
     pub fn reserve(&mut self, wishes: &[Wish], now: i64) -> Result<bool, (usize, Shortage)> {
+        self.make_room(wishes, now);
         for (number, wish) in wishes.iter().enumerate() {
             let (_, slot) = self.enter(wish, now).map_err(|shortage| (number, shortage))?;
             let end = slot.window.end();
@@ -270,6 +279,10 @@ impl<'a> Table<'a> {
             if let Some(shortage) = shortage {
                 return Err((number, shortage));
             }
+        }
+        // Each has its slot, or nothing is granted.
+        if let Some(number) = wishes.iter().position(|wish| self.find(&wish.key).1.is_none()) {
+            return Err((number, self.no_slot(now)));
         }
         let mut is_to_be_kept = false;
         for wish in wishes {

@@ -232,3 +232,43 @@ proptest! {
         prop_assert!(table.slots().all(|slot| slot.used == 0 && slot.reserved == 0));
     }
 }
+
+#[test]
+fn making_room_takes_no_slot_of_the_same_reservation() {
+    let mut memory = empty(3);
+    let mut table = Table::over(&mut memory, 3).unwrap();
+    // Two that count for nothing any more, and one place.
+    assert!(table.reserve(&[spent(wish(8, 9, 1)), spent(wish(9, 9, 1))], 0).is_ok());
+    let pair = [spent(wish(1, 9, 4)), wish(2, 9, 4)];
+    assert!(table.reserve(&pair, DAY).is_ok());
+    assert_eq!((table.get(&pair[0].key).unwrap().used, table.get(&pair[1].key).unwrap().reserved), (4, 4));
+    let others = [wish(3, 9, 1), wish(4, 9, 1)];
+    assert!(matches!(table.reserve(&others, DAY), Err((1, Shortage::NoSlot(_)))), "what is held stays");
+    assert_eq!((table.get(&pair[0].key).unwrap().used, table.get(&pair[1].key).unwrap().reserved), (4, 4));
+}
+
+proptest! {
+    /// Whatever is granted is counted, with few places and windows that end.
+    #[test]
+    fn what_is_granted_is_counted(steps in prop::collection::vec((0_u64..6, 1_usize..4, 0_i64..3, any::<bool>()), 1..60), most in 1_usize..6) {
+        let mut memory = empty(most);
+        let mut table = Table::over(&mut memory, most).unwrap();
+        let mut now = 0;
+        for (first, count, days, is_spent) in steps {
+            now += days * DAY + 2 * SECOND;
+            let wishes: Vec<Wish> = (first..).take(count).map(|number| Wish { is_spent, ..wish(number, 1_000, 1) }).collect();
+            let held = |table: &Table<'_>| -> Vec<u64> {
+                wishes.iter().map(|wish| table.get(&wish.key).filter(|slot| !slot.window.is_over(now)).map_or(0, |slot| slot.held())).collect()
+            };
+            let before = held(&table);
+            let granted = table.reserve(&wishes, now).is_ok();
+            let after = held(&table);
+            if granted {
+                prop_assert!(wishes.iter().all(|wish| table.get(&wish.key).is_some()));
+                // A reservation of an earlier window counts in the new one, so that more may be held than was seen before.
+                prop_assert!(before.iter().zip(&after).all(|(before, after)| *after > *before), "{before:?} {after:?}");
+            }
+            prop_assert!(table.slots().count() <= most);
+        }
+    }
+}
