@@ -18,6 +18,7 @@ pub mod llm;
 pub mod numbers;
 pub mod reason;
 pub mod releases;
+pub mod shares;
 
 #[cfg(feature = "server")]
 mod ablation;

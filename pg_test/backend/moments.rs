@@ -2,8 +2,9 @@
 
 use pgrx::prelude::*;
 
-/// Zones with changes at midnight, by a whole day, by half an hour, twice within weeks, and none.
-pub const ZONES: [&str; 10] = [
+/// Zones with changes at midnight, by a whole day, by half an hour, twice within weeks, across the date line in
+/// either direction, and none.
+pub const ZONES: [&str; 12] = [
     "UTC",
     "Etc/GMT+12",
     "Etc/GMT-14",
@@ -14,6 +15,8 @@ pub const ZONES: [&str; 10] = [
     "Pacific/Apia",
     "Australia/Lord_Howe",
     "Africa/Casablanca",
+    "America/Juneau",
+    "Asia/Manila",
 ];
 
 /// Values around each change of the clocks that the zones above have, around the ends of the range, and the infinities.
@@ -23,7 +26,8 @@ pub const VALUES: &str = "CREATE TEMPORARY TABLE moments AS SELECT t FROM (VALUE
          ('1999-12-31 00:00'), ('0001-12-31 12:00 BC'), ('4714-11-24 00:00 BC'), ('294276-12-29 12:00')) AS v (begin), \
          generate_series(begin, begin + interval '1 day 23 hours', interval '1 hour') AS t \
      UNION ALL VALUES (timestamp 'infinity'), ('-infinity'), ('294276-12-31 23:59:59.999999'), \
-         ('4714-11-24 00:00:00.000001 BC'), ('2026-03-29 01:59:59.999999'), ('2026-02-28 23:59:59.999999'), ('2024-02-29'); \
+         ('4714-11-24 00:00:00.000001 BC'), ('2026-03-29 01:59:59.999999'), ('2026-02-28 23:59:59.999999'), ('2024-02-29'), \
+         ('1900-12-31 23:59'), ('1900-12-31 23:59:59.999999'), ('2000-12-31 23:59'), ('2000-12-31 23:59:59.999999'); \
      CREATE TEMPORARY TABLE days AS SELECT DISTINCT t::date + offset_by AS d FROM moments, generate_series(-1, 1) AS offset_by \
          WHERE isfinite(t) AND t > '4714-12-01 BC' \
      UNION ALL VALUES (date 'infinity'), ('-infinity'), ('4714-11-24 BC'), ('294276-12-31'), ('294277-01-01'), \

@@ -8,11 +8,13 @@ from splitplane_test.cluster import Cluster
 SCHEMA = """
 CREATE TYPE rank AS ENUM ('low', 'high');
 CREATE DOMAIN short AS text CHECK (length(VALUE) < 30);
+CREATE DOMAIN upcoming AS date CHECK (VALUE >= current_date);
 CREATE TABLE stores (tenant_id text NOT NULL, store_id int PRIMARY KEY, city text, secret text, rank rank, opened date, label short);
 CREATE TABLE visits (tenant_id text NOT NULL, region text NOT NULL, clerk text, visit_id int PRIMARY KEY, note text);
 CREATE TABLE parts (tenant_id text NOT NULL, shop text NOT NULL, part_id int PRIMARY KEY, note text);
 CREATE TABLE days (day date PRIMARY KEY, moment timestamptz, name text);
 CREATE TABLE visit_items (item_id int PRIMARY KEY, visit_id int NOT NULL REFERENCES visits, label text);
+CREATE TABLE deadlines (due upcoming, name text);
 CREATE TABLE cards (tenant_id text NOT NULL, number text);
 INSERT INTO stores SELECT 'brand-' || t, ascii(t) * 10 + n, 'city of brand-' || t, 'CANARY-brand-' || t || '-secret', 'low', '2026-01-01', 'a label'
     FROM unnest('{a,b}'::text[]) t, generate_series(1, 1) n;
@@ -28,6 +30,7 @@ SELECT splitplane.protect('visits', '{"tenant_id": "tenant", "region": "business
 SELECT splitplane.protect('parts', '{"tenant_id": "tenant", "shop": "shops"}');
 SELECT splitplane.protect('cards', '{"tenant_id": "tenant"}');
 SELECT splitplane.share('days');
+SELECT splitplane.share('deadlines');
 SELECT splitplane.protect_through('visit_items', 'visits');
 SELECT splitplane.allow_function('shout(text)');
 SELECT splitplane.define_view('cities', 'SELECT city FROM stores');

@@ -152,6 +152,10 @@ OF_THE_MOMENT = [
     "SELECT 'now'::time < 'allballs'::time AS is_so",
     "SELECT '10:00'::timetz AS hour",
     "SELECT sum(1) OVER (ORDER BY day RANGE BETWEEN interval '1 day' PRECEDING AND CURRENT ROW) FROM days WHERE day = 'today'",
+    # The CHECK of the domain has run when the array was read.
+    "SELECT name FROM days WHERE day = ANY ('{2199-01-01,2199-01-02}'::upcoming[])",
+    "SELECT '{2199-01-01}'::upcoming[] IS NULL AS n FROM days LIMIT 1",
+    "SELECT cardinality('{a,b}'::short[]) AS n",
 ]
 # The same at any moment: of texts, or of functions that run each time.
 LASTING = [
@@ -167,6 +171,8 @@ LASTING = [
     "SELECT 'today' AS word, name FROM days WHERE day = 'today'::text::date",
     "SELECT name FROM days WHERE day = ('to' || 'day')::date",
     "SELECT to_char(day, 'YYYY') AS year, count(*) FROM days GROUP BY 1 ORDER BY 1",
+    # The CHECK of the domain runs at each call.
+    "SELECT name FROM days WHERE day < '2199-01-01'::upcoming ORDER BY day",
 ]
 
 
@@ -219,6 +225,18 @@ def test_what_is_kept_is_bounded(own):
         session.ask("SELECT 1", **NORTH)
         session.ask("SELECT 1", **NORTH)
         assert session.execute(CONTEXTS).fetchone()[0] <= 1, "what does not hold any more is freed"
+
+
+def test_a_tenant_gives_up_its_own_statements_first(own):
+    """What one tenant does in a session drops nothing of another's that has kept a few."""
+    with own.session() as session:
+        warm(session, STORES, "brand-b")
+        first = "SELECT city AS n0 FROM stores"
+        for number in range(40):
+            for _ in range(2):
+                session.ask(f"SELECT city AS n{number} FROM stores", **NORTH)
+        assert is_known(session, STORES, "brand-b")
+        assert not is_known(session, first), "the control: the places were full"
 
 
 def test_an_error_over_rows_is_the_same_each_time(plane):

@@ -56,21 +56,36 @@ pub fn names_catalog_object(type_oid: pg_sys::Oid) -> bool {
 /// The array's elements, the range's bounds or the domain's values, and so on down to a type that is none of these.
 pub fn innermost_type(type_oid: pg_sys::Oid) -> pg_sys::Oid {
     let mut known = type_oid;
-    loop {
-        // SAFETY: catalog look-ups.
-        let inner = unsafe {
-            [
-                pg_sys::get_element_type(known),
-                pg_sys::get_range_subtype(known),
-                pg_sys::get_multirange_range(known),
-                pg_sys::getBaseType(known),
-            ]
-        };
-        match inner.into_iter().find(|inner| *inner != pg_sys::InvalidOid && *inner != known) {
-            Some(inner) => known = inner,
-            None => return known,
-        }
+    while let Some(inner) = inner_type(known) {
+        known = inner;
     }
+    known
+}
+
+/// Whether a type is a domain, or an array or range with one on the way down to its innermost type.
+pub fn holds_domain(type_oid: pg_sys::Oid) -> bool {
+    let mut known = Some(type_oid);
+    while let Some(type_oid) = known {
+        if base_type(type_oid) != type_oid {
+            return true;
+        }
+        known = inner_type(type_oid);
+    }
+    false
+}
+
+/// One step of that.
+fn inner_type(known: pg_sys::Oid) -> Option<pg_sys::Oid> {
+    // SAFETY: catalog look-ups.
+    let inner = unsafe {
+        [
+            pg_sys::get_element_type(known),
+            pg_sys::get_range_subtype(known),
+            pg_sys::get_multirange_range(known),
+            pg_sys::getBaseType(known),
+        ]
+    };
+    inner.into_iter().find(|inner| *inner != pg_sys::InvalidOid && *inner != known)
 }
 
 /// Whether values of a type are numbers that floating point would round (`int8`, `numeric`), or arrays of them; domains count as

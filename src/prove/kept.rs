@@ -20,6 +20,11 @@ pub struct KeptProof {
     facts: ProofFacts,
 }
 
+/// Bytes that a fence takes, about, besides the numbers of its columns.
+const FENCE_BYTES: usize = 512;
+/// Bytes that a view takes, about, besides its fences.
+const VIEW_BYTES: usize = 128;
+
 impl ProvedTree<'_> {
     /// Copies it, before row-level security is applied.
     pub fn keep(&self, confinement: &Confinement<'_>) -> Option<KeptProof> {
@@ -33,9 +38,15 @@ impl ProvedTree<'_> {
 }
 
 impl KeptProof {
-    /// The bytes that the tree takes.
+    /// The bytes that all of it takes: those of the tree as they are, and of the rest a sum for each part.
     pub fn bytes(&self) -> usize {
-        self.tree.bytes()
+        let names = self.facts.relations.iter().chain(&self.facts.private);
+        let names = names.map(|name| name.len().saturating_add(size_of::<String>())).sum::<usize>();
+        let fences = self.fences.iter().chain(self.views.iter().flat_map(|view| &view.fences));
+        let fences = fences.map(|fence| size_of_val(fence.scan.columns.as_slice()).saturating_add(FENCE_BYTES));
+        let fences = fences.sum::<usize>();
+        let views = self.views.len().saturating_mul(VIEW_BYTES);
+        self.tree.bytes().saturating_add(names).saturating_add(fences).saturating_add(views)
     }
 
     /// Locks all tables that the tree reads. Before that nobody can say that the catalog is as it was.

@@ -1,8 +1,10 @@
 //! Texts that the gate has admitted in this session. It is the same for a text that comes again from the same tenant: the gate
 //! depends on nothing but the text and its limits. Another tenant's text is never found, or the time that the gate takes would tell
-//! that it was sent.
+//! that it was sent. The places are shared by all tenants of the session, by `shares`: what time tells of that is that others were
+//! active in it.
 
 use crate::gate::{self, GateError, Gated, Limits};
+use crate::shares::{Held, Room};
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -10,6 +12,8 @@ use std::rc::Rc;
 const MOST: usize = 32;
 /// Longest text that is kept, in bytes: none of the caps that a longer one is held to lets it through quicker.
 const LONGEST: usize = 8 * 1_024;
+/// What there is room for.
+const ROOM: Room = Room { entries: MOST, bytes: MOST * LONGEST };
 
 /// A text that the gate has let through.
 pub(crate) struct Admitted {
@@ -36,6 +40,13 @@ thread_local! {
     static KNOWN: RefCell<Vec<Known>> = const { RefCell::new(Vec::new()) };
 }
 
+/// Which of the texts goes first for another.
+fn leaver(known: &[Known], newcomer: Held<'_>) -> Option<usize> {
+    let held: Vec<Held<'_>> =
+        known.iter().map(|known| Held { tenant: &known.tenant, bytes: known.gated.sql().len() }).collect();
+    ROOM.leaver(&held, newcomer)
+}
+
 /// Takes a tenant's text through the gate; nothing is kept of a text of nobody's.
 ///
 /// # Errors
@@ -59,8 +70,9 @@ pub(crate) fn admit(sql: &str, tenant: Option<&str>, limits: Limits) -> Result<A
     let gated = gate::admit(sql, &limits).map(Rc::new)?;
     KNOWN.with(|known| {
         let mut known = known.borrow_mut();
-        if known.len() >= MOST {
-            known.remove(0);
+        let newcomer = Held { tenant, bytes: sql.len() };
+        while let Some(place) = leaver(&known, newcomer) {
+            known.remove(place);
         }
         known.push(Known { tenant: tenant.to_owned(), limits, gated: Rc::clone(&gated) });
     });

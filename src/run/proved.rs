@@ -13,7 +13,8 @@
 //!
 //! Nothing is kept, and nothing found, of a statement whose constants hang on the moment ('today'), that needs keys of parents, or that
 //! is of nobody; nor in a transaction that has changed something itself. Another tenant's statement is never found, or the time that
-//! the proof takes would tell that it was sent.
+//! the proof takes would tell that it was sent. The places are shared by all tenants of the session, by `shares`: a statement that is
+//! not found any more may tell that others were active in it, and about how much; nothing of their texts or rows.
 
 use crate::ablation::{self, Switch};
 use crate::attach::Claims;
@@ -26,6 +27,7 @@ use crate::pgx::query::outputs::ColumnFacts;
 use crate::pgx::section::confine::Confinement;
 use crate::pgx::server;
 use crate::prove::KeptProof;
+use crate::shares::{Held, Room};
 use pgrx::pg_sys::{self, Oid};
 use std::cell::RefCell;
 use std::ffi::{CStr, CString};
@@ -34,10 +36,14 @@ use std::rc::{Rc, Weak};
 
 /// Most statements that are kept.
 const MOST: usize = 32;
-/// Most bytes that their trees take together.
+/// Most bytes that they take together.
 const MOST_BYTES: usize = 1_024 * 1_024;
-/// Most bytes of one tree.
+/// Most bytes of one.
 const LARGEST: usize = 256 * 1_024;
+/// What there is room for.
+const ROOM: Room = Room { entries: MOST, bytes: MOST_BYTES };
+/// Bytes that a column takes, about, besides its names.
+const COLUMN_BYTES: usize = 128;
 
 /// A statement, as it was proved.
 pub(super) struct KeptStatement {
@@ -46,6 +52,18 @@ pub(super) struct KeptStatement {
     pub(super) shown: String,
     pub(super) columns: Vec<(String, Oid)>,
     pub(super) column_facts: Vec<ColumnFacts>,
+}
+
+impl KeptStatement {
+    /// The bytes that it takes, with its own text and the tenant's name.
+    fn bytes(&self, sought: Sought<'_>) -> usize {
+        let columns =
+            self.columns.iter().map(|(name, _)| name).chain(self.column_facts.iter().map(|facts| &facts.name));
+        let columns = columns.map(|name| name.len().saturating_add(COLUMN_BYTES)).sum::<usize>();
+        let texts = [self.shown.as_str(), sought.gated.sql(), sought.principal.tenant()];
+        let texts = texts.into_iter().map(str::len).sum::<usize>();
+        self.proof.bytes().saturating_add(columns).saturating_add(texts)
+    }
 }
 
 /// Names and values of settings.
@@ -199,6 +217,13 @@ impl Cache {
         Some(found)
     }
 
+    /// Which of the statements goes first for another.
+    fn leaver(&self, newcomer: Held<'_>) -> Option<usize> {
+        let held: Vec<Held<'_>> =
+            self.entries.iter().map(|entry| Held { tenant: &entry.tenant, bytes: entry.bytes }).collect();
+        ROOM.leaver(&held, newcomer)
+    }
+
     fn keep(&mut self, candidate: &Candidate<'_>, statement: KeptStatement) {
         let sought = candidate.sought;
         if !self.ground.as_ref().is_some_and(|ground| Rc::ptr_eq(ground, &candidate.ground)) {
@@ -208,16 +233,13 @@ impl Cache {
         if let Some(place) = self.place(sought) {
             self.entries.remove(place);
         }
-        let bytes = statement.proof.bytes();
+        let bytes = statement.bytes(sought);
         if bytes > LARGEST {
             return;
         }
-        let is_full = |entries: &[Entry]| {
-            let all = entries.iter().map(|entry| entry.bytes).sum::<usize>();
-            entries.len() >= MOST || all.saturating_add(bytes) > MOST_BYTES
-        };
-        while !self.entries.is_empty() && is_full(&self.entries) {
-            self.entries.remove(0);
+        let newcomer = Held { tenant: sought.principal.tenant(), bytes };
+        while let Some(place) = self.leaver(newcomer) {
+            self.entries.remove(place);
         }
         self.entries.push(Entry {
             tenant: sought.principal.tenant().to_owned(),

@@ -15,7 +15,8 @@
 //!   found by; `status IN ('open', 'paid')` becomes two such calls.
 //!
 //! The answer is the same for every row. Where an operator or conversion may raise an error, or where the bounds say less, the
-//! condition stays beside them, and is not evaluated for a row that they leave out. Only operators that answer for every pair of values
+//! condition stays beside them, and is not evaluated for a row that they leave out. They leave out none that it raises an error over,
+//! but at the ends of the range of timestamps: `.. OR day >= '294277-01-01'`. Only operators that answer for every pair of values
 //! are left out: those of `date_cmp_timestamp`, `date_cmp_timestamptz` and `timestamp_cmp_timestamptz`, which take what is out of range
 //! for more or less than all that is in it (date.c and timestamp.c, 15 to 19); the conversion of a timestamp to its date; `textlike`
 //! with a pattern that does not end in its escape character, under a collation by bytes; and those of `LEAKPROOF` in `comparisons.rs`.

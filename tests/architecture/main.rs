@@ -13,7 +13,7 @@ use source::{Source, sources};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// (module, the other modules that it may name)
-const MAY_NAME: [(&str, &[&str]); 36] = [
+const MAY_NAME: [(&str, &[&str]); 37] = [
     ("anomaly", &[]),
     ("reason", &[]),
     ("error", &["reason"]),
@@ -29,6 +29,7 @@ const MAY_NAME: [(&str, &[&str]); 36] = [
     ("key_set", &[]),
     ("audit", &[]),
     ("histogram", &[]),
+    ("shares", &[]),
     ("timings", &[]),
     ("pgx", &["answer_text", "calendar", "error", "identity", "key_set", "numbers", "reason"]),
     ("ablation", &["error", "pgx"]),
@@ -81,8 +82,8 @@ const MAY_NAME: [(&str, &[&str]); 36] = [
     (
         "run",
         &[
-            "ablation", "attach", "catalog", "error", "gate", "identity", "pgx", "prove", "settings", "timings",
-            "trust", "tripwire",
+            "ablation", "attach", "catalog", "error", "gate", "identity", "pgx", "prove", "settings", "shares",
+            "timings", "trust", "tripwire",
         ],
     ),
     (

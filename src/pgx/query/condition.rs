@@ -91,6 +91,16 @@ pub enum MomentCall {
     Truncated { unit: String },
 }
 
+/// The year of a date or timestamp.
+pub struct YearCall<'t> {
+    /// What it is taken of.
+    pub argument: QueryNode<'t>,
+    /// It becomes an integer, which an infinite year cannot.
+    pub is_integer: bool,
+    /// It is taken of a date as of a timestamp, which not every date can become.
+    pub is_of_timestamp: bool,
+}
+
 impl<'t> QueryView<'t> {
     /// The conditions of WHERE and ON: those that NULL does not meet any more than false, taken apart at AND and OR. Not those of
     /// HAVING, where only what is grouped by may be read.
@@ -210,11 +220,13 @@ impl<'t> QueryNode<'t> {
         })
     }
 
-    /// What the year is taken of, if this call takes one of a date or timestamp: by EXTRACT or `date_part`, as an integer too.
-    pub fn year_call(self) -> Option<Self> {
+    /// This call as one that takes the year of a date or timestamp: by EXTRACT or `date_part`, as an integer too.
+    pub fn year_call(self) -> Option<YearCall<'t>> {
         let call = self.downcast::<pg_sys::FuncExpr>()?;
         match (call.funcid.to_u32(), call.args().as_slice()) {
-            (pg_sys::F_INT4_NUMERIC | pg_sys::F_INT4_FLOAT8, [year]) => year.year_call(),
+            (pg_sys::F_INT4_NUMERIC | pg_sys::F_INT4_FLOAT8, [year]) => {
+                year.year_call().map(|year| YearCall { is_integer: true, ..year })
+            }
             (
                 pg_sys::F_EXTRACT_TEXT_DATE
                 | pg_sys::F_EXTRACT_TEXT_TIMESTAMP
@@ -223,7 +235,11 @@ impl<'t> QueryNode<'t> {
                 | pg_sys::F_DATE_PART_TEXT_TIMESTAMP
                 | pg_sys::F_DATE_PART_TEXT_TIMESTAMPTZ,
                 [unit, argument],
-            ) => unit.constant_text()?.eq_ignore_ascii_case("year").then_some(*argument),
+            ) => unit.constant_text()?.eq_ignore_ascii_case("year").then_some(YearCall {
+                argument: *argument,
+                is_integer: false,
+                is_of_timestamp: call.funcid.to_u32() == pg_sys::F_DATE_PART_TEXT_DATE,
+            }),
             _ => None,
         }
     }

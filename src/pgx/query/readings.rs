@@ -3,6 +3,7 @@
 //! `'today'` becomes the date of the day on which the statement is analysed. Input functions say that their values hang on more than
 //! the text by not being immutable. Of those that are not, three kinds are known here: intervals and enums, which hang on settings and
 //! on the catalog alone, and dates and times, which hang on the moment for four words alone, wherever in an array or range they stand.
+//! An array or range of a domain is taken to hang on the moment, since a CHECK of the domain may.
 //! Source: the tables and functions of datetime.c, 15 to 19.
 
 use super::{QueryNode, QueryView};
@@ -40,6 +41,11 @@ fn constant_is_of_the_moment(node: QueryNode<'_>, texts: &[TextConstant]) -> boo
     let Some(constant) = node.downcast::<pg_sys::Const>().filter(|constant| !constant.constisnull) else {
         return false;
     };
+    // The CHECK of a domain may hang on anything. That of a value by itself runs in a conversion, at each call; those of values within
+    // arrays and ranges have run when the text was read.
+    if types::holds_domain(constant.consttype) {
+        return true;
+    }
     let type_oid = types::innermost_type(constant.consttype);
     if matches!(type_oid, pg_sys::DATEOID | pg_sys::TIMEOID | pg_sys::TIMESTAMPOID | pg_sys::TIMESTAMPTZOID) {
         // One that is none of the texts was made of something that is not known here.

@@ -33,13 +33,33 @@ pub(super) struct Bounds<'p> {
     equal: Option<Vec<Wrapper>>,
     /// The conditions say the same, and evaluating the one raises no error. Else the bounds follow from the condition.
     is_exact: bool,
+    /// Up to this day, as a number, the condition raises an error over the column.
+    refused_until: Option<i32>,
+    /// From this day on it does, but for infinity perhaps.
+    refused_from: Option<i32>,
 }
 
 impl<'p> Bounds<'p> {
     fn new(plane: &'p Plane, is_exact: bool) -> Self {
         let none = Vec::new;
         let zone = zones::of_session();
-        Bounds { plane, zone, least: none(), most: none(), above: none(), below: none(), equal: None, is_exact }
+        let (least, most, above, below) = (none(), none(), none(), none());
+        let (equal, refused_until, refused_from) = (None, None, None);
+        Bounds { plane, zone, least, most, above, below, equal, is_exact, refused_until, refused_from }
+    }
+
+    /// Of an infinite column the condition raises an error.
+    pub(super) fn refuse_infinities(&mut self) {
+        self.refused_until = Some(i32::MIN);
+        self.refused_from = Some(i32::MAX);
+    }
+
+    /// Of a date column the condition makes a timestamp, and raises an error over dates that none reaches. A timestamp's date is
+    /// never as late as that.
+    pub(super) fn refuse_late_dates(&mut self, argument: QueryNode<'_>) {
+        if argument.is_own_column() && type_of(argument) == pg_sys::DATEOID {
+            self.refused_from = Some(calendar::date_at_most(calendar::LAST).saturating_add(1));
+        }
     }
 
     /// Those of an expression of one type that is compared with a value of another.
@@ -133,14 +153,16 @@ impl<'p> Bounds<'p> {
             MomentCall::FromDate => {
                 // Of dates that no timestamp reaches it is an error.
                 self.is_exact = false;
+                self.refuse_late_dates(argument);
                 self.convert(inner, type_of(side))?;
             }
             MomentCall::Truncated { unit } => {
                 let longest = calendar::longest(&unit.to_ascii_lowercase())?;
-                // Where the clocks change, what is truncated may be some hours away, and later too.
+                // Local times of both are truncated and compared. Each is within a day of UTC (`zones::FURTHEST`), on either side: where
+                // a zone has crossed the date line in between, the two offsets differ by more than a day.
                 let apart = match (inner, self.zone) {
                     (pg_sys::TIMESTAMPTZOID, SessionZone::Other) => return None,
-                    (pg_sys::TIMESTAMPTZOID, SessionZone::Changing) => calendar::DAY,
+                    (pg_sys::TIMESTAMPTZOID, SessionZone::Changing) => 2 * calendar::DAY,
                     _ => 0,
                 };
                 // An error near the beginning of time.
@@ -200,6 +222,27 @@ impl<'p> Bounds<'p> {
                 vec![part(Order::GreaterOrEqual, &self.least)?, part(Order::LessOrEqual, &self.most)?]
             }
         })
+    }
+
+    /// Where the column is such that the condition raises an error, which a row has to reach as it would by hand. A bound in that
+    /// direction lets the row through by itself.
+    pub(super) fn refused<'t>(&self, order: Order, column: QueryNode<'t>) -> Option<Vec<Vec<Part<'t>>>> {
+        let column_type = type_of(column);
+        let part = |order: Order, day: i32| {
+            let test = Test::Operator(order::operator_of_order(order, column_type)?);
+            let calls = if column_type == pg_sys::DATEOID {
+                Vec::new()
+            } else {
+                let first = self.plane.moments.of(MomentFunction::First, column_type, pg_sys::DATEOID)?;
+                vec![Wrapper::of(first)]
+            };
+            Some(vec![Part { column, test, bound: Bound::Day { day, calls } }])
+        };
+        let early = self.refused_until.filter(|_| !matches!(order, Order::Less | Order::LessOrEqual));
+        let late = self.refused_from.filter(|_| !matches!(order, Order::Greater | Order::GreaterOrEqual));
+        let early = early.map(|day| part(Order::LessOrEqual, day));
+        let late = late.map(|day| part(Order::GreaterOrEqual, day));
+        early.into_iter().chain(late).collect()
     }
 
     /// What becomes of the condition.

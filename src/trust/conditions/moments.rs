@@ -21,5 +21,7 @@ pub(super) fn in_place_of<'t>(condition: QueryNode<'t>, plane: &Plane) -> Option
     }
     let value = comparison.value;
     let parts = bounds.parts(comparison.order, column, |calls| Bound::Value { value, calls: calls.to_vec() })?;
-    Some(Replacement { alternatives: vec![parts], original: bounds.original() })
+    let mut alternatives = vec![parts];
+    alternatives.extend(bounds.refused(comparison.order, column)?);
+    Some(Replacement { alternatives, original: bounds.original() })
 }

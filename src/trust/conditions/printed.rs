@@ -27,5 +27,6 @@ pub(super) fn in_place_of<'t>(condition: QueryNode<'t>, plane: &Plane) -> Option
             alternatives.push(parts);
         }
     }
+    alternatives.extend(bounds.refused(order, column)?);
     Some(Replacement { alternatives, original: bounds.original() })
 }
