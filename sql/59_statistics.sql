@@ -1,6 +1,6 @@
 -- Figures for monitoring: views over counters in shared memory, of the current database. Labels are text, values bigint
--- or double precision; nothing is NULL, and every row is there from the start, with 0: what is not there cannot be told
--- from what was not read.
+-- or double precision; nothing is NULL, and every row is there from the start, with 0, but those of tenants: what is
+-- not there cannot be told from what was not read.
 
 CREATE FUNCTION splitplane._stat_calls()
 RETURNS TABLE (entry_point text, outcome text, reason text, calls bigint)
@@ -160,13 +160,27 @@ GRANT SELECT ON splitplane.stat_audit TO pg_monitor, splitplane_admin;
 COMMENT ON VIEW splitplane.stat_audit IS
     'The audit log of the server: entries, bytes stored and allowed (0: any), and entries that could not be written.';
 
--- A budget of nothing is used up.
+-- Budgets that are set for a tenant by name, and those of the default of which anything is used: a row for every
+-- registered tenant would be more than monitoring can store. A tenant that was shut with an amount of 0 is no alarm.
 CREATE FUNCTION splitplane._stat_budgets() RETURNS TABLE (tenant text, measure text, used_ratio double precision)
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT b.tenant, b.measure, coalesce(((b.used + b.reserved) / nullif(b.amount, 0))::double precision, 1)
-    FROM splitplane._budgets() AS b
-    WHERE b.tenant <> '*'
+    SELECT b.tenant, b.measure, CASE WHEN u.spent = 0 THEN 0 ELSE coalesce(u.spent / nullif(b.amount, 0), 1) END
+    FROM (
+        SELECT l.tenant, l.measure, l.amount, l.microseconds, true AS is_named FROM splitplane.budget_limits AS l
+        WHERE l.tenant <> '*'
+        UNION ALL
+        SELECT p.tenant, l.measure, l.amount, l.microseconds, false
+        FROM (SELECT DISTINCT r.tenant FROM splitplane.principals AS r) AS p
+        JOIN splitplane.budget_limits AS l ON l.tenant = '*'
+        WHERE NOT EXISTS (SELECT FROM splitplane.budget_limits AS o
+                          WHERE o.tenant = p.tenant AND o.measure = l.measure)
+    ) AS b
+    CROSS JOIN LATERAL (
+        SELECT f.used::double precision + f.reserved AS spent
+        FROM splitplane._budget_use(b.tenant, b.measure, b.microseconds) AS f
+    ) AS u
+    WHERE b.is_named OR u.spent > 0
 $$;
 REVOKE ALL ON FUNCTION splitplane._stat_budgets() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane._stat_budgets() TO pg_monitor, splitplane_admin;
@@ -177,7 +191,8 @@ CREATE VIEW splitplane.stat_budgets AS
 REVOKE ALL ON splitplane.stat_budgets FROM PUBLIC;
 GRANT SELECT ON splitplane.stat_budgets TO pg_monitor, splitplane_admin;
 COMMENT ON VIEW splitplane.stat_budgets IS
-    'Which part of each tenant''s budget is used or reserved in the present window.';
+    'Which part of each budget is used or reserved in the present window: of those set for a tenant by name, and of '
+    'the default for tenants that use it.';
 
 CREATE FUNCTION splitplane.stat_reset() RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE

@@ -52,6 +52,8 @@ CASES = [
     # Half a refusal a minute for five hours and 50 minutes, then five a minute; or five a minute all the time.
     Case("SplitplaneIdentitiesRefused", [(calls("signature"), "0+0.5x350 175+5x20")], [(calls("signature"), "0+5x370")], AT, "369m"),
     Case("SplitplaneIdentitiesRefused", [(calls("unknown_key"), "0x350 0+5x20")], [(calls("unknown_relation"), "0x350 0+5x20")], AT, "369m", "other reasons"),
+    # A database without a past, at its tenth minute: five a minute, or two, which is below the floor.
+    Case("SplitplaneIdentitiesRefused", [(calls("signature"), "0+5x9")], [(calls("signature"), "0+2x9")], AT, "9m", "no past"),
     Case("SplitplaneProofDisagreement", [(calls("proof"), "0x30 1x30")], [(calls("proof"), "1x60")], AT),
     Case("SplitplaneTripwire", [(f"splitplane_plane_shut{{{PLACE}}}", "0x30 1x30")], [(f"splitplane_plane_shut{{{PLACE}}}", "1x30 0x30")], AT),
     Case(
@@ -78,6 +80,14 @@ CASES = [
     Case("SplitplaneNoKey", [(f"splitplane_plane_keys{{{PLACE}}}", "0x60")], [(f"splitplane_plane_keys{{{PLACE}}}", "1x60")], AT),
     Case("SplitplaneAuditGap", [(f"splitplane_audit_gaps_total{{{PLACE}}}", "0x30 1x30")], [(f"splitplane_audit_gaps_total{{{PLACE}}}", "1x60")], AT),
     Case("SplitplaneBudgetNearlyUsed", [(BUDGET, "0.91x60")], [(BUDGET, "0.89x60")], {**AT, "tenant": "acme", "measure": "tokens"}),
+    # For five minutes, or for shorter ones with one between: a reservation that was given back.
+    Case(
+        "SplitplaneBudgetNearlyUsed",
+        [(BUDGET, "0.5x54 0.95x6")],
+        [(BUDGET, "0.5x54 0.95x2 0.5 0.95x3")],
+        {**AT, "tenant": "acme", "measure": "tokens"},
+        name="reserved",
+    ),
     Case(
         "SplitplaneModelErrors",
         [(model("ok"), "0+8x60"), (model("refused"), "0+1x60")],

@@ -389,6 +389,57 @@ def test_doctor_finds_a_budget_that_is_too_small(wire):
     assert said.startswith("It is smaller than what one call reserves") and said.endswith("calls that need it are refused (53400).")
 
 
+def figures(wire):
+    """What monitoring sees: the ratio by tenant, of calls."""
+    return dict(wire.admin_rows("SELECT tenant, used_ratio FROM splitplane.stat_budgets WHERE measure = 'calls'"))
+
+
+def test_figures_are_of_budgets_that_are_named_or_in_use(wire):
+    set_budget(wire, "*", "calls", 4)
+    set_budget(wire, "brand-b", "calls", 8)
+    assert figures(wire) == {"brand-b": 0}
+    listed = {row[0] for row in wire.admin_rows("SELECT tenant FROM splitplane.budgets WHERE measure = 'calls'")}
+    assert listed >= {"*", *SALES}, "administrators see whoever has the default"
+    with wire.session() as session:
+        assert attempt(session, wire) == "answered"
+        assert figures(wire) == {"brand-a": 0.25, "brand-b": 0}
+        assert attempt(session, wire, "brand-b") == "answered"
+        assert figures(wire) == {"brand-a": 0.25, "brand-b": 0.125}
+        set_budget(wire, "*", "calls", 4, "999 days")
+        assert figures(wire) == {"brand-b": 0.125}, "of a window that has just begun nothing is used"
+        assert attempt(session, wire) == "answered"
+    assert figures(wire) == {"brand-a": 0.25, "brand-b": 0.125}
+
+
+def test_what_is_only_reserved_is_in_the_figures(wire):
+    wire.set(**{"splitplane.deadline": "60s"})
+    set_budget(wire, "*", "run_seconds", 100)
+    ratio = "SELECT used_ratio FROM splitplane.stat_budgets WHERE (tenant, measure) = ('brand-a', 'run_seconds')"
+    assert wire.admin_rows(ratio) == []
+    slow = "SELECT count(*) FROM sales a, sales b, sales c, sales d, sales e, sales f"
+    with wire.session() as session:
+        thread = threading.Thread(target=attempt, args=(session, wire, "brand-a", slow), daemon=True)
+        thread.start()
+        wait_until(lambda: wire.admin_rows(ratio) == [(0.6,)], 20, "it is reserved")
+        wire.run("SELECT pg_cancel_backend(%s)", session.connection.info.backend_pid)
+        thread.join(20)
+    wait_until(lambda: wire.admin_rows(ratio)[0][0] < 0.6, 20, "it is given back")
+
+
+def test_a_tenant_that_was_shut_on_purpose_is_no_alarm(wire):
+    set_budget(wire, "*", "calls", 0)
+    set_budget(wire, "brand-a", "calls", 0)
+    set_budget(wire, "brand-b", "calls", 2)
+    with wire.session() as session:
+        for tenant in ("brand-a", "brand-c"):
+            assert attempt(session, wire, tenant) == "53400"
+        assert attempt(session, wire, "brand-b") == "answered"
+        assert figures(wire) == {"brand-a": 0, "brand-b": 0.5}
+        set_budget(wire, "brand-b", "calls", 0)
+        assert attempt(session, wire, "brand-b") == "53400"
+    assert figures(wire) == {"brand-a": 0, "brand-b": 1}, "what was used before is more than nothing"
+
+
 def test_the_view_shows_numbers_as_they_were_given(wire):
     set_budget(wire, "brand-a", "cost", "12.5")
     shown = wire.admin_rows("SELECT amount::text, period::text, used::text, reserved::text, resets_at > now() FROM splitplane.budgets")
