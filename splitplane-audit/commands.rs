@@ -4,12 +4,12 @@ use crate::arguments::Run;
 use crate::audit::export::{Export, export};
 use crate::audit::hash::leaf_hash;
 use crate::audit::receipt::{Receipt, ReceiptError};
-use crate::audit::verify::{Finding, Request, Severity, verify};
+use crate::audit::verify::{Finding, Found, More, Request, Severity, verify_with};
 use crate::audit::{LogId, VerifyingKey, entry_line, verify_export};
 use crate::{Verdict, logs, say};
 use std::collections::BTreeMap;
 use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 type Outcome = Result<Verdict, String>;
 
@@ -55,9 +55,11 @@ fn verify_all(
     // Whose note it is: where one log is all there is, the note is held against that, whoever signed it.
     let noted = note.and_then(|note| signer(keys, note)).map(VerifyingKey::log);
     let mut is_compared = note.is_none();
+    let only = if keys.len() == 1 { keys.values().next() } else { None };
+    let key_of = |id: &Option<LogId>| id.map_or(only, |id| keys.get(&id));
+    let named: Vec<Found> = logs.iter().filter_map(|(id, folder)| Found::read(folder, key_of(id)?.log())).collect();
     for (id, folder) in &logs {
-        let only = if keys.len() == 1 { keys.values().next() } else { None };
-        let Some(key) = id.map_or(only, |id| keys.get(&id)) else {
+        let Some(key) = key_of(id) else {
             say(&format!("{}: not verified, since its key is not among those given", folder.display()));
             verdict = verdict.max(Verdict::Unreadable);
             continue;
@@ -65,7 +67,10 @@ fn verify_all(
         let is_its_own = noted == Some(key.log()) || logs.len() == 1;
         is_compared |= is_its_own;
         let request = Request { key, checkpoint: note.filter(|_| is_its_own), tenant };
-        let summary = verify(folder, &request, &mut |finding| print(&finding)).map_err(|error| error.to_string())?;
+        let of_it: Vec<Found> = named.iter().filter(|found| found.log == key.log()).cloned().collect();
+        let more = More { found: &of_it, ..More::default() };
+        let summary =
+            verify_with(folder, &request, &more, &mut |finding| print(&finding)).map_err(|error| error.to_string())?;
         let found = if summary.critical > 0 { Verdict::Tampered } else { Verdict::Sound };
         verdict = verdict.max(found);
         say(&format!(
@@ -86,12 +91,27 @@ fn verify_all(
         print(&Finding { severity: Severity::Critical, sequence: None, sentence });
         verdict = verdict.max(Verdict::Tampered);
     }
-    let is_here = |log: &LogId| logs.iter().any(|(id, _)| id.is_none_or(|id| id == *log));
-    for log in keys.keys().filter(|log| !is_here(log)) {
-        let sentence = format!("The log {log}, whose key is given, is not here.");
-        print(&Finding { severity: Severity::Warning, sequence: None, sentence });
+    // Where the folder of one log is given, the others are not asked for.
+    if logs.iter().all(|(_, folder)| folder != directory) {
+        verdict = verdict.max(missing(&logs, keys, &named));
     }
     Ok(verdict)
+}
+
+/// Logs that must be here and are not. No server removes one.
+fn missing(logs: &[(Option<LogId>, PathBuf)], keys: &BTreeMap<LogId, VerifyingKey>, named: &[Found]) -> Verdict {
+    let is_here = |log: &LogId| logs.iter().any(|(id, _)| *id == Some(*log));
+    let mut verdict = Verdict::Sound;
+    for log in keys.keys().filter(|log| !is_here(log)) {
+        let sentence = format!("The log {log}, whose key is given, is not here.");
+        print(&Finding { severity: Severity::Critical, sequence: None, sentence });
+        verdict = Verdict::Tampered;
+    }
+    for Found { log, by, .. } in named.iter().filter(|found| !is_here(&found.log) && !keys.contains_key(&found.log)) {
+        let sentence = format!("The log {log}, which was there when the log {by} was begun, is not here.");
+        print(&Finding { severity: Severity::Warning, sequence: None, sentence });
+    }
+    verdict
 }
 
 fn receipt(directory: &Path, document: &str) -> Outcome {

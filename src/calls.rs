@@ -115,8 +115,6 @@ pub struct CallRecord {
     pub relations: Vec<String>,
     /// How it ended, unless with an error.
     pub outcome: Option<Outcome>,
-    /// Why layer 2 declined, for administrators.
-    pub declined: Option<String>,
     /// Rows delivered.
     pub rows: u64,
     /// Their bytes: of the JSON text, or of the tuples.
@@ -147,7 +145,6 @@ impl CallRecord {
             source: None,
             relations: Vec::new(),
             outcome: None,
-            declined: None,
             rows: 0,
             bytes: 0,
             model_calls: 0,

@@ -4,9 +4,14 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// Microseconds by stage, in the order of the call. A stage that was entered again is summed up.
+/// How long stages took.
 #[derive(Debug, Default, Clone)]
-pub struct Timings(pub Vec<(&'static str, f64)>);
+pub struct Timings {
+    /// Microseconds by stage, in the order of the call. A stage that was entered again is summed up.
+    pub laps: Vec<(&'static str, f64)>,
+    /// The stage that ended last.
+    pub last: Option<&'static str>,
+}
 
 /// Read by whoever watches the call while its stopwatch runs, and after.
 pub type SharedTimings = Rc<RefCell<Timings>>;
@@ -32,7 +37,8 @@ impl Stopwatch {
         let now = Instant::now();
         let spent = now.duration_since(self.last).as_secs_f64() * 1e6;
         self.last = now;
-        let laps = &mut self.timings.borrow_mut().0;
+        let Timings { laps, last } = &mut *self.timings.borrow_mut();
+        *last = Some(stage);
         match laps.iter_mut().find(|(known, _)| *known == stage) {
             Some((_, sum)) => *sum += spent,
             None => laps.push((stage, spent)),
@@ -58,7 +64,7 @@ impl Stopwatch {
     /// The call is done.
     pub fn finish(self) -> Timings {
         let mut timings = self.timings.borrow().clone();
-        timings.0.push(("total", self.started.elapsed().as_secs_f64() * 1e6));
+        timings.laps.push(("total", self.started.elapsed().as_secs_f64() * 1e6));
         timings
     }
 }

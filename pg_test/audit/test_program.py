@@ -1,8 +1,13 @@
 """splitplane-audit: what it prints, and its exit status. 0 sound, 1 tampered, 2 could not be read or wrong usage."""
 
+import base64
+import hashlib
+import json
 import shutil
+import subprocess
 
 import pytest
+import verifier
 from conftest import LOG, ROOT
 
 
@@ -132,3 +137,72 @@ def test_an_export(audit, sample, tmp_path):
         file.write_text(changed)
         run_changed = audit("verify-export", file, "--key", sample / "key")
         assert run_changed.status == status, (changed[:200], run_changed)
+
+
+OTHER = "ab" * 16
+
+
+def signed_by_another(folder):
+    """A key for the log OTHER, as the line that the program takes, and what signs a checkpoint with it."""
+    private, name = folder / "other.pem", f"splitplane-audit/{OTHER}"
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", private], check=True, capture_output=True)
+    spki = subprocess.run(["openssl", "pkey", "-in", private, "-pubout", "-outform", "DER"], check=True, capture_output=True).stdout
+    public = b"\1" + spki[-32:]
+    key_id = hashlib.sha256(f"{name}\n".encode() + public).digest()[:4]
+
+    def sign(size, root):
+        text = f"{name}\n{size}\n{base64.b64encode(root).decode()}\n"
+        (folder / "other.text").write_text(text)
+        command = ["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", private, "-in", folder / "other.text"]
+        signature = subprocess.run(command, check=True, capture_output=True).stdout
+        return f"{text}\n— {name} {base64.b64encode(key_id + signature).decode()}\n"
+
+    return f"{name}+{key_id.hex()}+{base64.b64encode(public).decode()}", sign
+
+
+def two_logs(sample, **found):
+    """Adds a log of one entry, which names the sample's as `found`, and its key. Gives the names of a checkpoint and of both keys."""
+    details = {"format": 1, "found": {"log": LOG, **dict(sorted(found.items())), "why": "a test"}, "log": OTHER}
+    entry = {"sequence": 0, "at": "2026-12-01T00:00:00.000000Z", "event": "started", "random": "5a" * 16, "details": details}
+    line = json.dumps(entry, separators=(",", ":")).encode()
+    folder = sample / OTHER
+    folder.mkdir(exist_ok=True)
+    (folder / "entries-00000000000000000000.jsonl").write_bytes(line + b"\n")
+    (folder / "hashes").write_bytes(verifier.leaf(line))
+    (folder / "notes").write_bytes(b"")
+    key, sign = signed_by_another(sample)
+    (sample / "other-checkpoint").write_text(sign(1, verifier.leaf(line)))
+    (sample / "keys").write_text((sample / "key").read_text().strip() + f"\n{key}\n")
+    return "--key", sample / "keys", "--checkpoint", sample / "other-checkpoint"
+
+
+def test_a_log_that_is_gone_is_critical(audit, sample):
+    arguments = two_logs(sample)
+    run = audit("verify", sample, *arguments)
+    assert run.status == 0 and f"sound {LOG}" in run.out and f"sound {OTHER}" in run.out, run
+    one = audit("verify", sample / OTHER, *arguments)
+    assert one.status == 0, "only the one is asked for"
+    shutil.rmtree(sample / LOG)
+    run = audit("verify", sample, *arguments)
+    assert run.status == 1 and f"critical           -  The log {LOG}, whose key is given, is not here." in run.out, run
+    # Without its key it is known from the other log alone.
+    (sample / "keys").write_text((sample / "keys").read_text().splitlines()[1])
+    run = audit("verify", sample, *arguments)
+    assert run.status == 0 and f"The log {LOG}, which was there when the log {OTHER} was begun, is not here." in run.out, run
+
+
+def test_what_the_first_entry_says_of_another_log_is_compared(audit, sample):
+    hashes = (sample / LOG / "hashes").read_bytes()
+    leaves = [hashes[at : at + 32] for at in range(0, len(hashes), 32)]
+    root = {size: verifier.root(leaves[:size]).hex() for size in (20, 27)}
+    for found, status in [
+        ({"size": 27, "root": root[27]}, 0),
+        ({"size": 20, "root": root[20]}, 0),
+        ({}, 0),
+        ({"size": 20, "root": root[27]}, 1),
+        ({"size": 28, "root": root[27]}, 1),
+        ({"size": 28}, 1),
+    ]:
+        run = audit("verify", sample, *two_logs(sample, **found))
+        assert run.status == status, (found, run)
+        assert f"sound {OTHER}" in run.out and f"{'TAMPERED' if status else 'sound'} {LOG}" in run.out

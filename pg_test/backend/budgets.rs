@@ -7,7 +7,7 @@ mod tests {
     use crate::budget::{self, Request, Use};
     use crate::calls;
     use crate::error::State;
-    use crate::llm::{ModelError, Usage};
+    use crate::llm::{ModelError, Reported, Usage};
     use crate::pgx::entry::EntryPoint;
     use pgrx::prelude::*;
 
@@ -72,7 +72,7 @@ mod tests {
         meter
             .begin("m", Usage { input_tokens: 100, output_tokens: 20 })
             .unwrap()
-            .charged(Usage { input_tokens: 70, output_tokens: 3 });
+            .charged(Reported { input_tokens: Some(70), output_tokens: Some(3) });
         end();
         assert_eq!(used("bt-models", Measure::Tokens), (whole(73), 0));
         assert_eq!(used("bt-models", Measure::ModelCalls), (ONE, 0));

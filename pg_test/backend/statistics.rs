@@ -25,7 +25,7 @@ mod tests {
             call.outcome = outcome;
             call.rows = 3;
             let timings = SharedTimings::default();
-            timings.borrow_mut().0 = STAGES.iter().map(|stage| (*stage, 300.0)).take(STAGES.len() - 1).collect();
+            timings.borrow_mut().laps = STAGES.iter().map(|stage| (*stage, 300.0)).take(STAGES.len() - 1).collect();
             call.timings = Some(timings);
         });
         calls::end().unwrap()

@@ -6,6 +6,9 @@ import json
 import os
 import random
 import signal
+import subprocess
+import sys
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -194,6 +197,53 @@ def test_administration_and_how_its_transaction_ended(plane):
     ]  # fmt: skip
     assert found[1]["details"]["entries"] == [found[0]["sequence"]] and found[6]["details"]["entries"] == [found[5]["sequence"]]
     assert found[0]["details"]["arguments"]["tenant"] == "brand-z" and found[0]["details"]["role"] == "postgres"
+
+
+def test_arguments_that_cannot_be_read_back_do_not_spoil_the_log(own):
+    """Deep JSON and many digits, in calls that are refused too: the log stays one that verifies, and goes on after a restart."""
+    deep = "jsonb_build_object('a', (repeat('[', 124) || repeat(']', 124))::jsonb)"
+    with own.admin() as admin:
+        with contextlib.suppress(psycopg.Error):
+            admin.execute(f"SELECT splitplane.admit('brand-deep', claims => {deep})")
+        with contextlib.suppress(psycopg.Error):
+            admin.execute("SELECT splitplane.set_price('m', 0.100000000000000047, 1e300)")
+    told = [entry["details"] for entry in lines(own.cluster) if entry["event"] == "administration"]
+    assert {"admit", "set_price"} <= {details["function"] for details in told}, "the control: both are there"
+    assert problems(own, checkpoint(own)) == []
+    log = folder(own.cluster)
+    own.cluster.restart()
+    ask_once(own)
+    assert folder(own.cluster) == log and problems(own) == []
+
+
+def test_reasons_hold_nothing_that_was_quoted_or_read(plane):
+    """Neither a literal of the SQL nor what a function of a DBA's has read of another tenant, as the caller and the log say it."""
+    plane.run(
+        "CREATE FUNCTION public.told() RETURNS int LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog AS "
+        "$$BEGIN RETURN (SELECT max(note) FROM public.sales WHERE tenant_id = 'brand-b')::int; END$$"
+    )
+    plane.run("SELECT splitplane.allow_function('public.told()')")
+    written = len(newest(plane.cluster).read_bytes())
+    with plane.session() as session:
+        assert "jane@example.com" in str(session.ask_refused("22P02", "SELECT 'jane@example.com'::int")), "the caller is told"
+        assert "CANARY" not in str(session.ask_refused("22P02", "SELECT told()"))
+        assert "CANARY-brand-b" in plane.cluster.log_text(), "the server log has it"
+        session.ask_refused("42P01", 'SELECT * FROM "jane@example.com"')
+    reasons = [entry["reason"] for entry in last(plane, 3)]
+    assert reasons[0] == 'server: invalid input syntax for type integer: "…"' and reasons[2].startswith("unknown_relation: "), reasons
+    added = newest(plane.cluster).read_bytes()[written:]
+    assert added.count(b"\n") >= 3 and b"jane" not in added and b"CANARY" not in added
+    assert "CANARY-brand-b" not in "".join(row[0] for row in plane.admin_rows("SELECT splitplane.audit_export('brand-a')"))
+
+
+def test_what_is_administered_while_the_log_is_off_is_announced(cluster, plane):
+    reconfigure(cluster, plane, audit="off")
+    plane.admin_rows("SELECT splitplane.admit('brand-unseen')")
+    reconfigure(cluster, plane, audit="on")
+    ask_once(plane)
+    told = [entry["details"]["audit"] for entry in lines(cluster) if entry["event"] == "setting"]
+    assert told[-2:] == ["off", "on"]
+    assert not any(entry["details"].get("arguments", {}).get("tenant") == "brand-unseen" for entry in lines(cluster) if entry["event"] == "administration")
 
 
 def test_no_secret_is_recorded(plane):
@@ -423,11 +473,24 @@ def test_half_an_entry_is_cut_off_at_the_next_start(own):
     assert problems(own) == []
 
 
+def verified_elsewhere(log, key, *note):
+    """Exit status of the verifier that was written from docs/audit.md, and the last line of what it says."""
+    verifier = Path(__file__).resolve().parents[1] / "audit/verifier.py"
+    with tempfile.TemporaryDirectory() as kept:
+        files = [Path(kept, str(number)) for number in range(1 + len(note))]
+        for file, content in zip(files, (key, *note), strict=True):
+            file.write_bytes(content.encode())
+        done = subprocess.run([sys.executable, verifier, log, *files], capture_output=True, text=True, timeout=120, check=False)
+    return done.returncode, (done.stderr.splitlines() or [""])[-1]
+
+
 def test_a_log_that_was_cut_behind_a_note_goes_on_under_another_id(own):
     for _ in range(3):
         ask_once(own)
     kept = checkpoint(own)
     log = folder(own.cluster)
+    key = own.admin_rows("SELECT vkey FROM splitplane._audit_health()")[0][0]
+    assert verified_elsewhere(log, key, kept) == (0, ""), "the control"
     own.cluster._halt("immediate")
     entries, hashes = newest(own.cluster), log / "hashes"
     whole = entries.read_bytes().splitlines(keepends=True)
@@ -437,7 +500,13 @@ def test_a_log_that_was_cut_behind_a_note_goes_on_under_another_id(own):
     ask_once(own)
     assert folder(own.cluster) != log
     assert "a note of" in lines(own.cluster)[0]["details"]["found"]["why"]
-    assert any(severity == "critical" for severity, _ in problems(own, kept)) or kept.splitlines()[0] != f"splitplane-audit/{folder(own.cluster).name}"
+    # The log's own notes tell as well, and are therefore taken out: what was kept elsewhere tells alone.
+    status, said = verified_elsewhere(log, key, kept)
+    assert status == 1 and said.startswith("AssertionError"), said
+    (log / "notes").write_bytes(b"")
+    status, said = verified_elsewhere(log, key, kept)
+    assert status == 1 and said.startswith("AssertionError"), said
+    assert verified_elsewhere(log, key) == (0, ""), "the control: without it nothing is seen"
 
 
 def test_a_copy_of_the_cluster_begins_a_log_of_its_own(own):
@@ -566,3 +635,285 @@ def test_an_anomaly_has_an_entry_and_is_counted(plane):
     found = [entry for entry in lines(plane.cluster) if entry["event"] == "anomaly"][-1]
     assert found["subject"] == "u-quiet" and found["reason"].startswith("read ")
     assert not {"outcome", "rows", "sql"} & set(found), "how the call ended says its own entry"
+
+
+def noticed(connection):
+    """What the connection is told from now on."""
+    said = []
+    connection.add_notice_handler(lambda notice: said.append(notice.message_primary))
+    return said
+
+
+def test_texts_of_any_length_are_erased(own):
+    """Control characters take six bytes each in the file of texts, so that a line is longer than any entry."""
+    reconfigure(own.cluster, own, max_sql_bytes="1MB")
+    long = COUNT_SALES + " -- " + "\x01" * 1_000_000
+    with own.session() as session, contextlib.suppress(psycopg.Error):
+        session.call(own.sign(long), long)
+    marker = "SELECT count(*) AS behind_the_long_one FROM sales"
+    with own.session() as session:
+        session.call(own.sign(marker), marker)
+    texts = newest(own.cluster, "texts")
+    assert max(map(len, texts.read_bytes().splitlines())) > 5_000_000 and marker.encode() in texts.read_bytes(), "the control"
+    assert last(own)[0]["sql"] == marker
+    with own.admin() as admin:
+        said = noticed(admin)
+        assert admin.execute("SELECT splitplane.erase_audit_texts('brand-a')").fetchone() == (2,)
+    assert said == [] and texts.read_bytes().strip() == b""
+    assert problems(own) == []
+
+
+def test_texts_that_cannot_be_read_are_said_and_stay_at_a_start(own):
+    for tenant in ("brand-a", "brand-b", "brand-c"):
+        ask_once(own, tenant)
+    texts, entries = newest(own.cluster, "texts"), len(lines(own.cluster))
+    whole = texts.read_bytes().splitlines(keepends=True)
+    assert len(whole) == 3, "the control"
+    own.cluster._halt("immediate")
+    of_no_entry = whole[2].replace(f'"sequence":{json.loads(whole[2])["sequence"]}'.encode(), f'"sequence":{entries + 50}'.encode())
+    assert of_no_entry != whole[2]
+    damaged = b"".join([whole[0], b"?" + whole[1][1:], whole[2]])
+    texts.write_bytes(damaged + of_no_entry + whole[0][:40])
+    own.cluster._launch()
+    ask_once(own, "brand-b")
+    after = newest(own.cluster, "texts").read_bytes()
+    assert after.startswith(damaged) and json.loads(after[len(damaged) :])["sql"] == COUNT_SALES
+    assert f"{len(of_no_entry) + 40} bytes of it were cut off" in own.cluster.log_text()
+    with own.admin() as admin:
+        said = noticed(admin)
+        assert [row[7] for row in admin.execute(ENTRIES.replace("audit()", "audit(tenant => 'brand-c')")).fetchall()] == [COUNT_SALES]
+        assert len(said) == 1 and f"texts that cannot be read: 1, the first in {texts.name};" in said[0], said
+        said.clear()
+        assert admin.execute("SELECT splitplane.erase_audit_texts('brand-c')").fetchone() == (1,)
+        assert len(said) == 1 and f"texts that cannot be read: 1, the first in {texts.name};" in said[0], said
+
+
+def test_texts_of_earlier_logs_are_erased(own):
+    marker = "SELECT count(*) AS of_the_first_log FROM sales"
+    with own.session() as session:
+        session.call(own.sign(marker), marker)
+        session.call(own.sign(marker, "brand-b"), marker)
+    first, texts = folder(own.cluster), newest(own.cluster, "texts")
+    hashes = (first / "hashes").read_bytes()
+    (first / "hashes").write_bytes(hashes + bytes(32))
+    ask_once(own)
+    assert folder(own.cluster) != first, "the control"
+    (first / "hashes").write_bytes(hashes)
+    with own.admin() as admin:
+        said = noticed(admin)
+        assert admin.execute("SELECT splitplane.erase_audit_texts('brand-a')").fetchone() == (2,)
+        assert said == [] and texts.read_bytes().count(marker.encode()) == 1, "the other tenant's is still there"
+        # A log that cannot be read is said, and the others are erased.
+        entries = max(first.glob("entries-*.jsonl"))
+        entries.rename(entries.with_suffix(".away"))
+        entries.mkdir()
+        ask_once(own)
+        assert admin.execute("SELECT splitplane.erase_audit_texts('brand-a')").fetchone() == (1,)
+        assert len(said) == 1 and first.name in said[0], said
+
+
+def test_entries_whose_texts_were_erased_do_not_read_their_file_again(own):
+    """Forty megabytes of blanks, as erased texts leave them, and a hundred erased entries: read once, not a hundred times."""
+    for _ in range(100):
+        ask_once(own)
+    own.cluster._halt("fast")
+    texts = newest(own.cluster, "texts")
+    texts.write_bytes((b" " * 999_999 + b"\n") * 40 + texts.read_bytes())
+    own.cluster._launch()
+
+    def seconds():
+        began = time.monotonic()
+        rows = own.admin_rows("SELECT sql FROM splitplane.audit() WHERE event = 'call'")
+        assert len(rows) == 100
+        return time.monotonic() - began, sum(row[0] == COUNT_SALES for row in rows)
+
+    once, kept = seconds()
+    assert own.admin_rows("SELECT splitplane.erase_audit_texts('brand-a')") == [(100,)]
+    erased, left = seconds()
+    assert (kept, left) == (100, 0), "the control"
+    assert erased < 10 * once + 1, f"{once:.2f} s before, {erased:.2f} s after"
+
+
+def test_reading_the_log_can_be_cancelled(own):
+    for _ in range(3):
+        ask_once(own)
+    entries = newest(own.cluster)
+    whole = entries.read_bytes().splitlines(keepends=True)
+    long = max(whole, key=len)
+    with entries.open("ab") as file:
+        file.write(long * (80_000_000 // len(long)))
+    for statement in (
+        "SELECT count(*) FROM splitplane.audit(tenant => 'nobody')",
+        "SELECT count(*) FROM splitplane.verify_audit()",
+        # It records its call, so that the log is given up, and looks for texts in that log too.
+        "SELECT splitplane.erase_audit_texts('nobody')",
+    ):
+        with own.admin() as admin:
+            began = time.monotonic()
+            admin.execute(statement)
+            uncancelled = time.monotonic() - began
+            admin.execute("SET statement_timeout = '20ms'")
+            began = time.monotonic()
+            with pytest.raises(psycopg.errors.QueryCanceled):
+                admin.execute(statement)
+            assert time.monotonic() - began < uncancelled / 2, statement
+    assert ask_once(own)["outcome"] == "answered", "nothing is left locked"
+
+
+def logs(cluster):
+    return sorted(path for path in (cluster.data_dir / "splitplane_audit").iterdir() if path.is_dir())
+
+
+def of_event(cluster, event):
+    return [entry for entry in lines(cluster) if entry["event"] == event]
+
+
+def fill(plane):
+    """Calls until the log has no room for the smallest one either."""
+    wide = "SELECT '" + "x" * 40_000 + "' AS wide FROM sales LIMIT 1"
+    for sql in (wide, COUNT_SALES):
+        with plane.session() as session, pytest.raises(psycopg.errors.ConfigurationLimitExceeded):
+            for _ in range(200):
+                session.call(plane.sign(sql), sql)
+
+
+def test_notes_that_are_signed_at_the_same_time_are_sound(own):
+    def work():
+        for _ in range(15):
+            ask_once(own)
+            checkpoint(own)
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    notes = (folder(own.cluster) / "notes").read_text()
+    assert notes.count("\n\n") >= 2 * 6 * 15 and problems(own, checkpoint(own)) == []
+
+
+@pytest.mark.parametrize("end", ["text", "character", "signature", "newline"])
+def test_half_a_note_is_cut_off_at_the_next_start(own, end):
+    ask_once(own)
+    checkpoint(own)
+    log = folder(own.cluster)
+    notes = log / "notes"
+    own.cluster._halt("immediate")
+    whole = notes.read_bytes()
+    text, signature, *_ = whole.decode().split("\n\n")
+    half = {"text": text[:40], "character": f"{text}\n\n\u2014", "signature": f"{text}\n\n{signature[:70]}", "newline": f"{text}\n\n{signature}"}[end].encode()
+    notes.write_bytes(whole + (half[:-1] if end == "character" else half))
+    own.cluster._launch()
+    ask_once(own)
+    kept = checkpoint(own)
+    assert folder(own.cluster) == log and problems(own, kept) == []
+    assert [entry["details"]["file"] for entry in of_event(own.cluster, "cut")] == ["notes"]
+
+
+def test_calls_while_the_log_cannot_be_opened_are_a_gap(own):
+    ask_once(own)
+    top = own.cluster.data_dir / "splitplane_audit"
+    away = top.with_suffix(".away")
+    own.cluster._halt("fast")
+    top.rename(away)
+    top.write_text("no directory")
+    own.cluster._launch()
+    for _ in range(3):
+        ask_once(own)
+    top.unlink()
+    away.rename(top)
+    time.sleep(1.1)
+    ask_once(own)
+    assert [entry["details"]["entries"] for entry in of_event(own.cluster, "gap")] == [3]
+    assert problems(own) == []
+
+
+def test_what_is_due_is_written_at_the_stop(own):
+    ask_once(own)
+    entries = newest(own.cluster)
+    entries.rename(entries.with_suffix(".away"))
+    entries.mkdir()
+    ask_once(own)
+    entries.rmdir()
+    entries.with_suffix(".away").rename(entries)
+    own.cluster.restart()
+    assert [entry["details"]["entries"] for entry in of_event(own.cluster, "gap")] == [1]
+    with own.session() as session:
+        for _ in range(200):
+            session.ask_refused("28000", COUNT_SALES, key=("AKNOBODY", "x"))
+    own.cluster.restart()
+    ask_once(own)
+    single = [entry for entry in of_event(own.cluster, "call") if entry.get("reason", "").startswith("unknown_key")]
+    counted = sum(group["calls"] for entry in of_event(own.cluster, "refused_many") for group in entry["details"]["calls"])
+    assert len(single) + counted == 200 and counted > 0
+    assert problems(own) == []
+
+
+@pytest.mark.parametrize("own", [{"mode": "required", "audit_max_size": "1MB", "audit_retention": "2"}], indirect=True)
+def test_a_full_log_goes_on_when_age_has_made_room(own):
+    fill(own)
+    first, log = newest(own.cluster), folder(own.cluster)
+    for days, is_answered in [(1, False), (4, True)]:
+        days_later(own.cluster, days)
+        with own.session() as session:
+            context = own.sign(COUNT_SALES, when=datetime.now(UTC) + timedelta(days=days))
+            if is_answered:
+                session.call(context, COUNT_SALES)
+            else:
+                session.refused("53400", context, COUNT_SALES)
+        assert first.exists() != is_answered
+    assert folder(own.cluster) == log and problems(own) == []
+
+
+@pytest.mark.parametrize("own", [{"mode": "required", "audit_max_size": "1MB"}], indirect=True)
+def test_a_log_that_cannot_begin_leaves_nothing_behind(own):
+    """A clone whose copied log is as large as any may be: it refuses as a full log does, in each second."""
+    fill(own)
+    own.cluster._halt("fast")
+    (folder(own.cluster) / "origin").write_text("{}")
+    own.cluster._launch()
+    before = logs(own.cluster)
+    with own.session() as session:
+        for _ in range(3):
+            session.ask_refused("53400", COUNT_SALES)
+            session.ask_refused("53400", COUNT_SALES)
+            time.sleep(1.1)
+    assert logs(own.cluster) == before and len(before) == 1
+    reconfigure(own.cluster, own, audit_max_size="4MB")
+    time.sleep(1.1)
+    assert ask_once(own)["audit"]["log"] != before[0].name and len(logs(own.cluster)) == 2
+
+
+@pytest.mark.parametrize("own", [{"mode": "required", "audit_text": "hash"}], indirect=True)
+def test_a_log_that_cannot_be_flushed_is_given_up(own):
+    """Its file of texts is a device, which can be written and not flushed."""
+    ask_once(own)
+    first = folder(own.cluster)
+    texts = first / newest(own.cluster).name.replace("entries", "texts")
+    texts.symlink_to("/dev/null")
+    with own.session() as session:
+        session.ask_refused("55000", COUNT_SALES)
+    texts.unlink()
+    assert ask_once(own)["audit"]["log"] == folder(own.cluster).name != first.name
+    found = lines(own.cluster)[0]["details"]["found"]
+    assert found["log"] == first.name and "could not be brought to disk" in found["why"]
+    assert problems(own) == []
+
+
+@pytest.mark.parametrize("is_signed", [False, True])
+def test_hashes_whose_entries_were_lost_are_cut_off(own, is_signed):
+    """As after a loss of power; but not what was signed."""
+    for _ in range(3):
+        ask_once(own)
+    log = folder(own.cluster)
+    if is_signed:
+        checkpoint(own)
+    os.kill(own.cluster.pid, signal.SIGKILL)
+    own.cluster._halt("immediate")
+    entries = newest(own.cluster)
+    whole = entries.read_bytes().splitlines(keepends=True)
+    entries.write_bytes(b"".join(whole[:-2]) + whole[-2][:20])
+    own.cluster._launch()
+    ask_once(own)
+    assert (folder(own.cluster) == log) != is_signed
+    cut = [(entry["details"]["file"], entry["details"]["bytes"]) for entry in of_event(own.cluster, "cut")]
+    assert cut == ([] if is_signed else [(entries.name, 20), ("hashes", 64)])
+    assert problems(own) == []

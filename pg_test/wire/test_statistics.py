@@ -112,6 +112,32 @@ def test_rows_and_dry_runs_are_counted_apart(own_wire):
     }
 
 
+@pytest.mark.parametrize("function", ["ask", "ask_rows"])
+def test_stages_are_counted_of_each_function(own_wire, function):
+    stages = ("verify", "gate", "attach", "prove", "plan", "run")
+    before = {stage: total(own_wire, stage) for stage in stages}
+    with own_wire.session() as session:
+        columns = " AS t(n bigint)" if function == "ask_rows" else ""
+        session.execute(f"SELECT * FROM {function}(%s::jsonb, sql => %s){columns}", (Jsonb(own_wire.sign(COUNT_SALES)), COUNT_SALES))
+    assert {stage: total(own_wire, stage) - before[stage] for stage in stages} == dict.fromkeys(stages, 1)
+
+
+def test_the_stage_that_was_cut_off_has_its_time(own_wire):
+    """A statement that runs into its deadline has been in `run` for as long; one that the gate refuses has not."""
+
+    def run() -> tuple:
+        return own_wire.run("SELECT calls, seconds FROM splitplane.stat_stages WHERE stage = 'run'")
+
+    before = run()
+    with own_wire.session() as session:
+        session.ask_refused("42601", "SELECT FROM WHERE")
+        assert run() == before, "the control"
+        session.execute("SET statement_timeout = '300ms'")
+        session.refused("57014", own_wire.sign(SLOW), SLOW)
+    calls_after, seconds_after = run()
+    assert calls_after == before[0] + 1 and 0.2 < seconds_after - before[1] < 30
+
+
 def running(wire, pid: int) -> None:
     wait_until(lambda: wire.run("SELECT state = 'active' FROM pg_stat_activity WHERE pid = %s", pid)[0], 10, "the call runs")
 

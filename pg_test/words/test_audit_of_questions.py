@@ -47,7 +47,7 @@ def test_what_layer_two_declines(audited, standin):
     with audited.talk() as talk:
         talk.declined("clarify", audited.rule(verdict="clarify", message="which of them?"))
     call = entries(audited)[-1]
-    assert (call["outcome"], call["rows"]) == ("clarify", 0) and call["reason"]
+    assert (call["outcome"], call["rows"]) == ("clarify", 0) and call.get("reason") is None
 
 
 def test_no_question_leaves_without_its_intent(audited, standin):
@@ -67,3 +67,28 @@ def test_no_question_leaves_without_its_intent(audited, standin):
         os.chmod(newest, 0o600)
         talk.count(question)
         assert audited.tasks() != []
+
+
+def test_no_rows_leave_without_an_intent(audited, standin):
+    """A verified question with other SQL needs no layer 2, and its rows are put into words all the same."""
+    top = "Which shops sold most?"
+    audited.run("SELECT splitplane.verify_query('top_shops', %s, 'SELECT max(amount) AS most FROM sales')", top)
+    sql = "SELECT count(*) AS n FROM sales"
+    newest = max(folder(audited).glob("entries-*"))
+    away = newest.with_suffix(".away")
+    with audited.talk(splitplane__narrate="rows") as talk:
+        document = talk.say(top, sql=sql)
+        assert document["source"] == "caller" and audited.tasks() != []
+        intent, call = entries(audited)[-2:]
+        assert (intent["event"], call["event"]) == ("intent", "call") and intent["query_id"] == document["query_id"]
+    # A session that has not opened the file.
+    with audited.talk(splitplane__narrate="rows") as talk:
+        asked = len(audited.tasks())
+        newest.rename(away)
+        newest.mkdir()
+        try:
+            talk.fails("55000", top, sql=sql)
+            assert len(audited.tasks()) == asked
+        finally:
+            newest.rmdir()
+            away.rename(newest)

@@ -154,6 +154,26 @@ def test_nothing_stays_reserved_after_a_fault(budgets, standin, fault):
     assert used(budgets, "calls")[0] == 1
 
 
+@pytest.mark.parametrize("fault", ["text_instead", "stop_reason", "two_tools", "wrong_role"])
+def test_replies_that_are_of_no_use_are_in_the_figures(budgets, standin, fault):
+    """They are paid for. The control is a reply that broke off, of which nobody knows what it took."""
+    figures = (
+        "SELECT sum(input_tokens) + sum(output_tokens) FROM splitplane.stat_models WHERE purpose = 'validate'",
+        "SELECT sum(input_tokens) + sum(output_tokens) FROM splitplane.stat_tenants WHERE tenant = 'brand-a'",
+    )
+
+    def grown(fault):
+        before = [budgets.run(figure)[0] or 0 for figure in figures]
+        standin.play(fault, task="validation")
+        with budgets.talk() as talk:
+            talk.fails(("38000", "08006"), budgets.rule())
+        standin.play()
+        return [budgets.run(figure)[0] - was for figure, was in zip(figures, before, strict=True)]
+
+    assert grown("half_body")[0] == 0
+    assert all(tokens > 0 for tokens in grown(fault)), fault
+
+
 def test_repairs_are_charged(budgets, standin):
     all_of_them(budgets)
     question = budgets.rule(sql=["SELECT nothing FROM sales", GOOD_SQL])
@@ -185,7 +205,7 @@ def test_doctor_suggests_a_budget_where_a_model_has_none(budgets, standin):
     assert budgets.run("SELECT 1 FROM splitplane.doctor() WHERE object = 'budget of tokens of tenant *'")
 
 
-def test_sixty_four_questions_never_use_more_than_there_is(budgets, standin):
+def test_many_questions_at_once_never_use_more_than_there_is(budgets, standin):
     """Many at once against few model calls: what was used and reserved is never more, and what was answered fits."""
     needed = float(budgets.run("SELECT most / 1e6 FROM splitplane._budget_needs() WHERE measure = 'model_calls'")[0])
     amount = needed + 6

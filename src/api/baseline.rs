@@ -25,14 +25,17 @@ pub(super) fn observe(record: &CallRecord, refusal: Option<&Refusal>) -> Option<
 
 /// `None` where it says nothing of the principal: no answer and no refusal, or a refusal for reasons of the server's.
 fn seen(record: &CallRecord, refusal: Option<&Refusal>) -> Option<Observation> {
+    let declined = |decline| (decline == Decline::Refused).then_some(Observation::Refused);
     match (refusal, record.outcome) {
+        // ask_rows has no other way to say it.
+        (Some(refusal), Some(Outcome::Declined(decline))) if refusal.reason == Reason::Argument => declined(decline),
         (Some(refusal), _) => is_over_what_was_asked(refusal.reason).then_some(Observation::Refused),
         (None, Some(Outcome::Answered)) => {
             let relations = u64::try_from(record.relations.len()).unwrap_or(u64::MAX);
             Some(Observation::Answered { rows: record.rows, relations })
         }
-        (None, Some(Outcome::Declined(Decline::Refused))) => Some(Observation::Refused),
-        (None, Some(Outcome::Declined(_) | Outcome::DryRun) | None) => None,
+        (None, Some(Outcome::Declined(decline))) => declined(decline),
+        (None, Some(Outcome::DryRun) | None) => None,
     }
 }
 

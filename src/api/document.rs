@@ -155,5 +155,5 @@ fn columns_json(columns: &[(String, String)]) -> Value {
 
 fn timings_json(timings: &Timings) -> Value {
     let rounded = |microseconds: f64| (microseconds).round() / 1_000.0;
-    timings.0.iter().map(|(stage, microseconds)| ((*stage).to_owned(), json!(rounded(*microseconds)))).collect()
+    timings.laps.iter().map(|(stage, microseconds)| ((*stage).to_owned(), json!(rounded(*microseconds)))).collect()
 }

@@ -153,9 +153,10 @@ pub fn ask_rows<'q>(
 ) -> StageResult<TupleRows<'q>> {
     let mut call = verified(request)?;
     let caps = Caps { rows: settings::max_rows(), bytes: settings::max_bytes() };
-    let answer = answer(&mut call, Some(columns), |statement, plane, _| {
+    let answer = answer(&mut call, Some(columns), |statement, plane, watch| {
         let mut hash = audit_log::calls::rows_hash(&document::columns(&statement.named_types(plane)));
         let planned = statement.plan(plane)?;
+        watch.lap("plan");
         let is_recorded = hash.is_some();
         let mut read = |row: &str| hash.iter_mut().for_each(|hash| hash.row(row));
         let mut sink = if is_recorded {
@@ -164,6 +165,7 @@ pub fn ask_rows<'q>(
             Sink::tuples(caps, memory)
         };
         run::run(planned, &mut sink)?;
+        watch.lap("run");
         let rows = sink.into_tuples()?;
         note_delivered(rows.count(), rows.bytes());
         Ok((rows, hash))
@@ -241,7 +243,6 @@ fn verified(request: Request) -> StageResult<Call> {
         .or(sql.as_deref())
         .ok_or_else(|| Refusal::new(State::Argument, "give a question, or the SQL that a model wrote (sql => ..)"))?;
     let principal = Rc::new(authenticate::verify(&context, payload)?);
-    calls::note(|call| call.verified(&principal));
     // Earlier questions change what this one means, so the conversation is part of the signed request.
     if question.is_some() && conversation.is_some() && conversation.as_deref() != principal.identity().conversation() {
         return Err(Refusal::identity(
@@ -249,6 +250,7 @@ fn verified(request: Request) -> StageResult<Call> {
             "the conversation is not the one that the context is signed for",
         ));
     }
+    calls::note(|call| call.verified(&principal));
     // Before any model is asked.
     refuse_if_closed()?;
     budget::admit(principal.tenant())?;
@@ -273,11 +275,10 @@ fn answer<T>(
         let sql = match understood {
             Understood::Sql(sql) => sql,
             Understood::Declined(declined) => {
-                pg_try::log(&format!("layer 2: {}: {}", declined.outcome.as_str(), declined.reason));
-                calls::note(|call| {
-                    call.outcome = Some(Outcome::Declined(declined.outcome));
-                    call.declined = Some(declined.reason.clone());
-                });
+                let query_id = calls::read(|call| call.query_id.to_string()).unwrap_or_default();
+                let outcome = declined.outcome.as_str();
+                pg_try::log(&format!("layer 2: {outcome}: {}; query_id {query_id}", declined.reason));
+                calls::note(|call| call.outcome = Some(Outcome::Declined(declined.outcome)));
                 return Ok(Answer::Declined(declined));
             }
         };

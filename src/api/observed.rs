@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 pub fn begin(entry_point: EntryPoint) {
     endings::watch_session();
     audit_log::calls::prepare();
+    statistics::prepare();
     calls::begin(entry_point);
 }
 

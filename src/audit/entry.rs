@@ -310,8 +310,20 @@ fn relations(names: &[String]) -> String {
     list
 }
 
-/// The details, or that they were too long.
+fn without_fractions(value: &Value) -> Value {
+    match value {
+        Value::Number(number) if !number.is_i64() && !number.is_u64() => Value::from(number.to_string()),
+        Value::Array(values) => values.iter().map(without_fractions).collect(),
+        Value::Object(members) => {
+            Value::Object(members.iter().map(|(name, value)| (name.clone(), without_fractions(value))).collect())
+        }
+        other => other.clone(),
+    }
+}
+
+/// The details, or that they were too long. A number with a fraction is a string: not every reader gives back each digit.
 fn details(of: &Map<String, Value>) -> String {
-    let text = serde_json::to_string(of).unwrap_or_default();
+    let whole: Map<String, Value> = of.iter().map(|(name, value)| (name.clone(), without_fractions(value))).collect();
+    let text = serde_json::to_string(&whole).unwrap_or_default();
     if text.is_empty() || text.len() > MAX_DETAILS_BYTES { format!("{{\"cut\":{}}}", quoted(CUT)) } else { text }
 }

@@ -19,6 +19,23 @@ const DASH: &str = "— ";
 /// The longest note that is read. Bytes.
 pub const MAX_NOTE_BYTES: usize = 64 * 1024;
 
+/// How much of a file of notes, or of its end, is whole: up to the empty line after the last note. Bytes.
+#[must_use]
+pub fn whole(notes: &[u8]) -> usize {
+    let mut whole = 0;
+    let mut end = 0_usize;
+    let mut is_signature = false;
+    for line in notes.split_inclusive(|byte| *byte == b'\n') {
+        end = end.saturating_add(line.len());
+        // Another empty line stands before the signatures.
+        if line == b"\n" && is_signature {
+            whole = end;
+        }
+        is_signature = line.starts_with(DASH.as_bytes()) && line.ends_with(b"\n");
+    }
+    whole
+}
+
 /// Why a note or a key is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum NoteError {

@@ -72,3 +72,13 @@ pub fn erased(length: usize) -> String {
 pub fn is_erased(line: &[u8]) -> bool {
     line.iter().all(|byte| *byte == b' ')
 }
+
+/// A sentence without what lies between its first quotation mark and its last: a quotation may hold such marks itself.
+#[must_use]
+pub fn without_quotations(sentence: &str) -> String {
+    /// Stands for what was quoted.
+    const QUOTED: &str = "\"…\"";
+    let Some((before, rest)) = sentence.split_once('"') else { return sentence.to_owned() };
+    let after = rest.rsplit_once('"').map_or("", |(_, after)| after);
+    format!("{before}{QUOTED}{after}")
+}

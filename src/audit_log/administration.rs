@@ -3,7 +3,7 @@
 use super::failure::Logged;
 use super::write::{self, Written};
 use super::{calls, keys, made};
-use crate::audit::{Entry, Event};
+use crate::audit::{Chain, Entry, Event, Place, parse_line};
 use crate::error::StageResult;
 use crate::pgx::hooks::endings::{self, Ending, Listener};
 use crate::pgx::pg_try::log;
@@ -36,6 +36,7 @@ pub const LISTENER: Listener = Listener {
 /// 53400 or 55000 where the log is required and cannot be written.
 pub fn called(function: &str, arguments: Value) -> StageResult<()> {
     if settings::audit() == Audit::Off {
+        calls::tell_off();
         return Ok(());
     }
     let details = json!({
@@ -44,12 +45,25 @@ pub fn called(function: &str, arguments: Value) -> StageResult<()> {
         "role": server::session_user_name(),
         "current_role": server::outer_user_name(),
     });
-    let recorded = entry(Event::Administration, made::object(details)).and_then(|entry| write::append(&entry, None));
+    let recorded = entry(Event::Administration, made::object(details)).and_then(|entry| {
+        let entry = if reads_back(&entry) { entry } else { Entry { details: cut(function), ..entry } };
+        write::append(&entry, None)
+    });
     if let Ok(Written { link, .. }) = &recorded {
         let running = Running { subtransaction: endings::subtransaction(), sequence: link.sequence };
         RUNNING.with_borrow_mut(|all| all.push(running));
     }
     calls::settled(recorded.map(Some)).map(|_| ())
+}
+
+/// Arguments are any JSON, of any depth; a line that its reader refuses would make the whole log one that was changed.
+fn reads_back(entry: &Entry) -> bool {
+    let line = entry.line(&Place { sequence: 0, at: 0, chain: Chain::None });
+    parse_line(line.as_bytes()).is_ok()
+}
+
+fn cut(function: &str) -> Map<String, Value> {
+    made::object(json!({"function": function, "arguments": "…"}))
 }
 
 fn entry(event: Event, details: Map<String, Value>) -> Logged<Entry> {

@@ -7,7 +7,7 @@ use super::recovery::{self, FRONTIER};
 use super::state::{DAY, Segment, State};
 use crate::audit::files::{entries_name, texts_name};
 use crate::audit::text::KeptTexts;
-use crate::audit::{Chain, Entry, Link, Place, leaf_hash};
+use crate::audit::{Chain, Entry, Link, LogId, Place, leaf_hash};
 use crate::pgx::pg_try::log;
 use crate::pgx::server;
 use crate::settings::audit as settings;
@@ -25,15 +25,21 @@ pub fn add(state: &mut State, entry: &Entry, texts: Option<&KeptTexts>) -> Logge
     let sequence = state.frontier.size();
     let texts = texts.map(|texts| texts.line(sequence) + "\n");
     let length = body.len().saturating_add(texts.as_ref().map_or(0, String::len)) as u64;
-    let stored = state.stored.saturating_add(length).saturating_add(PLACE_BYTES);
-    if settings::audit_max_size().is_some_and(|most| stored > most) {
-        return Err(Failure::Full("it has the size that splitplane.audit_max_size allows".to_owned()));
-    }
     let at = server::now_microseconds();
     let day = at.div_euclid(DAY);
-    if state.segment.first < sequence && (state.segment.bytes >= SEGMENT_BYTES || state.segment.day < day) {
-        begin_segment(state, at)?;
+    let is_new_day = state.segment.day < day;
+    if is_new_day {
+        // First of all, since it makes room, and another file wants some.
+        remove_by_age(state, at);
     }
+    if state.segment.first < sequence && (state.segment.bytes >= SEGMENT_BYTES || is_new_day) {
+        begin_segment(state, at)?;
+        // The file before may have been the only one.
+        remove_by_age(state, at);
+    } else if is_new_day {
+        state.segment.day = day;
+    }
+    room(state.stored, length.saturating_add(PLACE_BYTES))?;
     let key = entry.chain_key().map(|(database, tenant)| heads::key(database, tenant));
     let (link, line, is_new) = files::with(At::now(state), |files| {
         let mut chain = Chain::None;
@@ -78,6 +84,16 @@ pub fn add(state: &mut State, entry: &Entry, texts: Option<&KeptTexts>) -> Logge
     Ok(link)
 }
 
+/// Whether there is room for so many bytes more.
+pub fn room(stored: u64, bytes: u64) -> Logged<()> {
+    match settings::audit_max_size() {
+        Some(most) if stored.saturating_add(bytes) > most => {
+            Err(Failure::Full("it has the size that splitplane.audit_max_size allows".to_owned()))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Writes text, line and hash behind those that are there; `done` is what was written to, with its length before.
 fn write<'f>(
     files: &'f Files,
@@ -119,22 +135,33 @@ fn begin_segment(state: &mut State, at: i64) -> Logged<()> {
     let segment = Segment { first: state.frontier.size(), bytes: 0, texts: 0, day: at.div_euclid(DAY) };
     files::begin_segment(state.log, segment)?;
     state.segment = segment;
-    if let Some(days) = settings::audit_retention()
-        && let Err(failure) = remove_older(state, at.saturating_sub(days.saturating_mul(DAY)))
-    {
-        log(&format!("old entries of the audit log could not be removed: {}", failure.text()));
-    }
     Ok(())
 }
 
-/// Removes files whose last entry is older than a moment; hashes and the newest file stay.
-fn remove_older(state: &mut State, moment: i64) -> Logged<()> {
-    let folder = files::folder(state.log);
-    for first in recovery::segments(&folder)? {
+/// Removes what is older than `splitplane.audit_retention`, also of logs that were given up: they count as well.
+pub fn remove_by_age(state: &mut State, at: i64) {
+    let Some(days) = settings::audit_retention() else { return };
+    let moment = at.saturating_sub(days.saturating_mul(DAY));
+    let removed = files::logs()
+        .map_err(Failure::from)
+        .and_then(|logs| logs.into_iter().try_for_each(|log| remove_older(state, log, moment)));
+    if let Err(failure) = removed {
+        log(&format!("old entries of the audit log could not be removed: {}", failure.text()));
+    }
+}
+
+/// Removes files of a log whose last entry is older than a moment; hashes and the newest file stay.
+fn remove_older(state: &mut State, id: LogId, moment: i64) -> Logged<()> {
+    let folder = files::folder(id);
+    let all = recovery::segments(&folder)?;
+    let newest = all.last().copied();
+    let mut is_changed = false;
+    for first in all {
         let entries = folder.join(entries_name(first));
         let metadata = fs::metadata(&entries)?;
         let changed = metadata.modified()?.duration_since(std::time::UNIX_EPOCH).map_err(io::Error::other)?;
-        if first == state.segment.first || i64::try_from(changed.as_micros()).unwrap_or(i64::MAX) >= moment {
+        let is_written_to = Some(first) == newest || (id == state.log && first == state.segment.first);
+        if is_written_to || i64::try_from(changed.as_micros()).unwrap_or(i64::MAX) >= moment {
             break;
         }
         for path in [folder.join(texts_name(first)), entries] {
@@ -144,7 +171,11 @@ fn remove_older(state: &mut State, moment: i64) -> Logged<()> {
                 Ok(()) | Err(_) => state.stored = state.stored.saturating_sub(length),
             }
         }
-        log(&format!("the audit log's entries from {first} on were removed by age"));
+        is_changed = true;
+        log(&format!("entries from {first} on of the audit log {id} were removed by age"));
     }
-    Ok(files::sync_folder(&folder)?)
+    if is_changed {
+        files::sync_folder(&folder)?;
+    }
+    Ok(())
 }

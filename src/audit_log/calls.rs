@@ -2,12 +2,12 @@
 
 use super::failure::{Failure, Logged};
 use super::write::{self, Written};
-use super::{keys, notes};
+use super::{keys, notes, reason};
 use crate::audit::receipt::{self, RowsHash};
 use crate::audit::text::{self, KeptTexts};
 use crate::audit::{Database, Entry, Event, FormError, Hash};
 use crate::calls::{self, CallRecord, Recorded};
-use crate::error::{Refusal, StageResult};
+use crate::error::{Refusal, StageResult, State, Words, packed};
 use crate::pgx::pg_try::log;
 use crate::pgx::server;
 use crate::reason::Reason;
@@ -146,7 +146,7 @@ pub fn ended(call: &CallRecord, refusal: Option<Refusal>) -> Option<Refusal> {
 }
 
 /// Tells the log, once after each reading of the configuration, that it is off.
-fn tell_off() {
+pub(super) fn tell_off() {
     let read_at = server::reload_time();
     if TOLD.replace(read_at) != read_at {
         write::tell_off();
@@ -224,14 +224,12 @@ fn entry(
             let outcome = call.outcome_of(Some(refusal));
             entry.outcome = Some(outcome.to_owned());
             entry.sqlstate = Some(refusal.state.sqlstate());
-            let detail = refusal.detail.as_ref().filter(|detail| !detail.is_empty());
-            let text =
-                detail.map_or_else(|| refusal.message.clone(), |detail| format!("{}: {detail}", refusal.message));
-            entry.reason = Some(format!("{}: {text}", refusal.reason.as_str()));
+            // What layer 2 has said is in a model's words, which are in the server log.
+            let is_declined = outcome != "error";
+            entry.reason = (!is_declined).then(|| reason::sentence(refusal));
         }
         None => {
             entry.outcome = Some(call.outcome_of(None).to_owned());
-            entry.reason.clone_from(&call.declined);
             entry.rows = Some(call.rows);
             entry.bytes = Some(call.bytes);
         }
@@ -264,11 +262,9 @@ fn texts(entry: &mut Entry, call: &CallRecord) -> Logged<Option<KeptTexts>> {
 /// The session ends in the middle of calls: each has its entry all the same.
 pub fn session_ended() {
     let terminated = || {
-        Refusal::new(
-            crate::error::State::Server(crate::error::packed(b"57P01")),
-            "the session was ended in the middle of the call",
-        )
-        .because(Reason::Terminated)
+        let state = State::Server(packed(b"57P01"));
+        let refusal = Refusal::new(state, "the session was ended in the middle of the call");
+        Refusal { words: Words::Servers, ..refusal }.because(Reason::Terminated)
     };
     while let Some(call) = calls::end() {
         statistics::count_terminated(&call);

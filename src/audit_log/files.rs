@@ -4,6 +4,7 @@ use super::failure::{Failure, Logged};
 use super::state::{Segment, State};
 use crate::audit::LogId;
 use crate::audit::files::{HASHES, entries_name, texts_name};
+use crate::audit::note::whole;
 use crate::pgx::server;
 use crate::settings::audit as settings;
 use std::cell::RefCell;
@@ -55,6 +56,15 @@ pub fn directory() -> PathBuf {
 /// The folder of a log.
 pub fn folder(log: LogId) -> PathBuf {
     directory().join(log.to_string())
+}
+
+/// All logs in the directory.
+pub fn logs() -> io::Result<Vec<LogId>> {
+    let mut logs = Vec::new();
+    for entry in fs::read_dir(directory())? {
+        logs.extend(entry?.file_name().to_str().and_then(LogId::parse));
+    }
+    Ok(logs)
 }
 
 /// Makes a folder that nobody else may read, if it is not there.
@@ -111,15 +121,18 @@ impl Files {
     }
 
     /// All that was written is on disk.
-    pub fn sync(&self) -> io::Result<()> {
-        self.entries.sync_data()?;
-        self.hashes.sync_data()?;
+    ///
+    /// # Errors
+    /// What was written may then be lost, and a second try that succeeds would say nothing of it: the log is to be given up.
+    pub fn sync(&self) -> Logged<()> {
         // Not open here does not mean that others have written nothing.
-        match File::open(folder(self.at.log).join(texts_name(self.at.segment))) {
-            Ok(texts) => texts.sync_data(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(error),
-        }
+        let texts = match File::open(folder(self.at.log).join(texts_name(self.at.segment))) {
+            Ok(texts) => Some(texts),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error.into()),
+        };
+        let mut all = [&self.entries, &self.hashes].into_iter().chain(&texts);
+        all.try_for_each(File::sync_data).map_err(|error| Failure::other(format!("{UNSYNCED}: {error}")))
     }
 }
 
@@ -156,12 +169,32 @@ pub fn add(file: &File, length: u64, bytes: &[u8], name: &str) -> Logged<()> {
 
 /// How the text of that failure begins.
 pub const CHANGED: &str = "somebody else has changed a file of the log";
+/// How the text begins where entries may not be on disk.
+pub const UNSYNCED: &str = "entries could not be brought to disk";
+
+/// Whether the log cannot be gone on with after this.
+pub fn is_end(failure: &Failure) -> bool {
+    matches!(failure, Failure::Other(text) if text.starts_with(CHANGED) || text.starts_with(UNSYNCED))
+}
 
 /// Creates the files of a segment, durably.
 pub fn begin_segment(log: LogId, segment: Segment) -> io::Result<()> {
     let folder = folder(log);
     open(&folder.join(entries_name(segment.first)))?.sync_all()?;
     sync_folder(&folder)
+}
+
+/// Adds a note and an empty line to a file of notes: all of it or nothing. The caller holds the log's lock, so that nobody else adds
+/// to it at the same time.
+pub fn add_note(mut file: &File, note: &str) -> io::Result<()> {
+    /// More than the last two lines of a note.
+    const END: u64 = 1_024;
+    let length = file.metadata()?.len();
+    let mut end = vec![0; usize::try_from(length.min(END)).unwrap_or_default()];
+    file.read_exact_at(&mut end, length.saturating_sub(END))?;
+    // What a crash has left of a note must not become a part of this one.
+    let before = if whole(&end) == end.len() { "" } else { "\n\n" };
+    file.write_all(format!("{before}{note}\n").as_bytes()).inspect_err(|_| drop(file.set_len(length)))
 }
 
 /// Bytes of all files below the directory of all logs.

@@ -15,6 +15,9 @@ const MAGIC: [u8; 8] = *b"SPHEADS1";
 /// Places of a new file.
 const FIRST: u64 = 1_024;
 
+/// Bytes of the file of a new log.
+pub const FIRST_BYTES: u64 = (FIRST + 1) * PLACE as u64;
+
 /// What a tenant of a database is called here.
 pub fn key(database: u32, tenant: &str) -> Hash {
     Sha256::new().chain_update(database.to_be_bytes()).chain_update(tenant.as_bytes()).finalize().into()

@@ -14,6 +14,7 @@ mod made;
 pub mod notes;
 mod open;
 pub mod read;
+mod reason;
 mod recovery;
 mod state;
 mod write;

@@ -3,7 +3,7 @@
 use super::failure::{Failure, Logged};
 use super::files::{self, At};
 use super::state::{HOUR, STATE, State, Status};
-use super::{appending, heads, keys, made, open, write};
+use super::{heads, keys, made, open, write};
 use crate::audit::files::NOTES;
 use crate::audit::{Checkpoint, Database, Event, Link, LogId, TenantHead};
 use crate::pgx::pg_try::log;
@@ -12,7 +12,6 @@ use crate::pgx::server;
 use crate::settings::audit as settings;
 use serde_json::json;
 use std::fs::OpenOptions;
-use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -20,7 +19,7 @@ use std::path::Path;
 pub fn checkpoint() -> Logged<String> {
     let copy = opened()?;
     write::flush(copy.log, copy.frontier.size())?;
-    let note = sign(&copy)?;
+    let note = sign(&copy, keep_shared)?;
     if let Some(mut state) = STATE.lock()
         && state.log == copy.log
     {
@@ -42,7 +41,7 @@ pub fn of_tenant(database: Database, tenant: &str) -> Logged<String> {
 /// Signs the log and a tenant's last entry at one moment.
 pub fn of_log_and_tenant(database: Database, tenant: &str) -> Logged<(String, String)> {
     let (copy, last) = at_tenant(database.oid, tenant)?;
-    Ok((sign(&copy)?, sign_head(&copy, database, tenant, last)?))
+    Ok((sign(&copy, keep_shared)?, sign_head(&copy, database, tenant, last)?))
 }
 
 /// The log as it is at this moment, on disk, and a tenant's last entry in it.
@@ -62,7 +61,7 @@ fn at_tenant(database: u32, tenant: &str) -> Logged<(State, Link)> {
 fn sign_head(copy: &State, database: Database, tenant: &str, last: Link) -> Logged<String> {
     let head = TenantHead { log: copy.log, database, tenant: tenant.to_owned(), last, size: copy.frontier.size() };
     let note = keys::signing(copy.log)?.sign(&head.text());
-    keep(copy.log, &note)?;
+    keep_shared(copy.log, &note)?;
     Ok(note)
 }
 
@@ -94,8 +93,8 @@ pub fn if_due() {
     }
 }
 
-/// Signs a log as it was at a moment, and keeps the note.
-fn sign(copy: &State) -> Logged<String> {
+/// Signs a log as it was at a moment, and has `keep` keep the note.
+fn sign(copy: &State, keep: impl FnOnce(LogId, &str) -> Logged<()>) -> Logged<String> {
     let checkpoint = Checkpoint { log: copy.log, size: copy.frontier.size(), root: copy.frontier.root() };
     let note = keys::signing(copy.log)?.sign(&checkpoint.text());
     keep(copy.log, &note)?;
@@ -103,32 +102,43 @@ fn sign(copy: &State) -> Logged<String> {
     Ok(note)
 }
 
-fn keep(log: LogId, note: &str) -> Logged<()> {
-    add(&files::folder(log).join(NOTES), note)?;
-    if let Some(file) = settings::audit_checkpoint_file() {
-        add(&Path::new(&server::data_directory()).join(file), note)?;
-    }
-    Ok(())
+/// Keeps a note while other processes may keep theirs.
+fn keep_shared(log: LogId, note: &str) -> Logged<()> {
+    keep(log, note, || STATE.lock().map(Some).ok_or_else(not_preloaded))
 }
 
-/// Adds a note and an empty line.
-fn add(path: &Path, note: &str) -> Logged<()> {
-    let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
-    file.write_all(format!("{note}\n").as_bytes())?;
-    Ok(file.sync_all()?)
+/// Keeps a note; it is written with what `lock` gives, and brought to disk without.
+fn keep<L>(log: LogId, note: &str, lock: impl Fn() -> Logged<L>) -> Logged<()> {
+    let elsewhere = settings::audit_checkpoint_file().map(|file| Path::new(&server::data_directory()).join(file));
+    for path in std::iter::once(files::folder(log).join(NOTES)).chain(elsewhere) {
+        let file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
+        let locked = lock()?;
+        let added = files::add_note(&file, note);
+        drop(locked);
+        added?;
+        file.sync_all()?;
+    }
+    Ok(())
 }
 
 /// Has the postmaster sign the log when the server stops in order. Called at each start, also after a crash.
 pub fn at_stop() {
     process_end::in_postmaster(|| {
-        let Some(mut state) = STATE.alone().filter(|state| state.status == Status::Open) else { return };
-        let stopped = made::server_entry(Event::Stopped, serde_json::Map::new())
-            .and_then(|entry| appending::add(&mut state, &entry, None))
-            .and_then(|_| files::with(At::now(&state), |files| Ok(files.sync()?)))
-            .and_then(|()| sign(&state))
-            .and_then(|_| Ok(heads::mark_stopped(state.log, &state.heads, state.frontier.size())?));
-        if let Err(failure) = stopped {
+        // A log that could not be opened is tried once more if it does not know yet what it lacks.
+        let is_needed = |state: &State| state.status == Status::Open || state.gap.entries > 0;
+        let Some(mut state) = STATE.alone().filter(is_needed) else { return };
+        if let Err(failure) = stop(&mut state) {
             log(&format!("the audit log could not be closed: {}", failure.text()));
         }
     });
+}
+
+/// With nobody else there.
+fn stop(state: &mut State) -> Logged<()> {
+    open::ensure(state)?;
+    write::due_at_stop(state)?;
+    write::add(state, &made::server_entry(Event::Stopped, serde_json::Map::new())?, None)?;
+    files::with(At::now(state), |files| files.sync())?;
+    sign(state, |log, note| keep(log, note, || Ok(())))?;
+    Ok(heads::mark_stopped(state.log, &state.heads, state.frontier.size())?)
 }

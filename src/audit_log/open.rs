@@ -3,11 +3,11 @@
 use super::failure::{Failure, Logged};
 use super::files::{self, At};
 use super::recovery::{self, Left};
-use super::state::{DAY, Gap, HOUR, Heads, Noted, Segment, State, Status, Told};
+use super::state::{DAY, Failed, HOUR, Heads, Noted, Segment, State, Status, Told};
 use super::{appending, heads, keys, made};
 use crate::audit::{Event, Frontier, LogId};
 use crate::pgx::pg_try::log;
-use crate::pgx::{pg_try, server};
+use crate::pgx::server;
 use crate::settings::audit::{self as settings, Audit};
 use serde_json::{Map, Value, json};
 use std::fs;
@@ -20,6 +20,8 @@ const CURRENT: &str = "current";
 const ORIGIN: &str = "origin";
 /// Between two tries to open a log that could not be opened, in microseconds.
 const PAUSE: i64 = 1_000_000;
+/// Bytes that are left for the first entry of a log, and for what belongs to it.
+const FIRST_ENTRY_BYTES: u64 = 4_096;
 
 /// What the value in shared memory begins with.
 pub fn at_start() -> State {
@@ -36,8 +38,11 @@ pub fn at_start() -> State {
 pub fn ensure(state: &mut State) -> Logged<()> {
     match state.status {
         Status::Open => Ok(()),
-        Status::Failed(at) if server::now_microseconds().saturating_sub(at).unsigned_abs() < PAUSE.unsigned_abs() => {
-            Err(Failure::other("the audit log could not be opened a moment ago; the server log says why"))
+        Status::Failed(Failed { at, is_full })
+            if server::now_microseconds().saturating_sub(at).unsigned_abs() < PAUSE.unsigned_abs() =>
+        {
+            let text = "the audit log could not be opened a moment ago; the server log says why".to_owned();
+            Err(if is_full { Failure::Full(text) } else { Failure::Other(text) })
         }
         Status::Closed | Status::Failed(_) => open(state),
     }
@@ -48,7 +53,8 @@ fn open(state: &mut State) -> Logged<()> {
     match &opened {
         Ok(()) => state.status = Status::Open,
         Err(failure) => {
-            state.status = Status::Failed(server::now_microseconds());
+            let is_full = matches!(failure, Failure::Full(_));
+            state.status = Status::Failed(Failed { at: server::now_microseconds(), is_full });
             log(&format!("the audit log cannot be opened: {}", failure.text()));
         }
     }
@@ -69,19 +75,33 @@ fn opened(state: &mut State) -> Logged<()> {
     let Some(id) = LogId::parse(current.trim()) else {
         return begin(state, Some(json!({"why": "the file that names the log cannot be read"})));
     };
-    let found = |why: &str, left: Option<&Left>| {
+    let found = |why: &str, left: Option<&Frontier>| {
         let mut found = json!({"log": id.to_string(), "why": why});
         if let (Some(left), Some(members)) = (left, found.as_object_mut()) {
-            members.insert("size".to_owned(), json!(left.frontier.size()));
-            members.insert("root".to_owned(), json!(hex::encode(left.frontier.root())));
+            members.insert("size".to_owned(), json!(left.size()));
+            members.insert("root".to_owned(), json!(hex::encode(left.root())));
         }
         found
     };
+    if state.given_up == Some(id) {
+        // Another could not be begun at once.
+        let left = (state.log == id).then_some(state.frontier);
+        return begin(state, Some(found("it was given up; the server log says why", left.as_ref())));
+    }
     let is_ours = fs::read_to_string(files::folder(id).join(ORIGIN)).ok() == Some(origin(id).to_string());
-    let left = recovery::read(id);
+    let left = recovery::read(id, is_ours);
     match left {
-        Ok(left) if is_ours => resume(state, id, left),
-        Ok(left) => begin(state, Some(found("it was begun by another server or in another directory", Some(&left)))),
+        Ok(left) if is_ours => {
+            let resumed = resume(state, id, left);
+            if resumed.as_ref().is_err_and(files::is_end) {
+                state.given_up = Some(id);
+            }
+            resumed
+        }
+        Ok(left) => {
+            let why = "it was begun by another server or in another directory";
+            begin(state, Some(found(why, Some(&left.frontier))))
+        }
         Err(recovery::Problem::Unreadable(failure)) => Err(failure),
         Err(recovery::Problem::Altered(why)) => {
             log(&format!("the audit log {id} is not what was written, and a new one is begun: {why}"));
@@ -102,9 +122,33 @@ fn host() -> String {
     fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned()
 }
 
-/// A new log.
+/// A new log, or none at all.
 pub fn begin(state: &mut State, found: Option<Value>) -> Logged<()> {
+    // A directory that is full is not made fuller.
+    appending::remove_by_age(state, server::now_microseconds());
+    appending::room(files::stored()?, heads::FIRST_BYTES.saturating_add(FIRST_ENTRY_BYTES))?;
     let id = LogId(keys::random()?);
+    let begun = begun_as(state, id, found);
+    if begun.is_err() && !is_current(id) {
+        files::forget();
+        if let Err(error) = fs::remove_dir_all(files::folder(id)) {
+            log(&format!("the folder of the audit log {id}, which could not be begun, could not be removed: {error}"));
+        }
+    }
+    *state = begun?;
+    log(&format!("the audit log {id} is begun"));
+    Ok(())
+}
+
+/// Whether the directory names this log, or may do so.
+fn is_current(id: LogId) -> bool {
+    match fs::read_to_string(files::directory().join(CURRENT)) {
+        Ok(text) => text.trim() == id.to_string(),
+        Err(error) => error.kind() != std::io::ErrorKind::NotFound,
+    }
+}
+
+fn begun_as(before: &State, id: LogId, found: Option<Value>) -> Logged<State> {
     let folder = files::folder(id);
     files::make_folder(&folder)?;
     let origin = origin(id);
@@ -112,8 +156,8 @@ pub fn begin(state: &mut State, found: Option<Value>) -> Logged<()> {
     let now = server::now_microseconds();
     let segment = Segment { first: 0, bytes: 0, texts: 0, day: now.div_euclid(DAY) };
     files::begin_segment(id, segment)?;
-    let heads = heads::write(id, &[], state.heads.generation.saturating_add(1))?;
-    *state = State {
+    let heads = heads::write(id, &[], before.heads.generation.saturating_add(1))?;
+    let mut state = State {
         log: id,
         frontier: Frontier::new(),
         segment,
@@ -121,7 +165,7 @@ pub fn begin(state: &mut State, found: Option<Value>) -> Logged<()> {
         stored: files::stored()?,
         durable: 0,
         noted: Noted { hour: now.div_euclid(HOUR), size: 0 },
-        ..*state
+        ..*before
     };
     let mut details = started(&origin);
     details.insert("format".to_owned(), json!(1));
@@ -129,13 +173,12 @@ pub fn begin(state: &mut State, found: Option<Value>) -> Logged<()> {
     if let Some(found) = found {
         details.insert("found".to_owned(), found);
     }
-    appending::add(state, &made::server_entry(Event::Started, details)?, None)?;
-    files::with(At::now(state), |files| Ok(files.sync()?))?;
+    appending::add(&mut state, &made::server_entry(Event::Started, details)?, None)?;
+    files::with(At::now(&state), |files| files.sync())?;
     state.durable = state.frontier.size();
     files::sync_folder(&folder)?;
     files::replace(&files::directory().join(CURRENT), format!("{id}\n").as_bytes())?;
-    pg_try::log(&format!("the audit log {id} is begun"));
-    Ok(())
+    Ok(state)
 }
 
 /// The log of an earlier life of the server.
@@ -156,17 +199,16 @@ fn resume(state: &mut State, id: LogId, left: Left) -> Logged<()> {
         stored: files::stored()?,
         durable: size,
         noted: Noted { hour: now.div_euclid(HOUR), size: left.noted },
-        gap: Gap { entries: 0, ..state.gap },
         told: Told { settings: [u8::MAX; 2], read_at: i64::MIN },
         ..*state
     };
-    if let Some(cut) = left.cut {
-        let details = made::object(json!({"file": cut.file, "bytes": cut.bytes}));
-        appending::add(state, &made::server_entry(Event::Cut, details)?, None)?;
+    for cut in left.cuts {
         log(&format!(
-            "the audit log {id} ended in half an entry, and {} bytes of {} were cut off",
+            "the audit log {id} was not whole at its end, and {} bytes of {} were cut off",
             cut.bytes, cut.file
         ));
+        let details = made::object(json!({"file": cut.file, "bytes": cut.bytes}));
+        appending::add(state, &made::server_entry(Event::Cut, details)?, None)?;
     }
     appending::add(state, &made::server_entry(Event::Started, started(&origin(id)))?, None)?;
     Ok(())

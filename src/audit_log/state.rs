@@ -16,6 +16,8 @@ pub struct State {
     pub status: Status,
     /// Its id.
     pub log: LogId,
+    /// A log that the server gave up, and does not go on with.
+    pub given_up: Option<LogId>,
     /// The tree over its entries.
     pub frontier: Frontier,
     /// The files that entries go to.
@@ -43,8 +45,17 @@ pub enum Status {
     Closed,
     /// It can.
     Open,
-    /// It could not at this moment (microseconds since 1970).
-    Failed(i64),
+    /// It could not.
+    Failed(Failed),
+}
+
+/// A log that could not be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Failed {
+    /// When, in microseconds since 1970.
+    pub at: i64,
+    /// Whether it had no room.
+    pub is_full: bool,
 }
 
 /// One file of entries and its file of texts.
@@ -158,6 +169,7 @@ impl State {
     pub const CLOSED: State = State {
         status: Status::Closed,
         log: LogId([0; 16]),
+        given_up: None,
         frontier: Frontier::new(),
         segment: Segment { first: 0, bytes: 0, texts: 0, day: 0 },
         heads: Heads { capacity: 0, count: 0, generation: 0 },

@@ -2,7 +2,7 @@
 
 use super::failure::{Failure, Logged};
 use super::files::{self, At};
-use super::state::{Gap, Refused, STATE, State, Status};
+use super::state::{Failed, Gap, Refused, STATE, State, Status, Told};
 use super::{appending, keys, made, open};
 use crate::audit::text::KeptTexts;
 use crate::audit::{Entry, Event, Link, LogId};
@@ -29,7 +29,7 @@ pub struct Written {
 
 /// Adds an entry. It can be read from now on, and [`flush`] brings it to disk.
 pub fn append(entry: &Entry, texts: Option<&KeptTexts>) -> Logged<Written> {
-    within(|state| add(state, entry, texts).map(|link| Written { log: state.log, link }))
+    within(|state, _| add(state, entry, texts).map(|link| Written { log: state.log, link }))
 }
 
 /// Adds an entry of a call that layer 1 has refused; beyond ten in one second it is only counted.
@@ -39,8 +39,8 @@ pub fn append_refused(
     reason: Reason,
     key_id: &str,
 ) -> Logged<Option<Written>> {
-    within(|state| {
-        let second = server::now();
+    within(|state, second| {
+        // Those of another second are written by now.
         if state.refused.second != second {
             state.refused = Refused::none(second);
         }
@@ -64,11 +64,12 @@ pub fn tell_off() {
     }
 }
 
-/// With the log's lock held and the log open; what is due is written first. A failure is a gap.
-fn within<T>(body: impl FnOnce(&mut State) -> Logged<T>) -> Logged<T> {
+/// With the log's lock held and the log open, in the second that it is then; what is due is written first. A failure is a gap.
+fn within<T>(body: impl FnOnce(&mut State, i64) -> Logged<T>) -> Logged<T> {
     let Some(mut locked) = STATE.lock() else { return Err(Failure::other(UNREACHABLE)) };
     let state = &mut *locked;
-    let done = open::ensure(state).and_then(|()| due(state)).and_then(|()| body(state));
+    let second = server::now();
+    let done = open::ensure(state).and_then(|()| due(state, second)).and_then(|()| body(state, second));
     if let Err(failure) = &done {
         if state.gap.entries == 0 {
             log(&format!("GAP in the audit log: {}", failure.text()));
@@ -80,8 +81,14 @@ fn within<T>(body: impl FnOnce(&mut State) -> Logged<T>) -> Logged<T> {
     done
 }
 
-/// Entries that stand before the next one: of a gap, of refused calls that were counted, of settings.
-fn due(state: &mut State) -> Logged<()> {
+/// What is due before the server stops: also what was counted in the second that runs.
+pub fn due_at_stop(state: &mut State) -> Logged<()> {
+    due(state, i64::MAX)
+}
+
+/// Entries that stand before the next one: of a gap, of refused calls that were counted before this second, of settings. Each stays
+/// due until it is written.
+fn due(state: &mut State, second: i64) -> Logged<()> {
     if state.gap.entries > 0 {
         let since = state.gap.since;
         let details = made::object(json!({"entries": state.gap.entries, "seconds_ago": seconds_since(since)}));
@@ -89,10 +96,10 @@ fn due(state: &mut State) -> Logged<()> {
         log(&format!("the audit log is written again, after a gap of {} entries", state.gap.entries));
         state.gap.entries = 0;
     }
-    if state.refused.has_many() && state.refused.second != server::now() {
-        let refused = state.refused;
-        state.refused = Refused::none(server::now());
-        add(state, &made::server_entry(Event::RefusedMany, counted(&refused))?, None)?;
+    if state.refused.has_many() && state.refused.second != second {
+        let counted = counted(&state.refused);
+        add(state, &made::server_entry(Event::RefusedMany, counted)?, None)?;
+        state.refused = Refused::none(second);
     }
     tell(state)
 }
@@ -101,9 +108,9 @@ fn due(state: &mut State) -> Logged<()> {
 fn tell(state: &mut State) -> Logged<()> {
     let told = [settings::audit() as u8, settings::audit_text() as u8];
     if state.told.settings != told && state.told.read_at < server::reload_time() {
-        state.told = super::state::Told { settings: told, read_at: server::reload_time() };
         let details = json!({"audit": settings::audit().as_str(), "audit_text": settings::audit_text().as_str()});
         add(state, &made::server_entry(Event::Setting, made::object(details))?, None)?;
+        state.told = Told { settings: told, read_at: server::reload_time() };
     }
     Ok(())
 }
@@ -122,28 +129,44 @@ fn counted(refused: &Refused) -> serde_json::Map<String, serde_json::Value> {
 
 /// Adds an entry with the log's lock held.
 pub fn add(state: &mut State, entry: &Entry, texts: Option<&KeptTexts>) -> Logged<Link> {
-    let added = appending::add(state, entry, texts);
-    if let Err(Failure::Other(text)) = &added
-        && text.starts_with(files::CHANGED)
-    {
-        // The next entry begins a log that names this one and says why.
-        log(&format!("the audit log {} is given up: {text}", state.log));
-        let root = hex::encode(state.frontier.root());
-        let found = json!({"log": state.log.to_string(), "why": text, "size": state.frontier.size(), "root": root});
-        state.status = Status::Failed(0);
-        open::begin(state, Some(found))?;
-        state.status = Status::Open;
-        return appending::add(state, entry, texts);
+    match appending::add(state, entry, texts) {
+        Err(failure) if files::is_end(&failure) => {
+            give_up(state, &failure)?;
+            appending::add(state, entry, texts)
+        }
+        added => added,
     }
-    added
+}
+
+/// Begins another log, which names this one and says why. Also where that fails, nothing more is written to this one.
+fn give_up(state: &mut State, why: &Failure) -> Logged<()> {
+    log(&format!("the audit log {} is given up: {}", state.log, why.text()));
+    state.given_up = Some(state.log);
+    // Nobody waits for it.
+    state.status = Status::Failed(Failed { at: 0, is_full: false });
+    let root = hex::encode(state.frontier.root());
+    let size = state.frontier.size();
+    let found = json!({"log": state.log.to_string(), "why": why.text(), "size": size, "root": root});
+    open::begin(state, Some(found))?;
+    state.status = Status::Open;
+    Ok(())
 }
 
 /// Entries below `size` are on disk when it returns. Whoever comes first does it for all who have come by then.
+///
+/// # Errors
+/// Also where the log was given up meanwhile: nobody knows what of it is on disk.
 pub fn flush(log: LogId, size: u64) -> Logged<()> {
     let preloaded = || Failure::other(UNREACHABLE);
     loop {
-        let is_done = |state: &State| state.log != log || state.durable >= size;
-        if is_done(&*STATE.lock().ok_or_else(preloaded)?) {
+        let is_done = |state: &State| {
+            if state.log == log && state.given_up != Some(log) {
+                Ok(state.durable >= size)
+            } else {
+                Err(Failure::other("the log was given up before the entry was known to be on disk"))
+            }
+        };
+        if is_done(&*STATE.lock().ok_or_else(preloaded)?)? {
             return Ok(());
         }
         let _turn = match STATE.turn().ok_or_else(preloaded)? {
@@ -152,17 +175,23 @@ pub fn flush(log: LogId, size: u64) -> Logged<()> {
         };
         let (at, target) = {
             let state = STATE.lock().ok_or_else(preloaded)?;
-            if is_done(&state) {
+            if is_done(&state)? {
                 return Ok(());
             }
             // Also of those who have come meanwhile.
             (At::now(&state), state.frontier.size())
         };
-        files::with(at, |files| Ok(files.sync()?))?;
+        let synced = files::with(at, |files| files.sync());
         let mut state = STATE.lock().ok_or_else(preloaded)?;
-        if state.log == log {
-            state.durable = state.durable.max(target);
+        is_done(&state)?;
+        if let Err(failure) = &synced
+            && files::is_end(failure)
+            && let Err(other) = give_up(&mut state, failure)
+        {
+            crate::pgx::pg_try::log(&format!("another audit log could not be begun: {}", other.text()));
         }
+        synced?;
+        state.durable = state.durable.max(target);
         return Ok(());
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::guardrail::Guardrail;
-use super::{Dialect, Form, ModelError, Prompt, Reply, Usage, capabilities, path, refused, strict};
+use super::{Dialect, Form, ModelError, Prompt, Reply, Reported, capabilities, path, refused, strict};
 
 #[cfg(test)]
 mod tests;
@@ -161,11 +161,12 @@ impl Dialect for Bedrock {
             Form::Tool => tool_input(prompt.shape.name, content)?,
             Form::Native => whole_text(content)?,
         };
-        Ok(Reply { value, usage: strict::usage(&body, "inputTokens", "outputTokens") })
+        Ok(Reply { value, usage: strict::reported(&body, "inputTokens", "outputTokens").into() })
     }
 
-    fn usage(&self, body: &[u8]) -> Usage {
-        strict::object(body).map_or_else(Usage::default, |body| strict::usage(&body, "inputTokens", "outputTokens"))
+    fn reported(&self, body: &[u8]) -> Reported {
+        strict::object(body)
+            .map_or_else(Reported::default, |body| strict::reported(&body, "inputTokens", "outputTokens"))
     }
 
     fn error_code(&self, header: &dyn Fn(&str) -> Option<String>, body: &[u8]) -> String {

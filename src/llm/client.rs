@@ -24,6 +24,7 @@ use super::openai::{self, OpenAi};
 use super::refused::{self, Cause};
 use super::{Dialect, Form, ModelError, ModelSettings, Prompt, Provider, Reply, StructuredOutput, Usage};
 use access::Access;
+use std::cell::Cell;
 
 mod access;
 mod retry;
@@ -120,18 +121,24 @@ impl Client {
         *self.meter.lock().unwrap_or_else(PoisonError::into_inner) = meter;
     }
 
-    /// Asks a model, at most until the deadline.
+    /// Asks a model, at most until the deadline. `paid` is set to what was taken where there was a reply, whatever it is worth.
     ///
     /// # Errors
     /// Any [`ModelError`].
-    pub async fn complete(&self, task: Task, prompt: &Prompt, deadline: Instant) -> Result<Reply, ModelError> {
+    pub async fn complete(
+        &self,
+        task: Task,
+        prompt: &Prompt,
+        deadline: Instant,
+        paid: &Cell<Option<Usage>>,
+    ) -> Result<Reply, ModelError> {
         let model = self.model(task);
         let dialect = self.dialect(model);
         let form = self.form(model);
         let response = self.ask(model, dialect.as_ref(), prompt, form, deadline).await?;
         let may_change = self.structured_output == StructuredOutput::Auto;
         if !(may_change && response.status() == 400 && dialect.rejects_form(form, response.body())) {
-            return self.reply(dialect.as_ref(), prompt, form, response);
+            return self.reply(dialect.as_ref(), prompt, form, response, paid);
         }
         let form = match form {
             Form::Tool => Form::Native,
@@ -142,7 +149,7 @@ impl Client {
             // An endpoint that takes the other form has it, whatever this one reply is worth.
             self.learned.lock().unwrap_or_else(PoisonError::into_inner).insert(model.to_owned(), form);
         }
-        self.reply(dialect.as_ref(), prompt, form, response)
+        self.reply(dialect.as_ref(), prompt, form, response, paid)
     }
 
     /// What a response says, which is charged for whatever it is worth.
@@ -152,11 +159,14 @@ impl Client {
         prompt: &Prompt,
         form: Form,
         mut response: Answer,
+        paid: &Cell<Option<Usage>>,
     ) -> Result<Reply, ModelError> {
         let begun = response.begun.take();
         let body = self.accepted(dialect, response)?;
+        let reported = dialect.reported(&body);
+        paid.set(Some(reported.into()));
         if let Some(begun) = begun {
-            begun.charged(dialect.usage(&body));
+            begun.charged(reported);
         }
         dialect.reply(prompt, form, &body)
     }

@@ -3,7 +3,7 @@
 //! A request is taken at the most that it may cost while it is under way. It costs what its reply says; nothing if the endpoint
 //! refused it or was not reached; and the most where that is not known: a reply that broke off, says nothing, or was not waited for.
 
-use super::{ModelError, Usage};
+use super::{ModelError, Reported, Usage};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Requests and their tokens.
@@ -85,11 +85,21 @@ impl Begun {
         self.corrected(0, Usage::default());
     }
 
-    /// It was answered, and cost this. A reply that does not say what it cost is taken at the most.
-    pub fn charged(self, usage: Usage) {
-        if usage.input_tokens > 0 || usage.output_tokens > 0 {
-            self.corrected(1, usage);
+    /// It was answered, and cost this. What the reply does not say is taken at the most, and so is all of it where it says that it
+    /// took nothing.
+    pub fn charged(self, reported: Reported) {
+        if Usage::from(reported) == Usage::default() {
+            return;
         }
+        let most = self.most;
+        let said = |count: Option<u64>, most: u64| count.unwrap_or(most);
+        self.corrected(
+            1,
+            Usage {
+                input_tokens: said(reported.input_tokens, most.input_tokens),
+                output_tokens: said(reported.output_tokens, most.output_tokens),
+            },
+        );
     }
 
     fn corrected(self, calls: u64, usage: Usage) {
@@ -117,17 +127,37 @@ mod tests {
         Usage { input_tokens, output_tokens }
     }
 
+    fn said(input_tokens: u64, output_tokens: u64) -> Reported {
+        Reported { input_tokens: Some(input_tokens), output_tokens: Some(output_tokens) }
+    }
+
+    #[test]
+    fn what_a_reply_leaves_out_is_taken_at_the_most() {
+        for (reported, expected) in [
+            (said(7, 0), usage(7, 0)),
+            (Reported { output_tokens: None, ..said(7, 0) }, usage(7, 10)),
+            (Reported { input_tokens: None, ..said(0, 3) }, usage(100, 3)),
+            (Reported { input_tokens: None, ..said(0, 0) }, usage(100, 10)),
+            (said(0, 0), usage(100, 10)),
+            (Reported::default(), usage(100, 10)),
+        ] {
+            let meter = Meter::new(Spent { calls: 9, usage: usage(1_000, 100) });
+            meter.begin("a", usage(100, 10)).unwrap().charged(reported);
+            assert_eq!(meter.spent()[0].1, Spent { calls: 1, usage: expected }, "{reported:?}");
+        }
+    }
+
     #[test]
     fn counts_what_replies_say_and_the_most_where_they_say_nothing() {
         let meter = Meter::new(Spent { calls: 9, usage: usage(1_000, 100) });
-        meter.begin("a", usage(100, 10)).unwrap().charged(usage(7, 3));
+        meter.begin("a", usage(100, 10)).unwrap().charged(said(7, 3));
         meter.begin("b", usage(100, 10)).unwrap().free();
         assert_eq!(meter.spent()[0], ("a".to_owned(), Spent { calls: 1, usage: usage(7, 3) }));
         assert_eq!(meter.spent()[1], ("b".to_owned(), Spent::default()));
-        meter.begin("b", usage(100, 10)).unwrap().charged(Usage::default());
+        meter.begin("b", usage(100, 10)).unwrap().charged(Reported::default());
         drop(meter.begin("b", usage(50, 5)).unwrap());
         assert_eq!(meter.spent()[1].1, Spent { calls: 2, usage: usage(150, 15) });
-        meter.begin("a", usage(1, 1)).unwrap().charged(usage(10, 10));
+        meter.begin("a", usage(1, 1)).unwrap().charged(said(10, 10));
         assert_eq!(meter.spent()[0].1, Spent { calls: 2, usage: usage(17, 13) }, "more than was thought");
     }
 

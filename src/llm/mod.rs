@@ -93,6 +93,21 @@ pub struct Usage {
     pub output_tokens: u64,
 }
 
+/// What a reply says that it took; `None` where it says nothing that is a count.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reported {
+    /// Tokens read.
+    pub input_tokens: Option<u64>,
+    /// Tokens written.
+    pub output_tokens: Option<u64>,
+}
+
+impl From<Reported> for Usage {
+    fn from(reported: Reported) -> Self {
+        Usage { input_tokens: reported.input_tokens.unwrap_or(0), output_tokens: reported.output_tokens.unwrap_or(0) }
+    }
+}
+
 /// What a model replied, in the requested shape as far as the wire format can check it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reply {
@@ -120,8 +135,8 @@ pub trait Dialect {
     /// is none. `header` looks a response header up by its lower-case name.
     fn error_code(&self, header: &dyn Fn(&str) -> Option<String>, body: &[u8]) -> String;
 
-    /// What a 200 says that it took; zero where it says nothing.
-    fn usage(&self, body: &[u8]) -> Usage;
+    /// What a 200 says that it took.
+    fn reported(&self, body: &[u8]) -> Reported;
 
     /// Whether a 400 says that the model does not know this form, so that the other one may be tried.
     fn rejects_form(&self, form: Form, body: &[u8]) -> bool;

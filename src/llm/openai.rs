@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Dialect, Form, ModelError, Prompt, Reply, Usage, capabilities, refused, strict};
+use super::{Dialect, Form, ModelError, Prompt, Reply, Reported, capabilities, refused, strict};
 
 #[cfg(test)]
 mod tests;
@@ -95,12 +95,12 @@ impl Dialect for OpenAi {
             Form::Tool => arguments(prompt.shape.name, message)?,
             Form::Native => whole_content(message)?,
         };
-        Ok(Reply { value, usage: strict::usage(&body, "prompt_tokens", "completion_tokens") })
+        Ok(Reply { value, usage: strict::reported(&body, "prompt_tokens", "completion_tokens").into() })
     }
 
-    fn usage(&self, body: &[u8]) -> Usage {
+    fn reported(&self, body: &[u8]) -> Reported {
         strict::object(body)
-            .map_or_else(Usage::default, |body| strict::usage(&body, "prompt_tokens", "completion_tokens"))
+            .map_or_else(Reported::default, |body| strict::reported(&body, "prompt_tokens", "completion_tokens"))
     }
 
     fn error_code(&self, _header: &dyn Fn(&str) -> Option<String>, body: &[u8]) -> String {

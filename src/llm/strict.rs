@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{ModelError, Usage};
+use super::{ModelError, Reported};
 use crate::json::members_written;
 
 /// Reads a text that is exactly one JSON object; `None` for everything else.
@@ -43,16 +43,17 @@ pub(super) fn present<'v>(object: &'v Map<String, Value>, name: &str) -> Option<
     object.get(name).filter(|value| !value.is_null())
 }
 
-/// A count of tokens. Accounting is no reason to refuse a reply, so what is no count is nothing and what is more than
+/// A count of tokens. Accounting is no reason to refuse a reply, so what is no count is none and what is more than
 /// 32 bits, which both wire formats promise, counts as the most: sums of these cannot overflow.
-fn tokens(usage: Option<&Value>, name: &str) -> u64 {
-    usage.and_then(|usage| usage.get(name)).and_then(Value::as_u64).unwrap_or(0).min(u64::from(u32::MAX))
+fn tokens(usage: Option<&Value>, name: &str) -> Option<u64> {
+    let count = usage.and_then(|usage| usage.get(name)).and_then(Value::as_u64)?;
+    Some(count.min(u64::from(u32::MAX)))
 }
 
 /// What the response says that it took, by the names that its wire format has for both counts.
-pub(super) fn usage(body: &Map<String, Value>, input: &str, output: &str) -> Usage {
+pub(super) fn reported(body: &Map<String, Value>, input: &str, output: &str) -> Reported {
     let usage = body.get("usage");
-    Usage { input_tokens: tokens(usage, input), output_tokens: tokens(usage, output) }
+    Reported { input_tokens: tokens(usage, input), output_tokens: tokens(usage, output) }
 }
 
 /// Checks whose message it is.
@@ -141,9 +142,9 @@ mod tests {
     fn counts_tokens_without_overflow() {
         let usage = json!({"a": 7, "b": -1, "c": 1.5, "d": "9", "e": u64::MAX, "f": null, "g": 1e300});
         let count = |name| tokens(Some(&usage), name);
-        assert_eq!(["a", "b", "c", "d", "f", "g", "h"].map(count), [7, 0, 0, 0, 0, 0, 0]);
-        assert_eq!(count("e"), u64::from(u32::MAX));
-        assert_eq!(tokens(None, "a"), 0);
-        assert_eq!(tokens(Some(&json!(3)), "a"), 0);
+        assert_eq!(["a", "b", "c", "d", "f", "g", "h"].map(count), [Some(7), None, None, None, None, None, None]);
+        assert_eq!(count("e"), Some(u64::from(u32::MAX)));
+        assert_eq!(tokens(None, "a"), None);
+        assert_eq!(tokens(Some(&json!(3)), "a"), None);
     }
 }

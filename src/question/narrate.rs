@@ -5,6 +5,7 @@
 use super::Asked;
 use super::session::{Consultation, fresh_nonce};
 use super::spending::{self, AGGREGATE_BYTES, BYTES};
+use crate::audit_log;
 use crate::budget;
 use crate::error::StageResult;
 use crate::llm::prompts;
@@ -65,6 +66,8 @@ impl Asked {
             pg_try::log(&format!("did not put the answer into words: {}", refusal.message));
             return Ok(None);
         }
+        // Where layer 2 had nothing to ask, the log does not know yet that something leaves the server.
+        audit_log::calls::intent()?;
         match Consultation::open(model, self.deadline)?.tell(&prompt, &mut self.tally)? {
             Ok(text) => Ok(Some(text)),
             Err(error) => {

@@ -248,15 +248,13 @@ impl Consultation {
     ) -> Result<T, ModelError> {
         let task = task(purpose);
         let call = ModelCall::begin(self.client.model(task), purpose);
-        let mut usage = Usage::default();
-        let came = self.client.complete(task, prompt, self.deadline).await.and_then(|reply| {
-            usage = reply.usage;
-            if let Some(counted) = counted {
-                count(counted, usage);
-            }
-            read(&reply.value)
-        });
-        call.end(&came, usage);
+        let paid = Cell::new(None);
+        let came = self.client.complete(task, prompt, self.deadline, &paid).await;
+        if let Some((counted, usage)) = counted.zip(paid.get()) {
+            count(counted, usage);
+        }
+        let came = came.and_then(|reply| read(&reply.value));
+        call.end(&came, paid.get().unwrap_or_default());
         came
     }
 }

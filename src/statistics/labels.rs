@@ -20,6 +20,21 @@ pub const STAGES: [&str; 12] = [
     "total",
 ];
 
+/// The stage that runs when `last` has ended.
+pub fn under_way(last: Option<&str>, is_question: bool) -> &'static str {
+    match last {
+        None => "verify",
+        Some("verify") if is_question => "understand",
+        Some("verify" | "understand" | "repair") => "gate",
+        Some("gate" | "parents") => "attach",
+        Some("attach") => "prove",
+        Some("prove") => "plan",
+        Some("plan") => "run",
+        Some("run") => "encode",
+        Some(_) => "narrate",
+    }
+}
+
 /// How a call ended: with a document or rows, or with an error and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {

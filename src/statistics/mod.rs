@@ -102,14 +102,24 @@ fn here() -> Option<&'static Fixed> {
     counters::fixed(server::database_oid(), server::now(), false)
 }
 
+/// The same without a look into the catalog, which might raise.
+fn at_an_end() -> Option<&'static Fixed> {
+    counters::fixed(server::database_oid(), server::now(), true)
+}
+
 /// Whether calls of this database are counted.
 pub fn is_counted() -> bool {
     here().is_some()
 }
 
+/// Finds a place for this database while the catalog can be looked into.
+pub fn prepare() {
+    here();
+}
+
 /// Counts an anomaly.
 pub fn count_anomaly() {
-    if let Some(fixed) = here() {
+    if let Some(fixed) = at_an_end() {
         fixed.add(ANOMALIES, 1);
     }
 }
@@ -131,13 +141,12 @@ pub fn count(record: &CallRecord, refusal: Option<&Refusal>) {
         // Whoever gave an answer has said so.
         (None, None) => End::Error(Reason::Internal),
     };
-    count_end(here(), record, end);
+    count_end(at_an_end(), record, end);
 }
 
 /// Counts a call whose session was ended while it ran.
 pub fn count_terminated(record: &CallRecord) {
-    let fixed = counters::fixed(server::database_oid(), server::now(), true);
-    count_end(fixed, record, End::Error(Reason::Terminated));
+    count_end(at_an_end(), record, End::Error(Reason::Terminated));
 }
 
 fn count_end(fixed: Option<&Fixed>, record: &CallRecord, end: End) {
@@ -148,8 +157,19 @@ fn count_end(fixed: Option<&Fixed>, record: &CallRecord, end: End) {
     if let Some(timings) = &record.timings {
         // Whoever ended the session in mid-lap has left it borrowed.
         if let Ok(timings) = timings.try_borrow() {
-            for (stage, microseconds) in &timings.0 {
-                if let Some(place) = STAGES.iter().position(|known| known == stage) {
+            let mut laps = timings.laps.clone();
+            if matches!(end, End::Error(_)) {
+                // The stage that was cut off: where every statement runs into its deadline, no other says so.
+                let spent: f64 = laps.iter().map(|(_, microseconds)| microseconds).sum();
+                let stage = labels::under_way(timings.last, record.question.is_some());
+                let rest = (took.as_secs_f64() * 1e6 - spent).max(0.0);
+                match laps.iter_mut().find(|(known, _)| *known == stage) {
+                    Some((_, sum)) => *sum += rest,
+                    None => laps.push((stage, rest)),
+                }
+            }
+            for (stage, microseconds) in laps {
+                if let Some(place) = STAGES.iter().position(|known| *known == stage) {
                     count_time(fixed, place, microseconds / 1e6);
                 }
             }
@@ -208,7 +228,8 @@ impl<'a> ModelCall<'a> {
     }
 
     fn count(&self, result: ModelResult, usage: Usage) {
-        let Some(fixed) = here() else { return };
+        // It may be dropped while an error is on its way, when no other may be raised.
+        let Some(fixed) = at_an_end() else { return };
         let figures = model_counters(result, self.started.elapsed(), usage);
         if !counters::add(&MODELS, server::database_oid(), &row_name(self.model, self.purpose), &figures) {
             add_all(fixed, OTHER_MODELS, &figures);

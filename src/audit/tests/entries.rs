@@ -207,3 +207,26 @@ proptest! {
         let _ = KeptTexts::parse(&bytes);
     }
 }
+
+#[test]
+fn nothing_that_is_quoted_remains_in_a_sentence() {
+    for (text, expected) in [
+        ("division by zero", "division by zero"),
+        ("invalid input syntax for type integer: \"jane\"", "invalid input syntax for type integer: \"…\""),
+        ("relation \"a\"b\" is not in the plane", "relation \"…\" is not in the plane"),
+        ("relation \"a\" and \"b\" too", "relation \"…\" too"),
+        ("cut in the middle \"jane", "cut in the middle \"…\""),
+        ("\"", "\"…\""),
+    ] {
+        assert_eq!(crate::audit::text::without_quotations(text), expected);
+    }
+}
+
+#[test]
+fn numbers_with_a_fraction_are_strings() {
+    let details = json!({"a": 0.1, "b": [1, -2, 1e300], "c": {"d": 2.5}}).as_object().cloned().unwrap();
+    let entry = Entry { details, ..Entry::new(Event::Administration, [0; 16]) };
+    let line = entry.line(&Place { sequence: 0, at: 0, chain: Chain::None });
+    assert!(line.ends_with(r#""details":{"a":"0.1","b":[1,-2,"1e+300"],"c":{"d":"2.5"}}}"#), "{line}");
+    assert!(parse_line(line.as_bytes()).is_ok());
+}

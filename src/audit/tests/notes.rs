@@ -115,6 +115,24 @@ fn signatures_of_others_stand_beside_ours_and_not_alone() {
 }
 
 #[test]
+fn notes_are_whole_up_to_the_empty_line_after_the_last() {
+    use crate::audit::note::whole;
+    let two = format!("{}\n{}\n", key().sign(&head("ta").text()), key().sign(&checkpoint().text()));
+    let first = key().sign(&head("ta").text()).len() + 1;
+    for end in 0..=two.len() {
+        let expected = if end == two.len() {
+            end
+        } else if end >= first {
+            first
+        } else {
+            0
+        };
+        assert_eq!(whole(&two.as_bytes()[..end]), expected, "{end} of {}", two.len());
+    }
+    assert_eq!(whole(&two.as_bytes()[70..]), two.len() - 70, "of the end of a file");
+}
+
+#[test]
 fn checkpoints_are_read_strictly() {
     let text = checkpoint().text();
     assert_eq!(Checkpoint::parse(&text).unwrap(), checkpoint());

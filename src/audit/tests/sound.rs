@@ -110,6 +110,21 @@ fn what_a_crash_leaves_is_a_warning() {
 }
 
 #[test]
+fn the_order_of_notes_says_nothing() {
+    let log = Log::write(Shape::of(12));
+    let notes = String::from_utf8(log.read(NOTES)).unwrap();
+    let blocks: Vec<&str> = notes.split_inclusive("\n\n").collect();
+    let turned: String = blocks.chunks(2).rev().flatten().copied().collect();
+    assert_ne!(turned, notes);
+    log.put(NOTES, turned.as_bytes());
+    assert_eq!(log.verify(Some(&log.checkpoint())).1, []);
+    // The control: what a note says still counts, wherever it stands.
+    let other = Log::write(Shape { forks_at: 2, ..Shape::of(12) });
+    log.put(NOTES, format!("{}{turned}", String::from_utf8(other.read(NOTES)).unwrap()).as_bytes());
+    assert_eq!(log.gravest(None), Some(Severity::Critical));
+}
+
+#[test]
 fn texts_can_be_erased() {
     let log = Log::write(Shape::of(9));
     let name = texts_name(5);

@@ -6,6 +6,7 @@
 
 mod chains;
 mod finding;
+mod found;
 mod notes;
 mod texts;
 
@@ -19,9 +20,11 @@ use super::tree::Frontier;
 use chains::Chains;
 pub(super) use finding::Findings;
 pub use finding::{Finding, Severity};
+pub use found::Found;
 use notes::{Expectations, Expected};
 use serde_json::Value;
 use std::path::Path;
+pub use texts::MAX_TEXT_BYTES;
 use texts::Texts;
 
 /// What to compare with.
@@ -33,6 +36,21 @@ pub struct Request<'a> {
     pub checkpoint: Option<&'a str>,
     /// A tenant whose chains are summed up in findings of severity info.
     pub tenant: Option<&'a str>,
+}
+
+/// What else is looked at on the way.
+#[derive(Clone, Copy)]
+pub struct More<'a> {
+    /// What other logs say of this one.
+    pub found: &'a [Found],
+    /// Called between entries. It may end the verification by unwinding.
+    pub between: &'a dyn Fn(),
+}
+
+impl Default for More<'_> {
+    fn default() -> Self {
+        Self { found: &[], between: &|| {} }
+    }
 }
 
 /// What was read.
@@ -52,7 +70,23 @@ pub struct Summary {
 
 /// Verifies the log in a folder (that of the log, not the one above). What is found goes to `found` as it is found; at most
 /// a thousand findings, and their number. A server may be writing to the log.
+///
+/// # Errors
+/// When it cannot be read.
 pub fn verify(log: &Path, request: &Request<'_>, found: &mut dyn FnMut(Finding)) -> Result<Summary, ReadError> {
+    verify_with(log, request, &More::default(), found)
+}
+
+/// [`verify`], and more.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn verify_with(
+    log: &Path,
+    request: &Request<'_>,
+    more: &More<'_>,
+    found: &mut dyn FnMut(Finding),
+) -> Result<Summary, ReadError> {
     let mut findings = Findings::new(found);
     let mut expectations = Expectations::default();
     notes::read(log, request.key, &mut expectations, &mut findings)?;
@@ -78,6 +112,7 @@ pub fn verify(log: &Path, request: &Request<'_>, found: &mut dyn FnMut(Finding))
     let torn = hashes.as_ref().map_or(0, |hashes| hashes.torn);
     let mut walk = Walk {
         key: request.key,
+        more: *more,
         hashes,
         expectations,
         findings,
@@ -104,6 +139,7 @@ pub fn verify(log: &Path, request: &Request<'_>, found: &mut dyn FnMut(Finding))
 /// The way along the entries. The size of the tree is the number of the next entry.
 struct Walk<'a, 'f> {
     key: &'a VerifyingKey,
+    more: More<'a>,
     hashes: Option<Hashes>,
     expectations: Expectations,
     findings: Findings<'f>,
@@ -249,12 +285,16 @@ impl Walk<'_, '_> {
     }
 
     fn add(&mut self, leaf: Hash) -> Result<(), ReadError> {
+        (self.more.between)();
         self.tree.push(leaf);
         self.expect_here()
     }
 
-    /// Compares with all that notes say of the size that the tree now has.
+    /// Compares with all that notes and other logs say of the size that the tree now has.
     fn expect_here(&mut self) -> Result<(), ReadError> {
+        for said in self.more.found.iter().filter_map(|found| found.differs(&self.tree)) {
+            self.findings.critical(None, said);
+        }
         while let Some(expected) = self.expectations.take(self.tree.size()) {
             let before = match &expected {
                 Expected { head: Some(head), .. } if head.last.sequence < self.first => {
@@ -292,6 +332,9 @@ impl Walk<'_, '_> {
         for expected in self.expectations.rest() {
             let said =
                 format!("{} covers {} entries, and the log has {}.", expected.whence, expected.size, self.tree.size());
+            self.findings.critical(None, said);
+        }
+        for said in self.more.found.iter().filter_map(|found| found.is_behind(self.tree.size())) {
             self.findings.critical(None, said);
         }
         texts.finish(self.tree.size(), &mut self.findings);

@@ -111,7 +111,8 @@ fn open(note: &str, key: &VerifyingKey) -> Result<Statement, NoteError> {
     if statement.log() == key.log() { Ok(statement) } else { Err(NoteError::Statement("it is about another log")) }
 }
 
-/// Reads the log's own notes: each with an empty line after it, their sizes ascending.
+/// Reads the log's own notes: each with an empty line after it. Their order says nothing: of two that are signed at the same time,
+/// that of the larger size may be written first.
 pub(super) fn read(
     log: &Path,
     key: &VerifyingKey,
@@ -123,7 +124,7 @@ pub(super) fn read(
         return Ok(());
     }
     let mut lines = Lines::open(&path, MAX_NOTE_BYTES)?;
-    let mut notes = Notes { key, expectations, findings, block: String::new(), empty_lines: 0, number: 1, size: 0 };
+    let mut notes = Notes { key, expectations, findings, block: String::new(), empty_lines: 0, number: 1 };
     loop {
         match lines.next()? {
             Line::End => break,
@@ -148,8 +149,6 @@ struct Notes<'a, 'f> {
     /// Those of them that are empty: the first stands before signatures, the second ends the note.
     empty_lines: u8,
     number: u64,
-    /// What the note before was about.
-    size: u64,
 }
 
 impl Notes<'_, '_> {
@@ -185,11 +184,6 @@ impl Notes<'_, '_> {
         match statement {
             Err(error) => self.findings.critical(None, format!("{whence} is not as the server wrote it: {error}.")),
             Ok(statement) => {
-                if statement.size() < self.size {
-                    let said = format!("{whence} covers fewer entries than the one before it.");
-                    self.findings.critical(None, said);
-                }
-                self.size = statement.size();
                 if let Statement::Checkpoint(checkpoint) = &statement {
                     self.expectations.noted.insert(checkpoint.size, checkpoint.root);
                 }

@@ -6,7 +6,7 @@ use super::super::text::{KeptTexts, is_erased};
 use super::finding::Findings;
 
 /// The longest line of texts: a question and a statement have some megabytes at most, and escapes make them six times that.
-const MAX_TEXT_BYTES: usize = 64 * 1024 * 1024;
+pub const MAX_TEXT_BYTES: usize = 64 * 1024 * 1024;
 
 /// Files of texts, of which at most one line is held.
 pub(super) struct Texts {

@@ -84,7 +84,7 @@ fn signing_client(settings: &ModelSettings) -> Client {
 }
 
 fn complete(client: &Client, milliseconds: u64) -> Result<Reply, ModelError> {
-    run(client.complete(Task::Write, &prompt(), within(milliseconds)))
+    run(client.complete(Task::Write, &prompt(), within(milliseconds), &Cell::default()))
 }
 
 fn assert_refused(error: &ModelError, with: u16, named: &str) {
@@ -229,9 +229,9 @@ fn two_calls_of_one_client_run_side_by_side_and_then_share_connections() {
     for _ in 0..2 {
         let begun = Instant::now();
         runtime.block_on(async {
-            let deadline = within(5_000);
-            let mut verdict = std::pin::pin!(client.complete(Task::Validate, &prompt, deadline));
-            let mut sql = std::pin::pin!(client.complete(Task::Write, &prompt, deadline));
+            let (deadline, paid) = (within(5_000), Cell::default());
+            let mut verdict = std::pin::pin!(client.complete(Task::Validate, &prompt, deadline, &paid));
+            let mut sql = std::pin::pin!(client.complete(Task::Write, &prompt, deadline, &paid));
             let (mut first, mut second) = (None, None);
             std::future::poll_fn(|context| {
                 use std::task::Poll;
@@ -273,7 +273,7 @@ fn tries_the_other_form_once_and_remembers_it_by_model() {
         assert_eq!(complete(&client, 5_000).unwrap(), expected());
     }
     assert_eq!(server.seen().len(), 3);
-    run(client.complete(Task::Validate, &prompt(), within(5_000))).unwrap();
+    run(client.complete(Task::Validate, &prompt(), within(5_000), &Cell::default())).unwrap();
     let seen = server.seen();
     assert_eq!(seen.len(), 5);
     assert!(seen[4].path.contains("nova-lite"));
