@@ -20,6 +20,7 @@ by whatever way, SIGTERM included; if this process is killed outright, the kerne
 from __future__ import annotations
 
 import argparse
+import atexit
 import contextlib
 import ctypes
 import os
@@ -58,6 +59,8 @@ DEFAULT_SETTINGS: dict[str, object] = {
     "max_wal_size": "4GB",
 }
 START_SECONDS = 60
+# By the tree of PostgreSQL: a folder with a data directory as initdb made it.
+_INITIALISED: dict[Path, Path] = {}
 # What a server says of memory or resources that went wrong; SIGKILL is how tests kill.
 TELLTALE = re.compile(
     r"was terminated by signal (?!9:)|TRAP: |detected write past chunk|problem in alloc set|bogus aset link"
@@ -335,8 +338,7 @@ class Cluster(_Server):
             if account:
                 os.chown(base, account.pw_uid, account.pw_gid)
             super().__init__(base, "data", self._usable_bindir(base, account), account, self._extra_environment)
-            initdb = ("-E", "UTF8", "--locale", "C.UTF-8", "-A", "trust", "-U", SUPERUSER, "-N")
-            self._as_server(self.bindir / "initdb", "-D", self.data_dir, *initdb)
+            self._initialise()
             self._configure(self._settings)
             self._loads_splitplane = self._preloads_splitplane
             self._launch()
@@ -345,6 +347,20 @@ class Cluster(_Server):
             self.stop()
             raise
         return self
+
+    def _initialise(self) -> None:
+        """The data directory: a copy of one that initdb made for the first cluster of this process, since that takes longer than all
+        the rest of a start. Clusters of one process so have one system identifier."""
+        made = _INITIALISED.get(self._tree)
+        if made is None:
+            made = Path(tempfile.mkdtemp(prefix="splitplane-initdb-", dir="/tmp"))
+            atexit.register(shutil.rmtree, made, ignore_errors=True)
+            if self._account:
+                os.chown(made, self._account.pw_uid, self._account.pw_gid)
+            options = ("-E", "UTF8", "--locale", "C.UTF-8", "-A", "trust", "-U", SUPERUSER, "-N")
+            self._as_server(self.bindir / "initdb", "-D", made / "data", *options)
+            _INITIALISED[self._tree] = made
+        self._as_server("cp", "-a", made / "data", self.data_dir)
 
     @property
     def _preloads_splitplane(self) -> bool:

@@ -11,7 +11,6 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -523,31 +522,40 @@ def test_a_copy_of_the_cluster_begins_a_log_of_its_own(own):
         assert folder(own.cluster).name == started["log"], "the primary goes on with its own"
 
 
-@pytest.mark.parametrize("own", [{"mode": "required"}, {"mode": "on"}], indirect=True)
+# 64 writers for so long, instead of 32 with twelve calls each.
+AUDIT_SECONDS = float(os.environ.get("AUDIT_SECONDS", "0"))
+
+
+# What the clients may sign within the ledger's memory.
+MANY = {"ledger_size": "1000000"} if AUDIT_SECONDS else {}
+
+
+@pytest.mark.parametrize("own", [{"mode": "required", **MANY}, {"mode": "on", **MANY}], ids=["required", "on"], indirect=True)
 def test_many_writers(own):
     """What the clients know to have got is in the log, once each, in the order of each client's own calls."""
-    known, lock = {}, threading.Lock()
+    known, lock, end = {}, threading.Lock(), time.monotonic() + AUDIT_SECONDS
+    writers, least = (64, 1) if AUDIT_SECONDS else (32, 12)
 
     def work(number):
         mine = []
         with own.session() as session:
-            for _ in range(12):
+            while len(mine) < least or time.monotonic() < end:
                 tenant = random.choice(list(SALES))
                 document = session.call(own.sign(COUNT_SALES, tenant), COUNT_SALES)
                 mine.append((document["query_id"], document["audit"]["sequence"], document["audit"]["hash"]))
         with lock:
             known[number] = mine
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(32)]
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(writers)]
     [thread.start() for thread in threads]
     [thread.join() for thread in threads]
-    assert len(known) == 32
+    assert len(known) == writers
     recorded = {row[0]: (str(row[1]), bytes(row[2]).hex()) for row in own.admin_rows("SELECT sequence, query_id, hash FROM splitplane.audit() WHERE event = 'call'")}
     for mine in known.values():
         sequences = [sequence for _, sequence, _ in mine]
         assert sequences == sorted(sequences)
         assert all(recorded[sequence] == (query_id, digest) for query_id, sequence, digest in mine)
-    assert len(recorded) == 32 * 12 == len(Counter(query_id for query_id, _ in recorded.values()))
+    assert len(recorded) == sum(map(len, known.values())) == len({query_id for query_id, _ in recorded.values()})
     assert problems(own, checkpoint(own)) == []
 
 
@@ -917,3 +925,46 @@ def test_hashes_whose_entries_were_lost_are_cut_off(own, is_signed):
     cut = [(entry["details"]["file"], entry["details"]["bytes"]) for entry in of_event(own.cluster, "cut")]
     assert cut == ([] if is_signed else [(entries.name, 20), ("hashes", 64)])
     assert problems(own) == []
+
+
+@pytest.fixture
+def small_disk():
+    """A file system of a megabyte, where mounting one is allowed."""
+    place = Path(tempfile.mkdtemp(prefix="splitplane-disk-", dir="/tmp"))
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=0777", "splitplane", place], capture_output=True, text=True)
+    try:
+        if mounted.returncode != 0:
+            pytest.skip(f"NOT RUN: a file system cannot be mounted here: {mounted.stderr.strip()}")
+        place.chmod(0o777)
+        yield place
+    finally:
+        subprocess.run(["umount", "-l", place], capture_output=True)
+        place.rmdir()
+
+
+@pytest.mark.parametrize("mode", ["required", "on"])
+def test_a_full_disk(small_disk, mode):
+    """Nothing of an entry that does not fit is left behind, and with room again the log goes on."""
+    with audited(mode, audit_directory=str(small_disk / "log")) as running:
+        plane = Wire.build(running, "own")
+        ask_once(plane)
+        log = small_disk / "log" / (small_disk / "log" / "current").read_text().strip()
+        filler = small_disk / "filler"
+        with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+            while True:
+                file.write(b"x" * 512)
+        answered = []
+        with plane.session() as session:
+            # What is left of the last block.
+            for _ in range(60):
+                try:
+                    answered.append(session.call(plane.sign(COUNT_SALES), COUNT_SALES))
+                except psycopg.Error as error:
+                    assert mode == "required" and error.sqlstate == "53400", error
+            assert ("audit" in answered[-1]) is False if mode == "on" else len(answered) < 60
+            filler.unlink()
+            assert "audit" in session.call(plane.sign(COUNT_SALES), COUNT_SALES)
+        text = b"".join(path.read_bytes() for path in sorted(log.glob("entries-*.jsonl")))
+        entries = [json.loads(line) for line in text.splitlines()]
+        assert sum(entry["details"]["entries"] for entry in entries if entry["event"] == "gap") > 0
+        assert (small_disk / "log" / "current").read_text().strip() == log.name and problems(plane, checkpoint(plane)) == []

@@ -250,7 +250,7 @@ def test_a_crash_forgets_nothing_and_adds_at_most_a_hundredth(victim):
         set_budget(wire, "brand-a", "calls", amount)
         set_budget(wire, "brand-a", "run_seconds", 100_000)
         total = 0
-        for _ in range(4):
+        for _ in range(2):
             base = used(wire)[0]
             answered, stop, threads = under_load(wire, 0.5 + random_points.random())
             pid = int(wire.run("SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() LIMIT 1")[0])
