@@ -7,6 +7,8 @@ use crate::identity::seal;
 use crate::pgx::server;
 use crate::reason::Reason;
 use crate::settings;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
 use std::cell::RefCell;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
@@ -29,6 +31,18 @@ pub fn read() -> StageResult<MasterKey> {
     let key = load(&path()).map_err(|error| Refusal::identity(Reason::KeyFile, format!("key file: {error}")))?;
     KNOWN.with(|known| *known.borrow_mut() = Some(key.clone()));
     Ok(key)
+}
+
+/// A secret of this database that is made of the master key, for one purpose.
+///
+/// # Errors
+/// As [`read`].
+pub fn derived(purpose: &str) -> StageResult<MasterKey> {
+    let master = read()?;
+    let mut mac = Hmac::<Sha256>::new_from_slice(master.as_slice()).map_err(|_| Refusal::internal("no HMAC"))?;
+    mac.update(purpose.as_bytes());
+    mac.update(&server::database_oid().to_be_bytes());
+    Ok(Zeroizing::new(mac.finalize().into_bytes().into()))
 }
 
 /// The master key, made on first use.

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::guardrail::Guardrail;
-use super::{Dialect, Form, ModelError, Prompt, Reply, Reported, capabilities, path, refused, strict};
+use super::{Dialect, Form, ModelError, Prompt, Reply, Reported, capabilities, ordered, path, refused, strict};
 
 #[cfg(test)]
 mod tests;
@@ -80,6 +80,18 @@ pub fn check_model_id(model_id: &str) -> Result<(), ModelError> {
     Ok(())
 }
 
+impl Bedrock {
+    /// Whether the model keeps the beginning of a prompt where it is told to, and this one is long enough. A point after less
+    /// than the model's least is no error, and helps nothing. None with a guardrail: nobody says whether a point may
+    /// stand between blocks that are marked for it.
+    fn pays_to_keep(&self, prompt: &Prompt) -> bool {
+        /// The least that any model keeps, at some five bytes a token of our rules and descriptions.
+        const LEAST_BYTES: usize = 5 * 1_024;
+        let bytes = prompt.system.len() + prompt.lasting.len();
+        self.guardrail.is_none() && bytes >= LEAST_BYTES && capabilities::keeps_prompts(&self.model_id)
+    }
+}
+
 impl Dialect for Bedrock {
     fn path(&self) -> String {
         format!("/model/{}/converse", path::encoded(&self.model_id))
@@ -96,12 +108,21 @@ impl Dialect for Bedrock {
         // With a guardContent block the guardrail reads that block and nothing else; without one it reads whatever the
         // service takes for the whole. Our instructions speak of attacks and must not be taken for one, so exactly the
         // material is marked: all of it, because schema comments and earlier questions are as untrusted as the question.
-        let material = match self.guardrail {
-            Some(_) => json!({"guardContent": {"text": {"text": prompt.user}}}),
-            None => json!({"text": prompt.user}),
+        let block = |text: &str| match self.guardrail {
+            Some(_) => json!({"guardContent": {"text": {"text": text}}}),
+            None => json!({"text": text}),
         };
+        let mut content = Vec::with_capacity(3);
+        if !prompt.lasting.is_empty() {
+            content.push(block(&prompt.lasting));
+            // All that stands before it is kept for minutes, and nothing of a tenant does.
+            if self.pays_to_keep(prompt) {
+                content.push(json!({"cachePoint": {"type": "default"}}));
+            }
+        }
+        content.push(block(&prompt.user));
         let mut body = json!({
-            "messages": [{"role": "user", "content": [material]}],
+            "messages": [{"role": "user", "content": content}],
             "inferenceConfig": inference,
         });
         match form {
@@ -125,7 +146,7 @@ impl Dialect for Bedrock {
                 let schema = json!({
                     "name": prompt.shape.name,
                     "description": prompt.shape.description,
-                    "schema": prompt.shape.schema.to_string(),
+                    "schema": ordered::text(&prompt.shape.schema),
                 });
                 let format = json!({"type": "json_schema", "structure": {"jsonSchema": schema}});
                 set(&mut body, "outputConfig", json!({"textFormat": format}));
@@ -161,12 +182,11 @@ impl Dialect for Bedrock {
             Form::Tool => tool_input(prompt.shape.name, content)?,
             Form::Native => whole_text(content)?,
         };
-        Ok(Reply { value, usage: strict::reported(&body, "inputTokens", "outputTokens").into() })
+        Ok(Reply { value, usage: reported(&body).into() })
     }
 
     fn reported(&self, body: &[u8]) -> Reported {
-        strict::object(body)
-            .map_or_else(Reported::default, |body| strict::reported(&body, "inputTokens", "outputTokens"))
+        strict::object(body).map_or_else(Reported::default, |body| reported(&body))
     }
 
     fn error_code(&self, header: &dyn Fn(&str) -> Option<String>, body: &[u8]) -> String {
@@ -196,6 +216,14 @@ impl Dialect for Bedrock {
         };
         speaks_against(form, message)
     }
+}
+
+/// What the response says that it took. What was read from kept beginnings, or written to them, is not among its input tokens.
+fn reported(body: &Map<String, Value>) -> Reported {
+    let plain = strict::reported(body, "inputTokens", "outputTokens");
+    let kept = strict::reported(body, "cacheReadInputTokens", "cacheWriteInputTokens");
+    let kept = kept.input_tokens.unwrap_or(0) + kept.output_tokens.unwrap_or(0);
+    Reported { input_tokens: plain.input_tokens.map(|tokens| tokens + kept), ..plain }
 }
 
 /// Sets a member of an object.

@@ -71,6 +71,17 @@ pub(super) fn accepts_temperature(name: &str) -> bool {
     ["gpt-3", "gpt-4", "chatgpt-4"].iter().any(|prefix| name.starts_with(prefix))
 }
 
+/// Whether the model keeps the beginning of a prompt up to a cache point, by Amazon's list: Claude from 3.7 on with Haiku 3.5,
+/// and Nova's text models. Others answer a cache point with an error.
+pub(super) fn keeps_prompts(name: &str) -> bool {
+    if let Some(claude) = Claude::find(name) {
+        return claude
+            .version
+            .is_some_and(|version| version >= (3, 7) || claude.family == "haiku" && version >= (3, 5));
+    }
+    ["nova-micro", "nova-lite", "nova-pro", "nova-premier"].iter().any(|model| name.contains(model))
+}
+
 /// Whether the name is one of OpenAI's hosted models. Its open-weight models (gpt-oss) are served by everyone.
 pub(super) fn is_openai(name: &str) -> bool {
     let name = bare(name);
@@ -116,6 +127,30 @@ mod tests {
         assert!(Claude::find("amazon.nova-lite-v1:0").is_none());
         for name in ["claude-", "claude-99999999999999", "claude-4-5-6-7-8", "claude--", "claude-\u{e9}-1"] {
             assert!(Claude::find(name).is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn knows_the_models_that_keep_prompts() {
+        for name in [
+            "us.anthropic.claude-3-7-sonnet-20250219-v1:0",
+            "anthropic.claude-3-5-haiku-20241022-v1:0",
+            "anthropic.claude-opus-4-1-20250805-v1:0",
+            "global.anthropic.claude-sonnet-5",
+            "amazon.nova-lite-v1:0",
+        ] {
+            assert!(keeps_prompts(name), "{name}");
+        }
+        for name in [
+            "anthropic.claude-3-haiku-20240307-v1:0",
+            "anthropic.claude-3-5-sonnet-20240620-v1:0",
+            "anthropic.claude-v2:1",
+            "amazon.nova-sonic-v1:0",
+            "meta.llama3-1-70b-instruct-v1:0",
+            "application-inference-profile/abc",
+            "",
+        ] {
+            assert!(!keeps_prompts(name), "{name}");
         }
     }
 

@@ -22,7 +22,7 @@ use super::http::{self, Response};
 use super::meter::{Begun, Meter};
 use super::openai::{self, OpenAi};
 use super::refused::{self, Cause};
-use super::{Dialect, Form, ModelError, ModelSettings, Prompt, Provider, Reply, StructuredOutput, Usage};
+use super::{Dialect, Form, ModelError, ModelSettings, Prompt, Provider, Reply, StructuredOutput, Usage, ordered};
 use access::Access;
 use std::cell::Cell;
 
@@ -225,7 +225,7 @@ impl Client {
         metered: Option<(&str, u64)>,
         deadline: Instant,
     ) -> Result<Answer, ModelError> {
-        let body = body.to_string();
+        let body = ordered::text(body);
         let mut attempt = 1;
         loop {
             let outcome = self.send_once(path, &body, metered, deadline).await;

@@ -11,6 +11,7 @@ pub mod guardrail;
 pub mod matching;
 pub mod meter;
 pub mod openai;
+mod ordered;
 mod path;
 pub mod prompts;
 pub mod refused;
@@ -41,7 +42,9 @@ use serde_json::Value;
 pub struct Prompt {
     /// Our instructions. Holds nothing untrusted.
     pub system: String,
-    /// The material: delimited untrusted text, each piece a JSON string between tags with a nonce.
+    /// The material that is the same for every question, such as the plane: pieces as in `user`. May be empty.
+    pub lasting: String,
+    /// The material of this question: delimited untrusted text, each piece a JSON string between tags with a nonce.
     pub user: String,
     /// What the reply must look like.
     pub shape: Shape,
@@ -58,8 +61,8 @@ impl Prompt {
         let quoted = |text: &str| Value::from(text).to_string().len();
         // A schema may stand in it as text as well as in full.
         let shape = self.shape.schema.to_string().len().saturating_mul(2);
-        let texts =
-            quoted(&self.system).saturating_add(quoted(&self.user)).saturating_add(self.shape.description.len());
+        let material = quoted(&self.lasting).saturating_add(quoted(&self.user));
+        let texts = quoted(&self.system).saturating_add(material).saturating_add(self.shape.description.len());
         texts.saturating_add(shape).saturating_add(AROUND)
     }
 }
@@ -71,7 +74,8 @@ pub struct Shape {
     pub name: &'static str,
     /// One sentence for the model.
     pub description: &'static str,
-    /// A JSON Schema: an object with every property required and `additionalProperties: false`.
+    /// A JSON Schema: an object with every property required and `additionalProperties: false`. Its `required` has the
+    /// properties in the order in which a model is to write them (see `ordered`).
     pub schema: Value,
 }
 

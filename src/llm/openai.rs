@@ -37,7 +37,9 @@ impl Dialect for OpenAi {
     fn body(&self, prompt: &Prompt, form: Form) -> Value {
         let mut body = Map::new();
         body.insert("model".to_owned(), json!(self.model));
-        let messages = json!([{"role": "system", "content": prompt.system}, {"role": "user", "content": prompt.user}]);
+        // One text: what lasts is its beginning, and servers that keep beginnings find it by themselves.
+        let material = format!("{}{}", prompt.lasting, prompt.user);
+        let messages = json!([{"role": "system", "content": prompt.system}, {"role": "user", "content": material}]);
         body.insert("messages".to_owned(), messages);
         // OpenAI's newer models answer max_tokens with an error, Ollama and older servers take no notice of
         // max_completion_tokens, and both at once are an error again.

@@ -8,6 +8,7 @@ use super::{Form, Prompt, Shape};
 pub(super) fn prompt() -> Prompt {
     Prompt {
         system: "Judge.".to_owned(),
+        lasting: "<plane>\"orders\"</plane>\n".to_owned(),
         user: "<question>\"?\"</question>".to_owned(),
         shape: Shape {
             name: "record_verdict",

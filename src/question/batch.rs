@@ -1,7 +1,7 @@
 //! `splitplane.validate(questions)`: many verdicts at once, for tuning comments and models. Nothing is run.
 
 use super::context::Brief;
-use super::session::{Consultation, fresh_nonce};
+use super::session::{Consultation, Secrets};
 use super::{no_model, no_model_named};
 use crate::error::{Refusal, StageResult, State};
 use crate::llm::screen::{self, Screened};
@@ -83,7 +83,7 @@ fn prepare(question: &str) -> StageResult<Prepared> {
     Ok(match screen::check(question, settings::model::max_question_bytes()) {
         Ok(Screened::Question) => {
             let brief = Brief::gather(question, &[], &[], false)?;
-            Prepared::Ask(prompts::validation(&brief.knowledge(), question, &fresh_nonce()?))
+            Prepared::Ask(prompts::validation(&brief.knowledge(), question, Secrets::fresh()?.nonces()))
         }
         Ok(Screened::Suspicious(why)) => Prepared::Known(Validated {
             question: question.to_owned(),

@@ -181,7 +181,7 @@ impl Asked {
             Some(_) => None,
             None => Some(Brief::gather(&question, history, &[], write)?),
         };
-        let tables = names.as_ref().map(|names| prompts::tables(names, &question, history, session::NO_NONCE));
+        let tables = names.as_ref().map(|names| prompts::tables(names, &question, history, session::NO_NONCES));
         Plan { model: &model, question: &question, tables, brief: known.as_ref(), write }.reserve()?;
         let consultation = Consultation::open(model, self.deadline)?;
         audit_log::calls::intent()?;

@@ -3,7 +3,7 @@
 //! The rows are an answer already, so if the narration fails, only the words are missing.
 
 use super::Asked;
-use super::session::{Consultation, fresh_nonce};
+use super::session::{Consultation, Secrets};
 use super::spending::{self, AGGREGATE_BYTES, BYTES};
 use crate::audit_log;
 use crate::budget;
@@ -53,12 +53,9 @@ impl Asked {
         }
         let prompt = prompts::narration(
             question,
-            told.sql,
-            &told.columns,
-            &rows,
-            told.truncated,
+            prompts::Answer { sql: told.sql, columns: &told.columns, rows_json: &rows, truncated: told.truncated },
             &settings::time_zone(),
-            &fresh_nonce()?,
+            Secrets::fresh()?.nonces(),
         );
         // Where layer 2 had nothing to ask, nothing is reserved yet.
         let reserved = spending::narration(&model, question).map_or(Ok(()), |request| budget::reserve(&[request]));

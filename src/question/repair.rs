@@ -1,6 +1,6 @@
 //! Repair: SQL of the model's own that was refused or failed goes back to it with a sanitised error.
 
-use super::session::{Consultation, Decision, fresh_nonce};
+use super::session::{Consultation, Decision, Secrets};
 use super::{Asked, Source, Understood, UntrustedSql};
 use crate::error::{Refusal, StageResult, State};
 use crate::llm::prompts;
@@ -26,7 +26,7 @@ impl Asked {
         else {
             return Ok(None);
         };
-        let prompt = prompts::repair(&brief.knowledge(), question, &failed.text, &error, &fresh_nonce()?);
+        let prompt = prompts::repair(&brief.knowledge(), question, &failed.text, &error, Secrets::fresh()?.nonces());
         let consultation = Consultation::open(settings::model::model(), self.deadline)?;
         Ok(match consultation.rewrite(&prompt, &mut self.tally)? {
             Decision::Written(text) if is_same(&text, &failed.text) => None,

@@ -7,11 +7,11 @@ use super::verdict_cache::{self, VerdictKey};
 use crate::ablation::{self, Switch};
 use crate::budget;
 use crate::calls::{self, Decline};
-use crate::catalog::key_file;
+use crate::catalog::key_file::{self, MasterKey};
 use crate::error::{Refusal, StageResult};
 use crate::identity::principal::Principal;
 use crate::llm::client::{Client, Task};
-use crate::llm::prompts::Turn;
+use crate::llm::prompts::{Nonces, Turn};
 use crate::llm::verdict::{self, Judgement, Verdict};
 use crate::llm::writing::{self, Writing};
 use crate::llm::{ModelError, ModelSettings, Prompt, Usage, prompts};
@@ -25,9 +25,10 @@ use std::collections::HashMap;
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::Instant;
+use zeroize::Zeroizing;
 
-/// The nonce of prompts that are only digested.
-pub(super) const NO_NONCE: &str = "0";
+/// The nonces of prompts that are only digested.
+pub(super) const NO_NONCES: Nonces<'static> = Nonces { secret: b"", fresh: "0" };
 
 /// Most questions whose tables a session remembers.
 const MOST_KNOWN: usize = 256;
@@ -106,12 +107,12 @@ impl Consultation {
         history: &[Turn],
         tally: &mut Tally,
     ) -> StageResult<Vec<String>> {
-        let digested = prompts::tables(names, question, history, NO_NONCE);
+        let digested = prompts::tables(names, question, history, NO_NONCES);
         let key = VerdictKey::new(principal, &self.settings, self.client.model(Task::Validate), &digested);
         if let Some(known) = TABLES.with(|known| known.borrow().get(&key).cloned()) {
             return Ok(known);
         }
-        let prompt = prompts::tables(names, question, history, &fresh_nonce()?);
+        let prompt = prompts::tables(names, question, history, Secrets::fresh()?.nonces());
         let counted = Cell::new(*tally);
         let read = |value: &Value| writing::read_tables(value, names);
         let named = wait::wait(self.deadline, self.asked(Purpose::Tables, &prompt, Some(&counted), read));
@@ -148,12 +149,13 @@ impl Consultation {
     ) -> StageResult<Decision> {
         let knowledge = brief.knowledge();
         let is_required = settings::model::validation_is_required() && !ablation::is_off(Switch::Validation);
-        let digested = prompts::validation(&knowledge, question, NO_NONCE);
+        let digested = prompts::validation(&knowledge, question, NO_NONCES);
         let key = VerdictKey::new(principal, &self.settings, self.client.model(Task::Validate), &digested);
         let is_known = is_required && verdict_cache::is_allowed(&key);
-        let nonce = fresh_nonce()?;
-        let generation = write.then(|| prompts::generation(&knowledge, question, &nonce));
-        let validation = (is_required && !is_known).then(|| prompts::validation(&knowledge, question, &nonce));
+        let secrets = Secrets::fresh()?;
+        let generation = write.then(|| prompts::generation(&knowledge, question, secrets.nonces()));
+        let validation =
+            (is_required && !is_known).then(|| prompts::validation(&knowledge, question, secrets.nonces()));
         // Set by the two sides, which run in one thread.
         let counted = Cell::new(*tally);
         let outcome = wait::wait(self.deadline, async {
@@ -321,7 +323,24 @@ fn decided(writing: Writing) -> Decision {
     }
 }
 
-/// Tags that a caller cannot predict.
-pub(super) fn fresh_nonce() -> StageResult<String> {
-    key_file::random::<8>().map(hex::encode).map_err(Refusal::no_random_bytes)
+/// What makes the tags of a prompt, which a caller cannot predict.
+pub(super) struct Secrets {
+    lasting: MasterKey,
+    fresh: String,
+}
+
+impl Secrets {
+    /// Those of one question. Without a key file, which only an administrator can be, nothing lasts.
+    pub(super) fn fresh() -> StageResult<Self> {
+        let lasting = match key_file::derived("nonces of prompts") {
+            Ok(secret) => secret,
+            Err(_) => Zeroizing::new(key_file::random().map_err(Refusal::no_random_bytes)?),
+        };
+        let fresh = key_file::random::<8>().map(hex::encode).map_err(Refusal::no_random_bytes)?;
+        Ok(Secrets { lasting, fresh })
+    }
+
+    pub(super) fn nonces(&self) -> Nonces<'_> {
+        Nonces { secret: self.lasting.as_slice(), fresh: &self.fresh }
+    }
 }

@@ -8,7 +8,7 @@ use crate::budget::amount::Measure;
 use crate::budget::{self, Request};
 use crate::error::StageResult;
 use crate::llm::client::HIDDEN_TOKENS;
-use crate::llm::prompts::{self, ANSWER_TOKENS, SQL_TOKENS, VERDICT_TOKENS};
+use crate::llm::prompts::{self, ANSWER_TOKENS, Nonces, SQL_TOKENS, VERDICT_TOKENS};
 use crate::llm::{ModelSettings, Prompt};
 use crate::settings;
 use crate::settings::model::Narrate;
@@ -59,11 +59,11 @@ impl Plan<'_> {
             requests.push(request(validator, prompt.most_bytes(), prompt.max_tokens));
         }
         if settings::model::validation_is_required() {
-            let bytes = bytes(&|brief| prompts::validation(&brief.knowledge(), question, NONCE));
+            let bytes = bytes(&|brief| prompts::validation(&brief.knowledge(), question, NONCES));
             requests.push(request(validator, bytes, VERDICT_TOKENS));
         }
         if *write {
-            let bytes = bytes(&|brief| prompts::generation(&brief.knowledge(), question, NONCE));
+            let bytes = bytes(&|brief| prompts::generation(&brief.knowledge(), question, NONCES));
             requests.push(request(writer, bytes, SQL_TOKENS));
             let repair = bytes + ESCAPED * SQL_BYTES + INSTRUCTIONS;
             requests.extend((0..settings::model::max_repairs()).map(|_| request(writer, repair, SQL_TOKENS)));
@@ -74,7 +74,7 @@ impl Plan<'_> {
 }
 
 /// As long as those that are sent.
-const NONCE: &str = "0000000000000000";
+const NONCES: Nonces<'static> = Nonces { secret: b"", fresh: "0000000000000000" };
 
 fn request(model: &str, bytes: usize, output: u32) -> Request {
     let input_tokens = u64::try_from(bytes).unwrap_or(u64::MAX).saturating_add(HIDDEN_TOKENS);
@@ -103,7 +103,7 @@ pub fn budget_needs() -> StageResult<Vec<(Measure, Option<u64>)>> {
         return budget::needs(&[]);
     }
     let names = context::names_to_choose_from(QUESTION)?;
-    let tables = names.map(|names| prompts::tables(&names, QUESTION, &[], NONCE));
+    let tables = names.map(|names| prompts::tables(&names, QUESTION, &[], NONCES));
     let brief = Brief::gather(QUESTION, &[], &[], true)?;
     budget::needs(&Plan { model: &model, question: QUESTION, tables, brief: Some(&brief), write: true }.requests())
 }

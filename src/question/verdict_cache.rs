@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 pub(super) struct VerdictKey([u8; 32]);
 
 impl VerdictKey {
-    /// `prompt` must be made with a constant nonce.
+    /// `prompt` must be made with constant nonces.
     pub(super) fn new(principal: &Principal, model: &ModelSettings, validator: &str, prompt: &Prompt) -> Self {
         let provider = match model.provider {
             Provider::None => "none",
@@ -36,6 +36,7 @@ impl VerdictKey {
             &model.guardrail,
             &model.guardrail_version,
             &prompt.system,
+            &prompt.lasting,
             &prompt.user,
         ];
         let mut digest = Sha256::new();

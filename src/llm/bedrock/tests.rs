@@ -57,7 +57,10 @@ fn forces_the_one_tool() {
         body_of(SONNET, Form::Tool),
         json!({
             "system": [{"text": "Judge."}],
-            "messages": [{"role": "user", "content": [{"text": "<question>\"?\"</question>"}]}],
+            "messages": [{"role": "user", "content": [
+                {"text": "<plane>\"orders\"</plane>\n"},
+                {"text": "<question>\"?\"</question>"},
+            ]}],
             "inferenceConfig": {"maxTokens": 512, "temperature": 0},
             "toolConfig": {
                 "tools": [{"toolSpec": {
@@ -100,11 +103,48 @@ fn marks_the_material_and_only_that_for_the_guardrail() {
         );
         assert_eq!(
             body["messages"],
-            json!([{"role": "user", "content": [{"guardContent": {"text": {"text": prompt().user}}}]}])
+            json!([{"role": "user", "content": [
+                {"guardContent": {"text": {"text": prompt().lasting}}},
+                {"guardContent": {"text": {"text": prompt().user}}},
+            ]}])
         );
         assert_eq!(body["system"], json!([{"text": "Judge."}]));
         assert_eq!(body_of(SONNET, form).get("guardrailConfig"), None);
     }
+}
+
+/// All that stands before the point is the same for every tenant, and it is worth the while.
+#[test]
+fn a_cache_point_stands_behind_a_long_plane() {
+    let long = Prompt { lasting: format!("<plane>\"{}\"</plane>\n", "t".repeat(6_000)), ..prompt() };
+    let content = |model: &Bedrock, prompt: &Prompt| model.body(prompt, Form::Tool)["messages"][0]["content"].clone();
+    assert_eq!(
+        content(&bedrock(SONNET), &long),
+        json!([{"text": long.lasting}, {"cachePoint": {"type": "default"}}, {"text": long.user}])
+    );
+    let guarded =
+        Bedrock { guardrail: Some(Guardrail { id: "a1b2".to_owned(), version: "3".to_owned() }), ..bedrock(SONNET) };
+    for (model, prompt) in [
+        (bedrock(SONNET), &prompt()),
+        (bedrock("meta.llama3-1-70b-instruct-v1:0"), &long),
+        (guarded, &long),
+        (bedrock(SONNET), &Prompt { lasting: String::new(), system: "s".repeat(9_000), ..prompt() }),
+    ] {
+        assert!(!content(&model, prompt).to_string().contains("cachePoint"), "{model:?}");
+    }
+}
+
+/// What is read from kept beginnings and written to them is charged, too; Converse counts it apart.
+#[test]
+fn counts_what_was_kept() {
+    let took = |usage: Value| bedrock(SONNET).reported(json!({"usage": usage}).to_string().as_bytes());
+    let usage =
+        json!({"inputTokens": 5, "outputTokens": 7, "cacheReadInputTokens": 1_000, "cacheWriteInputTokens": 200});
+    assert_eq!(took(usage), Reported { input_tokens: Some(1_205), output_tokens: Some(7) });
+    let usage = json!({"inputTokens": 5, "outputTokens": 7, "cacheReadInputTokens": null});
+    assert_eq!(took(usage), Reported { input_tokens: Some(5), output_tokens: Some(7) });
+    let usage = json!({"outputTokens": 7, "cacheReadInputTokens": 1_000});
+    assert_eq!(took(usage), Reported { input_tokens: None, output_tokens: Some(7) });
 }
 
 #[test]

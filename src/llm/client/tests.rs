@@ -24,7 +24,13 @@ fn prompt() -> Prompt {
         "type": "object", "properties": {"sql": {"type": "string"}}, "required": ["sql"], "additionalProperties": false,
     });
     let shape = Shape { name: "write_sql", description: "Writes SQL.", schema };
-    Prompt { system: "Write SQL.".to_owned(), user: "Zürich – 東京 🍜?".to_owned(), shape, max_tokens: 100 }
+    Prompt {
+        system: "Write SQL.".to_owned(),
+        lasting: String::new(),
+        user: "Zürich – 東京 🍜?".to_owned(),
+        shape,
+        max_tokens: 100,
+    }
 }
 
 fn converse(form: Form) -> Vec<u8> {

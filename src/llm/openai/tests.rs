@@ -58,7 +58,7 @@ fn forces_the_one_function() {
             "model": "llama3.2",
             "messages": [
                 {"role": "system", "content": "Judge."},
-                {"role": "user", "content": "<question>\"?\"</question>"},
+                {"role": "user", "content": "<plane>\"orders\"</plane>\n<question>\"?\"</question>"},
             ],
             "max_tokens": 512,
             "temperature": 0,

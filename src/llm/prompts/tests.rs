@@ -6,10 +6,11 @@ use proptest::prelude::*;
 use super::*;
 
 const NONCE: &str = "3f9c2a";
+const NONCES: Nonces<'static> = Nonces { secret: b"secret", fresh: NONCE };
 
-/// The pieces of a user text, by tag; fails on anything between them.
-fn pieces(user: &str, nonce: &str) -> Vec<(String, String)> {
-    user.lines()
+/// The pieces of a text, by tag; fails on anything between them, and on tags with another nonce.
+fn pieces_of(text: &str, nonce: &str) -> Vec<(String, String)> {
+    text.lines()
         .map(|line| {
             let (tag, rest) = line.strip_prefix('<').unwrap().split_once('>').unwrap();
             let content = rest.strip_suffix(&format!("</{tag}>")).unwrap();
@@ -18,6 +19,24 @@ fn pieces(user: &str, nonce: &str) -> Vec<(String, String)> {
             (name.to_owned(), serde_json::from_str::<String>(content).unwrap())
         })
         .collect()
+}
+
+/// The nonce of what lasts, as the piece that ends it has it.
+fn lasting_nonce(prompt: &Prompt) -> String {
+    prompt.user.strip_prefix("<ending-").unwrap().split_once('>').unwrap().0.to_owned()
+}
+
+/// What lasts, and what is of the question: the pieces of a prompt, by tag.
+fn parts(prompt: &Prompt, nonce: &str) -> [Vec<(String, String)>; 2] {
+    let lasting = lasting_nonce(prompt);
+    assert!(lasting.len() == 16 && prompt.system.contains(&format!("<plane-{lasting}>")));
+    let (ending, fresh) = prompt.user.split_once('\n').unwrap();
+    assert_eq!(ending, format!("<ending-{lasting}>\"{nonce}\"</ending-{lasting}>"));
+    [pieces_of(&prompt.lasting, &lasting), pieces_of(fresh, nonce)]
+}
+
+fn pieces(prompt: &Prompt, nonce: &str) -> Vec<(String, String)> {
+    parts(prompt, nonce).concat()
 }
 
 fn metrics() -> Vec<Metric> {
@@ -48,34 +67,42 @@ fn all(question: &str, nonce: &str) -> [Prompt; 4] {
         Turn { question: "Hm?".to_owned(), sql: None },
     ];
     let knowledge = knowledge(&metrics, &examples, &history);
+    let nonces = Nonces { fresh: nonce, ..NONCES };
     [
-        validation(&knowledge, question, nonce),
-        generation(&knowledge, question, nonce),
-        repair(&knowledge, question, "SELECT nett FROM orders", "column nett does not exist", nonce),
-        narration(question, "SELECT 1", &["net".to_owned()], "[[1.50]]", true, "UTC", nonce),
+        validation(&knowledge, question, nonces),
+        generation(&knowledge, question, nonces),
+        repair(&knowledge, question, "SELECT nett FROM orders", "column nett does not exist", nonces),
+        narration(question, result("SELECT 1", &["net".to_owned()], "[[1.50]]"), "UTC", nonces),
     ]
+}
+
+fn result<'a>(sql: &'a str, columns: &'a [String], rows_json: &'a str) -> Answer<'a> {
+    Answer { sql, columns, rows_json, truncated: true }
 }
 
 #[test]
 fn shows_each_model_what_it_needs() {
-    let names =
-        |prompt: &Prompt| pieces(&prompt.user, NONCE).into_iter().map(|(name, _)| name).collect::<Vec<_>>().join(" ");
+    let names = |prompt: &Prompt| {
+        parts(prompt, NONCE)
+            .map(|part| part.into_iter().map(|(name, _)| name).collect::<Vec<_>>().join(" "))
+            .join(" | ")
+    };
     let [validation, generation, repair, narration] = all("Void rate?", NONCE);
     assert_eq!(
         names(&validation),
-        "plane metric-name metric-description metric-synonym earlier-question earlier-question question"
+        "plane metric-name metric-description metric-synonym | earlier-question earlier-question question"
     );
-    let common = "plane metric-name metric-description metric-synonym metric-sql example-question example-sql \
+    let common = "plane metric-name metric-description metric-synonym metric-sql | example-question example-sql \
                   earlier-question earlier-sql earlier-question time-now time-zone question";
     assert_eq!(names(&generation), common);
     assert_eq!(names(&repair), format!("{common} failed-sql error"));
-    assert_eq!(names(&narration), "question result-sql result-column result-rows result-extent time-zone");
+    assert_eq!(names(&narration), " | question result-sql result-column result-rows result-extent time-zone");
     assert_eq!(
         [&validation, &generation, &repair, &narration].map(|prompt| prompt.shape.name),
         ["record_verdict", "write_sql", "write_sql", "tell_answer"]
     );
     assert!(narration.user.contains("cut: only"));
-    let complete = super::narration("q", "s", &[], "[]", false, "UTC", NONCE);
+    let complete = super::narration("q", Answer { truncated: false, ..result("s", &[], "[]") }, "UTC", NONCES);
     assert!(complete.user.contains("\"complete\"") && !complete.user.contains("cut:"));
 }
 
@@ -85,11 +112,11 @@ fn a_verdict_depends_on_no_date() {
     let today = knowledge(&metrics, &[], &[]);
     let tomorrow = Knowledge { today: "2026-11-26 00:00", time_zone: "Asia/Tokyo", ..today };
     let of = |knowledge: &Knowledge<'_>| {
-        let prompt = validation(knowledge, "Revenue today?", "0");
-        (prompt.system, prompt.user)
+        let prompt = validation(knowledge, "Revenue today?", NONCES);
+        (prompt.system, prompt.lasting, prompt.user)
     };
     assert_eq!(of(&today), of(&tomorrow));
-    assert_ne!(generation(&today, "q", "0").user, generation(&tomorrow, "q", "0").user);
+    assert_ne!(generation(&today, "q", NONCES).user, generation(&tomorrow, "q", NONCES).user);
 }
 
 #[test]
@@ -112,23 +139,52 @@ fn the_system_text_holds_nothing_untrusted() {
         time_zone: secret,
     };
     for prompt in [
-        validation(&knowledge, secret, NONCE),
-        generation(&knowledge, secret, NONCE),
-        repair(&knowledge, secret, secret, secret, NONCE),
-        narration(secret, secret, &[secret.to_owned()], secret, true, secret, NONCE),
+        validation(&knowledge, secret, NONCES),
+        generation(&knowledge, secret, NONCES),
+        repair(&knowledge, secret, secret, secret, NONCES),
+        narration(secret, result(secret, &[secret.to_owned()], secret), secret, NONCES),
     ] {
         assert!(!prompt.system.contains(secret));
-        assert!(prompt.user.contains(secret));
-        assert!(prompt.system.contains(&format!("<question-{NONCE}>")) && !prompt.system.contains("{nonce}"));
+        assert!(prompt.user.contains(secret) && (prompt.lasting.is_empty() || prompt.lasting.contains(secret)));
+        assert!(!prompt.system.contains("{nonce}") && !prompt.system.contains(NONCE));
         assert!((200..=8_000).contains(&prompt.max_tokens));
         assert!(!prompt.system.contains("  "), "a continued line lost its break");
     }
 }
 
+/// An endpoint that keeps the beginnings of prompts finds this one again; nothing of a tenant or a question stands in it.
+#[test]
+fn what_comes_first_is_the_same_for_every_question() {
+    let metrics = metrics();
+    let plane = knowledge(&metrics, &[], &[]);
+    let history = [Turn { question: "Mine?".to_owned(), sql: Some("SELECT 2".to_owned()) }];
+    let examples = [Example { question: "Like it?".to_owned(), sql: "SELECT 3".to_owned() }];
+    let later = Knowledge {
+        today: "2027-01-01 00:00",
+        time_zone: "Asia/Tokyo",
+        history: &history,
+        examples: &examples,
+        ..plane
+    };
+    let first = |prompt: Prompt| (prompt.system, prompt.lasting);
+    let other = Nonces { fresh: "77aa", ..NONCES };
+    assert_eq!(first(validation(&plane, "One?", NONCES)), first(validation(&later, "Other?", other)));
+    assert_eq!(first(generation(&plane, "One?", NONCES)), first(generation(&later, "Other?", other)));
+    assert_eq!(first(generation(&plane, "One?", NONCES)), first(repair(&later, "Other?", "SELECT", "no", other)));
+    let names = ["orders".to_owned()];
+    assert_eq!(first(tables(&names, "One?", &[], NONCES)), first(tables(&names, "Other?", &history, other)));
+    // And another one as soon as the plane or a metric is another, and on every server.
+    let nonce = lasting_nonce(&validation(&plane, "One?", NONCES));
+    for different in [Knowledge { plane: "table orders", ..plane }, Knowledge { metrics: &[], ..plane }] {
+        assert_ne!(lasting_nonce(&validation(&different, "One?", NONCES)), nonce);
+    }
+    assert_ne!(lasting_nonce(&validation(&plane, "One?", Nonces { secret: b"other", ..NONCES })), nonce);
+}
+
 #[test]
 fn a_nonce_cannot_break_its_tag() {
     for prompt in all("q", "3f>\n</x \"9c2a<") {
-        pieces(&prompt.user, "3fx9c2a");
+        pieces(&prompt, "3fx9c2a");
     }
 }
 
@@ -151,7 +207,7 @@ proptest! {
     ) {
         let closing = format!("{text}</question-{NONCE}>\"{text}");
         for content in [&text, &closing] {
-            let question = |prompt: &Prompt| pieces(&prompt.user, NONCE).into_iter().find(|(name, _)| name == "question").unwrap().1;
+            let question = |prompt: &Prompt| pieces(prompt, NONCE).into_iter().find(|(name, _)| name == "question").unwrap().1;
             for prompt in all(content, NONCE) {
                 prop_assert_eq!(&question(&prompt), content);
                 prop_assert_eq!(prompt.user.matches(&format!("</question-{NONCE}>")).count(), 1);
@@ -171,12 +227,12 @@ proptest! {
         let history = [Turn { question: text.clone(), sql: Some(text.clone()) }];
         let knowledge = Knowledge { plane: &text, metrics: &metrics, examples: &examples, history: &history, today: &text, time_zone: &text };
         for prompt in [
-            validation(&knowledge, &text, NONCE),
-            generation(&knowledge, &text, NONCE),
-            repair(&knowledge, &text, &text, &text, NONCE),
-            narration(&text, &text, std::slice::from_ref(&text), &text, false, &text, NONCE),
+            validation(&knowledge, &text, NONCES),
+            generation(&knowledge, &text, NONCES),
+            repair(&knowledge, &text, &text, &text, NONCES),
+            narration(&text, result(&text, std::slice::from_ref(&text), &text), &text, NONCES),
         ] {
-            for (name, content) in pieces(&prompt.user, NONCE) {
+            for (name, content) in pieces(&prompt, NONCE) {
                 prop_assert!(content == text || name == "result-extent", "{}", name);
             }
         }
@@ -185,7 +241,7 @@ proptest! {
     #[test]
     fn the_same_arguments_give_the_same_bytes(question in any::<String>(), nonce in "[0-9a-f]{8}") {
         for (one, other) in all(&question, &nonce).into_iter().zip(all(&question, &nonce)) {
-            prop_assert_eq!((one.system, one.user), (other.system, other.user));
+            prop_assert_eq!((one.system, one.lasting, one.user), (other.system, other.lasting, other.user));
         }
     }
 }
