@@ -1,5 +1,32 @@
 -- What a relation, a column, a scope and a name must be like to enter the plane. Internal: for protect and share.
 
+-- Relations some of whose rows other servers keep, which do not ask the row-level security of this one: those with
+-- partitions or children that are foreign tables, and those that Citus distributes or copies to its workers. Costs
+-- nothing where there is neither.
+CREATE FUNCTION splitplane._kept_elsewhere() RETURNS TABLE (relation oid, reason text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    IF EXISTS (SELECT FROM pg_foreign_table) THEN
+        RETURN QUERY
+            WITH RECURSIVE family AS (
+                SELECT i.inhparent AS ancestor, t.ftrelid AS member
+                FROM pg_foreign_table AS t JOIN pg_inherits AS i ON i.inhrelid = t.ftrelid
+                UNION
+                SELECT i.inhparent, f.member FROM family AS f JOIN pg_inherits AS i ON i.inhrelid = f.ancestor
+            )
+            SELECT f.ancestor, format('its partition or child %s is a foreign table', min(f.member::regclass::text))
+            FROM family AS f GROUP BY f.ancestor;
+    END IF;
+    IF to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL THEN
+        RETURN QUERY EXECUTE 'SELECT d.logicalrelid::oid, ''Citus keeps its rows in shards''::text '
+                             'FROM pg_catalog.pg_dist_partition AS d';
+    END IF;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._kept_elsewhere() FROM PUBLIC;
+
 -- Locks the relation until the end of the transaction, so that what is checked is what gets fenced, and returns its
 -- qualified name. Who owns the table does not matter: splitplane_admin is the right to define the plane, over every
 -- table of the database. That role can show any column to the analysts, so grant it as carefully as ownership.
@@ -11,6 +38,7 @@ DECLARE
     catalog_row record;
     qualified text;
     kind text;
+    elsewhere text;
 BEGIN
     IF relation IS NULL THEN
         RAISE EXCEPTION 'relation must not be NULL' USING ERRCODE = '22023';
@@ -58,6 +86,16 @@ BEGIN
     EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', qualified);
     IF to_regclass(qualified) IS DISTINCT FROM relation THEN
         RAISE EXCEPTION '% was renamed or replaced meanwhile: try again', qualified USING ERRCODE = '40001';
+    END IF;
+    -- Under the lock, which keeps partitions from being attached.
+    IF must_fit THEN
+        SELECT min(k.reason) INTO elsewhere
+          FROM splitplane._kept_elsewhere() AS k WHERE k.relation = _lock_relation.relation;
+        IF elsewhere IS NOT NULL THEN
+            RAISE EXCEPTION '% cannot be in the plane: %', qualified, elsewhere
+                USING ERRCODE = '0A000',
+                      HINT = 'Row-level security of this server does not bind rows that another server keeps.';
+        END IF;
     END IF;
     RETURN qualified;
 END

@@ -76,6 +76,7 @@ AS $$
            NOT c.relispartition AND EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = c.oid)
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND c.oid >= 16384
+      AND NOT EXISTS (SELECT FROM splitplane._kept_elsewhere() AS k WHERE k.relation = c.oid)
       AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'splitplane')
       AND NOT EXISTS (SELECT FROM pg_depend AS d
                       WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
@@ -559,6 +560,7 @@ BEGIN
     RETURN QUERY
         SELECT t.relation::regclass, p.value ->> 'statement',
                coalesce(p.value ->> 'reason', CASE
+                   WHEN t.elsewhere IS NOT NULL THEN format('It cannot be in the plane: %s.', t.elsewhere)
                    WHEN t.is_partition THEN 'It is a partition: what is registered is its partitioned table.'
                    WHEN t.is_child THEN 'It inherits from another table, which shows its rows too.'
                    WHEN known IS NULL THEN 'No column clearly holds the tenant. Call propose with its name.'
@@ -578,7 +580,12 @@ BEGIN
                          LIMIT 1)
                    ELSE 'Nothing says whose its rows are, or that they are everybody''s: it has no tenant column, and '
                         'no foreign key that leads to one.' END)
-        FROM splitplane._proposal_tables() AS t
+        FROM (SELECT a.relation, a.is_partition, a.is_child, NULL AS elsewhere FROM splitplane._proposal_tables() AS a
+              UNION ALL
+              SELECT k.relation, false, false, min(k.reason)
+              FROM splitplane._kept_elsewhere() AS k JOIN pg_class AS c ON c.oid = k.relation
+              WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
+              GROUP BY k.relation) AS t
         LEFT JOIN jsonb_each(proposals) AS p ON p.key = t.relation::text
         ORDER BY p.value ->> 'statement' IS NULL, (p.value ->> 'depth')::integer, t.relation::regclass::text;
 END

@@ -430,6 +430,11 @@ BEGIN
                'an earlier installation was dropped with CASCADE.', l.remedy
         FROM splitplane._left_behind() AS l WHERE l.is_open;
 
+    RETURN QUERY
+        SELECT r.relation::text,
+               format('Row-level security of this server does not bind all of its rows: %s.', k.reason),
+               format('SELECT splitplane.unprotect(%L);', r.relation)
+        FROM splitplane._kept_elsewhere() AS k JOIN splitplane.relations AS r ON r.relation = k.relation;
 END
 $$;
 REVOKE ALL ON FUNCTION splitplane._critical_findings(regclass[]) FROM PUBLIC;
@@ -453,6 +458,8 @@ BEGIN
                        WHERE p.polname = ANY (splitplane._policy_names())
                          AND NOT EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = p.polrelid))
        AND NOT EXISTS (SELECT FROM splitplane._leakproof_functions())
+       AND NOT EXISTS (SELECT FROM splitplane._kept_elsewhere() AS k
+                       WHERE EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = k.relation))
        AND NOT EXISTS (SELECT FROM splitplane._server_problems() AS p WHERE p.severity = 'critical') THEN
         RETURN NULL;
     END IF;

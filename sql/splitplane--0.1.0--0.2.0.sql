@@ -3184,6 +3184,34 @@ REVOKE ALL ON FUNCTION splitplane._is_table_of_extension(oid) FROM PUBLIC;
 
 -- What a relation, a column, a scope and a name must be like to enter the plane. Internal: for protect and share.
 
+-- Relations some of whose rows other servers keep, which do not ask the row-level security of this one: those with
+-- partitions or children that are foreign tables, and those that Citus distributes or copies to its workers. Costs
+-- nothing where there is neither.
+CREATE FUNCTION splitplane._kept_elsewhere() RETURNS TABLE (relation oid, reason text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    IF EXISTS (SELECT FROM pg_foreign_table) THEN
+        RETURN QUERY
+            WITH RECURSIVE family AS (
+                SELECT i.inhparent AS ancestor, t.ftrelid AS member
+                FROM pg_foreign_table AS t JOIN pg_inherits AS i ON i.inhrelid = t.ftrelid
+                UNION
+                SELECT i.inhparent, f.member FROM family AS f JOIN pg_inherits AS i ON i.inhrelid = f.ancestor
+            )
+            SELECT f.ancestor, format('its partition or child %s is a foreign table', min(f.member::regclass::text))
+            FROM family AS f GROUP BY f.ancestor;
+    END IF;
+    IF to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL THEN
+        RETURN QUERY EXECUTE 'SELECT d.logicalrelid::oid, ''Citus keeps its rows in shards''::text '
+                             'FROM pg_catalog.pg_dist_partition AS d';
+    END IF;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._kept_elsewhere() FROM PUBLIC;
+
 -- Locks the relation until the end of the transaction, so that what is checked is what gets fenced, and returns its
 -- qualified name. Who owns the table does not matter: splitplane_admin is the right to define the plane, over every
 -- table of the database. That role can show any column to the analysts, so grant it as carefully as ownership.
@@ -3195,6 +3223,7 @@ DECLARE
     catalog_row record;
     qualified text;
     kind text;
+    elsewhere text;
 BEGIN
     IF relation IS NULL THEN
         RAISE EXCEPTION 'relation must not be NULL' USING ERRCODE = '22023';
@@ -3242,6 +3271,16 @@ BEGIN
     EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', qualified);
     IF to_regclass(qualified) IS DISTINCT FROM relation THEN
         RAISE EXCEPTION '% was renamed or replaced meanwhile: try again', qualified USING ERRCODE = '40001';
+    END IF;
+    -- Under the lock, which keeps partitions from being attached.
+    IF must_fit THEN
+        SELECT min(k.reason) INTO elsewhere
+          FROM splitplane._kept_elsewhere() AS k WHERE k.relation = _lock_relation.relation;
+        IF elsewhere IS NOT NULL THEN
+            RAISE EXCEPTION '% cannot be in the plane: %', qualified, elsewhere
+                USING ERRCODE = '0A000',
+                      HINT = 'Row-level security of this server does not bind rows that another server keeps.';
+        END IF;
     END IF;
     RETURN qualified;
 END
@@ -5652,6 +5691,7 @@ AS $$
            NOT c.relispartition AND EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = c.oid)
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND c.oid >= 16384
+      AND NOT EXISTS (SELECT FROM splitplane._kept_elsewhere() AS k WHERE k.relation = c.oid)
       AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'splitplane')
       AND NOT EXISTS (SELECT FROM pg_depend AS d
                       WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
@@ -6145,6 +6185,7 @@ BEGIN
     RETURN QUERY
         SELECT t.relation::regclass, p.value ->> 'statement',
                coalesce(p.value ->> 'reason', CASE
+                   WHEN t.elsewhere IS NOT NULL THEN format('It cannot be in the plane: %s.', t.elsewhere)
                    WHEN t.is_partition THEN 'It is a partition: what is registered is its partitioned table.'
                    WHEN t.is_child THEN 'It inherits from another table, which shows its rows too.'
                    WHEN known IS NULL THEN 'No column clearly holds the tenant. Call propose with its name.'
@@ -6164,7 +6205,12 @@ BEGIN
                          LIMIT 1)
                    ELSE 'Nothing says whose its rows are, or that they are everybody''s: it has no tenant column, and '
                         'no foreign key that leads to one.' END)
-        FROM splitplane._proposal_tables() AS t
+        FROM (SELECT a.relation, a.is_partition, a.is_child, NULL AS elsewhere FROM splitplane._proposal_tables() AS a
+              UNION ALL
+              SELECT k.relation, false, false, min(k.reason)
+              FROM splitplane._kept_elsewhere() AS k JOIN pg_class AS c ON c.oid = k.relation
+              WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
+              GROUP BY k.relation) AS t
         LEFT JOIN jsonb_each(proposals) AS p ON p.key = t.relation::text
         ORDER BY p.value ->> 'statement' IS NULL, (p.value ->> 'depth')::integer, t.relation::regclass::text;
 END
@@ -7373,6 +7419,11 @@ BEGIN
                'an earlier installation was dropped with CASCADE.', l.remedy
         FROM splitplane._left_behind() AS l WHERE l.is_open;
 
+    RETURN QUERY
+        SELECT r.relation::text,
+               format('Row-level security of this server does not bind all of its rows: %s.', k.reason),
+               format('SELECT splitplane.unprotect(%L);', r.relation)
+        FROM splitplane._kept_elsewhere() AS k JOIN splitplane.relations AS r ON r.relation = k.relation;
 END
 $$;
 
@@ -7395,6 +7446,8 @@ BEGIN
                        WHERE p.polname = ANY (splitplane._policy_names())
                          AND NOT EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = p.polrelid))
        AND NOT EXISTS (SELECT FROM splitplane._leakproof_functions())
+       AND NOT EXISTS (SELECT FROM splitplane._kept_elsewhere() AS k
+                       WHERE EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = k.relation))
        AND NOT EXISTS (SELECT FROM splitplane._server_problems() AS p WHERE p.severity = 'critical') THEN
         RETURN NULL;
     END IF;

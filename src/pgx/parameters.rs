@@ -100,8 +100,12 @@ impl<'c> Parameters<'c> {
             .collect()
     }
 
-    /// PostgreSQL's form; every value is a constant for the planner.
+    /// PostgreSQL's form; every value is a constant for the planner. Without any it is NULL, as PostgreSQL's own callers have it:
+    /// a list of none is copied to NULL, which a planner of another extension may not expect behind a list.
     pub(super) fn bound(&self) -> StageResult<pg_sys::ParamListInfo> {
+        if self.values.is_empty() {
+            return Ok(std::ptr::null_mut());
+        }
         let count = i32::try_from(self.values.len()).map_err(|_| Refusal::proof("too many parameters"))?;
         // SAFETY: makeParamList allocates `count` entries after the header.
         let list = unsafe { pg_sys::makeParamList(count) };
