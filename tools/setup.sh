@@ -230,21 +230,23 @@ usable_python() {
     "$1" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 }
 
-# The library of the tests, from this checkout. It has no dependencies to fetch, so that it needs no network.
-test_library() {
-    local wanted="$VENV/library.installed"
-    if ! cmp -s pg_test/pyproject.toml "$wanted"; then
+# The library of the tests and the client for Python, from this checkout. What they import is there, so that this needs no network.
+own_packages() {
+    local folder wanted
+    for folder in pg_test clients/python; do
+        wanted="$VENV/${folder//\//-}.installed"
+        cmp -s "$folder/pyproject.toml" "$wanted" && continue
         "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --no-index \
-            --editable pg_test
-        cp pg_test/pyproject.toml "$wanted"
-    fi
+            --editable "$folder"
+        cp "$folder/pyproject.toml" "$wanted"
+    done
 }
 
 python() {
     local wanted="$VENV/requirements.installed" candidate chosen=
     if cmp -s tools/requirements.txt "$wanted" &&
         "$VENV/bin/python" -c 'import sys; sys.exit(sys.prefix != sys.argv[1])' "$VENV" 2>/dev/null; then
-        test_library
+        own_packages
         return
     fi
     for candidate in python3 /usr/bin/python3; do
@@ -263,7 +265,7 @@ python() {
     "$chosen" -m venv "$VENV"
     "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check -r tools/requirements.txt
     cp tools/requirements.txt "$wanted"
-    test_library
+    own_packages
 }
 
 # Root folders of Debian releases, for the tests of the packages alone. Without root those do not run, and say so.
