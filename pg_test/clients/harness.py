@@ -65,6 +65,7 @@ class Asker:
         self._runner: asyncio.Runner | None = None
 
     def __enter__(self) -> Asker:
+        self._admin = self.plane.connect()
         if self.kind == "psycopg":
             self.connection = psycopg.connect(self.plane.cluster.dsn(self.plane.database, self._user))
         else:
@@ -74,6 +75,7 @@ class Asker:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._admin.close()
         closed = self.connection.close()
         if self._runner is not None:
             if closed is not None:
@@ -117,4 +119,4 @@ class Asker:
 
     def is_running(self) -> bool:
         """Whether the server executes a statement of this connection."""
-        return self.plane.run("SELECT state FROM pg_stat_activity WHERE pid = %s", self.pid) == ("active",)
+        return self._admin.execute("SELECT state FROM pg_stat_activity WHERE pid = %s", (self.pid,)).fetchone() == ("active",)

@@ -16,7 +16,7 @@ from pg_test.clients.harness import BRAND_A, ENDLESS, KINDS, Asker, Recording
 from pg_test.wire.harness import COUNT_SALES
 from splitplane import CallTimeout, StatementCancelled
 
-SECONDS = 0.6
+SECONDS = 0.35
 # Within which the server must have stopped after the client gave up.
 SOON = 2.0
 
@@ -51,7 +51,7 @@ def test_the_control_without_giving_up_it_goes_on(patient_asker, wire):
     """What the client's timeout ends would run until the server's deadline; a cancel from elsewhere is another error."""
     def cancel():
         wait_until(patient_asker.is_running, 5, "the statement runs")
-        time.sleep(SECONDS + 0.2)
+        time.sleep(SECONDS + 0.1)
         assert patient_asker.is_running()
         wire.run("SELECT pg_cancel_backend(%s)", patient_asker.pid)
 
@@ -104,6 +104,30 @@ def test_ctrl_c_stops_the_statement(wire, patient):
         thread.join()
         wait_until(lambda: not asker.is_running(), SOON, "the statement ends in the server")
         assert asker.ask(sql=COUNT_SALES).rows == [(50,)]
+
+
+class TimeLimit(Exception):
+    """As task queues raise it, out of a signal's handler, in the middle of whatever is running."""
+
+
+def test_an_exception_of_a_signal_handler_stops_the_statement(wire, patient):
+    signer = Recording(wire)
+
+    def over(*_):
+        raise TimeLimit
+
+    before = signal.signal(signal.SIGALRM, over)
+    try:
+        with Asker("psycopg", wire, patient, signer) as asker:
+            signal.setitimer(signal.ITIMER_REAL, SECONDS)
+            with pytest.raises(TimeLimit) as interrupted:
+                asker.ask(sql=ENDLESS)
+            wait_until(lambda: not asker.is_running(), SOON, "the statement ends in the server")
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    frames = [frame.path.name for frame in interrupted.traceback]
+    assert "cursor.py" not in frames, "the driver's frames lead to what was bound"
 
 
 def test_a_timeout_in_the_callers_transaction(wire, patient):

@@ -1,4 +1,7 @@
-import json, os, secrets
+import json
+import os
+import secrets
+
 import psycopg
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest

@@ -6,8 +6,8 @@
     client = Client(Signer(key_id, secret, audience="shop"), pool)
     answer = client.ask(Principal(tenant="brand-a"), sql="SELECT count(*) FROM orders")
 
-`splitplane.psycopg` has Client and AsyncClient for psycopg 3, `splitplane.asyncpg` AsyncClient for asyncpg. Each call signs a context
-of its own and gives an `Answer` or `Rows`, or raises a `SplitplaneError`.
+`splitplane.psycopg` has Client and AsyncClient for psycopg 3, `splitplane.asyncpg` AsyncClient for asyncpg. Each call signs a
+context of its own and gives an `Answer` or `Rows`, or raises a `SplitplaneError`.
 """
 
 from splitplane.answers import Answer

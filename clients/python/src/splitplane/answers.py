@@ -41,14 +41,18 @@ def _read(value: Any, reader: Callable[[Any], Any]) -> Any:
     return [_read(item, reader) for item in value] if isinstance(value, list) else reader(value)
 
 
+def _row(row: list[Any], readers: list[Callable[[Any], Any] | None]) -> tuple[Any, ...]:
+    return tuple(value if reader is None else _read(value, reader) for value, reader in zip(row, readers, strict=True))
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What `ask` answered.
 
     outcome     `answered`; or `clarify`, `out_of_scope`, `refused`, then with `message` and without columns and rows
     columns     names and types
-    rows        a tuple a row; `numeric` is Decimal, `bigint` int, `double precision` float; dates, times and all else as JSON has them.
-                Numbers inside `json` and `jsonb` are int and Decimal
+    rows        a tuple a row; `numeric` is Decimal, `bigint` int, `double precision` float; dates, times and all else as JSON
+                has them. Numbers inside `json` and `jsonb` are int and Decimal
     truncated   whether a cap on rows or bytes cut the result
     document    all of it, as the manual describes it under `ask`
     """
@@ -71,10 +75,7 @@ class Answer:
             outcome=document["outcome"],
             message=document.get("message"),
             columns=columns,
-            rows=[
-                tuple(value if reader is None else _read(value, reader) for value, reader in zip(row, readers, strict=True))
-                for row in document.get("rows") or ()
-            ],
+            rows=[_row(row, readers) for row in document.get("rows") or ()],
             truncated=bool(document.get("truncated")),
             sql=document.get("sql"),
             document=document,

@@ -1,8 +1,8 @@
 """A client over asyncpg.
 
-The source of connections is one connection, or a pool. A call outside of a transaction is a statement of its own; inside one of the
-caller's it is part of that, and is not tried again. It does not matter whether the connection has a codec for json or jsonb: contexts and
-documents go as text.
+The source of connections is one connection, or a pool. A call outside of a transaction is a statement of its own; inside one
+of the caller's it is part of that, and is not tried again. It does not matter whether the connection has a codec for json or
+jsonb: contexts and documents go as text.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class AsyncClient(AsyncBaseClient):
         try:
             # asyncpg stops the statement in the server when its task is cancelled, which is how this timeout ends it.
             async with asyncio.timeout(tries.left()), self._connection() as connection:
-                tries.in_callers_transaction = not connection.is_closed() and connection.is_in_transaction()
+                tries.is_last = not connection.is_closed() and connection.is_in_transaction()
                 context = call.signed(self._signer)
                 sent = not connection.is_closed()
                 try:
@@ -61,15 +61,16 @@ class AsyncClient(AsyncBaseClient):
                     raise
                 finally:
                     lost = connection.is_closed()
-        except asyncio.CancelledError as stop:
-            # Its traceback leads to the values that were bound.
-            raise stop.with_traceback(None) from None
+                    tries.is_last |= lost and connection is self._source
         except TimeoutError:
             failure: SplitplaneError = out_of_time(sent)
         except asyncpg.PostgresError as error:
             failure = of_server_or_connection(error.sqlstate, str(error.args[0] if error.args else ""), sent, lost)
         except (asyncpg.InterfaceError, OSError) as error:
             failure = of_driver(error, sent, lost)
+        except BaseException as stop:
+            # Of asyncpg's frames the variables are the values that were bound.
+            raise (stop.with_traceback(None) if sent else stop) from None
         return failure
 
 

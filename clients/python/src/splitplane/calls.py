@@ -11,7 +11,8 @@ from uuid import UUID
 from splitplane.rows import Column
 from splitplane.signing import Principal, SignedContext, Signer
 
-# What may stand in a column definition list: a name or a quoted one, with a schema, a length, brackets. It cannot end the list.
+# What may stand in a column definition list: a name or a quoted one, with a schema, a length, brackets. It cannot end the
+# list.
 TYPE = re.compile(
     r'(?:[A-Za-z_]\w*|"[^"\0]+")(?:\.(?:[A-Za-z_]\w*|"[^"\0]+"))?(?: (?:precision|varying|bit))?'
     r"(?: ?\(\d+(?: ?, ?\d+)?\))?(?: with(?:out)? time zone)?(?:\[\])*"
@@ -59,10 +60,9 @@ class Call:
             return f"SELECT ask_dry_run({arguments})::text"
         # Columns are matched by place; names of our own need no quoting and are never given twice.
         names = [f"c{number}" for number in range(1, len(self.columns) + 1)]
-        wanted = ", ".join(
-            f"{name}::text" if column.type in JSON_TYPES else name for name, column in zip(names, self.columns, strict=True)
-        )
-        listed = ", ".join(f"{name} {column.type}" for name, column in zip(names, self.columns, strict=True))
+        pairs = list(zip(names, self.columns, strict=True))
+        wanted = ", ".join(f"{name}::text" if column.base in JSON_TYPES else name for name, column in pairs)
+        listed = ", ".join(f"{name} {column.type}" for name, column in pairs)
         return f"SELECT {wanted} FROM ask_rows({arguments}) AS t({listed})"
 
     def arguments(self, context: SignedContext) -> list[str | None]:

@@ -60,7 +60,7 @@ class SyncClient(BaseClient, ABC):
 
     @abstractmethod
     def _attempt(self, call: Call, tries: Tries) -> Fetched | SplitplaneError:
-        """One try with a fresh context: rows, or the error, which is returned so that no driver's exception hangs on it."""
+        """One try with a fresh context: rows, or the error. It is returned, so that no driver's exception hangs on it."""
 
     def ask(
         self, principal: Principal, question: str | None = None, *, sql: str | None = None,
@@ -76,8 +76,8 @@ class SyncClient(BaseClient, ABC):
     ) -> Rows:  # fmt: skip
         """The same as typed rows; a result over a cap is LimitReached.
 
-        `columns` are names and types of PostgreSQL, by place. Without them an `ask_dry_run` tells them first, with a context of its own:
-        two calls.
+        `columns` are names and types of PostgreSQL, by place. Without them an `ask_dry_run` tells them first, with a context of
+        its own: two calls.
         """
         tries = self._tries(timeout)
         if columns is None:

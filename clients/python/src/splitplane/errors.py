@@ -1,7 +1,7 @@
 """What can go wrong with a call, by who can do something about it.
 
-Every error has the server's SQLSTATE and its one sentence, and nothing else of a driver's exception: that one holds, or leads to, the
-values that were bound, among them the signed context. It is therefore never the cause or the context of one of these.
+Every error has the server's SQLSTATE and its one sentence, and nothing else of a driver's exception: that one holds, or leads
+to, the values that were bound, among them the signed context. It is therefore never the cause or the context of one of these.
 """
 
 from __future__ import annotations
@@ -102,12 +102,12 @@ BY_SQLSTATE: dict[str, type[SplitplaneError]] = {
     "55P03": Conflict,
 }
 # Errors in the text, and over the asker's own rows; what allowed functions raise.
-BY_CLASS: dict[str, type[SplitplaneError]] = dict.fromkeys(("20", "21", "22", "23", "42", "45", "54", "P0"), StatementRefused)
+OF_THE_STATEMENT = ("20", "21", "22", "23", "42", "45", "54", "P0")
 
 
 def of_server(sqlstate: str, message: str) -> SplitplaneError:
     """The error for what the server said of a call."""
-    kind = BY_SQLSTATE.get(sqlstate) or BY_CLASS.get(sqlstate[:2]) or SplitplaneError
+    kind = BY_SQLSTATE.get(sqlstate, StatementRefused if sqlstate[:2] in OF_THE_STATEMENT else SplitplaneError)
     return kind(message, sqlstate)
 
 

@@ -1,8 +1,8 @@
 """Clients over psycopg 3.
 
-The source of connections is one connection, or a pool of psycopg_pool. A call on an idle connection is a transaction of its own; on one
-with an open transaction it is part of that, and is not tried again. No statement is prepared, so that PgBouncer in transaction mode is no
-obstacle.
+The source of connections is one connection, or a pool of psycopg_pool. A call on an idle connection is a transaction of its
+own; on one with an open transaction it is part of that, and is not tried again. No statement is prepared, so that PgBouncer
+in transaction mode is no obstacle.
 """
 
 from __future__ import annotations
@@ -10,7 +10,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager, suppress
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    asynccontextmanager,
+    contextmanager,
+    suppress,
+)
 from typing import Any, Protocol
 
 import psycopg
@@ -55,8 +61,9 @@ class Client(SyncClient):
     """Asks over psycopg."""
 
     def __init__(
-        self, signer: Signer, source: psycopg.Connection[Any] | Pool, *, timeout: float = SECONDS, attempts: int = ATTEMPTS
-    ) -> None:
+        self, signer: Signer, source: psycopg.Connection[Any] | Pool, *,
+        timeout: float = SECONDS, attempts: int = ATTEMPTS,
+    ) -> None:  # fmt: skip
         super().__init__(signer, timeout=timeout, attempts=attempts)
         self._source = source
 
@@ -75,13 +82,16 @@ class Client(SyncClient):
                 try:
                     with transaction(connection, tries):
                         cursor = psycopg.Cursor(connection, row_factory=tuple_row)
-                        context = call.signed(self._signer)
+                        statement, context = call.statement(PLACEHOLDERS).encode(), call.signed(self._signer)
                         progress.sent = not connection.closed
-                        return cursor.execute(call.statement(PLACEHOLDERS).encode(), call.arguments(context), prepare=False).fetchall()
+                        return cursor.execute(statement, call.arguments(context), prepare=False).fetchall()
                 finally:
                     progress.lost = connection.closed
+                    tries.is_last |= progress.lost and connection is self._source
         except psycopg.Error as error:
             failure = of_driver(error, progress, tries)
+        except BaseException as stop:
+            raise without_frames(stop, progress) from None
         return failure
 
 
@@ -89,8 +99,9 @@ class AsyncClient(AsyncBaseClient):
     """Asks over psycopg with asyncio."""
 
     def __init__(
-        self, signer: Signer, source: psycopg.AsyncConnection[Any] | AsyncPool, *, timeout: float = SECONDS, attempts: int = ATTEMPTS
-    ) -> None:
+        self, signer: Signer, source: psycopg.AsyncConnection[Any] | AsyncPool, *,
+        timeout: float = SECONDS, attempts: int = ATTEMPTS,
+    ) -> None:  # fmt: skip
         super().__init__(signer, timeout=timeout, attempts=attempts)
         self._source = source
 
@@ -107,28 +118,31 @@ class AsyncClient(AsyncBaseClient):
         try:
             async with self._connection(tries) as connection:
                 try:
-                    # psycopg stops the statement in the server when its task is cancelled, which is how this timeout ends it.
+                    # psycopg stops the statement in the server when its task is cancelled, as this timeout does.
                     async with asyncio.timeout(tries.left()), async_transaction(connection, tries):
                         cursor = psycopg.AsyncCursor(connection, row_factory=tuple_row)
-                        context = call.signed(self._signer)
+                        statement, context = call.statement(PLACEHOLDERS).encode(), call.signed(self._signer)
                         progress.sent = not connection.closed
-                        await cursor.execute(call.statement(PLACEHOLDERS).encode(), call.arguments(context), prepare=False)
+                        await cursor.execute(statement, call.arguments(context), prepare=False)
                         return await cursor.fetchall()
                 finally:
                     progress.lost = connection.closed
-        except asyncio.CancelledError as stop:
-            # Its traceback leads to the values that were bound.
-            raise stop.with_traceback(None) from None
+                    tries.is_last |= progress.lost and connection is self._source
         except TimeoutError:
             failure: SplitplaneError = out_of_time(progress.sent)
         except psycopg.Error as error:
             failure = of_driver(error, progress, tries)
+        except BaseException as stop:
+            raise without_frames(stop, progress) from None
         return failure
 
 
 @contextmanager
 def given_up(connection: psycopg.Connection[Any], tries: Tries, progress: Progress) -> Iterator[None]:
-    """Stops what runs on the connection in the server when the time is over. It returns when no cancel is under way any more."""
+    """Stops what runs on the connection in the server when the time is over, or when the caller is interrupted.
+
+    It returns when no cancel is under way any more, so that none meets a later statement.
+    """
     ended = threading.Event()
 
     def watch() -> None:
@@ -144,35 +158,51 @@ def given_up(connection: psycopg.Connection[Any], tries: Tries, progress: Progre
     watcher.start()
     try:
         yield
+    except psycopg.Error:
+        raise
+    except BaseException:
+        # psycopg has done so for Ctrl-C and an exit, not for what else a signal's handler may raise.
+        if connection.info.transaction_status == TransactionStatus.ACTIVE:
+            with suppress(psycopg.Error):
+                connection.cancel_safe(timeout=CANCEL_SECONDS)
+        raise
     finally:
         ended.set()
         watcher.join()
 
 
-def is_callers(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> bool:
-    return connection.info.transaction_status != TransactionStatus.IDLE
+def begins(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any], tries: Tries) -> bool:
+    """Whether the call has to begin a transaction: not where the caller has begun one, nor in autocommit."""
+    if connection.closed:
+        # A pool has others.
+        return False
+    tries.is_last = connection.info.transaction_status != TransactionStatus.IDLE
+    return not connection.autocommit and not tries.is_last
 
 
 @contextmanager
 def transaction(connection: psycopg.Connection[Any], tries: Tries) -> Iterator[None]:
-    """A transaction of the call's own, unless the caller has begun one or the driver begins none."""
-    tries.in_callers_transaction = not connection.closed and is_callers(connection)
-    if connection.closed or connection.autocommit or tries.in_callers_transaction:
-        yield
-    else:
+    """A transaction of the call's own, where it needs one."""
+    if begins(connection, tries):
         with connection.transaction():
             yield
+    else:
+        yield
 
 
 @asynccontextmanager
 async def async_transaction(connection: psycopg.AsyncConnection[Any], tries: Tries) -> AsyncIterator[None]:
     """As `transaction`."""
-    tries.in_callers_transaction = not connection.closed and is_callers(connection)
-    if connection.closed or connection.autocommit or tries.in_callers_transaction:
-        yield
-    else:
+    if begins(connection, tries):
         async with connection.transaction():
             yield
+    else:
+        yield
+
+
+def without_frames(stop: BaseException, progress: Progress) -> BaseException:
+    """What interrupted a call, without the driver's frames, whose variables are the values that were bound."""
+    return stop.with_traceback(None) if progress.sent else stop
 
 
 def of_driver(error: psycopg.Error, progress: Progress, tries: Tries) -> SplitplaneError:

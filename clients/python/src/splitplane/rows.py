@@ -59,15 +59,15 @@ class Rows:
     def to_polars(self, *, numbers: Literal["decimal", "text"] = "decimal") -> polars.DataFrame:
         """A polars frame. `numeric` becomes `Decimal(38, scale)` with the longest scale of its column.
 
-        DataFrameError: a column's digits are more than 38, or it holds NaN or an infinity, which such a type does not have;
-        `numbers="text"` makes strings of `numeric`.
+        DataFrameError: a column's digits are more than 38, or it holds NaN or an infinity, which such a type does not
+        have; `numbers="text"` makes strings of `numeric`.
         """
         import polars
 
         return polars.DataFrame([self._series(place, column, numbers) for place, column in enumerate(self.columns)])
 
     def to_pandas(self, *, numbers: Literal["decimal", "text"] = "decimal") -> pandas.DataFrame:
-        """A pandas frame. `numeric` becomes Decimal objects (or strings with `numbers="text"`), integers the types that know NULL.
+        """A pandas frame. `numeric` becomes Decimal objects, or strings with `numbers="text"`; integers become types with NULL.
 
         In `real` and `double precision` NULL is NaN, as pandas has it.
         """
@@ -122,10 +122,10 @@ def _scale(column: Column, values: list[Decimal | None]) -> int:
             continue
         exponent = value.as_tuple().exponent
         if not isinstance(exponent, int):
-            raise DataFrameError(f'column {column.name!r} holds {value}, which decimals do not have: numbers="text" keeps it')
+            raise DataFrameError(f'column {column.name!r} holds {value}, which no decimal is: numbers="text" keeps it')
         scale = max(scale, -exponent)
         whole = max(whole, value.adjusted() + 1)
     if whole + scale > DECIMAL_DIGITS:
-        digits = whole + scale
-        raise DataFrameError(f'column {column.name!r} needs {digits} digits, decimals have {DECIMAL_DIGITS}: numbers="text" keeps them')
+        needed = f"needs {whole + scale} digits, decimals have {DECIMAL_DIGITS}"
+        raise DataFrameError(f'column {column.name!r} {needed}: numbers="text" keeps them')
     return scale

@@ -1,7 +1,7 @@
 """Signs a context: who asks, and for which text, for one call.
 
 A context is good once and for some minutes, for one database and for exactly the text that was signed. `SignedContext` and
-`Signer` show nothing of themselves in a repr, a traceback or a log line; `SignedContext.reveal` gives the JSON text for a driver.
+`Signer` show nothing of themselves in a repr, a traceback or a log line; `SignedContext.reveal` gives the text for a driver.
 botocore's logger `botocore.auth` writes what it signs at level DEBUG: leave that level off.
 """
 

@@ -1,16 +1,16 @@
 """How long a call may take, and which failures are tried again.
 
-Each try signs a context of its own, since a context is good once. Only these are tried again, and only while the pause before
-the next try ends within the caller's time:
+Each try signs a context of its own, since a context is good once. Only these are tried again, and only while the pause
+before the next try ends within the caller's time:
 
-- `Conflict` (40001, 40P01, 55P03): the server gave the call up and says to try again. Not inside a transaction of the caller's, which
-  that error has ended.
+- `Conflict` (40001, 40P01, 55P03): the server gave the call up and says to try again. Not inside a transaction of the
+  caller's, which that error has ended.
 - `LimitReached` with seconds (53400): a budget that admits the call after so many. Without seconds waiting changes nothing.
-- `ConnectionFailed` before anything was sent. Afterwards the call may have run: its tokens are paid for, it is in the audit log and
-  counts against budgets, so that whether to ask again is the caller's decision.
+- `ConnectionFailed` before anything was sent, over a pool. Once it was sent the call may have run: its tokens are paid for, it
+  is in the audit log and counts against budgets, so that whether to ask again is the caller's decision.
 
-Nothing else: a refused context (28000) is refused for a reason that a fresh one shares; SQL that was refused stays refused; a deadline
-(57014) would be met again; the server itself tries a model again (08006, 38000) and says when it gave up.
+Nothing else: a refused context (28000) is refused for a reason that a fresh one shares; SQL that was refused stays refused; a
+deadline (57014) would be met again; the server itself tries a model again (08006, 38000) and says when it gave up.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class Tries:
         self._end = time.monotonic() + seconds
         self._attempts = attempts
         self._made = 0
-        # Set by the try: whether it runs inside a transaction that the caller began.
-        self.in_callers_transaction = False
+        # Set by a try: inside a transaction that the caller began, or on a connection that is closed and the only one.
+        self.is_last = False
 
     def left(self) -> float:
         """Seconds that are left, 0 when none are."""
@@ -46,7 +46,7 @@ class Tries:
     def pause(self, error: SplitplaneError) -> float | None:
         """Seconds to wait before the next try after this error, or None when there must be none."""
         self._made += 1
-        if self._made >= self._attempts or self.in_callers_transaction:
+        if self._made >= self._attempts or self.is_last:
             return None
         backoff = FIRST_PAUSE_SECONDS * 2 ** (self._made - 1) * random.uniform(0.5, 1.5)
         match error:
@@ -62,4 +62,7 @@ class Tries:
 
 
 def out_of_time(sent: bool) -> CallTimeout:
-    return CallTimeout("the call was given up and stopped in the server" if sent else "no connection in the time that the call has")
+    """The error for it; `sent` as of a ConnectionFailed."""
+    if sent:
+        return CallTimeout("the call was given up and stopped in the server")
+    return CallTimeout("no connection in the time that the call has")
