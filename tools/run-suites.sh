@@ -89,7 +89,8 @@ suite() {
         grammar) exec "$python" pg_test/grammar/run.py ${test:+--only "$test"} ;;
         analytics) exec "$python" pg_test/analytics/run.py ${test:+--only "$test"} ;;
         attacks) exec "$python" pg_test/attacks/run.py ${test:+--only "$test"} ;;
-        audit | standin | words | wire | clients | upgrade | endurance) exec "$python" -m pytest ${test:+-k "$test"} "pg_test/$name" ;;
+        audit | standin | words | wire | upgrade | endurance) exec "$python" -m pytest ${test:+-k "$test"} "pg_test/$name" ;;
+        clients-python) exec "$python" -m pytest ${test:+-k "$test"} pg_test/clients ;;
         released)
             need_release 0.1.0
             exec "$python" -m pytest ${test:+-k "$test"} pg_test/released

@@ -7,16 +7,19 @@ import psycopg
 import pytest
 from psycopg.pq import TransactionStatus
 from splitplane.calls import Call
+from splitplane.clients import described
 from splitplane.psycopg import Client
 
 from pg_test.clients.harness import BRAND_A, OneContext, OtherText, Recording, nonce
 from pg_test.wire.harness import COUNT_SALES, SALES
 from splitplane import (
+    Answer,
     Column,
     ContextRefused,
     DriverError,
     InvalidArgument,
     LimitReached,
+    NotAvailable,
     Principal,
     Signer,
     SplitplaneError,
@@ -56,6 +59,21 @@ def test_a_question_of_the_catalog_is_asked_in_words(asker, wire):
         assert asker.ask_rows(question).rows == [(4,)]
     finally:
         wire.run("SELECT splitplane.unverify_query('shops')")
+
+
+def test_a_question_without_a_model_cannot_be_answered(asker):
+    for ask in (asker.ask, asker.ask_rows):
+        with pytest.raises(NotAvailable) as unanswered:
+            ask("Which shop is the best?")
+        assert unanswered.value.sqlstate == "55000"
+
+
+def test_an_answer_that_asks_back_has_no_rows():
+    """The document as `ask` gives it where the question is not clear."""
+    answer = Answer.of('{"outcome": "clarify", "query_id": "x", "message": "Which year?", "usage": {"model_calls": 1}}')
+    assert (answer.outcome, answer.message, answer.columns, answer.rows, answer.sql) == ("clarify", "Which year?", (), [], None)
+    with pytest.raises(InvalidArgument, match="Which year"):
+        described('{"outcome": "clarify", "message": "Which year?"}')
 
 
 def test_each_call_has_a_context_of_its_own(asker):
