@@ -75,7 +75,7 @@ suite() {
         check) need_cargo; need_python; [ -x "$TOOLS/cargo/bin/cargo-deny" ] || not_run "cargo-deny is not there: run tools/check-tools.sh" ;;
         unit | purefuzz | pure) need_cargo ;;
         audit | pg | assertions | memory) need_cargo; need_python ;;
-        released | lifecycle) need_cargo; need_server ;;
+        released | lifecycle | clients) need_cargo; need_server ;;
         fuzz | ablation) need_cargo; need_server ;;
         standin | packages) need_python ;;
         pg17 | majors) need_cargo; need_python ;;
@@ -91,6 +91,7 @@ suite() {
         attacks) exec "$python" pg_test/attacks/run.py ${test:+--only "$test"} ;;
         audit | standin | words | wire | upgrade | endurance) exec "$python" -m pytest ${test:+-k "$test"} "pg_test/$name" ;;
         clients-python) exec "$python" -m pytest ${test:+-k "$test"} pg_test/clients ;;
+        clients) exec "$python" -m pytest ${test:+-k "$test"} pg_test/clients_more ;;
         released)
             need_release 0.1.0
             exec "$python" -m pytest ${test:+-k "$test"} pg_test/released
@@ -170,7 +171,7 @@ for name in "$@"; do
         continue
     fi
     began=$SECONDS
-    case "$name" in assertions | memory | pure | pg17 | majors | released | lifecycle | packages) patience=$slow ;; *) patience=$limit ;; esac
+    case "$name" in assertions | memory | pure | pg17 | majors | released | lifecycle | packages | clients) patience=$slow ;; *) patience=$limit ;; esac
     exec {out}> >(tee "$logs/$name.log")
     tee=$!
     timeout --foreground --kill-after=60 "$patience" "$0" --one "$name" "$chosen_test" >&"$out" 2>&1 &
