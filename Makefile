@@ -11,8 +11,9 @@ OTHER_MAJOR := $(if $(filter 15,$(or $(SPLITPLANE_PG_MAJOR),$(shell tools/pg-maj
 SUITES := check unit audit pg regress grammar analytics attacks standin words wire clients-python upgrade sidechannels monitoring endurance fuzz purefuzz ablation docs $(OTHER_MAJOR)
 # Not in `make test`: a server of our own build with assertions, Valgrind, Miri, which take half an hour and more together; the released
 # version, built from its commit; dumps, pg_upgrade and backups, which need two majors; packages, with root folders of
-# Debian releases; the suites that say most of a major on 16, 18 and 19; programs in other languages, with compilers and libraries of theirs.
-MORE_SUITES := assertions memory pure released lifecycle packages majors clients
+# Debian releases; the suites that say most of a major on 16, 18 and 19; programs in other languages, with compilers and libraries
+# of theirs; the MCP server, which has an environment of its own.
+MORE_SUITES := assertions memory pure released lifecycle packages majors clients mcp mcp-node
 
 .PHONY: help all install deb oci setup check-tools build check test $(SUITES:%=test-%) $(MORE_SUITES:%=test-%) demo demo-shell bench bench-tpch fuzz endurance interrupts site format clean
 

@@ -68,6 +68,14 @@ need_later_major() {
     env -u CARGO_TARGET_DIR -u PGRX_HOME SPLITPLANE_PG_MAJOR=17 tools/install-extension.sh ${QUICK:+--quick} || exit
 }
 
+# The environment of clients/mcp, with --node Node's client as well.
+need_mcp() {
+    local status=0
+    tools/mcp-setup.sh "$@" || status=$?
+    [ "$status" != "$UNREACHABLE" ] || not_run "what clients/mcp and its tests need could not be fetched (tools/mcp-setup.sh)"
+    [ "$status" = 0 ] || exit "$status"
+}
+
 # suite NAME [TEST]
 suite() {
     local name="$1" test="${2:-}"
@@ -107,6 +115,14 @@ suite() {
         sidechannels)
             need_extras
             exec "$python" -m pytest ${test:+-k "$test"} pg_test/sidechannels
+            ;;
+        mcp)
+            need_mcp
+            exec "$TOOLS/mcp/bin/python" -m pytest ${test:+-k "$test"} --ignore=pg_test/mcp/test_node.py pg_test/mcp
+            ;;
+        mcp-node)
+            need_mcp --node
+            exec "$TOOLS/mcp/bin/python" -m pytest ${test:+-k "$test"} pg_test/mcp/test_node.py
             ;;
         assertions)
             need_extras
