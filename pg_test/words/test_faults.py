@@ -1,19 +1,19 @@
 """Faults of the endpoint: which are tried again and how often, which end at once, and that a session survives them all."""
 
+import os
 import socket
 import time
 
 import pytest
-from splitplane_test.session import memory_kb
-from talk import MODEL_STATES
+from splitplane_test.session import memory_kb, wait_until
+from talk import MODEL_STATES, Pending
 
-RETRIED = [("throttle", {}), ("refuse", {"status": 500}), ("refuse", {"status": 503}), ("close", {}), ("reset", {})]
+RETRIED = [("throttle", {}), ("refuse", {"status": 424}), ("refuse", {"status": 502}), ("close", {}), ("reset", {})]
 FINAL = [
     ("refuse", {"status": 400}),
     ("refuse", {"status": 403}),
     ("refuse", {"status": 404}),
-    ("refuse", {"status": 408}),
-    ("refuse", {"status": 424}),
+    ("refuse", {"status": 409}),
     ("redirect", {}),
     ("malformed", {}),
     ("half_body", {}),
@@ -66,9 +66,25 @@ def test_retry_after_is_heeded_within_the_deadline(words, standin):
         assert 1.0 <= time.monotonic() - begun < 2.5
         standin.play("throttle", times=1, retry_after=3600, task="generation")
         begun = time.monotonic()
-        error = talk.fails("38000", words.rule())
-        assert "429" in error.diag.message_primary
+        error = talk.fails("53400", words.rule())
+        assert "429" in error.diag.message_primary and "in 3600 s" in error.diag.message_primary
         assert time.monotonic() - begun < 1.5, "a pause that the deadline would cut off is not begun"
+
+
+def test_nothing_is_sent_for_a_client_that_is_gone(words, standin):
+    """It goes away in the pause before the second try."""
+    standin.play("throttle", retry_after=2)
+    with words.talk() as talk:
+        call = Pending(lambda: talk.put(words.rule()))
+        wait_until(lambda: len(standin.requests) == 2, 10, "both sides are asked")
+        with socket.socket(fileno=os.dup(talk.connection.fileno())) as wire:
+            wire.shutdown(socket.SHUT_RDWR)
+        call.join()
+        time.sleep(2.5)
+        assert sorted(words.tasks()) == ["generation", "validation"]
+    with words.talk(splitplane__deadline="8s") as talk:
+        talk.fails("38000", words.rule())
+        assert words.tasks().count("validation") == 1 + 3, "the control"
 
 
 def test_both_sides_fail(words, steady, standin):

@@ -8,28 +8,26 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
-
-use reqwest::header::HeaderMap;
-use serde_json::Value;
-use tokio::time::sleep;
-use url::Url;
-use zeroize::Zeroizing;
+use std::time::Instant;
 
 use super::bedrock::{self, Bedrock};
 use super::guardrail::Guardrail;
-use super::http::{self, Response};
-use super::meter::{Begun, Meter};
+use super::http;
+use super::meter::Meter;
 use super::openai::{self, OpenAi};
-use super::refused::{self, Cause};
 use super::{Dialect, Form, ModelError, ModelSettings, Prompt, Provider, Reply, StructuredOutput, Usage, ordered};
 use access::Access;
+use retry::Pauses;
+use sending::{Answer, Refusal, Request};
 use std::cell::Cell;
 
 mod access;
 mod retry;
+mod sending;
 #[cfg(test)]
 mod tests;
+
+type DynDialect = dyn Dialect + Send + Sync;
 
 /// Most times that one request is sent.
 pub const MAX_ATTEMPTS: u32 = 3;
@@ -60,6 +58,8 @@ pub struct Client {
     learned: Mutex<HashMap<String, Form>>,
     /// Watches what is spent, where somebody wants it.
     meter: Mutex<Option<Arc<Meter>>>,
+    /// How long it waits between two tries.
+    pauses: Pauses,
 }
 
 impl Client {
@@ -104,6 +104,7 @@ impl Client {
             structured_output: settings.structured_output,
             learned: Mutex::new(HashMap::new()),
             meter: Mutex::new(None),
+            pauses: Pauses::default(),
         })
     }
 
@@ -119,6 +120,10 @@ impl Client {
     /// From now on requests to models are watched by this; with `None` by nobody.
     pub fn watched_by(&self, meter: Option<Arc<Meter>>) {
         *self.meter.lock().unwrap_or_else(PoisonError::into_inner) = meter;
+    }
+
+    fn meter(&self) -> Option<Arc<Meter>> {
+        self.meter.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Asks a model, at most until the deadline. `paid` is set to what was taken where there was a reply, whatever it is worth.
@@ -155,7 +160,7 @@ impl Client {
     /// What a response says, which is charged for whatever it is worth.
     fn reply(
         &self,
-        dialect: &(dyn Dialect + Send + Sync),
+        dialect: &DynDialect,
         prompt: &Prompt,
         form: Form,
         mut response: Answer,
@@ -179,11 +184,14 @@ impl Client {
         let Some(guardrail) = &self.guardrail else {
             return Ok(true);
         };
-        let response = self.send(&guardrail.path(), &Guardrail::body(question), None, deadline).await?;
-        Guardrail::passes(&self.accepted(self.dialect(&self.model).as_ref(), response)?)
+        let dialect = self.dialect(&self.model);
+        let (path, body) = (guardrail.path(), Guardrail::body(question).to_string());
+        let request = Request { dialect: dialect.as_ref(), path, body, metered: None, deadline };
+        let response = self.send(&request).await?;
+        Guardrail::passes(&self.accepted(dialect.as_ref(), response)?)
     }
 
-    fn dialect(&self, model: &str) -> Box<dyn Dialect + Send + Sync> {
+    fn dialect(&self, model: &str) -> Box<DynDialect> {
         match &self.access {
             Access::Bedrock(_) => Box::new(Bedrock { model_id: model.to_owned(), guardrail: self.guardrail.clone() }),
             Access::OpenAi(_) => Box::new(OpenAi { model: model.to_owned() }),
@@ -207,136 +215,25 @@ impl Client {
     async fn ask(
         &self,
         model: &str,
-        dialect: &(dyn Dialect + Send + Sync),
+        dialect: &DynDialect,
         prompt: &Prompt,
         form: Form,
         deadline: Instant,
     ) -> Result<Answer, ModelError> {
+        let (path, body) = (dialect.path(), ordered::text(&dialect.body(prompt, form)));
         let metered = Some((model, u64::from(prompt.max_tokens)));
-        self.send(&dialect.path(), &dialect.body(prompt, form), metered, deadline).await
-    }
-
-    /// Sends a request up to [`MAX_ATTEMPTS`] times, signed anew each time, and gives the last response, whatever its
-    /// status. `metered`: the model that is paid for it, and most tokens of its reply.
-    async fn send(
-        &self,
-        path: &str,
-        body: &Value,
-        metered: Option<(&str, u64)>,
-        deadline: Instant,
-    ) -> Result<Answer, ModelError> {
-        let body = ordered::text(body);
-        let mut attempt = 1;
-        loop {
-            let outcome = self.send_once(path, &body, metered, deadline).await;
-            let Some(pause) = pause_after(attempt, &outcome)? else {
-                return outcome;
-            };
-            // A pause that the deadline cuts off is not begun: the caller learns now what it would learn then.
-            if deadline.saturating_duration_since(Instant::now()) <= pause {
-                return outcome;
-            }
-            sleep(pause).await;
-            attempt += 1;
-        }
-    }
-
-    async fn send_once(
-        &self,
-        path: &str,
-        body: &str,
-        metered: Option<(&str, u64)>,
-        deadline: Instant,
-    ) -> Result<Answer, ModelError> {
-        let url = Url::parse(&self.access.endpoint(deadline).await?.url(path))
-            .map_err(|_| configuration("the endpoint gives no usable URL"))?;
-        let headers = self.access.headers(&url, body.as_bytes(), deadline).await?;
-        let (address, secrets) = (url.to_string(), secrets(&headers));
-        let begun = metered.map(|(model, output)| self.begin(model, body, output)).transpose()?.flatten();
-        match http::post(&self.http, url, headers, body.as_bytes().to_vec(), deadline).await {
-            Ok(response) if response.status == 200 => Ok(Answer { response, address, secrets, begun }),
-            Ok(response) => {
-                begun.into_iter().for_each(Begun::free);
-                Ok(Answer { response, address, secrets, begun: None })
-            }
-            Err(error) => {
-                if matches!(error, ModelError::Unreachable { step: http::CONNECTING, .. }) {
-                    begun.into_iter().for_each(Begun::free);
-                }
-                Err(error)
-            }
-        }
-    }
-
-    /// A request to a model begins, if anybody watches. A token of a text is at least one byte of it.
-    fn begin(&self, model: &str, body: &str, output_tokens: u64) -> Result<Option<Begun>, ModelError> {
-        let meter = self.meter.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let input_tokens = u64::try_from(body.len()).unwrap_or(u64::MAX).saturating_add(HIDDEN_TOKENS);
-        meter.map(|meter| meter.begin(model, Usage { input_tokens, output_tokens })).transpose()
+        self.send(&Request { dialect, path, body, metered, deadline }).await
     }
 
     /// The body of a 200; anything else is a refusal, redirects and other successes too.
-    fn accepted(&self, dialect: &(dyn Dialect + Send + Sync), answer: Answer) -> Result<Vec<u8>, ModelError> {
-        let Answer { response, address, secrets, .. } = answer;
-        if response.status == 200 {
-            return Ok(response.body);
+    fn accepted(&self, dialect: &DynDialect, answer: Answer) -> Result<Vec<u8>, ModelError> {
+        if answer.status() == 200 {
+            return Ok(answer.response.body);
         }
-        let status = response.status;
-        let code = dialect.error_code(&|name| response.header(name), &response.body);
+        let Refusal { status, code, cause, detail } = answer.refusal(dialect);
         self.access.heed(&code);
-        let sentence = refused::sentence(&response.body);
-        let cause = Cause::of(status, &code, &sentence);
-        let mut detail = format!("the endpoint says: \"{}\"", refused::loggable(&sentence, &secrets));
-        // A wrong base URL and a wrong model look alike from within.
-        if status == 404 {
-            detail.push_str("; URL: ");
-            detail.push_str(&address);
-        }
         Err(ModelError::Refused { status, code, cause, detail })
     }
-}
-
-/// A response with what it answers.
-struct Answer {
-    response: Response,
-    /// The URL, which holds no secret.
-    address: String,
-    /// What was sent and must not be repeated.
-    secrets: Vec<Zeroizing<String>>,
-    /// Of a 200 that somebody watches.
-    begun: Option<Begun>,
-}
-
-impl Answer {
-    fn status(&self) -> u16 {
-        self.response.status
-    }
-
-    fn body(&self) -> &[u8] {
-        &self.response.body
-    }
-}
-
-/// The key, session token or signature in the headers of a request.
-fn secrets(headers: &HeaderMap) -> Vec<Zeroizing<String>> {
-    let values = headers.values().filter(|value| value.is_sensitive()).filter_map(|value| value.to_str().ok());
-    values
-        .map(|value| {
-            let last = value.rsplit(' ').next().unwrap_or(value);
-            Zeroizing::new(last.strip_prefix("Signature=").unwrap_or(last).to_owned())
-        })
-        .collect()
-}
-
-/// How long to wait before a request is sent again; none if it would not help or was sent often enough.
-fn pause_after(attempt: u32, outcome: &Result<Answer, ModelError>) -> Result<Option<Duration>, ModelError> {
-    let asked = match outcome {
-        Ok(answer) if matches!(answer.status(), 429 | 500 | 503) => retry::asked(&|name| answer.response.header(name)),
-        // A reply that broke off was paid for, and the next may break off as late.
-        Err(ModelError::Unreachable { step, .. }) if *step != http::READING => None,
-        Ok(_) | Err(_) => return Ok(None),
-    };
-    if attempt >= MAX_ATTEMPTS { Ok(None) } else { retry::pause(attempt, asked).map(Some) }
 }
 
 fn guardrail(settings: &ModelSettings) -> Result<Option<Guardrail>, ModelError> {

@@ -32,6 +32,22 @@ pub enum ModelError {
         /// For the log: the provider's own sentence, and the URL where it may be wrong.
         detail: String,
     },
+    /// The endpoint asks for patience, and the deadline has no room for it (53400).
+    #[error(
+        "the model endpoint has no room now, and the next try, in {seconds} s, would be after splitplane.deadline \
+         (HTTP {status}, {})",
+        if code.is_empty() { phrase(*status) } else { code.as_str() }
+    )]
+    Later {
+        /// How long the next try would have had to wait, rounded up.
+        seconds: u64,
+        /// HTTP status.
+        status: u16,
+        /// As above.
+        code: String,
+        /// For the log, as above.
+        detail: String,
+    },
     /// A 200 whose content is not what was asked for (38000).
     #[error("the model's reply cannot be used: {0}")]
     Reply(&'static str),
@@ -51,7 +67,9 @@ impl ModelError {
     #[must_use]
     pub fn detail(&self) -> Option<&str> {
         match self {
-            ModelError::Unreachable { detail, .. } | ModelError::Refused { detail, .. } => Some(detail),
+            ModelError::Unreachable { detail, .. }
+            | ModelError::Refused { detail, .. }
+            | ModelError::Later { detail, .. } => Some(detail),
             ModelError::Reply(_) | ModelError::Configuration(_) | ModelError::Budget | ModelError::Deadline => None,
         }
     }

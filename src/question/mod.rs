@@ -256,10 +256,15 @@ impl From<ModelError> for Refusal {
             ModelError::Unreachable { .. } => State::ModelUnreachable,
             ModelError::Refused { .. } | ModelError::Reply(_) | ModelError::Configuration(_) => State::ModelRefused,
             ModelError::Deadline => State::Cancelled,
-            ModelError::Budget => State::Limit,
+            ModelError::Budget | ModelError::Later { .. } => State::Limit,
         };
         let refusal = Refusal::new(state, error.to_string());
-        let refusal = if error == ModelError::Budget { refusal.because(Reason::Budget) } else { refusal };
+        let refusal = match &error {
+            ModelError::Budget => refusal.because(Reason::Budget),
+            // The endpoint's limit, not one of ours.
+            ModelError::Later { .. } => refusal.because(Reason::ModelRefused),
+            _ => refusal,
+        };
         match error.detail() {
             Some(detail) => refusal.with_detail(detail),
             None => refusal,

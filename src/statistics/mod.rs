@@ -249,7 +249,7 @@ fn result(error: Option<&ModelError>) -> ModelResult {
     match error {
         None => ModelResult::Ok,
         Some(ModelError::Unreachable { .. }) => ModelResult::Unreachable,
-        Some(ModelError::Refused { .. }) => ModelResult::Refused,
+        Some(ModelError::Refused { .. } | ModelError::Later { .. }) => ModelResult::Refused,
         Some(ModelError::Reply(_)) => ModelResult::Unusable,
         Some(ModelError::Configuration(_)) => ModelResult::Configuration,
         Some(ModelError::Deadline) => ModelResult::Deadline,

@@ -2,13 +2,17 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 use std::net::TcpStream;
+use std::time::Duration;
 
 use aws_credential_types::provider::SharedCredentialsProvider;
-use serde_json::json;
+use serde_json::{Value, json};
+use url::Url;
 
 use super::*;
 use crate::llm::credentials::Account;
 use crate::llm::http::server::{Request, Server, answer, cut, hang, run, runtime, within};
+use crate::llm::meter::Spent;
+use crate::llm::refused::Cause;
 use crate::llm::signing::tests::{credentials, verifies};
 use crate::llm::{Shape, Usage};
 
@@ -17,6 +21,8 @@ mod settings;
 /// As any; a stand-in does not care, and forced tools are preferred with it.
 const MODEL: &str = "us.anthropic.claude-sonnet-4-20250514-v1:0";
 const SECRET: &str = "tests/only+secret";
+/// Tests do not wait for seconds; `retry` tests those.
+const QUICK: Pauses = Pauses { refusal: Duration::from_millis(100), loss: Duration::from_millis(20) };
 const KEY: &str = "the-api-key-of-the-tests";
 
 fn prompt() -> Prompt {
@@ -81,6 +87,7 @@ fn no_environment(_: &str) -> Option<String> {
 /// A client of Bedrock whose credentials are the tests' own.
 fn signing_client(settings: &ModelSettings) -> Client {
     let mut client = Client::open_in(settings, &no_environment).unwrap();
+    client.pauses = QUICK;
     let source = SharedCredentialsProvider::new(credentials("AKIATESTS", SECRET, Some("the/session+token==")));
     let Access::Bedrock(access) = &mut client.access else {
         panic!("not Bedrock");
@@ -157,10 +164,20 @@ fn retries_throttling_and_faults_signed_anew_on_one_connection() {
 
 #[test]
 fn gives_up_after_three_attempts_and_says_why() {
-    for (status, error) in
-        [(429, "ThrottlingException"), (500, "InternalServerException"), (503, "ServiceUnavailableException")]
-    {
-        let server = Server::start(move |_, _, stream| fails(stream, status, error));
+    for (status, error) in [
+        (408, "ModelTimeoutException"),
+        (424, "ModelErrorException"),
+        (429, "ThrottlingException"),
+        (500, "InternalServerException"),
+        (502, ""),
+        (503, "ServiceUnavailableException"),
+        (504, ""),
+        (529, ""),
+    ] {
+        let server = Server::start(move |_, _, stream| match error {
+            "" => answer(stream, status, &[], b"{}"),
+            error => fails(stream, status, error),
+        });
         let outcome = complete(&signing_client(&bedrock(&server)), 10_000);
         assert_refused(&outcome.unwrap_err(), status, error);
         assert_eq!(server.seen().len(), MAX_ATTEMPTS as usize);
@@ -174,13 +191,12 @@ fn asks_once_where_asking_again_cannot_help() {
         (401, "UnauthorizedException"),
         (403, "AccessDeniedException"),
         (404, "ResourceNotFoundException"),
-        (408, "ModelTimeoutException"),
-        (424, "ModelErrorException"),
+        (409, "ConflictException"),
         (201, ""),
         (204, ""),
         (302, ""),
         (307, ""),
-        (502, ""),
+        (505, ""),
     ] {
         let server = Server::start(move |_, _, stream| match (status, error) {
             (204, _) => cut(stream, b"HTTP/1.1 204 X\r\n\r\n"),
@@ -190,6 +206,35 @@ fn asks_once_where_asking_again_cannot_help() {
         let outcome = complete(&signing_client(&bedrock(&server)), 5_000);
         assert_refused(&outcome.unwrap_err(), status, error);
         assert_eq!(server.seen().len(), 1, "{status}");
+    }
+    let unpaid = Server::start(|_, _, stream| answer(stream, 429, &[("x-should-retry", "false")], b"{}"));
+    assert_refused(&complete(&signing_client(&bedrock(&unpaid)), 5_000).unwrap_err(), 429, "");
+    assert_eq!(unpaid.seen().len(), 1);
+}
+
+/// What a meter has of one call whose first answers have a status.
+fn billed(status: u16, times: usize) -> Spent {
+    let server = Server::start(move |number, _, stream| match number < times {
+        true => answer(stream, status, &[], b"{}"),
+        false => ok(stream),
+    });
+    let client = signing_client(&bedrock(&server));
+    let most = Spent { calls: 9, usage: Usage { input_tokens: 1_000_000, output_tokens: 1_000_000 } };
+    let meter = Meter::new(most);
+    client.watched_by(Some(Arc::clone(&meter)));
+    complete(&client, 5_000).unwrap();
+    meter.spent()[0].1
+}
+
+#[test]
+fn tries_that_may_have_been_billed_count_with_the_most() {
+    for status in [429, 503, 529] {
+        assert_eq!(billed(status, 2), Spent { calls: 1, usage: expected().usage }, "{status}");
+    }
+    for status in [408, 424, 500, 502, 504] {
+        let spent = billed(status, 2);
+        assert_eq!((spent.calls, spent.usage.output_tokens), (3, 2 * 100 + 4), "{status}");
+        assert!(spent.usage.input_tokens > 2 * HIDDEN_TOKENS, "{status}");
     }
 }
 
@@ -209,18 +254,55 @@ fn retries_a_lost_connection_but_no_broken_reply() {
 
 #[test]
 fn begins_no_pause_that_the_deadline_would_cut_off() {
-    let server = Server::start(|_, _, stream| answer(stream, 429, &[("retry-after", "60")], b"{}"));
+    for (status, header, value, wanted) in [
+        (429, "retry-after", "60", 60..=60),
+        (503, "retry-after-ms", "61500", 62..=62),
+        (429, "retry-after", "Fri, 31 Dec 2100 23:59:59 GMT", 86_400..=86_400),
+        (529, "x-none", "", 1..=1),
+    ] {
+        let server = Server::start(move |_, _, stream| answer(stream, status, &[(header, value)], b"{}"));
+        let mut client = signing_client(&bedrock(&server));
+        client.pauses = Pauses::default();
+        let begun = Instant::now();
+        let error = complete(&client, 450).unwrap_err();
+        let ModelError::Later { seconds, status: told, .. } = &error else { panic!("{error:?}") };
+        assert!(*told == status && wanted.contains(seconds), "{error:?}");
+        assert!(error.to_string().contains(&format!("in {seconds} s")), "{error}");
+        assert!(begun.elapsed() < Duration::from_millis(400) && server.seen().len() == 1, "{status}");
+    }
+    // What the deadline has room for is waited for.
+    let server = Server::start(|number, _, stream| match number {
+        0 => answer(stream, 429, &[("retry-after-ms", "150")], b"{}"),
+        _ => ok(stream),
+    });
     let begun = Instant::now();
-    let error = complete(&signing_client(&bedrock(&server)), 1_000).unwrap_err();
-    assert_refused(&error, 429, "");
-    assert!(begun.elapsed() < Duration::from_millis(900) && server.seen().len() == 1);
+    assert_eq!(complete(&signing_client(&bedrock(&server)), 2_000).unwrap(), expected());
+    assert!(begun.elapsed() >= Duration::from_millis(150));
+}
+
+#[test]
+fn sends_nothing_more_once_the_caller_is_gone() {
+    let server = Server::start(|_, _, stream| fails(stream, 503, "ServiceUnavailableException"));
+    let client = signing_client(&bedrock(&server));
+    let seen = |patience: u64| {
+        run(async {
+            let (prompt, paid) = (prompt(), Cell::default());
+            let asked = client.complete(Task::Write, &prompt, within(5_000), &paid);
+            let _ = tokio::time::timeout(Duration::from_millis(patience), asked).await;
+            tokio::time::sleep(Duration::from_millis(400)).await;
+            server.seen().len()
+        })
+    };
+    // Dropped in the first pause, which is 50 ms at least.
+    assert_eq!(seen(40), 1);
+    assert_eq!(seen(5_000), 1 + MAX_ATTEMPTS as usize, "the control");
 }
 
 #[test]
 fn keeps_one_deadline_over_all_attempts() {
     let server = Server::start(|number, _, stream| if number == 0 { fails(stream, 503, "X") } else { hang(stream) });
     let begun = Instant::now();
-    assert_eq!(complete(&signing_client(&bedrock(&server)), 500).unwrap_err(), ModelError::Deadline);
+    assert_eq!(complete(&signing_client(&bedrock(&server)), 800).unwrap_err(), ModelError::Deadline);
     assert!(begun.elapsed() < Duration::from_secs(2) && server.seen().len() == 2);
     assert_eq!(complete(&signing_client(&bedrock(&server)), 0).unwrap_err(), ModelError::Deadline);
 }

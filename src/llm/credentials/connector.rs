@@ -81,8 +81,10 @@ fn failure(error: ModelError) -> ConnectorError {
     match error {
         ModelError::Unreachable { .. } => ConnectorError::io(error.into()),
         ModelError::Deadline => ConnectorError::timeout(error.into()),
-        ModelError::Refused { .. } | ModelError::Reply(_) | ModelError::Configuration(_) | ModelError::Budget => {
-            ConnectorError::user(error.into())
-        }
+        ModelError::Refused { .. }
+        | ModelError::Later { .. }
+        | ModelError::Reply(_)
+        | ModelError::Configuration(_)
+        | ModelError::Budget => ConnectorError::user(error.into()),
     }
 }
