@@ -14,7 +14,7 @@ use crate::pgx::shmem::{baselines, claims_slots, counters, facts};
 use crate::pgx::{entry, pg_try, server};
 use crate::run::FROM_SERVER;
 use crate::texts::{self, Reading};
-use crate::{api, audit_log, budget, settings, statistics, tripwire};
+use crate::{api, audit_log, budget, question, settings, statistics, tripwire};
 use pgrx::prelude::*;
 
 /// Checks of texts that a statement makes while it runs.
@@ -65,6 +65,7 @@ pub extern "C-unwind" fn _PG_init() {
     facts::init(settings::shared_plane_size);
     counters::init(settings::stat_tenants, || statistics::MODELS_COUNTED);
     baselines::init(settings::anomaly_principals);
+    question::init();
     commits::init();
     audit_log::init();
 }

@@ -76,6 +76,7 @@ fn believed(value: &Value) {
             assert!(sql.len() <= 64 << 10 && text("sql").contains(&sql), "the SQL was changed");
             assert!(screen::is_blank(&screen::message(text("clarification"))));
         }
+        Ok(Writing::Both(sql)) => assert!(sql.len() <= 64 << 10 && text("sql").contains(&sql), "the SQL was changed"),
         Ok(Writing::Clarification(told)) => passes_on(&told),
         Err(_) => {}
     }

@@ -274,6 +274,12 @@ fn answer<T>(
     loop {
         let sql = match understood {
             Understood::Sql(sql) => sql,
+            Understood::Both(sql) => {
+                repairs_left = repairs_left.checked_sub(1).ok_or_else(Asked::refuse_both)?;
+                understood = call.asked.decide_between(&sql)?;
+                call.watch.lap("repair");
+                continue;
+            }
             Understood::Declined(declined) => {
                 let query_id = calls::read(|call| call.query_id.to_string()).unwrap_or_default();
                 let outcome = declined.outcome.as_str();

@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
+use super::extras::Extras;
 use super::guardrail::Guardrail;
+use super::variation::{self, Limit, Variation};
 use super::{Dialect, Form, ModelError, Prompt, Reply, Reported, capabilities, ordered, path, refused, strict};
 
 #[cfg(test)]
@@ -202,19 +204,46 @@ impl Dialect for Bedrock {
             .unwrap_or_default()
     }
 
-    fn rejects_form(&self, form: Form, body: &[u8]) -> bool {
-        let Some(body) = strict::object(body) else {
-            return false;
-        };
-        let types = ["__type", "code"].iter().filter_map(|name| body.get(*name).and_then(Value::as_str));
-        if types.filter_map(code).any(|code| code != "ValidationException") {
-            return false;
+    fn adjust(&self, body: &mut Value, variation: Variation, extras: &Extras, most: u32) {
+        variation::set(body, &["inferenceConfig", "maxTokens"], json!(most.max(1)));
+        if let Some(inference) = body.get_mut("inferenceConfig").and_then(Value::as_object_mut)
+            && variation.omits_temperature
+        {
+            inference.remove("temperature");
         }
-        let Some(message) = ["message", "Message"].iter().find_map(|name| body.get(*name).and_then(Value::as_str))
-        else {
-            return false;
+        if let Some(effort) = &extras.effort {
+            variation::set(body, &["outputConfig", "effort"], json!(effort));
+        }
+        if let Some(tier) = &extras.tier {
+            variation::set(body, &["serviceTier", "type"], json!(tier));
+        }
+        if !extras.fields.is_empty() {
+            set(body, "additionalModelRequestFields", Value::Object(extras.fields.clone()));
+        }
+    }
+
+    fn sent(&self, body: &Value) -> (bool, Option<Limit>) {
+        (body.pointer("/inferenceConfig/temperature").is_some(), None)
+    }
+
+    fn names_form(&self, form: Form, told: &str) -> bool {
+        let subjects: &[&str] = match form {
+            Form::Tool => {
+                &["toolchoice", "tool_choice", "tool choice", "toolconfig", "tool use", "tool calling", "tools"]
+            }
+            Form::Native => &["outputconfig", "output_config", "textformat", "structured output", "json_schema"],
         };
-        speaks_against(form, message)
+        let schemas = ["inputschema", "input_schema", "jsonschema.schema", "format.schema", "invalid json schema"];
+        !schemas.iter().any(|words| told.contains(words)) && subjects.iter().any(|words| told.contains(words))
+    }
+
+    fn lacks_call(&self, body: &[u8]) -> bool {
+        let Some(body) = strict::object(body) else { return false };
+        let reason = body.get("stopReason").and_then(Value::as_str);
+        let content =
+            body.get("output").and_then(|output| output.pointer("/message/content")).and_then(Value::as_array);
+        matches!(reason, Some("end_turn" | "tool_use"))
+            && content.is_some_and(|content| content.iter().all(|block| block.get("toolUse").is_none()))
     }
 }
 
@@ -240,43 +269,16 @@ fn code(text: &str) -> Option<String> {
     refused::is_code(name).then(|| name.to_owned())
 }
 
-/// Whether a validation message says that the model does not do what the form needs, in any of the sentences that
-/// Bedrock, or a model's own interface behind it, has for that. A complaint about the schema is not one: it is ours.
-fn speaks_against(form: Form, message: &str) -> bool {
-    let message = message.to_ascii_lowercase();
-    let subjects: &[&str] = match form {
-        Form::Tool => &["toolchoice", "tool_choice", "tool choice", "toolconfig", "tool use", "tool calling", "tools"],
-        Form::Native => &["outputconfig", "output_config", "textformat", "structured output", "json_schema"],
-    };
-    let refusals = [
-        "not support",
-        "n't support",
-        "unsupported",
-        "not permitted",
-        "not allowed",
-        "not available",
-        "may not be enabled",
-        "only supported",
-    ];
-    let is_about_schema = ["inputschema", "input_schema", "jsonschema.schema", "format.schema", "invalid json schema"]
-        .iter()
-        .any(|words| message.contains(words));
-    !is_about_schema
-        && subjects.iter().any(|words| message.contains(words))
-        && refusals.iter().any(|words| message.contains(words))
-}
-
-/// Accepts the one stop reason that the form ends with.
+/// Accepts the stop reasons that the form ends with. Some models end their turn with the call that was forced.
 fn check_stop_reason(form: Form, reason: Option<&str>) -> Result<(), ModelError> {
-    let expected = match form {
-        Form::Tool => "tool_use",
-        Form::Native => "end_turn",
+    let accepted: &[&str] = match form {
+        Form::Tool => &["tool_use", "end_turn"],
+        Form::Native => &["end_turn"],
     };
-    if reason == Some(expected) {
+    if reason.is_some_and(|reason| accepted.contains(&reason)) {
         return Ok(());
     }
     Err(ModelError::Reply(match reason {
-        Some("end_turn") => "it stopped with end_turn where it had to call the tool",
         Some("tool_use") => "it stopped with tool_use where no tool was offered",
         Some("max_tokens") => "it stopped with max_tokens",
         Some("stop_sequence") => "it stopped with stop_sequence",

@@ -10,12 +10,16 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use sha2::{Digest, Sha256};
+
 use super::bedrock::{self, Bedrock};
+use super::extras::Extras;
 use super::guardrail::Guardrail;
 use super::http;
-use super::meter::Meter;
+use super::meter::{Meter, Spent};
 use super::openai::{self, OpenAi};
-use super::{Dialect, Form, ModelError, ModelSettings, Prompt, Provider, Reply, StructuredOutput, Usage, ordered};
+use super::variation::{Lessons, Sent, Variation};
+use super::{Dialect, Form, ModelError, ModelSettings, MostTokens, Prompt, Provider, Reply, StructuredOutput, ordered};
 use access::Access;
 use retry::Pauses;
 use sending::{Answer, Refusal, Request};
@@ -46,6 +50,38 @@ pub enum Task {
     Narrate,
 }
 
+impl Task {
+    /// As `stat_models` says it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Task::Validate => "validate",
+            Task::Write => "write",
+            Task::Narrate => "narrate",
+        }
+    }
+}
+
+/// A request with what of it may be varied.
+struct Prepared<'r> {
+    sent: Sent,
+    outgoing: Request<'r>,
+}
+
+/// What one client has learned, without a limit of time.
+#[derive(Default)]
+struct OwnLessons(Mutex<HashMap<[u8; 32], Variation>>);
+
+impl Lessons for OwnLessons {
+    fn recall(&self, key: &[u8; 32]) -> Option<Variation> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).copied()
+    }
+
+    fn keep(&self, key: &[u8; 32], variation: Variation) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(*key, variation);
+    }
+}
+
 /// A model endpoint, ready to be called.
 pub struct Client {
     http: reqwest::Client,
@@ -54,8 +90,12 @@ pub struct Client {
     validator_model: String,
     guardrail: Option<Guardrail>,
     structured_output: StructuredOutput,
-    /// By model: the form that worked where the preferred one did not.
-    learned: Mutex<HashMap<String, Form>>,
+    most_tokens: MostTokens,
+    extras: Extras,
+    /// What endpoints refused, and what worked in its place.
+    lessons: Box<dyn Lessons>,
+    /// For the log, until somebody takes them.
+    notes: Mutex<Vec<String>>,
     /// Watches what is spent, where somebody wants it.
     meter: Mutex<Option<Arc<Meter>>>,
     /// How long it waits between two tries.
@@ -102,7 +142,10 @@ impl Client {
             validator_model: validator_model.to_owned(),
             guardrail,
             structured_output: settings.structured_output,
-            learned: Mutex::new(HashMap::new()),
+            most_tokens: settings.most_tokens,
+            extras: Extras::checked(settings)?,
+            lessons: Box::new(OwnLessons::default()),
+            notes: Mutex::default(),
             meter: Mutex::new(None),
             pauses: Pauses::default(),
         })
@@ -126,7 +169,11 @@ impl Client {
         self.meter.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Asks a model, at most until the deadline. `paid` is set to what was taken where there was a reply, whatever it is worth.
+    /// Asks a model, at most until the deadline. What was taken is added to `paid` where there was a reply, whatever it is
+    /// worth.
+    ///
+    /// A request that is refused for one of its parameters is sent once more without it, and what was changed is kept for
+    /// later calls where that succeeded.
     ///
     /// # Errors
     /// Any [`ModelError`].
@@ -135,26 +182,79 @@ impl Client {
         task: Task,
         prompt: &Prompt,
         deadline: Instant,
-        paid: &Cell<Option<Usage>>,
+        paid: &Cell<Spent>,
     ) -> Result<Reply, ModelError> {
         let model = self.model(task);
         let dialect = self.dialect(model);
-        let form = self.form(model);
-        let response = self.ask(model, dialect.as_ref(), prompt, form, deadline).await?;
-        let may_change = self.structured_output == StructuredOutput::Auto;
-        if !(may_change && response.status() == 400 && dialect.rejects_form(form, response.body())) {
-            return self.reply(dialect.as_ref(), prompt, form, response, paid);
-        }
-        let form = match form {
-            Form::Tool => Form::Native,
-            Form::Native => Form::Tool,
+        let key = self.lesson_key(task, deadline).await?;
+        let known = self.lessons.recall(&key).unwrap_or_default();
+        let ask = async |variation: Variation| {
+            let request = self.request(task, dialect.as_ref(), prompt, variation, deadline);
+            let answer = self.send(&request.outgoing).await?;
+            let other = self.otherwise(&request, variation, dialect.as_ref(), &answer);
+            Ok((self.reply(dialect.as_ref(), prompt, request.sent.form, answer, paid), other))
         };
-        let response = self.ask(model, dialect.as_ref(), prompt, form, deadline).await?;
-        if response.status() == 200 {
-            // An endpoint that takes the other form has it, whatever this one reply is worth.
-            self.learned.lock().unwrap_or_else(PoisonError::into_inner).insert(model.to_owned(), form);
+        let (first, other) = ask(known).await?;
+        let (Err(first), Some(other)) = (&first, other) else { return first };
+        let again = ask(other).await.and_then(|(again, _)| again);
+        match again {
+            Ok(reply) => {
+                self.lessons.keep(&key, other);
+                self.note(format!("{model} is called {} to {} for an hour: {first}", other.words(), task.as_str()));
+                Ok(reply)
+            }
+            Err(again) => Err(worse(first, again, other)),
         }
-        self.reply(dialect.as_ref(), prompt, form, response, paid)
+    }
+
+    /// What to send in the place of what was answered so.
+    fn otherwise(
+        &self,
+        prepared: &Prepared<'_>,
+        known: Variation,
+        dialect: &DynDialect,
+        answer: &Answer,
+    ) -> Option<Variation> {
+        match answer.status() {
+            200 => known.without_call(prepared.sent, dialect, answer.body()),
+            status => known.after_refusal(prepared.sent, dialect, status, answer.body()),
+        }
+    }
+
+    /// A request as it is sent, with what was learned.
+    fn request<'r>(
+        &'r self,
+        task: Task,
+        dialect: &'r DynDialect,
+        prompt: &Prompt,
+        variation: Variation,
+        deadline: Instant,
+    ) -> Prepared<'r> {
+        let model = self.model(task);
+        let form = self.form(model, variation);
+        let most = self.most_tokens(task).unwrap_or(prompt.max_tokens);
+        let mut body = dialect.body(prompt, form);
+        dialect.adjust(&mut body, variation, &self.extras, most);
+        let (has_temperature, limit) = dialect.sent(&body);
+        let may_change_form = self.structured_output == StructuredOutput::Auto;
+        let sent = Sent { form, may_change_form, has_temperature, limit };
+        let is_final =
+            Box::new(move |status: u16, body: &[u8]| variation.after_refusal(sent, dialect, status, body).is_some());
+        let metered = Some((model, u64::from(most)));
+        let (path, body) = (dialect.path(), ordered::text(&body));
+        Prepared { sent, outgoing: Request { dialect, path, body, metered, deadline, is_final } }
+    }
+
+    /// Where lessons of a task are kept.
+    async fn lesson_key(&self, task: Task, deadline: Instant) -> Result<[u8; 32], ModelError> {
+        let endpoint = self.access.endpoint(deadline).await?.url("/");
+        let mut digest = Sha256::new();
+        for piece in [endpoint.as_str(), self.model(task), task.as_str()] {
+            // With its length, so that no two lists of pieces give one text.
+            digest.update((piece.len() as u64).to_be_bytes());
+            digest.update(piece.as_bytes());
+        }
+        Ok(digest.finalize().into())
     }
 
     /// What a response says, which is charged for whatever it is worth.
@@ -164,12 +264,12 @@ impl Client {
         prompt: &Prompt,
         form: Form,
         mut response: Answer,
-        paid: &Cell<Option<Usage>>,
+        paid: &Cell<Spent>,
     ) -> Result<Reply, ModelError> {
         let begun = response.begun.take();
         let body = self.accepted(dialect, response)?;
         let reported = dialect.reported(&body);
-        paid.set(Some(reported.into()));
+        paid.set(paid.get().and(reported.into()));
         if let Some(begun) = begun {
             begun.charged(reported);
         }
@@ -186,7 +286,8 @@ impl Client {
         };
         let dialect = self.dialect(&self.model);
         let (path, body) = (guardrail.path(), Guardrail::body(question).to_string());
-        let request = Request { dialect: dialect.as_ref(), path, body, metered: None, deadline };
+        let is_final = Box::new(|_: u16, _: &[u8]| false);
+        let request = Request { dialect: dialect.as_ref(), path, body, metered: None, deadline, is_final };
         let response = self.send(&request).await?;
         Guardrail::passes(&self.accepted(dialect.as_ref(), response)?)
     }
@@ -198,31 +299,41 @@ impl Client {
         }
     }
 
-    fn form(&self, model: &str) -> Form {
+    fn form(&self, model: &str, variation: Variation) -> Form {
         match self.structured_output {
             StructuredOutput::Tool => Form::Tool,
             StructuredOutput::Native => Form::Native,
-            StructuredOutput::Auto => {
-                let learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner).get(model).copied();
-                learned.unwrap_or_else(|| match &self.access {
-                    Access::Bedrock(_) => bedrock::preferred_form(model),
-                    Access::OpenAi(_) => openai::preferred_form(model),
-                })
-            }
+            StructuredOutput::Auto => variation.form.unwrap_or_else(|| match &self.access {
+                Access::Bedrock(_) => bedrock::preferred_form(model),
+                Access::OpenAi(_) => openai::preferred_form(model),
+            }),
         }
     }
 
-    async fn ask(
-        &self,
-        model: &str,
-        dialect: &DynDialect,
-        prompt: &Prompt,
-        form: Form,
-        deadline: Instant,
-    ) -> Result<Answer, ModelError> {
-        let (path, body) = (dialect.path(), ordered::text(&dialect.body(prompt, form)));
-        let metered = Some((model, u64::from(prompt.max_tokens)));
-        self.send(&Request { dialect, path, body, metered, deadline }).await
+    /// What is configured; `None` where the prompt says it.
+    fn most_tokens(&self, task: Task) -> Option<u32> {
+        let most = match task {
+            Task::Validate => self.most_tokens.verdict,
+            Task::Write => self.most_tokens.sql,
+            Task::Narrate => self.most_tokens.answer,
+        };
+        (most > 0).then_some(most)
+    }
+
+    fn note(&self, line: String) {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+    }
+
+    /// What was learned since it was asked last, for the log: sentences without a full stop.
+    pub fn take_notes(&self) -> Vec<String> {
+        std::mem::take(&mut *self.notes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From now on what is learned is kept there. Without it, a client keeps it for itself.
+    #[must_use]
+    pub fn learning_into(mut self, lessons: Box<dyn Lessons>) -> Self {
+        self.lessons = lessons;
+        self
     }
 
     /// The body of a 200; anything else is a refusal, redirects and other successes too.
@@ -233,6 +344,19 @@ impl Client {
         let Refusal { status, code, cause, detail } = answer.refusal(dialect);
         self.access.heed(&code);
         Err(ModelError::Refused { status, code, cause, detail })
+    }
+}
+
+/// What a caller is told of two requests that failed: the first says what stands against the call; but a second that did
+/// not come to an answer ends it.
+fn worse(first: &ModelError, again: ModelError, other: Variation) -> ModelError {
+    match (first, again) {
+        (ModelError::Refused { status, code, cause, detail }, ModelError::Refused { detail: again, .. }) => {
+            let detail = format!("{detail}; sent again {}: {again}", other.words());
+            ModelError::Refused { status: *status, code: code.clone(), cause: *cause, detail }
+        }
+        (ModelError::Reply(_), ModelError::Refused { .. } | ModelError::Reply(_)) => first.clone(),
+        (_, again) => again,
     }
 }
 

@@ -15,6 +15,20 @@ pub struct Spent {
     pub usage: Usage,
 }
 
+impl Spent {
+    /// The same with one more reply.
+    #[must_use]
+    pub fn and(self, usage: Usage) -> Self {
+        Spent {
+            calls: self.calls.saturating_add(1),
+            usage: Usage {
+                input_tokens: self.usage.input_tokens.saturating_add(usage.input_tokens),
+                output_tokens: self.usage.output_tokens.saturating_add(usage.output_tokens),
+            },
+        }
+    }
+}
+
 #[derive(Debug)]
 struct State {
     /// What may still be spent.

@@ -6,6 +6,7 @@
 pub mod bedrock;
 mod capabilities;
 pub mod endpoint;
+pub mod extras;
 pub mod failure;
 pub mod guardrail;
 pub mod matching;
@@ -18,6 +19,7 @@ pub mod refused;
 pub mod relevance;
 pub mod screen;
 mod strict;
+pub mod variation;
 pub mod verdict;
 pub mod writing;
 
@@ -35,7 +37,9 @@ pub mod signing;
 
 pub use failure::ModelError;
 
+use extras::Extras;
 use serde_json::Value;
+use variation::{Limit, Variation};
 
 /// One request to a model: the texts, and the one shape of reply that is accepted.
 #[derive(Debug, Clone)]
@@ -142,8 +146,18 @@ pub trait Dialect {
     /// What a 200 says that it took.
     fn reported(&self, body: &[u8]) -> Reported;
 
-    /// Whether a 400 says that the model does not know this form, so that the other one may be tried.
-    fn rejects_form(&self, form: Form, body: &[u8]) -> bool;
+    /// Changes a body as was learned, and adds what is configured; `most`: most tokens of the reply.
+    fn adjust(&self, body: &mut Value, variation: Variation, extras: &Extras, most: u32);
+
+    /// Whether a body has a temperature, and by which name its limit, where the wire format has two.
+    fn sent(&self, body: &Value) -> (bool, Option<Limit>);
+
+    /// Whether what an error says, in lower case, names a parameter that this form needs. A complaint about the schema
+    /// does not count: it is ours.
+    fn names_form(&self, form: Form, told: &str) -> bool;
+
+    /// Whether a 200 came to its end without a call of any tool.
+    fn lacks_call(&self, body: &[u8]) -> bool;
 }
 
 /// What is configured about models, as plain values; `client::Client::open` makes a client of it.
@@ -165,6 +179,14 @@ pub struct ModelSettings {
     pub guardrail_version: String,
     /// How replies are held to their shape.
     pub structured_output: StructuredOutput,
+    /// Most tokens of a reply, by purpose.
+    pub most_tokens: MostTokens,
+    /// Reasoning effort; empty means the model's own.
+    pub effort: String,
+    /// Service tier; empty means the endpoint's own.
+    pub service_tier: String,
+    /// A JSON object of fields of the endpoint's own; empty means none.
+    pub request_fields: String,
     /// File that holds the bearer key; empty means the environment's (`AWS_BEARER_TOKEN_BEDROCK`, `OPENAI_API_KEY`).
     pub api_key_file: String,
 }
@@ -175,6 +197,17 @@ impl ModelSettings {
     pub fn names_a_model(&self) -> bool {
         self.provider != Provider::None && !self.model.is_empty()
     }
+}
+
+/// Most tokens of a reply; 0 means what the prompt says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MostTokens {
+    /// Of a verdict, and of names of tables.
+    pub verdict: u32,
+    /// Of SQL or a question back.
+    pub sql: u32,
+    /// Of an answer in words.
+    pub answer: u32,
 }
 
 /// Which wire format.

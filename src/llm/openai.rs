@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::extras::Extras;
+use super::variation::{Limit, Variation};
 use super::{Dialect, Form, ModelError, Prompt, Reply, Reported, capabilities, refused, strict};
 
 #[cfg(test)]
@@ -90,9 +92,7 @@ impl Dialect for OpenAi {
         if strict::present(message, "refusal").is_some() {
             return Err(ModelError::Reply("the model refused"));
         }
-        if strict::present(message, "function_call").is_some() {
-            return Err(ModelError::Reply("it called a function in the way that was abandoned"));
-        }
+        check_old_call(message)?;
         let value = match form {
             Form::Tool => arguments(prompt.shape.name, message)?,
             Form::Native => whole_content(message)?,
@@ -120,46 +120,65 @@ impl Dialect for OpenAi {
         named.or_else(|| text("message").and_then(refused::named_in)).unwrap_or_default().to_owned()
     }
 
-    fn rejects_form(&self, form: Form, body: &[u8]) -> bool {
-        let Some(body) = strict::object(body) else {
-            return false;
+    fn adjust(&self, body: &mut Value, variation: Variation, extras: &Extras, most: u32) {
+        let Some(body) = body.as_object_mut() else { return };
+        let name = variation.limit.map(Limit::as_str);
+        for known in [Limit::Tokens, Limit::CompletionTokens].map(Limit::as_str) {
+            if body.remove(known).is_some() {
+                body.insert(name.unwrap_or(known).to_owned(), json!(most.max(1)));
+                break;
+            }
+        }
+        if variation.omits_temperature {
+            body.remove("temperature");
+        }
+        let added = [("reasoning_effort", &extras.effort), ("service_tier", &extras.tier)];
+        for (name, value) in added.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?))) {
+            body.insert(name.to_owned(), json!(value));
+        }
+        body.extend(extras.fields.clone());
+    }
+
+    fn sent(&self, body: &Value) -> (bool, Option<Limit>) {
+        let limits = [Limit::Tokens, Limit::CompletionTokens];
+        let limit = limits.into_iter().find(|limit| body.get(limit.as_str()).is_some());
+        (body.get("temperature").is_some(), limit)
+    }
+
+    fn names_form(&self, form: Form, told: &str) -> bool {
+        let subjects: &[&str] = match form {
+            Form::Tool => {
+                &["tool_choice", "tool choice", "tool use", "tool call", "tools", "function call", "functions"]
+            }
+            Form::Native => {
+                &["response_format", "response format", "json_schema", "json schema", "structured output", "grammar"]
+            }
         };
-        let error = body.get("error").unwrap_or(&Value::Null);
-        let message = error.as_str().or_else(|| error.get("message").and_then(Value::as_str));
-        let Some(message) = message.or_else(|| body.get("message").and_then(Value::as_str)) else {
-            return false;
-        };
-        speaks_against(form, message)
+        let is_ours =
+            ["invalid schema", "invalid_schema", "invalid json schema"].iter().any(|words| told.contains(words));
+        !is_ours && subjects.iter().any(|words| told.contains(words))
+    }
+
+    fn lacks_call(&self, body: &[u8]) -> bool {
+        let Some(body) = strict::object(body) else { return false };
+        let Some([choice]) = body.get("choices").and_then(Value::as_array).map(Vec::as_slice) else { return false };
+        let reason = choice.get("finish_reason").and_then(Value::as_str);
+        let Some(message) = choice.get("message").and_then(Value::as_object) else { return false };
+        let has_call = ["tool_calls", "function_call", "refusal"].iter().any(|name| {
+            strict::present(message, name).is_some_and(|value| value.as_array().is_none_or(|calls| !calls.is_empty()))
+        });
+        matches!(reason, Some("stop" | "tool_calls")) && !has_call
     }
 }
 
-/// Whether an error's message says that the model or the server does not do what the form needs. A complaint about the
-/// schema is not one: it is ours.
-fn speaks_against(form: Form, message: &str) -> bool {
-    let message = message.to_ascii_lowercase();
-    let subjects: &[&str] = match form {
-        Form::Tool => &["tool_choice", "tool choice", "tool use", "tool call", "tools", "function call", "functions"],
-        Form::Native => {
-            &["response_format", "response format", "json_schema", "json schema", "structured output", "grammar"]
-        }
-    };
-    let refusals = [
-        "not support",
-        "n't support",
-        "unsupported",
-        "not permitted",
-        "not allowed",
-        "unavailable",
-        "not available",
-        "unrecognized",
-        "unknown",
-        "only supported",
-        "requires --",
-        "must be one of",
-    ];
-    !["invalid schema", "invalid_schema", "invalid json schema"].iter().any(|words| message.contains(words))
-        && subjects.iter().any(|words| message.contains(words))
-        && refusals.iter().any(|words| message.contains(words))
+/// The call as older clients read it, which some servers send beside the one tool call: it must be the same.
+fn check_old_call(message: &Map<String, Value>) -> Result<(), ModelError> {
+    let Some(old) = strict::present(message, "function_call") else { return Ok(()) };
+    let calls = strict::present(message, "tool_calls").and_then(Value::as_array);
+    match calls.map(Vec::as_slice) {
+        Some([call]) if call.get("function") == Some(old) => Ok(()),
+        _ => Err(ModelError::Reply("it called a function in the way that was abandoned")),
+    }
 }
 
 /// Accepts the finish reasons that the form ends with. OpenAI documents `stop` for a call that was forced; most other

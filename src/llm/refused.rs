@@ -106,7 +106,7 @@ const END_WORDS: [&str; 16] = [
     "model is no longer supported",
 ];
 const PROFILE_WORDS: [&str; 3] = ["on-demand throughput", "of an inference profile", "inference profile id"];
-const CREDENTIAL_CODES: [&str; 7] = [
+const CREDENTIAL_CODES: [&str; 8] = [
     "expiredtoken",
     "unrecognizedclient",
     "invalidsignature",
@@ -114,6 +114,8 @@ const CREDENTIAL_CODES: [&str; 7] = [
     "invalidclienttoken",
     "missingauthentication",
     "invalid_api_key",
+    // LiteLLM's proxy without a database, to a wrong key.
+    "no_db_connection",
 ];
 const ACCESS_WORDS: [&str; 6] =
     ["access to the model", "have access to", "not have access", "use case details", "not authorized", "access denied"];
@@ -205,6 +207,21 @@ pub fn sentence(body: &[u8]) -> String {
             .find_map(|name| error.get(*name).and_then(words))
     });
     found.unwrap_or_else(|| String::from_utf8_lossy(body).into_owned())
+}
+
+/// All that the body of an error says of what was sent: the sentence, and the names of the parameters that it is about.
+#[must_use]
+pub(super) fn told(body: &[u8]) -> String {
+    let mut told = sentence(body);
+    let parsed: Option<Value> = serde_json::from_slice(body).ok();
+    let Some(error) = parsed.as_ref().and_then(described) else { return told };
+    let faults = error.get("detail").and_then(Value::as_array).into_iter().flatten();
+    let places = faults.filter_map(|fault| fault.get("loc").and_then(Value::as_array)).flatten();
+    for name in error.get("param").into_iter().chain(places).filter_map(Value::as_str) {
+        told.push(' ');
+        told.push_str(name);
+    }
+    told
 }
 
 /// A text, or the messages of a list of faults, which quote what was sent beside them.

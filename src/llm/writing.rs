@@ -28,6 +28,8 @@ pub enum Writing {
     Sql(String),
     /// A question back to the caller, safe to pass on ([`screen::message`]).
     Clarification(String),
+    /// A statement and a question back, of which only one can be meant: it is to be asked again.
+    Both(String),
 }
 
 /// The one shape of what a writer writes.
@@ -54,7 +56,7 @@ pub fn shape() -> Shape {
 /// Reads what a writer wrote. A Markdown fence around the whole of the SQL is taken off; nothing else is changed.
 ///
 /// # Errors
-/// [`ModelError::Reply`] for any other shape, for both or none of the two texts, and for texts that are too long.
+/// [`ModelError::Reply`] for any other shape, for none of the two texts, and for texts that are too long.
 pub fn read(value: &Value) -> Result<Writing, ModelError> {
     let [sql, clarification] = verdict::texts(value, ["sql", "clarification"])?;
     if sql.len() > MOST_SQL_BYTES {
@@ -69,7 +71,7 @@ pub fn read(value: &Value) -> Result<Writing, ModelError> {
         (false, true) => Ok(Writing::Sql(sql.to_owned())),
         (true, false) => Ok(Writing::Clarification(told)),
         (true, true) => Err(ModelError::Reply("it holds neither SQL nor a clarification")),
-        (false, false) => Err(ModelError::Reply("it holds both SQL and a clarification")),
+        (false, false) => Ok(Writing::Both(sql.to_owned())),
     }
 }
 
@@ -192,9 +194,14 @@ mod tests {
     }
 
     #[test]
-    fn rejects_both_neither_and_other_shapes() {
+    fn tells_when_both_are_filled_in() {
+        let written = json!({"sql": "```sql\nSELECT 1\n```", "clarification": "Which year?"});
+        assert_eq!(read(&written), Ok(Writing::Both("SELECT 1".to_owned())));
+    }
+
+    #[test]
+    fn rejects_neither_and_other_shapes() {
         for value in [
-            json!({"sql": "SELECT 1", "clarification": "Which year?"}),
             json!({"sql": "", "clarification": ""}),
             json!({"sql": "```sql\n\n```", "clarification": "\u{200b}"}),
             json!({"sql": "SELECT 1"}),

@@ -75,6 +75,7 @@ pub fn validate(questions: Vec<String>) -> StageResult<Vec<Validated>> {
     // The client keeps the deadline itself, question by question; a little later the wait would.
     let patience = deadline + Duration::from_secs(1);
     let outcome = wait::wait(patience, work.buffered(settings::model::validate_concurrency()).collect());
+    consultation.log_notes();
     faults.borrow().iter().for_each(|fault| pg_try::log(fault));
     outcome
 }

@@ -9,6 +9,7 @@ mod batch;
 mod context;
 mod conversation;
 pub mod description;
+mod lessons;
 mod narrate;
 pub mod registered;
 mod repair;
@@ -33,6 +34,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 pub use batch::validate;
+pub use lessons::init;
 pub use narrate::Told;
 pub use session::Tally;
 pub use spending::budget_needs;
@@ -94,6 +96,8 @@ pub struct Declined {
 pub enum Understood {
     /// SQL to try.
     Sql(UntrustedSql),
+    /// SQL, and a question back at the same time: to be asked again, or refused.
+    Both(UntrustedSql),
     /// A message instead.
     Declined(Declined),
 }
@@ -200,9 +204,10 @@ impl Asked {
             (Decision::Written(written), None) => {
                 Understood::Sql(UntrustedSql { text: written, source: Source::Model })
             }
+            (Decision::Both(written), None) => Understood::Both(UntrustedSql { text: written, source: Source::Model }),
             (Decision::Allowed, Some(sql)) => from(sql, Source::Caller),
             // Asked to write, it returned nothing; or it wrote although the caller had passed SQL.
-            (Decision::Allowed, None) | (Decision::Written(_), Some(_)) => {
+            (Decision::Allowed, None) | (Decision::Written(_) | Decision::Both(_), Some(_)) => {
                 return Err(Refusal::internal("the model session returned another kind of result than was requested"));
             }
         })

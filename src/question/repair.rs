@@ -3,8 +3,12 @@
 use super::session::{Consultation, Decision, Secrets};
 use super::{Asked, Source, Understood, UntrustedSql};
 use crate::error::{Refusal, StageResult, State};
-use crate::llm::prompts;
+use crate::llm::{ModelError, prompts};
 use crate::settings;
+
+/// Why a reply with SQL and a question back is asked for again.
+const BOTH: &str =
+    "both sql and clarification were filled in; fill in exactly one of them and leave the other one empty";
 
 impl Asked {
     /// Asks the model for another statement. `None` when another try is pointless: not its own SQL, an error that
@@ -21,16 +25,35 @@ impl Asked {
         if failed.source != Source::Model {
             return Ok(None);
         }
-        let (Some(error), Some(question), Some(brief)) =
-            (sanitised(refusal, touched_values), &self.question, &self.brief)
-        else {
-            return Ok(None);
-        };
-        let prompt = prompts::repair(&brief.knowledge(), question, &failed.text, &error, Secrets::fresh()?.nonces());
+        let Some(error) = sanitised(refusal, touched_values) else { return Ok(None) };
+        Ok(match self.rewritten(failed, &error)? {
+            Some(Understood::Sql(sql)) if is_same(&sql.text, &failed.text) => None,
+            rewritten => rewritten,
+        })
+    }
+
+    /// Asks again for SQL or a question back, where the model gave both.
+    ///
+    /// # Errors
+    /// A fault of the model.
+    pub fn decide_between(&mut self, both: &UntrustedSql) -> StageResult<Understood> {
+        let again = self.rewritten(both, BOTH)?;
+        again.ok_or_else(|| Refusal::internal("a question without its material was put to a model"))
+    }
+
+    /// What is refused when the model keeps giving both.
+    pub fn refuse_both() -> Refusal {
+        Refusal::from(ModelError::Reply("it holds both SQL and a clarification"))
+    }
+
+    fn rewritten(&mut self, failed: &UntrustedSql, error: &str) -> StageResult<Option<Understood>> {
+        let (Some(question), Some(brief)) = (&self.question, &self.brief) else { return Ok(None) };
+        let prompt = prompts::repair(&brief.knowledge(), question, &failed.text, error, Secrets::fresh()?.nonces());
         let consultation = Consultation::open(settings::model::model(), self.deadline)?;
+        let of_model = |text| UntrustedSql { text, source: Source::Model };
         Ok(match consultation.rewrite(&prompt, &mut self.tally)? {
-            Decision::Written(text) if is_same(&text, &failed.text) => None,
-            Decision::Written(text) => Some(Understood::Sql(UntrustedSql { text, source: Source::Model })),
+            Decision::Written(text) => Some(Understood::Sql(of_model(text))),
+            Decision::Both(text) => Some(Understood::Both(of_model(text))),
             Decision::Declined(declined) => Some(Understood::Declined(declined)),
             Decision::Allowed => None,
         })

@@ -3,6 +3,7 @@
 
 use super::Declined;
 use super::context::Brief;
+use super::lessons;
 use super::verdict_cache::{self, VerdictKey};
 use crate::ablation::{self, Switch};
 use crate::budget;
@@ -11,6 +12,7 @@ use crate::catalog::key_file::{self, MasterKey};
 use crate::error::{Refusal, StageResult};
 use crate::identity::principal::Principal;
 use crate::llm::client::{Client, Task};
+use crate::llm::meter::Spent;
 use crate::llm::prompts::{Nonces, Turn};
 use crate::llm::verdict::{self, Judgement, Verdict};
 use crate::llm::writing::{self, Writing};
@@ -50,12 +52,13 @@ pub struct Tally {
 }
 
 impl Tally {
-    pub(super) fn add(&mut self, usage: Usage) {
-        self.calls = self.calls.saturating_add(1);
+    pub(super) fn add(&mut self, Spent { calls: replies, usage }: Spent) {
+        let replies = u32::try_from(replies).unwrap_or(u32::MAX);
+        self.calls = self.calls.saturating_add(replies);
         self.usage.input_tokens = self.usage.input_tokens.saturating_add(usage.input_tokens);
         self.usage.output_tokens = self.usage.output_tokens.saturating_add(usage.output_tokens);
         calls::note(|call| {
-            call.model_calls = call.model_calls.saturating_add(1);
+            call.model_calls = call.model_calls.saturating_add(replies);
             call.input_tokens = call.input_tokens.saturating_add(usage.input_tokens);
             call.output_tokens = call.output_tokens.saturating_add(usage.output_tokens);
         });
@@ -68,6 +71,8 @@ pub(super) enum Decision {
     Allowed,
     /// The question is allowed, and this is the model's SQL.
     Written(String),
+    /// The question is allowed, and with this SQL the model asked back.
+    Both(String),
     /// Not allowed, or not written.
     Declined(Declined),
 }
@@ -88,7 +93,7 @@ impl Consultation {
         let client = match known {
             Some(client) => client,
             None => {
-                let client = Rc::new(Client::open(&settings)?);
+                let client = Rc::new(Client::open(&settings)?.learning_into(Box::new(lessons::Shared)));
                 CLIENT.with(|cell| *cell.borrow_mut() = Some((settings.clone(), Rc::clone(&client))));
                 client
             }
@@ -115,7 +120,7 @@ impl Consultation {
         let prompt = prompts::tables(names, question, history, Secrets::fresh()?.nonces());
         let counted = Cell::new(*tally);
         let read = |value: &Value| writing::read_tables(value, names);
-        let named = wait::wait(self.deadline, self.asked(Purpose::Tables, &prompt, Some(&counted), read));
+        let named = self.waited(self.asked(Purpose::Tables, &prompt, Some(&counted), read));
         *tally = counted.get();
         let named = named?;
         match named {
@@ -158,7 +163,8 @@ impl Consultation {
             (is_required && !is_known).then(|| prompts::validation(&knowledge, question, secrets.nonces()));
         // Set by the two sides, which run in one thread.
         let counted = Cell::new(*tally);
-        let outcome = wait::wait(self.deadline, async {
+        let is_sequential = settings::model::calls_are_sequential();
+        let outcome = self.waited(async {
             let checked = async {
                 // A remembered verdict was given behind the guardrail.
                 if is_known { Ok(None) } else { self.check(validation.as_ref(), question, &counted).await }
@@ -169,7 +175,7 @@ impl Consultation {
                     None => Ok(None),
                 }
             };
-            allowed_first(checked, written).await
+            allowed_first(checked, written, is_sequential).await
         });
         *tally = counted.get();
         let (declined, writing) = outcome??;
@@ -188,7 +194,7 @@ impl Consultation {
     /// Has the model correct SQL, or ask back, with `prompt`.
     pub(super) fn rewrite(&self, prompt: &Prompt, tally: &mut Tally) -> StageResult<Decision> {
         let counted = Cell::new(*tally);
-        let outcome = wait::wait(self.deadline, self.write(prompt, &counted));
+        let outcome = self.waited(self.write(prompt, &counted));
         *tally = counted.get();
         Ok(decided(outcome??))
     }
@@ -196,10 +202,21 @@ impl Consultation {
     /// An answer in words.
     pub(super) fn tell(&self, prompt: &Prompt, tally: &mut Tally) -> StageResult<Result<String, ModelError>> {
         let counted = Cell::new(*tally);
-        let told =
-            wait::wait(self.deadline, self.asked(Purpose::Narrate, prompt, Some(&counted), writing::read_answer));
+        let told = self.waited(self.asked(Purpose::Narrate, prompt, Some(&counted), writing::read_answer));
         *tally = counted.get();
         told
+    }
+
+    /// Waits until the deadline, and writes to the log what was learned meanwhile.
+    pub(super) fn waited<T>(&self, future: impl Future<Output = T>) -> StageResult<T> {
+        let outcome = wait::wait(self.deadline, future);
+        self.log_notes();
+        outcome
+    }
+
+    /// Not while a model is waited for: signals are blocked then.
+    pub(super) fn log_notes(&self) {
+        self.client.take_notes().iter().for_each(|note| pg_try::log(note));
     }
 
     /// One verdict, for `validate`.
@@ -232,7 +249,8 @@ impl Consultation {
             let read = |value: &Value| verdict::read(value, question);
             self.asked(Purpose::Validate, prompt, Some(counted), read).await.map(Some)
         };
-        let (stopped, judgement) = allowed_first(guarded, judged).await?;
+        let is_sequential = settings::model::calls_are_sequential();
+        let (stopped, judgement) = allowed_first(guarded, judged, is_sequential).await?;
         Ok(stopped.or_else(|| judgement.and_then(declined)))
     }
 
@@ -250,13 +268,14 @@ impl Consultation {
     ) -> Result<T, ModelError> {
         let task = task(purpose);
         let call = ModelCall::begin(self.client.model(task), purpose);
-        let paid = Cell::new(None);
+        let paid = Cell::default();
         let came = self.client.complete(task, prompt, self.deadline, &paid).await;
-        if let Some((counted, usage)) = counted.zip(paid.get()) {
-            count(counted, usage);
+        let spent: Spent = paid.get();
+        if let Some(counted) = counted {
+            count(counted, spent);
         }
         let came = came.and_then(|reply| read(&reply.value));
-        call.end(&came, paid.get().unwrap_or_default());
+        call.end(&came, spent.usage);
         came
     }
 }
@@ -271,17 +290,18 @@ fn task(purpose: Purpose) -> Task {
 
 const GUARDED: &str = "the question was stopped by the guardrail";
 
-fn count(counted: &Cell<Tally>, usage: Usage) {
+fn count(counted: &Cell<Tally>, spent: Spent) {
     let mut tally = counted.get();
-    tally.add(usage);
+    tally.add(spent);
     counted.set(tally);
 }
 
 /// Runs both sides at once and decides by `checked` alone: what the other side gives, fault or text, counts only after the
-/// question was allowed, and is dropped unread when it was not.
+/// question was allowed, and is dropped unread when it was not. In sequence, it does not begin before.
 async fn allowed_first<T>(
     checked: impl Future<Output = Result<Option<Declined>, ModelError>>,
     written: impl Future<Output = Result<Option<T>, ModelError>>,
+    is_sequential: bool,
 ) -> Result<(Option<Declined>, Option<T>), ModelError> {
     let (mut checked, mut written) = (pin!(checked), pin!(written));
     let mut early = None;
@@ -289,7 +309,7 @@ async fn allowed_first<T>(
         tokio::select! {
             biased;
             judged = &mut checked => break judged,
-            text = &mut written, if early.is_none() => early = Some(text),
+            text = &mut written, if early.is_none() && !is_sequential => early = Some(text),
         }
     };
     if let Some(declined) = judged? {
@@ -316,6 +336,7 @@ fn declined(judgement: Judgement) -> Option<Declined> {
 fn decided(writing: Writing) -> Decision {
     match writing {
         Writing::Sql(sql) => Decision::Written(sql),
+        Writing::Both(sql) => Decision::Both(sql),
         Writing::Clarification(text) => {
             let reason = "the model asks back instead of writing SQL".to_owned();
             Decision::Declined(Declined { outcome: Decline::Clarify, message: text, reason })

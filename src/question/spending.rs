@@ -8,7 +8,7 @@ use crate::budget::amount::Measure;
 use crate::budget::{self, Request};
 use crate::error::StageResult;
 use crate::llm::client::HIDDEN_TOKENS;
-use crate::llm::prompts::{self, ANSWER_TOKENS, Nonces, SQL_TOKENS, VERDICT_TOKENS};
+use crate::llm::prompts::{self, Nonces};
 use crate::llm::{ModelSettings, Prompt};
 use crate::settings;
 use crate::settings::model::Narrate;
@@ -16,14 +16,17 @@ use crate::settings::model::Narrate;
 /// Most bytes of rows that enter a prompt: few for aggregates, since array_agg and the like gather what was not summed up.
 pub(super) const AGGREGATE_BYTES: usize = 2 * 1_024;
 pub(super) const BYTES: usize = 16 * 1_024;
-/// Most bytes of SQL that goes back to a model: what it wrote itself, at four bytes a token.
-const SQL_BYTES: usize = 4 * SQL_TOKENS as usize;
 /// Most bytes of our own instructions, names of fields, and an error.
 const INSTRUCTIONS: usize = 16 * 1_024;
 /// Bytes that are sent for one of a text: quotes and line ends are escaped.
 const ESCAPED: usize = 2;
 /// Bytes of a token, as `splitplane.prompt_budget` counts them, with what is escaped in them.
 const TOKEN_BYTES: usize = 4;
+
+/// Most bytes of SQL that goes back to a model: what it wrote itself.
+fn sql_bytes(model: &ModelSettings) -> usize {
+    TOKEN_BYTES.saturating_mul(usize::try_from(model.most_tokens.sql).unwrap_or(usize::MAX))
+}
 
 /// What will be asked.
 pub(super) struct Plan<'a> {
@@ -54,19 +57,20 @@ impl Plan<'_> {
         let validator = if validator.is_empty() { writer } else { validator };
         let unknown = TOKEN_BYTES * settings::model::prompt_budget() + ESCAPED * question.len() + INSTRUCTIONS;
         let bytes = |prompt: &dyn Fn(&Brief) -> Prompt| brief.map_or(unknown, |brief| prompt(brief).most_bytes());
+        let most = model.most_tokens;
         let mut requests = Vec::new();
         if let Some(prompt) = tables {
-            requests.push(request(validator, prompt.most_bytes(), prompt.max_tokens));
+            requests.push(request(model, validator, prompt.most_bytes(), most.verdict));
         }
         if settings::model::validation_is_required() {
             let bytes = bytes(&|brief| prompts::validation(&brief.knowledge(), question, NONCES));
-            requests.push(request(validator, bytes, VERDICT_TOKENS));
+            requests.push(request(model, validator, bytes, most.verdict));
         }
         if *write {
             let bytes = bytes(&|brief| prompts::generation(&brief.knowledge(), question, NONCES));
-            requests.push(request(writer, bytes, SQL_TOKENS));
-            let repair = bytes + ESCAPED * SQL_BYTES + INSTRUCTIONS;
-            requests.extend((0..settings::model::max_repairs()).map(|_| request(writer, repair, SQL_TOKENS)));
+            requests.push(request(model, writer, bytes, most.sql));
+            let repair = bytes + ESCAPED * sql_bytes(model) + INSTRUCTIONS;
+            requests.extend((0..settings::model::max_repairs()).map(|_| request(model, writer, repair, most.sql)));
         }
         requests.extend(narration(model, question));
         requests
@@ -76,8 +80,11 @@ impl Plan<'_> {
 /// As long as those that are sent.
 const NONCES: Nonces<'static> = Nonces { secret: b"", fresh: "0000000000000000" };
 
-fn request(model: &str, bytes: usize, output: u32) -> Request {
-    let input_tokens = u64::try_from(bytes).unwrap_or(u64::MAX).saturating_add(HIDDEN_TOKENS);
+fn request(settings: &ModelSettings, model: &str, bytes: usize, output: u32) -> Request {
+    /// Names of the fields of effort and tier.
+    const NAMES: usize = 128;
+    let added = settings.request_fields.len() + settings.effort.len() + settings.service_tier.len() + NAMES;
+    let input_tokens = u64::try_from(bytes.saturating_add(added)).unwrap_or(u64::MAX).saturating_add(HIDDEN_TOKENS);
     Request { model: model.to_owned(), input_tokens, output_tokens: u64::from(output) }
 }
 
@@ -88,8 +95,8 @@ pub(super) fn narration(model: &ModelSettings, question: &str) -> Option<Request
         Narrate::Aggregate => AGGREGATE_BYTES,
         Narrate::Rows => BYTES,
     };
-    let bytes = ESCAPED * (question.len() + SQL_BYTES + rows) + INSTRUCTIONS;
-    Some(request(&model.model, bytes, ANSWER_TOKENS))
+    let bytes = ESCAPED * (question.len() + sql_bytes(model) + rows) + INSTRUCTIONS;
+    Some(request(model, &model.model, bytes, model.most_tokens.answer))
 }
 
 /// What a call of this database reserves of each measure, with a short question that is new.

@@ -35,6 +35,8 @@ impl VerdictKey {
             validator,
             &model.guardrail,
             &model.guardrail_version,
+            &model.effort,
+            &model.request_fields,
             &prompt.system,
             &prompt.lasting,
             &prompt.user,

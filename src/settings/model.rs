@@ -1,7 +1,8 @@
 //! The settings of layer 2 and generation (`splitplane.provider` and what belongs to it).
 
 use super::{text, unsigned};
-use crate::llm::{ModelSettings, Provider, StructuredOutput};
+use crate::llm::prompts::{ANSWER_TOKENS, SQL_TOKENS, VERDICT_TOKENS};
+use crate::llm::{ModelSettings, MostTokens, Provider, StructuredOutput};
 use pgrx::PostgresGucEnum;
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
 use std::ffi::{CStr, CString};
@@ -62,6 +63,13 @@ static REGION: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(
 static ENDPOINT: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static GUARDRAIL: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static GUARDRAIL_VERSION: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"DRAFT"));
+static REASONING_EFFORT: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+static SERVICE_TIER: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+static REQUEST_FIELDS: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+static SEQUENTIAL_MODEL_CALLS: GucSetting<bool> = GucSetting::<bool>::new(false);
+static MAX_VERDICT_TOKENS: GucSetting<i32> = GucSetting::<i32>::new(VERDICT_TOKENS.cast_signed());
+static MAX_SQL_TOKENS: GucSetting<i32> = GucSetting::<i32>::new(SQL_TOKENS.cast_signed());
+static MAX_ANSWER_TOKENS: GucSetting<i32> = GucSetting::<i32>::new(ANSWER_TOKENS.cast_signed());
 static API_KEY_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static MAX_REPAIRS: GucSetting<i32> = GucSetting::<i32>::new(2);
 static MAX_QUESTION_BYTES: GucSetting<i32> = GucSetting::<i32>::new(8_192);
@@ -113,13 +121,21 @@ fn define_choices() {
         GucContext::Suset,
         GucFlags::default(),
     );
+    GucRegistry::define_bool_guc(
+        c"splitplane.sequential_model_calls",
+        c"Whether SQL is asked for only after the verdict, and the verdict only after the guardrail.",
+        c"For servers that answer one call at a time: a verdict that comes second waits behind the whole generation.",
+        &SEQUENTIAL_MODEL_CALLS,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
 }
 
 /// Name, short and long description, static and flags of a text setting.
 type TextSetting = (&'static CStr, &'static CStr, &'static CStr, &'static GucSetting<Option<CString>>, GucFlags);
 
 fn define_texts() {
-    let texts: [TextSetting; 7] = [
+    let texts: [TextSetting; 10] = [
         (
             c"splitplane.model",
             c"Model that writes SQL and answers.",
@@ -165,6 +181,27 @@ fn define_texts() {
             GucFlags::default(),
         ),
         (
+            c"splitplane.reasoning_effort",
+            c"Reasoning effort that models are asked for, such as low.",
+            c"One word of the provider's. Empty means the model's own.",
+            &REASONING_EFFORT,
+            GucFlags::default(),
+        ),
+        (
+            c"splitplane.service_tier",
+            c"Service tier of model calls, such as flex or priority.",
+            c"One word of the provider's. Empty means the endpoint's own.",
+            &SERVICE_TIER,
+            GucFlags::default(),
+        ),
+        (
+            c"splitplane.request_fields",
+            c"Fields that every model call carries besides those of splitplane, as a JSON object.",
+            c"On Bedrock they go into additionalModelRequestFields. Those that splitplane writes itself are refused.",
+            &REQUEST_FIELDS,
+            GucFlags::default(),
+        ),
+        (
             c"splitplane.api_key_file",
             c"File that holds the model endpoint's bearer key.",
             c"Readable by the server's user only. Empty means AWS_BEARER_TOKEN_BEDROCK or OPENAI_API_KEY of the server's \
@@ -179,6 +216,14 @@ fn define_texts() {
 }
 
 fn define_numbers() {
+    for (name, short, setting) in [
+        (c"splitplane.max_verdict_tokens", c"Most tokens of a verdict, and of names of tables.", &MAX_VERDICT_TOKENS),
+        (c"splitplane.max_sql_tokens", c"Most tokens of SQL that a model writes.", &MAX_SQL_TOKENS),
+        (c"splitplane.max_answer_tokens", c"Most tokens of an answer in words.", &MAX_ANSWER_TOKENS),
+    ] {
+        let long = c"What a model reasons counts as well.";
+        GucRegistry::define_int_guc(name, short, long, setting, 16, 131_072, GucContext::Suset, GucFlags::default());
+    }
     GucRegistry::define_int_guc(
         c"splitplane.max_repairs",
         c"How often the model may correct SQL that was refused or failed.",
@@ -280,8 +325,25 @@ pub fn model() -> ModelSettings {
             StructuredOutputSetting::Tool => StructuredOutput::Tool,
             StructuredOutputSetting::Native => StructuredOutput::Native,
         },
+        most_tokens: MostTokens {
+            verdict: tokens(&MAX_VERDICT_TOKENS),
+            sql: tokens(&MAX_SQL_TOKENS),
+            answer: tokens(&MAX_ANSWER_TOKENS),
+        },
+        effort: text(&REASONING_EFFORT),
+        service_tier: text(&SERVICE_TIER),
+        request_fields: text(&REQUEST_FIELDS),
         api_key_file: text(&API_KEY_FILE),
     }
+}
+
+fn tokens(setting: &GucSetting<i32>) -> u32 {
+    u32::try_from(setting.get()).unwrap_or(0)
+}
+
+/// Whether one call of a question waits for the other.
+pub fn calls_are_sequential() -> bool {
+    SEQUENTIAL_MODEL_CALLS.get()
 }
 
 /// Whether a question must be validated before anything runs.

@@ -125,6 +125,7 @@ const MAY_NAME: [(&str, &[&str]); 37] = [
             "ledger",
             "pgx",
             "preflight",
+            "question",
             "run",
             "settings",
             "statistics",

@@ -258,8 +258,7 @@ fn reads_error_codes_and_nothing_else() {
 
 #[test]
 fn knows_when_the_form_is_what_was_refused() {
-    let says =
-        |form, message: &str| bedrock(SONNET).rejects_form(form, json!({"message": message}).to_string().as_bytes());
+    let says = |form, message: &str| bedrock(SONNET).names_form(form, &message.to_ascii_lowercase());
     let tool = [
         "This model doesn't support the toolConfig.toolChoice.tool field. Remove toolConfig.toolChoice.tool and try again.",
         "This model doesn't support tool use.",
@@ -284,11 +283,25 @@ fn knows_when_the_form_is_what_was_refused() {
         "outputConfig.textFormat.structure.jsonSchema.schema: keyword minLength is not supported",
     ];
     reads_which_form_was_refused(says, &tool, &native, &neither);
-    let bedrock = bedrock(SONNET);
-    let typed = |code: &str| json!({"__type": code, "Message": "This model doesn't support tool use."}).to_string();
-    assert!(bedrock.rejects_form(Form::Tool, typed("com.amazon#ValidationException").as_bytes()));
-    assert!(!bedrock.rejects_form(Form::Tool, typed("AccessDeniedException").as_bytes()));
-    for body in ["", "null", "[]", "{}", "{\"message\":1}", "This model doesn't support tool use."] {
-        assert!(!bedrock.rejects_form(Form::Tool, body.as_bytes()), "{body}");
+}
+
+#[test]
+fn changes_a_body_as_was_learned_and_configured() {
+    let extras = Extras {
+        effort: Some("low".to_owned()),
+        tier: Some("flex".to_owned()),
+        fields: json!({"top_k": 1}).as_object().unwrap().clone(),
+    };
+    for form in [Form::Tool, Form::Native] {
+        let plain = body_of(SONNET, form);
+        let mut body = plain.clone();
+        bedrock(SONNET).adjust(&mut body, Variation::default(), &Extras::default(), 512);
+        assert_eq!(body, plain);
+        bedrock(SONNET).adjust(&mut body, Variation { omits_temperature: true, ..Variation::default() }, &extras, 7);
+        assert_eq!(body["inferenceConfig"], json!({"maxTokens": 7}));
+        assert_eq!((&body["outputConfig"]["effort"], &body["serviceTier"]), (&json!("low"), &json!({"type": "flex"})));
+        assert_eq!(body["outputConfig"].get("textFormat"), plain.pointer("/outputConfig/textFormat"));
+        assert_eq!(body["additionalModelRequestFields"], json!({"top_k": 1}));
+        assert_eq!((bedrock(SONNET).sent(&plain), bedrock(SONNET).sent(&body)), ((true, None), (false, None)));
     }
 }

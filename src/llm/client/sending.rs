@@ -13,6 +13,9 @@ use crate::llm::meter::Begun;
 use crate::llm::refused::{self, Cause};
 use crate::llm::{ModelError, Usage};
 
+/// Judges an answer by status and body.
+type IsFinal<'r> = Box<dyn Fn(u16, &[u8]) -> bool + Send + Sync + 'r>;
+
 /// What is sent.
 pub(super) struct Request<'r> {
     /// Reads the errors.
@@ -25,6 +28,8 @@ pub(super) struct Request<'r> {
     pub(super) metered: Option<(&'r str, u64)>,
     /// The end of all tries together.
     pub(super) deadline: Instant,
+    /// Whether an answer (status, body) says that the same request would be refused again.
+    pub(super) is_final: IsFinal<'r>,
 }
 
 /// A response with what it answers.
@@ -82,7 +87,7 @@ impl Client {
         let mut attempt = 1;
         loop {
             let outcome = self.send_once(request).await;
-            let Some(pause) = self.pause_after(attempt, &outcome)? else {
+            let Some(pause) = self.pause_after(attempt, request, &outcome)? else {
                 return outcome;
             };
             if request.deadline.saturating_duration_since(Instant::now()) <= pause {
@@ -96,14 +101,19 @@ impl Client {
     }
 
     /// How long to wait before a request is sent again; none if it would not help or was sent often enough.
-    fn pause_after(&self, attempt: u32, outcome: &Result<Answer, ModelError>) -> Result<Option<Duration>, ModelError> {
+    fn pause_after(
+        &self,
+        attempt: u32,
+        request: &Request<'_>,
+        outcome: &Result<Answer, ModelError>,
+    ) -> Result<Option<Duration>, ModelError> {
         if attempt >= MAX_ATTEMPTS {
             return Ok(None);
         }
         match outcome {
             Ok(answer) if retry::may_pass(answer.status()) => {
                 let header = |name: &str| answer.response.header(name);
-                if retry::is_advised_against(&header) {
+                if retry::is_advised_against(&header) || (request.is_final)(answer.status(), answer.body()) {
                     return Ok(None);
                 }
                 self.pauses.after_refusal(attempt, retry::asked(&header, SystemTime::now())).map(Some)

@@ -16,6 +16,7 @@ use crate::llm::refused::Cause;
 use crate::llm::signing::tests::{credentials, verifies};
 use crate::llm::{Shape, Usage};
 
+mod learning;
 mod settings;
 
 /// As any; a stand-in does not care, and forced tools are preferred with it.
@@ -340,50 +341,6 @@ fn two_calls_of_one_client_run_side_by_side_and_then_share_connections() {
         assert!(begun.elapsed() < Duration::from_millis(550), "{:?}", begun.elapsed());
     }
     assert!(server.seen().iter().all(|request| request.connection < 2) && server.seen().len() == 4);
-}
-
-/// Refuses forced tools as Bedrock does, and has structured output.
-fn without_tools(request: &Request, stream: &mut TcpStream) -> bool {
-    let body: Value = serde_json::from_slice(&request.body).unwrap();
-    if body.get("toolConfig").is_none() {
-        return answer(stream, 200, &[], &converse(Form::Native));
-    }
-    let message = b"{\"message\": \"This model doesn't support the toolConfig.toolChoice.tool field.\"}";
-    answer(stream, 400, &[("x-amzn-errortype", "ValidationException")], message)
-}
-
-#[test]
-fn tries_the_other_form_once_and_remembers_it_by_model() {
-    let server = Server::start(|_, request, stream| without_tools(request, stream));
-    let settings = ModelSettings { validator_model: "amazon.nova-lite-v1:0".to_owned(), ..bedrock(&server) };
-    let client = signing_client(&settings);
-    for _ in 0..2 {
-        assert_eq!(complete(&client, 5_000).unwrap(), expected());
-    }
-    assert_eq!(server.seen().len(), 3);
-    run(client.complete(Task::Validate, &prompt(), within(5_000), &Cell::default())).unwrap();
-    let seen = server.seen();
-    assert_eq!(seen.len(), 5);
-    assert!(seen[4].path.contains("nova-lite"));
-    seen.iter().for_each(assert_signed);
-}
-
-#[test]
-fn keeps_to_a_form_that_is_configured_and_to_two_forms_at_most() {
-    let server = Server::start(|_, request, stream| without_tools(request, stream));
-    let settings = ModelSettings { structured_output: StructuredOutput::Tool, ..bedrock(&server) };
-    assert_refused(&complete(&signing_client(&settings), 5_000).unwrap_err(), 400, "ValidationException");
-    assert_eq!(server.seen().len(), 1);
-    let neither = Server::start(|_, _, stream| {
-        let message = b"{\"message\": \"This model doesn't support toolChoice, nor the outputConfig.\"}";
-        answer(stream, 400, &[("x-amzn-errortype", "ValidationException")], message)
-    });
-    let client = signing_client(&bedrock(&neither));
-    assert_refused(&complete(&client, 5_000).unwrap_err(), 400, "ValidationException");
-    assert_eq!(neither.seen().len(), 2);
-    assert!(client.learned.lock().unwrap().is_empty());
-    let settings = ModelSettings { structured_output: StructuredOutput::Native, ..bedrock(&server) };
-    assert_eq!(complete(&signing_client(&settings), 5_000).unwrap(), expected());
 }
 
 #[test]

@@ -174,9 +174,16 @@ fn rejects_other_calls_than_the_one() {
     let mut legacy = saying(&json!(null));
     legacy["function_call"] = good["function"].clone();
     rejects(Form::Tool, &response("stop", &legacy));
+    // llama-cpp-python sends both.
     let mut both = good_call();
     both["function_call"] = good["function"].clone();
-    rejects(Form::Tool, &response("stop", &both));
+    assert_eq!(read(Form::Tool, &response("tool_calls", &both)).unwrap().value, json!({"verdict": "allow"}));
+    for (name, arguments) in [("record_verdict", "{\"verdict\":\"reject\"}"), ("other", ALLOW)] {
+        both["function_call"] = json!({"name": name, "arguments": arguments});
+        rejects(Form::Tool, &response("tool_calls", &both));
+    }
+    both["function_call"] = json!(ALLOW);
+    rejects(Form::Tool, &response("tool_calls", &both));
 }
 
 #[test]
@@ -351,9 +358,7 @@ fn reads_error_codes_and_nothing_else() {
 
 #[test]
 fn knows_when_the_form_is_what_was_refused() {
-    let says = |form, message: &str| {
-        openai("m").rejects_form(form, json!({"error": {"message": message}}).to_string().as_bytes())
-    };
+    let says = |form, message: &str| openai("m").names_form(form, &message.to_ascii_lowercase());
     let tool = [
         "registry.ollama.ai/library/gemma:latest does not support tools",
         "Tool choice type 'function' is not supported with model 'x'",
@@ -376,10 +381,43 @@ fn knows_when_the_form_is_what_was_refused() {
         "This model's maximum context length is 8192 tokens",
     ];
     reads_which_form_was_refused(says, &tool, &native, &neither);
-    let openai = openai("m");
-    assert!(openai.rejects_form(Form::Tool, b"{\"error\":\"x does not support tools\"}"));
-    assert!(openai.rejects_form(Form::Tool, b"{\"object\":\"error\",\"message\":\"x does not support tools\"}"));
-    for body in ["", "null", "[]", "{}", "{\"error\":{}}", "{\"error\":[1]}", "x does not support tools"] {
-        assert!(!openai.rejects_form(Form::Tool, body.as_bytes()), "{body}");
+}
+
+#[test]
+fn knows_a_reply_that_lacks_the_call() {
+    let lacks = |reason, message: &Value| openai("m").lacks_call(response(reason, message).to_string().as_bytes());
+    assert!(lacks("stop", &saying(&json!("In words."))));
+    assert!(lacks("stop", &calling(&json!([]))) && lacks("tool_calls", &saying(&json!(null))));
+    assert!(!lacks("length", &saying(&json!("In wo"))) && !lacks("content_filter", &saying(&json!(""))));
+    assert!(!lacks("tool_calls", &good_call()));
+    let mut refusing = saying(&json!(null));
+    refusing["refusal"] = json!("No.");
+    assert!(!lacks("stop", &refusing));
+    for body in
+        ["", "{}", "{\"choices\": []}", "{\"choices\": [1, 2]}", "{\"choices\": [{\"finish_reason\": \"stop\"}]}"]
+    {
+        assert!(!openai("m").lacks_call(body.as_bytes()), "{body}");
     }
+}
+
+#[test]
+fn changes_a_body_as_was_learned_and_configured() {
+    let fields = json!({"top_k": 1, "chat_template_kwargs": {"enable_thinking": false}});
+    let extras = Extras {
+        effort: Some("low".to_owned()),
+        tier: Some("flex".to_owned()),
+        fields: fields.as_object().unwrap().clone(),
+    };
+    let plain = openai("m").body(&prompt(), Form::Native);
+    let mut body = plain.clone();
+    openai("m").adjust(&mut body, Variation::default(), &Extras::default(), 512);
+    assert_eq!(body, plain);
+    let variation = Variation { omits_temperature: true, limit: Some(Limit::CompletionTokens), form: None };
+    openai("m").adjust(&mut body, variation, &extras, 7);
+    assert_eq!(openai("m").sent(&plain), (true, Some(Limit::Tokens)));
+    assert_eq!(openai("m").sent(&body), (false, Some(Limit::CompletionTokens)));
+    assert_eq!((&body["max_completion_tokens"], &body["reasoning_effort"]), (&json!(7), &json!("low")));
+    assert_eq!((&body["service_tier"], &body["top_k"]), (&json!("flex"), &json!(1)));
+    assert_eq!(body["chat_template_kwargs"], fields["chat_template_kwargs"]);
+    assert_eq!((&body["messages"], &body["response_format"]), (&plain["messages"], &plain["response_format"]));
 }

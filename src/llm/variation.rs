@@ -1,0 +1,262 @@
+//! How a request may differ from what a model's name suggests: learned from what endpoints refuse.
+//!
+//! Read from the status, and from names of parameters of our own list in the message. A wrong guess costs one call: what
+//! was changed is kept only where the changed request succeeded.
+
+use serde_json::Value;
+
+use super::refused::{self, Cause};
+use super::{Dialect, Form};
+
+/// The name of the field that limits the tokens of a reply, in the chat completions API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// `max_tokens`
+    Tokens,
+    /// `max_completion_tokens`
+    CompletionTokens,
+}
+
+impl Limit {
+    /// As it is sent.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Limit::Tokens => "max_tokens",
+            Limit::CompletionTokens => "max_completion_tokens",
+        }
+    }
+}
+
+/// What is sent otherwise; `None` and `false` where the model's name decides.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Variation {
+    /// How the reply is held to its shape.
+    pub form: Option<Form>,
+    /// Whether no temperature is sent.
+    pub omits_temperature: bool,
+    /// By which name the limit is sent.
+    pub limit: Option<Limit>,
+}
+
+/// What was sent, as far as it may be varied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sent {
+    /// How the reply is held to its shape.
+    pub form: Form,
+    /// Whether another form may be tried.
+    pub may_change_form: bool,
+    /// Whether there was a temperature.
+    pub has_temperature: bool,
+    /// The name of the limit, where it has two.
+    pub limit: Option<Limit>,
+}
+
+const TEMPERATURE: &str = "temperature";
+const LIMITS: [&str; 2] = ["max_tokens", "max_completion_tokens"];
+
+impl Variation {
+    /// What to send once more in the place of what was refused; `None` where the refusal names nothing that can be changed.
+    #[must_use]
+    pub fn after_refusal(self, sent: Sent, dialect: &dyn Dialect, status: u16, body: &[u8]) -> Option<Self> {
+        if !matches!(status, 400 | 404 | 422 | 500 | 501) {
+            return None;
+        }
+        let told = refused::told(body).to_ascii_lowercase();
+        // It names the limit where the prompt is what leaves no room.
+        if Cause::of(status, "", &told) == Cause::TooLong {
+            return None;
+        }
+        if matches!(status, 400 | 422) {
+            if sent.has_temperature && told.contains(TEMPERATURE) {
+                return Some(Self { omits_temperature: true, ..self });
+            }
+            if let Some(limit) = sent.limit.filter(|_| LIMITS.iter().any(|name| told.contains(name))) {
+                return Some(match limit {
+                    // Those who refuse this name are OpenAI's reasoning models, which refuse a temperature as well.
+                    Limit::Tokens => Self { limit: Some(Limit::CompletionTokens), omits_temperature: true, ..self },
+                    Limit::CompletionTokens => Self { limit: Some(Limit::Tokens), ..self },
+                });
+            }
+        }
+        (sent.may_change_form && dialect.names_form(sent.form, &told)).then(|| self.in_other_form(sent.form))
+    }
+
+    /// What to send once more where a 200 holds no call of the tool that was forced.
+    #[must_use]
+    pub fn without_call(self, sent: Sent, dialect: &dyn Dialect, body: &[u8]) -> Option<Self> {
+        let is_uncalled = sent.may_change_form && sent.form == Form::Tool && dialect.lacks_call(body);
+        is_uncalled.then(|| self.in_other_form(sent.form))
+    }
+
+    fn in_other_form(self, form: Form) -> Self {
+        let other = match form {
+            Form::Tool => Form::Native,
+            Form::Native => Form::Tool,
+        };
+        Self { form: Some(other), ..self }
+    }
+
+    /// In words, for the log: what `self` changes.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let form = self.form.map(|form| match form {
+            Form::Tool => "with a tool",
+            Form::Native => "with structured output",
+        });
+        let temperature = self.omits_temperature.then_some("without temperature");
+        let limit = self.limit.map(|limit| match limit {
+            Limit::Tokens => "with max_tokens",
+            Limit::CompletionTokens => "with max_completion_tokens",
+        });
+        form.into_iter().chain(temperature).chain(limit).collect::<Vec<_>>().join(", ")
+    }
+
+    /// As one number.
+    #[must_use]
+    pub fn to_bits(self) -> u8 {
+        let form = match self.form {
+            None => 0,
+            Some(Form::Tool) => 1,
+            Some(Form::Native) => 2,
+        };
+        let limit = match self.limit {
+            None => 0,
+            Some(Limit::Tokens) => 1,
+            Some(Limit::CompletionTokens) => 2,
+        };
+        form | u8::from(self.omits_temperature) << 2 | limit << 3
+    }
+
+    /// From what `to_bits` gives; `None` from anything else.
+    #[must_use]
+    pub fn from_bits(bits: u8) -> Option<Self> {
+        let form = match bits & 3 {
+            0 => None,
+            1 => Some(Form::Tool),
+            2 => Some(Form::Native),
+            _ => return None,
+        };
+        let limit = match bits >> 3 {
+            0 => None,
+            1 => Some(Limit::Tokens),
+            2 => Some(Limit::CompletionTokens),
+            _ => return None,
+        };
+        Some(Self { form, omits_temperature: bits & 4 != 0, limit })
+    }
+}
+
+/// What was learned, for all who call the same endpoint. Kept by a digest of endpoint, model and purpose.
+pub trait Lessons: Send + Sync {
+    /// What is known; `None` where nothing is, or it is too old.
+    fn recall(&self, key: &[u8; 32]) -> Option<Variation>;
+
+    /// Keeps it; nothing where there is no room.
+    fn keep(&self, key: &[u8; 32], variation: Variation);
+}
+
+/// Sets a member of an object, at any depth; what is no object stays as it is.
+pub(super) fn set(object: &mut Value, path: &[&str], value: Value) {
+    let mut place = object;
+    for name in path {
+        if place.is_null() {
+            *place = Value::Object(serde_json::Map::new());
+        }
+        let Some(object) = place.as_object_mut() else { return };
+        place = object.entry(*name).or_insert(Value::Null);
+    }
+    *place = value;
+}
+
+#[cfg(test)]
+#[cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::llm::bedrock::Bedrock;
+    use crate::llm::openai::OpenAi;
+
+    const SENT: Sent =
+        Sent { form: Form::Native, may_change_form: true, has_temperature: true, limit: Some(Limit::Tokens) };
+    const TOOL: Sent = Sent { form: Form::Tool, ..SENT };
+    const PLAIN: Variation = Variation { form: None, omits_temperature: false, limit: None };
+
+    fn openai(sent: Sent, status: u16, body: &Value) -> Option<Variation> {
+        let dialect = OpenAi { model: "m".to_owned() };
+        PLAIN.after_refusal(sent, &dialect, status, body.to_string().as_bytes())
+    }
+
+    fn said(message: &str) -> Value {
+        json!({"error": {"message": message, "param": null}})
+    }
+
+    #[test]
+    fn reads_what_endpoints_refuse() {
+        let cold = Some(Variation { omits_temperature: true, ..PLAIN });
+        let renamed = Some(Variation { omits_temperature: true, limit: Some(Limit::CompletionTokens), ..PLAIN });
+        let tool = Some(Variation { form: Some(Form::Tool), ..PLAIN });
+        let native = Some(Variation { form: Some(Form::Native), ..PLAIN });
+        for (sent, status, message, expected) in [
+            (SENT, 400, "m doesn't support temperature=0 unless reasoning_effort resolves to 'none'", cold),
+            (SENT, 400, "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.", renamed),
+            (SENT, 400, "does not support parameters: ['response_format'], for model=command-r.", tool),
+            (SENT, 422, "[{'type': 'literal_error', 'loc': ('body', 'response_format', 'type')}]", tool),
+            (SENT, 500, "create() got an unexpected keyword argument 'response_format'", tool),
+            (TOOL, 500, "create() got an unexpected keyword argument 'tools'", native),
+            (TOOL, 501, "tools param requires --jinja flag", native),
+            (TOOL, 404, "No endpoints found that support tool use", native),
+            (TOOL, 400, "tool_choice is not supported", native),
+            // A form that is configured is kept, and what was not sent cannot be left out.
+            (Sent { may_change_form: false, ..TOOL }, 400, "tool_choice is not supported", None),
+            (Sent { has_temperature: false, ..SENT }, 400, "temperature", None),
+            (Sent { limit: None, ..SENT }, 400, "max_tokens", None),
+            // Nothing of this says anything against a parameter.
+            (SENT, 400, "tool_choice is not supported", None),
+            (SENT, 400, "'max_tokens' is too large: 4000. This model's maximum context length is 4096 tokens", None),
+            (SENT, 500, "temperature of the machine", None),
+            (SENT, 401, "temperature", None),
+            (SENT, 429, "response_format", None),
+            (SENT, 400, "", None),
+        ] {
+            assert_eq!(openai(sent, status, &said(message)), expected, "{status} {message}");
+        }
+        let listed = json!({"detail": [{"loc": ["body", "response_format", "type"], "msg": "Input should be 'text'"}]});
+        assert_eq!(openai(SENT, 422, &listed), tool);
+        let param =
+            json!({"error": {"message": "Unsupported value", "param": "temperature", "code": "unsupported_value"}});
+        assert_eq!(openai(SENT, 400, &param), cold);
+        let back = Sent { limit: Some(Limit::CompletionTokens), ..SENT };
+        let expected = Some(Variation { limit: Some(Limit::Tokens), ..PLAIN });
+        assert_eq!(openai(back, 422, &said("max_completion_tokens: extra fields not permitted")), expected);
+    }
+
+    #[test]
+    fn reads_what_bedrock_refuses_and_keeps_what_is_known() {
+        let dialect = Bedrock { model_id: "m".to_owned(), guardrail: None };
+        let known = Variation { form: Some(Form::Native), ..PLAIN };
+        let body =
+            br#"{"message": "The model returned the following errors: `temperature` is deprecated for this model."}"#;
+        let sent = Sent { limit: None, ..SENT };
+        let expected = Some(Variation { omits_temperature: true, ..known });
+        assert_eq!(known.after_refusal(sent, &dialect, 400, body), expected);
+        assert_eq!(known.after_refusal(Sent { has_temperature: false, ..sent }, &dialect, 400, body), None);
+    }
+
+    #[test]
+    fn keeps_every_variation_as_a_number_and_reads_no_other() {
+        let mut known = 0;
+        for bits in 0..=u8::MAX {
+            if let Some(variation) = Variation::from_bits(bits) {
+                assert_eq!(variation.to_bits(), bits);
+                known += 1;
+            }
+        }
+        assert_eq!(known, 3 * 2 * 3);
+        assert_eq!(Variation::from_bits(0), Some(PLAIN));
+        assert_eq!(PLAIN.words(), "");
+        let all = Variation { form: Some(Form::Tool), omits_temperature: true, limit: Some(Limit::Tokens) };
+        assert_eq!(all.words(), "with a tool, without temperature, with max_tokens");
+    }
+}
