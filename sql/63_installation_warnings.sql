@@ -10,7 +10,7 @@ AS $$
            has_function_privilege(w.role_name, p.oid, 'EXECUTE')
     FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
     CROSS JOIN LATERAL (
-        SELECT CASE WHEN p.proname IN ('ask', 'ask_rows', 'ask_dry_run') THEN 'splitplane_caller'
+        SELECT CASE WHEN p.proname IN ('ask', 'ask_rows', 'ask_dry_run', 'rate') THEN 'splitplane_caller'
                     WHEN p.proname IN ('in_scope', 'in_parent', 'has_parent', 'in_call', 'claim', 'claim_list',
                                        'bounded', 'counted', 'pattern', 'zone', 'dated', 'kept', 'behind', 'drawn',
                                        'beside', 'moved')
@@ -34,8 +34,8 @@ AS $$
       AND (c.relname LIKE 'stat\_%'
            OR o.name = 'splitplane_admin'
               AND c.relname IN ('allowed_extensions', 'allowed_functions', 'budget_limits', 'budgets', 'claims',
-                                'functions', 'metrics', 'parents', 'prices', 'principals', 'relations', 'tripwires',
-                                'verified_queries', 'views'))
+                                'functions', 'metrics', 'parents', 'prices', 'principals', 'ratings', 'relations',
+                                'tripwires', 'verified_queries', 'views'))
     UNION ALL
     -- Where the application's own roles may use the schema, they do not need the caller's privilege.
     SELECT format('SCHEMA %I', n.nspname), 'USAGE', 'splitplane_caller', false
@@ -47,7 +47,7 @@ AS $$
                         AND has_schema_privilege(m.member, n.oid, 'USAGE'))
     UNION ALL
     SELECT 'SCHEMA splitplane', 'USAGE', o.name, has_schema_privilege(o.name, 'splitplane', 'USAGE')
-    FROM unnest(ARRAY['splitplane_reader', 'splitplane_admin', 'pg_monitor']::name[]) AS o(name)
+    FROM unnest(ARRAY['splitplane_reader', 'splitplane_caller', 'splitplane_admin', 'pg_monitor']::name[]) AS o(name)
     WHERE to_regrole(o.name) IS NOT NULL
 $$;
 REVOKE ALL ON FUNCTION splitplane._own_privileges() FROM PUBLIC;

@@ -166,6 +166,27 @@ GRANT SELECT ON splitplane.budget_limits, splitplane.prices TO splitplane_admin;
 SELECT pg_catalog.pg_extension_config_dump('splitplane.budget_limits', '');
 SELECT pg_catalog.pg_extension_config_dump('splitplane.prices', '');
 
+-- Answered questions, for rate and promote. Not dumped.
+CREATE TABLE splitplane.answers (
+    query_id uuid PRIMARY KEY,
+    tenant text NOT NULL,
+    business text NOT NULL,
+    subject text NOT NULL,
+    answered_at timestamptz NOT NULL,
+    question text NOT NULL,
+    sql text NOT NULL,
+    source text NOT NULL,
+    good boolean,
+    note text,
+    rated_at timestamptz,
+    CHECK ((good IS NULL) = (rated_at IS NULL))
+);
+COMMENT ON TABLE splitplane.answers IS
+    'Questions that were answered, and the SQL, for splitplane.rating_retention; readable by nobody but the owner.';
+CREATE INDEX ON splitplane.answers (answered_at);
+CREATE INDEX ON splitplane.answers (tenant);
+REVOKE ALL ON splitplane.answers FROM PUBLIC;
+
 -- A session remembers that there are none, and those of tenants that it has met. Prices are read for every question.
 CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON splitplane.budget_limits
     FOR EACH STATEMENT EXECUTE FUNCTION splitplane._on_config_change();
@@ -5439,6 +5460,149 @@ COMMENT ON FUNCTION splitplane.forget_conversations(text, interval) IS
     'Deletes the conversations of a tenant, or of all tenants if NULL, that have not been used for the interval. '
     'Returns their number.';
 
+-- Administrators read the table through it alone: they see what was rated, and nothing that is past its time.
+CREATE VIEW splitplane.ratings AS
+    SELECT a.query_id, a.tenant, a.business, a.subject, a.answered_at, a.question, a.sql, a.source, a.good, a.note,
+           a.rated_at
+    FROM splitplane.answers AS a
+    WHERE a.rated_at IS NOT NULL
+      AND a.answered_at OPERATOR(pg_catalog.>) (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-)
+              pg_catalog.current_setting('splitplane.rating_retention')::interval);
+
+COMMENT ON VIEW splitplane.ratings IS 'What callers said of answers, with the question and the SQL, by rate.';
+
+-- Keeps one answer. What is older than the retention is deleted here too, a few at each call, so that no job is needed.
+-- Only in READ COMMITTED: elsewhere a row that another call deletes at the same time would be an error.
+CREATE FUNCTION splitplane._keep_answer(
+    query_id text, tenant text, business text, subject text, retention text, question text, sql text, source text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    moment timestamptz := clock_timestamp();
+BEGIN
+    INSERT INTO splitplane.answers (query_id, tenant, business, subject, answered_at, question, sql, source)
+    VALUES (_keep_answer.query_id::uuid, _keep_answer.tenant, _keep_answer.business, _keep_answer.subject, moment,
+            _keep_answer.question, _keep_answer.sql, _keep_answer.source);
+    IF current_setting('transaction_isolation') = 'read committed' THEN
+        DELETE FROM splitplane.answers AS a
+         WHERE a.query_id IN (SELECT o.query_id FROM splitplane.answers AS o
+                              WHERE o.answered_at <= moment - make_interval(secs => retention::int)
+                              ORDER BY o.answered_at LIMIT 20 FOR UPDATE SKIP LOCKED);
+    END IF;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._keep_answer(text, text, text, text, text, text, text, text) FROM PUBLIC;
+
+-- Rates an answer of the same principal, once: 'rated', 'again', or 'unknown', which does not say whether there is one
+-- of another principal.
+CREATE FUNCTION splitplane._rate(
+    query_id text, tenant text, business text, subject text, retention text, good text, note text)
+RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    moment timestamptz := clock_timestamp();
+    is_known boolean;
+BEGIN
+    UPDATE splitplane.answers AS a
+       SET good = _rate.good::boolean, note = _rate.note, rated_at = moment
+     WHERE a.query_id = _rate.query_id::uuid
+       AND (a.tenant, a.business, a.subject) = (_rate.tenant, _rate.business, _rate.subject)
+       AND a.answered_at > moment - make_interval(secs => retention::int)
+       AND a.rated_at IS NULL;
+    IF FOUND THEN
+        RETURN 'rated';
+    END IF;
+    SELECT true INTO is_known
+      FROM splitplane.answers AS a
+     WHERE a.query_id = _rate.query_id::uuid
+       AND (a.tenant, a.business, a.subject) = (_rate.tenant, _rate.business, _rate.subject)
+       AND a.answered_at > moment - make_interval(secs => retention::int);
+    RETURN CASE WHEN is_known THEN 'again' ELSE 'unknown' END;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._rate(text, text, text, text, text, text, text) FROM PUBLIC;
+
+-- For callers, like ask: it reads what no caller may read.
+CREATE FUNCTION splitplane.rate(
+    query_id uuid, good boolean, note text DEFAULT NULL, context jsonb DEFAULT NULL) RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET client_min_messages = error
+AS 'MODULE_PATHNAME', 'splitplane_2_rate';
+
+REVOKE ALL ON FUNCTION splitplane.rate(uuid, boolean, text, jsonb) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION splitplane.rate(uuid, boolean, text, jsonb) TO splitplane_caller;
+
+COMMENT ON FUNCTION splitplane.rate(uuid, boolean, text, jsonb) IS
+    'Says whether the answer with this query_id was right: once, and by whom it was given to.';
+
+CREATE FUNCTION splitplane.promote(query_id uuid, name text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    kept record;
+BEGIN
+    IF pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean THEN
+        RAISE EXCEPTION 'promote writes, and this transaction is read-only or the server a standby'
+            USING ERRCODE = '55000';
+    END IF;
+    PERFORM splitplane._administration('promote', jsonb_build_object(
+        'query_id', promote.query_id, 'name', promote.name));
+    SELECT a.question, a.sql INTO kept
+      FROM splitplane.answers AS a
+     WHERE a.query_id = promote.query_id
+       AND a.answered_at > clock_timestamp() - current_setting('splitplane.rating_retention')::interval;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'no answer is kept with query_id %', coalesce(query_id::text, 'NULL') USING ERRCODE = '42704';
+    END IF;
+    -- verify_query would change the entry: a truth is not replaced by the way.
+    IF EXISTS (SELECT FROM splitplane.verified_queries AS q WHERE q.name = promote.name) THEN
+        RAISE EXCEPTION 'there is a verified query "%" already', promote.name
+            USING ERRCODE = '42710', HINT = 'Choose another name, or change that entry with verify_query.';
+    END IF;
+    PERFORM splitplane.verify_query(promote.name, kept.question, kept.sql);
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane.promote(uuid, text) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION splitplane.promote(uuid, text) TO splitplane_admin;
+
+COMMENT ON FUNCTION splitplane.promote(uuid, text) IS
+    'Makes an answer that is kept a verified query, with the checks of verify_query.';
+
+CREATE FUNCTION splitplane.forget_answers(tenant text DEFAULT NULL, older_than interval DEFAULT '0')
+RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    removed bigint;
+BEGIN
+    PERFORM splitplane._administration('forget_answers', jsonb_build_object(
+        'tenant', forget_answers.tenant, 'older_than', forget_answers.older_than));
+    IF older_than IS NULL THEN
+        RAISE EXCEPTION 'older_than must not be NULL' USING ERRCODE = '22023';
+    END IF;
+    DELETE FROM splitplane.answers AS a
+     WHERE (forget_answers.tenant IS NULL OR a.tenant = forget_answers.tenant)
+       AND a.answered_at <= clock_timestamp() - older_than;
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    RETURN removed;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane.forget_answers(text, interval) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION splitplane.forget_answers(text, interval) TO splitplane_admin;
+
+COMMENT ON FUNCTION splitplane.forget_answers(text, interval) IS
+    'Deletes the kept answers of a tenant, or of all tenants if NULL, that are older than the interval, with their '
+    'ratings. Returns their number.';
+
 -- allow_extension and disallow_extension: what the list of an extension has of types, operators, casts and functions.
 
 -- Roles that may create objects in the schema of an extension, besides superusers and the extension's owner. What they
@@ -8509,7 +8673,7 @@ AS $$
            has_function_privilege(w.role_name, p.oid, 'EXECUTE')
     FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
     CROSS JOIN LATERAL (
-        SELECT CASE WHEN p.proname IN ('ask', 'ask_rows', 'ask_dry_run') THEN 'splitplane_caller'
+        SELECT CASE WHEN p.proname IN ('ask', 'ask_rows', 'ask_dry_run', 'rate') THEN 'splitplane_caller'
                     WHEN p.proname IN ('in_scope', 'in_parent', 'has_parent', 'in_call', 'claim', 'claim_list',
                                        'bounded', 'counted', 'pattern', 'zone', 'dated', 'kept', 'behind', 'drawn',
                                        'beside', 'moved')
@@ -8533,8 +8697,8 @@ AS $$
       AND (c.relname LIKE 'stat\_%'
            OR o.name = 'splitplane_admin'
               AND c.relname IN ('allowed_extensions', 'allowed_functions', 'budget_limits', 'budgets', 'claims',
-                                'functions', 'metrics', 'parents', 'prices', 'principals', 'relations', 'tripwires',
-                                'verified_queries', 'views'))
+                                'functions', 'metrics', 'parents', 'prices', 'principals', 'ratings', 'relations',
+                                'tripwires', 'verified_queries', 'views'))
     UNION ALL
     -- Where the application's own roles may use the schema, they do not need the caller's privilege.
     SELECT format('SCHEMA %I', n.nspname), 'USAGE', 'splitplane_caller', false
@@ -8546,7 +8710,7 @@ AS $$
                         AND has_schema_privilege(m.member, n.oid, 'USAGE'))
     UNION ALL
     SELECT 'SCHEMA splitplane', 'USAGE', o.name, has_schema_privilege(o.name, 'splitplane', 'USAGE')
-    FROM unnest(ARRAY['splitplane_reader', 'splitplane_admin', 'pg_monitor']::name[]) AS o(name)
+    FROM unnest(ARRAY['splitplane_reader', 'splitplane_caller', 'splitplane_admin', 'pg_monitor']::name[]) AS o(name)
     WHERE to_regrole(o.name) IS NOT NULL
 $$;
 
@@ -9958,7 +10122,7 @@ GRANT SELECT ON splitplane.stat_calls, splitplane.stat_stages, splitplane.stat_s
     splitplane.stat_tenants, splitplane.stat_models, splitplane.stat_ledger, splitplane.stat_plane,
     splitplane.stat_doctor, splitplane.stat_audit, splitplane.stat_budgets
     TO pg_monitor, splitplane_admin;
-GRANT USAGE ON SCHEMA splitplane TO pg_monitor;
+GRANT USAGE ON SCHEMA splitplane TO pg_monitor, splitplane_caller;
 -- With that everything that this database has granted on the schema itself counts as initial, and would not be dumped.
 UPDATE pg_init_privs AS i
    SET initprivs = ARRAY(SELECT a.item FROM unnest(i.initprivs) WITH ORDINALITY AS a(item, place)
@@ -9989,7 +10153,8 @@ BEGIN
         WHERE (c.oid IN ('splitplane.claims'::regclass, 'splitplane.views'::regclass,
                          'splitplane.allowed_extensions'::regclass, 'splitplane.parents'::regclass,
                          'splitplane._links'::regclass, 'splitplane.budget_limits'::regclass,
-                         'splitplane.prices'::regclass, 'splitplane.budgets'::regclass)
+                         'splitplane.prices'::regclass, 'splitplane.budgets'::regclass,
+                         'splitplane.answers'::regclass, 'splitplane.ratings'::regclass)
                OR c.relnamespace = 'splitplane'::regnamespace AND c.relname LIKE 'stat\_%')
           AND g.grantee <> c.relowner AND pg_get_userbyid(g.grantee) <> ALL (splitplane._own_roles())
           AND NOT (g.grantee = 'pg_monitor'::regrole AND c.relname LIKE 'stat\_%')

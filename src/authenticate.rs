@@ -7,6 +7,34 @@ use crate::identity::{ContextError, Key, Policy, SignedContext, VerifiedIdentity
 use crate::pgx::server;
 use crate::reason::Reason;
 use crate::{calls, ledger, settings};
+use std::cell::RefCell;
+
+thread_local! {
+    /// Who asked last in this session.
+    static LAST: RefCell<Option<Asker>> = const { RefCell::new(None) };
+}
+
+/// A verified principal, by its ids.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asker {
+    /// The tenant.
+    pub tenant: String,
+    /// The business.
+    pub business: String,
+    /// The subject.
+    pub subject: String,
+}
+
+impl Asker {
+    /// Its ids.
+    pub fn of(principal: &Principal) -> Self {
+        Asker {
+            tenant: principal.tenant().to_owned(),
+            business: principal.business().to_owned(),
+            subject: principal.subject().to_owned(),
+        }
+    }
+}
 
 /// Who asks: signature, key, date, audience, replay, principal.
 ///
@@ -16,7 +44,14 @@ pub fn verify(context: &str, payload: &str) -> StageResult<Principal> {
     let context = SignedContext::parse(context).map_err(from_context)?;
     calls::note(|call| call.claim(&context));
     let identity = identified(context, payload)?;
-    registered(identity)
+    let principal = registered(identity)?;
+    LAST.set(Some(Asker::of(&principal)));
+    Ok(principal)
+}
+
+/// Who was verified last in this session.
+pub fn last() -> Option<Asker> {
+    LAST.with_borrow(Clone::clone)
 }
 
 /// The same for a context that this server has signed itself, with a key that is registered nowhere and used once.

@@ -31,6 +31,10 @@ pub enum State {
     Unsafe,
     /// 42804: the answer's columns do not fit the column definition list of `ask_rows`.
     ResultShape,
+    /// 42704: nothing of the caller's has this id.
+    UnknownObject,
+    /// 42710: it was done already.
+    DuplicateObject,
     /// 08006: the model endpoint cannot be reached.
     ModelUnreachable,
     /// 38000: the model endpoint refused, or its reply cannot be used.
@@ -56,6 +60,8 @@ impl State {
             State::Argument => b"22023",
             State::Unsafe => b"55000",
             State::ResultShape => b"42804",
+            State::UnknownObject => b"42704",
+            State::DuplicateObject => b"42710",
             State::ModelUnreachable => b"08006",
             State::ModelRefused => b"38000",
             State::Internal => b"XX000",
@@ -74,7 +80,7 @@ impl State {
             State::TooComplex => Reason::TooComplex,
             State::Limit => Reason::Limit,
             State::Cancelled => Reason::Cancelled,
-            State::Argument => Reason::Argument,
+            State::Argument | State::UnknownObject | State::DuplicateObject => Reason::Argument,
             State::Unsafe => Reason::Configuration,
             State::ResultShape => Reason::ResultShape,
             State::ModelUnreachable => Reason::ModelUnreachable,

@@ -109,6 +109,7 @@ install_script! {
     "../sql/53_describe.sql" as "describe",
     "../sql/54_questions.sql" as "questions",
     "../sql/55_conversations.sql" as "conversations",
+    "../sql/55_ratings.sql" as "ratings",
     "../sql/56_extensions.sql" as "extensions",
     "../sql/56_propose.sql" as "propose",
     "../sql/56_views.sql" as "views",

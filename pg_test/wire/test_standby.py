@@ -67,3 +67,13 @@ def test_administration_is_refused_on_the_standby(pair):
     with pytest.raises(psycopg.Error) as refused:
         replica.run("SELECT splitplane.admit('brand-z')")
     assert refused.value.sqlstate == "25006"
+
+
+def test_no_rating_on_the_standby(pair):
+    """Nothing can be kept there: answers are given, ratings refused."""
+    _, replica = pair
+    some = "00000000-0000-4000-8000-000000000000"
+    for statement in (f"SELECT splitplane.rate('{some}', true)", f"SELECT splitplane.promote('{some}', 'x')"):
+        with pytest.raises(psycopg.Error) as refused:
+            replica.run(statement)
+        assert refused.value.sqlstate == "55000", refused.value

@@ -165,6 +165,27 @@ GRANT SELECT ON splitplane.budget_limits, splitplane.prices TO splitplane_admin;
 SELECT pg_catalog.pg_extension_config_dump('splitplane.budget_limits', '');
 SELECT pg_catalog.pg_extension_config_dump('splitplane.prices', '');
 
+-- Answered questions, for rate and promote. Not dumped.
+CREATE TABLE splitplane.answers (
+    query_id uuid PRIMARY KEY,
+    tenant text NOT NULL,
+    business text NOT NULL,
+    subject text NOT NULL,
+    answered_at timestamptz NOT NULL,
+    question text NOT NULL,
+    sql text NOT NULL,
+    source text NOT NULL,
+    good boolean,
+    note text,
+    rated_at timestamptz,
+    CHECK ((good IS NULL) = (rated_at IS NULL))
+);
+COMMENT ON TABLE splitplane.answers IS
+    'Questions that were answered, and the SQL, for splitplane.rating_retention; readable by nobody but the owner.';
+CREATE INDEX ON splitplane.answers (answered_at);
+CREATE INDEX ON splitplane.answers (tenant);
+REVOKE ALL ON splitplane.answers FROM PUBLIC;
+
 -- A session remembers that there are none, and those of tenants that it has met. Prices are read for every question.
 CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON splitplane.budget_limits
     FOR EACH STATEMENT EXECUTE FUNCTION splitplane._on_config_change();
@@ -183,7 +204,7 @@ GRANT SELECT ON splitplane.stat_calls, splitplane.stat_stages, splitplane.stat_s
     splitplane.stat_tenants, splitplane.stat_models, splitplane.stat_ledger, splitplane.stat_plane,
     splitplane.stat_doctor, splitplane.stat_audit, splitplane.stat_budgets
     TO pg_monitor, splitplane_admin;
-GRANT USAGE ON SCHEMA splitplane TO pg_monitor;
+GRANT USAGE ON SCHEMA splitplane TO pg_monitor, splitplane_caller;
 -- With that everything that this database has granted on the schema itself counts as initial, and would not be dumped.
 UPDATE pg_init_privs AS i
    SET initprivs = ARRAY(SELECT a.item FROM unnest(i.initprivs) WITH ORDINALITY AS a(item, place)
@@ -214,7 +235,8 @@ BEGIN
         WHERE (c.oid IN ('splitplane.claims'::regclass, 'splitplane.views'::regclass,
                          'splitplane.allowed_extensions'::regclass, 'splitplane.parents'::regclass,
                          'splitplane._links'::regclass, 'splitplane.budget_limits'::regclass,
-                         'splitplane.prices'::regclass, 'splitplane.budgets'::regclass)
+                         'splitplane.prices'::regclass, 'splitplane.budgets'::regclass,
+                         'splitplane.answers'::regclass, 'splitplane.ratings'::regclass)
                OR c.relnamespace = 'splitplane'::regnamespace AND c.relname LIKE 'stat\_%')
           AND g.grantee <> c.relowner AND pg_get_userbyid(g.grantee) <> ALL (splitplane._own_roles())
           AND NOT (g.grantee = 'pg_monitor'::regrole AND c.relname LIKE 'stat\_%')

@@ -10,6 +10,7 @@ mod baseline;
 mod document;
 mod figures;
 mod observed;
+mod rating;
 pub mod registration;
 mod selftest;
 
@@ -86,6 +87,7 @@ pub const ENTRIES: Entries = Entries {
     ask,
     ask_rows,
     ask_dry_run,
+    rate: rating::rate,
     begin: observed::begin,
     end: observed::end,
     check_version: version::check,
@@ -136,6 +138,7 @@ pub fn ask(request: Request) -> StageResult<String> {
                 told
             };
             asked.keep(Some(sql.text()))?;
+            asked.keep_answer(&sql)?;
             let columns = document::columns(&columns);
             let recorded = audit_log::calls::answered(&columns, &rows.text)?;
             let answered =

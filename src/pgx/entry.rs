@@ -19,6 +19,7 @@ use std::sync::OnceLock;
 exported!(ask = ask_wrapper);
 exported!(ask_dry_run = ask_dry_run_wrapper);
 exported!(ask_rows = ask_rows_wrapper);
+exported!(rate = rate_wrapper);
 
 /// Which function was called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +58,18 @@ pub struct Request {
     pub conversation: Option<String>,
 }
 
+/// The arguments of `rate`.
+pub struct Rating {
+    /// Which answer.
+    pub query_id: Option<String>,
+    /// Whether it was right.
+    pub good: Option<bool>,
+    /// In words.
+    pub note: Option<String>,
+    /// JSON text of headers that are signed for the id.
+    pub context: Option<String>,
+}
+
 /// The (type, modifier) pairs of a column definition list.
 pub type WantedColumns<'a> = &'a [(pg_sys::Oid, i32)];
 
@@ -68,6 +81,8 @@ pub struct Entries {
     pub ask_rows: for<'q> fn(Request, WantedColumns<'_>, QueryMemory<'q>) -> StageResult<TupleRows<'q>>,
     /// Answers with what would be run.
     pub ask_dry_run: fn(Request) -> StageResult<String>,
+    /// Rates an answer.
+    pub rate: fn(Rating) -> StageResult<()>,
     /// Called first.
     pub begin: fn(EntryPoint),
     /// Called last, before anything is given to the caller, with the refusal if there is one; gives the one to raise.
@@ -132,6 +147,17 @@ unsafe extern "C-unwind" fn ask_rows_wrapper(call: pg_sys::FunctionCallInfo) -> 
     });
     // SAFETY: the result of a materialised set is passed in the ReturnSetInfo.
     unsafe { (*call).isnull = true };
+    pg_sys::Datum::from(0usize)
+}
+
+/// `rate(uuid, boolean, text, jsonb) RETURNS void`.
+#[pg_guard]
+unsafe extern "C-unwind" fn rate_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+    guarded(|| {
+        // SAFETY: declared in SQL with these four arguments.
+        let rating = unsafe { rating(call) }?;
+        (entries()?.rate)(rating)
+    });
     pg_sys::Datum::from(0usize)
 }
 
@@ -226,13 +252,30 @@ unsafe fn request(call: pg_sys::FunctionCallInfo) -> StageResult<Request> {
 /// The fourth argument of `ask`.
 unsafe fn conversation(call: pg_sys::FunctionCallInfo) -> StageResult<Option<String>> {
     // SAFETY: the four arguments of the declaration, the last a uuid.
+    unsafe { Ok((*call).args.as_slice(4).last().and_then(|argument| uuid_text(argument))) }
+}
+
+unsafe fn rating(call: pg_sys::FunctionCallInfo) -> StageResult<Rating> {
+    // SAFETY: the four arguments of the declaration.
+    let arguments = unsafe { (*call).args.as_slice(4) };
+    let [query_id, good, note, context] = arguments else {
+        return Err(Refusal::new(State::Argument, "rate takes a query_id, a verdict, a note and a context"));
+    };
+    // SAFETY: uuid, boolean, text and jsonb arguments, as declared.
     unsafe {
-        let argument = (*call).args.as_slice(4).last();
-        Ok(argument
-            .filter(|argument| !argument.isnull)
-            .and_then(|argument| pgrx::Uuid::from_datum(argument.value, false))
-            .map(|id| uuid::Uuid::from_bytes(*id.as_bytes()).to_string()))
+        Ok(Rating {
+            query_id: uuid_text(query_id),
+            good: bool::from_datum(good.value, good.isnull),
+            note: text(note, "note")?,
+            context: context_text(context)?,
+        })
     }
+}
+
+unsafe fn uuid_text(argument: &pg_sys::NullableDatum) -> Option<String> {
+    // SAFETY: a uuid, or NULL.
+    let id = unsafe { pgrx::Uuid::from_datum(argument.value, argument.isnull) };
+    id.map(|id| uuid::Uuid::from_bytes(*id.as_bytes()).to_string())
 }
 
 unsafe fn context_text(argument: &pg_sys::NullableDatum) -> StageResult<Option<String>> {

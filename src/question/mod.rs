@@ -5,6 +5,7 @@
 //! the way is a refusal. Nothing is executed here, and no lock, snapshot or SPI connection of ours is held while a model is
 //! waited for.
 
+mod answers;
 mod batch;
 mod context;
 mod conversation;
@@ -33,6 +34,7 @@ use spending::Plan;
 use std::rc::Rc;
 use std::time::Instant;
 
+pub use answers::{Rated, rate};
 pub use batch::validate;
 pub use lessons::init;
 pub use narrate::Told;

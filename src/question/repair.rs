@@ -88,6 +88,8 @@ fn sanitised(refusal: &Refusal, touched_values: bool) -> Option<String> {
         | State::Limit
         | State::Cancelled
         | State::Argument
+        | State::UnknownObject
+        | State::DuplicateObject
         | State::Unsafe
         | State::ModelUnreachable
         | State::ModelRefused

@@ -207,6 +207,8 @@ fn is_of_text(refusal: &Refusal) -> bool {
         | State::Cancelled
         | State::ModelUnreachable
         | State::ModelRefused
+        | State::UnknownObject
+        | State::DuplicateObject
         | State::Internal => false,
     }
 }

@@ -10,6 +10,7 @@ use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
 use std::ffi::CString;
 
 pub mod audit;
+pub mod evaluation;
 pub mod model;
 
 /// `splitplane.json_numbers`.
@@ -228,6 +229,7 @@ pub fn init() {
     );
     audit::define();
     model::define();
+    evaluation::define();
     address_space_limit::define_worker_setting();
     // A misspelt setting is an error, not a placeholder that any role may create.
     server::reserve_prefix(c"splitplane");

@@ -71,7 +71,8 @@ pub(in crate::pgx) fn broken(reason: &str) -> Refusal {
     Refusal::internal(reason)
 }
 
-fn fetched() -> Vec<Vec<Option<String>>> {
+/// The rows of the statement that ran last.
+pub(super) fn fetched() -> Vec<Vec<Option<String>>> {
     // SAFETY: SPI's result globals are valid after a successful SELECT until SPI_finish.
     let Some(table) = (unsafe { pg_sys::SPI_tuptable.as_ref() }) else { return Vec::new() };
     let descriptor = table.tupdesc;

@@ -1,6 +1,6 @@
 //! Writes to the extension's own tables, in the caller's transaction: they are gone when it is rolled back.
 
-use super::read::{Connection, SELECTED, broken};
+use super::read::{Connection, SELECTED, broken, fetched};
 use crate::error::StageResult;
 use pgrx::{IntoDatum, pg_sys};
 use std::ffi::CString;
@@ -8,6 +8,11 @@ use std::ffi::CString;
 /// Runs one statement of ours with text parameters. Must be called as the extension's owner, and last in a call: it
 /// assigns a transaction id.
 pub fn execute(sql: &'static str, arguments: &[Option<&str>]) -> StageResult<()> {
+    fetch(sql, arguments).map(|_| ())
+}
+
+/// The same; the first column of the first row as text.
+pub fn fetch(sql: &'static str, arguments: &[Option<&str>]) -> StageResult<Option<String>> {
     let _connection = Connection::open()?;
     let sql = CString::new(sql).map_err(|_| broken("a statement holds a NUL byte"))?;
     let count = i32::try_from(arguments.len()).map_err(|_| broken("too many parameters"))?;
@@ -28,8 +33,11 @@ pub fn execute(sql: &'static str, arguments: &[Option<&str>]) -> StageResult<()>
             0,
         )
     };
-    // The statements are calls of functions that raise what is wrong; their result is not looked at.
-    if status == SELECTED { Ok(()) } else { Err(broken("a write failed")) }
+    if status == SELECTED {
+        Ok(fetched().into_iter().flatten().next().flatten())
+    } else {
+        Err(broken("a write failed"))
+    }
 }
 
 /// Whether this transaction may not write: it is read-only, or the server is a standby.
