@@ -302,7 +302,8 @@ check 'clippy: pg_test' clippy --lib --no-default-features --features "pg$PG_MAJ
 check 'clippy: ablation' clippy --lib --no-default-features --features "pg$PG_MAJOR ablation"
 check 'clippy: old minors' clippy --lib --no-default-features --features "pg$PG_MAJOR old_minors"
 check 'clippy: the fuzzers' clippy_fuzzers
-check 'unit tests' cargo test --no-default-features --features http --quiet --locked
+# Beside the suite of that name they would run twice.
+[ -n "${UNIT_RUNS_APART:-}" ] || check 'unit tests' cargo test --no-default-features --features http --quiet --locked
 for other in 16 18; do
     [ "$other" = "$PG_MAJOR" ] || major "$other"
 done

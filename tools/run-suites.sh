@@ -177,6 +177,8 @@ leave() {
 }
 trap leave INT TERM HUP
 
+if [[ " $* " == *" check "* && " $* " == *" unit "* ]] && ! is_left_out unit; then export UNIT_RUNS_APART=1; fi
+
 mkdir -p "$logs"
 summary=() passed=() failed=() missing=() skipped=()
 for name in "$@"; do
