@@ -6,7 +6,7 @@ The world is that of the wire tests. What needs PgBouncer is skipped with `NOT R
 import pytest
 from splitplane_test.cluster import Cluster
 
-from pg_test.clients.harness import ASYNC_KINDS, KINDS, Asker
+from pg_test.clients.harness import ASYNC_DRIVERS, DRIVERS, KINDS, Asker
 from pg_test.wire.harness import Wire
 
 
@@ -34,10 +34,17 @@ def _asker(request, wire):
 
 @pytest.fixture(params=KINDS)
 def asker(request, wire):
+    """A client over each driver, with and without codecs."""
+    yield from _asker(request, wire)
+
+
+@pytest.fixture(params=DRIVERS)
+def driver(request, wire):
     """A client over each driver."""
     yield from _asker(request, wire)
 
 
-@pytest.fixture(params=ASYNC_KINDS)
-def async_asker(request, wire):
+@pytest.fixture(params=ASYNC_DRIVERS)
+def async_driver(request, wire):
+    """A client over each driver of asyncio."""
     yield from _asker(request, wire)

@@ -15,8 +15,10 @@ from splitplane.psycopg import Client
 
 from splitplane import Principal, SignedContext, Signer
 
-ASYNC_KINDS = ("psycopg-async", "asyncpg", "asyncpg-codec")
-KINDS = ("psycopg", *ASYNC_KINDS)
+ASYNC_DRIVERS = ("psycopg-async", "asyncpg")
+DRIVERS = ("psycopg", *ASYNC_DRIVERS)
+# What reads and writes values is tried with a codec for json and jsonb on the connection, too.
+KINDS = (*DRIVERS, "asyncpg-codec")
 BRAND_A = Principal(tenant="brand-a")
 ENDLESS = "SELECT count(*) FROM (SELECT generate_series(1, 2000000000)) AS made"
 

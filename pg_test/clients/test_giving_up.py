@@ -12,7 +12,7 @@ from psycopg_pool import AsyncConnectionPool, ConnectionPool
 from splitplane.psycopg import AsyncClient, Client
 from splitplane_test.session import wait_until
 
-from pg_test.clients.harness import BRAND_A, ENDLESS, KINDS, Asker, Recording
+from pg_test.clients.harness import BRAND_A, DRIVERS, ENDLESS, Asker, Recording
 from pg_test.wire.harness import COUNT_SALES
 from splitplane import CallTimeout, StatementCancelled
 
@@ -21,7 +21,7 @@ SECONDS = 0.35
 SOON = 2.0
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=DRIVERS)
 def patient_asker(request, wire, patient):
     with Asker(request.param, wire, patient, Recording(wire)) as opened:
         yield opened
@@ -63,8 +63,8 @@ def test_the_control_without_giving_up_it_goes_on(patient_asker, wire):
     assert cancelled.value.sqlstate == "57014"
 
 
-def test_a_cancelled_task_stops_the_statement(async_asker, wire, patient):
-    with async_asker.another(Recording(wire), patient) as asker:
+def test_a_cancelled_task_stops_the_statement(async_driver, wire, patient):
+    with async_driver.another(Recording(wire), patient) as asker:
 
         async def given_up():
             task = asyncio.create_task(asker.client.ask(BRAND_A, sql=ENDLESS))
@@ -78,8 +78,8 @@ def test_a_cancelled_task_stops_the_statement(async_asker, wire, patient):
         assert asker.ask(sql=COUNT_SALES).rows == [(50,)]
 
 
-def test_a_callers_own_timeout_stops_the_statement(async_asker, wire, patient):
-    with async_asker.another(Recording(wire), patient) as asker:
+def test_a_callers_own_timeout_stops_the_statement(async_driver, wire, patient):
+    with async_driver.another(Recording(wire), patient) as asker:
 
         async def given_up():
             async with asyncio.timeout(SECONDS):

@@ -45,43 +45,43 @@ def blocker(wire):
         connection.rollback()
 
 
-def test_a_conflict_is_tried_again_with_another_nonce(asker, wire, hasty, blocker):
+def test_a_conflict_is_tried_again_with_another_nonce(driver, wire, hasty, blocker):
     def before(number):
         if number == 3:
             blocker.rollback()
 
     signer = Recording(wire, before)
-    with asker.another(signer, hasty) as fresh:
+    with driver.another(signer, hasty) as fresh:
         blocker.execute(LOCK)
         assert fresh.ask(sql=COUNT_SHOPS).rows == [(4,)]
     assert len(signer.made) == 3 and len({nonce(context) for context in signer.made}) == 3
 
 
-def test_the_control_a_retry_with_the_same_context_is_refused(asker, wire, hasty, blocker):
+def test_the_control_a_retry_with_the_same_context_is_refused(driver, wire, hasty, blocker):
     class Releasing(OneContext):
         def sign(self, *arguments, **options):
             if self.made:
                 blocker.rollback()
             return super().sign(*arguments, **options)
 
-    with asker.another(Releasing(wire), hasty) as fresh:
+    with driver.another(Releasing(wire), hasty) as fresh:
         blocker.execute(LOCK)
         with pytest.raises(ContextRefused):
             fresh.ask(sql=COUNT_SHOPS)
 
 
-def test_attempts_end(asker, wire, hasty, blocker):
+def test_attempts_end(driver, wire, hasty, blocker):
     blocker.execute(LOCK)
     for attempts in (1, 2):
         signer = Recording(wire)
-        with asker.another(signer, hasty, attempts=attempts) as fresh, pytest.raises(Conflict) as conflict:
+        with driver.another(signer, hasty, attempts=attempts) as fresh, pytest.raises(Conflict) as conflict:
             fresh.ask(sql=COUNT_SHOPS)
         assert (conflict.value.sqlstate, len(signer.made)) == ("55P03", attempts)
 
 
-def test_a_conflict_in_the_callers_transaction_is_not_tried_again(asker, wire, hasty, blocker):
+def test_a_conflict_in_the_callers_transaction_is_not_tried_again(driver, wire, hasty, blocker):
     signer = Recording(wire)
-    with asker.another(signer, hasty) as fresh:
+    with driver.another(signer, hasty) as fresh:
         fresh.run(fresh.connection.execute("BEGIN"))
         blocker.execute(LOCK)
         with pytest.raises(Conflict):
@@ -90,28 +90,28 @@ def test_a_conflict_in_the_callers_transaction_is_not_tried_again(asker, wire, h
     assert len(signer.made) == 1
 
 
-@pytest.mark.parametrize("asker", ["psycopg", "asyncpg"], indirect=True)
-def test_a_budget_is_waited_for_within_the_time(asker, wire):
+@pytest.mark.parametrize("driver", ["asyncpg"], indirect=True)
+def test_a_budget_is_waited_for_within_the_time(driver, wire):
     tenant = "brand-c"
     wire.run("SELECT splitplane.set_budget(%s, 'calls', 1, '1 second')", tenant)
     try:
         signer = Recording(wire)
-        client = asker.make(signer)
+        client = driver.make(signer)
         # To the beginning of a window, so that both calls fall into one.
         time.sleep(1.05 - time.time() % 1)
         for _ in range(2):
-            assert asker.run(client.ask(Principal(tenant=tenant), sql=COUNT_SALES)).rows == [(70,)]
+            assert driver.run(client.ask(Principal(tenant=tenant), sql=COUNT_SALES)).rows == [(70,)]
         assert len({nonce(context) for context in signer.made}) == len(signer.made) == 3
         with pytest.raises(LimitReached) as over:
-            asker.run(client.ask(Principal(tenant=tenant), sql=COUNT_SALES, timeout=0.8))
+            driver.run(client.ask(Principal(tenant=tenant), sql=COUNT_SALES, timeout=0.8))
         assert over.value.retry_after == 1 and len(signer.made) == 4, "the second is over the time that is left"
     finally:
         wire.run("SELECT splitplane.clear_budget(%s, 'calls')", tenant)
 
 
-def test_a_lost_connection_is_not_tried_again_once_the_call_was_sent(asker, wire, patient):
+def test_a_lost_connection_is_not_tried_again_once_the_call_was_sent(driver, wire, patient):
     signer = Recording(wire)
-    with asker.another(signer, patient) as fresh:
+    with driver.another(signer, patient) as fresh:
         pid = fresh.pid
 
         def end():

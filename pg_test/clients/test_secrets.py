@@ -49,26 +49,26 @@ def failing(asker, signer, sql=COUNT_SALES, **options) -> SplitplaneError:
     raise AssertionError("answered")
 
 
-def test_errors_of_the_server_and_timeouts(asker, wire, patient):
-    assert_silent(failing(asker, signer := OtherText(wire)), signer)
+def test_errors_of_the_server_and_timeouts(driver, wire, patient):
+    assert_silent(failing(driver, signer := OtherText(wire)), signer)
     for sql in ("SELECT * FROM vault", "SELECT FROM WHERE", "SELECT 1/0", "SELECT '\0'"):
-        assert_silent(failing(asker, signer := Recording(wire), sql), signer)
+        assert_silent(failing(driver, signer := Recording(wire), sql), signer)
     once = OneContext(wire)
-    asker.run(asker.make(once).ask(BRAND_A, sql=COUNT_SALES))
-    assert_silent(failing(asker, once), once)
-    with asker.another(Recording(wire), patient) as slow:
+    driver.run(driver.make(once).ask(BRAND_A, sql=COUNT_SALES))
+    assert_silent(failing(driver, once), once)
+    with driver.another(Recording(wire), patient) as slow:
         assert_silent(failing(slow, signer := Recording(wire), ENDLESS, timeout=0.3), signer)
 
 
-def test_parameters_that_the_server_would_tell(asker, wire):
+def test_parameters_that_the_server_would_tell(driver, wire):
     """With this setting PostgreSQL itself adds what was bound to an error's CONTEXT, which drivers show."""
-    with asker.another(Recording(wire), wire.role(log_parameter_max_length_on_error="-1")) as told:
+    with driver.another(Recording(wire), wire.role(log_parameter_max_length_on_error="-1")) as told:
         assert_silent(failing(told, signer := Recording(wire), "SELECT 1/0"), signer)
 
 
-def test_a_lost_connection(asker, wire, patient):
+def test_a_lost_connection(driver, wire, patient):
     signer = Recording(wire)
-    with asker.another(signer, patient) as fresh:
+    with driver.another(signer, patient) as fresh:
         pid = fresh.pid
 
         def end():
@@ -81,9 +81,9 @@ def test_a_lost_connection(asker, wire, patient):
         thread.join()
 
 
-def test_a_cancelled_task(async_asker, wire, patient):
+def test_a_cancelled_task(async_driver, wire, patient):
     signer = Recording(wire)
-    with async_asker.another(signer, patient) as asker:
+    with async_driver.another(signer, patient) as asker:
 
         async def given_up():
             task = asyncio.create_task(asker.client.ask(BRAND_A, sql=ENDLESS))
