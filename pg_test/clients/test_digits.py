@@ -8,8 +8,8 @@ import pandas
 import polars
 import pytest
 
-from pg_test.clients.harness import Recording
-from splitplane import DataFrameError
+from pg_test.clients.harness import Asker, Recording
+from splitplane import DataFrameError, DriverError
 
 LONG = Decimal("12345678901234567890.123456789012345678")  # 38 digits
 WHOLE = Decimal("99999999999999999999999999999999999999")  # 38 digits
@@ -61,6 +61,13 @@ def test_typed_rows(asker):
     assert isinstance(nan, Decimal) and nan.is_nan()
     text = asker.ask_rows(sql=f"SELECT jsonb_build_object('n', {LONG}::numeric) AS v", columns={"v": "jsonb"}).rows[0][0]
     assert str(LONG) in text, "json comes as its text"
+
+
+def test_what_the_driver_cannot_read_is_an_error_of_its_own(wire):
+    with Asker("psycopg", wire) as asker:
+        with pytest.raises(DriverError, match="DataError"):
+            asker.ask_rows(sql="SELECT 'infinity'::timestamptz AS v")
+        assert asker.ask(sql="SELECT 'infinity'::timestamptz AS v").rows == [("infinity",)]
 
 
 TABLE = f"""SELECT * FROM (VALUES
