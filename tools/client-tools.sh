@@ -15,6 +15,16 @@ snippets="$ROOT/clients/snippets"
 mkdir -p "$clients"
 unreachable() { printf 'error: %s\n' "$*" >&2; exit "$UNREACHABLE"; }
 
+# fetched WHAT COMMAND..: where a registry cannot be reached, tests are left out; a stale lock file is a defect of this tree.
+fetched() {
+    local what="$1" said
+    shift
+    said="$("$@" 2>&1 >/dev/null)" && return
+    printf '%s\n' "$said" >&2
+    ! grep -qE 'EUSAGE|ETARGET|lock file .* needs to be updated|cannot update the lock file' <<<"$said" || die "the lock file of $what is stale"
+    unreachable "the packages of $what could not be fetched"
+}
+
 # packages NAME..: of Debian, installed.
 packages() {
     local as_root=()
@@ -33,8 +43,7 @@ locked() {
     cmp -s "$folder/package-lock.json" "$folder/node_modules/.installed" && return
     say "packages of npm into ${folder#"$ROOT"/}"
     [ -f "$folder/package-lock.json" ] || die "${folder#"$ROOT"/} has no lock file"
-    (cd "$folder" && npm ci --no-audit --no-fund --loglevel=error 1>&2) ||
-        unreachable "npm could not install the packages of ${folder#"$ROOT"/}"
+    fetched "${folder#"$ROOT"/}" npm --prefix "$folder" ci --no-audit --no-fund --loglevel=error
     cp "$folder/package-lock.json" "$folder/node_modules/.installed"
 }
 
@@ -80,7 +89,7 @@ ruby() {
 }
 
 rust() {
-    (cd "$snippets/rust" && cargo fetch --quiet --locked) || unreachable "cargo could not fetch the crates of clients/snippets/rust"
+    fetched clients/snippets/rust cargo fetch --quiet --locked --manifest-path "$snippets/rust/Cargo.toml"
 }
 
 # Maven's repository may be out of reach: the SDK for Java comes with a package for Python, under a prefix of that package and without

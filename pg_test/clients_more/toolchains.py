@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-# Exit status of tools/client-tools.sh.
+# Exit status of these tools where something cannot be fetched.
 UNREACHABLE = 3
 
 
 @cache
 def missing(language: str) -> str | None:
-    """Why a language cannot be had here, or None."""
-    done = subprocess.run([ROOT / "tools/client-tools.sh", language], capture_output=True, text=True, check=False)
+    """Why a language, or PgBouncer, cannot be had here, or None."""
+    tool = ["tools/extras.sh"] if language == "pgbouncer" else ["tools/client-tools.sh", language]
+    done = subprocess.run(tool, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode in (0, UNREACHABLE), f"{done.stdout}\n{done.stderr}"
     return done.stderr.strip().splitlines()[-1].removeprefix("error: ") if done.returncode else None
 

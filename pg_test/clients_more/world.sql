@@ -11,3 +11,6 @@ ALTER ROLE texts SET splitplane.json_numbers = 'text';
 -- Whose errors show bound values.
 CREATE ROLE telling LOGIN IN ROLE splitplane_caller;
 ALTER ROLE telling SET log_parameter_max_length_on_error = -1;
+
+-- A question that needs no model.
+SELECT splitplane.verify_query('sales', 'How many sales were there?', 'SELECT count(*) FROM sales');

@@ -21,7 +21,7 @@ import { run } from "./statement.js";
 /**
  * @typedef {object} Options
  * @property {AbortSignal} [signal] gives the call up
- * @property {number} [timeout] milliseconds for the whole call, every try included; by default the pool's `query_timeout`
+ * @property {number} [timeout] milliseconds for the whole call, every try included; by default the pool's `query_timeout`; 0 is no limit
  * @property {number} [tries] at most so many after a conflict or for want of a connection, each with a fresh context; by default 3
  * @property {string} [schema] where the extension was created, if that is not on the `search_path`
  */
@@ -62,9 +62,9 @@ export async function askRows(database, signer, request, columns, options = {}) 
   for (const [, type] of declared) {
     if (!TYPE.test(type)) throw new TypeError(`not the name of a type: ${type}`);
   }
-  const list = declared.map(([name, type], place) => `c${place} ${type}`).join(", ");
-  const members = declared.map((_, place) => `c${place}`).join(", ");
-  const text = `SELECT jsonb_build_array(${members}) FROM ${called("ask_rows", options)}($1::text::jsonb, question => $2::text, sql => $3::text) AS t(${list})`;
+  if (declared.length === 0) throw new TypeError("ask_rows needs columns");
+  const list = declared.map(([, type], place) => `c${place} ${type}`).join(", ");
+  const text = `SELECT to_jsonb(t) FROM ${called("ask_rows", options)}($1::text::jsonb, question => $2::text, sql => $3::text) AS t(${list})`;
   const rows = await call(database, signer, request, options, text, []);
   return read(() => rows.map((one) => row(one, declared)));
 }

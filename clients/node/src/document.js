@@ -99,11 +99,11 @@ export function document(text) {
 }
 
 /**
- * @param {string} text one row as a JSON array
+ * @param {string} text one row as a JSON object whose members are c0, c1, ..
  * @param {[string, string][]} columns name and type of each
  * @returns {Record<string, Value>}
  */
 export function row(text, columns) {
   const members = parsed(text);
-  return Object.fromEntries(columns.map(([name, type], place) => [name, valued(members[place], reader(type))]));
+  return Object.fromEntries(columns.map(([name, type], place) => [name, valued(members[`c${place}`], reader(type))]));
 }

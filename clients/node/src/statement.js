@@ -126,12 +126,14 @@ async function stopped(client, statement, stream) {
  *
  * `pg_cancel_backend` would need a second login, and behind PgBouncer it would be given the process of somebody else.
  *
- * @param {pg.Client & { processID: number, secretKey: number, sslNegotiation?: "postgres" | "direct" }} client
+ * @param {pg.Client & { processID: number | null, secretKey: number, sslNegotiation?: "postgres" | "direct" }} client
  * @param {AbortSignal} enough
  * @param {pg.ClientConfig["stream"]} stream
  * @returns {Promise<void>} when the server has closed the connection, which it does when it has sent the signal; or when it could not be sent
  */
 async function cancelled(client, enough, stream) {
+  // Some poolers give their clients no key to cancel by.
+  if (client.processID === null) return;
   const { remoteAddress = client.host, remotePort = client.port } = /** @type {net.Socket} */ (client.connection.stream);
   // The certificate is that of the name, whichever of its addresses this is.
   const name = net.isIP(client.host) ? { host: client.host } : { host: client.host, servername: client.host };

@@ -89,6 +89,23 @@ test("columns are declared by names of types alone", async (t) => {
   assert.deepEqual(await askRows(db, signer, { ...A, sql: "SELECT 1.5::numeric(4,2) AS a" }, { a: "numeric(4,2)" }), [{ a: "1.50" }]);
 });
 
+test("rows may have as many columns as a table", async (t) => {
+  const names = Array.from({ length: 300 }, (_, place) => `n${place}`);
+  const sql = `SELECT ${names.map((name, place) => `${place} AS ${name}`).join(", ")}`;
+  const [row] = await askRows(pool(t), signer, { ...A, sql }, Object.fromEntries(names.map((name) => [name, "integer"])));
+  assert.deepEqual(Object.entries(row), names.map((name, place) => [name, place]));
+  await assert.rejects(askRows(pool(t), signer, { ...A, sql }, {}), TypeError);
+});
+
+test("a question is what is signed, and is answered in rows as well", async (t) => {
+  const question = "How many sales were there?";
+  const db = pool(t);
+  const answer = await ask(db, signer, { ...A, question });
+  assert.deepEqual([answer.outcome, answer.source, answer.rows], ["answered", "verified_query", [["50"]]]);
+  assert.deepEqual(await askRows(db, signer, { ...A, question }, { sales: "bigint" }), [{ sales: "50" }]);
+  await assert.rejects(ask(db, signer, { ...A, question: "Which city is best?" }), { sqlstate: "55000" });
+});
+
 test("an argument that is no text is refused here", async (t) => {
   const db = pool(t);
   for (const request of [{}, { sql: COUNT }, { tenant: 7, sql: COUNT }, { ...A }, { ...A, sql: "\ud800" }, { ...A, subject: null, sql: COUNT }]) {

@@ -106,16 +106,23 @@ test("the time covers all tries, and the pauses between them", async (t) => {
   assert.ok(Date.now() - began < 3000);
 });
 
-test("where no cancel gets through, it says so, and the connection is not used again", async (t) => {
-  const db = named(t, "deaf");
-  const client = await db.connect();
-  const [{ pid }] = (await client.query("SELECT pg_backend_pid() AS pid")).rows;
+const DEAF = {
   // As behind a balancer that sends the cancel to another server.
-  client.secretKey += 1;
-  client.release();
-  const { error } = await givenUp(db, "deaf", CALLS.ask);
-  assert.deepEqual([error.name, error.isStopped], ["AbortError", false]);
-  assert.match(error.message, /may go on/);
-  await administer("SELECT pg_terminate_backend($1)", [pid]);
-  assert.notEqual((await db.query("SELECT pg_backend_pid() AS pid")).rows[0].pid, pid);
-});
+  "goes elsewhere": (client) => (client.secretKey += 1),
+  "has no key": (client) => (client.processID = null),
+};
+
+for (const [name, deafen] of Object.entries(DEAF)) {
+  test(`where the cancel ${name}, the error says so, and the connection is not used again`, async (t) => {
+    const db = named(t, name);
+    const client = await db.connect();
+    const [{ pid }] = (await client.query("SELECT pg_backend_pid() AS pid")).rows;
+    deafen(client);
+    client.release();
+    const { error } = await givenUp(db, name, CALLS.ask);
+    assert.deepEqual([error.name, error.isStopped], ["AbortError", false]);
+    assert.match(error.message, /may go on/);
+    await administer("SELECT pg_terminate_backend($1)", [pid]);
+    assert.notEqual((await db.query("SELECT pg_backend_pid() AS pid")).rows[0].pid, pid);
+  });
+}

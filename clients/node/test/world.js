@@ -3,8 +3,9 @@
 import { Signer } from "splitplane";
 import pg from "pg";
 
-const { keyId, secret, database, host, port, application, administrator } = JSON.parse(process.env.SPLITPLANE_TEST ?? "{}");
-export { secret };
+const { keyId, secret, database, host, port, application, administrator, tls, pooler } = JSON.parse(process.env.SPLITPLANE_TEST ?? "{}");
+// `tls` is the port on loopback and the certificate of the server's TLS, `pooler` where PgBouncer is; only their own tests have them.
+export { pooler, secret, tls };
 
 export const signer = new Signer({ keyId, secret, audience: database });
 export const COUNT = "SELECT count(*) FROM sales";
