@@ -12,8 +12,9 @@ SUITES := check unit audit pg regress grammar analytics attacks standin words wi
 # Not in `make test`: a server of our own build with assertions, Valgrind, Miri, which take half an hour and more together; the released
 # version, built from its commit; dumps, pg_upgrade and backups, which need two majors; packages, with root folders of
 # Debian releases; the suites that say most of a major on 16, 18 and 19; programs in other languages, with compilers and libraries
-# of theirs; the MCP server, which has an environment of its own.
-MORE_SUITES := assertions memory pure released lifecycle packages majors clients mcp mcp-node
+# of theirs; the MCP server, which has an environment of its own;
+# small real models on servers of others, which are built.
+MORE_SUITES := assertions memory pure released lifecycle packages majors clients mcp mcp-node endpoints
 
 .PHONY: help all install deb oci setup check-tools build check test $(SUITES:%=test-%) $(MORE_SUITES:%=test-%) demo demo-shell bench bench-tpch fuzz endurance interrupts site format clean
 

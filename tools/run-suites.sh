@@ -49,6 +49,14 @@ need_monitoring() {
     [ "$status" = 0 ] || exit "$status"
 }
 
+# Servers that answer for a model, and weights. What of them could not be had is said by the tests of it.
+need_endpoints() {
+    local status=0
+    tools/endpoint-tools.sh || status=$?
+    [ "$status" != "$UNREACHABLE" ] || not_run "neither servers for models nor weights could be fetched (tools/endpoint-tools.sh)"
+    [ "$status" = 0 ] || exit "$status"
+}
+
 # The released version, built from its commit.
 need_release() {
     local status=0
@@ -111,6 +119,10 @@ suite() {
         monitoring)
             need_monitoring
             exec "$python" -m pytest ${test:+-k "$test"} pg_test/monitoring
+            ;;
+        endpoints)
+            need_endpoints
+            exec "$python" -m pytest ${test:+-k "$test"} pg_test/endpoints
             ;;
         sidechannels)
             need_extras
@@ -189,7 +201,7 @@ for name in "$@"; do
         continue
     fi
     began=$SECONDS
-    case "$name" in assertions | memory | pure | pg17 | majors | released | lifecycle | packages | clients) patience=$slow ;; *) patience=$limit ;; esac
+    case "$name" in assertions | memory | pure | pg17 | majors | released | lifecycle | packages | clients | endpoints) patience=$slow ;; *) patience=$limit ;; esac
     exec {out}> >(tee "$logs/$name.log")
     tee=$!
     timeout --foreground --kill-after=60 "$patience" "$0" --one "$name" "$chosen_test" >&"$out" 2>&1 &
