@@ -34,8 +34,8 @@ AS $$
       AND (c.relname LIKE 'stat\_%'
            OR o.name = 'splitplane_admin'
               AND c.relname IN ('allowed_extensions', 'allowed_functions', 'budget_limits', 'budgets', 'claims',
-                                'functions', 'metrics', 'parents', 'prices', 'principals', 'ratings', 'relations',
-                                'tripwires', 'verified_queries', 'views'))
+                                'evaluations', 'functions', 'metrics', 'parents', 'prices', 'principals', 'ratings',
+                                'relations', 'tripwires', 'verified_queries', 'views'))
     UNION ALL
     -- Where the application's own roles may use the schema, they do not need the caller's privilege.
     SELECT format('SCHEMA %I', n.nspname), 'USAGE', 'splitplane_caller', false

@@ -127,5 +127,6 @@ install_script! {
     "../sql/70_selftest_truth.sql" as "selftest_truth",
     "../sql/71_selftest.sql" as "selftest",
     "../sql/72_tripwire.sql" as "tripwire",
+    "../sql/73_evaluate.sql" as "evaluate",
     "../sql/90_privileges.sql" as "privileges",
 }

@@ -186,6 +186,31 @@ CREATE INDEX ON splitplane.answers (answered_at);
 CREATE INDEX ON splitplane.answers (tenant);
 REVOKE ALL ON splitplane.answers FROM PUBLIC;
 
+-- What evaluate found, by run.
+CREATE TABLE splitplane.evaluations (
+    run bigint NOT NULL,
+    name text NOT NULL,
+    tenant text NOT NULL,
+    question text NOT NULL,
+    arguments jsonb NOT NULL,
+    model text NOT NULL,
+    verdict text CHECK (verdict IN ('right', 'wrong', 'refused', 'not answered', 'leak')),
+    regression boolean,
+    detail text,
+    sql text,
+    milliseconds double precision,
+    model_calls bigint,
+    input_tokens bigint,
+    output_tokens bigint,
+    evaluated_at timestamptz,
+    PRIMARY KEY (run, name, tenant, question)
+);
+COMMENT ON TABLE splitplane.evaluations IS
+    'What evaluate found, by run; the verdict is NULL of a case that is still to be asked.';
+REVOKE ALL ON splitplane.evaluations FROM PUBLIC;
+GRANT SELECT ON splitplane.evaluations TO splitplane_admin;
+SELECT pg_catalog.pg_extension_config_dump('splitplane.evaluations', '');
+
 -- A session remembers that there are none, and those of tenants that it has met. Prices are read for every question.
 CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON splitplane.budget_limits
     FOR EACH STATEMENT EXECUTE FUNCTION splitplane._on_config_change();
@@ -236,7 +261,8 @@ BEGIN
                          'splitplane.allowed_extensions'::regclass, 'splitplane.parents'::regclass,
                          'splitplane._links'::regclass, 'splitplane.budget_limits'::regclass,
                          'splitplane.prices'::regclass, 'splitplane.budgets'::regclass,
-                         'splitplane.answers'::regclass, 'splitplane.ratings'::regclass)
+                         'splitplane.answers'::regclass, 'splitplane.ratings'::regclass,
+                         'splitplane.evaluations'::regclass)
                OR c.relnamespace = 'splitplane'::regnamespace AND c.relname LIKE 'stat\_%')
           AND g.grantee <> c.relowner AND pg_get_userbyid(g.grantee) <> ALL (splitplane._own_roles())
           AND NOT (g.grantee = 'pg_monitor'::regrole AND c.relname LIKE 'stat\_%')

@@ -8,6 +8,7 @@ mod admin;
 mod audit;
 mod baseline;
 mod document;
+mod evaluation;
 mod figures;
 mod observed;
 mod rating;

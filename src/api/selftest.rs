@@ -71,8 +71,8 @@ fn run(tenant: &str, business: &str, subject: &str, sql: &str, opened: bool) -> 
     })
 }
 
-/// Layer 1 with a key of one call's life.
-fn principal(tenant: &str, business: &str, subject: &str, sql: &str) -> StageResult<Principal> {
+/// Layer 1 with a key of one call's life, for what is asked.
+pub(super) fn principal(tenant: &str, business: &str, subject: &str, text: &str) -> StageResult<Principal> {
     let secret =
         key_file::random::<32>().map(|bytes| Zeroizing::new(hex::encode(bytes))).map_err(Refusal::no_random_bytes)?;
     let audience = settings::audience(&server::database_name());
@@ -89,7 +89,7 @@ fn principal(tenant: &str, business: &str, subject: &str, sql: &str) -> StageRes
         conversation: "",
         nonce: &nonce,
         dated: now,
-        payload: sql.as_bytes(),
+        payload: text.as_bytes(),
     });
     let context: serde_json::Map<String, serde_json::Value> =
         signed.into_iter().map(|(name, value)| (name, serde_json::Value::String(value))).collect();
@@ -103,5 +103,5 @@ fn principal(tenant: &str, business: &str, subject: &str, sql: &str) -> StageRes
     };
     // The horizon guards against replays of a key that lives on; this one was made a moment ago.
     let policy = Policy { audience: &audience, now, clock_skew: 0, horizon: i64::MIN };
-    authenticate::verify_own(&serde_json::Value::Object(context).to_string(), sql, &key, &policy)
+    authenticate::verify_own(&serde_json::Value::Object(context).to_string(), text, &key, &policy)
 }

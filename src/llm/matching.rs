@@ -85,6 +85,12 @@ impl Catalogue {
         catalogue
     }
 
+    /// The entries, in their order.
+    #[must_use]
+    pub fn entries(&self) -> &[Known] {
+        &self.known
+    }
+
     fn name(&mut self, index: usize, spelling: String) {
         if spelling.is_empty() {
             return;

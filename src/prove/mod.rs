@@ -67,6 +67,8 @@ pub struct ProofFacts {
     pub draws: bool,
     /// Whether the outermost query of the untrusted text aggregates.
     pub is_aggregate: bool,
+    /// Whether it has an ORDER BY.
+    pub is_sorted: bool,
 }
 
 impl<'c> Proven<'c> {
@@ -113,6 +115,7 @@ pub fn prove_tree<'c>(
     json_casts::check(analysed.query(), plane)?;
     facts.private = private_columns::touched(analysed.query(), &fences, &views)?;
     facts.is_aggregate = placed.around.answer_aggregates();
+    facts.is_sorted = placed.around.answer_is_sorted();
     facts.relations = fences.iter().map(|fence| fence.relation.name.clone()).collect();
     facts.relations.dedup();
     facts.relations.extend(views.iter().map(|attached| attached.view.name.clone()));

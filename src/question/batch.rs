@@ -1,6 +1,7 @@
 //! `splitplane.validate(questions)`: many verdicts at once, for tuning comments and models. Nothing is run.
 
 use super::context::Brief;
+use super::registered;
 use super::session::{Consultation, Secrets};
 use super::{no_model, no_model_named};
 use crate::error::{Refusal, StageResult, State};
@@ -83,7 +84,7 @@ pub fn validate(questions: Vec<String>) -> StageResult<Vec<Validated>> {
 fn prepare(question: &str) -> StageResult<Prepared> {
     Ok(match screen::check(question, settings::model::max_question_bytes()) {
         Ok(Screened::Question) => {
-            let brief = Brief::gather(question, &[], &[], false)?;
+            let brief = Brief::gather(&*registered::current()?, question, &[], &[], false)?;
             Prepared::Ask(prompts::validation(&brief.knowledge(), question, Secrets::fresh()?.nonces()))
         }
         Ok(Screened::Suspicious(why)) => Prepared::Known(Validated {

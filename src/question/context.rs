@@ -2,7 +2,7 @@
 //! of the same principal, the date. Never a row, never a value, never a tenant.
 
 use super::description;
-use super::registered;
+use super::registered::Questions;
 use crate::error::{Refusal, StageResult, State};
 use crate::llm::prompts::{Example, Knowledge, Metric, Turn};
 use crate::llm::relevance::{self, Part};
@@ -32,11 +32,16 @@ pub(super) struct Brief {
 }
 
 impl Brief {
-    /// Gathers what bears on the question, within `splitplane.prompt_budget`. `wanted`: names of tables that are to be shown first.
+    /// Gathers what bears on the question, of what is `known` to be answered, within `splitplane.prompt_budget`. `wanted`: names of tables that are to be shown first.
     /// Only a writer gets the date: a verdict must not depend on it.
-    pub(super) fn gather(question: &str, history: &[Turn], wanted: &[String], write: bool) -> StageResult<Self> {
+    pub(super) fn gather(
+        known: &Questions,
+        question: &str,
+        history: &[Turn],
+        wanted: &[String],
+        write: bool,
+    ) -> StageResult<Self> {
         let budget = settings::model::prompt_budget();
-        let known = registered::current()?;
         let mut left = budget / SHARE;
         let metrics: Vec<Metric> = known
             .metrics

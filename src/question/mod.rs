@@ -29,6 +29,7 @@ use crate::reason::Reason;
 use crate::settings;
 use context::Brief;
 use conversation::Conversation;
+use registered::Questions;
 use session::{Consultation, Decision};
 use spending::Plan;
 use std::rc::Rc;
@@ -111,6 +112,8 @@ pub struct Asked {
     conversation: Option<Conversation>,
     deadline: Instant,
     brief: Option<Brief>,
+    /// Verified queries and metrics in place of all that are registered.
+    known: Option<Rc<Questions>>,
     tally: Tally,
 }
 
@@ -130,7 +133,13 @@ impl Asked {
             (Some(_), None) => return Err(Refusal::new(State::Argument, "a conversation needs a question")),
             (Some(id), Some(_)) => Some(Conversation::open(id, &principal)?),
         };
-        Ok(Asked { principal, question, conversation, deadline, brief: None, tally: Tally::default() })
+        Ok(Asked { principal, question, conversation, deadline, brief: None, known: None, tally: Tally::default() })
+    }
+
+    /// The same, to be answered as if no other verified queries and metrics were registered than these.
+    #[must_use]
+    pub fn knowing(self, known: Rc<Questions>) -> Self {
+        Asked { known: Some(known), ..self }
     }
 
     /// Whether there is a question, or only SQL.
@@ -164,8 +173,12 @@ impl Asked {
             Screened::Suspicious(_) if ablation::is_off(Switch::Validation) => {}
             Screened::Suspicious(why) => return Ok(suspicious(why)),
         }
+        let registered = match &self.known {
+            Some(known) => Rc::clone(known),
+            None => registered::current()?,
+        };
         // A deterministic match is a verdict, too: SQL with a verified question needs no other.
-        if let Some(known) = registered::current()?.catalogue.exact(&question) {
+        if let Some(known) = registered.catalogue.exact(&question) {
             return Ok(match sql {
                 Some(sql) => from(sql, Source::Caller),
                 None => from(known.sql.clone(), Source::VerifiedQuery),
@@ -185,7 +198,7 @@ impl Asked {
         let names = context::names_to_choose_from(&question)?;
         let known = match &names {
             Some(_) => None,
-            None => Some(Brief::gather(&question, history, &[], write)?),
+            None => Some(Brief::gather(&registered, &question, history, &[], write)?),
         };
         let tables = names.as_ref().map(|names| prompts::tables(names, &question, history, session::NO_NONCES));
         Plan { model: &model, question: &question, tables, brief: known.as_ref(), write }.reserve()?;
@@ -196,7 +209,7 @@ impl Asked {
             (None, names) => {
                 let names = names.unwrap_or_default();
                 let wanted = consultation.tables(&self.principal, &names, &question, history, &mut self.tally)?;
-                Brief::gather(&question, history, &wanted, write)?
+                Brief::gather(&registered, &question, history, &wanted, write)?
             }
         };
         let decision = consultation.decide(&self.principal, &brief, &question, write, &mut self.tally);
@@ -226,6 +239,19 @@ impl Asked {
 
 fn from(text: String, source: Source) -> Understood {
     Understood::Sql(UntrustedSql { text, source })
+}
+
+/// Refuses where no model is there to be asked.
+///
+/// # Errors
+/// 55000.
+pub fn refuse_without_model() -> StageResult<()> {
+    let model = settings::model::model();
+    match model.provider {
+        Provider::None => Err(no_model()),
+        _ if !model.names_a_model() => Err(no_model_named()),
+        _ => Ok(()),
+    }
 }
 
 fn no_model() -> Refusal {

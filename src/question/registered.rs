@@ -5,7 +5,7 @@
 use crate::catalog::current_plane;
 use crate::catalog::plane::Plane;
 use crate::catalog::row::{text, unreadable};
-use crate::error::StageResult;
+use crate::error::{Refusal, StageResult, State, clip};
 use crate::llm::matching::{Catalogue, Known};
 use crate::pgx::spi::read::Lookup;
 use std::cell::RefCell;
@@ -75,6 +75,30 @@ pub fn current() -> StageResult<Rc<Questions>> {
     let questions = Rc::new(Questions { metrics, catalogue });
     CACHE.with(|cache| *cache.borrow_mut() = Some((plane, Rc::clone(&questions))));
     Ok(questions)
+}
+
+/// A verified query, and all that is registered but for it and whatever has the same SQL.
+///
+/// # Errors
+/// Those of [`current`], and 42704 where there is none of the name.
+pub fn without(name: &str) -> StageResult<(Known, Rc<Questions>)> {
+    let all = current()?;
+    let entries = all.catalogue.entries();
+    let entry = entries
+        .iter()
+        .find(|known| !known.is_metric && known.name == name)
+        .ok_or_else(|| Refusal::new(State::UnknownObject, format!("there is no verified query \"{}\"", clip(name))))?;
+    let sql = squeezed(&entry.sql);
+    let others = entries.iter().filter(|known| squeezed(&known.sql) != sql).cloned().collect();
+    let metrics = all.metrics.iter().filter(|metric| squeezed(&metric.sql) != sql).cloned().collect();
+    Ok((entry.clone(), Rc::new(Questions { metrics, catalogue: Catalogue::new(others) })))
+}
+
+/// SQL without what does not change it: blanks, case, a semicolon at its end. Texts that differ in a constant's case or blanks
+/// alone count as one, too.
+fn squeezed(sql: &str) -> String {
+    let letters: String = sql.chars().filter(|letter| !letter.is_whitespace()).flat_map(char::to_lowercase).collect();
+    letters.trim_end_matches(';').to_owned()
 }
 
 fn askable(queries: &[VerifiedQuery], metrics: &[MetricRow]) -> Vec<Known> {

@@ -4,6 +4,7 @@
 //! settings let in. A request that turns out larger than what is left of the reservation is not sent.
 
 use super::context::{self, Brief};
+use super::registered;
 use crate::budget::amount::Measure;
 use crate::budget::{self, Request};
 use crate::error::StageResult;
@@ -111,6 +112,6 @@ pub fn budget_needs() -> StageResult<Vec<(Measure, Option<u64>)>> {
     }
     let names = context::names_to_choose_from(QUESTION)?;
     let tables = names.map(|names| prompts::tables(&names, QUESTION, &[], NONCES));
-    let brief = Brief::gather(QUESTION, &[], &[], true)?;
+    let brief = Brief::gather(&*registered::current()?, QUESTION, &[], &[], true)?;
     budget::needs(&Plan { model: &model, question: QUESTION, tables, brief: Some(&brief), write: true }.requests())
 }

@@ -2,6 +2,7 @@
 
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
 
+static EVALUATION_TIME: GucSetting<i32> = GucSetting::<i32>::new(600);
 static RATING_RETENTION: GucSetting<i32> = GucSetting::<i32>::new(604_800);
 
 /// Defines them; called once by `settings::init`.
@@ -13,6 +14,16 @@ pub(super) fn define() {
         &RATING_RETENTION,
         0,
         31_536_000,
+        GucContext::Suset,
+        GucFlags::UNIT_S,
+    );
+    GucRegistry::define_int_guc(
+        c"splitplane.evaluation_time",
+        c"How long one call of evaluate() works.",
+        c"The next call goes on where it has stopped.",
+        &EVALUATION_TIME,
+        1,
+        86_400,
         GucContext::Suset,
         GucFlags::UNIT_S,
     );

@@ -134,6 +134,11 @@ impl<'t> QueryView<'t> {
         })
     }
 
+    /// Whether the query that gives the answer has an ORDER BY.
+    pub fn answer_is_sorted(self) -> bool {
+        self.derived().map(QueryView::query).is_some_and(|answer| !answer.sortClause.is_null())
+    }
+
     /// The common table expressions of this level, as (name, query).
     pub fn expressions(self) -> Vec<(String, Option<QueryView<'t>>)> {
         self.query()
