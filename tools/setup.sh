@@ -263,7 +263,8 @@ python() {
     say "making the Python environment in .tools/venv"
     rm -rf "$VENV"
     "$chosen" -m venv "$VENV"
-    "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check -r tools/requirements.txt
+    # What is imported is compiled then; all of pandas and its like would take longer than the download.
+    "$VENV/bin/python" -m pip install --quiet --no-compile --disable-pip-version-check -r tools/requirements.txt
     cp tools/requirements.txt "$wanted"
     own_packages
 }
