@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 
-RETRY_AFTER = re.compile(r"\bin (\d[\d,]*) seconds?\b")
+# Budgets say "in 1,200 seconds", a model without room "in 40 s".
+RETRY_AFTER = re.compile(r"\bin (\d[\d,]*) s(?:econds?)?\b")
 
 
 class SplitplaneError(Exception):
@@ -37,9 +38,9 @@ class InvalidArgument(SplitplaneError):
 
 
 class LimitReached(SplitplaneError):
-    """53400: over a limit or a budget.
+    """53400: over a limit or a budget, or a model has no room in the time that the server gives a call.
 
-    retry_after   seconds until the budget admits the call, or None where waiting does not help
+    retry_after   seconds after which the call may be answered, or None where waiting does not help
     """
 
     def __init__(self, message: str, sqlstate: str | None = None) -> None:

@@ -5,7 +5,8 @@ before the next try ends within the caller's time:
 
 - `Conflict` (40001, 40P01, 55P03): the server gave the call up and says to try again. Not inside a transaction of the
   caller's, which that error has ended.
-- `LimitReached` with seconds (53400): a budget that admits the call after so many. Without seconds waiting changes nothing.
+- `LimitReached` with seconds (53400): a budget or a model that admits the call after so many. Without seconds waiting
+  changes nothing.
 - `ConnectionFailed` before anything was sent, over a pool. Once it was sent the call may have run: its tokens are paid for, it
   is in the audit log and counts against budgets, so that whether to ask again is the caller's decision.
 
