@@ -78,7 +78,7 @@ test("a call that waits its turn on a client is never sent, and the one before i
   const first = client.query("SELECT pg_sleep(1), 'done' AS is");
   await assert.rejects(ask(client, signer, { ...A, sql: ENDLESS }, { timeout: 200 }), { name: "TimeoutError", isStopped: true });
   assert.equal((await first).rows[0].is, "done");
-  assert.deepEqual((await ask(client, signer, { ...A, sql: COUNT })).rows, [["50"]]);
+  assert.deepEqual((await ask(client, signer, { ...A, sql: COUNT }, { timeout: 5000 })).rows, [["50"]]);
 });
 
 test("a wait for a connection can be given up, and the connection is not lost", async (t) => {
