@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import logging
 import sys
+import traceback
 from pathlib import Path
 
 import uvicorn
@@ -18,12 +19,27 @@ from splitplane_mcp.tokens import KeySet
 SHUTDOWN_SECONDS = 10
 
 
+class OneLine(logging.Formatter):
+    """Of an exception its kind and place. Its message may hold what was asked, and a client that hangs up is one to the SDK."""
+
+    def formatException(self, ei) -> str:
+        kind, _, trace = ei
+        frames = traceback.extract_tb(trace)
+        place = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+        return f"{kind.__name__ if kind else 'exception'}{place}"
+
+    def format(self, record: logging.LogRecord) -> str:
+        return super().format(record).replace("\n", " ")
+
+
 def main() -> int:
     arguments = argparse.ArgumentParser(prog="splitplane-mcp", description="An MCP server in front of a database with splitplane.")
     arguments.add_argument("--config", type=Path, required=True, help="the TOML file")
     arguments.add_argument("--check", action="store_true", help="check configuration, keys and database, and end")
     given = arguments.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(OneLine("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     # Nothing below is of use to an administrator, and at DEBUG they print what was asked.
     for name in ("mcp", "httpx2", "httpcore2", "botocore", "psycopg"):
         logging.getLogger(name).setLevel(logging.WARNING)

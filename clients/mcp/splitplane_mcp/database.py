@@ -39,8 +39,10 @@ Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 CHECKS = """
 SELECT current_setting('splitplane.json_numbers', true) IS DISTINCT FROM 'text',
        (SELECT r.rolsuper OR r.rolbypassrls FROM pg_roles AS r WHERE r.rolname = current_user)
-           OR pg_has_role(current_user, 'splitplane_admin', 'USAGE'),
-       NOT coalesce(has_function_privilege(to_regprocedure(%(ask)s), 'EXECUTE'), false)
+           OR pg_has_role(current_user, 'splitplane_admin', 'MEMBER'),
+       NOT coalesce(has_function_privilege(to_regprocedure(%(ask)s), 'EXECUTE'), false),
+       lower(%(audience)s) IS DISTINCT FROM
+           lower(coalesce(nullif(current_setting('splitplane.audience', true), ''), current_database()))
 """
 # By name, as text: where setup.sql was not run there is nothing to ask about.
 SEEN = """
@@ -100,12 +102,13 @@ class Database:
     async def _checked(self, connection: Connection) -> None:
         """Each new connection: settings and memberships may have changed since."""
         entry = f"{sql.Identifier(self._config.schema).as_string(connection)}.ask(jsonb,text,text,uuid)"
-        numbers, powerful, cannot = await _row(connection, CHECKS, {"ask": entry})
+        numbers, powerful, cannot, other = await _row(connection, CHECKS, {"ask": entry, "audience": self._signer.audience})
         await connection.rollback()
         for wrong, sentence in (
             (numbers, "the role's splitplane.json_numbers is not text: ALTER ROLE .. SET splitplane.json_numbers = 'text'"),
             (powerful, "the role is a superuser, bypasses row-level security or is a splitplane_admin: take another"),
             (cannot, "the role may not call ask: GRANT splitplane_caller TO it, and see database.schema"),
+            (other, "database.audience is not splitplane.audience of the database, which is the database's name where it is not set"),
         ):
             if wrong:
                 log.error("%s", sentence)
@@ -125,7 +128,7 @@ class Database:
             }
             return _document((await _row(connection, self._ask, values))[0])
 
-        return await self._run(call)
+        return await self._run(call, of_caller=True)
 
     async def describe(self, principal: Principal) -> str:
         """The plane as a model is shown it, to a principal that the database admits. Raises Refused."""
@@ -149,10 +152,10 @@ class Database:
         """What is the same for every tenant is for principals of the database all the same."""
         await _row(connection, self._prove, {"context": self._signer.context(principal, PROBE), "sql": PROBE})
 
-    async def _run(self, call: Callable[[Connection], Awaitable[T]]) -> T:
-        return await _to_the_end(self._within(call))
+    async def _run(self, call: Callable[[Connection], Awaitable[T]], of_caller: bool = False) -> T:
+        return await _to_the_end(self._within(call, of_caller))
 
-    async def _within(self, call: Callable[[Connection], Awaitable[T]]) -> T:
+    async def _within(self, call: Callable[[Connection], Awaitable[T]], of_caller: bool) -> T:
         """The call in a transaction of its own, within its time. As many at a time as there are connections."""
         try:
             async with asyncio.timeout(WAIT_SECONDS):
@@ -167,7 +170,7 @@ class Database:
         except TimeoutError:
             raise refusals.too_long(self._config.call_seconds) from None
         except Exception as error:
-            told = refusals.of_database(error)
+            told = refusals.of_database(error, of_caller)
             if told.sentence == refusals.INTERNAL:
                 log.error("a call failed: %s", type(error).__name__)
             raise told from None
@@ -178,7 +181,7 @@ class Database:
 async def _to_the_end(work: Any) -> Any:
     """Await the work; when the caller goes, cancel it once and wait until the server has stopped it.
 
-    The SDK cancels by anyio, again at each await, which would cut the driver's own cancel short.
+    The SDK cancels by anyio, again at each await: the driver's own cancel would be interrupted and its connection thrown away.
     """
     task = asyncio.create_task(work)
     try:

@@ -12,6 +12,8 @@ import psycopg
 
 OF_THE_CALL = ("0A", "20", "21", "22", "23", "2F", "38", "40", "42", "45", "53", "54", "57", "P0")
 """Classes of SQLSTATEs of a call (docs/reference-sqlstates.md) whose message is written for the caller."""
+OF_THE_SERVER = ("40", "53", "54", "57")
+"""Those of them that need no text of the caller's."""
 SHUTDOWN = ("57P01", "57P02", "57P03", "57P04", "57P05")
 
 
@@ -35,8 +37,8 @@ def too_long(seconds: float) -> Refused:
     return Refused(f"The call took longer than {seconds:g} s and was stopped. Ask for less.", "57014")
 
 
-def of_database(error: Exception) -> Refused:
-    """What to tell of an error of the driver or the database."""
+def of_database(error: Exception, of_caller: bool = True) -> Refused:
+    """What to tell of an error of the driver or the database. `of_caller`: the statement held a text of the caller's."""
     if not isinstance(error, psycopg.Error):
         return Refused(INTERNAL)
     state, message = error.sqlstate, error.diag.message_primary
@@ -44,10 +46,12 @@ def of_database(error: Exception) -> Refused:
     # among them, have no message.
     if state == "08006" and message:
         return Refused(message, state)
-    if state is None or state in SHUTDOWN or state.startswith("08"):
+    if state is None:
+        return Refused(NOT_AVAILABLE if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) else INTERNAL)
+    if state in SHUTDOWN or state.startswith("08"):
         return Refused(NOT_AVAILABLE, state)
     if state == "28000":
         return Refused(NOT_ADMITTED, state)
-    if message and state.startswith(OF_THE_CALL):
+    if message and (state == "55P03" or state.startswith(OF_THE_CALL if of_caller else OF_THE_SERVER)):
         return Refused(message, state)
     return Refused(NOT_POSSIBLE, state)

@@ -25,7 +25,7 @@ log = logging.getLogger("splitplane_mcp.tokens")
 
 REQUIRED = ["iss", "aud", "exp", "sub"]
 CLOCK_SECONDS = 10
-"""How far the clocks may be apart for `nbf` and `iat`. A token that has expired is refused to the second, by the SDK."""
+"""How far the clocks may be apart for `nbf` and `iat`. A token that has expired is refused to the second."""
 FRESH_SECONDS = 300
 """Keys of a URL that are older are fetched anew."""
 USABLE_SECONDS = 3600
@@ -34,6 +34,10 @@ RETRY_SECONDS = 10
 """Between two fetches: tokens with key ids that nobody knows must not become requests to the issuer."""
 FETCH_SECONDS = 5
 MAX_KEYS_BYTES = 1 << 20
+
+
+JWT = jwt.PyJWT(options={"enforce_minimum_key_length": True})
+"""Refuses keys that are too short, RSA's below 2048 bits."""
 
 
 class UnusableKeys(Exception):
@@ -174,7 +178,7 @@ class Verifier(TokenVerifier):
         algorithm = header.get("alg")
         if algorithm not in self._tokens.algorithms:
             raise jwt.InvalidAlgorithmError
-        claims = jwt.decode(
+        claims = JWT.decode(
             token,
             await self._keys.key(header, algorithm),
             algorithms=[algorithm],
@@ -183,6 +187,9 @@ class Verifier(TokenVerifier):
             leeway=CLOCK_SECONDS,
             options={"require": REQUIRED},
         )
+        # The SDK would refuse it as well, without a word in the log.
+        if claims["exp"] <= time.time():
+            raise jwt.ExpiredSignatureError
         principal = self._identity.principal(claims)
         client = claims.get("client_id", claims.get("azp", ""))
         return VerifiedToken(

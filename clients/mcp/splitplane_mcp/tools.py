@@ -195,6 +195,9 @@ def _text(arguments: Mapping[str, Any], key: str) -> str | None:
         return None
     if not isinstance(value, str) or not value.strip():
         raise Refused(f"The argument {key} is not a text, or empty.")
+    # JSON can spell both; neither can be signed or sent.
+    if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise Refused(f"The argument {key} holds a character that no text in the database can hold.")
     return value
 
 
