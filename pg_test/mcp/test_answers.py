@@ -94,6 +94,7 @@ def test_a_call_that_names_a_tenant(server, issuer, version, tool, arguments):
     [
         ({}, "ask needs a question or sql."),
         ({"sql": " "}, "The argument sql is not a text, or empty."),
+        ({"sql": "SELECT '\0'"}, "The argument sql holds a character that no text in the database can hold."),
         ({"sql": 7}, "The argument sql is not a text, or empty."),
         ({"sql": COUNT, "conversation": str(uuid.uuid4())}, "A conversation goes with a question."),
         ({"question": "Which units are there?", "conversation": "7"}, "The conversation is not a UUID."),
@@ -106,6 +107,27 @@ def test_refusals_are_one_sentence(server, issuer, version, arguments, told):
     got = sentence(server.call(issuer.token(), version, **arguments))
     assert (got == told) if told else got, got
     assert not any(word in got for word in ("Error executing", "Traceback", "psycopg", "LINE 1", "CONTEXT"))
+
+
+def test_a_broken_text(server, issuer):
+    """Half of a pair of surrogates, which JSON can spell and Python's client cannot."""
+    reply = server.ask_plainly(issuer.token(), sql="SELECT '\ud800'")
+    assert reply.result()["isError"] and "holds a character" in reply.result()["content"][0]["text"]
+
+
+def test_a_question_with_sql(server, issuer, version):
+    """The question is what is signed; the SQL is somebody's."""
+    got = server.call(issuer.token(), version, question="Which units are there?", sql="SELECT count(*) FROM units").structured_content
+    assert (got["source"], got["rows"]) == ("caller", [["2"]])
+
+
+def test_the_business_of_the_token(setup, issuer, version):
+    """A franchisee sees two of the brand's four stores; a token without the claim is none."""
+    count = "SELECT count(*) FROM visits"
+    with setup.server(identity__business="store") as mapped:
+        assert mapped.call(issuer.token(store="franchise-7"), version, sql=count).structured_content["rows"] == [["50"]]
+        assert mapped.call(issuer.token(store="shop-9"), version, sql=count).structured_content["rows"] == [["100"]], "the control"
+        assert mapped.ask_plainly(issuer.token()).status == 401
 
 
 def test_conversation_of_another_principal(server, issuer, version):

@@ -1,13 +1,18 @@
 """What the server looks at before it listens, and what it writes down."""
 
 import asyncio
+import datetime
 import re
+import ssl
 import subprocess
 import sys
+import urllib.request
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 
-from pg_test.mcp.world import INITIALIZE, ISSUER, LEGACY, MODERN, ROLE, environment
+from pg_test.mcp.world import INITIALIZE, ISSUER, LEGACY, MODERN, MODERN_HEADERS, ROLE, environment
 from splitplane_mcp.config import ConfigurationError, load
 from splitplane_mcp.database import Database
 from splitplane_mcp.tokens import KeySet
@@ -93,6 +98,7 @@ def test_the_database_is_looked_at(setup, tmp_path):
             assert told in (problem(file) or "")
         finally:
             setup.plane.run(right)
+    assert "database.audience is not" in problem(setup.write(tmp_path, 8100, database__audience="other.test"))
     assert "the database cannot be used" in problem(setup.write(tmp_path, 8100, database__connection=f"host={tmp_path} dbname=shop"))
     assert "cannot be read" in problem(setup.write(tmp_path, 8100, token__jwks_file=str(tmp_path / "none.json")))
     file = setup.write(tmp_path, 8100)
@@ -111,6 +117,23 @@ def test_the_program_says_what_is_wrong(setup, tmp_path):
         assert (done.returncode, (done.stdout + done.stderr).splitlines(keepends=True)[-1]) == (status, said)
 
 
+def test_tls(setup, issuer, tmp_path):
+    """The server's own certificate, without a proxy."""
+    key = issuer.ec
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = x509.CertificateBuilder(name, name, key.public_key(), 7, now, now + datetime.timedelta(hours=1))
+    certificate = made.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), False).sign(key, hashes.SHA256())
+    (tmp_path / "certificate").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (tmp_path / "key").write_bytes(pem)
+    trust = ssl.create_default_context(cafile=tmp_path / "certificate")
+    with setup.server(server__certificate=str(tmp_path / "certificate"), server__certificate_key=str(tmp_path / "key")) as server:
+        url = f"https://localhost:{server.port}/.well-known/oauth-protected-resource/mcp"
+        with urllib.request.urlopen(url, timeout=10, context=trust) as answer:
+            assert answer.status == 200
+
+
 def test_doctor_has_nothing_against_the_role(setup):
     """The grants that the tools need are no finding."""
     of_it = "SELECT object, finding FROM splitplane.doctor() AS d WHERE d::text LIKE %s"
@@ -125,6 +148,7 @@ def test_doctor_has_nothing_against_the_role(setup):
 def test_the_log_holds_no_secret(setup, issuer):
     """After answers, refusals and errors of every kind; the control: who was answered and why another was not are there."""
     with setup.server() as server:
+        session = server.session(issuer.token("org-a"))
         tokens = [issuer.token("org-a"), issuer.token("org-b"), issuer.token("org-d"), issuer.token(exp=1)]
         for version in (MODERN, LEGACY):
             server.call(tokens[0], version, sql="SELECT 'hush' AS word")
@@ -135,6 +159,9 @@ def test_the_log_holds_no_secret(setup, issuer):
             server.ask_plainly(token)
             server.post(INITIALIZE, token)
         server.post({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "hush"}}, tokens[0])
+        for params in ({"name": "ask", "arguments": "hush"}, {"name": ["hush"]}, "hush", {"name": "ask", "arguments": {"sql": {"hush": 1}}}):
+            server.post({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}, tokens[0], **MODERN_HEADERS)
+            server.post({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}, tokens[0], mcp_session_id=session)
         log = server.log()
     assert 'ask tenant="brand-a" outcome=answered sqlstate=None query_id=' in log
     assert "sqlstate=42P01" in log and "token refused: ExpiredSignatureError" in log

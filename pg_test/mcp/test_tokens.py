@@ -13,35 +13,39 @@ COUNT_A, COUNT_B = [["50"]], [["60"]]
 HOUR = 3600
 
 
-def bad_tokens(issuer) -> dict[str, str | None]:
+def bad_tokens(issuer) -> dict[str, tuple[str, str]]:
+    """What is wrong, the token, and the reason in the log: a token that is refused for another reason would prove nothing."""
     past = int(time.time()) - 5
     other = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     good = issuer.token()
     return {
-        "none at all": None,
-        "no token": "nonsense",
-        "expired": issuer.token(exp=past),
-        "without expiry": issuer.token(exp=None),
-        "without subject": issuer.token(sub=None),
-        "an empty subject": issuer.token(sub=""),
-        "a subject that is no text": issuer.token(sub=7),
-        "a subject that splitplane takes for anyone": issuer.token(sub="*"),
-        "without audience": issuer.token(aud=None),
-        "for another audience": issuer.token(aud="https://other.test/mcp"),
-        "without issuer": issuer.token(iss=None),
-        "of another issuer": issuer.token(iss="https://other.test/"),
-        "not valid yet": issuer.token(nbf=int(time.time()) + HOUR),
-        "a tenant outside the mapping": issuer.token("org-d"),
-        "the tenant's name in the database": issuer.token("brand-a"),
-        "without tenant": issuer.token(org=None),
-        "a list of tenants": issuer.token(org={"id": ["org-a", "org-b"]}),
-        "signed with another key": issuer.token(key=other),
-        "an unknown key": issuer.token(kid="other"),
-        "an algorithm that is not named": issuer.token(algorithm="RS512"),
-        "a key of another kind": issuer.token(kid="ec", key=issuer.rsa, algorithm="RS256"),
-        "an altered claim": ".".join([good.split(".")[0], issuer.token("org-b").split(".")[1], good.split(".")[2]]),
-        "no signature": forged(issuer, "none"),
-        "a public key as a shared one": forged(issuer, "HS256"),
+        "no token": ("nonsense", "DecodeError"),
+        "expired": (issuer.token(exp=past), "ExpiredSignatureError"),
+        "without expiry": (issuer.token(exp=None), "MissingRequiredClaimError"),
+        "without subject": (issuer.token(sub=None), "MissingRequiredClaimError"),
+        "an empty subject": (issuer.token(sub=""), "claim sub is no id that splitplane takes"),
+        "a subject that is no text": (issuer.token(sub=7), "InvalidSubjectError"),
+        "a subject that splitplane takes for anyone": (issuer.token(sub="*"), "claim sub is no id that splitplane takes"),
+        "a subject with an invisible letter": (issuer.token(sub="u\u200b1"), "claim sub is no id that splitplane takes"),
+        "without audience": (issuer.token(aud=None), "MissingRequiredClaimError"),
+        "for another audience": (issuer.token(aud="https://other.test/mcp"), "InvalidAudienceError"),
+        "for a longer audience": (issuer.token(aud=AUDIENCE + "/more"), "InvalidAudienceError"),
+        "without issuer": (issuer.token(iss=None), "MissingRequiredClaimError"),
+        "of another issuer": (issuer.token(iss="https://other.test/"), "InvalidIssuerError"),
+        "not valid yet": (issuer.token(nbf=int(time.time()) + HOUR), "ImmatureSignatureError"),
+        "a tenant outside the mapping": (issuer.token("org-d"), "the tenant of claim org.id is not in [tenants]"),
+        "the tenant's name in the database": (issuer.token("brand-a"), "the tenant of claim org.id is not in [tenants]"),
+        "without tenant": (issuer.token(org=None), "there is no claim org.id"),
+        "a list of tenants": (issuer.token(org={"id": ["org-a", "org-b"]}), "claim org.id is no id that splitplane takes"),
+        "signed with another key": (issuer.token(key=other), "InvalidSignatureError"),
+        "a key that is too short": (issuer.token(key=issuer.short, kid="short"), "InvalidKeyError"),
+        "an unknown key": (issuer.token(kid="other"), "no key of the issuer has the token's key id"),
+        "without a key's id, of three": (issuer.token(kid=None), "no key of the issuer has the token's key id"),
+        "an algorithm that is not named": (issuer.token(algorithm="RS512"), "InvalidAlgorithmError"),
+        "a key of another kind": (issuer.token(kid="ec", key=issuer.rsa, algorithm="RS256"), "the key is not of the algorithm's kind"),
+        "an altered claim": (".".join([good.split(".")[0], issuer.token("org-b").split(".")[1], good.split(".")[2]]), "InvalidSignatureError"),
+        "no signature": (forged(issuer, "none"), "InvalidAlgorithmError"),
+        "a public key as a shared one": (forged(issuer, "HS256"), "InvalidAlgorithmError"),
     }
 
 
@@ -61,12 +65,15 @@ def test_bad_tokens_get_401(server, issuer):
     """By a plain client, at 2026-07-28, and on a session of 2025-11-25 that a good token has opened."""
     session = server.session(issuer.token())
     assert server.in_session(session, issuer.token()).rows() == COUNT_A, "the control"
-    for what, token in bad_tokens(issuer).items():
+    for what, (token, reason) in {**bad_tokens(issuer), "none at all": (None, None)}.items():
+        before = len(server.log())
         for reply in (server.ask_plainly(token), server.in_session(session, token), server.post(INITIALIZE, token)):
             assert reply.status == 401, (what, reply)
             challenge = {name.lower(): value for name, value in reply.headers.items()}["www-authenticate"]
             assert challenge.startswith("Bearer ") and "resource_metadata=" in challenge
             assert "brand" not in reply.body and "org" not in reply.body and "CANARY" not in reply.body
+        said = [line.partition("token refused: ")[2] for line in server.log()[before:].splitlines()]
+        assert said == ([] if reason is None else 3 * [reason]), (what, said)
     assert server.in_session(session, issuer.token()).rows() == COUNT_A, "the session is as it was"
 
 

@@ -17,6 +17,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+import warnings
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -50,20 +51,27 @@ class Issuer:
 
     def __init__(self):
         self.rsa = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self.short = rsa.generate_private_key(public_exponent=65537, key_size=1024)
         self.ec = ec.generate_private_key(ec.SECP256R1())
 
     def jwks(self) -> dict[str, Any]:
         keys = []
-        for kid, key, algorithm in (("rsa", self.rsa, jwt.algorithms.RSAAlgorithm), ("ec", self.ec, jwt.algorithms.ECAlgorithm)):
+        by_id = {"rsa": self.rsa, "short": self.short, "ec": self.ec}
+        for kid, key in by_id.items():
+            algorithm = jwt.algorithms.ECAlgorithm if kid == "ec" else jwt.algorithms.RSAAlgorithm
             keys.append({**algorithm.to_jwk(key.public_key(), as_dict=True), "kid": kid, "use": "sig"})
         return {"keys": keys}
 
-    def token(self, org: str = "org-a", subject: str = "u-1", *, key=None, algorithm="RS256", kid="rsa", **changed: Any) -> str:
+    def token(self, of: str = "org-a", subject: str = "u-1", *, key=None, algorithm="RS256", kid="rsa", **changed: Any) -> str:
         """A good token, but for what is changed; None leaves a claim out."""
         now = int(time.time())
-        claims = {"iss": ISSUER, "aud": AUDIENCE, "exp": now + 300, "iat": now, "sub": subject, "org": {"id": org}, "azp": "client"}
+        claims = {"iss": ISSUER, "aud": AUDIENCE, "exp": now + 300, "iat": now, "sub": subject, "org": {"id": of}, "azp": "client"}
         claims = {name: value for name, value in {**claims, **changed}.items() if value is not None}
-        return jwt.encode(claims, key or (self.ec if kid == "ec" else self.rsa), algorithm=algorithm, headers={"kid": kid})
+        key = key or (self.ec if kid == "ec" else self.rsa)
+        with warnings.catch_warnings():
+            # Of a key that is too short, which is what a test is about.
+            warnings.simplefilter("ignore", jwt.InsecureKeyLengthWarning)
+            return jwt.encode(claims, key, algorithm=algorithm, headers={"kid": kid} if kid else None)
 
 
 def free_port() -> int:
