@@ -243,6 +243,15 @@ REVOKE ALL ON FUNCTION splitplane.validate(text[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION splitplane.validate(text[]) TO splitplane_admin;
 COMMENT ON FUNCTION splitplane.validate(text[]) IS 'The verdict of layer 2 on each question. Nothing is run.';
 
+-- SECURITY DEFINER: it calls the model as `ask` does.
+CREATE FUNCTION splitplane.check_model() RETURNS TABLE (purpose text, ok boolean, detail text)
+LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp ROWS 4
+AS 'MODULE_PATHNAME', 'splitplane_2_check_model';
+REVOKE ALL ON FUNCTION splitplane.check_model() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.check_model() TO splitplane_admin;
+COMMENT ON FUNCTION splitplane.check_model() IS
+    'What each model answers to one small call, with the provider''s own sentence where it fails.';
+
 -- SECURITY DEFINER: it unseals the secret of the key, which not even an administrator may read.
 CREATE FUNCTION splitplane.sign(
     key_id text, tenant text, business text DEFAULT '', subject text DEFAULT '', payload text DEFAULT '',

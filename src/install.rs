@@ -66,6 +66,7 @@ pub extern "C-unwind" fn _PG_init() {
     counters::init(settings::stat_tenants, || statistics::MODELS_COUNTED);
     baselines::init(settings::anomaly_principals);
     question::init();
+    statistics::checks::init();
     commits::init();
     audit_log::init();
 }

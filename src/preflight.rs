@@ -11,7 +11,7 @@ use crate::pgx::server;
 use crate::releases;
 use crate::settings;
 use crate::settings::model::Narrate;
-use crate::statistics;
+use crate::statistics::{self, checks};
 use crate::texts;
 use crate::tripwire;
 
@@ -171,6 +171,9 @@ fn model_problems() -> Vec<ServerProblem> {
             "-- ALTER SYSTEM SET splitplane.model = '..'; SELECT pg_reload_conf(); -- docs/models.md lists models",
         ));
     }
+    if model.names_a_model() {
+        found.push(check_problem(checks::last(&model)));
+    }
     if settings::model::narrate() == Narrate::Rows {
         found.push(ServerProblem {
             severity: "info",
@@ -180,6 +183,30 @@ fn model_problems() -> Vec<ServerProblem> {
         });
     }
     found
+}
+
+/// When the models were called last to see whether they answer. `doctor()` calls none itself.
+fn check_problem(last: Option<checks::Last>) -> ServerProblem {
+    let (severity, finding) = match last {
+        None => ("info", "splitplane.check_model() has not been run here since the server started.".to_owned()),
+        Some(last) if !last.is_current => (
+            "info",
+            format!("splitplane.check_model() was last run at {}, under other settings.", server::shown(last.at)),
+        ),
+        Some(last) if last.failed.is_empty() => (
+            "info",
+            format!("splitplane.check_model() was last run at {}: all models answered.", server::shown(last.at)),
+        ),
+        Some(last) => {
+            let failed = last.failed.iter().map(|row| format!("{} ({})", row.purpose, row.detail));
+            let failed = failed.collect::<Vec<_>>().join("; ");
+            (
+                "warning",
+                format!("splitplane.check_model() was last run at {}, and failed: {failed}.", server::shown(last.at)),
+            )
+        }
+    };
+    ServerProblem { severity, object: "splitplane.model", finding, fix: "SELECT * FROM splitplane.check_model();" }
 }
 
 /// Refuses (55000) on a server that cannot hold the fences.

@@ -8,7 +8,14 @@ import pytest
 from splitplane_test.session import memory_kb, wait_until
 from talk import MODEL_STATES, Pending
 
-RETRIED = [("throttle", {}), ("refuse", {"status": 424}), ("refuse", {"status": 502}), ("close", {}), ("reset", {})]
+# What is answered is tried again after seconds: once for each kind.
+RETRIED = [
+    ("throttle", {}, "validation"),
+    ("refuse", {"status": 502}, "generation"),
+    ("close", {}, "validation"),
+    ("close", {}, "generation"),
+    ("reset", {}, "generation"),
+]
 FINAL = [
     ("refuse", {"status": 400}),
     ("refuse", {"status": 403}),
@@ -33,8 +40,7 @@ def steady(words):
         yield talk
 
 
-@pytest.mark.parametrize("task", ["validation", "generation"])
-@pytest.mark.parametrize(("fault", "options"), RETRIED)
+@pytest.mark.parametrize(("fault", "options", "task"), RETRIED)
 def test_transient_faults_are_tried_three_times(words, steady, standin, fault, options, task):
     standin.play(fault, task=task, times=2, **options)
     steady.count(words.rule())

@@ -7,8 +7,6 @@ import pytest
 from talk import GOOD_SQL, MODEL_STATES, REJECTED
 
 FAULTS = [
-    ("throttle", {}),
-    ("refuse", {"status": 500}),
     ("refuse", {"status": 404}),
     ("malformed", {}),
     ("non_utf8", {}),

@@ -14,8 +14,8 @@ TASKS = ("validation", "generation")
 HARMLESS = {"chunked", "content_type", "reasoning_beside", "unknown_action"}
 # Text beside a forced call is what models do; beside native output it is a second text.
 HARMLESS_AS_TOOL = {"text_beside"}
-# These last until the deadline: test_waiting.py.
-ENDLESS = {"hang", "drip"}
+# These last until the deadline (test_waiting.py) or are tried again after pauses of seconds (test_faults.py).
+ENDLESS = {"hang", "drip", "throttle", "refuse"}
 STOP_REASONS = (
     "max_tokens",
     "stop_sequence",
@@ -76,8 +76,9 @@ def test_list_of_faults_is_known():
 
 
 def test_each_stop_reason(words, held, spoilt):
-    other = "end_turn" if held.form == "tool" else "tool_use"
-    for reason in (*STOP_REASONS, other):
+    # A call is one however the turn ends.
+    other = () if held.form == "tool" else ("tool_use",)
+    for reason in (*STOP_REASONS, *other):
         if reason is not None:
             spoilt("stop_reason", reason=reason or "unheard_of")
 

@@ -38,6 +38,10 @@ def test_standby_answers_in_words(primary, standin):
             question = replica.rule()
             assert not is_remembered(replica, talk, question)
             assert is_remembered(replica, talk, question)
+            with replica.connect() as boss:
+                assert [ok for (ok,) in boss.execute("SELECT ok FROM splitplane.check_model()").fetchall()] == [True] * 3
+                found = boss.execute("SELECT finding FROM splitplane.doctor() WHERE object = 'splitplane.model'").fetchone()
+                assert found[0].endswith("all models answered."), found
             talk.count(replica.rule(sql=["SELECT nope FROM sales", "SELECT count(*) FROM sales"]), "brand-b")
             talk.declined("clarify", replica.rule(verdict="clarify", message="Which?"))
             assert talk.say("which units are there")["source"] == "verified_query"

@@ -189,6 +189,16 @@ fn validate_questions(
     }))
 }
 
+exported!(check_model = check_model_wrapper);
+
+/// What each model answers.
+#[pg_extern(sql = false)]
+fn check_model() -> TableIterator<'static, (name!(purpose, String), name!(ok, bool), name!(detail, String))> {
+    let recorded = administration::called("check_model", serde_json::Value::Null);
+    let checked = or_raise(recorded.and_then(|()| question::check_model()));
+    TableIterator::new(checked.into_iter().map(|row| (row.purpose.to_owned(), row.ok, row.detail)))
+}
+
 exported!(_budget_use = _budget_use_wrapper);
 
 /// What is used and reserved of a tenant's budget, and when its window ends.

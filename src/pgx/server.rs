@@ -54,6 +54,13 @@ pub fn version_number() -> u32 {
     option(c"server_version_num").and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
+/// A moment in seconds since 1970, in the time zone of the session.
+pub fn shown(seconds: i64) -> String {
+    let microseconds = seconds.saturating_sub(UNIX_EPOCH).saturating_mul(1_000_000);
+    // SAFETY: any number is a moment, or is shown as being out of range; the text is in a buffer of the process.
+    unsafe { CStr::from_ptr(pg_sys::timestamptz_to_str(microseconds)) }.to_string_lossy().into_owned()
+}
+
 /// The current value of a setting.
 pub fn option(name: &CStr) -> Option<String> {
     option_text(name).map(|value| value.to_string_lossy().into_owned())

@@ -7,6 +7,7 @@
 
 mod answers;
 mod batch;
+mod check;
 mod context;
 mod conversation;
 pub mod description;
@@ -37,6 +38,7 @@ use std::time::Instant;
 
 pub use answers::{Rated, rate};
 pub use batch::validate;
+pub use check::check_model;
 pub use lessons::init;
 pub use narrate::Told;
 pub use session::Tally;

@@ -219,6 +219,11 @@ impl Consultation {
         self.client.take_notes().iter().for_each(|note| pg_try::log(note));
     }
 
+    /// Whether the guardrail lets a question pass.
+    pub(super) async fn guarded(&self, question: &str) -> Result<bool, ModelError> {
+        self.client.guard(question, self.deadline).await
+    }
+
     /// One verdict, for `validate`.
     pub(super) async fn judge(&self, prompt: &Prompt, question: &str) -> Result<Judgement, ModelError> {
         if !self.client.guard(question, self.deadline).await? {
@@ -259,7 +264,7 @@ impl Consultation {
     }
 
     /// One call of a model, which is counted whatever becomes of it, and what `read` makes of its reply.
-    async fn asked<T>(
+    pub(super) async fn asked<T>(
         &self,
         purpose: Purpose,
         prompt: &Prompt,

@@ -3,6 +3,7 @@
 //! A call is counted when it ends, however it ends; a rollback takes nothing back. Tenants are counted by verified identities alone:
 //! what layer 1 refuses has no row of a tenant, since anybody may claim to be anybody.
 
+pub mod checks;
 pub mod labels;
 
 use crate::calls::{CallRecord, Outcome};

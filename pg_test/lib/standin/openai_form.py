@@ -22,6 +22,7 @@ _MEMBERS: dict[str, tuple[type, ...]] = {
     "parallel_tool_calls": (bool,),
     "response_format": (dict,),
     "reasoning_effort": (str,),
+    "service_tier": (str,),
     "store": (bool,),
     "user": (str,),
 }
