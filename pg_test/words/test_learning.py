@@ -15,7 +15,8 @@ def lessons_of(words) -> list[str]:
 @pytest.fixture
 def settings(request):
     """A model that no other test speaks to: what is learned of one is kept for an hour."""
-    return {"splitplane__model": f"learner.{request.node.name}-v1:0"}
+    name = request.node.name.removeprefix("test_").replace("_", "-")
+    return {"splitplane__model": f"learner.{name}-v1:0"}
 
 
 def test_a_lesson_is_shared_and_logged(words, standin, settings):
@@ -120,6 +121,7 @@ def test_fields_that_are_refused(words, standin, fields):
 
 
 def test_one_call_after_the_other(words, standin):
+    standin.play(latency_ms={"validation": 300})
     with words.talk(splitplane__sequential_model_calls="on") as talk:
         talk.count(words.rule())
         assert words.tasks() == ["validation", "generation"]
