@@ -56,7 +56,7 @@ def test_nothing_runs_before_the_verdict_however_late(words, talk, standin):
     assert call.error is None
 
 
-@pytest.mark.parametrize(("fault", "state"), [("hang", "57014"), ("close", "08006"), ("reset", "08006"), ("refuse", "38000")])
+@pytest.mark.parametrize(("fault", "state"), [("hang", "57014"), ("close", "08006"), ("reset", "08006"), ("refuse", "53400")])
 def test_nothing_runs_when_validation_hangs_or_dies(words, standin, fault, state):
     with words.talk(splitplane__deadline="1s") as talk, kept_out(words):
         standin.play(fault, task="validation")

@@ -72,7 +72,7 @@ def test_each_fault(words, held, standin, spoilt, fault):
 
 def test_list_of_faults_is_known():
     assert HARMLESS | HARMLESS_AS_TOOL | ENDLESS <= set(FAULTS)
-    assert len(set(FAULTS) - HARMLESS - HARMLESS_AS_TOOL - ENDLESS) >= 24, "the control: the list is not empty"
+    assert len(set(FAULTS) - HARMLESS - HARMLESS_AS_TOOL - ENDLESS) >= 22, "the control: the list is not empty"
 
 
 def test_each_stop_reason(words, held, spoilt):
@@ -125,7 +125,7 @@ def test_other_names_depths_and_roles(spoilt):
 
 
 def test_statuses_that_are_not_200(words, held, spoilt, standin):
-    for status in (201, 202, 204, 206, 301, 302, 304, 400, 401, 403, 404, 408, 409, 418, 424, 501, 502, 504, 599):
+    for status in (201, 202, 204, 206, 301, 302, 304, 400, 401, 403, 404, 409, 418, 501, 599):
         error = spoilt("refuse", status=status)
         assert str(status) in error.diag.message_primary, error
     for status in (301, 302, 303, 307, 308):
@@ -152,7 +152,9 @@ def test_tool_form_and_native_form(words, held, standin):
 
 def test_fallback_between_forms_is_remembered(words, standin):
     """`auto` begins with a forced tool for this model, tries the other form once, and stays with what worked."""
-    with words.talk() as talk:
+    # What is learned is kept for an hour: a model that no other test speaks to.
+    own = {"splitplane__model": "learner.fallback-v1:0"}
+    with words.talk(**own) as talk:
         standin.play("reject_form", form="tool")
         talk.count(words.rule())
         forms = sorted(record.form for record in standin.settle())
@@ -163,11 +165,15 @@ def test_fallback_between_forms_is_remembered(words, standin):
         standin.play()
         standin.play("refuse", status=400)
         talk.fails("38000", words.rule())
-    with words.talk() as talk:
+    with words.talk(**own) as talk:
         standin.play()
         standin.clear()
         talk.count(words.rule())
-        assert {record.form for record in standin.settle()} == {"tool"}, "what one backend learned is not another's"
-    with words.talk(splitplane__structured_output="tool") as talk:
+        assert {record.form for record in standin.settle()} == {"native"}, "what one backend learned is another's, too"
+    with words.talk() as talk:
+        standin.clear()
+        talk.count(words.rule())
+        assert {record.form for record in standin.settle()} == {"tool"}, "the control: of another model nothing is known"
+    with words.talk(**own, splitplane__structured_output="tool") as talk:
         standin.play("reject_form", form="tool")
         talk.fails("38000", words.rule())
