@@ -1,4 +1,5 @@
 //! Comparisons with planted differences, and properties over random tables.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use super::decimal::Decimal;
 use super::{Column, Comparison, Table, Unreadable, compare, foreign_rows};

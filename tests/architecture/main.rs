@@ -13,7 +13,7 @@ use source::{Source, sources};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// (module, the other modules that it may name)
-const MAY_NAME: [(&str, &[&str]); 37] = [
+const MAY_NAME: [(&str, &[&str]); 38] = [
     ("anomaly", &[]),
     ("reason", &[]),
     ("error", &["reason"]),
