@@ -44,7 +44,14 @@ mod tests {
 
     #[pg_test]
     fn finds_zones_that_are_none_beside_dates() {
-        for text in ["2026-01-01 ABC+3", "10:00 ABC+3", "20260101 ABC+3", "{2026-01-01 ABC+3}", "{\"10:00 ABC+3\"}"] {
+        for text in [
+            "2026-01-01 ABC+3",
+            "10:00 ABC+3",
+            "20260101 ABC+3",
+            "{2026-01-01 ABC+3}",
+            "{\"10:00 ABC+3\"}",
+            "1.5.2026 ABC+3",
+        ] {
             assert_eq!(foreign_zone(text, Reading::Anything).as_deref(), Some("abc+3"), "{text}");
         }
         for text in [
@@ -55,11 +62,16 @@ mod tests {
             "2026-01-01 10:00 Europe/Berlin",
             "7-Feb-2026",
             "FM999,990.00",
+            "0.1, 1e40",
+            "[0.1, 1e40]",
         ] {
             assert_eq!(foreign_zone(text, Reading::Anything), None, "{text}");
         }
         assert_eq!(foreign_zone("ABC+3", Reading::Date).as_deref(), Some("abc+3"));
         assert_eq!(foreign_zone("{ABC+3}", Reading::Date).as_deref(), Some("abc+3"));
+        // Few of these are let through: as a time they would name a zone.
+        assert_eq!(foreign_zone("0.1, 1e40", Reading::Date).as_deref(), Some("e40"));
+        assert!(is_foreign_as_time("0.1, 1e40"));
         assert!(is_foreign_as_time("Model-X5 2024") && !is_foreign_as_time("Model X5"));
     }
 

@@ -191,7 +191,9 @@ fn is_date(word: &str, shortest: usize) -> bool {
     const WORDS: [&str; 7] = ["now", "today", "tomorrow", "yesterday", "epoch", "allballs", "j"];
     if word.starts_with(|first: char| first.is_ascii_digit()) {
         let digits = word.bytes().filter(u8::is_ascii_digit).count();
-        return digits >= shortest || word.contains(['-', '/', '.', ':']);
+        // One point is that of a number, as in a list of them: 0.1, 1e40.
+        let points = if shortest > SHORT_TIME { 2 } else { 1 };
+        return digits >= shortest || word.contains(['-', '/', ':']) || word.matches('.').count() >= points;
     }
     WORDS.contains(&word) || starts_with_month(word)
 }
