@@ -50,6 +50,11 @@ impl Stopwatch {
         self.started + Duration::from_millis(u64::try_from(self.deadline).unwrap_or(0))
     }
 
+    /// When half of the call's deadline has passed.
+    pub fn half(&self) -> Instant {
+        self.started + Duration::from_millis(u64::try_from(self.deadline / 2).unwrap_or(0))
+    }
+
     /// Milliseconds that are left of the call's deadline, at least one.
     pub fn left(&self) -> i32 {
         let spent = i32::try_from(self.started.elapsed().as_millis()).unwrap_or(i32::MAX);

@@ -96,12 +96,15 @@ mod tests {
     fn statistics_model_calls_that_are_dropped_were_abandoned() {
         statistics::reset();
         drop(ModelCall::begin("m", Purpose::Write));
-        let rows = statistics::model_rows(&[]);
+        let rows = statistics::model_rows(&[], None);
         let found: Vec<_> =
             rows.iter().filter(|row| row.3 > 0).map(|row| (row.0.as_str(), row.1, row.2, row.3)).collect();
         assert_eq!(found, [("m", "write", "abandoned", 1)]);
         // One that is configured is there once.
-        assert_eq!(statistics::model_rows(&["m".to_owned(), "m".to_owned()]).len(), (4 + 1) * ModelResult::ALL.len());
+        assert_eq!(
+            statistics::model_rows(&["m".to_owned(), "m".to_owned()], None).len(),
+            (4 + 1) * ModelResult::ALL.len()
+        );
     }
 
     #[pg_test]
@@ -109,7 +112,7 @@ mod tests {
         statistics::reset();
         let model = "é".repeat(2_000);
         drop(ModelCall::begin(&model, Purpose::Validate));
-        assert_eq!(statistics::model_rows(&[]).iter().map(|row| row.0.len()).max(), Some(256));
+        assert_eq!(statistics::model_rows(&[], None).iter().map(|row| row.0.len()).max(), Some(256));
         let name = "ü".repeat(NAME);
         assert!(counters::add(&counters::TENANTS, 1, &name, &[1; OF_A_ROW]));
         let rows = counters::rows(&counters::TENANTS, 1);

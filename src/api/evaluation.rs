@@ -199,26 +199,49 @@ fn truth(sql: &str, principal: &Rc<Principal>, watch: &Stopwatch) -> StageResult
 }
 
 fn table(statement: Statement<'_>, plane: &Plane) -> StageResult<(Table, bool)> {
+    let Given { table, is_sorted, truncated } = given(statement, plane, CAPS)?;
+    if truncated {
+        return Err(Refusal::new(State::Limit, "the rows are more than are compared"));
+    }
+    Ok((table, is_sorted))
+}
+
+/// What a statement gave.
+pub(super) struct Given {
+    /// Its rows.
+    pub(super) table: Table,
+    /// Whether it sorts them.
+    pub(super) is_sorted: bool,
+    /// Whether there were more.
+    pub(super) truncated: bool,
+}
+
+/// What comparisons need to know of the columns.
+pub(super) fn columns(statement: &Statement<'_>, plane: &Plane) -> Vec<Column> {
     let of_protected = |table| plane.of_table(table).is_some_and(|relation| !relation.is_shared);
-    let columns = statement
+    statement
         .column_facts
         .iter()
         .map(|column| Column {
             is_float: matches!(column.type_oid, pg_sys::FLOAT4OID | pg_sys::FLOAT8OID),
             is_protected: column.origin.is_some_and(|(table, _)| of_protected(table)),
         })
-        .collect();
-    let is_sorted = statement.facts.is_sorted;
+        .collect()
+}
+
+/// Runs it.
+pub(super) fn given(statement: Statement<'_>, plane: &Plane, caps: Caps) -> StageResult<Given> {
+    let (columns, is_sorted) = (columns(&statement, plane), statement.facts.is_sorted);
     let planned = statement.plan(plane)?;
-    let mut sink = Sink::json(CAPS, WideNumbers::Number, &plane.extensions.answers);
+    let mut sink = Sink::json(caps, WideNumbers::Number, &plane.extensions.answers);
     run::run(planned, &mut sink)?;
     let rows = sink.into_json()?;
-    if rows.truncated {
-        return Err(Refusal::new(State::Limit, "the rows are more than are compared"));
-    }
-    let table =
-        Table::read(&rows.text, columns).map_err(|_| Refusal::internal("the rows of an answer cannot be read"))?;
-    Ok((table, is_sorted))
+    let table = Table::read(&rows.text, columns).map_err(|_| unreadable())?;
+    Ok(Given { table, is_sorted, truncated: rows.truncated })
+}
+
+pub(super) fn unreadable() -> Refusal {
+    Refusal::internal("the rows of an answer cannot be read")
 }
 
 impl Case {

@@ -124,7 +124,7 @@ fn _stat_models() -> TableIterator<
     if model.names_a_model() {
         configured.extend([model.validator_model, model.model].into_iter().filter(|id| !id.is_empty()));
     }
-    let rows = statistics::model_rows(&configured).into_iter();
+    let rows = statistics::model_rows(&configured, settings::evaluation::shadow_model().as_deref()).into_iter();
     TableIterator::new(rows.map(|(model, purpose, result, calls, seconds, input, output)| {
         (model, purpose, result, bigint(calls), seconds, bigint(input), bigint(output))
     }))

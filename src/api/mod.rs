@@ -14,6 +14,7 @@ mod observed;
 mod rating;
 pub mod registration;
 mod selftest;
+mod shadow;
 
 use crate::audit_log;
 use crate::authenticate;
@@ -22,6 +23,7 @@ use crate::calls::{self, Decline, Outcome};
 use crate::catalog::plane::Plane;
 use crate::catalog::{current_plane, refuse_if_closed, renewed_plane, version};
 use crate::error::{Refusal, StageResult, State};
+use crate::evaluate::Column;
 use crate::identity::principal::Principal;
 use crate::pgx::entry::{Entries, Request};
 use crate::pgx::plan::Planned;
@@ -35,6 +37,7 @@ use crate::run::{self, Statement, Subject};
 use crate::settings;
 use crate::timings::Stopwatch;
 use pgrx::pg_sys;
+use shadow::First;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
@@ -81,6 +84,8 @@ struct Rows {
     columns: Vec<(String, String)>,
     rows: JsonRows,
     facts: ProofFacts,
+    /// As comparisons know its columns.
+    compared: Vec<Column>,
 }
 
 /// What the C entry points call.
@@ -102,6 +107,7 @@ pub fn ask(request: Request) -> StageResult<String> {
     let caps = Caps { rows: settings::max_rows(), bytes: settings::max_bytes() };
     let answer = answer(&mut call, None, |statement, plane, watch| {
         let (columns, facts) = (statement.named_types(plane), statement.facts.clone());
+        let compared = evaluation::columns(&statement, plane);
         let planned = statement.plan(plane)?;
         watch.lap("plan");
         let mut sink = Sink::json(caps, settings::wide_numbers(), &plane.extensions.answers);
@@ -109,10 +115,10 @@ pub fn ask(request: Request) -> StageResult<String> {
         watch.lap("run");
         let rows = sink.into_json()?;
         note_delivered(rows.count, rows.text.len());
-        Ok(Rows { columns, rows, facts })
+        Ok(Rows { columns, rows, facts, compared })
     })?;
     call.watch.lap("encode");
-    let Call { mut asked, mut watch, .. } = call;
+    let Call { principal, mut asked, mut watch, .. } = call;
     match answer {
         Answer::Declined(declined) => {
             // A question that needs clarification belongs to the conversation; one that was refused does not.
@@ -121,7 +127,7 @@ pub fn ask(request: Request) -> StageResult<String> {
             }
             Ok(document::declined(&declined, &asked, &watch.finish()))
         }
-        Answer::Given(sql, Rows { columns, rows, facts }) => {
+        Answer::Given(sql, Rows { columns, rows, facts, compared }) => {
             calls::note(|call| call.outcome = Some(Outcome::Answered));
             let told = if sql.source() == Source::VerifiedQuery {
                 None
@@ -138,6 +144,8 @@ pub fn ask(request: Request) -> StageResult<String> {
                 watch.lap("narrate");
                 told
             };
+            let first = First { rows: &rows, columns: compared, is_sorted: facts.is_sorted, caps };
+            shadow::beside(&mut asked, &principal, first, &mut watch);
             asked.keep(Some(sql.text()))?;
             asked.keep_answer(&sql)?;
             let columns = document::columns(&columns);

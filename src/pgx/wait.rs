@@ -159,6 +159,19 @@ pub fn wait<T>(deadline: Instant, future: impl Future<Output = T>) -> StageResul
     })
 }
 
+/// Drops what was polled in a wait and outlives it, such as a request that nobody waits for any more; a panic elsewhere, as said above.
+pub fn discard<T>(future: T) {
+    let is_there = RUNTIME.try_with(|cell| {
+        let Some(runtime) = cell.get() else { return Some(future) };
+        let _settle = Settle(runtime);
+        let _entered = runtime.enter();
+        drop(future);
+        None
+    });
+    // Without a runtime it was never polled.
+    drop(is_there);
+}
+
 fn runtime(cell: &OnceCell<Runtime>) -> StageResult<&Runtime> {
     if let Some(runtime) = cell.get() {
         return Ok(runtime);

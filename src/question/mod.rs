@@ -16,6 +16,7 @@ mod narrate;
 pub mod registered;
 mod repair;
 mod session;
+mod shadow;
 mod spending;
 mod verdict_cache;
 
@@ -31,7 +32,8 @@ use crate::settings;
 use context::Brief;
 use conversation::Conversation;
 use registered::Questions;
-use session::{Consultation, Decision};
+use session::{Beside, Consultation, Decision};
+use shadow::Shadow;
 use spending::Plan;
 use std::rc::Rc;
 use std::time::Instant;
@@ -42,6 +44,7 @@ pub use check::check_model;
 pub use lessons::init;
 pub use narrate::Told;
 pub use session::Tally;
+pub use shadow::Second;
 pub use spending::budget_needs;
 
 /// Who wrote a statement.
@@ -116,6 +119,8 @@ pub struct Asked {
     brief: Option<Brief>,
     /// Verified queries and metrics in place of all that are registered.
     known: Option<Rc<Questions>>,
+    /// A second model that is asked, too.
+    shadow: Option<Shadow>,
     tally: Tally,
 }
 
@@ -135,7 +140,16 @@ impl Asked {
             (Some(_), None) => return Err(Refusal::new(State::Argument, "a conversation needs a question")),
             (Some(id), Some(_)) => Some(Conversation::open(id, &principal)?),
         };
-        Ok(Asked { principal, question, conversation, deadline, brief: None, known: None, tally: Tally::default() })
+        Ok(Asked {
+            principal,
+            question,
+            conversation,
+            deadline,
+            brief: None,
+            known: None,
+            shadow: None,
+            tally: Tally::default(),
+        })
     }
 
     /// The same, to be answered as if no other verified queries and metrics were registered than these.
@@ -203,7 +217,11 @@ impl Asked {
             None => Some(Brief::gather(&registered, &question, history, &[], write)?),
         };
         let tables = names.as_ref().map(|names| prompts::tables(names, &question, history, session::NO_NONCES));
-        Plan { model: &model, question: &question, tables, brief: known.as_ref(), write }.reserve()?;
+        // What is measured is measured without one.
+        let shadow = if write && self.known.is_none() { shadow::drawn()? } else { None };
+        let beside = shadow.as_deref();
+        Plan { model: &model, question: &question, tables, brief: known.as_ref(), write, shadow: beside }.reserve()?;
+        self.shadow = shadow.and_then(|second| Shadow::open(second, &model, self.deadline));
         let consultation = Consultation::open(model, self.deadline)?;
         audit_log::calls::intent()?;
         let brief = match (known, names) {
@@ -214,7 +232,8 @@ impl Asked {
                 Brief::gather(&registered, &question, history, &wanted, write)?
             }
         };
-        let decision = consultation.decide(&self.principal, &brief, &question, write, &mut self.tally);
+        let second = self.shadow.as_mut().map(|shadow| shadow as &mut dyn Beside);
+        let decision = consultation.decide(&self.principal, &brief, &question, write, second, &mut self.tally);
         self.brief = Some(brief);
         Ok(match (decision?, sql) {
             (Decision::Declined(declined), _) => Understood::Declined(declined),

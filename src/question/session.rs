@@ -24,13 +24,16 @@ use crate::statistics::labels::Purpose;
 use serde_json::Value;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::time::Instant;
 use zeroize::Zeroizing;
 
 /// The nonces of prompts that are only digested.
 pub(super) const NO_NONCES: Nonces<'static> = Nonces { secret: b"", fresh: "0" };
+
+/// Clients that a session keeps: the first model's and a second one's.
+const MOST_CLIENTS: usize = 2;
 
 /// Most questions whose tables a session remembers.
 const MOST_KNOWN: usize = 256;
@@ -39,7 +42,7 @@ thread_local! {
     /// Names of tables by what they were chosen for: the names offered, the question, the tenant.
     static TABLES: RefCell<HashMap<VerdictKey, Vec<String>>> = RefCell::new(HashMap::new());
     // Kept for the life of the backend, so that connections and credentials are used again.
-    static CLIENT: RefCell<Option<(ModelSettings, Rc<Client>)>> = const { RefCell::new(None) };
+    static CLIENTS: RefCell<Vec<(ModelSettings, Rc<Client>)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Model calls of one request and their tokens, as far as the endpoint reported them.
@@ -77,6 +80,14 @@ pub(super) enum Decision {
     Declined(Declined),
 }
 
+/// What is put to another model at the same time, and not waited for.
+pub(super) trait Beside {
+    /// Takes what the first is asked.
+    fn begin(&mut self, prompt: &Prompt);
+    /// Waits for its reply.
+    fn come(&mut self) -> Pin<Box<dyn Future<Output = ()> + '_>>;
+}
+
 /// A model that can be asked until `deadline`.
 pub(super) struct Consultation {
     settings: ModelSettings,
@@ -87,14 +98,17 @@ pub(super) struct Consultation {
 impl Consultation {
     /// This backend's client for what is configured now.
     pub(super) fn open(settings: ModelSettings, deadline: Instant) -> StageResult<Self> {
-        let known = CLIENT.with(|cell| {
-            cell.borrow().as_ref().filter(|(known, _)| *known == settings).map(|(_, client)| Rc::clone(client))
+        let known = CLIENTS.with_borrow(|clients| {
+            clients.iter().find(|(known, _)| *known == settings).map(|(_, client)| Rc::clone(client))
         });
         let client = match known {
             Some(client) => client,
             None => {
                 let client = Rc::new(Client::open(&settings)?.learning_into(Box::new(lessons::Shared)));
-                CLIENT.with(|cell| *cell.borrow_mut() = Some((settings.clone(), Rc::clone(&client))));
+                CLIENTS.with_borrow_mut(|clients| {
+                    clients.truncate(MOST_CLIENTS - 1);
+                    clients.insert(0, (settings.clone(), Rc::clone(&client)));
+                });
                 client
             }
         };
@@ -143,13 +157,14 @@ impl Consultation {
         }
     }
 
-    /// Validates the question, and has SQL written for it when `write` says so.
+    /// Validates the question, and has SQL written for it when `write` says so; by a second model too, which is not waited for.
     pub(super) fn decide(
         &self,
         principal: &Principal,
         brief: &Brief,
         question: &str,
         write: bool,
+        second: Option<&mut dyn Beside>,
         tally: &mut Tally,
     ) -> StageResult<Decision> {
         let knowledge = brief.knowledge();
@@ -161,6 +176,10 @@ impl Consultation {
         let generation = write.then(|| prompts::generation(&knowledge, question, secrets.nonces()));
         let validation =
             (is_required && !is_known).then(|| prompts::validation(&knowledge, question, secrets.nonces()));
+        let second = second.zip(generation.as_ref()).map(|(second, prompt)| {
+            second.begin(prompt);
+            second
+        });
         // Set by the two sides, which run in one thread.
         let counted = Cell::new(*tally);
         let is_sequential = settings::model::calls_are_sequential();
@@ -175,7 +194,9 @@ impl Consultation {
                     None => Ok(None),
                 }
             };
-            allowed_first(checked, written, is_sequential).await
+            // An endpoint that takes one call after the other gets this one when the rows are complete.
+            let second = second.filter(|_| !is_sequential);
+            beside(allowed_first(checked, written, is_sequential), second).await
         });
         *tally = counted.get();
         let (declined, writing) = outcome??;
@@ -259,6 +280,11 @@ impl Consultation {
         Ok(stopped.or_else(|| judgement.and_then(declined)))
     }
 
+    /// SQL for comparison alone.
+    pub(super) async fn write_beside(&self, prompt: &Prompt, counted: &Cell<Tally>) -> Result<Writing, ModelError> {
+        self.asked(Purpose::Shadow, prompt, Some(counted), writing::read).await
+    }
+
     async fn write(&self, prompt: &Prompt, counted: &Cell<Tally>) -> Result<Writing, ModelError> {
         self.asked(Purpose::Write, prompt, Some(counted), writing::read).await
     }
@@ -288,7 +314,7 @@ impl Consultation {
 fn task(purpose: Purpose) -> Task {
     match purpose {
         Purpose::Validate | Purpose::Tables => Task::Validate,
-        Purpose::Write => Task::Write,
+        Purpose::Write | Purpose::Shadow => Task::Write,
         Purpose::Narrate => Task::Narrate,
     }
 }
@@ -325,6 +351,18 @@ async fn allowed_first<T>(
         None => written.await,
     };
     Ok((None, text?))
+}
+
+/// Runs a second model's call on the side, for as long as this takes.
+async fn beside<T>(first: impl Future<Output = T>, second: Option<&mut dyn Beside>) -> T {
+    let Some(second) = second else { return first.await };
+    let mut first = pin!(first);
+    tokio::select! {
+        biased;
+        came = &mut first => return came,
+        () = second.come() => {}
+    }
+    first.await
 }
 
 fn declined(judgement: Judgement) -> Option<Declined> {

@@ -11,8 +11,8 @@ use crate::error::StageResult;
 use crate::llm::client::HIDDEN_TOKENS;
 use crate::llm::prompts::{self, Nonces};
 use crate::llm::{ModelSettings, Prompt};
-use crate::settings;
 use crate::settings::model::Narrate;
+use crate::settings::{self, evaluation};
 
 /// Most bytes of rows that enter a prompt: few for aggregates, since array_agg and the like gather what was not summed up.
 pub(super) const AGGREGATE_BYTES: usize = 2 * 1_024;
@@ -41,6 +41,8 @@ pub(super) struct Plan<'a> {
     pub(super) brief: Option<&'a Brief>,
     /// Whether SQL is to be written.
     pub(super) write: bool,
+    /// By whom besides.
+    pub(super) shadow: Option<&'a str>,
 }
 
 impl Plan<'_> {
@@ -53,7 +55,7 @@ impl Plan<'_> {
     }
 
     fn requests(&self) -> Vec<Request> {
-        let Plan { model, question, tables, brief, write } = self;
+        let Plan { model, question, tables, brief, write, shadow } = self;
         let (writer, validator) = (&model.model, &model.validator_model);
         let validator = if validator.is_empty() { writer } else { validator };
         let unknown = TOKEN_BYTES * settings::model::prompt_budget() + ESCAPED * question.len() + INSTRUCTIONS;
@@ -70,6 +72,7 @@ impl Plan<'_> {
         if *write {
             let bytes = bytes(&|brief| prompts::generation(&brief.knowledge(), question, NONCES));
             requests.push(request(model, writer, bytes, most.sql));
+            requests.extend(shadow.map(|shadow| request(model, shadow, bytes, most.sql)));
             let repair = bytes + ESCAPED * sql_bytes(model) + INSTRUCTIONS;
             requests.extend((0..settings::model::max_repairs()).map(|_| request(model, writer, repair, most.sql)));
         }
@@ -112,6 +115,10 @@ pub fn budget_needs() -> StageResult<Vec<(Measure, Option<u64>)>> {
     }
     let names = context::names_to_choose_from(QUESTION)?;
     let tables = names.map(|names| prompts::tables(&names, QUESTION, &[], NONCES));
+    let shadow = evaluation::shadow().map(|(model, _)| model);
+    let shadow = shadow.as_deref();
     let brief = Brief::gather(&*registered::current()?, QUESTION, &[], &[], true)?;
-    budget::needs(&Plan { model: &model, question: QUESTION, tables, brief: Some(&brief), write: true }.requests())
+    budget::needs(
+        &Plan { model: &model, question: QUESTION, tables, brief: Some(&brief), write: true, shadow }.requests(),
+    )
 }

@@ -91,10 +91,12 @@ pub enum Purpose {
     Narrate,
     /// The tables that a question needs.
     Tables,
+    /// SQL of a second model, for comparison.
+    Shadow,
 }
 
 impl Purpose {
-    /// All of them.
+    /// Those of the models that answer.
     pub const ALL: [Purpose; 4] = [Purpose::Validate, Purpose::Write, Purpose::Narrate, Purpose::Tables];
 
     /// As the view says it.
@@ -104,6 +106,37 @@ impl Purpose {
             Purpose::Write => "write",
             Purpose::Narrate => "narrate",
             Purpose::Tables => "tables",
+            Purpose::Shadow => "shadow",
+        }
+    }
+}
+
+/// What a second model's SQL gave beside the first's: rows of its own in the views, of this purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beside {
+    /// The same rows.
+    Agrees,
+    /// Other rows.
+    Differs,
+    /// None: it asked back, failed, or was refused.
+    Fails,
+    /// It was not run: too little of the deadline was left.
+    Skipped,
+}
+
+impl Beside {
+    /// All of them, each at its place.
+    pub const ALL: [Beside; 4] = [Beside::Agrees, Beside::Differs, Beside::Fails, Beside::Skipped];
+    /// What the view calls their purpose.
+    pub const PURPOSE: &str = "compare";
+
+    /// As the view says it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Beside::Agrees => "agrees",
+            Beside::Differs => "differs",
+            Beside::Fails => "fails",
+            Beside::Skipped => "skipped",
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::pgx::entry::EntryPoint;
 use crate::pgx::server;
 use crate::pgx::shmem::counters::{self, FIXED, Fixed, MODELS, OF_A_ROW, TENANTS};
 use crate::reason::Reason;
-use labels::{ENDS, End, ModelResult, OTHERS, Purpose, STAGES};
+use labels::{Beside, ENDS, End, ModelResult, OTHERS, Purpose, STAGES};
 use std::time::{Duration, Instant};
 
 /// Model and purpose have rows in a table of this size.
@@ -232,7 +232,8 @@ impl<'a> ModelCall<'a> {
         // It may be dropped while an error is on its way, when no other may be raised.
         let Some(fixed) = at_an_end() else { return };
         let figures = model_counters(result, self.started.elapsed(), usage);
-        if !counters::add(&MODELS, server::database_oid(), &row_name(self.model, self.purpose), &figures) {
+        let name = row_name(self.model, self.purpose.as_str());
+        if !counters::add(&MODELS, server::database_oid(), &name, &figures) {
             add_all(fixed, OTHER_MODELS, &figures);
         }
     }
@@ -279,9 +280,9 @@ fn model_counters(result: ModelResult, took: Duration, usage: Usage) -> [u64; OF
     counters
 }
 
-fn row_name(model: &str, purpose: Purpose) -> String {
+fn row_name(model: &str, purpose: &str) -> String {
     let end = (0..=MODEL_ID.min(model.len())).rev().find(|end| model.is_char_boundary(*end)).unwrap_or(0);
-    format!("{}{BETWEEN}{}", purpose.as_str(), model.get(..end).unwrap_or(""))
+    format!("{purpose}{BETWEEN}{}", model.get(..end).unwrap_or(""))
 }
 
 /// A row of stat_calls: entry point, outcome, reason, calls.
@@ -326,28 +327,55 @@ pub fn tenant_rows() -> Vec<(String, TenantFigures, f64)> {
 /// A row of stat_models: model, purpose, result, calls, seconds, tokens read and written.
 pub type ModelRow = (String, &'static str, &'static str, u64, f64, u64, u64);
 
-/// Every purpose and result of the models that were called, and of `configured` from the start; and of all others.
-pub fn model_rows(configured: &[String]) -> Vec<ModelRow> {
+/// Counts what the SQL of a second model gave, and how much longer the call took for it.
+pub fn count_beside(model: &str, beside: Beside, took: Duration) {
+    let mut counters = [0; OF_A_ROW];
+    for (place, value) in [(beside as usize, 1), (RESULTS + beside as usize, nanoseconds(took))] {
+        if let Some(counter) = counters.get_mut(place) {
+            *counter = value;
+        }
+    }
+    // Without a place it is not counted: among all other models it would be taken for calls.
+    counters::add(&MODELS, server::database_oid(), &row_name(model, Beside::PURPOSE), &counters);
+}
+
+/// Every purpose and result of the models that were called, of `configured` from the start, and of a `shadow`; and of all others.
+pub fn model_rows(configured: &[String], shadow: Option<&str>) -> Vec<ModelRow> {
     let Some(fixed) = here() else { return Vec::new() };
     let mut known = counters::rows(&MODELS, server::database_oid());
-    for model in configured {
-        for purpose in Purpose::ALL {
-            let name = row_name(model, purpose);
-            if !known.iter().any(|(known, _)| *known == name) {
-                known.push((name, [0; OF_A_ROW]));
-            }
+    let of_answers = configured.iter().flat_map(|model| Purpose::ALL.map(|purpose| row_name(model, purpose.as_str())));
+    let of_shadow = shadow.into_iter().flat_map(|model| OF_SHADOWS.map(|purpose| row_name(model, purpose)));
+    for name in of_answers.chain(of_shadow) {
+        if !known.iter().any(|(known, _)| *known == name) {
+            known.push((name, [0; OF_A_ROW]));
         }
     }
     known.sort_by(|one, other| one.0.cmp(&other.0));
     let mut rows = Vec::new();
     for (name, counters) in &known {
         let Some((purpose, model)) = name.split_once(BETWEEN) else { continue };
-        if let Some(purpose) = Purpose::ALL.into_iter().find(|known| known.as_str() == purpose) {
+        if purpose == Beside::PURPOSE {
+            add_beside(&mut rows, model, counters);
+        } else if let Some(purpose) = CALLED_FOR.into_iter().find(|known| known.as_str() == purpose) {
             add_results(&mut rows, model, purpose.as_str(), counters);
         }
     }
     add_results(&mut rows, OTHERS, OTHERS, &read_all(fixed, OTHER_MODELS));
     rows
+}
+
+/// What a second model has rows for.
+const OF_SHADOWS: [&str; 2] = [Purpose::Shadow.as_str(), Beside::PURPOSE];
+/// Whatever models are called for.
+const CALLED_FOR: [Purpose; 5] =
+    [Purpose::Validate, Purpose::Write, Purpose::Narrate, Purpose::Tables, Purpose::Shadow];
+
+fn add_beside(rows: &mut Vec<ModelRow>, model: &str, counters: &[u64; OF_A_ROW]) {
+    let at = |place: usize| counters.get(place).copied().unwrap_or(0);
+    for (place, beside) in Beside::ALL.into_iter().enumerate() {
+        let took = seconds(at(RESULTS + place));
+        rows.push((model.to_owned(), Beside::PURPOSE, beside.as_str(), at(place), took, 0, 0));
+    }
 }
 
 fn add_results(rows: &mut Vec<ModelRow>, model: &str, purpose: &'static str, counters: &[u64; OF_A_ROW]) {

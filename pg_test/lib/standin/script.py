@@ -10,7 +10,7 @@ A script is JSON, so that it can be written by hand, generated, and loaded by te
      "play": [{"latency_ms": {"validation": 75, "generation": 800}}]}
 
 The first rule that matches counts. `question` is compared without case and runs of blanks; `contains` likewise; `pattern`
-is searched. `tables` are named where the model is asked which ones a question needs. Several SQL texts are given in turn:
+is searched. `model` keeps a rule to the requests of one model. `tables` are named where the model is asked which ones a question needs. Several SQL texts are given in turn:
 a repair gets the one after the text that failed. In an answer, `{0.1}` is the second value of the first row and `{rows}` the
 number of rows. `blocked` makes a guardrail intervene. `play` puts behaviours (see `stage`) on the rule alone. What no rule
 allows is not allowed: an unknown question is out of scope, and asking for its SQL yields a clarification.
@@ -44,6 +44,7 @@ class Rule:
     question: str | None = None
     contains: str | None = None
     pattern: str | None = None
+    model: str | None = None
     verdict: str = "out_of_scope"
     reason: str = "The stand-in's script says so."
     message: str = ""
@@ -138,12 +139,12 @@ class Script:
         """How many texts of the corpus were given so far."""
         return self._next
 
-    def rule(self, question: str | None) -> Rule | None:
+    def rule(self, question: str | None, model: str | None = None) -> Rule | None:
         with self._lock:
             rules = list(self._rules)
         if question is None:
             return None
-        return next((rule for rule in rules if rule.matches(question)), None)
+        return next((rule for rule in rules if rule.model in (None, model) and rule.matches(question)), None)
 
     def value(self, asked: Asked) -> dict[str, Any]:
         """The object that the model fills the asked form with."""
@@ -152,7 +153,7 @@ class Script:
         hostile = self._from_corpus(asked)
         if hostile is not None:
             return hostile
-        rule = self.rule(asked.question) or _UNKNOWN
+        rule = self.rule(asked.question, asked.model) or _UNKNOWN
         if asked.task == CHOICE:
             return {"tables": "\n".join(rule.tables)}
         if asked.task == VALIDATION:
@@ -165,7 +166,7 @@ class Script:
 
     def blocks(self, asked: Asked) -> bool:
         """Whether a guardrail intervenes."""
-        rule = self.rule(asked.question)
+        rule = self.rule(asked.question, asked.model)
         return rule is not None and rule.blocked
 
     def _from_corpus(self, asked: Asked) -> dict[str, Any] | None:

@@ -243,7 +243,7 @@ class Standin:
             exchange.send(refused.response)
             return
         record.asked = asked
-        rule = self.script.rule(asked.question)
+        rule = self.script.rule(asked.question, asked.model)
         play = self.stage.take(asked, rule.plays if rule else ())
         record.fault = play.fault if play else None
         with self._recorder.flight(asked.task):
