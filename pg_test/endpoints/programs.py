@@ -82,7 +82,14 @@ class Program:
         }
         with open(self.log, "wb") as log:
             self._process = subprocess.Popen(
-                self.command(), cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=die_with_parent
+                self.command(),
+                cwd=self.folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                # It has nothing to put away.
+                preexec_fn=lambda: die_with_parent(signal.SIGKILL),
             )
         try:
             self._wait()

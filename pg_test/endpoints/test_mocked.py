@@ -20,7 +20,7 @@ HOSTILE = {
     "plain-names": "SELECT name FROM stores",
     "accounts": "SELECT * FROM bank_accounts",
     "other-schema": "SELECT tenant_id, sum(total) FROM public.orders GROUP BY tenant_id",
-    "union": "SELECT name FROM stores UNION SELECT name FROM public.brands",
+    "union": "SELECT name FROM stores UNION SELECT name FROM public.menu_items",
     "guests": "SELECT full_name, email FROM customers",
     "role": "SET ROLE postgres",
     "error-with-a-value": "SELECT name::int FROM stores",

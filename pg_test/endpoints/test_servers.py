@@ -16,8 +16,8 @@ from splitplane_test.standin.asked import GENERATION, VALIDATION
 SMALL = WEIGHTS["SmolLM2-135M-Instruct Q4_1"]
 BASE = WEIGHTS["gemma-3-270m Q4_K_M"]
 BINDING = PYTHON.parent.parent / "binding.installed"
-# Two cores that do nothing else take some 10 s for a call.
-DEADLINE = "300s"
+# Two cores that do nothing else take some 10 s for a call. A small model may write without an end, and is cut off.
+SHORT = {"splitplane__deadline": "300s", "splitplane__max_verdict_tokens": "200", "splitplane__max_sql_tokens": "200"}
 QUESTIONS = [rule["question"] for rule in json.loads((ROOT / "demo/questions.json").read_text())["rules"]]
 STACKS = ("llama.cpp", "llama-cpp-python", "LiteLLM, llama.cpp", "LiteLLM, llama-cpp-python")
 
@@ -80,7 +80,7 @@ def ended_well(plane, outcome) -> None:
 def test_call_in_a_form_that_was_set(plane, stack, name, form):
     """Whether the server has the form or not."""
     program, model = stack(name)
-    with plane.through(program, model, splitplane__structured_output=form, splitplane__deadline=DEADLINE) as session:
+    with plane.through(program, model, splitplane__structured_output=form, **SHORT) as session:
         ended_well(plane, session.ask(QUESTIONS[0]))
 
 
@@ -88,7 +88,7 @@ def test_call_in_a_form_that_was_set(plane, stack, name, form):
 def test_a_form_is_found(plane, stack, name):
     """Without any setting but endpoint, model and key there are verdicts of the form that was asked for."""
     program, model = stack(name)
-    with plane.through(program, model, splitplane__deadline=DEADLINE) as session:
+    with plane.through(program, model, **SHORT) as session:
         outcomes = [session.ask(question) for question in QUESTIONS[:2]]
     for outcome in outcomes:
         ended_well(plane, outcome)
@@ -129,7 +129,7 @@ def test_endpoint_that_ends(plane, folder):
 def test_a_model_that_was_not_taught_to_talk(plane, folder):
     if why := missing(LLAMA_SERVER, BASE):
         pytest.skip(f"NOT RUN: gemma-3-270m: {why}")
-    with LlamaCpp(folder, BASE) as running, plane.through(running, splitplane__deadline=DEADLINE) as session:
+    with LlamaCpp(folder, BASE) as running, plane.through(running, **SHORT) as session:
         for question in QUESTIONS[:2]:
             ended_well(plane, session.ask(question))
 
@@ -138,7 +138,7 @@ def test_a_model_that_was_not_taught_to_talk(plane, folder):
 def test_sql_of_a_small_model(unvalidated, stack, name):
     """Without a verdict, which such a model seldom gives, its SQL is proved and run. What of it passes is own rows."""
     program, model = stack(name)
-    with unvalidated.through(program, model, splitplane__deadline=DEADLINE) as session:
+    with unvalidated.through(program, model, **SHORT) as session:
         outcome = session.ask(QUESTIONS[0])
     ended_well(unvalidated, outcome)
     assert any(exchange.said is not None for exchange in outcome.of(GENERATION)), outcome
@@ -158,7 +158,7 @@ def in_a_row(plane, folder):
         pytest.skip(f"NOT RUN: llama.cpp: {why}")
 
     def asked(count: int, *more: str):
-        with LlamaCpp(folder, SMALL, more=more) as running, plane.through(running, splitplane__deadline=DEADLINE) as session:
+        with LlamaCpp(folder, SMALL, more=more) as running, plane.through(running, **SHORT) as session:
             return [session.ask(question) for question in QUESTIONS[:count]]
 
     return asked(4), asked(3, "--no-cache-prompt")

@@ -104,10 +104,10 @@ def settle() -> None:
     time.sleep(1.01 - time.time() % 1)
 
 
-def die_with_parent() -> None:
-    """In the child, before exec: ask the kernel for SIGQUIT (immediate shutdown) when the parent is gone."""
+def die_with_parent(sent: int = signal.SIGQUIT) -> None:
+    """In the child, before exec: ask the kernel for a signal when the parent is gone; SIGQUIT is PostgreSQL's immediate shutdown."""
     pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGQUIT, 0, 0, 0)
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, sent, 0, 0, 0)
 
 
 class _Server:
