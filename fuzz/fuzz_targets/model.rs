@@ -45,7 +45,8 @@ fn reply(dialect: &dyn Dialect, form: Form, asked: u8, body: &[u8]) {
         b'w' => writing::shape(),
         _ => writing::answer_shape(),
     };
-    let prompt = Prompt { system: "Judge.".to_owned(), user: "?".to_owned(), shape, max_tokens: 100 };
+    let prompt =
+        Prompt { system: "Judge.".to_owned(), lasting: String::new(), user: "?".to_owned(), shape, max_tokens: 100 };
     let read = dialect.reply(&prompt, form, body);
     assert_eq!(read, dialect.reply(&prompt, form, body), "two answers to one body");
     let Ok(read) = read else { return };
@@ -113,7 +114,9 @@ fn error(dialect: &dyn Dialect, body: &[u8]) {
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"._".contains(&byte);
         assert!(code.len() <= 64 && code.bytes().all(is_name), "no code: {code:?}");
     }
-    let _ = [Form::Tool, Form::Native].map(|form| dialect.rejects_form(form, body));
+    let told = header.to_ascii_lowercase();
+    let _ = [Form::Tool, Form::Native].map(|form| dialect.names_form(form, &told));
+    let _ = dialect.lacks_call(body);
 }
 
 /// What administrators write about models.
@@ -121,7 +124,8 @@ fn names(text: &str) {
     let _ = bedrock::preferred_form(text);
     let _ = splitplane::llm::openai::preferred_form(text);
     let schema = Shape { name: "a", description: "b", schema: Value::Null };
-    let prompt = Prompt { system: text.to_owned(), user: text.to_owned(), shape: schema, max_tokens: 0 };
+    let [system, lasting, user] = [(); 3].map(|()| text.to_owned());
+    let prompt = Prompt { system, lasting, user, shape: schema, max_tokens: 0 };
     let (id, version) = text.split_once('\n').unwrap_or((text, ""));
     let guardrail = Guardrail::checked(id, version).ok();
     if let Some(guardrail) = &guardrail {

@@ -6,12 +6,13 @@
 
 use libfuzzer_sys::fuzz_target;
 use splitplane::llm::matching::{Catalogue, Known, normalise};
-use splitplane::llm::prompts::{self, Knowledge, Metric, Turn};
+use splitplane::llm::prompts::{self, Answer, Knowledge, Metric, Nonces, Turn};
 use splitplane::llm::relevance::{self, Part};
 use splitplane::llm::screen;
 use splitplane_fuzz::{planted, watch};
 
 const NONCE: &str = "3f9c0a";
+const NONCES: Nonces<'static> = Nonces { secret: b"secret", fresh: NONCE };
 
 fuzz_target!(init: watch::begin(), |data: &[u8]| watch::unit(data.len(), || {
     let text = String::from_utf8_lossy(data);
@@ -58,17 +59,25 @@ fn prompted(question: &str, entries: &str) {
         today: "2026-11-25 21:30",
         time_zone: "UTC",
     };
+    let columns = [question.to_owned()];
+    let answer = Answer { sql: entries, columns: &columns, rows_json: entries, truncated: true };
     for prompt in [
-        prompts::validation(&knowledge, question, NONCE),
-        prompts::generation(&knowledge, question, NONCE),
-        prompts::repair(&knowledge, question, entries, question, NONCE),
-        prompts::narration(question, entries, &[question.to_owned()], entries, true, "UTC", NONCE),
+        prompts::validation(&knowledge, question, NONCES),
+        prompts::generation(&knowledge, question, NONCES),
+        prompts::repair(&knowledge, question, entries, question, NONCES),
+        prompts::narration(question, answer, "UTC", NONCES),
     ] {
-        for line in prompt.user.lines() {
+        // The piece that ends what lasts has the nonce of what lasts.
+        let ending = prompt.user.strip_prefix("<ending-").and_then(|rest| rest.split_once('>'));
+        let Some((lasting, _)) = ending else { panic!("nothing ends what lasts") };
+        let fresh = prompt.user.lines().skip(1).map(|line| (line, NONCE));
+        for (line, nonce) in
+            prompt.lasting.lines().chain(prompt.user.lines().take(1)).map(|line| (line, lasting)).chain(fresh)
+        {
             let piece = line.strip_prefix('<').and_then(|line| line.strip_suffix('>')).and_then(|line| {
                 let (opening, rest) = line.split_once('>')?;
                 let (content, closing) = rest.rsplit_once("</")?;
-                (opening == closing && opening.ends_with(&format!("-{NONCE}"))).then_some(content)
+                (opening == closing && opening.ends_with(&format!("-{nonce}"))).then_some(content)
             });
             let Some(piece) = piece else { panic!("no piece: {line}") };
             assert!(!piece.contains(['<', '>', '&']), "a piece that marks up: {line}");

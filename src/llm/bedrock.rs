@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::extras::Extras;
 use super::guardrail::Guardrail;
-use super::variation::{self, Limit, Variation};
+use super::variation::{self, Members, Variation};
 use super::{Dialect, Form, ModelError, Prompt, Reply, Reported, capabilities, ordered, path, refused, strict};
 
 #[cfg(test)]
@@ -211,6 +211,11 @@ impl Dialect for Bedrock {
         {
             inference.remove("temperature");
         }
+        if variation.omits_cache_point
+            && let Some(content) = body.pointer_mut("/messages/0/content").and_then(Value::as_array_mut)
+        {
+            content.retain(|block| block.get("cachePoint").is_none());
+        }
         if let Some(effort) = &extras.effort {
             variation::set(body, &["outputConfig", "effort"], json!(effort));
         }
@@ -222,8 +227,12 @@ impl Dialect for Bedrock {
         }
     }
 
-    fn sent(&self, body: &Value) -> (bool, Option<Limit>) {
-        (body.pointer("/inferenceConfig/temperature").is_some(), None)
+    fn sent(&self, body: &Value) -> Members {
+        Members {
+            temperature: body.pointer("/inferenceConfig/temperature").is_some(),
+            limit: None,
+            cache_point: body.pointer("/messages/0/content/1/cachePoint").is_some(),
+        }
     }
 
     fn names_form(&self, form: Form, told: &str) -> bool {
@@ -252,7 +261,8 @@ fn reported(body: &Map<String, Value>) -> Reported {
     let plain = strict::reported(body, "inputTokens", "outputTokens");
     let kept = strict::reported(body, "cacheReadInputTokens", "cacheWriteInputTokens");
     let kept = kept.input_tokens.unwrap_or(0) + kept.output_tokens.unwrap_or(0);
-    Reported { input_tokens: plain.input_tokens.map(|tokens| tokens + kept), ..plain }
+    let most = u64::from(u32::MAX);
+    Reported { input_tokens: plain.input_tokens.map(|tokens| tokens.saturating_add(kept).min(most)), ..plain }
 }
 
 /// Sets a member of an object.

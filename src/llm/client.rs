@@ -235,9 +235,8 @@ impl Client {
         let most = self.most_tokens(task).unwrap_or(prompt.max_tokens);
         let mut body = dialect.body(prompt, form);
         dialect.adjust(&mut body, variation, &self.extras, most);
-        let (has_temperature, limit) = dialect.sent(&body);
         let may_change_form = self.structured_output == StructuredOutput::Auto;
-        let sent = Sent { form, may_change_form, has_temperature, limit };
+        let sent = Sent { form, may_change_form, has: dialect.sent(&body) };
         let is_final =
             Box::new(move |status: u16, body: &[u8]| variation.after_refusal(sent, dialect, status, body).is_some());
         let metered = Some((model, u64::from(most)));

@@ -39,7 +39,7 @@ pub use failure::ModelError;
 
 use extras::Extras;
 use serde_json::Value;
-use variation::{Limit, Variation};
+use variation::{Members, Variation};
 
 /// One request to a model: the texts, and the one shape of reply that is accepted.
 #[derive(Debug, Clone)]
@@ -149,8 +149,8 @@ pub trait Dialect {
     /// Changes a body as was learned, and adds what is configured; `most`: most tokens of the reply.
     fn adjust(&self, body: &mut Value, variation: Variation, extras: &Extras, most: u32);
 
-    /// Whether a body has a temperature, and by which name its limit, where the wire format has two.
-    fn sent(&self, body: &Value) -> (bool, Option<Limit>);
+    /// What a body has of what may be left out or renamed.
+    fn sent(&self, body: &Value) -> Members;
 
     /// Whether what an error says, in lower case, names a parameter that this form needs. A complaint about the schema
     /// does not count: it is ours.

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::extras::Extras;
-use super::variation::{Limit, Variation};
+use super::variation::{Limit, Members, Variation};
 use super::{Dialect, Form, ModelError, Prompt, Reply, Reported, capabilities, refused, strict};
 
 #[cfg(test)]
@@ -139,10 +139,10 @@ impl Dialect for OpenAi {
         body.extend(extras.fields.clone());
     }
 
-    fn sent(&self, body: &Value) -> (bool, Option<Limit>) {
+    fn sent(&self, body: &Value) -> Members {
         let limits = [Limit::Tokens, Limit::CompletionTokens];
         let limit = limits.into_iter().find(|limit| body.get(limit.as_str()).is_some());
-        (body.get("temperature").is_some(), limit)
+        Members { temperature: body.get("temperature").is_some(), limit, cache_point: false }
     }
 
     fn names_form(&self, form: Form, told: &str) -> bool {

@@ -37,6 +37,8 @@ pub struct Variation {
     pub omits_temperature: bool,
     /// By which name the limit is sent.
     pub limit: Option<Limit>,
+    /// Whether no cache point is set.
+    pub omits_cache_point: bool,
 }
 
 /// What was sent, as far as it may be varied.
@@ -46,13 +48,23 @@ pub struct Sent {
     pub form: Form,
     /// Whether another form may be tried.
     pub may_change_form: bool,
-    /// Whether there was a temperature.
-    pub has_temperature: bool,
-    /// The name of the limit, where it has two.
+    /// What the body has.
+    pub has: Members,
+}
+
+/// What a body has of what may be left out or renamed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Members {
+    /// A temperature.
+    pub temperature: bool,
+    /// The name of the limit, where the wire format has two.
     pub limit: Option<Limit>,
+    /// A cache point.
+    pub cache_point: bool,
 }
 
 const TEMPERATURE: &str = "temperature";
+const CACHE_POINTS: [&str; 5] = ["cachepoint", "cache_point", "cache point", "prompt caching", "prompt cache"];
 const LIMITS: [&str; 2] = ["max_tokens", "max_completion_tokens"];
 
 impl Variation {
@@ -68,10 +80,13 @@ impl Variation {
             return None;
         }
         if matches!(status, 400 | 422) {
-            if sent.has_temperature && told.contains(TEMPERATURE) {
+            if sent.has.cache_point && CACHE_POINTS.iter().any(|name| told.contains(name)) {
+                return Some(Self { omits_cache_point: true, ..self });
+            }
+            if sent.has.temperature && told.contains(TEMPERATURE) {
                 return Some(Self { omits_temperature: true, ..self });
             }
-            if let Some(limit) = sent.limit.filter(|_| LIMITS.iter().any(|name| told.contains(name))) {
+            if let Some(limit) = sent.has.limit.filter(|_| LIMITS.iter().any(|name| told.contains(name))) {
                 return Some(match limit {
                     // Those who refuse this name are OpenAI's reasoning models, which refuse a temperature as well.
                     Limit::Tokens => Self { limit: Some(Limit::CompletionTokens), omits_temperature: true, ..self },
@@ -109,7 +124,8 @@ impl Variation {
             Limit::Tokens => "with max_tokens",
             Limit::CompletionTokens => "with max_completion_tokens",
         });
-        form.into_iter().chain(temperature).chain(limit).collect::<Vec<_>>().join(", ")
+        let cache_point = self.omits_cache_point.then_some("without a cache point");
+        form.into_iter().chain(temperature).chain(limit).chain(cache_point).collect::<Vec<_>>().join(", ")
     }
 
     /// As one number.
@@ -125,7 +141,7 @@ impl Variation {
             Some(Limit::Tokens) => 1,
             Some(Limit::CompletionTokens) => 2,
         };
-        form | u8::from(self.omits_temperature) << 2 | limit << 3
+        form | u8::from(self.omits_temperature) << 2 | limit << 3 | u8::from(self.omits_cache_point) << 5
     }
 
     /// From what `to_bits` gives; `None` from anything else.
@@ -137,13 +153,14 @@ impl Variation {
             2 => Some(Form::Native),
             _ => return None,
         };
-        let limit = match bits >> 3 {
+        let limit = match bits >> 3 & 3 {
             0 => None,
             1 => Some(Limit::Tokens),
             2 => Some(Limit::CompletionTokens),
             _ => return None,
         };
-        Some(Self { form, omits_temperature: bits & 4 != 0, limit })
+        let (omits_temperature, omits_cache_point) = (bits & 4 != 0, bits & 32 != 0);
+        (bits < 64).then_some(Self { form, omits_temperature, limit, omits_cache_point })
     }
 }
 
@@ -178,10 +195,10 @@ mod tests {
     use crate::llm::bedrock::Bedrock;
     use crate::llm::openai::OpenAi;
 
-    const SENT: Sent =
-        Sent { form: Form::Native, may_change_form: true, has_temperature: true, limit: Some(Limit::Tokens) };
+    const SENT: Sent = Sent { form: Form::Native, may_change_form: true, has: HAS };
+    const HAS: Members = Members { temperature: true, limit: Some(Limit::Tokens), cache_point: false };
     const TOOL: Sent = Sent { form: Form::Tool, ..SENT };
-    const PLAIN: Variation = Variation { form: None, omits_temperature: false, limit: None };
+    const PLAIN: Variation = Variation { form: None, omits_temperature: false, limit: None, omits_cache_point: false };
 
     fn openai(sent: Sent, status: u16, body: &Value) -> Option<Variation> {
         let dialect = OpenAi { model: "m".to_owned() };
@@ -210,8 +227,8 @@ mod tests {
             (TOOL, 400, "tool_choice is not supported", native),
             // A form that is configured is kept, and what was not sent cannot be left out.
             (Sent { may_change_form: false, ..TOOL }, 400, "tool_choice is not supported", None),
-            (Sent { has_temperature: false, ..SENT }, 400, "temperature", None),
-            (Sent { limit: None, ..SENT }, 400, "max_tokens", None),
+            (Sent { has: Members { temperature: false, ..HAS }, ..SENT }, 400, "temperature", None),
+            (Sent { has: Members { limit: None, ..HAS }, ..SENT }, 400, "max_tokens", None),
             // Nothing of this says anything against a parameter.
             (SENT, 400, "tool_choice is not supported", None),
             (SENT, 400, "'max_tokens' is too large: 4000. This model's maximum context length is 4096 tokens", None),
@@ -227,7 +244,7 @@ mod tests {
         let param =
             json!({"error": {"message": "Unsupported value", "param": "temperature", "code": "unsupported_value"}});
         assert_eq!(openai(SENT, 400, &param), cold);
-        let back = Sent { limit: Some(Limit::CompletionTokens), ..SENT };
+        let back = Sent { has: Members { limit: Some(Limit::CompletionTokens), ..HAS }, ..SENT };
         let expected = Some(Variation { limit: Some(Limit::Tokens), ..PLAIN });
         assert_eq!(openai(back, 422, &said("max_completion_tokens: extra fields not permitted")), expected);
     }
@@ -238,10 +255,18 @@ mod tests {
         let known = Variation { form: Some(Form::Native), ..PLAIN };
         let body =
             br#"{"message": "The model returned the following errors: `temperature` is deprecated for this model."}"#;
-        let sent = Sent { limit: None, ..SENT };
+        let has = Members { limit: None, cache_point: true, ..HAS };
+        let sent = Sent { has, ..SENT };
         let expected = Some(Variation { omits_temperature: true, ..known });
         assert_eq!(known.after_refusal(sent, &dialect, 400, body), expected);
-        assert_eq!(known.after_refusal(Sent { has_temperature: false, ..sent }, &dialect, 400, body), None);
+        assert_eq!(
+            known.after_refusal(Sent { has: Members { temperature: false, ..has }, ..sent }, &dialect, 400, body),
+            None
+        );
+        let body = br#"{"message": "The model does not support the cachePoint block in messages."}"#;
+        let expected = Some(Variation { omits_cache_point: true, ..known });
+        assert_eq!(known.after_refusal(sent, &dialect, 400, body), expected);
+        assert_eq!(known.after_refusal(Sent { has: Members::default(), ..sent }, &dialect, 400, body), None);
     }
 
     #[test]
@@ -253,10 +278,15 @@ mod tests {
                 known += 1;
             }
         }
-        assert_eq!(known, 3 * 2 * 3);
+        assert_eq!(known, 3 * 2 * 3 * 2);
         assert_eq!(Variation::from_bits(0), Some(PLAIN));
         assert_eq!(PLAIN.words(), "");
-        let all = Variation { form: Some(Form::Tool), omits_temperature: true, limit: Some(Limit::Tokens) };
-        assert_eq!(all.words(), "with a tool, without temperature, with max_tokens");
+        let all = Variation {
+            form: Some(Form::Tool),
+            omits_temperature: true,
+            limit: Some(Limit::Tokens),
+            omits_cache_point: true,
+        };
+        assert_eq!(all.words(), "with a tool, without temperature, with max_tokens, without a cache point");
     }
 }

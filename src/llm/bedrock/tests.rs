@@ -134,6 +134,18 @@ fn a_cache_point_stands_behind_a_long_plane() {
     }
 }
 
+/// A model behind a name that says otherwise may refuse the point: it is taken out, and nothing else.
+#[test]
+fn a_cache_point_can_be_left_out() {
+    let long = Prompt { lasting: format!("<plane>\"{}\"</plane>\n", "t".repeat(6_000)), ..prompt() };
+    let mut body = bedrock(SONNET).body(&long, Form::Tool);
+    assert!(bedrock(SONNET).sent(&body).cache_point);
+    let without = Variation { omits_cache_point: true, ..Variation::default() };
+    bedrock(SONNET).adjust(&mut body, without, &Extras::default(), 512);
+    assert!(!bedrock(SONNET).sent(&body).cache_point);
+    assert_eq!(body["messages"][0]["content"], json!([{"text": long.lasting}, {"text": long.user}]));
+}
+
 /// What is read from kept beginnings and written to them is charged, too; Converse counts it apart.
 #[test]
 fn counts_what_was_kept() {
@@ -302,6 +314,7 @@ fn changes_a_body_as_was_learned_and_configured() {
         assert_eq!((&body["outputConfig"]["effort"], &body["serviceTier"]), (&json!("low"), &json!({"type": "flex"})));
         assert_eq!(body["outputConfig"].get("textFormat"), plain.pointer("/outputConfig/textFormat"));
         assert_eq!(body["additionalModelRequestFields"], json!({"top_k": 1}));
-        assert_eq!((bedrock(SONNET).sent(&plain), bedrock(SONNET).sent(&body)), ((true, None), (false, None)));
+        assert_eq!(bedrock(SONNET).sent(&plain), Members { temperature: true, ..Members::default() });
+        assert_eq!(bedrock(SONNET).sent(&body), Members::default());
     }
 }

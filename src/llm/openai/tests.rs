@@ -412,10 +412,12 @@ fn changes_a_body_as_was_learned_and_configured() {
     let mut body = plain.clone();
     openai("m").adjust(&mut body, Variation::default(), &Extras::default(), 512);
     assert_eq!(body, plain);
-    let variation = Variation { omits_temperature: true, limit: Some(Limit::CompletionTokens), form: None };
+    let variation = Variation { omits_temperature: true, limit: Some(Limit::CompletionTokens), ..Variation::default() };
     openai("m").adjust(&mut body, variation, &extras, 7);
-    assert_eq!(openai("m").sent(&plain), (true, Some(Limit::Tokens)));
-    assert_eq!(openai("m").sent(&body), (false, Some(Limit::CompletionTokens)));
+    let has = Members { temperature: true, limit: Some(Limit::Tokens), cache_point: false };
+    assert_eq!(openai("m").sent(&plain), has);
+    let has = Members { temperature: false, limit: Some(Limit::CompletionTokens), cache_point: false };
+    assert_eq!(openai("m").sent(&body), has);
     assert_eq!((&body["max_completion_tokens"], &body["reasoning_effort"]), (&json!(7), &json!("low")));
     assert_eq!((&body["service_tier"], &body["top_k"]), (&json!("flex"), &json!(1)));
     assert_eq!(body["chat_template_kwargs"], fields["chat_template_kwargs"]);
