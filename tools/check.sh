@@ -114,7 +114,11 @@ PYTHON
 # Tracked or new, by ending or by first line; where git does not answer for this folder, by ending alone.
 shell_scripts() {
     if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then
-        { git ls-files --cached --others --exclude-standard '*.sh' && git grep --untracked -lIE '^#!/.*[/ ](ba)?sh$'; } | sort -u
+        {
+            git ls-files --cached --others --exclude-standard '*.sh'
+            # In the first line alone: a page may show a script.
+            git grep --untracked -nIE '^#!/.*[/ ](ba)?sh$' | sed -n 's/:1:#!.*//p'
+        } | sort -u
     else
         find . \( -name .tools -o -name target \) -prune -o -name '*.sh' -print | sort
     fi
