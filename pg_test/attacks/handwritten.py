@@ -114,13 +114,14 @@ def secrets_kept(suite) -> list[str]:
 
 
 def no_other_way_in(suite) -> list[str]:
-    """The application role has the entry points and nothing else: no claim function, no table, no bare tenant."""
+    """The application role has the entry points and nothing else: no claim function, no table, no bare tenant. `rate` is one of them, and rates
+    nothing where nobody has asked."""
     wrong = []
     with suite.world.superuser() as connection:
         open_functions = connection.execute(
             "SELECT p.oid::regprocedure::text FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass"
             " AND d.deptype = 'e' JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'splitplane'"
-            " WHERE has_function_privilege('app', p.oid, 'EXECUTE') AND p.proname NOT IN ('ask','ask_rows','ask_dry_run')"
+            " WHERE has_function_privilege('app', p.oid, 'EXECUTE') AND p.proname NOT IN ('ask','ask_rows','ask_dry_run','rate')"
         ).fetchall()
         wrong += [f"app may execute {name}" for (name,) in open_functions]
         open_tables = connection.execute(
@@ -132,6 +133,8 @@ def no_other_way_in(suite) -> list[str]:
     attempts = (
         "SELECT splitplane.sp_run('beta', 'SELECT note FROM orders', 0)",
         "SELECT splitplane.claim('tenant')",
+        "SELECT splitplane.rate(gen_random_uuid(), true)",
+        "SELECT splitplane.rate(gen_random_uuid(), true, context => '{\"tenant\": \"beta\"}')",
         "SELECT * FROM splitplane.keys",
         "SELECT splitplane.sign('AKSPBETA', 'beta')",
         "SELECT splitplane.create_key('mine')",
