@@ -10313,8 +10313,8 @@ GRANT EXECUTE ON FUNCTION splitplane.evaluate(text[], text[]) TO splitplane_admi
 COMMENT ON FUNCTION splitplane.evaluate(text[], text[]) IS
     'Asks every verified query in words, as two tenants and as if it were not registered, and compares the answers '
     'with its rows.';
-REVOKE ALL ON splitplane.budgets FROM PUBLIC;
-GRANT SELECT ON splitplane.budgets TO splitplane_admin;
+REVOKE ALL ON splitplane.budgets, splitplane.ratings FROM PUBLIC;
+GRANT SELECT ON splitplane.budgets, splitplane.ratings TO splitplane_admin;
 CREATE EVENT TRIGGER splitplane_alter_extension ON ddl_command_end WHEN TAG IN ('ALTER EXTENSION')
     EXECUTE FUNCTION splitplane._on_alter_extension();
 ALTER EVENT TRIGGER splitplane_alter_extension ENABLE ALWAYS;

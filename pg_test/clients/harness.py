@@ -73,6 +73,8 @@ class Asker:
         else:
             self._runner = asyncio.Runner()
             self.connection = self.run(self._connect())
+        # A connection that was closed does not say it any more.
+        self.pid = self.connection.get_server_pid() if "asyncpg" in self.kind else self.connection.info.backend_pid
         self.client = self.make(self._signer, **self._options)
         return self
 
@@ -114,10 +116,6 @@ class Asker:
 
     def ask_rows(self, *arguments, **options):
         return self.run(self.client.ask_rows(BRAND_A, *arguments, **options))
-
-    @property
-    def pid(self) -> int:
-        return self.connection.get_server_pid() if "asyncpg" in self.kind else self.connection.info.backend_pid
 
     def is_running(self) -> bool:
         """Whether the server executes a statement of this connection."""

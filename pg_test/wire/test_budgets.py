@@ -186,7 +186,7 @@ def test_changes_count_at_the_next_call_of_a_session_that_is_warm(wire):
 def test_a_new_window_begins_anew(wire):
     """Windows of two seconds: in each exactly three, however often one asks."""
     set_budget(wire, "brand-a", "calls", 3, "2 seconds")
-    answered = {}
+    answered, on_the_edge = {}, set()
     with wire.session() as session, wire.admin() as admin:
         attempt(session, wire, "brand-b")
         end = time.monotonic() + 7
@@ -197,8 +197,11 @@ def test_a_new_window_begins_anew(wire):
             assert outcome in ("answered", "53400")
             if outcome == "answered" and before == after:
                 answered[before] = answered.get(before, 0) + 1
+            elif outcome == "answered":
+                # Of one window or the next.
+                on_the_edge.add(after)
     assert all(count <= 3 for count in answered.values()), answered
-    assert sum(count == 3 for count in answered.values()) >= 2, answered
+    assert sum(count + (window in on_the_edge) >= 3 for window, count in answered.items()) >= 2, (answered, on_the_edge)
 
 
 def test_a_session_that_is_ended_gives_back_what_it_reserved(wire):

@@ -216,8 +216,8 @@ CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON sp
     FOR EACH STATEMENT EXECUTE FUNCTION splitplane._on_config_change();
 
 -- @functions
-REVOKE ALL ON splitplane.budgets FROM PUBLIC;
-GRANT SELECT ON splitplane.budgets TO splitplane_admin;
+REVOKE ALL ON splitplane.budgets, splitplane.ratings FROM PUBLIC;
+GRANT SELECT ON splitplane.budgets, splitplane.ratings TO splitplane_admin;
 CREATE EVENT TRIGGER splitplane_alter_extension ON ddl_command_end WHEN TAG IN ('ALTER EXTENSION')
     EXECUTE FUNCTION splitplane._on_alter_extension();
 ALTER EVENT TRIGGER splitplane_alter_extension ENABLE ALWAYS;

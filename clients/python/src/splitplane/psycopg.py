@@ -165,6 +165,8 @@ def given_up(connection: psycopg.Connection[Any], tries: Tries, progress: Progre
         if connection.info.transaction_status == TransactionStatus.ACTIVE:
             with suppress(psycopg.Error):
                 connection.cancel_safe(timeout=CANCEL_SECONDS)
+            # Nobody reads the rest of what it answers: a later statement would be refused, or be given this one's answer.
+            connection.close()
         raise
     finally:
         ended.set()
