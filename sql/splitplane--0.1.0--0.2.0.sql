@@ -10239,11 +10239,13 @@ BEGIN
         END IF;
         SELECT max(e.run) INTO this_run FROM splitplane.evaluations AS e
          WHERE e.verdict IS NULL AND e.arguments = asked_for AND e.model = asked_model;
-        -- What was registered otherwise since then is not asked any more.
+        -- What was registered otherwise since then is not asked any more, nor is who may not ask, or is not the one whom
+        -- this call asks as: such a run would never end.
         DELETE FROM splitplane.evaluations AS e
          WHERE e.run = this_run AND e.verdict IS NULL
-           AND NOT EXISTS (SELECT FROM splitplane.verified_queries AS q
-                           WHERE q.name = e.name AND e.question = ANY (q.synonyms || q.question));
+           AND NOT (EXISTS (SELECT FROM splitplane.verified_queries AS q
+                            WHERE q.name = e.name AND e.question = ANY (q.synonyms || q.question))
+                    AND EXISTS (SELECT FROM unnest(people) AS p(person) WHERE p.person ->> 'tenant' = e.tenant));
         IF NOT EXISTS (SELECT FROM splitplane.evaluations AS e WHERE e.run = this_run AND e.verdict IS NULL) THEN
             SELECT coalesce(max(e.run), 0) + 1 INTO this_run FROM splitplane.evaluations AS e;
             INSERT INTO splitplane.evaluations (run, name, tenant, question, arguments, model)

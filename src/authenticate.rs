@@ -8,32 +8,11 @@ use crate::pgx::server;
 use crate::reason::Reason;
 use crate::{calls, ledger, settings};
 use std::cell::RefCell;
+use std::rc::Rc;
 
 thread_local! {
     /// Who asked last in this session.
-    static LAST: RefCell<Option<Asker>> = const { RefCell::new(None) };
-}
-
-/// A verified principal, by its ids.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asker {
-    /// The tenant.
-    pub tenant: String,
-    /// The business.
-    pub business: String,
-    /// The subject.
-    pub subject: String,
-}
-
-impl Asker {
-    /// Its ids.
-    pub fn of(principal: &Principal) -> Self {
-        Asker {
-            tenant: principal.tenant().to_owned(),
-            business: principal.business().to_owned(),
-            subject: principal.subject().to_owned(),
-        }
-    }
+    static LAST: RefCell<Option<Rc<Principal>>> = const { RefCell::new(None) };
 }
 
 /// Who asks: signature, key, date, audience, replay, principal.
@@ -44,14 +23,28 @@ pub fn verify(context: &str, payload: &str) -> StageResult<Principal> {
     let context = SignedContext::parse(context).map_err(from_context)?;
     calls::note(|call| call.claim(&context));
     let identity = identified(context, payload)?;
-    let principal = registered(identity)?;
-    LAST.set(Some(Asker::of(&principal)));
-    Ok(principal)
+    registered(identity)
 }
 
-/// Who was verified last in this session.
-pub fn last() -> Option<Asker> {
-    LAST.with_borrow(Clone::clone)
+/// Remembers who asks.
+pub fn remember(principal: &Rc<Principal>) {
+    LAST.set(Some(Rc::clone(principal)));
+}
+
+/// Who asked last in this session, if that one may still ask.
+///
+/// # Errors
+/// 28000 for nobody, and for a principal that was taken away or disabled since.
+pub fn last() -> StageResult<Rc<Principal>> {
+    let principal = LAST.with_borrow(Clone::clone).ok_or_else(|| {
+        Refusal::new(
+            State::Identity,
+            "nobody has asked in this session; give a context that is signed for the query_id",
+        )
+    })?;
+    let rows = principals::principals(principal.tenant(), principal.business(), principal.subject())?;
+    principal.check_again(rows).map_err(from_context)?;
+    Ok(principal)
 }
 
 /// The same for a context that this server has signed itself, with a key that is registered nowhere and used once.

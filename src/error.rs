@@ -94,6 +94,12 @@ impl State {
         }
     }
 
+    /// Whether a statement was ended by a cancel of the caller's or its statement_timeout, which are PostgreSQL's own errors; one that
+    /// our deadline ended is `Cancelled`.
+    pub fn is_from_outside(self) -> bool {
+        self == State::Server(packed(b"57014"))
+    }
+
     /// Its five characters.
     pub fn sqlstate(self) -> String {
         unpacked(self.code())

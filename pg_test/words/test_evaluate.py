@@ -1,5 +1,6 @@
 """evaluate(): planted wrong, leaking, refused and unanswered answers are found, and the truth is in no prompt."""
 
+import psycopg
 import pytest
 from splitplane_test.session import refusal
 
@@ -141,6 +142,37 @@ def test_a_call_goes_on_where_the_last_one_stopped(judge, standin):
         assert judge.own.run("SELECT max(run) FROM splitplane.evaluations") == (2,)
     finally:
         judge.own.boss.execute("RESET splitplane.evaluation_time")
+
+
+def test_a_run_ends_without_those_who_may_not_ask_any_more(judge, standin):
+    for number in range(4):
+        judge.register(f"case {number}", TRUTH)
+    standin.play(latency_ms={"generation": 400})
+    judge.own.boss.execute("SET splitplane.evaluation_time = '1s'")
+    try:
+        first = judge.evaluate()
+        assert 0 < len(first) < 8, "it stops"
+        judge.own.boss.execute("SET splitplane.evaluation_time = '10min'")
+        gone = judge.own.run("SELECT min(tenant) FROM splitplane.evaluations")[0]
+        judge.own.run("UPDATE splitplane.principals SET enabled = false WHERE tenant = %s", gone)
+        judge.evaluate()
+        assert judge.own.run("SELECT count(*) FROM splitplane.evaluations WHERE verdict IS NULL") == (0,)
+        assert len(judge.evaluate()) == 8, "and another begins"
+    finally:
+        judge.own.boss.execute("RESET splitplane.evaluation_time")
+        judge.own.run("UPDATE splitplane.principals SET enabled = true")
+
+
+def test_a_timeout_of_the_caller_is_no_verdict(judge, standin):
+    judge.register("slow", "SELECT count(*) FROM sales a, sales b, sales c, sales d, sales e, sales f")
+    judge.own.boss.execute("SET statement_timeout = '1500ms'")
+    try:
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            judge.evaluate()
+        assert judge.own.run("SELECT 1") == (1,)
+    finally:
+        judge.own.boss.execute("RESET statement_timeout")
+    assert judge.own.run("SELECT count(*) FROM splitplane.evaluations") == (0,)
 
 
 def test_read_only_keeps_none(judge, standin):

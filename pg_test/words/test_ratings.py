@@ -152,6 +152,18 @@ def test_old_answers_are_no_fault_of_others(own, standin, level):
         one.execute("COMMIT")
 
 
+def test_who_may_not_ask_any_more_rates_nothing(own, standin):
+    with own.talk() as talk:
+        document = talk.count(own.rule())
+        own.run("UPDATE splitplane.principals SET enabled = false WHERE tenant = 'brand-a'")
+        try:
+            error = refusal(lambda: talk.execute(RATE, (document["query_id"], True, None)), "28000")
+            assert error.diag.message_primary == "the signed context was refused"
+        finally:
+            own.run("UPDATE splitplane.principals SET enabled = true WHERE tenant = 'brand-a'")
+        talk.execute(RATE, (document["query_id"], True, None))
+
+
 def test_retention(own, standin):
     own.run("SELECT splitplane.forget_answers()")
     with own.talk(splitplane__rating_retention="1s") as talk:

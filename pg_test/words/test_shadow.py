@@ -144,3 +144,32 @@ def test_rows_are_there_from_the_start(words):
         assert {result for purpose, result in rows if purpose == "compare"} == {"agrees", "differs", "fails", "skipped"}
     finally:
         words.boss.execute("RESET splitplane.shadow_model")
+
+
+def test_only_answers_that_are_compared_ask_it(words, standin):
+    """The two other entry points compare nothing, so nothing is spent for them."""
+    with words.talk(**BESIDE) as talk:
+        talk.put(words.rule(), function="ask_dry_run")
+        question = words.rule()
+        rows = "SELECT * FROM ask_rows(%s::text::jsonb, %s) AS t(sales bigint)"
+        assert len(talk.connection.execute(rows, (json.dumps(words.sign(question, "brand-a")), question)).fetchall()) == 1
+    assert SHADOW not in asked(standin) and not counted(words)
+
+
+def test_a_cancel_while_its_sql_runs_ends_the_call(words, standin):
+    """By the caller: the second model's errors are its own, a cancel is not."""
+    question = planted(words, "SELECT count(*) FROM sales a, sales b, sales c, sales d, sales e, sales f")
+    with words.talk(**BESIDE, splitplane__deadline="20s") as talk:
+        talk.execute("SET statement_timeout = '1500ms'")
+        talk.fails("57014", question)
+        talk.execute("RESET statement_timeout")
+        talk.count(words.rule())
+
+
+def test_many_rows_are_not_compared(words, standin):
+    many = "SELECT n FROM generate_series(1, 1001) AS n"
+    with words.talk(**BESIDE, splitplane__max_rows="5000") as talk:
+        question = words.rule(sql=many)
+        words.standin.script.add([{"question": question, "model": SHADOW, "verdict": "allow", "sql": many}])
+        assert len(talk.say(question)["rows"]) == 1_001
+    assert counted(words)["compare", "skipped"] == 1

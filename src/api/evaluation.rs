@@ -141,6 +141,7 @@ fn settled(refusal: Refusal, watch: &Stopwatch, is_short: bool, detail: String, 
     // The stopwatch never says less than one millisecond.
     let is_over = watch.left() <= 1;
     let verdict = match refusal.state {
+        state if state.is_from_outside() => return Err(refusal),
         State::Cancelled if !is_over => return Err(refusal),
         State::Cancelled if is_short => "unfinished",
         State::Unsafe | State::Internal => return Err(refusal),

@@ -104,6 +104,7 @@ pub const ENTRIES: Entries = Entries {
 /// Answers with one JSON document.
 pub fn ask(request: Request) -> StageResult<String> {
     let mut call = verified(request)?;
+    call.asked.may_be_compared();
     let caps = Caps { rows: settings::max_rows(), bytes: settings::max_bytes() };
     let answer = answer(&mut call, None, |statement, plane, watch| {
         let (columns, facts) = (statement.named_types(plane), statement.facts.clone());
@@ -144,8 +145,8 @@ pub fn ask(request: Request) -> StageResult<String> {
                 watch.lap("narrate");
                 told
             };
-            let first = First { rows: &rows, columns: compared, is_sorted: facts.is_sorted, caps };
-            shadow::beside(&mut asked, &principal, first, &mut watch);
+            let first = First { rows: &rows, columns: compared, is_sorted: facts.is_sorted };
+            shadow::beside(&mut asked, &principal, first, &mut watch)?;
             asked.keep(Some(sql.text()))?;
             asked.keep_answer(&sql)?;
             let columns = document::columns(&columns);
@@ -265,6 +266,7 @@ fn verified(request: Request) -> StageResult<Call> {
     calls::note(|call| call.verified(&principal));
     // Before any model is asked.
     refuse_if_closed()?;
+    authenticate::remember(&principal);
     budget::admit(principal.tenant())?;
     watch.lap("verify");
     let asked = Asked::new(Rc::clone(&principal), question, conversation, watch.deadline())?;

@@ -1,11 +1,13 @@
 //! `splitplane.rate`: what a caller says of an answer that it was given.
 
-use crate::authenticate::{self, Asker};
+use crate::authenticate;
+use crate::catalog::refuse_if_closed;
 use crate::error::{Refusal, StageResult, State};
 use crate::pgx::entry::Rating;
 use crate::pgx::spi::write;
 use crate::preflight;
 use crate::question::{self, Rated};
+use std::rc::Rc;
 
 /// Longest note, in characters.
 const NOTE: usize = 1_000;
@@ -31,16 +33,13 @@ pub fn rate(rating: Rating) -> StageResult<()> {
             "a rating is kept in a table, and this transaction is read-only or the server a standby",
         ));
     }
-    let Asker { tenant, business, subject } = match context {
-        Some(context) => Asker::of(&authenticate::verify(&context, &query_id)?),
-        None => authenticate::last().ok_or_else(|| {
-            Refusal::new(
-                State::Identity,
-                "nobody has asked in this session; give a context that is signed for the query_id",
-            )
-        })?,
+    let principal = match context {
+        Some(context) => Rc::new(authenticate::verify(&context, &query_id)?),
+        None => authenticate::last()?,
     };
-    match question::rate(&query_id, [&tenant, &business, &subject], good, note.as_deref())? {
+    refuse_if_closed()?;
+    let ids = [principal.tenant(), principal.business(), principal.subject()];
+    match question::rate(&query_id, ids, good, note.as_deref())? {
         Rated::Kept => Ok(()),
         Rated::Again => Err(Refusal::new(State::DuplicateObject, "the answer has been rated already")),
         Rated::Unknown => {

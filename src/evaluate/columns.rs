@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 /// Most columns that are compared.
 const MOST_COLUMNS: usize = 64;
-/// Most values that are looked at in the search for an order of the columns, after those of the first.
+/// Most values that are looked at when each column is put beside each other one, and again in the search for an order of them.
 const MOST_VALUES: usize = 10_000_000;
 
 /// What a comparison found.
@@ -41,7 +41,8 @@ pub fn compare(answer: &Table, truth: &Table, in_order: bool) -> Comparison {
     if answer.count() != truth.count() {
         return Comparison::Rows(answer.count(), truth.count());
     }
-    if found > MOST_COLUMNS {
+    let values = found.saturating_mul(wanted).saturating_mul(answer.count());
+    if found > MOST_COLUMNS || values > MOST_VALUES {
         return Comparison::TooMany;
     }
     let pairs: Vec<Vec<Option<Pair>>> = (0..found)

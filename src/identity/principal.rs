@@ -68,22 +68,16 @@ impl Principal {
     /// # Errors
     /// No row, a disabled row, claims that cannot be carried over exactly, or rows that answer another question.
     pub fn resolve(identity: VerifiedIdentity, rows: Vec<PrincipalRow>) -> Result<Self, ContextError> {
-        let mut decisive: Option<((bool, bool), PrincipalRow)> = None;
-        for row in rows {
-            let named = specificity(&identity, &row)?;
-            match &decisive {
-                Some((best, _)) if *best == named => {
-                    return Err(ContextError::PrincipalRows("two rows for one combination"));
-                }
-                Some((best, _)) if *best > named => {}
-                Some(_) | None => decisive = Some((named, row)),
-            }
-        }
-        let (_, row) = decisive.ok_or(ContextError::UnknownPrincipal)?;
-        if !row.enabled {
-            return Err(ContextError::DisabledPrincipal);
-        }
+        let row = decisive(&identity, rows)?;
         Ok(Self { claims: parse_claims(&row.claims)?, identity })
+    }
+
+    /// Whether it still is one, by the candidate rows of now.
+    ///
+    /// # Errors
+    /// As [`Principal::resolve`].
+    pub fn check_again(&self, rows: Vec<PrincipalRow>) -> Result<(), ContextError> {
+        decisive(&self.identity, rows).map(|_| ())
     }
 
     #[must_use]
@@ -136,6 +130,23 @@ impl fmt::Debug for Principal {
             .field("claims", &self.claims.keys())
             .finish()
     }
+}
+
+/// The row that decides: the most specific one, if it is enabled.
+fn decisive(identity: &VerifiedIdentity, rows: Vec<PrincipalRow>) -> Result<PrincipalRow, ContextError> {
+    let mut decisive: Option<((bool, bool), PrincipalRow)> = None;
+    for row in rows {
+        let named = specificity(identity, &row)?;
+        match &decisive {
+            Some((best, _)) if *best == named => {
+                return Err(ContextError::PrincipalRows("two rows for one combination"));
+            }
+            Some((best, _)) if *best > named => {}
+            Some(_) | None => decisive = Some((named, row)),
+        }
+    }
+    let (_, row) = decisive.ok_or(ContextError::UnknownPrincipal)?;
+    if row.enabled { Ok(row) } else { Err(ContextError::DisabledPrincipal) }
 }
 
 /// Whether a row names the identity's business and its subject. A row that does neither match nor say "any" has no

@@ -119,7 +119,9 @@ pub struct Asked {
     brief: Option<Brief>,
     /// Verified queries and metrics in place of all that are registered.
     known: Option<Rc<Questions>>,
-    /// A second model that is asked, too.
+    /// Whether a second model may be asked, too.
+    is_comparable: bool,
+    /// That one.
     shadow: Option<Shadow>,
     tally: Tally,
 }
@@ -147,6 +149,7 @@ impl Asked {
             deadline,
             brief: None,
             known: None,
+            is_comparable: false,
             shadow: None,
             tally: Tally::default(),
         })
@@ -156,6 +159,11 @@ impl Asked {
     #[must_use]
     pub fn knowing(self, known: Rc<Questions>) -> Self {
         Asked { known: Some(known), ..self }
+    }
+
+    /// A second model's SQL will be compared with the answer, where one is configured.
+    pub fn may_be_compared(&mut self) {
+        self.is_comparable = true;
     }
 
     /// Whether there is a question, or only SQL.
@@ -217,8 +225,7 @@ impl Asked {
             None => Some(Brief::gather(&registered, &question, history, &[], write)?),
         };
         let tables = names.as_ref().map(|names| prompts::tables(names, &question, history, session::NO_NONCES));
-        // What is measured is measured without one.
-        let shadow = if write && self.known.is_none() { shadow::drawn()? } else { None };
+        let shadow = if write && self.is_comparable { shadow::drawn()? } else { None };
         let beside = shadow.as_deref();
         Plan { model: &model, question: &question, tables, brief: known.as_ref(), write, shadow: beside }.reserve()?;
         self.shadow = shadow.and_then(|second| Shadow::open(second, &model, self.deadline));

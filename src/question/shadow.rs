@@ -80,14 +80,17 @@ pub struct Second {
 }
 
 impl Asked {
-    /// What the second model has written, waited for until `deadline`.
-    pub fn second(&mut self, deadline: Instant) -> Option<Second> {
-        let mut shadow = self.shadow.take()?;
+    /// What the second model has written, waited for until `deadline`; `None` where none was asked.
+    ///
+    /// # Errors
+    /// A cancel of the caller's.
+    pub fn second(&mut self, deadline: Instant) -> StageResult<Option<Second>> {
+        let Some(mut shadow) = self.shadow.take() else { return Ok(None) };
         let waited = if shadow.came.is_some() { Ok(()) } else { wait::wait(deadline, shadow.come()) };
         let came = shadow.came.take().filter(|_| waited.is_ok()).map(|came| match came {
             Ok(Writing::Sql(text)) => Some(UntrustedSql { text, source: Source::Model }),
             Ok(Writing::Clarification(_) | Writing::Both(_)) | Err(_) => None,
         });
-        Some(Second { model: shadow.model, came })
+        Ok(Some(Second { model: shadow.model, came }))
     }
 }
