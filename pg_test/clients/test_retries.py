@@ -170,7 +170,7 @@ def test_which_errors_are_tried_again(error, again):
 
 def test_seconds_of_a_budget():
     assert LimitReached("the budget of calls is used up; try again in 86,400 seconds").retry_after == 86400
-    no_room = "the model endpoint has no room now, and the next try, in 40 s, would be after splitplane.deadline (HTTP 429, throttled)"
+    no_room = "the model endpoint gives no answer now, and the next try, in 40 s, would be after splitplane.deadline (HTTP 429, throttled)"
     assert LimitReached(no_room).retry_after == 40
     assert LimitReached("over splitplane.max_rows, in 3 statements").retry_after is None
     for seconds, attempts in ((0, 1), (1, 0), (-1, 1)):

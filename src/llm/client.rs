@@ -80,6 +80,10 @@ impl Lessons for OwnLessons {
     fn keep(&self, key: &[u8; 32], variation: Variation) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(*key, variation);
     }
+
+    fn forget(&self, key: &[u8; 32]) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
 }
 
 /// A model endpoint, ready to be called.
@@ -195,6 +199,10 @@ impl Client {
             Ok((self.reply(dialect.as_ref(), prompt, request.sent.form, answer, paid), other))
         };
         let (first, other) = ask(known).await?;
+        if known != Variation::default() && matches!(first, Err(ModelError::Reply(_))) {
+            // What served once may serve no longer, or never did but by chance: the next call begins anew.
+            self.lessons.forget(&key);
+        }
         let (Err(first), Some(other)) = (&first, other) else { return first };
         let again = ask(other).await.and_then(|(again, _)| again);
         match again {
@@ -236,7 +244,10 @@ impl Client {
         let mut body = dialect.body(prompt, form);
         dialect.adjust(&mut body, variation, &self.extras, most);
         let may_change_form = self.structured_output == StructuredOutput::Auto;
-        let sent = Sent { form, may_change_form, has: dialect.sent(&body) };
+        let mut has = dialect.sent(&body);
+        // What is configured is kept.
+        has.temperature &= !self.extras.fields.contains_key("temperature");
+        let sent = Sent { form, may_change_form, has };
         let is_final =
             Box::new(move |status: u16, body: &[u8]| variation.after_refusal(sent, dialect, status, body).is_some());
         let metered = Some((model, u64::from(most)));

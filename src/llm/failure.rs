@@ -32,9 +32,9 @@ pub enum ModelError {
         /// For the log: the provider's own sentence, and the URL where it may be wrong.
         detail: String,
     },
-    /// The endpoint asks for patience, and the deadline has no room for it (53400).
+    /// Another try may help, and the deadline has no room for the pause before it (53400).
     #[error(
-        "the model endpoint has no room now, and the next try, in {seconds} s, would be after splitplane.deadline \
+        "the model endpoint gives no answer now, and the next try, in {seconds} s, would be after splitplane.deadline \
          (HTTP {status}, {})",
         if code.is_empty() { phrase(*status) } else { code.as_str() }
     )]

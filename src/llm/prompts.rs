@@ -6,7 +6,7 @@
 //!
 //! Rules and plane stand first and are the same for every question, so that an endpoint which keeps the beginning of a
 //! prompt reads it once: their tags carry a nonce that changes only when they do. All that is a tenant's stands behind
-//! them, between tags with a nonce of this one question.
+//! them, between tags with a nonce of this one question; so does a part of a plane that is too large to be shown whole.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -35,6 +35,8 @@ pub const ANSWER_TOKENS: u32 = 1_200;
 pub struct Knowledge<'a> {
     /// The plane, or the relevant part of it, as `splitplane.describe()` shows it.
     pub plane: &'a str,
+    /// Whether that is the plane: a part of it was chosen by the question and those before it, and does not last.
+    pub is_whole: bool,
     /// Defined metrics.
     pub metrics: &'a [Metric],
     /// Verified queries that are like the question.
@@ -176,8 +178,7 @@ are not shown.
 /// Asks for a verdict. Holds no date, so that equal questions stay equal tomorrow, and no SQL of a metric.
 #[must_use]
 pub fn validation(knowledge: &Knowledge<'_>, question: &str, nonces: Nonces<'_>) -> Prompt {
-    let mut material = Material::new();
-    material.piece("plane", knowledge.plane);
+    let mut material = Material::of(knowledge);
     for metric in knowledge.metrics {
         material.metric(metric);
     }
@@ -193,8 +194,9 @@ pub fn validation(knowledge: &Knowledge<'_>, question: &str, nonces: Nonces<'_>)
 #[must_use]
 pub fn tables(names: &[String], question: &str, history: &[Turn], nonces: Nonces<'_>) -> Prompt {
     let mut material = Material::new();
-    material.piece("tables", names.join("\n"));
+    // Which they are may hang on the question.
     material.rest_is_fresh();
+    material.piece("tables", names.join("\n"));
     for turn in history {
         material.piece("earlier-question", &turn.question);
     }
@@ -261,8 +263,18 @@ impl<'a> Material<'a> {
         Self { lasting: Vec::new(), fresh: None }
     }
 
+    /// Begins with the plane.
+    fn of(knowledge: &Knowledge<'a>) -> Self {
+        let mut material = Self::new();
+        if !knowledge.is_whole {
+            material.rest_is_fresh();
+        }
+        material.piece("plane", knowledge.plane);
+        material
+    }
+
     fn rest_is_fresh(&mut self) {
-        self.fresh = Some(Vec::new());
+        self.fresh.get_or_insert_default();
     }
 
     fn piece(&mut self, tag: &'static str, content: impl Into<Cow<'a, str>>) {
@@ -278,8 +290,7 @@ impl<'a> Material<'a> {
     }
 
     fn knowledge(knowledge: &Knowledge<'a>) -> Self {
-        let mut material = Self::new();
-        material.piece("plane", knowledge.plane);
+        let mut material = Self::of(knowledge);
         for metric in knowledge.metrics {
             material.metric(metric);
             material.piece("metric-sql", &metric.sql);

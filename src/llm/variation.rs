@@ -67,6 +67,17 @@ const TEMPERATURE: &str = "temperature";
 const CACHE_POINTS: [&str; 5] = ["cachepoint", "cache_point", "cache point", "prompt caching", "prompt cache"];
 const LIMITS: [&str; 2] = ["max_tokens", "max_completion_tokens"];
 
+/// Whether a sentence is against the name of the limit, and not against its value, as in "max_tokens is too large: 131072".
+fn is_refused(limit: Limit, told: &str) -> bool {
+    const REFUSALS: [&str; 7] =
+        ["support", "unknown", "unrecognized", "unexpected", "not permitted", "not allowed", "extra"];
+    let other = LIMITS.into_iter().find(|name| *name != limit.as_str());
+    // "This model supports at most 16384 completion tokens" is about the value.
+    let told = told.replace("supports", "");
+    told.contains(limit.as_str())
+        && (other.is_some_and(|other| told.contains(other)) || REFUSALS.iter().any(|words| told.contains(words)))
+}
+
 impl Variation {
     /// What to send once more in the place of what was refused; `None` where the refusal names nothing that can be changed.
     #[must_use]
@@ -86,7 +97,7 @@ impl Variation {
             if sent.has.temperature && told.contains(TEMPERATURE) {
                 return Some(Self { omits_temperature: true, ..self });
             }
-            if let Some(limit) = sent.has.limit.filter(|_| LIMITS.iter().any(|name| told.contains(name))) {
+            if let Some(limit) = sent.has.limit.filter(|limit| is_refused(*limit, &told)) {
                 return Some(match limit {
                     // Those who refuse this name are OpenAI's reasoning models, which refuse a temperature as well.
                     Limit::Tokens => Self { limit: Some(Limit::CompletionTokens), omits_temperature: true, ..self },
@@ -171,6 +182,9 @@ pub trait Lessons: Send + Sync {
 
     /// Keeps it; nothing where there is no room.
     fn keep(&self, key: &[u8; 32], variation: Variation);
+
+    /// Forgets it: what was learned does not serve.
+    fn forget(&self, key: &[u8; 32]);
 }
 
 /// Sets a member of an object, at any depth; what is no object stays as it is.
@@ -230,6 +244,8 @@ mod tests {
             (Sent { has: Members { temperature: false, ..HAS }, ..SENT }, 400, "temperature", None),
             (Sent { has: Members { limit: None, ..HAS }, ..SENT }, 400, "max_tokens", None),
             // Nothing of this says anything against a parameter.
+            (SENT, 400, "max_tokens is too large: 131072. This model supports at most 16384 completion tokens", None),
+            (SENT, 400, "Invalid max_tokens value, the valid range of max_tokens is [1, 8192]", None),
             (SENT, 400, "tool_choice is not supported", None),
             (SENT, 400, "'max_tokens' is too large: 4000. This model's maximum context length is 4096 tokens", None),
             (SENT, 500, "temperature of the machine", None),

@@ -77,6 +77,7 @@ fn told(error: &ModelError) -> String {
 
 fn call<'c>(consultation: &'c Consultation, purpose: &str, secrets: &'c Secrets) -> LocalBoxFuture<'c, Outcome> {
     let knowledge = Knowledge {
+        is_whole: true,
         plane: PLANE,
         metrics: &[],
         examples: &[],

@@ -24,6 +24,7 @@ const TODAY_SQL: &str =
 /// The material of one question.
 pub(super) struct Brief {
     plane: String,
+    is_whole: bool,
     metrics: Vec<Metric>,
     examples: Vec<Example>,
     history: Vec<Turn>,
@@ -73,7 +74,7 @@ impl Brief {
         let parts = description::parts()?;
         let is_empty = parts.is_empty();
         let left = budget.saturating_sub(budget / SHARE).saturating_add(left);
-        let plane = chosen(&parts, wanted, question, &meant, &history, &examples, left);
+        let (plane, is_whole) = chosen(&parts, wanted, question, &meant, &history, &examples, left);
         if plane.is_empty() && !is_empty {
             return Err(Refusal::new(
                 State::Limit,
@@ -82,13 +83,14 @@ impl Brief {
         }
         let time_zone = settings::time_zone();
         let today = if write { today(&time_zone)? } else { String::new() };
-        Ok(Brief { plane, metrics, examples, history, today, time_zone })
+        Ok(Brief { plane, is_whole, metrics, examples, history, today, time_zone })
     }
 
     /// The same as the prompts take it.
     pub(super) fn knowledge(&self) -> Knowledge<'_> {
         Knowledge {
             plane: &self.plane,
+            is_whole: self.is_whole,
             metrics: &self.metrics,
             examples: &self.examples,
             history: &self.history,
@@ -130,6 +132,7 @@ fn latest(turns: &[Turn], left: &mut usize) -> Vec<Turn> {
     taken
 }
 
+/// The description of what bears on the question, and whether that is all of the plane.
 fn chosen(
     parts: &[Part],
     wanted: &[String],
@@ -138,14 +141,14 @@ fn chosen(
     history: &[Turn],
     examples: &[Example],
     budget: usize,
-) -> String {
+) -> (String, bool) {
     let mut hints = vec![question];
     hints.extend(metrics);
     hints.extend(history.iter().map(|turn| turn.question.as_str()));
     hints.extend(examples.iter().map(|example| example.sql.as_str()));
     let texts: Vec<&str> =
         relevance::choose(parts, wanted, &hints, budget).into_iter().map(|part| part.text.as_str()).collect();
-    texts.join("\n")
+    (texts.join("\n"), texts.len() == parts.len())
 }
 
 fn today(time_zone: &str) -> StageResult<String> {

@@ -39,6 +39,12 @@ impl Table {
         Variation::from_bits(known.bits).filter(|_| is_fresh)
     }
 
+    fn forget(&mut self, key: &[u8; 32]) {
+        if let Some(lesson) = self.0.iter_mut().find(|lesson| lesson.key == *key) {
+            lesson.learned = i64::MIN;
+        }
+    }
+
     /// In the place of the same key, or else of the oldest.
     fn keep(&mut self, key: &[u8; 32], variation: Variation, now: i64) {
         let place = self.0.iter().position(|lesson| lesson.key == *key);
@@ -60,6 +66,12 @@ impl Lessons for Shared {
     fn keep(&self, key: &[u8; 32], variation: Variation) {
         if let Some(mut table) = TABLE.lock() {
             table.keep(key, variation, server::now());
+        }
+    }
+
+    fn forget(&self, key: &[u8; 32]) {
+        if let Some(mut table) = TABLE.lock() {
+            table.forget(key);
         }
     }
 }

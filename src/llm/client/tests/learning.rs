@@ -198,6 +198,8 @@ impl Lessons for Forgetful {
     }
 
     fn keep(&self, _: &[u8; 32], _: Variation) {}
+
+    fn forget(&self, _: &[u8; 32]) {}
 }
 
 #[test]
@@ -216,6 +218,9 @@ fn works_without_memory_and_shares_one_that_lasts() {
         fn keep(&self, key: &[u8; 32], variation: Variation) {
             self.0.keep(key, variation);
         }
+        fn forget(&self, key: &[u8; 32]) {
+            self.0.forget(key);
+        }
     }
     let lessons = Arc::new(OwnLessons::default());
     for _ in 0..2 {
@@ -227,6 +232,31 @@ fn works_without_memory_and_shares_one_that_lasts() {
     let client = signing_client(&bedrock(&elsewhere)).learning_into(Box::new(Shared(lessons)));
     complete(&client, 5_000).unwrap();
     assert_eq!(elsewhere.seen().len(), 2, "of another endpoint nothing is known");
+}
+
+/// A form that was learned, and whose replies cannot be used, is learned no longer: one odd reply does not count for an hour.
+#[test]
+fn forgets_what_does_not_serve() {
+    let server = Server::start(|number, request, stream| match number {
+        0 | 1 | 3.. => without_tools(request, stream),
+        _ => answer(stream, 200, &[], b"{}"),
+    });
+    let client = signing_client(&bedrock(&server));
+    complete(&client, 5_000).unwrap();
+    assert!(matches!(complete(&client, 5_000), Err(ModelError::Reply(_))));
+    assert_eq!(server.seen().len(), 3, "by the form that was learned");
+    complete(&client, 5_000).unwrap();
+    assert_eq!(server.seen().len(), 5, "and anew");
+}
+
+/// What is configured is not left out, so that nothing is sent twice for it.
+#[test]
+fn keeps_a_temperature_that_is_configured() {
+    let server = Server::start(|_, _, stream| says(stream, 400, "prod does not support this temperature"));
+    let settings = ModelSettings { request_fields: "{\"temperature\": 0.5}".to_owned(), ..openai(&server) };
+    assert_refused(&complete(&open(&settings), 5_000).unwrap_err(), 400, "");
+    let seen = server.seen();
+    assert!(seen.len() == 1 && body(&seen[0])["temperature"] == 0.5);
 }
 
 #[test]
