@@ -53,7 +53,7 @@ fn prompted(question: &str, entries: &str) {
     let history = [Turn { question: question.to_owned(), sql: Some(entries.to_owned()) }];
     let knowledge = Knowledge {
         plane: entries,
-        is_whole: question.len() % 2 == 0,
+        is_whole: question.len().is_multiple_of(2),
         metrics: &metrics,
         examples: &[],
         history: &history,

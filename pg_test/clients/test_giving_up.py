@@ -14,7 +14,7 @@ from splitplane_test.session import wait_until
 
 from pg_test.clients.harness import BRAND_A, DRIVERS, ENDLESS, Asker, Recording
 from pg_test.wire.harness import COUNT_SALES
-from splitplane import CallTimeout, ConnectionFailed, StatementCancelled
+from splitplane import Answer, CallTimeout, ConnectionFailed, DriverError, StatementCancelled
 
 SECONDS = 0.35
 # Within which the server must have stopped after the client gave up.
@@ -109,6 +109,33 @@ def test_ctrl_c_stops_the_statement(wire, patient):
                 asker.ask(sql=COUNT_SALES)
         else:
             assert asker.ask(sql=COUNT_SALES).rows == [(50,)]
+
+
+def test_a_server_that_no_cancel_reaches_is_not_waited_for(wire, patient, monkeypatch):
+    """As behind a balancer, or on a network that is dead: the call ends, and does not say that the statement has."""
+    monkeypatch.setattr("splitplane.psycopg.CANCEL_SECONDS", 0.5)
+    monkeypatch.setattr(psycopg.Connection, "cancel_safe", lambda *_, **__: None)
+    with Asker("psycopg", wire, patient, Recording(wire)) as asker:
+        began = time.monotonic()
+        with pytest.raises(CallTimeout, match="may go on") as given_up:
+            asker.ask(sql=ENDLESS, timeout=SECONDS)
+        assert not given_up.value.stopped and asker.connection.closed and time.monotonic() - began < SECONDS + 3
+        assert asker.is_running(), "the control"
+        wire.run("SELECT pg_terminate_backend(%s)", asker.pid)
+
+
+def test_a_timeout_says_that_the_statement_is_stopped(wire, patient):
+    with Asker("psycopg", wire, patient, Recording(wire)) as asker:
+        with pytest.raises(CallTimeout, match="stopped in the server") as given_up:
+            asker.ask(sql=ENDLESS, timeout=SECONDS)
+        assert given_up.value.stopped
+
+
+def test_an_answer_that_nests_too_deep_is_one_of_our_errors():
+    deep = '{"outcome": "answered", "columns": [], "rows": [' + "[" * 100_000 + "]" * 100_000 + "]}"
+    with pytest.raises(DriverError, match="nests deeper") as failed:
+        Answer.of(deep)
+    assert failed.value.__cause__ is None
 
 
 class TimeLimit(Exception):

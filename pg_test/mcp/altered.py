@@ -2,6 +2,7 @@
 
     untied     sessions are tied to nobody: the subject that the SDK ties them to is left out
     buffered   answers come in one piece, without a stream
+    hasty      keys are fetched again after half a second, where they are sought in vain
 """
 
 import functools
@@ -22,6 +23,8 @@ if __name__ == "__main__":
         app.Verifier = Untied
     elif altered == "buffered":
         Server.streamable_http_app = functools.partialmethod(Server.streamable_http_app, json_response=True)
+    elif altered == "hasty":
+        tokens.RETRY_SECONDS = 0.5
     else:
         sys.exit(f"there is no {altered}")
     sys.exit(__main__.main())

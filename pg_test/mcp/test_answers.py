@@ -169,3 +169,23 @@ def test_the_tools_are_as_declared(server, issuer, version):
     assert set(tools) == {"ask", "describe", "verified_queries"}
     assert set(tools["ask"].input_schema["properties"]) == {"question", "sql", "conversation"}
     assert all(tool.input_schema["additionalProperties"] is False for tool in tools.values())
+
+
+def test_the_sentence_of_a_document_that_nests_too_deep():
+    """It passes through the context managers of a call, which set the traceback of what they hand on."""
+    from contextlib import asynccontextmanager
+
+    from splitplane_mcp.database import _document
+    from splitplane_mcp.refusals import TOO_DEEP, Refused
+
+    @asynccontextmanager
+    async def pooled():
+        yield
+
+    async def called():
+        async with pooled():
+            _document("[" * 100_000)
+
+    with pytest.raises(Refused) as refused:
+        asyncio.run(called())
+    assert refused.value.sentence == TOO_DEEP

@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime
+import json
 import re
 import ssl
 import subprocess
@@ -104,6 +105,11 @@ def test_the_database_is_looked_at(setup, tmp_path):
     file = setup.write(tmp_path, 8100)
     (tmp_path / "jwks.json").write_text('{"keys": [{"kty": "oct", "k": "c2VjcmV0", "kid": "rsa"}]}')
     assert problem(file) == "the issuer's keys hold a private or a shared key"
+    unknown = {"kty": "AKP", "alg": "ML-DSA-44", "pub": "AA", "kid": "new"}
+    (tmp_path / "jwks.json").write_text(json.dumps({"keys": [unknown]}))
+    assert problem(file) == "the issuer's keys hold none of a known kind"
+    (tmp_path / "jwks.json").write_text(json.dumps({"keys": [unknown, *setup.issuer.jwks()["keys"]]}))
+    assert problem(file) is None
 
 
 def test_the_program_says_what_is_wrong(setup, tmp_path):
@@ -127,6 +133,10 @@ def test_tls(setup, issuer, tmp_path):
     (tmp_path / "certificate").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     (tmp_path / "key").write_bytes(pem)
+    (tmp_path / "key").chmod(0o644)
+    with pytest.raises(ConfigurationError, match="may be read by others"):
+        load(setup.write(tmp_path, 8100, server__certificate=str(tmp_path / "certificate"), server__certificate_key=str(tmp_path / "key")))
+    (tmp_path / "key").chmod(0o600)
     trust = ssl.create_default_context(cafile=tmp_path / "certificate")
     with setup.server(server__certificate=str(tmp_path / "certificate"), server__certificate_key=str(tmp_path / "key")) as server:
         url = f"https://localhost:{server.port}/.well-known/oauth-protected-resource/mcp"

@@ -157,11 +157,22 @@ def test_keys_of_a_url(setup, issuer, tmp_path):
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as site:
         threading.Thread(target=site.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{site.server_address[1]}/jwks"
-        with setup.server(token__jwks_file=None, token__jwks_url=url) as server:
+        hasty = ("-m", "pg_test.mcp.altered", "hasty")
+        with setup.server(program=hasty, token__jwks_file=None, token__jwks_url=url) as server:
             assert server.ask_plainly(issuer.token()).rows() == COUNT_A and len(fetched) == 1
+            time.sleep(0.6)
+            assert server.ask_plainly(issuer.token(kid="ec", algorithm="ES256")).status == 401, "the control: it is not there"
+            served["keys"] = issuer.jwks()["keys"]
+            before = len(fetched)
+            time.sleep(0.6)
+            assert server.ask_plainly(issuer.token(kid="ec", algorithm="ES256")).rows() == COUNT_A
+            assert len(fetched) == before + 1
+        # And as it ships.
+        fetched.clear()
+        with setup.server(token__jwks_file=None, token__jwks_url=url) as server:
             for _ in range(5):
                 assert server.ask_plainly(issuer.token(kid="unknown")).status == 401
-            assert len(fetched) <= 2, fetched
+            assert server.ask_plainly(issuer.token()).rows() == COUNT_A and len(fetched) <= 2, fetched
         site.shutdown()
 
 

@@ -229,6 +229,7 @@ def _certificate(server: _Table) -> tuple[Path, Path] | None:
     for file in files:
         if not file.is_file():
             raise ConfigurationError(f"{file} is not there")
+    _refuse_if_open(files[1])
     return files
 
 
@@ -287,16 +288,19 @@ def _path(identity: _Table, key: str) -> tuple[str, ...]:
     return path
 
 
+def _refuse_if_open(file: Path) -> None:
+    if stat.S_IMODE(file.stat().st_mode) & 0o077:
+        raise ConfigurationError(f"{file} may be read by others: chmod 600 it")
+
+
 def _secret(database: _Table, environment: Mapping[str, str]) -> str:
     if database.has("secret_file"):
         file = Path(database.text("secret_file"))
         try:
-            mode = file.stat().st_mode
+            _refuse_if_open(file)
             secret = file.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError):
             raise ConfigurationError(f"{file} cannot be read") from None
-        if stat.S_IMODE(mode) & 0o077:
-            raise ConfigurationError(f"{file} may be read by others: chmod 600 it")
     else:
         secret = environment.get(SECRET_VARIABLE, "")
     if not secret:

@@ -17,7 +17,8 @@ OF_THE_SERVER = ("40", "53", "54", "57")
 SHUTDOWN = ("57P01", "57P02", "57P03", "57P04", "57P05")
 
 
-@dataclass(frozen=True)
+# Not frozen: what passes an exception on sets its traceback. Not compared: exceptions are kept in sets.
+@dataclass(eq=False)
 class Refused(Exception):
     """No answer: the sentence, and the SQLSTATE where the database gave one."""
 

@@ -102,6 +102,10 @@ class KeySet:
             self._read(self._file)
             return
         assert self._url is not None
+        age = time.monotonic() - self._fetched
+        # Nobody with a good token waits for an issuer that is slow.
+        if not force and (age <= FRESH_SECONDS or (age <= USABLE_SECONDS and self._fetching.locked())):
+            return
         async with self._fetching:
             now = time.monotonic()
             if (force or now - self._fetched > FRESH_SECONDS) and now - self._tried > RETRY_SECONDS:
@@ -149,9 +153,13 @@ def _keys(text: bytes) -> list[dict[str, Any]]:
         raise UnusableKeys("the issuer's keys are no JWKS") from None
     if not keys:
         raise UnusableKeys("the issuer's keys hold none for signatures")
-    if any(key.get("kty") not in ("RSA", "EC", "OKP") or "d" in key for key in keys):
+    if any(key.get("kty") == "oct" or "d" in key for key in keys):
         raise UnusableKeys("the issuer's keys hold a private or a shared key")
-    return keys
+    # Those of kinds that nobody here knows are of no use, and no fault (RFC 7517, section 5).
+    known = [key for key in keys if key.get("kty") in ("RSA", "EC", "OKP")]
+    if not known:
+        raise UnusableKeys("the issuer's keys hold none of a known kind")
+    return known
 
 
 class Verifier(TokenVerifier):

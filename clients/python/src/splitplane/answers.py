@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from splitplane.errors import DriverError
 from splitplane.rows import Column
 
 # Longer integers are not read as int, whose limit of digits would make them an error (sys.set_int_max_str_digits).
@@ -68,7 +69,10 @@ class Answer:
     @classmethod
     def of(cls, text: str) -> Answer:
         """The answer in a document's text."""
-        document = json.loads(text, parse_float=Decimal, parse_int=_integer)
+        try:
+            document = json.loads(text, parse_float=Decimal, parse_int=_integer)
+        except RecursionError:
+            raise DriverError("the answer nests deeper than Python reads: select single values of it") from None
         columns = tuple(Column(column["name"], column["type"]) for column in document.get("columns") or ())
         readers = [READERS.get(column.type.removesuffix("[]")) for column in columns]
         return cls(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -47,6 +47,7 @@ class AsyncClient(AsyncBaseClient):
 
     async def _attempt(self, call: Call, tries: Tries) -> Fetched | SplitplaneError:
         sent = lost = False
+        is_stopped = True
         try:
             # asyncpg stops the statement in the server when its task is cancelled, which is how this timeout ends it.
             async with asyncio.timeout(tries.left()), self._connection() as connection:
@@ -57,13 +58,15 @@ class AsyncClient(AsyncBaseClient):
                     fetched = await connection.fetch(call.statement(PLACEHOLDERS), *call.arguments(context))
                     return [tuple(record) for record in fetched]
                 except asyncio.CancelledError:
-                    await stopped(connection)
+                    is_stopped = await stopped(connection)
+                    if not is_stopped:
+                        connection.terminate()
                     raise
                 finally:
                     lost = connection.is_closed()
                     tries.is_last |= lost and connection is self._source
         except TimeoutError:
-            failure: SplitplaneError = out_of_time(sent)
+            failure: SplitplaneError = out_of_time(sent, is_stopped)
         except asyncpg.PostgresError as error:
             failure = of_server_or_connection(error.sqlstate, str(error.args[0] if error.args else ""), sent, lost)
         except (asyncpg.InterfaceError, OSError) as error:
@@ -74,12 +77,19 @@ class AsyncClient(AsyncBaseClient):
         return failure
 
 
-async def stopped(connection: Any) -> None:
-    """Waits until the cancel that asyncpg sends in a task of its own is done: the loop may end with the caller."""
-    with suppress(TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+async def stopped(connection: Any) -> bool:
+    """Waits until the cancel that asyncpg sends in a task of its own is done: the loop may end with the caller. False if it
+    did not get through."""
+    try:
         async with asyncio.timeout(CANCEL_SECONDS):
             # Whatever comes next on a connection waits for the cancel.
             await connection.execute("SELECT 1")
+    except asyncpg.PostgresError:
+        # The server has answered, as it does in a transaction that the cancel has ended.
+        return True
+    except (TimeoutError, asyncpg.InterfaceError, OSError):
+        return False
+    return True
 
 
 def of_server_or_connection(sqlstate: str | None, message: str, sent: bool, lost: bool) -> SplitplaneError:

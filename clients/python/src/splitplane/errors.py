@@ -77,7 +77,14 @@ class ConnectionFailed(SplitplaneError):
 
 
 class CallTimeout(SplitplaneError):
-    """The time that the caller gave is over. A statement that was running has been stopped in the server."""
+    """The time that the caller gave is over.
+
+    stopped   whether nothing of the call runs in the server any more; if not, no cancel got through, and the connection is closed
+    """
+
+    def __init__(self, message: str, sqlstate: str | None = None, *, stopped: bool = True) -> None:
+        super().__init__(message, sqlstate)
+        self.stopped = stopped
 
 
 class DriverError(SplitplaneError):

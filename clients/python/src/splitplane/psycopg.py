@@ -8,7 +8,10 @@ in transaction mode is no obstacle.
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import (
     AbstractAsyncContextManager,
@@ -129,7 +132,8 @@ class AsyncClient(AsyncBaseClient):
                     progress.lost = connection.closed
                     tries.is_last |= progress.lost and connection is self._source
         except TimeoutError:
-            failure: SplitplaneError = out_of_time(progress.sent)
+            # psycopg closes a connection on which no cancel got through.
+            failure: SplitplaneError = out_of_time(progress.sent, not progress.lost)
         except psycopg.Error as error:
             failure = of_driver(error, progress, tries)
         except BaseException as stop:
@@ -149,9 +153,14 @@ def given_up(connection: psycopg.Connection[Any], tries: Tries, progress: Progre
         if ended.wait(tries.left()):
             return
         progress.out_of_time = True
+        end = time.monotonic() + CANCEL_SECONDS
         while not ended.is_set():
+            left = end - time.monotonic()
+            if left <= 0:
+                cut(connection)
+                return
             with suppress(psycopg.Error):
-                connection.cancel_safe(timeout=CANCEL_SECONDS)
+                connection.cancel_safe(timeout=left)
             ended.wait(CANCEL_AGAIN_SECONDS)
 
     watcher = threading.Thread(target=watch, name="splitplane-timeout", daemon=True)
@@ -171,6 +180,12 @@ def given_up(connection: psycopg.Connection[Any], tries: Tries, progress: Progre
     finally:
         ended.set()
         watcher.join()
+
+
+def cut(connection: psycopg.Connection[Any]) -> None:
+    """Ends the wait for a server that no cancel reaches. The connection is lost with it."""
+    with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as network:
+        network.shutdown(socket.SHUT_RDWR)
 
 
 def begins(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any], tries: Tries) -> bool:
@@ -211,7 +226,7 @@ def of_driver(error: psycopg.Error, progress: Progress, tries: Tries) -> Splitpl
     """Our error for psycopg's, of which only the server's SQLSTATE and sentence are taken."""
     state = error.sqlstate
     if progress.out_of_time or (not progress.sent and tries.left() < TOO_LITTLE_SECONDS):
-        return out_of_time(progress.sent)
+        return out_of_time(progress.sent, not progress.lost)
     # What has an SQLSTATE and left the connection open is the server's answer to the statement.
     is_answer = progress.sent and not progress.lost
     if not is_answer and (isinstance(error, psycopg.OperationalError) or is_down(state)):

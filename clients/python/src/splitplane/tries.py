@@ -62,8 +62,10 @@ class Tries:
         return pause if pause < self.left() else None
 
 
-def out_of_time(sent: bool) -> CallTimeout:
-    """The error for it; `sent` as of a ConnectionFailed."""
-    if sent:
+def out_of_time(sent: bool, stopped: bool = True) -> CallTimeout:
+    """The error for it; `sent` as of a ConnectionFailed, `stopped` whether the server has said so."""
+    if not sent:
+        return CallTimeout("no connection in the time that the call has")
+    if stopped:
         return CallTimeout("the call was given up and stopped in the server")
-    return CallTimeout("no connection in the time that the call has")
+    return CallTimeout("the call was given up, and may go on in the server until its deadline", stopped=False)
