@@ -11,6 +11,7 @@ CREATE TABLE splitplane.answers (
     question text NOT NULL,
     sql text NOT NULL,
     source text NOT NULL,
+    follows boolean NOT NULL,
     good boolean,
     note text,
     rated_at timestamptz,
@@ -24,8 +25,8 @@ REVOKE ALL ON splitplane.answers FROM PUBLIC;
 
 -- Administrators read the table through it alone: they see what was rated, and nothing that is past its time.
 CREATE VIEW splitplane.ratings AS
-    SELECT a.query_id, a.tenant, a.business, a.subject, a.answered_at, a.question, a.sql, a.source, a.good, a.note,
-           a.rated_at
+    SELECT a.query_id, a.tenant, a.business, a.subject, a.answered_at, a.question, a.sql, a.source, a.follows,
+           a.good, a.note, a.rated_at
     FROM splitplane.answers AS a
     WHERE a.rated_at IS NOT NULL
       AND a.answered_at OPERATOR(pg_catalog.>) (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-)
@@ -37,16 +38,17 @@ COMMENT ON VIEW splitplane.ratings IS 'What callers said of answers, with the qu
 -- Keeps one answer. What is older than the retention is deleted here too, a few at each call, so that no job is needed.
 -- Only in READ COMMITTED: elsewhere a row that another call deletes at the same time would be an error.
 CREATE FUNCTION splitplane._keep_answer(
-    query_id text, tenant text, business text, subject text, retention text, question text, sql text, source text)
+    query_id text, tenant text, business text, subject text, retention text, question text, sql text, source text,
+    follows text)
 RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     moment timestamptz := clock_timestamp();
 BEGIN
-    INSERT INTO splitplane.answers (query_id, tenant, business, subject, answered_at, question, sql, source)
+    INSERT INTO splitplane.answers (query_id, tenant, business, subject, answered_at, question, sql, source, follows)
     VALUES (_keep_answer.query_id::uuid, _keep_answer.tenant, _keep_answer.business, _keep_answer.subject, moment,
-            _keep_answer.question, _keep_answer.sql, _keep_answer.source);
+            _keep_answer.question, _keep_answer.sql, _keep_answer.source, _keep_answer.follows::boolean);
     IF current_setting('transaction_isolation') = 'read committed' THEN
         DELETE FROM splitplane.answers AS a
          WHERE a.query_id IN (SELECT o.query_id FROM splitplane.answers AS o
@@ -55,7 +57,7 @@ BEGIN
     END IF;
 END
 $$;
-REVOKE ALL ON FUNCTION splitplane._keep_answer(text, text, text, text, text, text, text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION splitplane._keep_answer(text, text, text, text, text, text, text, text, text) FROM PUBLIC;
 
 -- Rates an answer of the same principal, once: 'rated', 'again', or 'unknown', which does not say whether there is one
 -- of another principal.
@@ -111,12 +113,17 @@ BEGIN
     END IF;
     PERFORM splitplane._administration('promote', jsonb_build_object(
         'query_id', promote.query_id, 'name', promote.name));
-    SELECT a.question, a.sql INTO kept
+    SELECT a.question, a.sql, a.follows INTO kept
       FROM splitplane.answers AS a
      WHERE a.query_id = promote.query_id
        AND a.answered_at > clock_timestamp() - current_setting('splitplane.rating_retention')::interval;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'no answer is kept with query_id %', coalesce(query_id::text, 'NULL') USING ERRCODE = '42704';
+    END IF;
+    -- Alone it means something else, or nothing, and it would be answered so in everybody's conversations.
+    IF kept.follows THEN
+        RAISE EXCEPTION 'the question was asked after others of a conversation'
+            USING ERRCODE = '22023', HINT = 'Call verify_query with a question that stands for itself.';
     END IF;
     -- verify_query would change the entry: a truth is not replaced by the way.
     IF EXISTS (SELECT FROM splitplane.verified_queries AS q WHERE q.name = promote.name) THEN

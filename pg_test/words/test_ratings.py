@@ -152,6 +152,18 @@ def test_old_answers_are_no_fault_of_others(own, standin, level):
         one.execute("COMMIT")
 
 
+def test_a_follow_up_is_not_promoted(own, standin):
+    """Alone it means something else, and it would be answered so in everybody's conversations."""
+    conversation = str(uuid.uuid4())
+    with own.talk() as talk:
+        first = talk.count(own.rule(), conversation=conversation)
+        later = talk.count(own.rule(), conversation=conversation)
+    error = refusal(lambda: own.run("SELECT splitplane.promote(%s, 'follow_up')", later["query_id"]), "22023", hint=True)
+    assert "after others" in error.diag.message_primary
+    own.run("SELECT splitplane.promote(%s, 'first')", first["query_id"])
+    own.run("SELECT splitplane.unverify_query('first')")
+
+
 def test_who_may_not_ask_any_more_rates_nothing(own, standin):
     with own.talk() as talk:
         document = talk.count(own.rule())

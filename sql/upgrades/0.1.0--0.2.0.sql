@@ -175,6 +175,7 @@ CREATE TABLE splitplane.answers (
     question text NOT NULL,
     sql text NOT NULL,
     source text NOT NULL,
+    follows boolean NOT NULL,
     good boolean,
     note text,
     rated_at timestamptz,

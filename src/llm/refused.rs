@@ -1,7 +1,7 @@
 //! What an endpoint's answer that is no 200 means: one sentence of ours for the caller, the provider's own for the log.
 //!
-//! A provider's sentence may name an account, an ARN, a URL, a part of the prompt: it crosses to the log alone, without the
-//! secrets that were sent. A cause only chooses words; nothing is decided by it.
+//! A provider's sentence may name an account, an ARN, a URL, a part of the prompt: it crosses to the log alone, and to administrators who
+//! call `check_model()`, without the secrets that were sent. A cause only chooses words; nothing is decided by it.
 
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;

@@ -25,6 +25,19 @@ pub enum Verdict {
     Reject,
 }
 
+impl Verdict {
+    /// Its word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Verdict::Allow => "allow",
+            Verdict::Clarify => "clarify",
+            Verdict::OutOfScope => "out_of_scope",
+            Verdict::Reject => "reject",
+        }
+    }
+}
+
 /// A verdict with its texts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judgement {

@@ -6,7 +6,7 @@ use crate::error::{Refusal, StageResult};
 use crate::pgx::spi::write;
 use crate::settings::evaluation::rating_retention;
 
-const KEEP: &str = "SELECT splitplane._keep_answer($1, $2, $3, $4, $5, $6, $7, $8)";
+const KEEP: &str = "SELECT splitplane._keep_answer($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 const RATE: &str = "SELECT splitplane._rate($1, $2, $3, $4, $5, $6, $7)";
 
 impl Asked {
@@ -30,6 +30,7 @@ impl Asked {
             question,
             sql.text(),
             sql.source().as_str(),
+            if self.conversation.as_ref().is_some_and(|talk| !talk.turns().is_empty()) { "true" } else { "false" },
         ];
         write::execute(KEEP, &arguments.map(Some))
     }

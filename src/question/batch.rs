@@ -1,13 +1,13 @@
 //! `splitplane.validate(questions)`: many verdicts at once, for tuning comments and models. Nothing is run.
 
 use super::context::Brief;
+use super::refuse_without_model;
 use super::registered;
 use super::session::{Consultation, Secrets};
-use super::{no_model, no_model_named};
 use crate::error::{Refusal, StageResult, State};
 use crate::llm::screen::{self, Screened};
-use crate::llm::verdict::{Judgement, Verdict};
-use crate::llm::{ModelError, Prompt, Provider, prompts};
+use crate::llm::verdict::Judgement;
+use crate::llm::{ModelError, Prompt, prompts};
 use crate::pgx::{pg_try, wait};
 use crate::settings;
 use futures_util::stream::{self, StreamExt};
@@ -44,13 +44,8 @@ pub fn validate(questions: Vec<String>) -> StageResult<Vec<Validated>> {
     if questions.len() > MOST {
         return Err(Refusal::new(State::Argument, format!("more than {MOST} questions at once")));
     }
+    refuse_without_model()?;
     let model = settings::model::model();
-    if model.provider == Provider::None {
-        return Err(no_model());
-    }
-    if !model.names_a_model() {
-        return Err(no_model_named());
-    }
     let deadline = Instant::now() + Duration::from_millis(u64::try_from(settings::deadline()).unwrap_or(0));
     let consultation = Consultation::open(model, deadline)?;
     let prepared =
@@ -103,13 +98,8 @@ fn prepare(question: &str) -> StageResult<Prepared> {
 }
 
 fn judged(question: String, judgement: Judgement) -> Validated {
-    let verdict = match judgement.verdict {
-        Verdict::Allow => "allow",
-        Verdict::Clarify => "clarify",
-        Verdict::OutOfScope => "out_of_scope",
-        Verdict::Reject => "reject",
-    };
-    Validated { question, verdict: Some(verdict), reason: judgement.reason, message: judgement.message }
+    let verdict = Some(judgement.verdict.as_str());
+    Validated { question, verdict, reason: judgement.reason, message: judgement.message }
 }
 
 fn faulty(question: String, error: &ModelError) -> Validated {

@@ -1,13 +1,13 @@
 //! `splitplane.check_model()`: one small call for each purpose, so that an administrator sees what a model and its endpoint
 //! answer before anybody asks. The material is made up: nothing of the plane is sent.
 
+use super::refuse_without_model;
 use super::session::{Consultation, Secrets};
-use super::{no_model, no_model_named};
 use crate::error::StageResult;
+use crate::llm::ModelError;
 use crate::llm::prompts::{self, Answer, Knowledge};
-use crate::llm::verdict::{self, Verdict};
+use crate::llm::verdict;
 use crate::llm::writing::{self, Writing};
-use crate::llm::{ModelError, Provider};
 use crate::pgx::wait;
 use crate::settings;
 use crate::statistics::checks::{self, Checked, PURPOSES};
@@ -28,13 +28,8 @@ type Outcome = Result<String, ModelError>;
 /// # Errors
 /// 55000 without a model, 57014 at a cancel. A fault of a model is its row.
 pub fn check_model() -> StageResult<Vec<Checked>> {
+    refuse_without_model()?;
     let model = settings::model::model();
-    if model.provider == Provider::None {
-        return Err(no_model());
-    }
-    if !model.names_a_model() {
-        return Err(no_model_named());
-    }
     let purposes = if model.guardrail.is_empty() { &PURPOSES[..3] } else { &PURPOSES[..] };
     let deadline = Instant::now() + Duration::from_millis(u64::try_from(settings::deadline()).unwrap_or(0));
     let rows = match Consultation::open(model.clone(), deadline) {
@@ -92,7 +87,7 @@ fn call<'c>(consultation: &'c Consultation, purpose: &str, secrets: &'c Secrets)
             Box::pin(async move {
                 let read = |value: &_| verdict::read(value, QUESTION);
                 let judgement = consultation.asked(Purpose::Validate, &prompt, None, read).await?;
-                Ok(format!("a verdict ({})", word(judgement.verdict)))
+                Ok(format!("a verdict ({})", judgement.verdict.as_str()))
             })
         }
         "write" => {
@@ -120,14 +115,5 @@ fn call<'c>(consultation: &'c Consultation, purpose: &str, secrets: &'c Secrets)
                 false => Err(ModelError::Reply("the guardrail stops a harmless question")),
             }
         }),
-    }
-}
-
-fn word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Allow => "allow",
-        Verdict::Clarify => "clarify",
-        Verdict::OutOfScope => "out_of_scope",
-        Verdict::Reject => "reject",
     }
 }
