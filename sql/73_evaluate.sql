@@ -114,8 +114,8 @@ BEGIN
         END IF;
         SELECT max(e.run) INTO this_run FROM splitplane.evaluations AS e
          WHERE e.verdict IS NULL AND e.arguments = asked_for AND e.model = asked_model;
-        -- What was registered otherwise since then is not asked any more, nor is who may not ask, or is not the one whom
-        -- this call asks as: such a run would never end.
+        -- What was registered otherwise since then is not asked any more, nor is who may not ask, or is not the one
+        -- whom this call asks as: such a run would never end.
         DELETE FROM splitplane.evaluations AS e
          WHERE e.run = this_run AND e.verdict IS NULL
            AND NOT (EXISTS (SELECT FROM splitplane.verified_queries AS q
