@@ -9,6 +9,7 @@ pub mod endpoint;
 pub mod extras;
 pub mod failure;
 pub mod guardrail;
+pub mod lessons;
 pub mod matching;
 pub mod meter;
 pub mod openai;

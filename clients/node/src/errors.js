@@ -28,8 +28,9 @@ export class SplitplaneError extends Error {
     this.isTransient = isTransient;
     /** Whether the connection is lost with it. What was sent may have been answered. */
     this.isLost = isLost;
-    const wait = sqlstate === "53400" && /try again in ([\d,]+) second/.exec(message);
-    /** Seconds after which to try again, where the server names them: a budget is used up. Else null. */
+    // Budgets say "in 1,200 seconds", a model without room "in 40 s".
+    const wait = sqlstate === "53400" && /\bin (\d[\d,]*) s(?:econds?)?\b/.exec(message);
+    /** Seconds after which to try again, where the server names them: a budget is used up, or a model has no room. Else null. */
     this.retryAfter = wait ? Number(wait[1]?.replaceAll(",", "")) : null;
   }
 

@@ -98,3 +98,11 @@ test("a used up budget says when to try again", async (t) => {
   assert.ok(error.retryAfter > 0 && error.retryAfter <= 86400, error.message);
   assert.equal(JSON.parse(JSON.stringify(error)).retryAfter, error.retryAfter);
 });
+
+test("seconds are read as the server writes them", () => {
+  const wait = (sqlstate, message) => new SplitplaneError(message, sqlstate).retryAfter;
+  assert.equal(wait("53400", "the budget of calls is used up; try again in 1,200 seconds"), 1200);
+  assert.equal(wait("53400", "the model endpoint gives no answer now, and the next try, in 40 s, would be after splitplane.deadline"), 40);
+  assert.equal(wait("53400", "a sub-budget of 3 seconds is no wait"), null);
+  assert.equal(wait("57014", "the deadline passed; try again in 40 s"), null);
+});
