@@ -263,6 +263,17 @@ impl Refusal {
         Refusal::new(State::Internal, "no random bytes could be had").with_detail(reason.to_string())
     }
 
+    /// A call that was still under way at its deadline.
+    pub fn late() -> Self {
+        Refusal::new(State::Cancelled, "the call took longer than splitplane.deadline allows")
+    }
+
+    /// This refusal of a call that its own clock cancelled: a cancel is then nobody's request.
+    #[must_use]
+    pub fn at_deadline(self) -> Self {
+        if self.state.sqlstate() == State::Cancelled.sqlstate() { Refusal::late() } else { self }
+    }
+
     /// A call that would grow by more than `splitplane.max_memory`.
     pub fn over_memory() -> Self {
         Refusal::new(State::Limit, "the call needed more memory than splitplane.max_memory allows")

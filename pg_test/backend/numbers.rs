@@ -21,7 +21,8 @@ mod tests {
     #[pg_test]
     fn number_of_the_first_timeout() {
         assert_accepted("a section", World::bare().confined(|_| Ok(())));
-        assert_eq!(identifiers(), [USER_TIMEOUT, USER_TIMEOUT + 1]);
+        // Without a call there is no third.
+        assert_eq!(identifiers(), [USER_TIMEOUT, USER_TIMEOUT + 1, -1]);
     }
 
     /// The tables of the catalog whose rows a shared plane is compared with, by names: the index is the table's, and begins with

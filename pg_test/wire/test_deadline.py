@@ -98,6 +98,22 @@ def test_deadline_holds_in_rows_and_in_transactions(wire, hasty):
         assert session.value(COUNT_SALES) == SALES["brand-a"]
 
 
+def test_deadline_covers_reading_the_plane(own_wire):
+    """Whoever changes a table for long keeps others from reading the plane, if it has changed; they wait no longer than they may."""
+    query = "SELECT 7"
+    with own_wire.session(user=own_wire.role(**DEADLINE)) as session, own_wire.admin() as holder:
+        session.value(query)
+        holder.execute("ALTER TABLE sales ADD COLUMN extra int")
+        with holder.transaction():
+            holder.execute("LOCK TABLE sales IN ACCESS EXCLUSIVE MODE")
+            started = time.monotonic()
+            error = session.ask_refused("57014", query)
+            assert 0.5 < time.monotonic() - started < 2.5
+            assert error.diag.message_primary == "the call took longer than splitplane.deadline allows"
+            assert session.execute("SELECT pg_sleep(0.7)").fetchone(), "the deadline outlived its call"
+        assert session.value(query) == 7
+
+
 def test_each_call_of_a_statement_has_its_own_deadline(wire, hasty):
     """Two calls of 300 ms each are under a deadline of 500 ms each, and 200 ms later neither timer is left."""
     with wire.session(user=hasty) as session:

@@ -98,6 +98,7 @@ pub const ENTRIES: Entries = Entries {
     end: observed::end,
     check_version: version::check,
     max_text_bytes: settings::max_sql_bytes,
+    deadline: settings::deadline,
     max_session_growth: settings::max_session_growth,
 };
 

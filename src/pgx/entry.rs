@@ -6,6 +6,7 @@
 use super::flags;
 use super::functions::interface::exported;
 use super::pg_try::{catch, raise};
+use super::section::deadline::CallClock;
 use super::section::pin::Pinned;
 use super::section::session_growth;
 use super::server_errors::from_own;
@@ -91,6 +92,8 @@ pub struct Entries {
     pub check_version: fn() -> StageResult<()>,
     /// Longest question or SQL, in bytes.
     pub max_text_bytes: fn() -> usize,
+    /// Milliseconds that a call may take.
+    pub deadline: fn() -> i32,
     /// Bytes by which a session may grow before it ends; `None` for any.
     pub max_session_growth: fn() -> Option<usize>,
 }
@@ -197,7 +200,10 @@ fn observed<T>(entry_point: EntryPoint, body: impl FnOnce() -> StageResult<T>) -
     guarded(|| {
         let entries = entries()?;
         (entries.begin)(entry_point);
+        let clock = CallClock::start((entries.deadline)());
         let result = catch(body).unwrap_or_else(|error| Err(from_own(&error)));
+        let is_late = clock.stop();
+        let result = result.map_err(|refusal| if is_late { refusal.at_deadline() } else { refusal });
         let (value, refusal) = match result {
             Ok(value) => (Some(value), None),
             Err(refusal) => (None, Some(refusal)),

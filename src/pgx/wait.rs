@@ -148,7 +148,7 @@ pub fn wait<T>(deadline: Instant, future: impl Future<Output = T>) -> StageResul
                 return Ok(value);
             }
             if Instant::now() >= deadline {
-                return Err(Refusal::new(State::Cancelled, "the call took longer than splitplane.deadline allows"));
+                return Err(Refusal::late());
             }
             slices = slices.wrapping_add(1);
             if slices.is_multiple_of(SLICES_PER_LOOK) && !client_is_there() {

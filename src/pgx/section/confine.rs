@@ -81,9 +81,7 @@ pub fn confine<T>(
     match (result, expired) {
         (Ok(Err(refusal)), None) => Err(refusal),
         (Ok(Ok(value)), None) => Ok(value),
-        (_, Some(Expired::Deadline)) => {
-            Err(Refusal::new(State::Cancelled, "the call took longer than splitplane.deadline allows"))
-        }
+        (_, Some(Expired::Deadline)) => Err(Refusal::late()),
         (_, Some(Expired::Memory)) => Err(Refusal::over_memory()),
         (_, Some(Expired::NoMemory)) => Err(Refusal::out_of_memory()),
         (Err(error), None) => {

@@ -36,6 +36,8 @@ fn guarded<T>(call: impl FnOnce() -> T) -> T {
 
 static DEADLINE_ID: AtomicI32 = AtomicI32::new(-1);
 static WATCH_ID: AtomicI32 = AtomicI32::new(-1);
+static CALL_ID: AtomicI32 = AtomicI32::new(-1);
+static CALL_PASSED: AtomicBool = AtomicBool::new(false);
 static PASSED: AtomicBool = AtomicBool::new(false);
 static OVER_MEMORY: AtomicBool = AtomicBool::new(false);
 static WITHOUT_MEMORY: AtomicBool = AtomicBool::new(false);
@@ -64,6 +66,11 @@ fn request_cancel() {
 
 unsafe extern "C-unwind" fn on_deadline() {
     PASSED.store(true, Ordering::Relaxed);
+    request_cancel();
+}
+
+unsafe extern "C-unwind" fn on_call_deadline() {
+    CALL_PASSED.store(true, Ordering::Relaxed);
     request_cancel();
 }
 
@@ -96,8 +103,8 @@ fn identifier(slot: &AtomicI32, handler: unsafe extern "C-unwind" fn()) -> c_int
 
 /// The timeouts that this backend has, -1 for one that it has not asked for yet.
 #[cfg(feature = "pg_test")]
-pub(crate) fn identifiers() -> [c_int; 2] {
-    [&DEADLINE_ID, &WATCH_ID].map(|slot| slot.load(Ordering::Relaxed))
+pub(crate) fn identifiers() -> [c_int; 3] {
+    [&DEADLINE_ID, &WATCH_ID, &CALL_ID].map(|slot| slot.load(Ordering::Relaxed))
 }
 
 /// The running clock of one call, with its ceiling on memory; ends when dropped.
@@ -155,13 +162,16 @@ impl Drop for Deadline {
 
 fn halt() {
     RUNNING.store(false, Ordering::Relaxed);
-    for slot in [&DEADLINE_ID, &WATCH_ID] {
-        let id = slot.load(Ordering::Relaxed);
-        if id >= 0 {
-            // SAFETY: the identifier was registered in this backend.
-            #[allow(ffi_unwind_calls)]
-            guarded(|| unsafe { disable_timeout(id, false) });
-        }
+    disable(&DEADLINE_ID);
+    disable(&WATCH_ID);
+}
+
+fn disable(slot: &AtomicI32) {
+    let id = slot.load(Ordering::Relaxed);
+    if id >= 0 {
+        // SAFETY: the identifier was registered in this backend.
+        #[allow(ffi_unwind_calls)]
+        guarded(|| unsafe { disable_timeout(id, false) });
     }
 }
 
@@ -174,5 +184,42 @@ fn expired() -> Option<Expired> {
         Some(Expired::Deadline)
     } else {
         None
+    }
+}
+
+/// How long after the deadline a call is cancelled wherever it is, in milliseconds: a section and a wait for a model, which say
+/// more of it, come first.
+const CALL_GRACE: c_int = 100;
+
+/// The clock of a whole call, for what a section's does not cover: waiting for a lock of a table while the plane is read. Ends when
+/// dropped.
+pub(in crate::pgx) struct CallClock(());
+
+impl CallClock {
+    /// Starts it, with the call's deadline in milliseconds.
+    pub(in crate::pgx) fn start(milliseconds: c_int) -> Self {
+        CALL_PASSED.store(false, Ordering::Relaxed);
+        let id = identifier(&CALL_ID, on_call_deadline);
+        // SAFETY: the identifier was registered in this backend.
+        #[allow(ffi_unwind_calls)]
+        guarded(|| unsafe { enable_timeout_after(id, milliseconds.saturating_add(CALL_GRACE)) });
+        CallClock(())
+    }
+
+    /// Stops it and returns whether it fired. A cancel of ours that was not yet processed is taken back.
+    pub(in crate::pgx) fn stop(self) -> bool {
+        drop(self);
+        let has_passed = CALL_PASSED.load(Ordering::Relaxed);
+        if has_passed {
+            // SAFETY: the flag is ours to take back: our own handler set it.
+            unsafe { pg_sys::QueryCancelPending = 0 };
+        }
+        has_passed
+    }
+}
+
+impl Drop for CallClock {
+    fn drop(&mut self) {
+        disable(&CALL_ID);
     }
 }
