@@ -9,6 +9,7 @@ pub mod audit;
 pub mod budget;
 pub mod calendar;
 mod characters;
+pub mod cluster;
 pub mod evaluate;
 pub mod gate;
 pub mod histogram;

@@ -13,13 +13,14 @@ use source::{Source, sources};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// (module, the other modules that it may name)
-const MAY_NAME: [(&str, &[&str]); 38] = [
+const MAY_NAME: [(&str, &[&str]); 39] = [
     ("anomaly", &[]),
     ("reason", &[]),
     ("error", &["reason"]),
     ("answer_text", &[]),
     ("json", &[]),
     ("characters", &[]),
+    ("cluster", &[]),
     ("identity", &["characters", "json"]),
     ("gate", &[]),
     ("llm", &["characters", "json"]),
