@@ -2,14 +2,15 @@
 
 use crate::ablation::{self, Switch};
 use crate::audit_log::administration;
+use crate::catalog::cluster_keys;
 use crate::error::{Refusal, State};
 use crate::ledger::{self, Capacities};
 use crate::pgx::functions::checked::{self, Checks};
 use crate::pgx::functions::in_scope;
 use crate::pgx::hooks::{
-    analysis, commits, configured, index_order, security_definer, statistics as planner_statistics,
+    analysis, commits, configured, index_order, node_fence, security_definer, statistics as planner_statistics,
 };
-use crate::pgx::section::process_memory;
+use crate::pgx::section::{process_memory, token};
 use crate::pgx::shmem::{baselines, claims_slots, counters, facts};
 use crate::pgx::{entry, pg_try, server};
 use crate::run::FROM_SERVER;
@@ -57,6 +58,8 @@ pub extern "C-unwind" fn _PG_init() {
     entry::init(api::ENTRIES);
     checked::init(CHECKS);
     in_scope::init(|| !ablation::is_off(Switch::Free));
+    token::init(token::Cluster { is_node: cluster_keys::is_node, keys: cluster_keys::usable });
+    node_fence::init();
     settings::init();
     configured::note(&FROM_SERVER);
     ledger::init(&CAPACITIES);

@@ -289,7 +289,14 @@ mod tests {
     }
 
     fn plan(world: &World, deadline: i32, growth: usize) -> ConfinementPlan {
-        ConfinementPlan { reader: world.plane.reader, settings: Vec::new(), deadline, growth, allowed: Vec::new() }
+        ConfinementPlan {
+            reader: world.plane.reader,
+            settings: Vec::new(),
+            deadline,
+            growth,
+            allowed: Vec::new(),
+            travel: None,
+        }
     }
 
     fn wait() {

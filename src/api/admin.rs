@@ -3,7 +3,7 @@
 use crate::audit_log::administration;
 use crate::budget::amount::Measure;
 use crate::budget::{self, Use};
-use crate::catalog::{self, key_file, principals, row};
+use crate::catalog::{self, cluster_keys, key_file, principals, row};
 use crate::error::{Refusal, StageResult, State};
 use crate::identity::{self, SigningRequest, principal, seal};
 use crate::pgx::functions::interface::exported;
@@ -67,6 +67,22 @@ exported!(_key_problem = _key_problem_wrapper);
 #[pg_extern(sql = false)]
 fn _key_problem(key_id: &str, sealed: &[u8]) -> Option<String> {
     key_file::problem(key_id, sealed)
+}
+
+exported!(_cluster = _cluster_wrapper);
+
+/// The cluster that this server is a node of, and its keys by check values, for `doctor()`; NULL where it is none.
+#[pg_extern(sql = false)]
+fn _cluster() -> Option<String> {
+    let described = match cluster_keys::current() {
+        cluster_keys::Found::Nothing => return None,
+        cluster_keys::Found::Keys(keys) => {
+            let listed: Vec<_> = keys.all().map(|key| json!({ "id": key.id, "check": key.check() })).collect();
+            json!({ "cluster": keys.cluster, "keys": listed, "problem": null })
+        }
+        cluster_keys::Found::Unusable(problem) => json!({ "cluster": null, "keys": [], "problem": &*problem }),
+    };
+    Some(described.to_string())
 }
 
 exported!(_server_problems = _server_problems_wrapper);

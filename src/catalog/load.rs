@@ -122,6 +122,7 @@ pub(super) fn load() -> StageResult<Plane> {
         .flat_map(|type_oid| [Some(type_oid), array_type(type_oid), element_type(type_oid)])
         .flatten()
         .collect();
+    let is_on_nodes = relations.iter().any(|relation| relation.is_on_nodes);
     Ok(Plane {
         relations,
         views: views::load()?,
@@ -135,6 +136,7 @@ pub(super) fn load() -> StageResult<Plane> {
         moments: Rc::new(own_functions::moments()?),
         comparisons: Rc::new(own_functions::comparisons()?),
         tripwires: tripwires()?,
+        is_on_nodes,
         has_budgets: budgets::are_there_any(),
         database_settings: database_settings()?,
     })
@@ -171,6 +173,7 @@ fn relations() -> StageResult<Relations> {
             moved,
             hidden,
             shared,
+            on_nodes,
             column,
             attribute,
             type_oid,
@@ -196,6 +199,7 @@ fn relations() -> StageResult<Relations> {
                 is_moved: moved.as_deref() == Some("true"),
                 is_hidden: flag(hidden)?,
                 is_shared: flag(shared)?,
+                is_on_nodes: flag(on_nodes)?,
                 columns: Vec::new(),
                 scope: Vec::new(),
                 links: Vec::new(),

@@ -3,6 +3,7 @@
 
 mod allowlist;
 pub mod budgets;
+pub mod cluster_keys;
 mod current;
 pub mod key_file;
 mod load;

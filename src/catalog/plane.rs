@@ -107,6 +107,8 @@ pub struct Plane {
     pub comparisons: Rc<ComparisonFunctions>,
     /// Armed relations, as `pgx::hooks::tripwire_scan` reads them.
     pub tripwires: String,
+    /// Whether servers of a cluster keep rows of it.
+    pub is_on_nodes: bool,
     /// Whether any tenant has a budget.
     pub has_budgets: bool,
     /// (setting, value) pairs of ALTER ROLE ALL SET and ALTER DATABASE .. SET; a later one wins.

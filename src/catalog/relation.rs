@@ -82,6 +82,8 @@ pub struct PlaneRelation {
     pub is_hidden: bool,
     /// The same for everyone: no scope.
     pub is_shared: bool,
+    /// Citus keeps its rows, on servers of a cluster.
+    pub is_on_nodes: bool,
     /// The columns that untrusted SQL may name, in the table's order.
     pub columns: Vec<PlaneColumn>,
     /// The scope conditions, in order of column number.

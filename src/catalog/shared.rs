@@ -42,6 +42,7 @@ struct Facts<'a> {
     comparisons: Cow<'a, ComparisonFunctions>,
     tripwires: Cow<'a, str>,
     has_budgets: bool,
+    is_on_nodes: bool,
 }
 
 /// A plane that another backend has derived.
@@ -84,6 +85,7 @@ pub(super) fn find(count: u64) -> Option<Found> {
         comparisons: Rc::new(facts.comparisons.into_owned()),
         tripwires: facts.tripwires.into_owned(),
         has_budgets: facts.has_budgets,
+        is_on_nodes: facts.is_on_nodes,
         database_settings: Vec::new(),
     };
     Some(Found { plane, watched: facts.watched.into_owned(), rows: facts.rows })
@@ -152,6 +154,7 @@ pub(super) fn share(plane: &Plane, watched: &Watched, before: Before) -> StageRe
             comparisons: Cow::Borrowed(&plane.comparisons),
             tripwires: Cow::Borrowed(&plane.tripwires),
             has_budgets: plane.has_budgets,
+            is_on_nodes: plane.is_on_nodes,
         };
         postcard::to_allocvec(&facts).map_err(|_| unreadable())
     })?;

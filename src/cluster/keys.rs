@@ -6,6 +6,8 @@
 //!
 //! Whatever does not read exactly so is refused as a whole, so that no server goes on with half a file.
 
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
 use std::fmt;
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -15,11 +17,23 @@ const MAX_NAME_BYTES: usize = 63;
 /// Longest file that is read, in bytes.
 pub const MAX_FILE_BYTES: usize = 4_096;
 
+/// What a key's check value is the MAC of: no token begins so.
+const CHECK: &[u8] = b"splitplane cluster key check";
+
 /// One key.
 pub struct ClusterKey {
     /// Its name, which a token says.
     pub id: String,
     pub(super) secret: Zeroizing<[u8; 32]>,
+}
+
+impl ClusterKey {
+    /// By which the keys of two servers are compared without being shown.
+    #[must_use]
+    pub fn check(&self) -> String {
+        let mac = Hmac::<Sha256>::new_from_slice(self.secret.as_slice()).map(|mac| mac.chain_update(CHECK).finalize());
+        mac.map(|mac| hex::encode(mac.into_bytes()).chars().take(16).collect()).unwrap_or_default()
+    }
 }
 
 /// The keys of a cluster.
@@ -132,6 +146,9 @@ mod tests {
         assert_eq!(two.all().map(|key| key.id.as_str()).collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!(*two.named("b").unwrap().secret, [2; 32]);
         assert!(!format!("{two:?}").contains("0202"));
+        let checks: Vec<String> = two.all().map(ClusterKey::check).collect();
+        assert!(checks[0] != checks[1] && checks.iter().all(|check| check.len() == 16));
+        assert_eq!(checks[0], one.signing().check());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::plan::Planned;
 use super::query::{FenceCall, LinkCall, QueryNode, ScopeCall, fence_call};
 use crate::error::StageResult;
 use pgrx::pg_sys;
+use std::ffi::CStr;
 
 /// A node of a plan.
 #[derive(Clone, Copy)]
@@ -178,6 +179,22 @@ impl<'t> PlanNode<'t> {
     /// What the node is.
     pub fn kind(self) -> PlanKind<'t> {
         self.scan().map_or(PlanKind::Other(self.node.tag()), PlanKind::Scan)
+    }
+
+    /// Whether it is Citus's node that has other servers run a query, and collects what they give.
+    pub fn is_of_citus(self) -> bool {
+        if self.node.tag() != pg_sys::NodeTag::T_CustomScan {
+            return false;
+        }
+        // SAFETY: by its tag a CustomScan, whose methods are constants of a library with a NUL-terminated name.
+        unsafe {
+            let scan = self.node.as_pointer().cast::<pg_sys::CustomScan>();
+            let methods = (*scan).methods;
+            (*scan).custom_plans.is_null()
+                && !methods.is_null()
+                && !(*methods).CustomName.is_null()
+                && CStr::from_ptr((*methods).CustomName) == c"Citus Adaptive"
+        }
     }
 
     fn scan(self) -> Option<PlanScan<'t>> {

@@ -83,6 +83,13 @@ pub(super) fn function_named(schema: pg_sys::Oid, name: &CStr, argument: pg_sys:
     }
 }
 
+/// Whether a function has that name in that schema.
+pub(super) fn is_named(function: pg_sys::Oid, schema: &CStr, name: &CStr) -> bool {
+    // SAFETY: catalog look-ups of NUL-terminated names; InvalidOid where there is none.
+    let home = unsafe { (pg_sys::get_namespace_oid(schema.as_ptr(), true), pg_sys::get_func_namespace(function)) };
+    home.0 != pg_sys::InvalidOid && home.0 == home.1 && name.to_str() == Ok(function_name(function).as_str())
+}
+
 /// An operator's name without its schema; empty for an unknown one.
 pub fn operator_name(operator: pg_sys::Oid) -> String {
     // SAFETY: a catalog look-up that gives NULL or a NUL-terminated string.

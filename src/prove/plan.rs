@@ -32,11 +32,24 @@ pub fn prove_plan(planned: &Planned<'_>, fences: &[Fence], policy_relations: &[O
     if planned.searches_by_sub_select()? {
         return Err(Refusal::proof("the plan runs a sub-select or not by rows outside the fences"));
     }
+    let is_on_nodes = is_on_nodes(fences)?;
     planned.visit(&mut |node| match node.kind() {
+        // The nodes add the fences to what they are asked, whatever it is (pgx/hooks/node_fence.rs).
+        PlanKind::Other(_) if is_on_nodes && node.is_of_citus() => Ok(()),
         PlanKind::Scan(scan) if reads_for_a_policy(scan, fences, policy_relations) => Ok(()),
         PlanKind::Scan(scan) => prove_scan(scan, fences, plane),
         PlanKind::Other(tag) => admitted::check_plan(tag),
     })
+}
+
+/// Whether servers of a cluster keep the statement's tables: all of them, or none. Of a statement with both Citus plans parts by
+/// itself, which nobody proves.
+fn is_on_nodes(fences: &[Fence]) -> StageResult<bool> {
+    let count = fences.iter().filter(|fence| fence.relation.is_on_nodes).count();
+    if count == 0 || count == fences.len() {
+        return Ok(count > 0);
+    }
+    Err(Refusal::construct("a statement over tables of this server and over those that a cluster keeps"))
 }
 
 /// Random values are computed in what the nodes of a plan hand on, which is after all of a node's own conditions, and so after

@@ -12,10 +12,12 @@ mod statement;
 pub mod views;
 
 use crate::ablation::{self, Switch};
+use crate::catalog::cluster_keys;
 use crate::catalog::plane::Plane;
-use crate::error::StageResult;
+use crate::error::{Refusal, StageResult, State};
 use crate::identity::principal::Principal;
 use crate::pgx::section::confine::{self, Confinement, ConfinementPlan};
+use crate::pgx::section::travel::Travel;
 use crate::pgx::server;
 use crate::{settings, tripwire};
 use std::ffi::{CStr, CString};
@@ -56,7 +58,20 @@ fn confined_with<T>(
         deadline,
         growth: settings::max_memory(),
         allowed: plane.allowed.iter().map(|function| function.oid).collect(),
+        travel: travel(plane)?,
     };
     confine::confine(&plan, principal, |confinement| body(confinement, &plan.settings))
         .map_err(|refusal| spelling::as_shown(plane, refusal))
+}
+
+/// What takes a call to the other servers of a cluster, where these keep rows of the plane.
+fn travel(plane: &Plane) -> StageResult<Option<Travel>> {
+    if !plane.is_on_nodes {
+        return Ok(None);
+    }
+    let keys = cluster_keys::usable().ok_or_else(|| {
+        Refusal::new(State::Unsafe, "other servers keep rows of the plane, and this one has no key of their cluster")
+            .with_detail("splitplane.cluster_key_file")
+    })?;
+    Ok(Some(Travel { keys }))
 }

@@ -61,6 +61,32 @@ pub(crate) const OF_EXTENSIONS: [(&CStr, &CStr); 3] = [
     (c"pg_trgm.strict_word_similarity_threshold", c"0.5"),
 ];
 
+/// Settings of Citus: those that decide an answer, what of it is planned how, and what is written of it where.
+pub(crate) const OF_CITUS: [(&CStr, &CStr); 22] = [
+    (c"citus.propagate_set_commands", c"local"),
+    (c"citus.limit_clause_row_fetch_count", c"-1"),
+    (c"citus.count_distinct_error_rate", c"0"),
+    (c"citus.subquery_pushdown", c"off"),
+    (c"citus.coordinator_aggregation_strategy", c"row-gather"),
+    (c"citus.enable_router_execution", c"on"),
+    (c"citus.enable_fast_path_router_planner", c"on"),
+    (c"citus.enable_local_execution", c"on"),
+    (c"citus.enable_non_colocated_router_query_pushdown", c"on"),
+    (c"citus.enable_recurring_outer_join_pushdown", c"on"),
+    (c"citus.enable_repartition_joins", c"off"),
+    (c"citus.enable_single_hash_repartition_joins", c"off"),
+    (c"citus.enable_unsafe_triggers", c"off"),
+    (c"citus.local_table_join_policy", c"auto"),
+    (c"citus.task_assignment_policy", c"greedy"),
+    (c"citus.select_opens_transaction_block", c"on"),
+    (c"citus.use_citus_managed_tables", c"off"),
+    (c"citus.log_remote_commands", c"off"),
+    (c"citus.log_local_commands", c"off"),
+    (c"citus.log_intermediate_results", c"off"),
+    (c"citus.log_multi_join_order", c"off"),
+    (c"citus.multi_task_query_log_level", c"off"),
+];
+
 /// Settings that widen what a statement may use, and those whose right value only the administrator knows.
 pub(crate) const FROM_SERVER: [&CStr; 31] = [
     c"work_mem",
@@ -117,6 +143,11 @@ pub(super) fn settings(plane: &Plane) -> Vec<(&'static CStr, CString)> {
     }
     if settings::tracks_statements() {
         pinned.extend(counted::setting());
+    }
+    if plane.is_on_nodes {
+        pinned.extend(OF_CITUS.iter().map(|(name, value)| (*name, CString::from(*value))));
+        // It is part of what such a statement is made of.
+        pinned.push((c"splitplane.max_rows", CString::new(settings::max_rows().to_string()).unwrap_or_default()));
     }
     pinned.push((tripwire_scan::SETTING, CString::new(plane.tripwires.as_str()).unwrap_or_default()));
     pinned

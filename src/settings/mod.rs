@@ -40,6 +40,8 @@ static STAT_TENANTS: GucSetting<i32> = GucSetting::<i32>::new(1_000);
 static TRACK_STATEMENTS: GucSetting<bool> = GucSetting::<bool>::new(false);
 static ANOMALY_PRINCIPALS: GucSetting<i32> = GucSetting::<i32>::new(4_096);
 static BUDGET_SLOTS: GucSetting<i32> = GucSetting::<i32>::new(10_000);
+static CLUSTER_KEY_FILE: GucSetting<Option<CString>> =
+    GucSetting::<Option<CString>>::new(Some(c"splitplane_cluster.key"));
 static KEY_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"splitplane.key"));
 
 /// Defines every setting; called once from `_PG_init` in the postmaster.
@@ -227,6 +229,14 @@ pub fn init() {
         GucContext::Postmaster,
         GucFlags::SUPERUSER_ONLY,
     );
+    GucRegistry::define_string_guc(
+        c"splitplane.cluster_key_file",
+        c"File with the keys that the servers of a cluster share.",
+        c"Relative to the data directory. A server that has one is a node of the cluster.",
+        &CLUSTER_KEY_FILE,
+        GucContext::Postmaster,
+        GucFlags::SUPERUSER_ONLY,
+    );
     audit::define();
     model::define();
     evaluation::define();
@@ -336,6 +346,11 @@ pub fn anomaly_principals() -> usize {
 /// Slots.
 pub fn budget_slots() -> usize {
     unsigned(&BUDGET_SLOTS)
+}
+
+/// A path, relative to the data directory unless absolute.
+pub fn cluster_key_file() -> String {
+    text(&CLUSTER_KEY_FILE)
 }
 
 /// A path, relative to the data directory unless absolute.

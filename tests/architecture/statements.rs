@@ -63,7 +63,7 @@ const RUNS_STATEMENTS: [(&str, &[&str]); 14] = [
     ("SPI_cursor*", &[]),
     ("SPI_exec", &[]),
     ("SPI_execp", &[]),
-    ("SPI_execute*", &["pgx/spi/read.rs", "pgx/spi/write.rs"]),
+    ("SPI_execute*", &["pgx/section/travel.rs", "pgx/spi/read.rs", "pgx/spi/write.rs"]),
     ("SPI_prepare*", &["pgx/spi/read.rs"]),
     ("Spi", &[]),
     ("SpiClient", &[]),

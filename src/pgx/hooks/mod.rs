@@ -7,6 +7,7 @@ pub mod configured;
 pub mod endings;
 pub mod index_order;
 pub mod invalidation;
+pub mod node_fence;
 pub mod security_definer;
 pub mod statistics;
 pub mod tripwire_scan;

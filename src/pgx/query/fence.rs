@@ -2,6 +2,7 @@
 
 use super::{QueryNode, QueryView};
 use crate::pgx::node::{TreeNode, Typed};
+use crate::pgx::routines;
 use pgrx::pg_sys;
 
 /// What a common table expression of ours must reduce to; for anything else `scan` returns `None`.
@@ -300,6 +301,19 @@ fn plain_condition(node: QueryNode<'_>) -> Option<ScanCondition> {
         parameter: parameter.paramid,
         is_list,
         or_null: false,
+    })
+}
+
+/// Whether a policy's condition is made of the extension's own alone: those that bind columns to claims or keys, and the one of
+/// shared tables.
+pub(in crate::pgx) fn is_own_fence(condition: QueryNode<'_>) -> bool {
+    let is_of = |function, name| routines::is_named(function, c"splitplane", name);
+    conjuncts(condition).into_iter().all(|condition| match fence_call(condition, 1) {
+        Some(FenceCall::Scope(call)) => is_of(call.function, c"in_scope"),
+        Some(FenceCall::Links(call)) => is_of(call.function, c"in_parent"),
+        None => condition
+            .downcast::<pg_sys::FuncExpr>()
+            .is_some_and(|call| call.args().is_empty() && is_of(call.funcid, c"in_call")),
     })
 }
 

@@ -2,16 +2,16 @@
 //!
 //! Set only by `confine`, for a verified principal or for none, and cleared on every exit. No SQL can set, reset or show
 //! them except the policies on plane relations, through `splitplane.in_scope()` and `splitplane.claim()`. A backend
-//! has its own in its memory; a parallel worker reads its leader's from shared memory (claims_slots.rs).
+//! has its own in its memory; a parallel worker reads its leader's from shared memory (claims_slots.rs); a node of a cluster has
+//! those of a call that another of its servers runs from a token (token.rs).
 
-use super::key_sets;
+use super::{claim_text, key_sets, token};
 use crate::error::{Refusal, StageResult};
 use crate::identity::principal::{Claim, Principal};
 use crate::key_set::KeySet;
 use crate::pgx::functions::interface::exported;
 use crate::pgx::shmem::claims_slots;
 use pgrx::prelude::*;
-use serde_json::Value;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -47,8 +47,9 @@ impl ClaimsGuard {
             if slot.is_some() {
                 return None;
             }
-            let reach_workers =
-                principal.as_ref().is_none_or(|principal| claims_slots::write(encoded(principal).as_bytes()));
+            let reach_workers = principal
+                .as_ref()
+                .is_none_or(|principal| claims_slots::write(claim_text::encoded(principal).as_bytes()));
             *slot = Some(principal.map_or(Held::Nobody, Held::Of));
             let call = CALLS.get().saturating_add(1);
             CALLS.set(call);
@@ -87,55 +88,25 @@ pub fn clear() {
     GENERATION.set(0);
 }
 
-/// All claims as a JSON object of texts and lists of texts.
-fn encoded(principal: &Principal) -> String {
-    let names = ["tenant", "business", "subject"].into_iter().chain(principal.claim_names());
-    let claims: serde_json::Map<String, Value> = names
-        .filter_map(|name| {
-            let value = match principal.claim(name)? {
-                Claim::Scalar(value) => Value::String(value),
-                Claim::List(values) => Value::Array(values.into_iter().map(Value::String).collect()),
-            };
-            Some((name.to_owned(), value))
-        })
-        .collect();
-    Value::Object(claims).to_string()
-}
-
-fn decoded(text: &[u8]) -> Option<BTreeMap<String, Claim>> {
-    let Value::Object(claims) = serde_json::from_slice(text).ok()? else { return None };
-    claims
-        .into_iter()
-        .map(|(name, value)| {
-            let claim = match value {
-                Value::String(value) => Claim::Scalar(value),
-                Value::Array(values) => Claim::List(
-                    values
-                        .into_iter()
-                        .map(|value| value.as_str().map(str::to_owned))
-                        .collect::<Option<Vec<String>>>()?,
-                ),
-                _ => return None,
-            };
-            Some((name, claim))
-        })
-        .collect()
-}
-
-/// The number of the call that runs, 0 when none does. In a parallel worker the first question reads the leader's claims.
+/// The number of the call that runs, 0 when none does. In a parallel worker the first question reads the leader's claims; where no
+/// call of this server runs, one of the cluster may by its token.
 pub fn generation() -> u64 {
     let known = GENERATION.get();
-    if known != 0 || !claims_slots::is_worker() {
+    if known != 0 {
         return known;
     }
-    let Some(claims) = claims_slots::read_leader().and_then(|text| decoded(&text)) else { return 0 };
-    ACTIVE.with(|active| {
-        if let Ok(mut slot) = active.try_borrow_mut() {
-            *slot = Some(Held::OfLeader(claims));
-            GENERATION.set(1);
-        }
-    });
-    GENERATION.get()
+    if claims_slots::is_worker()
+        && let Some(claims) = claims_slots::read_leader().and_then(|text| claim_text::decoded(&text))
+    {
+        ACTIVE.with(|active| {
+            if let Ok(mut slot) = active.try_borrow_mut() {
+                *slot = Some(Held::OfLeader(claims));
+                GENERATION.set(1);
+            }
+        });
+        return GENERATION.get();
+    }
+    token::generation()
 }
 
 /// A claim of the call that runs; `None` outside one, and for a claim that its principal does not have.
@@ -145,11 +116,20 @@ pub fn named(name: &str) -> Option<Claim> {
     }
     ACTIVE.with(|active| {
         let slot = active.try_borrow().ok()?;
-        match slot.as_ref()? {
-            Held::Of(principal) => principal.claim(name),
-            Held::OfLeader(claims) => claims.get(name).cloned(),
-            Held::Nobody => None,
+        match slot.as_ref() {
+            Some(Held::Of(principal)) => principal.claim(name),
+            Some(Held::OfLeader(claims)) => claims.get(name).cloned(),
+            Some(Held::Nobody) => None,
+            None => token::named(name),
         }
+    })
+}
+
+/// The claims of this session's own call as text, for the nodes of its cluster; `None` where it is nobody's.
+pub(super) fn text() -> Option<String> {
+    ACTIVE.with(|active| match active.try_borrow().ok()?.as_ref()? {
+        Held::Of(principal) => Some(claim_text::encoded(principal)),
+        Held::Nobody | Held::OfLeader(_) => None,
     })
 }
 

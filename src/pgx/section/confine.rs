@@ -10,6 +10,8 @@ use super::claims::{self, ClaimsGuard};
 use super::deadline::{Deadline, Expired};
 use super::pin::pin;
 use super::stage;
+use super::token;
+use super::travel::{self, Travel};
 use super::{allocator, stack};
 use crate::error::{Refusal, StageResult, State};
 use crate::identity::principal::Principal;
@@ -38,6 +40,8 @@ pub struct ConfinementPlan {
     pub growth: usize,
     /// Functions outside pg_catalog that a DBA allowed.
     pub allowed: Vec<pg_sys::Oid>,
+    /// How other servers of a cluster, which keep rows of the plane, learn of the call.
+    pub travel: Option<Travel>,
 }
 
 impl ConfinementPlan {
@@ -70,7 +74,7 @@ pub fn confine<T>(
     let clock = &mut section.clock;
     let result = catch(|| {
         *clock = Some(Deadline::start(plan.deadline, plan.growth));
-        set_up(plan, reach_workers);
+        set_up(plan, reach_workers)?;
         let confinement = Confinement { section: PhantomData };
         body(&confinement)
     });
@@ -170,13 +174,18 @@ pub(crate) fn raise_between() {
     pgrx::error!("raised between the subtransaction's start and the section");
 }
 
-fn set_up(plan: &ConfinementPlan, reach_workers: bool) {
+fn set_up(plan: &ConfinementPlan, reach_workers: bool) -> StageResult<()> {
     for (name, value) in &plan.settings {
         pin(name, value);
     }
     if !reach_workers {
         // A worker's fences would let no row through.
         pin(c"max_parallel_workers_per_gather", c"0");
+    }
+    // A parallel worker of a call that is nobody's finds no claims, and must find no token of the session's either.
+    pin(token::SETTING, c"");
+    if let Some(travel) = &plan.travel {
+        travel::send(travel, &plan.settings, plan.deadline)?;
     }
     // SAFETY: inside the internal subtransaction, whose end restores the flag.
     unsafe { pg_sys::XactReadOnly = true };
@@ -189,6 +198,7 @@ fn set_up(plan: &ConfinementPlan, reach_workers: bool) {
     expect_role(plan.reader);
     // SAFETY: inside a transaction; the subtransaction's end pops it.
     unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
+    Ok(())
 }
 
 /// Registers the last line of defence: claims never survive a transaction.

@@ -2,6 +2,7 @@
 
 pub mod address_space_limit;
 pub(super) mod allocator;
+mod claim_text;
 pub mod claims;
 pub mod confine;
 pub mod deadline;
@@ -12,3 +13,5 @@ pub mod process_memory;
 pub(super) mod session_growth;
 pub(super) mod stack;
 pub(super) mod stage;
+pub mod token;
+pub mod travel;

@@ -1,0 +1,131 @@
+//! The claims of a call that another server of the cluster runs: a token in the setting `splitplane.token`.
+//!
+//! The setting is any session's to set, since the coordinator sets it in sessions of the reader. What it says counts only on a
+//! server with a cluster key, in a session that the reader opened and that has Citus's name, if its MAC is genuine and its
+//! time has not passed; and never while a call of this session holds claims, or none. Everywhere else it is without effect.
+//! It is verified once for each statement.
+
+use super::claim_text;
+use crate::cluster::keys::ClusterKeys;
+use crate::cluster::token;
+use crate::identity::principal::Claim;
+use crate::pgx::{flags, server};
+use pgrx::{pg_guard, pg_sys};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::rc::Rc;
+use std::sync::OnceLock;
+
+/// Name of the setting.
+pub const SETTING: &CStr = c"splitplane.token";
+
+/// What application names of sessions begin with that Citus opens to run parts of a statement. Anybody may take the name: it
+/// keeps the setting without effect where it is set by mistake, and no more.
+const OF_CITUS: &[u8] = b"citus_internal gpid=";
+
+/// Never shown: not to the reader, whose session it is in, and not by `SHOW ALL`.
+const FLAGS: c_int = flags::c_int(
+    pg_sys::GUC_NO_SHOW_ALL | pg_sys::GUC_NOT_IN_SAMPLE | pg_sys::GUC_DISALLOW_IN_FILE | pg_sys::GUC_SUPERUSER_ONLY,
+);
+
+/// Where the cluster's keys come from.
+pub struct Cluster {
+    /// Whether this server is a node.
+    pub is_node: fn() -> bool,
+    /// The keys, if they can be used.
+    pub keys: fn() -> Option<Rc<ClusterKeys>>,
+}
+
+static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+static mut TOKEN: *mut c_char = std::ptr::null_mut();
+
+thread_local! {
+    static CLAIMS: RefCell<BTreeMap<String, Claim>> = const { RefCell::new(BTreeMap::new()) };
+    /// The number of what was verified, 0 where it is worth nothing.
+    static GENERATION: Cell<u64> = const { Cell::new(0) };
+    /// The start of the statement for which it was; none after a change.
+    static VERIFIED_FOR: Cell<Option<i64>> = const { Cell::new(None) };
+    static COUNT: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Numbers of tokens begin here: no call has such a one.
+const FIRST_GENERATION: u64 = 1 << 63;
+
+/// Defines the setting; called once from `_PG_init`, before the prefix is closed.
+pub fn init(cluster: Cluster) {
+    CLUSTER.get_or_init(|| cluster);
+    // SAFETY: constant names, a static that lives as long as the library, and a hook that raises nothing.
+    unsafe {
+        pg_sys::DefineCustomStringVariable(
+            SETTING.as_ptr(),
+            c"Claims of a call that another server of the cluster runs; set by splitplane alone.".as_ptr(),
+            std::ptr::null(),
+            &raw mut TOKEN,
+            c"".as_ptr(),
+            pg_sys::GucContext::PGC_USERSET,
+            FLAGS,
+            None,
+            Some(on_assign),
+            None,
+        );
+    }
+}
+
+/// Whether this server is a node of a cluster.
+pub fn is_node() -> bool {
+    CLUSTER.get().is_some_and(|cluster| (cluster.is_node)())
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn on_assign(_value: *const c_char, _extra: *mut c_void) {
+    let _ = VERIFIED_FOR.try_with(|verified| verified.set(None));
+}
+
+/// A number that is another one for other claims, 0 without a valid token.
+pub(super) fn generation() -> u64 {
+    // SAFETY: the setting's value is NULL or NUL-terminated, and nothing sets it meanwhile.
+    let token = unsafe { if TOKEN.is_null() { c"" } else { CStr::from_ptr(TOKEN) } };
+    if token.is_empty() {
+        return 0;
+    }
+    // SAFETY: reads a global of the backend.
+    let statement = Some(unsafe { pg_sys::GetCurrentStatementStartTimestamp() });
+    if VERIFIED_FOR.get() != statement {
+        let claims = verified(token);
+        GENERATION.set(match &claims {
+            Some(_) => {
+                COUNT.set(COUNT.get().saturating_add(1));
+                FIRST_GENERATION.saturating_add(COUNT.get())
+            }
+            None => 0,
+        });
+        CLAIMS.with(|held| *held.borrow_mut() = claims.unwrap_or_default());
+        VERIFIED_FOR.set(statement);
+    }
+    GENERATION.get()
+}
+
+/// A claim of the token, whose `generation` is not 0.
+pub(super) fn named(name: &str) -> Option<Claim> {
+    CLAIMS.with(|held| held.borrow().get(name).cloned())
+}
+
+fn verified(text: &CStr) -> Option<BTreeMap<String, Claim>> {
+    let keys = CLUSTER.get().filter(|cluster| (cluster.is_node)()).and_then(|cluster| (cluster.keys)())?;
+    if !is_of_citus() {
+        return None;
+    }
+    let verified = token::open(&keys, &server::database_name(), server::now_microseconds(), text.to_str().ok()?)?;
+    claim_text::decoded(&verified.claims)
+}
+
+/// Whether this is a session that the reader opened, by Citus's name.
+fn is_of_citus() -> bool {
+    // SAFETY: reads of globals of the backend; the name is NULL or NUL-terminated.
+    let (user, name) = unsafe {
+        let name = pg_sys::application_name;
+        (pg_sys::GetSessionUserId(), if name.is_null() { c"" } else { CStr::from_ptr(name) })
+    };
+    name.to_bytes().starts_with(OF_CITUS) && server::role(c"splitplane_reader") == Some(user)
+}
