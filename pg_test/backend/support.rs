@@ -100,7 +100,7 @@ impl World {
     }
 
     pub fn attach<'c>(&self, confinement: &'c Confinement<'c>, sql: &str) -> StageResult<Attached<'c>> {
-        attach::attach(confinement, &gated(sql), &[], &self.plane, Claims::Of(&self.principal), &Keys::new())
+        attach::attach(confinement, &gated(sql), &[], &self.plane, Claims::Of(&self.principal), &Keys::new(), None)
     }
 
     /// Analyses `sql` as `ask` would.

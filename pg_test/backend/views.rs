@@ -41,7 +41,8 @@ mod tests {
         let views = [view("barred"), view("plain")];
         world.confined(|confinement| {
             let claims = Claims::Of(&world.principal);
-            let mut attached = attach::attach(confinement, &gated(READS), &views, &world.plane, claims, &Keys::new())?;
+            let mut attached =
+                attach::attach(confinement, &gated(READS), &views, &world.plane, claims, &Keys::new(), None)?;
             change(&mut attached);
             let Attached { grafted, fences, views, parameters, .. } = attached;
             let mut analysed = parse::analyse(grafted, &parameters, &world.plane.name_scope(), |query| {

@@ -92,7 +92,7 @@ pub struct Attached<'c> {
 }
 
 /// Attaches the fences of every plane relation that the gated text names, itself or through `views`: each of those stands behind
-/// the ones that it reads.
+/// the ones that it reads. `most_rows` is where the statement cuts its answer by itself.
 ///
 /// # Errors
 /// 42P01, 42501, 0A000 by name; 42601 from PostgreSQL's parser; 28000 when the principal lacks a claim.
@@ -103,6 +103,7 @@ pub fn attach<'c>(
     plane: &Plane,
     claims: Claims<'_>,
     keys: &Keys,
+    most_rows: Option<usize>,
 ) -> StageResult<Attached<'c>> {
     let mut untrusted = parse::parse_one(confinement, gated.sql())?;
     let mut targets = BTreeMap::new();
@@ -114,7 +115,10 @@ pub fn attach<'c>(
     targets.extend(named.targets);
     let mut parameters = Parameters::new(confinement);
     let known = Known { plane, claims, keys };
-    let (fences, skeleton) = skeleton::build(&targets, known, &mut parameters)?;
+    let (fences, mut skeleton) = skeleton::build(&targets, known, &mut parameters)?;
+    if let Some(most) = most_rows {
+        skeleton = skeleton::cut(&skeleton, most);
+    }
     if walked.is_empty() {
         let shown = skeleton::show(&skeleton, gated);
         let grafted = parse::graft(confinement, &skeleton, untrusted, &shown)?;

@@ -46,6 +46,11 @@ pub(super) fn build(
     Ok((fences, format!("{with}SELECT * FROM ({PLACEHOLDER}) AS answer")))
 }
 
+/// The same with an answer of no more rows.
+pub(super) fn cut(skeleton: &str, most_rows: usize) -> String {
+    format!("{skeleton} LIMIT {most_rows}")
+}
+
 /// Whether a fence would be built as it was. Its parameters are added as they would be then: which of them are one and the same hangs
 /// on the values of the claims.
 pub(super) fn is_same(fence: &Fence, known: Known<'_>, parameters: &mut Parameters<'_>) -> StageResult<bool> {

@@ -158,8 +158,10 @@ fn prove_as<'c>(
     if has_parents {
         done("parents");
     }
+    // The nodes give all that they find before the first row is looked at; one more row says that there are more.
+    let most_rows = plane.is_on_nodes.then(|| settings::max_rows().saturating_add(1));
     let Attached { grafted, fences, views, parameters, shown } =
-        attach::attach(confinement, gated, views, plane, claims, &keys)?;
+        attach::attach(confinement, gated, views, plane, claims, &keys, most_rows)?;
     done("attach");
     // Analysis changes the tree.
     let texts = candidate.map(|_| grafted.texts());

@@ -136,7 +136,11 @@ unsafe extern "C-unwind" fn check(entries: *mut pg_sys::List, permissions: *mut 
             let Some(user) = asked_for(entry, &permissions) else { continue };
             let user = if user == pg_sys::InvalidOid { server::current_user() } else { user };
             let relation = (*entry).relid;
-            if user == reader && !is_system_catalog(relation) && is_without_fence(relation, reader) {
+            if user != reader || is_system_catalog(relation) {
+                continue;
+            }
+            token::limit(reader);
+            if is_without_fence(relation, reader) {
                 raise(Refusal::new(
                     State::Unsafe,
                     "a table has no row-level security on the server that keeps its rows: splitplane.doctor() says which",

@@ -21,21 +21,46 @@ pub(super) fn encoded(principal: &Principal) -> String {
 
 /// What `encoded` made; `None` for anything else.
 pub(super) fn decoded(text: &[u8]) -> Option<BTreeMap<String, Claim>> {
-    let Value::Object(claims) = serde_json::from_slice(text).ok()? else { return None };
+    read(&serde_json::from_slice(text).ok()?)
+}
+
+fn read(claims: &Value) -> Option<BTreeMap<String, Claim>> {
     claims
-        .into_iter()
+        .as_object()?
+        .iter()
         .map(|(name, value)| {
             let claim = match value {
-                Value::String(value) => Claim::Scalar(value),
+                Value::String(value) => Claim::Scalar(value.clone()),
                 Value::Array(values) => Claim::List(
-                    values
-                        .into_iter()
-                        .map(|value| value.as_str().map(str::to_owned))
-                        .collect::<Option<Vec<String>>>()?,
+                    values.iter().map(|value| value.as_str().map(str::to_owned)).collect::<Option<Vec<String>>>()?,
                 ),
                 _ => return None,
             };
-            Some((name, claim))
+            Some((name.clone(), claim))
         })
         .collect()
+}
+
+/// What a node of a cluster is told of a call.
+#[derive(Default)]
+pub(super) struct Received {
+    pub(super) claims: BTreeMap<String, Claim>,
+    /// By how much its processes may grow, in kB.
+    pub(super) memory: u32,
+    /// How much each may write to temporary files, in kB.
+    pub(super) temporary_files: u32,
+}
+
+/// The text of a token.
+pub(super) fn sent(claims: &str, memory: u32, temporary_files: u32) -> String {
+    format!(r#"{{"memory":{memory},"temporary_files":{temporary_files},"claims":{claims}}}"#)
+}
+
+/// What `sent` made; `None` for anything else.
+pub(super) fn received(text: &[u8]) -> Option<Received> {
+    let Value::Object(fields) = serde_json::from_slice(text).ok()? else { return None };
+    let number = |name| fields.get(name)?.as_u64().and_then(|number| u32::try_from(number).ok());
+    let claims = fields.get("claims").and_then(read)?;
+    let (memory, temporary_files) = (number("memory")?, number("temporary_files")?);
+    (fields.len() == 3).then_some(Received { claims, memory, temporary_files })
 }

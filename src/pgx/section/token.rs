@@ -5,15 +5,18 @@
 //! time has not passed; and never while a call of this session holds claims, or none. Everywhere else it is without effect.
 //! It is verified once for each statement.
 
-use super::claim_text;
+use super::address_space_limit::{self, Ceiling};
+use super::claim_text::{self, Received};
+use super::pin::pin;
+use super::process_memory;
 use crate::cluster::keys::ClusterKeys;
 use crate::cluster::token;
 use crate::identity::principal::Claim;
+use crate::pgx::hooks::security_definer;
 use crate::pgx::{flags, server};
 use pgrx::{pg_guard, pg_sys};
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::rc::Rc;
 use std::sync::OnceLock;
 
@@ -41,12 +44,14 @@ static CLUSTER: OnceLock<Cluster> = OnceLock::new();
 static mut TOKEN: *mut c_char = std::ptr::null_mut();
 
 thread_local! {
-    static CLAIMS: RefCell<BTreeMap<String, Claim>> = const { RefCell::new(BTreeMap::new()) };
+    static RECEIVED: RefCell<Option<Received>> = const { RefCell::new(None) };
     /// The number of what was verified, 0 where it is worth nothing.
     static GENERATION: Cell<u64> = const { Cell::new(0) };
     /// The start of the statement for which it was; none after a change.
     static VERIFIED_FOR: Cell<Option<i64>> = const { Cell::new(None) };
     static COUNT: Cell<u64> = const { Cell::new(0) };
+    /// Of which the limits are in force.
+    static LIMITED_FOR: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Numbers of tokens begin here: no call has such a one.
@@ -92,15 +97,15 @@ pub(super) fn generation() -> u64 {
     // SAFETY: reads a global of the backend.
     let statement = Some(unsafe { pg_sys::GetCurrentStatementStartTimestamp() });
     if VERIFIED_FOR.get() != statement {
-        let claims = verified(token);
-        GENERATION.set(match &claims {
+        let received = verified(token);
+        GENERATION.set(match &received {
             Some(_) => {
                 COUNT.set(COUNT.get().saturating_add(1));
                 FIRST_GENERATION.saturating_add(COUNT.get())
             }
             None => 0,
         });
-        CLAIMS.with(|held| *held.borrow_mut() = claims.unwrap_or_default());
+        RECEIVED.with(|held| *held.borrow_mut() = received);
         VERIFIED_FOR.set(statement);
     }
     GENERATION.get()
@@ -108,16 +113,57 @@ pub(super) fn generation() -> u64 {
 
 /// A claim of the token, whose `generation` is not 0.
 pub(super) fn named(name: &str) -> Option<Claim> {
-    CLAIMS.with(|held| held.borrow().get(name).cloned())
+    RECEIVED.with(|held| held.borrow().as_ref()?.claims.get(name).cloned())
 }
 
-fn verified(text: &CStr) -> Option<BTreeMap<String, Claim>> {
+/// Puts the limits of the token in force, if there is a valid one, to the end of the transaction. Called before the reader's
+/// statement is run, and before it has parallel workers.
+pub(in crate::pgx) fn limit(reader: pg_sys::Oid) {
+    let generation = generation();
+    if generation == 0 || LIMITED_FOR.replace(generation) == generation || server::is_in_parallel() {
+        return;
+    }
+    let limits = RECEIVED.with(|held| held.borrow().as_ref().map(|held| (held.memory, held.temporary_files)));
+    let Some((memory, temporary_files)) = limits else { return };
+    let text = |number: u32| CString::new(number.to_string()).unwrap_or_default();
+    // Which of the functions that run as their owner were allowed is known to the coordinator alone: none is.
+    pin(security_definer::SETTING, &security_definer::admitted(reader, std::iter::empty()));
+    pin(address_space_limit::WORKER_SETTING, &text(memory));
+    pin(c"temp_file_limit", &text(temporary_files));
+    watch_transaction();
+    address_space_limit::lift();
+    let space = process_memory::address_space();
+    if space > 0 {
+        let growth = usize::try_from(memory).unwrap_or(usize::MAX).saturating_mul(1_024);
+        std::mem::forget(Ceiling::lower(space.saturating_add(growth)));
+    }
+}
+
+/// The ceiling on memory ends with the transaction; settings do so by themselves.
+fn watch_transaction() {
+    thread_local! {
+        static DONE: Cell<bool> = const { Cell::new(false) };
+    }
+    if !DONE.replace(true) {
+        // SAFETY: the callback lives as long as the library.
+        unsafe { pg_sys::RegisterXactCallback(Some(on_transaction), std::ptr::null_mut()) };
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn on_transaction(_event: pg_sys::XactEvent::Type, _argument: *mut c_void) {
+    if LIMITED_FOR.replace(0) != 0 {
+        address_space_limit::lift();
+    }
+}
+
+fn verified(text: &CStr) -> Option<Received> {
     let keys = CLUSTER.get().filter(|cluster| (cluster.is_node)()).and_then(|cluster| (cluster.keys)())?;
     if !is_of_citus() {
         return None;
     }
     let verified = token::open(&keys, &server::database_name(), server::now_microseconds(), text.to_str().ok()?)?;
-    claim_text::decoded(&verified.claims)
+    claim_text::received(&verified.claims)
 }
 
 /// Whether this is a session that the reader opened, by Citus's name.

@@ -5,7 +5,7 @@
 //! for more than one statement. A node verifies the token by itself (token.rs), and adds the fences by itself
 //! (hooks/node_fence.rs): what is sent here grants nothing to whoever sends something else.
 
-use super::{claims, token};
+use super::{address_space_limit, claim_text, claims, token};
 use crate::cluster::keys::ClusterKeys;
 use crate::cluster::token::seal;
 use crate::error::{Refusal, StageResult, State};
@@ -62,10 +62,18 @@ pub struct Travel {
 /// Sets them for the subtransaction that runs. `milliseconds` are left of the call.
 pub(super) fn send(travel: &Travel, settings: &[(&CStr, CString)], milliseconds: i32) -> StageResult<()> {
     let expires = server::now_microseconds().saturating_add(i64::from(milliseconds) * 1_000).saturating_add(GRACE);
+    let number = |wanted: &CStr| {
+        let value = settings.iter().find(|(name, _)| *name == wanted);
+        value.and_then(|(_, value)| value.to_str().ok()?.parse().ok()).unwrap_or(0)
+    };
     let sealed = match claims::text() {
-        Some(claims) => seal(&travel.keys, &server::database_name(), expires, claims.as_bytes()).ok_or_else(|| {
-            Refusal::new(State::Limit, "the claims are too long to be sent to the servers of a cluster")
-        })?,
+        Some(claims) => {
+            let told =
+                claim_text::sent(&claims, number(address_space_limit::WORKER_SETTING), number(c"temp_file_limit"));
+            seal(&travel.keys, &server::database_name(), expires, told.as_bytes()).ok_or_else(|| {
+                Refusal::new(State::Limit, "the claims are too long to be sent to the servers of a cluster")
+            })?
+        }
         None => String::new(),
     };
     let mut body = format!("{FIXED} {}", assignment(token::SETTING, &sealed)?);
