@@ -96,6 +96,7 @@ impl<'c> Planned<'c> {
             pg_sys::ExplainPrintPlan(state, description);
             pg_sys::ExplainEndOutput(state);
             pg_sys::ExecutorEnd(description);
+            pg_sys::FreeQueryDesc(description);
             let text = (*(*state).str_).data;
             CStr::from_ptr(text).to_string_lossy().trim_end().to_owned()
         }
@@ -139,6 +140,7 @@ impl<'c> Planned<'c> {
             run_forward(description);
             pg_sys::ExecutorFinish(description);
             pg_sys::ExecutorEnd(description);
+            pg_sys::FreeQueryDesc(description);
         }
     }
 }

@@ -1,17 +1,22 @@
 //! The confined section: where untrusted SQL is parsed, analysed, proved, planned and run.
 //!
-//! While `confine`'s closure runs, this backend is in a subtransaction that is always rolled back, read-only, under
+//! While `confine`'s closure runs, this backend is in a subtransaction that is rolled back, read-only, under
 //! the reader role in a restricted operation, with every setting that gives text its meaning pinned, under the call's
 //! own clock, and with the principal's claims, or none, visible to the policies. On every path out (value, refusal, ERROR,
 //! cancel) all of it is undone, in this order: claims, clock, subtransaction (role, read-only flag, locks, snapshots,
 //! temporary files, memory, and last the settings: what the server says while it cleans up is still not for the client).
+//!
+//! Of a call that other servers of a cluster took part in, and that went well, the subtransaction is released instead: to roll it
+//! back Citus would first send each of them a cancel over a connection of its own. It changed nothing that could be kept; role,
+//! flag, snapshot, memory and settings are put back one by one, the token is emptied where it was sent to, and locks stay until
+//! the transaction ends.
 
 use super::claims::{self, ClaimsGuard};
 use super::deadline::{Deadline, Expired};
 use super::pin::pin;
 use super::stage;
 use super::token;
-use super::travel::{self, Travel};
+use super::travel::{self, Sent, Travel};
 use super::{allocator, stack};
 use crate::error::{Refusal, StageResult, State};
 use crate::identity::principal::Principal;
@@ -72,16 +77,33 @@ pub fn confine<T>(
     let mut section = Section { held, clock: None, outside: Outside::enter() };
     let reach_workers = section.held.reach_workers;
     let clock = &mut section.clock;
+    let sent = &mut section.outside.sent;
     let result = catch(|| {
         *clock = Some(Deadline::start(plan.deadline, plan.growth));
-        set_up(plan, reach_workers)?;
+        *sent = set_up(plan, reach_workers)?;
         let confinement = Confinement { section: PhantomData };
         body(&confinement)
     });
     drop(section.held);
     let expired = section.clock.and_then(Deadline::stop);
     let stage = stage::reached();
-    section.outside.leave();
+    let went_well = expired.is_none() && matches!(result, Ok(Ok(_)));
+    let released =
+        section.outside.sent.filter(|_| went_well).map(|sent| catch(|| section.outside.prepare_release(sent)));
+    let result = match released {
+        Some(Ok(Ok(()))) => {
+            section.outside.release();
+            result
+        }
+        None => {
+            section.outside.leave();
+            result
+        }
+        Some(failed) => {
+            section.outside.leave();
+            failed.and_then(|refusal| refusal.map_or_else(|refusal| Ok(Err(refusal)), |()| result))
+        }
+    };
     match (result, expired) {
         (Ok(Err(refusal)), None) => Err(refusal),
         (Ok(Ok(value)), None) => Ok(value),
@@ -111,6 +133,10 @@ struct Section {
 
 /// What has to be put back, and the open subtransaction.
 struct Outside {
+    user: pg_sys::Oid,
+    context: c_int,
+    /// What other servers of the cluster were sent.
+    sent: Option<Sent>,
     memory: pg_sys::MemoryContext,
     owner: pg_sys::ResourceOwner,
     section: pg_sys::MemoryContext,
@@ -122,6 +148,7 @@ impl Outside {
     fn enter() -> Self {
         // SAFETY: reads of this backend's own globals.
         let (memory, owner) = unsafe { (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner) };
+        let (user, context) = user_and_context();
         // SAFETY: the new context is a child of the one that is current, with which it goes if the next step raises.
         let section = unsafe {
             pg_sys::AllocSetContextCreateInternal(
@@ -136,12 +163,32 @@ impl Outside {
         unsafe { pg_sys::BeginInternalSubTransaction(std::ptr::null()) };
         // SAFETY: the context was just made.
         unsafe { pg_sys::MemoryContextSwitchTo(section) };
-        Outside { memory, owner, section }
+        Outside { user, context, sent: None, memory, owner, section }
     }
 
     /// Ends the subtransaction; an ERROR in that is the caller's.
     fn leave(self) {
         ManuallyDrop::new(self).put_back();
+    }
+
+    /// Puts back what only a rollback puts back by itself, and takes back what other servers were sent. Where this fails, `leave`
+    /// does it all.
+    fn prepare_release(&self, sent: Sent) -> StageResult<()> {
+        // SAFETY: those that were current before the section, whose own snapshot is the one that is active.
+        unsafe {
+            pg_sys::SetUserIdAndSecContext(self.user, self.context);
+            pg_sys::PopActiveSnapshot();
+        }
+        sent.take_back()
+    }
+
+    /// Ends the subtransaction, of which nothing is to be undone any more; an ERROR in that is the caller's.
+    fn release(self) {
+        let outside = ManuallyDrop::new(self);
+        // SAFETY: ends the subtransaction opened in `enter`, inside which nothing else is open; it restores the read-only flag and
+        // the settings that were pinned.
+        unsafe { pg_sys::ReleaseCurrentSubTransaction() };
+        outside.put_memory_back();
     }
 
     fn put_back(&self) {
@@ -150,6 +197,10 @@ impl Outside {
         // SAFETY: ends the subtransaction opened in `enter`; it restores role, read-only flag, snapshots, locks, and every
         // setting changed in it, also a query's own.
         unsafe { pg_sys::RollbackAndReleaseCurrentSubTransaction() };
+        self.put_memory_back();
+    }
+
+    fn put_memory_back(&self) {
         // SAFETY: both were current in `enter` and outlive the call.
         unsafe {
             pg_sys::MemoryContextSwitchTo(self.memory);
@@ -174,7 +225,15 @@ pub(crate) fn raise_between() {
     pgrx::error!("raised between the subtransaction's start and the section");
 }
 
-fn set_up(plan: &ConfinementPlan, reach_workers: bool) -> StageResult<()> {
+fn user_and_context() -> (pg_sys::Oid, c_int) {
+    let mut user = pg_sys::InvalidOid;
+    let mut context = 0;
+    // SAFETY: two valid places to write to.
+    unsafe { pg_sys::GetUserIdAndSecContext(&raw mut user, &raw mut context) };
+    (user, context)
+}
+
+fn set_up(plan: &ConfinementPlan, reach_workers: bool) -> StageResult<Option<Sent>> {
     for (name, value) in &plan.settings {
         pin(name, value);
     }
@@ -184,21 +243,17 @@ fn set_up(plan: &ConfinementPlan, reach_workers: bool) -> StageResult<()> {
     }
     // A parallel worker of a call that is nobody's finds no claims, and must find no token of the session's either.
     pin(token::SETTING, c"");
-    if let Some(travel) = &plan.travel {
-        travel::send(travel, &plan.settings, plan.deadline)?;
-    }
+    let travel = plan.travel.as_ref();
+    let sent = travel.map(|travel| travel::send(travel, &plan.settings, plan.deadline)).transpose()?;
     // SAFETY: inside the internal subtransaction, whose end restores the flag.
     unsafe { pg_sys::XactReadOnly = true };
-    let mut user = pg_sys::InvalidOid;
-    let mut context = 0;
-    // SAFETY: two valid places to write to.
-    unsafe { pg_sys::GetUserIdAndSecContext(&raw mut user, &raw mut context) };
+    let (_, context) = user_and_context();
     // SAFETY: the reader's OID came from the catalog; the subtransaction's end restores user and context.
     unsafe { pg_sys::SetUserIdAndSecContext(plan.reader, context | RESTRICTED) };
     expect_role(plan.reader);
     // SAFETY: inside a transaction; the subtransaction's end pops it.
     unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
-    Ok(())
+    Ok(sent)
 }
 
 /// Registers the last line of defence: claims never survive a transaction.

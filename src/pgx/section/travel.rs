@@ -59,8 +59,15 @@ pub struct Travel {
     pub keys: Rc<ClusterKeys>,
 }
 
+/// What was sent, to be taken back. Where the subtransaction is rolled back this is not needed.
+#[derive(Clone, Copy)]
+pub(super) struct Sent {
+    /// The nest level of the settings that this session got on the way.
+    level: std::ffi::c_int,
+}
+
 /// Sets them for the subtransaction that runs. `milliseconds` are left of the call.
-pub(super) fn send(travel: &Travel, settings: &[(&CStr, CString)], milliseconds: i32) -> StageResult<()> {
+pub(super) fn send(travel: &Travel, settings: &[(&CStr, CString)], milliseconds: i32) -> StageResult<Sent> {
     let expires = server::now_microseconds().saturating_add(i64::from(milliseconds) * 1_000).saturating_add(GRACE);
     let number = |wanted: &CStr| {
         let value = settings.iter().find(|(name, _)| *name == wanted);
@@ -82,6 +89,25 @@ pub(super) fn send(travel: &Travel, settings: &[(&CStr, CString)], milliseconds:
     }
     body.push_str(&assignment(c"statement_timeout", &milliseconds.max(1).to_string())?);
     body.push_str("SET LOCAL transaction_read_only = on;");
+    // SAFETY: inside the section's subtransaction, whose end closes the level.
+    let level = unsafe { pg_sys::NewGUCNestLevel() };
+    run(&body)?;
+    Ok(Sent { level })
+}
+
+impl Sent {
+    /// Empties the token where it was sent to, and puts this session's own settings back. Those of the reader's sessions on other
+    /// servers stay as they were sent, until the transaction ends or another call sends them: the reader's statements are calls.
+    pub(super) fn take_back(self) -> StageResult<()> {
+        run(&assignment(token::SETTING, "")?)?;
+        // SAFETY: the level that `send` opened; those that were opened after it were closed since.
+        unsafe { pg_sys::AtEOXact_GUC(false, self.level) };
+        Ok(())
+    }
+}
+
+/// Runs commands in a DO block.
+fn run(body: &str) -> StageResult<()> {
     // No statistics of statements keep the token.
     let _uncounted = Pinned::all(&[(c"pg_stat_statements.track", c"none")]);
     let block = CString::new(format!("DO {TAG}BEGIN {body} END{TAG} LANGUAGE plpgsql"))
