@@ -13,8 +13,8 @@ SUITES := check unit audit pg regress grammar analytics attacks standin words wi
 # version, built from its commit; dumps, pg_upgrade and backups, which need two majors; packages, with root folders of
 # Debian releases; the suites that say most of a major on 16, 18 and 19; programs in other languages, with compilers and libraries
 # of theirs; the MCP server, which has an environment of its own;
-# small real models on servers of others, which are built.
-MORE_SUITES := assertions memory pure released lifecycle packages majors clients mcp mcp-node endpoints
+# small real models on servers of others, which are built; Citus, of an installation that CITUS_PG_CONFIG names.
+MORE_SUITES := assertions memory pure released lifecycle packages majors clients mcp mcp-node endpoints citus
 
 .PHONY: help all install deb oci setup check-tools build check test $(SUITES:%=test-%) $(MORE_SUITES:%=test-%) demo demo-shell bench bench-tpch fuzz endurance interrupts site format clean
 
@@ -78,7 +78,7 @@ test-check: check-tools
 	@tools/run-suites.sh $(ONE_TEST) check
 
 # These build what they need, or need no server.
-UNINSTALLED := unit audit pg pure standin purefuzz pg17 majors
+UNINSTALLED := unit audit pg pure standin purefuzz pg17 majors citus
 $(UNINSTALLED:%=test-%): test-%: setup
 	@tools/run-suites.sh $(ONE_TEST) $*
 

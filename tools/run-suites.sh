@@ -76,6 +76,21 @@ need_later_major() {
     env -u CARGO_TARGET_DIR -u PGRX_HOME SPLITPLANE_PG_MAJOR=17 tools/install-extension.sh ${QUICK:+--quick} || exit
 }
 
+# A PostgreSQL with Citus, which CITUS_PG_CONFIG names by its pg_config, and splitplane built for its major.
+need_citus() {
+    local named="${CITUS_PG_CONFIG:-}" share version
+    [ -n "$named" ] || not_run "CITUS_PG_CONFIG does not name the pg_config of a PostgreSQL that has Citus"
+    version="$("$named" --version 2>/dev/null)" && share="$("$named" --sharedir)" || not_run "CITUS_PG_CONFIG=$named is no pg_config"
+    [ -f "$share/extension/citus.control" ] || not_run "there is no Citus in the PostgreSQL of $named"
+    SPLITPLANE_PG_MAJOR="$(sed 's/^PostgreSQL \([0-9]*\).*/\1/' <<<"$version")"
+    export SPLITPLANE_PG_MAJOR
+    local status=0
+    env -u CARGO_TARGET_DIR -u PGRX_HOME tools/setup.sh || status=$?
+    [ "$status" != "$UNREACHABLE" ] || not_run "PostgreSQL $SPLITPLANE_PG_MAJOR could not be fetched (tools/other-release.sh)"
+    [ "$status" = 0 ] || exit "$status"
+    env -u CARGO_TARGET_DIR -u PGRX_HOME tools/install-extension.sh ${QUICK:+--quick} || exit
+}
+
 # The environment of clients/mcp, with --node Node's client as well.
 need_mcp() {
     local status=0
@@ -94,7 +109,7 @@ suite() {
         released | lifecycle | clients) need_cargo; need_server ;;
         fuzz | ablation) need_cargo; need_server ;;
         standin | packages) need_python ;;
-        pg17 | majors) need_cargo; need_python ;;
+        pg17 | majors | citus) need_cargo; need_python ;;
         *) need_server ;;
     esac
     case "$name" in
@@ -120,6 +135,10 @@ suite() {
         lifecycle)
             need_later_major
             exec "$python" -m pytest ${test:+-k "$test"} pg_test/lifecycle
+            ;;
+        citus)
+            need_citus
+            exec "$python" -m pytest ${test:+-k "$test"} pg_test/citus
             ;;
         monitoring)
             need_monitoring
@@ -206,7 +225,7 @@ for name in "$@"; do
         continue
     fi
     began=$SECONDS
-    case "$name" in assertions | memory | pure | pg17 | majors | released | lifecycle | packages | clients | endpoints) patience=$slow ;; *) patience=$limit ;; esac
+    case "$name" in assertions | memory | pure | pg17 | majors | released | lifecycle | packages | clients | endpoints | citus) patience=$slow ;; *) patience=$limit ;; esac
     exec {out}> >(tee "$logs/$name.log")
     tee=$!
     timeout --foreground --kill-after=60 "$patience" "$0" --one "$name" "$chosen_test" >&"$out" 2>&1 &

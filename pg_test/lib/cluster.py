@@ -59,7 +59,7 @@ DEFAULT_SETTINGS: dict[str, object] = {
     "max_wal_size": "4GB",
 }
 START_SECONDS = 60
-# By the tree of PostgreSQL: a folder with a data directory as initdb made it.
+# By the tree of PostgreSQL or its programs: a folder with a data directory as initdb made it.
 _INITIALISED: dict[Path, Path] = {}
 # What a server says of memory or resources that went wrong; SIGKILL is how tests kill.
 TELLTALE = re.compile(
@@ -306,13 +306,16 @@ class Cluster(_Server):
         *,
         tree: Path | None = None,
         major: str = MAJOR,
+        bindir: Path | None = None,
         autovacuum: bool = True,
         environment: Mapping[str, str] | None = None,
     ):
+        """`tree` holds a PostgreSQL of this project's own; `bindir` has the programs of another one, which any user can run."""
         self._settings = {**DEFAULT_SETTINGS, "autovacuum": autovacuum, **(settings or {})}
         self._extra_environment = dict(environment or {})
         self._major = major
         self._tree = Path(tree) if tree else private_tree(major)
+        self._given_bindir = bindir
         self._standbys = 0
         self._stopped = True
         self._old_handlers: dict[int, object] = {}
@@ -324,11 +327,8 @@ class Cluster(_Server):
         self.stop()
 
     def start(self) -> Cluster:
-        library = self._tree / f"usr/lib/postgresql/{self._major}/lib/splitplane.so"
-        if not (self._tree / "complete").exists():
-            raise ClusterError("the project's PostgreSQL is not there: run tools/setup.sh")
-        if self._preloads_splitplane and not library.exists():
-            raise ClusterError("splitplane is not built: run tools/install-extension.sh")
+        if self._given_bindir is None:
+            self._check_tree()
         self._watch_signals()
         # Not $TMPDIR: a socket's path may have 107 bytes, and the server's user must be able to get there.
         base = Path(tempfile.mkdtemp(prefix="splitplane-", dir="/tmp"))
@@ -337,7 +337,8 @@ class Cluster(_Server):
             account = _server_account()
             if account:
                 os.chown(base, account.pw_uid, account.pw_gid)
-            super().__init__(base, "data", self._usable_bindir(base, account), account, self._extra_environment)
+            bindir = self._given_bindir or self._usable_bindir(base, account)
+            super().__init__(base, "data", bindir, account, self._extra_environment)
             self._initialise()
             self._configure(self._settings)
             self._loads_splitplane = self._preloads_splitplane
@@ -348,10 +349,17 @@ class Cluster(_Server):
             raise
         return self
 
+    def _check_tree(self) -> None:
+        library = self._tree / f"usr/lib/postgresql/{self._major}/lib/splitplane.so"
+        if not (self._tree / "complete").exists():
+            raise ClusterError("the project's PostgreSQL is not there: run tools/setup.sh")
+        if self._preloads_splitplane and not library.exists():
+            raise ClusterError("splitplane is not built: run tools/install-extension.sh")
+
     def _initialise(self) -> None:
         """The data directory: a copy of one that initdb made for the first cluster of this process, since that takes longer than all
         the rest of a start. Clusters of one process so have one system identifier."""
-        made = _INITIALISED.get(self._tree)
+        made = _INITIALISED.get(self._given_bindir or self._tree)
         if made is None:
             made = Path(tempfile.mkdtemp(prefix="splitplane-initdb-", dir="/tmp"))
             atexit.register(shutil.rmtree, made, ignore_errors=True)
@@ -359,7 +367,7 @@ class Cluster(_Server):
                 os.chown(made, self._account.pw_uid, self._account.pw_gid)
             options = ("-E", "UTF8", "--locale", "C.UTF-8", "-A", "trust", "-U", SUPERUSER, "-N")
             self._as_server(self.bindir / "initdb", "-D", made / "data", *options)
-            _INITIALISED[self._tree] = made
+            _INITIALISED[self._given_bindir or self._tree] = made
         self._as_server("cp", "-a", made / "data", self.data_dir)
 
     @property
