@@ -9,6 +9,13 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._own_roles() FROM PUBLIC;
 
+-- What this server's cluster key file says, as JSON: the name of the cluster, its keys, what is wrong. NULL where there
+-- is none, and so on every server that is no node of a cluster.
+CREATE FUNCTION splitplane._cluster() RETURNS text
+LANGUAGE c STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'splitplane_2__cluster';
+REVOKE ALL ON FUNCTION splitplane._cluster() FROM PUBLIC;
+
 -- Attributes that the extension's roles do not have. `is_critical`: with it, the role that untrusted SQL runs as is not
 -- confined, and ask refuses. `stops_install`: CREATE EXTENSION does not accept an existing role with it. The remedies
 -- together are also the options of CREATE ROLE. `held` is NULL when there is no such role.
@@ -20,7 +27,9 @@ AS $$
     FROM (VALUES (role_name)) AS wanted(name)
     LEFT JOIN pg_roles AS r ON r.rolname = wanted.name
     CROSS JOIN LATERAL (VALUES
-        ('NOLOGIN',       'can log in',                        false, true,  r.rolcanlogin),
+        -- Citus logs in to other nodes as the role of the session.
+        ('NOLOGIN',       'can log in',                        false, true,
+         r.rolcanlogin AND (role_name <> 'splitplane_reader' OR splitplane._cluster() IS NULL)),
         ('NOSUPERUSER',   'is a superuser',                    true,  true,  r.rolsuper),
         ('NOCREATEDB',    'can create databases',              false, false, r.rolcreatedb),
         ('NOCREATEROLE',  'can grant itself other roles',      true,  true,  r.rolcreaterole),

@@ -1,8 +1,8 @@
 -- What a relation, a column, a scope and a name must be like to enter the plane. Internal: for protect and share.
 
 -- Relations some of whose rows other servers keep, which do not ask the row-level security of this one: those with
--- partitions or children that are foreign tables, and those that Citus distributes or copies to its workers. Costs
--- nothing where there is neither.
+-- partitions or children that are foreign tables, and those of Citus on which our fences do not hold. Costs nothing
+-- where there is neither.
 CREATE FUNCTION splitplane._kept_elsewhere() RETURNS TABLE (relation oid, reason text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -19,10 +19,7 @@ BEGIN
             SELECT f.ancestor, format('its partition or child %s is a foreign table', min(f.member::regclass::text))
             FROM family AS f GROUP BY f.ancestor;
     END IF;
-    IF to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL THEN
-        RETURN QUERY EXECUTE 'SELECT d.logicalrelid::oid, ''Citus keeps its rows in shards''::text '
-                             'FROM pg_catalog.pg_dist_partition AS d';
-    END IF;
+    RETURN QUERY SELECT c.relation, c.reason FROM splitplane._kept_by_citus() AS c;
 END
 $$;
 REVOKE ALL ON FUNCTION splitplane._kept_elsewhere() FROM PUBLIC;

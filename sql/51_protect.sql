@@ -10,6 +10,14 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._policy_names() FROM PUBLIC;
 
+-- The policy that says what the reader may see: the only one of ours that says it on every node of a cluster.
+CREATE FUNCTION splitplane._fence_name(saved jsonb) RETURNS name
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN saved ? 'node' THEN 'splitplane_read' ELSE '!splitplane_scope' END::name
+$$;
+REVOKE ALL ON FUNCTION splitplane._fence_name(jsonb) FROM PUBLIC;
+
 -- One number for everything that fences a relation: owner, row-level security, grants, scope policy, the foreign keys
 -- by which its rows belong to others, and the names, types and grants of its columns. While it is what it was when the
 -- relation was registered, nothing else needs to be checked, which keeps the check of every new backend cheap. It also
@@ -23,7 +31,9 @@ CREATE VIEW splitplane._fences AS
                    p.polwithcheck IS NULL, l.links_hash), 0)::text AS fingerprint
     FROM splitplane.relations AS r
     JOIN pg_catalog.pg_class AS c ON c.oid = r.relation
-    LEFT JOIN pg_catalog.pg_policy AS p ON p.polrelid = r.relation AND p.polname = '!splitplane_scope'
+    -- As _fence_name, which would be called for each relation in each new session.
+    LEFT JOIN pg_catalog.pg_policy AS p ON p.polrelid = r.relation AND p.polname
+        = CASE WHEN r.saved ? 'node' THEN 'splitplane_read' ELSE '!splitplane_scope' END
     CROSS JOIN LATERAL (
         -- The number of the column is the seed, so that columns that swap names do not add up to the same sum.
         SELECT pg_catalog.sum(pg_catalog.hash_record_extended(
@@ -84,7 +94,7 @@ BEGIN
                         FROM splitplane._links AS l WHERE l.relation = r.relation)), 0)::text
         FROM splitplane.relations AS r
         JOIN pg_class AS c ON c.oid = r.relation
-        LEFT JOIN pg_policy AS p ON p.polrelid = r.relation AND p.polname = '!splitplane_scope'
+        LEFT JOIN pg_policy AS p ON p.polrelid = r.relation AND p.polname = splitplane._fence_name(r.saved)
         WHERE r.relation = _reader_fingerprint.relation);
 END
 $$;
@@ -274,7 +284,8 @@ BEGIN
         SELECT p.polname FROM pg_policy AS p
         WHERE p.polrelid = relation AND p.polname = ANY (splitplane._policy_names())
     LOOP
-        EXECUTE format('DROP POLICY %I ON %s', policy_name, qualified);
+        -- Citus passes it on, and a shard may have lost its own.
+        EXECUTE format('DROP POLICY IF EXISTS %I ON %s', policy_name, qualified);
     END LOOP;
 END
 $$;
@@ -360,7 +371,7 @@ BEGIN
     SELECT r.shared, r.had_row_security, r.saved INTO STRICT registered
       FROM splitplane.relations AS r WHERE r.relation = _withdraw.relation;
     -- Where splitplane_others was dropped by hand and others decide in its place, row-level security must stay on.
-    IF NOT registered.had_row_security AND NOT registered.shared
+    IF NOT registered.had_row_security AND (NOT registered.shared OR registered.saved ? 'node')
        AND (EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = relation AND p.polname = 'splitplane_others')
             OR NOT EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = relation AND p.polpermissive
                            AND p.polname <> ALL (splitplane._policy_names()))) THEN
@@ -431,6 +442,7 @@ DECLARE
     saved jsonb;
     schema_name text;
     left_behind boolean;
+    node jsonb;
     earlier text;
     binding text;
     was_shared boolean;
@@ -463,6 +475,7 @@ BEGIN
         condition := concat_ws(' AND ', splitplane._scope_condition(relation, scope, links IS NOT NULL),
                                splitplane._links_condition(links));
     END IF;
+    node := splitplane._distribution(relation, shared, scope, links);
     -- Reported rather than kept: this call defines what is registered, as with columns.
     SELECT string_agg(quote_ident(p.name), ', ' ORDER BY p.name) INTO no_longer
       FROM splitplane.relations AS r CROSS JOIN LATERAL unnest(r.private_columns) AS p(name)
@@ -491,12 +504,12 @@ BEGIN
         had_row_security := false;
         EXECUTE format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY', qualified);
     END IF;
-    IF NOT shared AND NOT had_row_security THEN
-        IF was_shared IS NOT FALSE AND splitplane._other_restrictions(relation) IS NOT NULL THEN
+    IF (NOT shared OR node IS NOT NULL) AND NOT had_row_security THEN
+        IF (was_shared IS NOT FALSE OR shared) AND splitplane._other_restrictions(relation) IS NOT NULL THEN
             RAISE EXCEPTION '% has restrictive policies that are not in force: %',
                 qualified, splitplane._other_restrictions(relation)
                 USING ERRCODE = '55000',
-                      HINT = 'protect switches row-level security on, and they would begin to bind other roles. '
+                      HINT = 'Row-level security would be switched on, and they would begin to bind other roles. '
                              'Drop them, or enable row-level security yourself first.';
         END IF;
         IF EXISTS (SELECT FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
@@ -515,7 +528,8 @@ BEGIN
         'grants', CASE WHEN left_behind THEN '[]' ELSE splitplane._reader_grants(relation, qualified) END,
         'all_columns', columns IS NULL)
         -- A name that was not given goes with the table's.
-        || CASE WHEN name IS NULL THEN '{"named_after_table": true}'::jsonb ELSE '{}' END;
+        || CASE WHEN name IS NULL THEN '{"named_after_table": true}'::jsonb ELSE '{}' END
+        || CASE WHEN node IS NOT NULL THEN jsonb_build_object('node', node) ELSE '{}' END;
     PERFORM splitplane._drop_policies(relation, qualified);
     EXECUTE format('REVOKE ALL ON TABLE %s FROM splitplane_reader', qualified);
     EXECUTE (SELECT format('GRANT SELECT (%s) ON TABLE %s TO splitplane_reader',
@@ -528,7 +542,11 @@ BEGIN
                    SELECT unnest(CASE l.parent WHEN _register.relation THEN l.parent_columns ELSE l.columns END)
                    FROM splitplane._links AS l
                    WHERE _register.relation IN (l.relation, l.parent) AND l.has_key) AS w(name));
-    PERFORM splitplane._make_policies(relation, qualified, shared, condition, had_row_security);
+    IF node IS NULL THEN
+        PERFORM splitplane._make_policies(relation, qualified, shared, condition, had_row_security);
+    ELSE
+        PERFORM splitplane._make_node_policies(relation, qualified, shared, condition, had_row_security);
+    END IF;
     IF NOT shared THEN
         SELECT string_agg(quote_ident(e.name), ', ') INTO earlier
           FROM splitplane._earlier_restrictions(relation) AS e(name);

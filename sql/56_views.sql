@@ -41,6 +41,12 @@ BEGIN
         RAISE WARNING '% is hidden no longer', relation
             USING HINT = 'Say hidden => true each time a hidden table is registered.';
     END IF;
+    -- Citus sends views to other nodes as plain sub-selects, so that nothing keeps a condition of a statement behind
+    -- one: an error over a value that the view filters would tell it.
+    IF hidden AND EXISTS (SELECT FROM splitplane._tables_of_citus() AS t WHERE t.relation = _hide.relation) THEN
+        RAISE EXCEPTION '% cannot be hidden: Citus keeps its rows, and does not keep security barriers', relation
+            USING ERRCODE = '0A000';
+    END IF;
     IF hidden THEN
         UPDATE splitplane.relations AS r SET hidden = true WHERE r.relation = _hide.relation;
     END IF;

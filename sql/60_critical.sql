@@ -185,7 +185,10 @@ AS $$
            EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = c.oid AND p.polname = ANY (splitplane._policy_names()))
            AND NOT (c.relrowsecurity
                     AND EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = c.oid
-                                AND p.polname = 'splitplane_closed' AND NOT p.polpermissive)),
+                                AND (p.polname = 'splitplane_closed' AND NOT p.polpermissive
+                                     -- That of nodes does not let the reader see a row.
+                                     OR p.polname = 'splitplane_others'
+                                        AND pg_get_expr(p.polqual, p.polrelid) <> 'true'))),
            format('REVOKE ALL ON TABLE %I.%I FROM splitplane_reader;', n.nspname, c.relname)
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p') AND NOT EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = c.oid)
@@ -347,11 +350,12 @@ BEGIN
             SELECT r.relation, r.shared, r.scope, r.columns, r.saved,
                    r.saved ->> 'numbers_of' = h.server || '/' || r.relation::oid AS is_numbered,
                    c.relowner, c.relrowsecurity, c.relacl,
+                   r.saved ? 'node' AS on_nodes, splitplane._fence_name(r.saved) AS fence,
                    p.oid IS NULL AS unfenced, p.polpermissive, p.polcmd, p.polroles, p.polqual, p.polwithcheck
             FROM (SELECT s.system_identifier::text AS server FROM pg_control_system() AS s) AS h
             CROSS JOIN splitplane.relations AS r
             JOIN pg_class AS c ON c.oid = r.relation
-            LEFT JOIN pg_policy AS p ON p.polrelid = r.relation AND p.polname = '!splitplane_scope'
+            LEFT JOIN pg_policy AS p ON p.polrelid = r.relation AND p.polname = splitplane._fence_name(r.saved)
             WHERE suspects IS NULL OR r.relation = ANY (suspects)
         ),
         found AS (
@@ -361,24 +365,27 @@ BEGIN
             UNION ALL
             SELECT s.relation, 'Row-level security is switched off.',
                    format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY;', s.relation)
-            FROM state AS s WHERE NOT s.shared AND NOT s.relrowsecurity
+            FROM state AS s WHERE (NOT s.shared OR s.on_nodes) AND NOT s.relrowsecurity
             UNION ALL
-            SELECT s.relation, 'Its policy !splitplane_scope is missing.', NULL
-            FROM state AS s WHERE NOT s.shared AND s.unfenced
+            SELECT s.relation, format('Its policy %s is missing.', s.fence), NULL
+            FROM state AS s WHERE (NOT s.shared OR s.on_nodes) AND s.unfenced
             UNION ALL
             SELECT s.relation,
-                   'Its policy !splitplane_scope is not a restrictive policy FOR SELECT TO splitplane_reader alone.',
+                   format('Its policy %s is not a %s policy FOR SELECT TO splitplane_reader alone.', s.fence,
+                          CASE WHEN s.on_nodes THEN 'permissive' ELSE 'restrictive' END),
                    NULL
             FROM state AS s
-            WHERE NOT s.shared AND NOT s.unfenced
-              AND (s.polpermissive OR s.polcmd <> 'r' OR s.polroles <> ARRAY[reader] OR s.polwithcheck IS NOT NULL)
+            WHERE (NOT s.shared OR s.on_nodes) AND NOT s.unfenced
+              AND (s.polpermissive <> s.on_nodes OR s.polcmd <> 'r' OR s.polroles <> ARRAY[reader]
+                   OR s.polwithcheck IS NOT NULL)
             UNION ALL
             SELECT s.relation,
-                   'The condition of its policy !splitplane_scope, or the name or type of a scope column, '
-                   'has changed since the relation was protected.', NULL
+                   format('The condition of its policy %s, or the name or type of a scope column, '
+                          'has changed since the relation was protected.', s.fence), NULL
             FROM state AS s
-            WHERE NOT s.shared AND NOT s.unfenced
-              AND (pg_get_expr(s.polqual, s.relation) IS DISTINCT FROM s.saved ->> 'policy'
+            WHERE (NOT s.shared OR s.on_nodes) AND NOT s.unfenced
+              AND (pg_get_expr(s.polqual, s.relation)
+                   IS DISTINCT FROM s.saved ->> CASE WHEN s.on_nodes THEN 'read' ELSE 'policy' END
                    OR splitplane._scope_types(s.relation, s.scope || splitplane._key_columns(s.relation))
                       IS DISTINCT FROM nullif(s.saved -> 'types', 'null'))
             UNION ALL
@@ -435,6 +442,10 @@ BEGIN
                format('Row-level security of this server does not bind all of its rows: %s.', k.reason),
                format('SELECT splitplane.unprotect(%L);', r.relation)
         FROM splitplane._kept_elsewhere() AS k JOIN splitplane.relations AS r ON r.relation = k.relation;
+    RETURN QUERY
+        SELECT m.relation::regclass::text, m.finding, splitplane._register_again(m.relation)
+        FROM splitplane._moved_by_citus() AS m JOIN pg_class AS c ON c.oid = m.relation
+        WHERE NOT EXISTS (SELECT FROM splitplane._kept_elsewhere() AS k WHERE k.relation = m.relation);
 END
 $$;
 REVOKE ALL ON FUNCTION splitplane._critical_findings(regclass[]) FROM PUBLIC;
@@ -460,6 +471,7 @@ BEGIN
        AND NOT EXISTS (SELECT FROM splitplane._leakproof_functions())
        AND NOT EXISTS (SELECT FROM splitplane._kept_elsewhere() AS k
                        WHERE EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = k.relation))
+       AND NOT EXISTS (SELECT FROM splitplane._moved_by_citus() AS m JOIN pg_class AS c ON c.oid = m.relation)
        AND NOT EXISTS (SELECT FROM splitplane._server_problems() AS p WHERE p.severity = 'critical') THEN
         RETURN NULL;
     END IF;

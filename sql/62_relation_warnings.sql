@@ -168,7 +168,7 @@ AS $$
            'Row-level security is enabled and its policy splitplane_read is missing, so queries may see no rows of it.',
            splitplane._register_again(p.relation)
     FROM plane AS p
-    WHERE p.relrowsecurity
+    WHERE p.relrowsecurity AND NOT p.saved ? 'node'
       AND NOT EXISTS (SELECT FROM pg_policy AS y
                       WHERE y.polrelid = p.relation AND y.polname = 'splitplane_read' AND y.polpermissive
                         AND y.polroles = ARRAY[to_regrole('splitplane_reader')::oid])
@@ -188,7 +188,7 @@ AS $$
            'rows of every tenant.',
            splitplane._register_again(p.relation)
     FROM plane AS p
-    WHERE NOT p.shared
+    WHERE NOT p.shared AND NOT p.saved ? 'node'
       AND NOT EXISTS (SELECT FROM pg_policy AS y
                       WHERE y.polrelid = p.relation AND y.polname = 'splitplane_closed' AND NOT y.polpermissive
                         AND y.polroles = ARRAY[to_regrole('splitplane_reader')::oid]
@@ -218,7 +218,7 @@ AS $$
                             'WHERE relation = %L::pg_catalog.regclass;', p.relation)
                 ELSE splitplane._register_again(p.relation) END
     FROM plane AS p
-    WHERE NOT p.shared AND NOT p.had_row_security AND p.relrowsecurity
+    WHERE (NOT p.shared OR p.saved ? 'node') AND NOT p.had_row_security AND p.relrowsecurity
       AND NOT EXISTS (SELECT FROM pg_policy AS y WHERE y.polrelid = p.relation AND y.polname = 'splitplane_others')
     UNION ALL
     SELECT 'warning', p.relation::text,
@@ -230,9 +230,11 @@ AS $$
            CASE WHEN p.had_row_security THEN format('DROP POLICY splitplane_others ON %s;', p.relation)
                 ELSE splitplane._register_again(p.relation) END
     FROM plane AS p JOIN pg_policy AS y ON y.polrelid = p.relation AND y.polname = 'splitplane_others'
-    WHERE NOT p.shared
+    WHERE (NOT p.shared OR p.saved ? 'node')
       AND (p.had_row_security OR NOT y.polpermissive OR y.polcmd <> '*' OR y.polroles <> '{0}'
-           OR pg_get_expr(y.polqual, y.polrelid) IS DISTINCT FROM 'true'
+           OR pg_get_expr(y.polqual, y.polrelid)
+              IS DISTINCT FROM CASE WHEN p.saved ? 'node' THEN '(CURRENT_USER <> ''splitplane_reader''::name)'
+                                    ELSE 'true' END
            OR pg_get_expr(y.polwithcheck, y.polrelid) IS DISTINCT FROM 'true')
     UNION ALL
     SELECT CASE WHEN y.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid] THEN 'warning' ELSE 'info' END,
@@ -247,7 +249,8 @@ AS $$
     FROM plane AS p
     JOIN pg_policy AS y
         ON y.polrelid = p.relation AND y.polpermissive AND y.polname <> ALL (splitplane._policy_names())
-    WHERE NOT p.shared AND NOT p.had_row_security AND y.polroles <> ARRAY[to_regrole('splitplane_reader')::oid]
+    WHERE (NOT p.shared OR p.saved ? 'node') AND NOT p.had_row_security
+      AND y.polroles <> ARRAY[to_regrole('splitplane_reader')::oid]
       AND EXISTS (SELECT FROM pg_policy AS o WHERE o.polrelid = p.relation AND o.polname = 'splitplane_others')
     UNION ALL
     SELECT 'warning', p.relation::text,
@@ -407,7 +410,7 @@ BEGIN
                                 '_bypass_findings', '_role_findings', '_installation_findings',
                                 '_function_findings', '_extension_findings', '_identity_findings',
                                 '_owner_findings', '_question_findings', '_view_findings', '_search_findings',
-                                '_audit_findings', '_budget_findings']
+                                '_audit_findings', '_budget_findings', '_node_findings']
     LOOP
         BEGIN
             IF part = '_critical_findings' THEN

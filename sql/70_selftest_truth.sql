@@ -246,7 +246,7 @@ REVOKE ALL ON FUNCTION splitplane._selftest_values(text, integer) FROM PUBLIC;
 -- A condition that leaves at most `most` rows of a relation, some of each owner's among them: `true` for a small table,
 -- else a list of values of an indexed column; NULL if there is no such column. `others` is the condition on the rows
 -- among which those of the owners are then sought: all rows, or those of all owners, so that the cost depends on the
--- sample and not on the table.
+-- sample and not on the table. Citus cannot count rows without a column.
 CREATE FUNCTION splitplane._selftest_sample(
     r splitplane.relations, qualified text, owners text[], most integer, OUT condition text, OUT others text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -263,7 +263,7 @@ DECLARE
 BEGIN
     condition := 'true';
     others := 'true';
-    EXECUTE format('SELECT count(*) FROM (SELECT FROM %s LIMIT %s) AS s', qualified, most + 1) INTO rows_seen;
+    EXECUTE format('SELECT count(*) FROM (SELECT 1 FROM %s LIMIT %s) AS s', qualified, most + 1) INTO rows_seen;
     IF rows_seen <= most THEN
         RETURN;
     END IF;
@@ -283,7 +283,7 @@ BEGIN
         CONTINUE WHEN chosen = '{}';
         condition := format('%I IN (%s)', column_name,
                             (SELECT string_agg(DISTINCT quote_literal(c.v), ', ') FROM unnest(chosen) AS c(v)));
-        EXECUTE format('SELECT count(*) FROM (SELECT FROM %s WHERE (%s) AND (%s) LIMIT %s) AS s',
+        EXECUTE format('SELECT count(*) FROM (SELECT 1 FROM %s WHERE (%s) AND (%s) LIMIT %s) AS s',
                        qualified, condition, others, most + 1) INTO rows_seen;
         IF rows_seen <= most THEN
             RETURN;

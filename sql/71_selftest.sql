@@ -68,7 +68,8 @@ AS $$
 DECLARE
     is_empty boolean;
 BEGIN
-    EXECUTE format('SELECT NOT EXISTS (SELECT FROM %s WHERE (%s) AND (%s))', names ->> 'place', own, names ->> 'sample')
+    EXECUTE format('SELECT NOT EXISTS (SELECT 1 FROM %s WHERE (%s) AND (%s))', names ->> 'place', own,
+                   names ->> 'sample')
        INTO is_empty;
     RETURN is_empty;
 END
@@ -147,7 +148,7 @@ BEGIN
           AND r.scope ? a.attname::text AND NOT a.attnotnull
         ORDER BY a.attnum
     LOOP
-        EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE %I IS NULL)', qualified, column_name) INTO found;
+        EXECUTE format('SELECT EXISTS (SELECT 1 FROM %s WHERE %I IS NULL)', qualified, column_name) INTO found;
         IF is_everybodys THEN
             detail := concat_ws(' ', detail,
                                 format(CASE WHEN found THEN 'The rows with NULL in %I are everybody''s.'
@@ -170,7 +171,7 @@ BEGIN
                     FROM unnest(p.columns) WITH ORDINALITY AS c(name, place)) AS keys
             FROM splitplane.parents AS p WHERE p.relation = r.relation) AS k;
     IF has_key IS NOT NULL THEN
-        EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE (%s) IS NOT TRUE)', qualified, has_key) INTO found;
+        EXECUTE format('SELECT EXISTS (SELECT 1 FROM %s WHERE (%s) IS NOT TRUE)', qualified, has_key) INTO found;
         IF found THEN
             verdict := 'FAIL';
             detail := concat_ws(' ', detail, format('There are rows with NULL in %s, which belong to no principal.',
@@ -363,6 +364,37 @@ REVOKE ALL ON FUNCTION splitplane._selftest_relation(splitplane.relations, jsonb
 
 -- The settings that decide how values are printed have the values of the confined section. Rows are read without
 -- row-level security or not at all: with row_security = off PostgreSQL raises an error rather than filter rows.
+-- What the reader sees of a table's placements outside a call, on the nodes themselves; no row for a table of this
+-- server alone.
+CREATE FUNCTION splitplane._selftest_placements(registered splitplane.relations)
+RETURNS TABLE (shape text, verdict text, detail text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        SELECT 'placements',
+               CASE WHEN bool_or((p.state ->> 'is_seen')::boolean) THEN 'FAIL'
+                    WHEN bool_or(w.wrong IS NOT NULL) THEN 'error' ELSE 'pass' END,
+               coalesce(min(w.wrong), format('%s placements show splitplane_reader no row outside a call', count(*)))
+        FROM splitplane._placements(registered.relation) AS p
+        LEFT JOIN LATERAL (
+            SELECT format('shard %s on %s: %s', p.shard, p.node,
+                          CASE WHEN p.problem IS NOT NULL THEN p.problem
+                               WHEN (p.state ->> 'is_seen')::boolean THEN 'rows are seen outside a call'
+                               WHEN NOT (p.state ->> 'row_security')::boolean THEN 'row-level security is off'
+                               WHEN p.state ->> 'fence' IS DISTINCT FROM registered.saved ->> 'read'
+                               THEN 'its policy is not that of the table'
+                               ELSE p.state ->> 'refused' END)
+            WHERE p.problem IS NOT NULL OR (p.state ->> 'is_seen')::boolean OR p.state ? 'refused'
+               OR NOT (p.state ->> 'row_security')::boolean
+               OR p.state ->> 'fence' IS DISTINCT FROM registered.saved ->> 'read'
+        ) AS w(wrong) ON true
+        HAVING count(*) > 0;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._selftest_placements(splitplane.relations) FROM PUBLIC;
+
 CREATE FUNCTION splitplane.selftest(
     tenants text[] DEFAULT NULL, relations regclass[] DEFAULT NULL, seconds integer DEFAULT 300)
 RETURNS TABLE (relation text, shape text, verdict text, detail text)
@@ -448,6 +480,8 @@ BEGIN
                                        '"relations" of another', seconds);
         ELSE
             BEGIN
+                RETURN QUERY SELECT registered.relation::text, p.shape, p.verdict, p.detail
+                             FROM splitplane._selftest_placements(registered) AS p;
                 RETURN QUERY SELECT registered.relation::text, s.shape, s.verdict, s.detail
                              FROM splitplane._selftest_relation(registered, people, until) AS s;
             EXCEPTION WHEN OTHERS THEN

@@ -124,6 +124,10 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp S
 SET row_security = off
 AS $$
 BEGIN
+    -- The library watches the tables of its own server.
+    IF EXISTS (SELECT FROM splitplane._tables_of_citus() AS t WHERE t.relation = _tripwire_place.relation) THEN
+        RAISE EXCEPTION 'no tripwire can stand on %: Citus keeps its rows in shards', relation USING ERRCODE = '0A000';
+    END IF;
     IF EXISTS (SELECT FROM splitplane.parents AS p WHERE p.relation = _tripwire_place.relation) THEN
         SELECT format('%I.%I', n.nspname, c.relname), l.column_name, l.type_id, l.reserved
           INTO qualified, column_name, type_id, reserved

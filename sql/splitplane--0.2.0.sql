@@ -46,6 +46,13 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._own_roles() FROM PUBLIC;
 
+-- What this server's cluster key file says, as JSON: the name of the cluster, its keys, what is wrong. NULL where there
+-- is none, and so on every server that is no node of a cluster.
+CREATE FUNCTION splitplane._cluster() RETURNS text
+LANGUAGE c STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'splitplane_2__cluster';
+REVOKE ALL ON FUNCTION splitplane._cluster() FROM PUBLIC;
+
 -- Attributes that the extension's roles do not have. `is_critical`: with it, the role that untrusted SQL runs as is not
 -- confined, and ask refuses. `stops_install`: CREATE EXTENSION does not accept an existing role with it. The remedies
 -- together are also the options of CREATE ROLE. `held` is NULL when there is no such role.
@@ -57,7 +64,9 @@ AS $$
     FROM (VALUES (role_name)) AS wanted(name)
     LEFT JOIN pg_roles AS r ON r.rolname = wanted.name
     CROSS JOIN LATERAL (VALUES
-        ('NOLOGIN',       'can log in',                        false, true,  r.rolcanlogin),
+        -- Citus logs in to other nodes as the role of the session.
+        ('NOLOGIN',       'can log in',                        false, true,
+         r.rolcanlogin AND (role_name <> 'splitplane_reader' OR splitplane._cluster() IS NULL)),
         ('NOSUPERUSER',   'is a superuser',                    true,  true,  r.rolsuper),
         ('NOCREATEDB',    'can create databases',              false, false, r.rolcreatedb),
         ('NOCREATEROLE',  'can grant itself other roles',      true,  true,  r.rolcreaterole),
@@ -3203,11 +3212,231 @@ REVOKE ALL ON FUNCTION splitplane._is_table_of_extension(oid) FROM PUBLIC;
 -- requires:
 --   extension_objects
 
+-- Tables that Citus keeps on several servers: what they must be like to be in the plane, and their fences.
+
+-- The tables that Citus knows, and how it spreads their rows: by `hash`, `range` or `append` of a column, as
+-- `one shard` (tables of a distributed schema, too), as a `reference` table with a copy on every node, or `local` to
+-- the coordinator. NULL where it cannot be told. Costs nothing without Citus.
+CREATE FUNCTION splitplane._tables_of_citus()
+RETURNS TABLE (relation oid, kind text, column_name text, colocation text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF to_regclass('pg_catalog.pg_dist_partition') IS NULL THEN
+        RETURN;
+    ELSIF NOT EXISTS (SELECT FROM pg_extension AS e JOIN pg_depend AS d
+                          ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
+                      WHERE e.extname = 'citus' AND d.classid = 'pg_class'::regclass
+                        AND d.objid = to_regclass('pg_catalog.pg_dist_partition')) THEN
+        RETURN QUERY EXECUTE 'SELECT d.logicalrelid::oid, NULL::text, NULL::text, NULL::text '
+                             'FROM pg_catalog.pg_dist_partition AS d';
+        RETURN;
+    END IF;
+    RETURN QUERY EXECUTE
+        'SELECT d.logicalrelid::oid, '
+        'CASE d.partmethod WHEN ''h'' THEN ''hash'' WHEN ''r'' THEN ''range'' WHEN ''a'' THEN ''append'' '
+        'WHEN ''n'' THEN CASE WHEN d.repmodel = ''t'' THEN ''reference'' WHEN d.colocationid = 0 THEN ''local'' '
+        'ELSE ''one shard'' END END, '
+        'pg_catalog.column_to_column_name(d.logicalrelid, d.partkey), d.colocationid::text '
+        'FROM pg_catalog.pg_dist_partition AS d';
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._tables_of_citus() FROM PUBLIC;
+
+-- Why the fences of this server do not hold on others; NULL where they do.
+CREATE FUNCTION splitplane._cluster_problem() RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN c.state IS NULL THEN 'this server has no cluster key' ELSE c.state ->> 'problem' END
+    FROM (SELECT splitplane._cluster()::jsonb) AS c(state)
+$$;
+REVOKE ALL ON FUNCTION splitplane._cluster_problem() FROM PUBLIC;
+
+-- Why a table of Citus cannot be in the plane, whatever its scope is.
+CREATE FUNCTION splitplane._kept_by_citus() RETURNS TABLE (relation oid, reason text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    problem text;
+BEGIN
+    IF to_regclass('pg_catalog.pg_dist_partition') IS NULL THEN
+        RETURN;
+    END IF;
+    problem := splitplane._cluster_problem();
+    RETURN QUERY
+        SELECT t.relation, r.reason
+        FROM splitplane._tables_of_citus() AS t
+        CROSS JOIN LATERAL (
+            SELECT CASE
+                WHEN problem IS NOT NULL OR t.kind IS NULL
+                    THEN concat_ws(', and ', 'Citus keeps its rows in shards', problem)
+                WHEN t.kind IN ('range', 'append') THEN format('Citus distributes it by %s, and not by hash', t.kind)
+                WHEN t.kind = 'one shard'
+                    THEN 'Citus keeps it in one shard, as it does the tables of a distributed schema'
+                WHEN EXISTS (SELECT FROM pg_class AS c JOIN pg_am AS a ON a.oid = c.relam
+                             WHERE a.amname <> 'heap'
+                               AND (c.oid = t.relation
+                                    OR c.oid IN (SELECT p.relid FROM pg_partition_tree(t.relation) AS p)))
+                    THEN 'its rows, or those of a partition, are stored by another access method than heap' END
+        ) AS r(reason)
+        WHERE r.reason IS NOT NULL;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._kept_by_citus() FROM PUBLIC;
+
+-- Tables of the plane that Citus spreads otherwise than when they were registered: their fences are those of another
+-- kind of table.
+CREATE FUNCTION splitplane._moved_by_citus() RETURNS TABLE (relation oid, finding text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT r.relation::oid,
+           CASE WHEN t.relation IS NULL THEN 'Citus does not keep it any more.'
+                WHEN r.saved ? 'node' THEN 'Citus spreads its rows otherwise than when it was registered.'
+                ELSE 'Citus keeps it now, and has not when it was registered.' END
+    FROM splitplane.relations AS r LEFT JOIN splitplane._tables_of_citus() AS t ON t.relation = r.relation
+    WHERE coalesce(t.kind, 'own') <> coalesce(r.saved -> 'node' ->> 'kind', 'own')
+       OR t.column_name IS DISTINCT FROM r.saved -> 'node' ->> 'column'
+$$;
+REVOKE ALL ON FUNCTION splitplane._moved_by_citus() FROM PUBLIC;
+
+-- What else the reader must be like on every node: Citus logs in to other nodes as the role of the session. The
+-- settings hold where one that travels with a call is missing.
+CREATE FUNCTION splitplane._reader_on_nodes() RETURNS TABLE (remedy text, held boolean)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT s.remedy, CASE WHEN s.setting IS NULL THEN r.rolcanlogin
+                          ELSE EXISTS (SELECT FROM pg_db_role_setting AS d
+                                       WHERE d.setrole = r.oid AND d.setdatabase = 0
+                                         AND s.setting = ANY (d.setconfig)) END
+    FROM pg_roles AS r
+    CROSS JOIN (VALUES
+        ('ALTER ROLE splitplane_reader LOGIN;', NULL),
+        ('ALTER ROLE splitplane_reader SET search_path = pg_catalog, pg_temp;', 'search_path=pg_catalog, pg_temp'),
+        ('ALTER ROLE splitplane_reader SET default_transaction_read_only = on;', 'default_transaction_read_only=on'),
+        ('ALTER ROLE splitplane_reader SET lc_messages = ''C'';', 'lc_messages=C')
+    ) AS s(remedy, setting)
+    WHERE r.rolname = 'splitplane_reader'
+$$;
+REVOKE ALL ON FUNCTION splitplane._reader_on_nodes() FROM PUBLIC;
+
+-- Refuses what Citus cannot keep behind a fence, and says how a table is fenced: NULL for a table of this server alone,
+-- with the policies of a single server; else the kind and the column that its rows are spread by. A table that is the
+-- same for every tenant has a fence on each node, also where it is this server's own.
+CREATE FUNCTION splitplane._distribution(
+    relation regclass, shared boolean, scope jsonb, links splitplane.parents[])
+RETURNS jsonb
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+DECLARE
+    spread record;
+    key_type oid;
+    missing text;
+    own_policies text;
+    elsewhere text;
+BEGIN
+    IF EXISTS (SELECT FROM unnest(links) AS l JOIN splitplane._tables_of_citus() AS t ON t.relation = l.parent) THEN
+        RAISE EXCEPTION 'the rows of % would belong to those of a table that Citus keeps', relation
+            USING ERRCODE = '0A000', HINT = 'Give it a tenant column of its own, and call splitplane.protect.';
+    END IF;
+    SELECT t.kind, t.column_name, t.colocation INTO spread
+      FROM splitplane._tables_of_citus() AS t WHERE t.relation = _distribution.relation;
+    IF NOT FOUND THEN
+        RETURN CASE WHEN shared AND splitplane._cluster() IS NOT NULL THEN '{"kind": "own"}'::jsonb END;
+    END IF;
+    IF current_setting('citus.enable_ddl_propagation')::boolean IS NOT TRUE THEN
+        RAISE EXCEPTION 'citus.enable_ddl_propagation is off: the shards of % would get no fences', relation
+            USING ERRCODE = '55000', HINT = 'SET citus.enable_ddl_propagation = on;';
+    END IF;
+    SELECT string_agg(o.remedy, ' ') INTO missing FROM splitplane._reader_on_nodes() AS o WHERE NOT o.held;
+    IF missing IS NOT NULL THEN
+        RAISE EXCEPTION 'splitplane_reader is not set up for the nodes of Citus' USING ERRCODE = '55000',
+            HINT = 'Let it log in from the coordinator alone (pg_hba.conf of every node), and then: ' || missing;
+    END IF;
+    IF shared AND spread.kind = 'hash' THEN
+        RAISE EXCEPTION '% is distributed by column "%": only reference tables, and tables of the coordinator alone, '
+                        'can be the same for every tenant', relation, spread.column_name USING ERRCODE = '0A000';
+    ELSIF NOT shared AND spread.kind <> 'hash' THEN
+        RAISE EXCEPTION '% is no table that Citus distributes by hash', relation
+            USING ERRCODE = '0A000',
+                  HINT = 'Distribute it by its tenant column, with create_distributed_table, or, if it is the same for '
+                         'every tenant, use splitplane.share.';
+    ELSIF links IS NOT NULL THEN
+        RAISE EXCEPTION 'the rows of % cannot belong to those of another table: Citus keeps them', relation
+            USING ERRCODE = '0A000', HINT = 'Give it a tenant column of its own, and call splitplane.protect.';
+    END IF;
+    IF NOT shared THEN
+        IF scope ->> spread.column_name IS DISTINCT FROM 'tenant' THEN
+            RAISE EXCEPTION '% is distributed by column "%", which the scope does not bind to claim "tenant"',
+                relation, spread.column_name
+                USING ERRCODE = '0A000', HINT = 'A query of one tenant must be one of one shard.';
+        ELSIF EXISTS (SELECT FROM jsonb_each_text(scope) AS s WHERE s.value = 'tenant or null') THEN
+            RAISE EXCEPTION 'scope of % has rows of everybody, and Citus keeps them in other shards than a tenant''s',
+                relation USING ERRCODE = '0A000';
+        END IF;
+        SELECT a.atttypid INTO key_type FROM pg_attribute AS a
+         WHERE a.attrelid = relation AND a.attname = spread.column_name AND NOT a.attisdropped;
+        IF splitplane._base_type(key_type) <> key_type OR NOT splitplane._equality_is_leakproof(key_type) THEN
+            RAISE EXCEPTION 'column "%" of % has type %: Citus finds a tenant''s shard by smallint, integer, bigint, '
+                            'text, character varying, character(n), date, uuid or bytea', spread.column_name, relation,
+                format_type(key_type, -1) USING ERRCODE = '0A000';
+        END IF;
+    END IF;
+    SELECT string_agg(quote_ident(p.polname), ', ' ORDER BY p.polname) INTO own_policies
+      FROM pg_policy AS p
+     WHERE p.polrelid = relation AND p.polname <> ALL (splitplane._policy_names())
+       AND p.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid];
+    IF own_policies IS NOT NULL THEN
+        RAISE EXCEPTION '% has policies of its own that apply to splitplane_reader: %', relation, own_policies
+            USING ERRCODE = '0A000',
+                  HINT = 'Citus makes every policy a permissive one on shards. Bind them to the roles that they are '
+                         'for: ALTER POLICY .. TO ..;';
+    END IF;
+    SELECT min(r.relation::text) INTO elsewhere
+      FROM splitplane.relations AS r JOIN splitplane._tables_of_citus() AS t ON t.relation = r.relation
+     WHERE t.kind = 'hash' AND spread.kind = 'hash' AND t.colocation <> spread.colocation
+       AND r.relation <> _distribution.relation;
+    IF elsewhere IS NOT NULL THEN
+        RAISE WARNING '% is not colocated with %: a query of both is several tasks', relation, elsewhere
+            USING HINT = 'See colocate_with of create_distributed_table, and update_distributed_table_colocation.';
+    END IF;
+    RETURN jsonb_build_object('kind', spread.kind, 'column', spread.column_name);
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._distribution(regclass, boolean, jsonb, splitplane.parents[]) FROM PUBLIC;
+
+-- The fences of a table that other nodes keep rows of, or that is the same for every tenant on a server of such a
+-- cluster. Citus makes every policy permissive on shards and takes none with a sub-select: there are two, and what they
+-- say holds by itself. On each node the library makes splitplane_read a restrictive one for the reader, and no row is
+-- seen where it is missing.
+CREATE FUNCTION splitplane._make_node_policies(
+    relation regclass, qualified text, shared boolean, condition text, had_row_security boolean)
+RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format('CREATE POLICY splitplane_read ON %s AS PERMISSIVE FOR SELECT TO splitplane_reader USING (%s)',
+                   qualified, CASE WHEN shared THEN 'splitplane.in_call()' ELSE condition END);
+    IF NOT had_row_security THEN
+        EXECUTE format('CREATE POLICY splitplane_others ON %s AS PERMISSIVE FOR ALL TO PUBLIC '
+                       'USING (CURRENT_USER OPERATOR(pg_catalog.<>) ''splitplane_reader'') WITH CHECK (true)',
+                       qualified);
+    END IF;
+    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', qualified);
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._make_node_policies(regclass, text, boolean, text, boolean) FROM PUBLIC;
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- requires:
+--   citus
+
 -- What a relation, a column, a scope and a name must be like to enter the plane. Internal: for protect and share.
 
 -- Relations some of whose rows other servers keep, which do not ask the row-level security of this one: those with
--- partitions or children that are foreign tables, and those that Citus distributes or copies to its workers. Costs
--- nothing where there is neither.
+-- partitions or children that are foreign tables, and those of Citus on which our fences do not hold. Costs nothing
+-- where there is neither.
 CREATE FUNCTION splitplane._kept_elsewhere() RETURNS TABLE (relation oid, reason text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -3224,10 +3453,7 @@ BEGIN
             SELECT f.ancestor, format('its partition or child %s is a foreign table', min(f.member::regclass::text))
             FROM family AS f GROUP BY f.ancestor;
     END IF;
-    IF to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL THEN
-        RETURN QUERY EXECUTE 'SELECT d.logicalrelid::oid, ''Citus keeps its rows in shards''::text '
-                             'FROM pg_catalog.pg_dist_partition AS d';
-    END IF;
+    RETURN QUERY SELECT c.relation, c.reason FROM splitplane._kept_by_citus() AS c;
 END
 $$;
 REVOKE ALL ON FUNCTION splitplane._kept_elsewhere() FROM PUBLIC;
@@ -4062,6 +4288,14 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION splitplane._policy_names() FROM PUBLIC;
 
+-- The policy that says what the reader may see: the only one of ours that says it on every node of a cluster.
+CREATE FUNCTION splitplane._fence_name(saved jsonb) RETURNS name
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN saved ? 'node' THEN 'splitplane_read' ELSE '!splitplane_scope' END::name
+$$;
+REVOKE ALL ON FUNCTION splitplane._fence_name(jsonb) FROM PUBLIC;
+
 -- One number for everything that fences a relation: owner, row-level security, grants, scope policy, the foreign keys
 -- by which its rows belong to others, and the names, types and grants of its columns. While it is what it was when the
 -- relation was registered, nothing else needs to be checked, which keeps the check of every new backend cheap. It also
@@ -4075,7 +4309,9 @@ CREATE VIEW splitplane._fences AS
                    p.polwithcheck IS NULL, l.links_hash), 0)::text AS fingerprint
     FROM splitplane.relations AS r
     JOIN pg_catalog.pg_class AS c ON c.oid = r.relation
-    LEFT JOIN pg_catalog.pg_policy AS p ON p.polrelid = r.relation AND p.polname = '!splitplane_scope'
+    -- As _fence_name, which would be called for each relation in each new session.
+    LEFT JOIN pg_catalog.pg_policy AS p ON p.polrelid = r.relation AND p.polname
+        = CASE WHEN r.saved ? 'node' THEN 'splitplane_read' ELSE '!splitplane_scope' END
     CROSS JOIN LATERAL (
         -- The number of the column is the seed, so that columns that swap names do not add up to the same sum.
         SELECT pg_catalog.sum(pg_catalog.hash_record_extended(
@@ -4136,7 +4372,7 @@ BEGIN
                         FROM splitplane._links AS l WHERE l.relation = r.relation)), 0)::text
         FROM splitplane.relations AS r
         JOIN pg_class AS c ON c.oid = r.relation
-        LEFT JOIN pg_policy AS p ON p.polrelid = r.relation AND p.polname = '!splitplane_scope'
+        LEFT JOIN pg_policy AS p ON p.polrelid = r.relation AND p.polname = splitplane._fence_name(r.saved)
         WHERE r.relation = _reader_fingerprint.relation);
 END
 $$;
@@ -4326,7 +4562,8 @@ BEGIN
         SELECT p.polname FROM pg_policy AS p
         WHERE p.polrelid = relation AND p.polname = ANY (splitplane._policy_names())
     LOOP
-        EXECUTE format('DROP POLICY %I ON %s', policy_name, qualified);
+        -- Citus passes it on, and a shard may have lost its own.
+        EXECUTE format('DROP POLICY IF EXISTS %I ON %s', policy_name, qualified);
     END LOOP;
 END
 $$;
@@ -4412,7 +4649,7 @@ BEGIN
     SELECT r.shared, r.had_row_security, r.saved INTO STRICT registered
       FROM splitplane.relations AS r WHERE r.relation = _withdraw.relation;
     -- Where splitplane_others was dropped by hand and others decide in its place, row-level security must stay on.
-    IF NOT registered.had_row_security AND NOT registered.shared
+    IF NOT registered.had_row_security AND (NOT registered.shared OR registered.saved ? 'node')
        AND (EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = relation AND p.polname = 'splitplane_others')
             OR NOT EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = relation AND p.polpermissive
                            AND p.polname <> ALL (splitplane._policy_names()))) THEN
@@ -4483,6 +4720,7 @@ DECLARE
     saved jsonb;
     schema_name text;
     left_behind boolean;
+    node jsonb;
     earlier text;
     binding text;
     was_shared boolean;
@@ -4515,6 +4753,7 @@ BEGIN
         condition := concat_ws(' AND ', splitplane._scope_condition(relation, scope, links IS NOT NULL),
                                splitplane._links_condition(links));
     END IF;
+    node := splitplane._distribution(relation, shared, scope, links);
     -- Reported rather than kept: this call defines what is registered, as with columns.
     SELECT string_agg(quote_ident(p.name), ', ' ORDER BY p.name) INTO no_longer
       FROM splitplane.relations AS r CROSS JOIN LATERAL unnest(r.private_columns) AS p(name)
@@ -4543,12 +4782,12 @@ BEGIN
         had_row_security := false;
         EXECUTE format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY', qualified);
     END IF;
-    IF NOT shared AND NOT had_row_security THEN
-        IF was_shared IS NOT FALSE AND splitplane._other_restrictions(relation) IS NOT NULL THEN
+    IF (NOT shared OR node IS NOT NULL) AND NOT had_row_security THEN
+        IF (was_shared IS NOT FALSE OR shared) AND splitplane._other_restrictions(relation) IS NOT NULL THEN
             RAISE EXCEPTION '% has restrictive policies that are not in force: %',
                 qualified, splitplane._other_restrictions(relation)
                 USING ERRCODE = '55000',
-                      HINT = 'protect switches row-level security on, and they would begin to bind other roles. '
+                      HINT = 'Row-level security would be switched on, and they would begin to bind other roles. '
                              'Drop them, or enable row-level security yourself first.';
         END IF;
         IF EXISTS (SELECT FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS g
@@ -4567,7 +4806,8 @@ BEGIN
         'grants', CASE WHEN left_behind THEN '[]' ELSE splitplane._reader_grants(relation, qualified) END,
         'all_columns', columns IS NULL)
         -- A name that was not given goes with the table's.
-        || CASE WHEN name IS NULL THEN '{"named_after_table": true}'::jsonb ELSE '{}' END;
+        || CASE WHEN name IS NULL THEN '{"named_after_table": true}'::jsonb ELSE '{}' END
+        || CASE WHEN node IS NOT NULL THEN jsonb_build_object('node', node) ELSE '{}' END;
     PERFORM splitplane._drop_policies(relation, qualified);
     EXECUTE format('REVOKE ALL ON TABLE %s FROM splitplane_reader', qualified);
     EXECUTE (SELECT format('GRANT SELECT (%s) ON TABLE %s TO splitplane_reader',
@@ -4580,7 +4820,11 @@ BEGIN
                    SELECT unnest(CASE l.parent WHEN _register.relation THEN l.parent_columns ELSE l.columns END)
                    FROM splitplane._links AS l
                    WHERE _register.relation IN (l.relation, l.parent) AND l.has_key) AS w(name));
-    PERFORM splitplane._make_policies(relation, qualified, shared, condition, had_row_security);
+    IF node IS NULL THEN
+        PERFORM splitplane._make_policies(relation, qualified, shared, condition, had_row_security);
+    ELSE
+        PERFORM splitplane._make_node_policies(relation, qualified, shared, condition, had_row_security);
+    END IF;
     IF NOT shared THEN
         SELECT string_agg(quote_ident(e.name), ', ') INTO earlier
           FROM splitplane._earlier_restrictions(relation) AS e(name);
@@ -6547,6 +6791,12 @@ BEGIN
         RAISE WARNING '% is hidden no longer', relation
             USING HINT = 'Say hidden => true each time a hidden table is registered.';
     END IF;
+    -- Citus sends views to other nodes as plain sub-selects, so that nothing keeps a condition of a statement behind
+    -- one: an error over a value that the view filters would tell it.
+    IF hidden AND EXISTS (SELECT FROM splitplane._tables_of_citus() AS t WHERE t.relation = _hide.relation) THEN
+        RAISE EXCEPTION '% cannot be hidden: Citus keeps its rows, and does not keep security barriers', relation
+            USING ERRCODE = '0A000';
+    END IF;
     IF hidden THEN
         UPDATE splitplane.relations AS r SET hidden = true WHERE r.relation = _hide.relation;
     END IF;
@@ -7462,7 +7712,10 @@ AS $$
            EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = c.oid AND p.polname = ANY (splitplane._policy_names()))
            AND NOT (c.relrowsecurity
                     AND EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = c.oid
-                                AND p.polname = 'splitplane_closed' AND NOT p.polpermissive)),
+                                AND (p.polname = 'splitplane_closed' AND NOT p.polpermissive
+                                     -- That of nodes does not let the reader see a row.
+                                     OR p.polname = 'splitplane_others'
+                                        AND pg_get_expr(p.polqual, p.polrelid) <> 'true'))),
            format('REVOKE ALL ON TABLE %I.%I FROM splitplane_reader;', n.nspname, c.relname)
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p') AND NOT EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = c.oid)
@@ -7624,11 +7877,12 @@ BEGIN
             SELECT r.relation, r.shared, r.scope, r.columns, r.saved,
                    r.saved ->> 'numbers_of' = h.server || '/' || r.relation::oid AS is_numbered,
                    c.relowner, c.relrowsecurity, c.relacl,
+                   r.saved ? 'node' AS on_nodes, splitplane._fence_name(r.saved) AS fence,
                    p.oid IS NULL AS unfenced, p.polpermissive, p.polcmd, p.polroles, p.polqual, p.polwithcheck
             FROM (SELECT s.system_identifier::text AS server FROM pg_control_system() AS s) AS h
             CROSS JOIN splitplane.relations AS r
             JOIN pg_class AS c ON c.oid = r.relation
-            LEFT JOIN pg_policy AS p ON p.polrelid = r.relation AND p.polname = '!splitplane_scope'
+            LEFT JOIN pg_policy AS p ON p.polrelid = r.relation AND p.polname = splitplane._fence_name(r.saved)
             WHERE suspects IS NULL OR r.relation = ANY (suspects)
         ),
         found AS (
@@ -7638,24 +7892,27 @@ BEGIN
             UNION ALL
             SELECT s.relation, 'Row-level security is switched off.',
                    format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY;', s.relation)
-            FROM state AS s WHERE NOT s.shared AND NOT s.relrowsecurity
+            FROM state AS s WHERE (NOT s.shared OR s.on_nodes) AND NOT s.relrowsecurity
             UNION ALL
-            SELECT s.relation, 'Its policy !splitplane_scope is missing.', NULL
-            FROM state AS s WHERE NOT s.shared AND s.unfenced
+            SELECT s.relation, format('Its policy %s is missing.', s.fence), NULL
+            FROM state AS s WHERE (NOT s.shared OR s.on_nodes) AND s.unfenced
             UNION ALL
             SELECT s.relation,
-                   'Its policy !splitplane_scope is not a restrictive policy FOR SELECT TO splitplane_reader alone.',
+                   format('Its policy %s is not a %s policy FOR SELECT TO splitplane_reader alone.', s.fence,
+                          CASE WHEN s.on_nodes THEN 'permissive' ELSE 'restrictive' END),
                    NULL
             FROM state AS s
-            WHERE NOT s.shared AND NOT s.unfenced
-              AND (s.polpermissive OR s.polcmd <> 'r' OR s.polroles <> ARRAY[reader] OR s.polwithcheck IS NOT NULL)
+            WHERE (NOT s.shared OR s.on_nodes) AND NOT s.unfenced
+              AND (s.polpermissive <> s.on_nodes OR s.polcmd <> 'r' OR s.polroles <> ARRAY[reader]
+                   OR s.polwithcheck IS NOT NULL)
             UNION ALL
             SELECT s.relation,
-                   'The condition of its policy !splitplane_scope, or the name or type of a scope column, '
-                   'has changed since the relation was protected.', NULL
+                   format('The condition of its policy %s, or the name or type of a scope column, '
+                          'has changed since the relation was protected.', s.fence), NULL
             FROM state AS s
-            WHERE NOT s.shared AND NOT s.unfenced
-              AND (pg_get_expr(s.polqual, s.relation) IS DISTINCT FROM s.saved ->> 'policy'
+            WHERE (NOT s.shared OR s.on_nodes) AND NOT s.unfenced
+              AND (pg_get_expr(s.polqual, s.relation)
+                   IS DISTINCT FROM s.saved ->> CASE WHEN s.on_nodes THEN 'read' ELSE 'policy' END
                    OR splitplane._scope_types(s.relation, s.scope || splitplane._key_columns(s.relation))
                       IS DISTINCT FROM nullif(s.saved -> 'types', 'null'))
             UNION ALL
@@ -7712,6 +7969,10 @@ BEGIN
                format('Row-level security of this server does not bind all of its rows: %s.', k.reason),
                format('SELECT splitplane.unprotect(%L);', r.relation)
         FROM splitplane._kept_elsewhere() AS k JOIN splitplane.relations AS r ON r.relation = k.relation;
+    RETURN QUERY
+        SELECT m.relation::regclass::text, m.finding, splitplane._register_again(m.relation)
+        FROM splitplane._moved_by_citus() AS m JOIN pg_class AS c ON c.oid = m.relation
+        WHERE NOT EXISTS (SELECT FROM splitplane._kept_elsewhere() AS k WHERE k.relation = m.relation);
 END
 $$;
 REVOKE ALL ON FUNCTION splitplane._critical_findings(regclass[]) FROM PUBLIC;
@@ -7737,6 +7998,7 @@ BEGIN
        AND NOT EXISTS (SELECT FROM splitplane._leakproof_functions())
        AND NOT EXISTS (SELECT FROM splitplane._kept_elsewhere() AS k
                        WHERE EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = k.relation))
+       AND NOT EXISTS (SELECT FROM splitplane._moved_by_citus() AS m JOIN pg_class AS c ON c.oid = m.relation)
        AND NOT EXISTS (SELECT FROM splitplane._server_problems() AS p WHERE p.severity = 'critical') THEN
         RETURN NULL;
     END IF;
@@ -8165,6 +8427,210 @@ REVOKE ALL ON FUNCTION splitplane._budget_findings() FROM PUBLIC;
 -- requires:
 --   budget_warnings
 
+-- Findings about the nodes of a cluster of Citus, of which doctor() on the coordinator asks each one. What is found
+-- here shuts nothing: a node that is not as it should be refuses or shows no row.
+
+-- What a node says of itself, for the coordinator.
+CREATE FUNCTION splitplane._node_state() RETURNS jsonb
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT jsonb_build_object(
+        'cluster', splitplane._cluster()::jsonb,
+        'version', (SELECT e.extversion FROM pg_extension AS e WHERE e.extname = 'splitplane'),
+        'clock', extract(epoch FROM clock_timestamp()),
+        'problems', coalesce((
+            SELECT jsonb_agg(f.finding ORDER BY f.finding)
+            FROM (SELECT p.finding FROM splitplane._server_problems() AS p WHERE p.severity = 'critical'
+                  UNION ALL
+                  SELECT r.finding FROM splitplane._reader_findings() AS r
+                  UNION ALL
+                  SELECT format('splitplane_reader lacks: %s', string_agg(n.remedy, ' '))
+                  FROM splitplane._reader_on_nodes() AS n WHERE NOT n.held HAVING count(*) > 0) AS f), '[]'))
+$$;
+REVOKE ALL ON FUNCTION splitplane._node_state() FROM PUBLIC;
+
+-- Whether the reader sees a row of a table outside a call. Not SECURITY DEFINER, which could not set the role.
+CREATE FUNCTION splitplane._canary(shard regclass) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET role = 'splitplane_reader'
+AS $$
+DECLARE
+    is_seen boolean;
+BEGIN
+    EXECUTE format('SELECT EXISTS (SELECT FROM ONLY %s)', shard) INTO is_seen;
+    RETURN is_seen;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._canary(regclass) FROM PUBLIC;
+
+-- The fences of a placement, which is a table of the node that is asked.
+CREATE FUNCTION splitplane._placement_state(shard regclass) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+DECLARE
+    state jsonb;
+    is_seen boolean;
+BEGIN
+    SELECT jsonb_build_object(
+               'row_security', c.relrowsecurity,
+               'fence', (SELECT pg_get_expr(p.polqual, p.polrelid) FROM pg_policy AS p
+                         WHERE p.polrelid = c.oid AND p.polname = 'splitplane_read' AND p.polcmd = 'r'
+                           AND p.polroles = ARRAY[to_regrole('splitplane_reader')::oid]),
+               'others', (SELECT string_agg(quote_ident(p.polname), ', ' ORDER BY p.polname)
+                          FROM pg_policy AS p
+                          WHERE p.polrelid = c.oid AND p.polname <> 'splitplane_read' AND p.polcmd IN ('r', '*')
+                            AND p.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid]
+                            AND pg_get_expr(p.polqual, p.polrelid)
+                                <> '(CURRENT_USER <> ''splitplane_reader''::name)'))
+      INTO state FROM pg_class AS c WHERE c.oid = shard;
+    BEGIN
+        is_seen := splitplane._canary(shard);
+    EXCEPTION WHEN OTHERS THEN
+        RETURN state || jsonb_build_object('refused', SQLERRM);
+    END;
+    RETURN state || jsonb_build_object('is_seen', is_seen);
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._placement_state(regclass) FROM PUBLIC;
+
+-- Every node with what it says, or with the error that it answers with. Nothing where this server is no coordinator.
+CREATE FUNCTION splitplane._nodes() RETURNS TABLE (node text, state jsonb, problem text)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF splitplane._cluster() IS NULL OR to_regclass('pg_catalog.pg_dist_node') IS NULL THEN
+        RETURN;
+    END IF;
+    RETURN QUERY EXECUTE
+        'SELECT pg_catalog.format(''%s:%s'', n.nodename, n.nodeport), '
+        'CASE WHEN a.success THEN a.result::jsonb END, CASE WHEN NOT a.success THEN a.result END '
+        'FROM pg_catalog.pg_dist_node AS n JOIN pg_catalog.run_command_on_all_nodes('
+        '''SELECT splitplane._node_state()'', give_warning_for_connection_errors => true) AS a '
+        'ON a.nodeid = n.nodeid WHERE pg_catalog.citus_is_coordinator() AND n.noderole = ''primary'' '
+        'ORDER BY 1';
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._nodes() FROM PUBLIC;
+
+-- Every placement of the plane's tables with its fences, or of the one that is named.
+CREATE FUNCTION splitplane._placements(only_of regclass DEFAULT NULL)
+RETURNS TABLE (relation regclass, node text, shard bigint, state jsonb, problem text)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    registered record;
+BEGIN
+    IF splitplane._cluster() IS NULL OR to_regclass('pg_catalog.pg_dist_node') IS NULL THEN
+        RETURN;
+    END IF;
+    FOR registered IN
+        SELECT r.relation, format('%I.%I', n.nspname, c.relname) AS qualified
+        FROM splitplane.relations AS r JOIN splitplane._tables_of_citus() AS t ON t.relation = r.relation
+        JOIN pg_class AS c ON c.oid = r.relation JOIN pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE t.kind IS NOT NULL AND (only_of IS NULL OR r.relation = only_of)
+        ORDER BY r.relation::text
+    LOOP
+        RETURN QUERY EXECUTE
+            'SELECT $1, pg_catalog.format(''%s:%s'', a.nodename, a.nodeport), a.shardid, '
+            'CASE WHEN a.success THEN a.result::jsonb END, CASE WHEN NOT a.success THEN a.result END '
+            'FROM pg_catalog.run_command_on_placements($1, $2) AS a ORDER BY a.shardid, 2'
+            USING registered.relation, 'SELECT splitplane._placement_state($shard$%s$shard$::pg_catalog.regclass)';
+    END LOOP;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._placements(regclass) FROM PUBLIC;
+
+CREATE FUNCTION splitplane._node_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    own jsonb := splitplane._cluster()::jsonb;
+    began double precision := extract(epoch FROM clock_timestamp());
+    ended double precision;
+    nodes jsonb;
+BEGIN
+    IF own IS NULL THEN
+        RETURN;
+    ELSIF own ->> 'problem' IS NOT NULL THEN
+        RETURN QUERY SELECT 'warning', 'splitplane.cluster_key_file', format('Calls cross to no other node: %s.',
+                                                                             own ->> 'problem'),
+                            '-- put the file right on this server, and then: SELECT pg_reload_conf();';
+    END IF;
+    RETURN QUERY
+        SELECT 'warning', r.relation::text,
+               'It was shared before this server had a cluster key, and has no row-level security: calls that read it '
+               'are refused.', splitplane._register_again(r.relation)
+        FROM splitplane.relations AS r JOIN pg_class AS c ON c.oid = r.relation
+        WHERE r.shared AND NOT r.saved ? 'node';
+    nodes := (SELECT jsonb_agg(to_jsonb(n)) FROM splitplane._nodes() AS n);
+    ended := extract(epoch FROM clock_timestamp());
+    RETURN QUERY
+        WITH node AS (
+            SELECT n.value ->> 'node' AS name, n.value ->> 'problem' AS problem, n.value -> 'state' AS state
+            FROM jsonb_array_elements(nodes) AS n
+        )
+        SELECT 'warning', 'node ' || n.name, f.finding, f.fix
+        FROM node AS n
+        CROSS JOIN LATERAL (
+            SELECT format('It cannot be asked: %s', n.problem), '-- see to it that it answers, and has splitplane '
+                   'in shared_preload_libraries, behind citus'
+            WHERE n.problem IS NOT NULL
+            UNION ALL
+            SELECT format('Its splitplane is version %s, and that of the coordinator %s.', n.state ->> 'version',
+                          e.extversion), '-- ALTER EXTENSION splitplane UPDATE; on every node'
+            FROM pg_extension AS e
+            WHERE e.extname = 'splitplane' AND n.problem IS NULL AND n.state ->> 'version' <> e.extversion
+            UNION ALL
+            SELECT 'It has no cluster key, or another one than the coordinator: calls see no row on it.',
+                   '-- give it the coordinator''s cluster key file, and then run on it: SELECT pg_reload_conf();'
+            WHERE n.problem IS NULL
+              AND (n.state -> 'cluster' ->> 'cluster' IS DISTINCT FROM own ->> 'cluster'
+                   OR n.state -> 'cluster' ->> 'problem' IS NOT NULL
+                   OR (n.state -> 'cluster' -> 'keys' @> jsonb_build_array(own -> 'keys' -> 0)) IS NOT TRUE)
+            UNION ALL
+            SELECT format('Its clock differs from the coordinator''s by more than a second (%s s).',
+                          round(d.seconds, 1)),
+                   '-- run a time service on every node'
+            FROM (SELECT greatest(began - (n.state ->> 'clock')::double precision,
+                                  (n.state ->> 'clock')::double precision - ended)::numeric) AS d(seconds)
+            WHERE d.seconds > 1
+            UNION ALL
+            SELECT p.finding, '-- repair it on that node; doctor() there says how'
+            FROM jsonb_array_elements_text(n.state -> 'problems') AS p(finding)
+        ) AS f(finding, fix);
+    RETURN QUERY
+        SELECT f.severity, p.relation::text, format('Shard %s on %s: %s.', p.shard, p.node, f.finding), f.fix
+        FROM splitplane._placements() AS p JOIN splitplane.relations AS r ON r.relation = p.relation
+        CROSS JOIN LATERAL (
+            SELECT 'warning', 'it cannot be looked at: ' || p.problem, '-- see to it that the node answers'
+            WHERE p.problem IS NOT NULL
+            UNION ALL
+            SELECT 'critical', 'splitplane_reader sees rows of it outside a call',
+                   splitplane._register_again(p.relation)
+            WHERE (p.state ->> 'is_seen')::boolean
+            UNION ALL
+            SELECT 'warning', 'row-level security is switched off, so calls that read it fail',
+                   splitplane._register_again(p.relation)
+            WHERE p.problem IS NULL AND NOT (p.state ->> 'row_security')::boolean
+            UNION ALL
+            SELECT 'warning',
+                   'its policy splitplane_read is missing or not that of the table, so calls see no row of it',
+                   splitplane._register_again(p.relation)
+            WHERE p.problem IS NULL AND p.state ->> 'fence' IS DISTINCT FROM r.saved ->> 'read'
+            UNION ALL
+            SELECT 'warning', format('other policies apply to splitplane_reader: %s', p.state ->> 'others'),
+                   '-- drop them on that node'
+            WHERE p.state ->> 'others' IS NOT NULL
+        ) AS f(severity, finding, fix);
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._node_findings() FROM PUBLIC;
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- requires:
+--   node_warnings
+
 -- Findings about claims that say whose rows are, where a table of the plane says it too: of tasks bound to the claim
 -- `projects`, the table of the projects with its tenant column.
 
@@ -8495,7 +8961,7 @@ AS $$
            'Row-level security is enabled and its policy splitplane_read is missing, so queries may see no rows of it.',
            splitplane._register_again(p.relation)
     FROM plane AS p
-    WHERE p.relrowsecurity
+    WHERE p.relrowsecurity AND NOT p.saved ? 'node'
       AND NOT EXISTS (SELECT FROM pg_policy AS y
                       WHERE y.polrelid = p.relation AND y.polname = 'splitplane_read' AND y.polpermissive
                         AND y.polroles = ARRAY[to_regrole('splitplane_reader')::oid])
@@ -8515,7 +8981,7 @@ AS $$
            'rows of every tenant.',
            splitplane._register_again(p.relation)
     FROM plane AS p
-    WHERE NOT p.shared
+    WHERE NOT p.shared AND NOT p.saved ? 'node'
       AND NOT EXISTS (SELECT FROM pg_policy AS y
                       WHERE y.polrelid = p.relation AND y.polname = 'splitplane_closed' AND NOT y.polpermissive
                         AND y.polroles = ARRAY[to_regrole('splitplane_reader')::oid]
@@ -8545,7 +9011,7 @@ AS $$
                             'WHERE relation = %L::pg_catalog.regclass;', p.relation)
                 ELSE splitplane._register_again(p.relation) END
     FROM plane AS p
-    WHERE NOT p.shared AND NOT p.had_row_security AND p.relrowsecurity
+    WHERE (NOT p.shared OR p.saved ? 'node') AND NOT p.had_row_security AND p.relrowsecurity
       AND NOT EXISTS (SELECT FROM pg_policy AS y WHERE y.polrelid = p.relation AND y.polname = 'splitplane_others')
     UNION ALL
     SELECT 'warning', p.relation::text,
@@ -8557,9 +9023,11 @@ AS $$
            CASE WHEN p.had_row_security THEN format('DROP POLICY splitplane_others ON %s;', p.relation)
                 ELSE splitplane._register_again(p.relation) END
     FROM plane AS p JOIN pg_policy AS y ON y.polrelid = p.relation AND y.polname = 'splitplane_others'
-    WHERE NOT p.shared
+    WHERE (NOT p.shared OR p.saved ? 'node')
       AND (p.had_row_security OR NOT y.polpermissive OR y.polcmd <> '*' OR y.polroles <> '{0}'
-           OR pg_get_expr(y.polqual, y.polrelid) IS DISTINCT FROM 'true'
+           OR pg_get_expr(y.polqual, y.polrelid)
+              IS DISTINCT FROM CASE WHEN p.saved ? 'node' THEN '(CURRENT_USER <> ''splitplane_reader''::name)'
+                                    ELSE 'true' END
            OR pg_get_expr(y.polwithcheck, y.polrelid) IS DISTINCT FROM 'true')
     UNION ALL
     SELECT CASE WHEN y.polroles && ARRAY[0, to_regrole('splitplane_reader')::oid] THEN 'warning' ELSE 'info' END,
@@ -8574,7 +9042,8 @@ AS $$
     FROM plane AS p
     JOIN pg_policy AS y
         ON y.polrelid = p.relation AND y.polpermissive AND y.polname <> ALL (splitplane._policy_names())
-    WHERE NOT p.shared AND NOT p.had_row_security AND y.polroles <> ARRAY[to_regrole('splitplane_reader')::oid]
+    WHERE (NOT p.shared OR p.saved ? 'node') AND NOT p.had_row_security
+      AND y.polroles <> ARRAY[to_regrole('splitplane_reader')::oid]
       AND EXISTS (SELECT FROM pg_policy AS o WHERE o.polrelid = p.relation AND o.polname = 'splitplane_others')
     UNION ALL
     SELECT 'warning', p.relation::text,
@@ -8734,7 +9203,7 @@ BEGIN
                                 '_bypass_findings', '_role_findings', '_installation_findings',
                                 '_function_findings', '_extension_findings', '_identity_findings',
                                 '_owner_findings', '_question_findings', '_view_findings', '_search_findings',
-                                '_audit_findings', '_budget_findings']
+                                '_audit_findings', '_budget_findings', '_node_findings']
     LOOP
         BEGIN
             IF part = '_critical_findings' THEN
@@ -9337,7 +9806,7 @@ REVOKE ALL ON FUNCTION splitplane._selftest_values(text, integer) FROM PUBLIC;
 -- A condition that leaves at most `most` rows of a relation, some of each owner's among them: `true` for a small table,
 -- else a list of values of an indexed column; NULL if there is no such column. `others` is the condition on the rows
 -- among which those of the owners are then sought: all rows, or those of all owners, so that the cost depends on the
--- sample and not on the table.
+-- sample and not on the table. Citus cannot count rows without a column.
 CREATE FUNCTION splitplane._selftest_sample(
     r splitplane.relations, qualified text, owners text[], most integer, OUT condition text, OUT others text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -9354,7 +9823,7 @@ DECLARE
 BEGIN
     condition := 'true';
     others := 'true';
-    EXECUTE format('SELECT count(*) FROM (SELECT FROM %s LIMIT %s) AS s', qualified, most + 1) INTO rows_seen;
+    EXECUTE format('SELECT count(*) FROM (SELECT 1 FROM %s LIMIT %s) AS s', qualified, most + 1) INTO rows_seen;
     IF rows_seen <= most THEN
         RETURN;
     END IF;
@@ -9374,7 +9843,7 @@ BEGIN
         CONTINUE WHEN chosen = '{}';
         condition := format('%I IN (%s)', column_name,
                             (SELECT string_agg(DISTINCT quote_literal(c.v), ', ') FROM unnest(chosen) AS c(v)));
-        EXECUTE format('SELECT count(*) FROM (SELECT FROM %s WHERE (%s) AND (%s) LIMIT %s) AS s',
+        EXECUTE format('SELECT count(*) FROM (SELECT 1 FROM %s WHERE (%s) AND (%s) LIMIT %s) AS s',
                        qualified, condition, others, most + 1) INTO rows_seen;
         IF rows_seen <= most THEN
             RETURN;
@@ -9586,7 +10055,8 @@ AS $$
 DECLARE
     is_empty boolean;
 BEGIN
-    EXECUTE format('SELECT NOT EXISTS (SELECT FROM %s WHERE (%s) AND (%s))', names ->> 'place', own, names ->> 'sample')
+    EXECUTE format('SELECT NOT EXISTS (SELECT 1 FROM %s WHERE (%s) AND (%s))', names ->> 'place', own,
+                   names ->> 'sample')
        INTO is_empty;
     RETURN is_empty;
 END
@@ -9665,7 +10135,7 @@ BEGIN
           AND r.scope ? a.attname::text AND NOT a.attnotnull
         ORDER BY a.attnum
     LOOP
-        EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE %I IS NULL)', qualified, column_name) INTO found;
+        EXECUTE format('SELECT EXISTS (SELECT 1 FROM %s WHERE %I IS NULL)', qualified, column_name) INTO found;
         IF is_everybodys THEN
             detail := concat_ws(' ', detail,
                                 format(CASE WHEN found THEN 'The rows with NULL in %I are everybody''s.'
@@ -9688,7 +10158,7 @@ BEGIN
                     FROM unnest(p.columns) WITH ORDINALITY AS c(name, place)) AS keys
             FROM splitplane.parents AS p WHERE p.relation = r.relation) AS k;
     IF has_key IS NOT NULL THEN
-        EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE (%s) IS NOT TRUE)', qualified, has_key) INTO found;
+        EXECUTE format('SELECT EXISTS (SELECT 1 FROM %s WHERE (%s) IS NOT TRUE)', qualified, has_key) INTO found;
         IF found THEN
             verdict := 'FAIL';
             detail := concat_ws(' ', detail, format('There are rows with NULL in %s, which belong to no principal.',
@@ -9881,6 +10351,37 @@ REVOKE ALL ON FUNCTION splitplane._selftest_relation(splitplane.relations, jsonb
 
 -- The settings that decide how values are printed have the values of the confined section. Rows are read without
 -- row-level security or not at all: with row_security = off PostgreSQL raises an error rather than filter rows.
+-- What the reader sees of a table's placements outside a call, on the nodes themselves; no row for a table of this
+-- server alone.
+CREATE FUNCTION splitplane._selftest_placements(registered splitplane.relations)
+RETURNS TABLE (shape text, verdict text, detail text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        SELECT 'placements',
+               CASE WHEN bool_or((p.state ->> 'is_seen')::boolean) THEN 'FAIL'
+                    WHEN bool_or(w.wrong IS NOT NULL) THEN 'error' ELSE 'pass' END,
+               coalesce(min(w.wrong), format('%s placements show splitplane_reader no row outside a call', count(*)))
+        FROM splitplane._placements(registered.relation) AS p
+        LEFT JOIN LATERAL (
+            SELECT format('shard %s on %s: %s', p.shard, p.node,
+                          CASE WHEN p.problem IS NOT NULL THEN p.problem
+                               WHEN (p.state ->> 'is_seen')::boolean THEN 'rows are seen outside a call'
+                               WHEN NOT (p.state ->> 'row_security')::boolean THEN 'row-level security is off'
+                               WHEN p.state ->> 'fence' IS DISTINCT FROM registered.saved ->> 'read'
+                               THEN 'its policy is not that of the table'
+                               ELSE p.state ->> 'refused' END)
+            WHERE p.problem IS NOT NULL OR (p.state ->> 'is_seen')::boolean OR p.state ? 'refused'
+               OR NOT (p.state ->> 'row_security')::boolean
+               OR p.state ->> 'fence' IS DISTINCT FROM registered.saved ->> 'read'
+        ) AS w(wrong) ON true
+        HAVING count(*) > 0;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._selftest_placements(splitplane.relations) FROM PUBLIC;
+
 CREATE FUNCTION splitplane.selftest(
     tenants text[] DEFAULT NULL, relations regclass[] DEFAULT NULL, seconds integer DEFAULT 300)
 RETURNS TABLE (relation text, shape text, verdict text, detail text)
@@ -9966,6 +10467,8 @@ BEGIN
                                        '"relations" of another', seconds);
         ELSE
             BEGIN
+                RETURN QUERY SELECT registered.relation::text, p.shape, p.verdict, p.detail
+                             FROM splitplane._selftest_placements(registered) AS p;
                 RETURN QUERY SELECT registered.relation::text, s.shape, s.verdict, s.detail
                              FROM splitplane._selftest_relation(registered, people, until) AS s;
             EXCEPTION WHEN OTHERS THEN
@@ -10112,6 +10615,10 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp S
 SET row_security = off
 AS $$
 BEGIN
+    -- The library watches the tables of its own server.
+    IF EXISTS (SELECT FROM splitplane._tables_of_citus() AS t WHERE t.relation = _tripwire_place.relation) THEN
+        RAISE EXCEPTION 'no tripwire can stand on %: Citus keeps its rows in shards', relation USING ERRCODE = '0A000';
+    END IF;
     IF EXISTS (SELECT FROM splitplane.parents AS p WHERE p.relation = _tripwire_place.relation) THEN
         SELECT format('%I.%I', n.nspname, c.relname), l.column_name, l.type_id, l.reserved
           INTO qualified, column_name, type_id, reserved

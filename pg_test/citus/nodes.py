@@ -19,6 +19,16 @@ from pathlib import Path
 import psycopg
 from splitplane_test.cluster import MAJOR, Cluster, private_tree
 
+# What operations.md says of the role, as one statement: it is the cluster's, and travels.
+LET_THE_READER_IN = """DO $$
+DECLARE
+    statement text;
+BEGIN
+    FOR statement IN SELECT r.remedy FROM splitplane._reader_on_nodes() AS r WHERE NOT r.held LOOP
+        EXECUTE statement;
+    END LOOP;
+END $$"""
+KEY_FILE = "splitplane_cluster.key"
 SETTINGS = {
     # Citus ends the server unless it comes first.
     "shared_preload_libraries": "citus,splitplane",
@@ -28,6 +38,9 @@ SETTINGS = {
     # Both look after other servers in the background, and keep a test's database from being dropped.
     "citus.distributed_deadlock_detection_factor": "-1",
     "citus.enable_statistics_collection": False,
+    "citus.recover_2pc_interval": "-1",
+    "citus.defer_shard_delete_interval": "-1",
+    "citus.background_task_queue_interval": "-1",
     "max_connections": "100",
     "max_prepared_transactions": "50",
 }
@@ -68,15 +81,24 @@ class Nodes:
     def __iter__(self) -> Iterator[Cluster]:
         return iter([self.coordinator, *self.workers])
 
+    def give_keys(self, key: str) -> None:
+        """The same cluster key file on every node."""
+        for node in self:
+            file = node.data_dir / KEY_FILE
+            file.write_text(key)
+            file.chmod(0o600)
+            owner = node.data_dir.stat()
+            os.chown(file, owner.st_uid, owner.st_gid)
+            node.psql("postgres", "SELECT pg_reload_conf()")
+
     def join(self, database: str) -> None:
-        """Makes a database of this name on every node, and one cluster of them; splitplane is made on the coordinator, and so on all."""
+        """Makes a database of this name on every node, and one cluster of them."""
         for node in self:
             node.createdb(database)
             node.psql(database, "CREATE EXTENSION citus")
         self.coordinator.psql(database, f"SELECT citus_set_coordinator_host('{self.coordinator.socket_dir}', {self.coordinator.port})")
         for worker in self.workers:
             self.coordinator.psql(database, f"SELECT citus_add_node('{worker.socket_dir}', {worker.port})")
-        self.coordinator.psql(database, "CREATE EXTENSION splitplane")
 
     def connect(self, database: str, user: str = "postgres", node: int = 0, **more) -> psycopg.Connection:
         """A session on the coordinator, or on the worker of this number from 1 on."""
@@ -87,4 +109,8 @@ class Nodes:
 def running(bindir: Path, workers: int = 2, **settings: object) -> Iterator[Nodes]:
     with contextlib.ExitStack() as servers:
         started = [servers.enter_context(Cluster({**SETTINGS, **settings}, bindir=bindir)) for _ in range(1 + workers)]
+        for server in started:
+            # By which a node finds itself.
+            server.psql("postgres", f"ALTER SYSTEM SET citus.local_hostname = '{server.socket_dir}'")
+            server.psql("postgres", "SELECT pg_reload_conf()")
         yield Nodes(started[0], started[1:])

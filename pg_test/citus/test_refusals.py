@@ -2,51 +2,22 @@
 
 import psycopg
 import pytest
-from splitplane_test.plane import Plane
 
-DISTRIBUTED = "cannot be in the plane: Citus keeps its rows in shards"
-KEY = "AKCITUSREFUSALS"
+from pg_test.citus.shop import Shop
 
-
-class Shop(Plane):
-    """A plane with one table that is the coordinator's own."""
-
-    @classmethod
-    def build(cls, nodes, database):
-        nodes.join(database)
-        plane = cls(nodes.coordinator, database, "", KEY)
-        plane.run("CREATE TABLE notes (tenant_id int NOT NULL, note text)")
-        plane.run("INSERT INTO notes VALUES (1, 'own'), (2, 'foreign')")
-        plane.run("SELECT splitplane.protect('notes', '{\"tenant_id\": \"tenant\"}')")
-        plane.run("SELECT splitplane.admit(t) FROM (VALUES ('1'), ('2')) AS v(t)")
-        plane.run("CREATE ROLE app LOGIN")
-        plane.run("GRANT splitplane_caller TO app")
-        plane.secret = plane.create_key(KEY)[1]
-        return plane
-
-    def answer(self, sql, tenant="1"):
-        """The rows of a call, or the SQLSTATE and the message that it is refused with."""
-        context = self.run("SELECT splitplane.sign(%s, %s, payload => %s)::text", KEY, tenant, sql)[0]
-        with self.connect(self.caller) as session:
-            try:
-                return session.execute("SELECT ask(%s, sql => %s) -> 'rows'", (context, sql)).fetchone()[0]
-            except psycopg.Error as refused:
-                return refused.sqlstate, refused.diag.message_primary
-
-    def critical(self):
-        return self.admin_rows("SELECT object, finding FROM splitplane.doctor() WHERE severity = 'critical'")
+DISTRIBUTED = "cannot be in the plane: Citus keeps its rows in shards, and this server has no cluster key"
 
 
 @pytest.fixture(scope="module")
 def shop(nodes):
-    return Shop.build(nodes, "refusals")
-
-
-def refused(plane, statement):
-    """The SQLSTATE and message of a statement that must fail."""
-    with plane.admin() as admin, pytest.raises(psycopg.Error) as error:
-        admin.execute(statement)
-    return error.value.sqlstate, error.value.diag.message_primary
+    """A plane with one table that is the coordinator's own."""
+    return Shop.on(
+        nodes,
+        "refusals",
+        "CREATE TABLE notes (tenant_id int NOT NULL, note text)",
+        "INSERT INTO notes VALUES (1, 'own'), (2, 'foreign')",
+        "SELECT splitplane.protect('notes', '{\"tenant_id\": \"tenant\"}')",
+    )
 
 
 # How each kind of table is made; where one statement is not enough the second has a transaction of its own.
@@ -85,10 +56,10 @@ def test_no_table_of_citus_is_registered(shop, kind):
     for statement in KINDS[kind]:
         shop.run(statement.format(t=name))
     expected = "0A000", f"public.{name} {DISTRIBUTED}"
-    assert refused(shop, f"SELECT splitplane.protect('{name}', '{{\"tenant_id\": \"tenant\"}}')") == expected
-    assert refused(shop, f"SELECT splitplane.share('{name}')") == expected
+    assert shop.refused(f"SELECT splitplane.protect('{name}', '{{\"tenant_id\": \"tenant\"}}')") == expected
+    assert shop.refused(f"SELECT splitplane.share('{name}')") == expected
     assert shop.admin_rows("SELECT polname FROM pg_policy WHERE polrelid = %s::regclass", name) == []
-    assert shop.critical() == []
+    assert shop.findings("critical") == []
     assert shop.admin_rows("SELECT relation FROM splitplane.propose() WHERE relation = %s::regclass AND statement IS NOT NULL", name) == []
     # The control: the plane goes on answering beside it.
     assert shop.answer("SELECT note FROM notes") == [["own"]]
@@ -100,7 +71,7 @@ def test_no_child_of_a_distributed_table_is_registered(shop):
     shop.run("SELECT create_distributed_table('heads', 'tenant_id')")
     shop.run("SELECT create_distributed_table('bodies', 'tenant_id')")
     expected = "0A000", f"public.bodies {DISTRIBUTED}"
-    assert refused(shop, "SELECT splitplane.protect_through('bodies', 'heads', columns => ARRAY['id'])") == expected
+    assert shop.refused("SELECT splitplane.protect_through('bodies', 'heads', columns => ARRAY['id'])") == expected
 
 
 def test_schema_based_sharding(shop):
@@ -108,7 +79,7 @@ def test_schema_based_sharding(shop):
     shop.run("SELECT citus_schema_distribute('brand')")
     shop.run("CREATE TABLE brand.orders (tenant_id int NOT NULL, total int)")
     expected = "0A000", f"brand.orders {DISTRIBUTED}"
-    assert refused(shop, "SELECT splitplane.protect('brand.orders', '{\"tenant_id\": \"tenant\"}')") == expected
+    assert shop.refused("SELECT splitplane.protect('brand.orders', '{\"tenant_id\": \"tenant\"}')") == expected
 
 
 def test_without_propagation_of_ddl(shop):
@@ -130,7 +101,7 @@ def test_a_fenced_table_is_not_distributed(shop):
     shop.run("CREATE TABLE later (tenant_id int NOT NULL, total int)")
     shop.run("SELECT splitplane.protect('later', '{\"tenant_id\": \"tenant\"}')")
     for statement in ("SELECT create_distributed_table('later', 'tenant_id')", "SELECT citus_add_local_table_to_metadata('later')"):
-        state, message = refused(shop, statement)
+        state, message = shop.refused(statement)
         assert state == "0A000" and message.startswith("cannot create policy")
     shop.run("SELECT splitplane.unprotect('later')")
 
@@ -142,13 +113,13 @@ def test_a_table_that_became_one_of_citus_shuts_the_plane(shop):
     shop.run("SELECT splitplane.share('menu')")
     assert shop.answer("SELECT item FROM menu") == [["tea"]]
     shop.run("SELECT create_reference_table('menu')")
-    assert shop.critical() == [
-        ("public.menu", "Row-level security of this server does not bind all of its rows: Citus keeps its rows in shards.")
+    assert shop.findings("critical") == [
+        ("public.menu", "Row-level security of this server does not bind all of its rows: Citus keeps its rows in shards, and this server has no cluster key.")
     ]
     for sql in ("SELECT item FROM menu", "SELECT note FROM notes"):
         assert shop.answer(sql)[0] == "55000"
     shop.run("SELECT splitplane.unprotect('menu')")
-    assert shop.critical() == []
+    assert shop.findings("critical") == []
     assert shop.answer("SELECT note FROM notes") == [["own"]]
 
 
