@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from pathlib import Path
 
 import psycopg
 from splitplane_test.cluster import Cluster
@@ -43,12 +44,15 @@ class World:
         cluster.psql("postgres", "CREATE ROLE alone_app LOGIN")
         self.make_alone("acme", ALONE)
         if with_extension:
-            self.plane = Plane.install(cluster, DATABASE, key_id="AKSPACME", before=[schema], tenants=["acme"])
+            self.plane = self._install(schema)
             self._register()
         for name in (NAIVE, ALONE, *([DATABASE] if with_extension else [])):
             with self.superuser(name) as connection:
                 # Reading a page for the first time writes hint bits; freezing leaves nothing for a read to write.
                 connection.execute("VACUUM (FREEZE, ANALYZE)")
+
+    def _install(self, schema: Path) -> Plane:
+        return Plane.install(self.cluster, DATABASE, key_id="AKSPACME", before=[schema], tenants=["acme"])
 
     def superuser(self, database: str = DATABASE):
         return self.cluster.connect(database)
@@ -108,10 +112,14 @@ class World:
             for view, query in VIEWS.items():
                 target.execute(f"CREATE VIEW {view} WITH (security_barrier) AS {query}; GRANT SELECT ON {view} TO alone_app")
 
+    def children(self) -> dict:
+        """The tables of the plane whose rows belong to those of others, and the parents that are made for them."""
+        return CHILDREN
+
     def _register_children(self) -> None:
         # What it warns of, rows that are nobody's, is wanted here.
         quiet = "set_config('log_min_messages', 'error', false)"
-        for table, child in CHILDREN.items():
+        for table, child in self.children().items():
             self.plane.run(child.made)
             self.plane.run(child.keys)
             if child.protect:
@@ -120,14 +128,20 @@ class World:
                 call = f"SELECT {quiet}, splitplane.protect_through(%s::regclass, %s::regclass, %s, hidden => %s)"
                 self.plane.run(call, f"public.{table}", f"public.{parent}", list(child.columns), child.is_hidden)
 
-    def _register(self) -> None:
+    def _register_tables(self) -> None:
         for relation in PLANE:
             self.protect(relation)
         self.plane.run(f"{HIDDEN} {HIDDEN_ROWS}")
-        self.plane.run("SELECT splitplane.protect('public.wallets', '{\"tenant_id\": \"tenant\"}', ARRAY['wallet_id', 'iban'], hidden => true)")
+        self._register_hidden()
         self._register_children()
         for view, query in VIEWS.items():
             self.plane.run("SELECT splitplane.define_view(%s, %s)", view, query)
+
+    def _register_hidden(self) -> None:
+        self.plane.run("SELECT splitplane.protect('public.wallets', '{\"tenant_id\": \"tenant\"}', ARRAY['wallet_id', 'iban'], hidden => true)")
+
+    def _register(self) -> None:
+        self._register_tables()
         self.keys["acme"] = (self.plane.key_id, self.plane.secret)
         for name, tenants, uses in (("beta", ["beta"], 1), ("any", None, 1), ("many", ["acme"], 1000000), ("revoked", None, 1)):
             self.keys[name] = self.plane.create_key("AKSP" + name.upper(), tenants, uses)
