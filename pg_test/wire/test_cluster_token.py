@@ -230,6 +230,23 @@ def test_what_has_no_row_level_security_is_refused(node):
         assert session.execute("SELECT count(*) FROM public.bare").fetchone() == (1,), "the control"
 
 
+def test_no_index_computes_an_order_over_rows_that_the_fence_hides(node):
+    node.cluster.psql(node.database, f"CREATE TABLE places (tenant_id text, at point); CREATE INDEX ON places USING gist (at); GRANT SELECT ON places TO {READER}")
+    node.cluster.psql(node.database, f"ALTER TABLE places ENABLE ROW LEVEL SECURITY; {MADE.replace('ON shard', 'ON places')}")
+    query = "SELECT at FROM public.places ORDER BY at OPERATOR(pg_catalog.<->) '(0,0)' LIMIT 1"
+    unlike = "SET enable_seqscan = off; SET max_parallel_workers_per_gather = 0"
+    with as_reader(node, token(node.database)) as session:
+        session.execute(unlike)
+        assert "Order By" not in str(session.execute(f"EXPLAIN {query}").fetchall()), "with claims it is not planned"
+        assert session.execute(query).fetchall() == []
+    with as_reader(node) as session, pytest.raises(psycopg.errors.FeatureNotSupported):
+        session.execute(unlike)
+        session.execute(query)
+    with without_key(node), as_reader(node) as session:
+        session.execute(unlike)
+        assert "Order By" in str(session.execute(f"EXPLAIN {query}").fetchall()), "the control"
+
+
 def test_limits_of_the_call_hold_and_end(node):
     with as_reader(node) as session:
         session.autocommit = False

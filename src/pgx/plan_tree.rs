@@ -35,14 +35,66 @@ pub struct PlanScan<'t> {
     pub is_ordered_by_operator: bool,
 }
 
-impl<'c> Planned<'c> {
+/// A plan as a whole, whoever had it made.
+#[derive(Clone, Copy)]
+pub(super) struct WholePlan<'t> {
+    statement: Typed<QueryNode<'t>, pg_sys::PlannedStmt>,
+}
+
+impl<'t> WholePlan<'t> {
+    /// `None` for NULL.
+    ///
+    /// # Safety
+    /// NULL, or a plan that lives as long as the view's type says.
+    pub(super) unsafe fn from_pointer(statement: *mut pg_sys::PlannedStmt) -> Option<Self> {
+        // SAFETY: the caller's promise.
+        let statement = unsafe { QueryNode::from_pointer(statement.cast()) }?.typed()?;
+        Some(WholePlan { statement })
+    }
+
     /// Calls `visitor` on every node of the plan, those of its sub-plans included, parents first.
-    pub fn visit(&self, visitor: &mut dyn FnMut(PlanNode<'c>) -> StageResult<()>) -> StageResult<()> {
-        let statement = self.statement();
+    pub(super) fn visit(self, visitor: &mut dyn FnMut(PlanNode<'t>) -> StageResult<()>) -> StageResult<()> {
+        let statement = self.statement;
         let planned = statement.read();
         // Places of sub-plans that were not used are NULL and left out.
         let roots = planned.planTree().into_iter().chain(planned.subplans());
         roots.map(|node| PlanNode { node, statement }).try_for_each(|root| root.visit(visitor))
+    }
+
+    /// Whether a bitmap of several index searches waits for a sub-select, or for what is computed of a value that one is given. The
+    /// executor leaves such a search out where the one before it has found no row of anyone's, and with it what may raise
+    /// an error or take long.
+    pub(super) fn searches_by_sub_select(self) -> StageResult<bool> {
+        let mut bitmaps = Vec::new();
+        self.visit(&mut |node| {
+            if node.node.tag() == pg_sys::NodeTag::T_BitmapAnd {
+                bitmaps.push(node.node);
+            }
+            Ok(())
+        })?;
+        if bitmaps.is_empty() {
+            return Ok(false);
+        }
+        // SAFETY: nodes of a whole plan.
+        let text_of = |node: QueryNode<'t>| unsafe { written(node.as_pointer().cast()) };
+        // In PostgreSQL's own text PARAM_EXEC, by the numbers of what sub-selects give and are given. Those of a nested loop's rows
+        // are others.
+        let whole = text_of(self.statement.node());
+        let numbers = numbers_of_sub_selects(&whole);
+        let values = numbers.iter().map(|number| format!(":paramkind 1 :paramid {number} "));
+        let waited_for: Vec<String> = values.chain(["{SUBPLAN ".to_owned()]).collect();
+        Ok(bitmaps.into_iter().map(text_of).any(|bitmap| waited_for.iter().any(|value| bitmap.contains(value))))
+    }
+}
+
+impl<'c> Planned<'c> {
+    fn whole(&self) -> WholePlan<'c> {
+        WholePlan { statement: self.statement() }
+    }
+
+    /// Calls `visitor` on every node of the plan, those of its sub-plans included, parents first.
+    pub fn visit(&self, visitor: &mut dyn FnMut(PlanNode<'c>) -> StageResult<()>) -> StageResult<()> {
+        self.whole().visit(visitor)
     }
 
     /// Whether all calls of these functions stand in the lists that nodes hand on, and none in a sub-plan but those that a scan
@@ -88,25 +140,7 @@ impl<'c> Planned<'c> {
     /// executor leaves such a search out where the one before it has found no row of anyone's, and with it what may raise
     /// an error or take long.
     pub fn searches_by_sub_select(&self) -> StageResult<bool> {
-        let mut bitmaps = Vec::new();
-        self.visit(&mut |node| {
-            if node.node.tag() == pg_sys::NodeTag::T_BitmapAnd {
-                bitmaps.push(node.node);
-            }
-            Ok(())
-        })?;
-        if bitmaps.is_empty() {
-            return Ok(false);
-        }
-        // SAFETY: nodes of a whole plan.
-        let text_of = |node: QueryNode<'c>| unsafe { written(node.as_pointer().cast()) };
-        // In PostgreSQL's own text PARAM_EXEC, by the numbers of what sub-selects give and are given. Those of a nested loop's rows
-        // are others.
-        let whole = text_of(self.statement().node());
-        let numbers = numbers_of_sub_selects(&whole);
-        let values = numbers.iter().map(|number| format!(":paramkind 1 :paramid {number} "));
-        let waited_for: Vec<String> = values.chain(["{SUBPLAN ".to_owned()]).collect();
-        Ok(bitmaps.into_iter().map(text_of).any(|bitmap| waited_for.iter().any(|value| bitmap.contains(value))))
+        self.whole().searches_by_sub_select()
     }
 
     /// Whether the statement is a plain SELECT to the executor, too.

@@ -8,6 +8,7 @@ pub mod endings;
 pub mod index_order;
 pub mod invalidation;
 pub mod node_fence;
+mod node_plan;
 pub mod security_definer;
 pub mod statistics;
 pub mod tripwire_scan;

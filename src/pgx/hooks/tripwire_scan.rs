@@ -5,8 +5,9 @@
 //! that the scan's own conditions drop are not looked at, and nothing happens at all while the setting is empty. Leader
 //! and parallel workers do the same (worker_settings.rs).
 
-use super::worker_settings;
+use super::{node_plan, worker_settings};
 use crate::error::Refusal;
+use crate::pgx::section::token;
 use crate::pgx::{pg_try, server};
 use pgrx::{FromDatum, PgList, PgMemoryContexts, pg_guard, pg_sys};
 use std::cell::{Cell, RefCell};
@@ -98,6 +99,9 @@ unsafe extern "C-unwind" {
 unsafe extern "C-unwind" fn on_start(description: *mut pg_sys::QueryDesc, flags: c_int) {
     // SAFETY: the hook chain of PostgreSQL; afterwards the description has its state tree.
     unsafe {
+        if token::is_node() {
+            node_plan::check((*description).plannedstmt);
+        }
         match PREVIOUS_START {
             Some(previous) => previous(description, flags),
             None => own_start(description, flags),
