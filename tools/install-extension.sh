@@ -57,5 +57,7 @@ before=$(mktemp)
 trap 'rm -f "$before"' EXIT
 "$CARGO_PGRX" pgrx install "${profile[@]}" "${test[@]}" --features "pg$PG_MAJOR $features" \
     --pg-config "$tree/usr/lib/postgresql/$PG_MAJOR/bin/pg_config"
+# The extension whose function postgres_fdw sends, and the script for data servers.
+install -m 644 remote/splitplane_* "$scripts/"
 # Scripts that this did not write would make a server here offer what a new one does not.
 find "$scripts" -name 'splitplane--*.sql' ! -newer "$before" -delete

@@ -67,6 +67,8 @@ library="$(find "$scratch/made" -name splitplane.so)"
 control="$(find "$scratch/made" -name splitplane.control)"
 strip --strip-unneeded --remove-section=.comment --remove-section=.note -o "$scratch/out/lib/splitplane.so" "$library"
 cp "$(dirname "$control")"/splitplane* "$scratch/out/share/extension/"
+# The extension whose function postgres_fdw sends, and the script for data servers.
+cp remote/splitplane_* "$scratch/out/share/extension/"
 printf '%s\n' "$major" >"$scratch/out/major"
 find "$scratch/out" -type f -exec chmod 644 {} +
 chmod 755 "$scratch/out"

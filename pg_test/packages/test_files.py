@@ -34,6 +34,8 @@ def expected(major: str) -> set[str]:
     }
     upgrades = {path.name for path in (ROOT / "sql").glob("splitplane--*--*.sql")}
     assert upgrades, "there is no upgrade script"
+    # The extension that is sent, and the script for data servers.
+    upgrades |= {path.name for path in (ROOT / "remote").iterdir()}
     return (
         {f"{server}/splitplane.so", f"{shared}/splitplane.control", f"{shared}/splitplane--{VERSION}.sql"}
         | {f"{shared}/{name}" for name in upgrades}
