@@ -53,6 +53,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT d.* FROM pg_shdepend AS d
     WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = to_regrole('splitplane_reader') AND d.deptype = 'o'
+      -- PostgreSQL records whose a user mapping is like that; nobody gains anything by it.
+      AND d.classid <> 'pg_user_mapping'::regclass
 $$;
 REVOKE ALL ON FUNCTION splitplane._reader_possessions() FROM PUBLIC;
 

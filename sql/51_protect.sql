@@ -449,6 +449,7 @@ DECLARE
     link splitplane.parents;
 BEGIN
     PERFORM splitplane._check_isolation(CASE WHEN shared THEN 'share' ELSE 'protect' END);
+    PERFORM splitplane._refuse_directory(relation, shared, scope, links);
     -- One registration at a time: entries of one schema share its grant.
     LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
     -- The scope may rest on a claim that is exclusive.
@@ -647,11 +648,15 @@ BEGIN
     IF stale.lives THEN
         PERFORM splitplane._refuse_parent(relation);
         PERFORM splitplane._withdraw(relation, splitplane._lock_relation(relation, false), false);
+        IF EXISTS (SELECT FROM splitplane.directories AS d WHERE d.relation = unprotect.relation) THEN
+            PERFORM splitplane._grant_partitions(relation, NULL);
+        END IF;
     ELSE
         DELETE FROM splitplane.relations AS r WHERE r.relation = unprotect.relation;
         DELETE FROM splitplane.parents AS p WHERE p.relation = unprotect.relation;
         PERFORM splitplane._leave_schema(stale.saved ->> 'schema', (stale.saved ->> 'schema_usage')::boolean);
     END IF;
+    DELETE FROM splitplane.directories AS d WHERE d.relation = unprotect.relation;
 END
 $$;
 REVOKE ALL ON FUNCTION splitplane.unprotect(regclass) FROM PUBLIC;

@@ -48,6 +48,8 @@ AS $$
       AND NOT EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = c.oid)
       -- Functions of an allowed extension read it.
       AND NOT (g.privilege_type = 'SELECT' AND splitplane._is_table_of_extension(c.oid))
+      AND NOT (g.grantee <> 0 AND g.privilege_type = 'SELECT' AND c.relkind = 'f'
+               AND splitplane._is_of_data_server(c.oid))
       AND NOT (g.grantee <> 0
                AND EXISTS (SELECT FROM splitplane._left_behind() AS l WHERE l.relation = c.oid AND l.is_open))
     GROUP BY c.oid, c.relkind, g.grantee

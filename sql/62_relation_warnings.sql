@@ -393,6 +393,8 @@ AS $$
            || format('REVOKE ALL ON %s FROM PUBLIC, splitplane_reader;', c.oid::regclass)
     FROM family AS f JOIN readable AS c ON c.oid = f.relation
     WHERE f.is_child AND NOT EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = c.oid)
+      -- The fences are on their data servers.
+      AND NOT EXISTS (SELECT FROM splitplane.directories AS d WHERE d.relation = f.ancestor)
 $$;
 REVOKE ALL ON FUNCTION splitplane._bypass_findings() FROM PUBLIC;
 
@@ -410,7 +412,8 @@ BEGIN
                                 '_bypass_findings', '_role_findings', '_installation_findings',
                                 '_function_findings', '_extension_findings', '_identity_findings',
                                 '_owner_findings', '_question_findings', '_view_findings', '_search_findings',
-                                '_audit_findings', '_budget_findings', '_node_findings']
+                                '_audit_findings', '_budget_findings', '_node_findings',
+                                '_directory_findings']
     LOOP
         BEGIN
             IF part = '_critical_findings' THEN

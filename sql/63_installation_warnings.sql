@@ -34,8 +34,8 @@ AS $$
       AND (c.relname LIKE 'stat\_%'
            OR o.name = 'splitplane_admin'
               AND c.relname IN ('allowed_extensions', 'allowed_functions', 'budget_limits', 'budgets', 'claims',
-                                'evaluations', 'functions', 'metrics', 'parents', 'prices', 'principals', 'ratings',
-                                'relations', 'tripwires', 'verified_queries', 'views'))
+                                'directories', 'evaluations', 'functions', 'metrics', 'parents', 'prices',
+                                'principals', 'ratings', 'relations', 'tripwires', 'verified_queries', 'views'))
     UNION ALL
     -- Where the application's own roles may use the schema, they do not need the caller's privilege.
     SELECT format('SCHEMA %I', n.nspname), 'USAGE', 'splitplane_caller', false
@@ -115,13 +115,16 @@ AS $$
       AND d.classid NOT IN ('pg_class'::regclass, 'pg_largeobject'::regclass, 'pg_default_acl'::regclass)
       AND NOT (d.classid = 'pg_proc'::regclass
                AND (splitplane._is_ours('pg_proc', d.objid)
+                    OR EXISTS (SELECT FROM pg_depend AS m JOIN pg_extension AS e ON e.oid = m.refobjid
+                               WHERE m.classid = 'pg_proc'::regclass AND m.objid = d.objid AND m.deptype = 'e'
+                                 AND m.refclassid = 'pg_extension'::regclass AND e.extname = 'splitplane_remote')
                     OR EXISTS (SELECT FROM splitplane.functions AS f WHERE f.function = d.objid)
                     -- doctor() says to grant it where PUBLIC has it no more, and disallow_extension revokes it.
                     OR EXISTS (SELECT FROM splitplane.allowed_extensions AS a
                                CROSS JOIN LATERAL splitplane._listed_objects(a.extension) AS l
                                WHERE l.kind IN ('function', 'aggregate') AND l.is_as_read AND l.object = d.objid)))
       AND NOT (d.classid = 'pg_namespace'::regclass
-               AND (d.objid::regnamespace::text = 'splitplane'
+               AND (d.objid::regnamespace::text IN ('splitplane', 'splitplane_remote')
                     OR EXISTS (SELECT FROM splitplane.relations AS r JOIN pg_class AS c ON c.oid = r.relation
                                WHERE c.relnamespace = d.objid)
                     OR EXISTS (SELECT FROM splitplane.functions AS f JOIN pg_proc AS p ON p.oid = f.function

@@ -474,6 +474,9 @@ BEGIN
             RETURN QUERY SELECT registered.relation::text, 'all', 'inconclusive', 'not run: the plane is closed';
         ELSIF cardinality(people) = 0 THEN
             RETURN QUERY SELECT registered.relation::text, 'all', 'inconclusive', 'not run: no principal is admitted';
+        ELSIF EXISTS (SELECT FROM splitplane.directories AS d WHERE d.relation = registered.relation) THEN
+            RETURN QUERY SELECT registered.relation::text, s.shape, s.verdict, s.detail
+                         FROM splitplane._selftest_directory(registered, people) AS s;
         ELSIF clock_timestamp() > until THEN
             RETURN QUERY SELECT registered.relation::text, 'all', 'inconclusive',
                                 format('not run: the %s seconds of the call are used up; name it as argument '

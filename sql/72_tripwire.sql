@@ -244,6 +244,9 @@ BEGIN
     PERFORM splitplane._administration('arm_tripwire', jsonb_build_object(
         'relation', arm_tripwire.relation, 'value', arm_tripwire.value));
     PERFORM splitplane._check_isolation('arm_tripwire');
+    IF EXISTS (SELECT FROM splitplane.directories AS d WHERE d.relation = arm_tripwire.relation) THEN
+        RAISE EXCEPTION 'data servers keep the rows of %: no tripwire stands there', relation USING ERRCODE = '0A000';
+    END IF;
     -- A concurrent admit must not be missed.
     LOCK TABLE splitplane.principals IN SHARE ROW EXCLUSIVE MODE;
     -- Where a foreign key says whose a row is, the value is a key.

@@ -166,6 +166,33 @@ GRANT SELECT ON splitplane.budget_limits, splitplane.prices TO splitplane_admin;
 SELECT pg_catalog.pg_extension_config_dump('splitplane.budget_limits', '');
 SELECT pg_catalog.pg_extension_config_dump('splitplane.prices', '');
 
+-- The secret is sealed under the server's key file.
+CREATE TABLE splitplane.data_servers (
+    server text PRIMARY KEY,
+    audience text NOT NULL CHECK (audience ~ '^[A-Za-z0-9._-]{1,64}$'),
+    key_id text NOT NULL CHECK (key_id ~ '^[A-Za-z0-9_-]{4,64}$'),
+    sealed bytea NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+COMMENT ON TABLE splitplane.data_servers IS
+    'Data servers by the names of their foreign servers, as use_data_server sets them.';
+
+CREATE TABLE splitplane.directories (
+    relation regclass PRIMARY KEY,
+    tenant_column text NOT NULL
+);
+COMMENT ON TABLE splitplane.directories IS 'Tables whose rows data servers keep, as protect_remote registers them.';
+
+REVOKE ALL ON splitplane.data_servers, splitplane.directories FROM PUBLIC;
+GRANT SELECT (server, audience, key_id, created_at) ON splitplane.data_servers TO splitplane_admin;
+GRANT SELECT ON splitplane.directories TO splitplane_admin;
+
+SELECT pg_catalog.pg_extension_config_dump('splitplane.data_servers', '');
+SELECT pg_catalog.pg_extension_config_dump('splitplane.directories', '');
+
+CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON splitplane.directories
+    FOR EACH STATEMENT EXECUTE FUNCTION splitplane._on_config_change();
+
 -- Answered questions, for rate and promote. Not dumped.
 CREATE TABLE splitplane.answers (
     query_id uuid PRIMARY KEY,
@@ -276,6 +303,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT d.* FROM pg_shdepend AS d
     WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = to_regrole('splitplane_reader') AND d.deptype = 'o'
+      -- PostgreSQL records whose a user mapping is like that; nobody gains anything by it.
+      AND d.classid <> 'pg_user_mapping'::regclass
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._reader_possessions() FROM PUBLIC;
@@ -3492,7 +3521,10 @@ BEGIN
                 SELECT i.inhparent, f.member FROM family AS f JOIN pg_inherits AS i ON i.inhrelid = f.ancestor
             )
             SELECT f.ancestor, format('its partition or child %s is a foreign table', min(f.member::regclass::text))
-            FROM family AS f GROUP BY f.ancestor;
+            FROM family AS f
+            -- Data servers keep these, and are asked as protect_remote has registered.
+            WHERE NOT EXISTS (SELECT FROM splitplane.directories AS d WHERE d.relation = f.ancestor)
+            GROUP BY f.ancestor;
     END IF;
     RETURN QUERY SELECT c.relation, c.reason FROM splitplane._kept_by_citus() AS c;
 END
@@ -4775,6 +4807,7 @@ DECLARE
     link splitplane.parents;
 BEGIN
     PERFORM splitplane._check_isolation(CASE WHEN shared THEN 'share' ELSE 'protect' END);
+    PERFORM splitplane._refuse_directory(relation, shared, scope, links);
     -- One registration at a time: entries of one schema share its grant.
     LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
     -- The scope may rest on a claim that is exclusive.
@@ -4980,11 +5013,15 @@ BEGIN
     IF stale.lives THEN
         PERFORM splitplane._refuse_parent(relation);
         PERFORM splitplane._withdraw(relation, splitplane._lock_relation(relation, false), false);
+        IF EXISTS (SELECT FROM splitplane.directories AS d WHERE d.relation = unprotect.relation) THEN
+            PERFORM splitplane._grant_partitions(relation, NULL);
+        END IF;
     ELSE
         DELETE FROM splitplane.relations AS r WHERE r.relation = unprotect.relation;
         DELETE FROM splitplane.parents AS p WHERE p.relation = unprotect.relation;
         PERFORM splitplane._leave_schema(stale.saved ->> 'schema', (stale.saved ->> 'schema_usage')::boolean);
     END IF;
+    DELETE FROM splitplane.directories AS d WHERE d.relation = unprotect.relation;
 END
 $$;
 
@@ -7100,6 +7137,253 @@ CREATE VIEW splitplane.budgets AS
 COMMENT ON VIEW splitplane.budgets IS
     'What each tenant may use, has used and has reserved in the present window; ''*'' is the default of every tenant.';
 
+-- Why the fences of a foreign table are not as they must be on its data server, or cannot be looked at; or NULL.
+CREATE FUNCTION splitplane._data_server_problem(leaf oid, tenant_column text) RETURNS text
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'splitplane_2__data_server_problem';
+
+REVOKE ALL ON FUNCTION splitplane._data_server_problem(oid, text) FROM PUBLIC;
+
+-- How many rows of a directory's table are seen without a claim, and with a tenant's claim of its own and of others.
+CREATE FUNCTION splitplane._data_server_seen(
+    directory oid, tenant_column text, tenant text, OUT unclaimed bigint, OUT own bigint, OUT others bigint)
+RETURNS SETOF record
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE ROWS 1
+AS 'MODULE_PATHNAME', 'splitplane_2__data_server_seen';
+
+REVOKE ALL ON FUNCTION splitplane._data_server_seen(oid, text, text) FROM PUBLIC;
+
+-- Why a table cannot be a directory; nothing if it can.
+CREATE FUNCTION splitplane._directory_problems(relation regclass, tenant_column text) RETURNS SETOF text
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        SELECT CASE
+            WHEN c.relkind <> 'p' OR p.partstrat <> 'l' OR p.partnatts <> 1 OR p.partattrs[0] IS DISTINCT FROM a.attnum
+                THEN format('it is not partitioned by LIST of %I', tenant_column)
+            WHEN a.atttypid NOT IN ('text'::regtype, 'varchar'::regtype, 'uuid'::regtype, 'int2'::regtype,
+                                    'int4'::regtype, 'int8'::regtype)
+                THEN format('%I has type %s: a tenant on data servers is of type text, varchar, uuid, smallint, '
+                            'integer or bigint', tenant_column, format_type(a.atttypid, a.atttypmod))
+            WHEN NOT o.opcdefault OR p.partcollation[0] <> a.attcollation
+                THEN format('it is partitioned by another order than that of %I', tenant_column) END
+        FROM pg_class AS c
+        LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = tenant_column AND NOT a.attisdropped
+        LEFT JOIN pg_partitioned_table AS p ON p.partrelid = c.oid
+        LEFT JOIN pg_opclass AS o ON o.oid = p.partclass[0]
+        WHERE c.oid = _directory_problems.relation
+          AND (p.partrelid IS NULL OR p.partstrat <> 'l' OR p.partnatts <> 1
+               OR p.partattrs[0] IS DISTINCT FROM a.attnum
+               OR a.atttypid NOT IN ('text'::regtype, 'varchar'::regtype, 'uuid'::regtype, 'int2'::regtype,
+                                     'int4'::regtype, 'int8'::regtype)
+               OR NOT o.opcdefault OR p.partcollation[0] <> a.attcollation)
+        UNION ALL
+        SELECT CASE
+            WHEN w.fdwname IS DISTINCT FROM 'postgres_fdw'
+                THEN format('its partition %s is not a foreign table of postgres_fdw', i.inhrelid::regclass)
+            WHEN c.relnamespace <> parent.relnamespace
+                THEN format('its partition %s is in another schema', i.inhrelid::regclass)
+            WHEN d.server IS NULL
+                THEN format('the server of its partition %s is none that use_data_server was told of',
+                            i.inhrelid::regclass) END
+        FROM pg_inherits AS i
+        JOIN pg_class AS c ON c.oid = i.inhrelid
+        JOIN pg_class AS parent ON parent.oid = i.inhparent
+        LEFT JOIN pg_foreign_table AS t ON t.ftrelid = i.inhrelid
+        LEFT JOIN pg_foreign_server AS s ON s.oid = t.ftserver
+        LEFT JOIN pg_foreign_data_wrapper AS w ON w.oid = s.srvfdw
+        LEFT JOIN splitplane.data_servers AS d ON d.server = s.srvname
+        WHERE i.inhparent = _directory_problems.relation
+          AND (w.fdwname IS DISTINCT FROM 'postgres_fdw' OR c.relnamespace <> parent.relnamespace OR d.server IS NULL);
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._directory_problems(regclass, text) FROM PUBLIC;
+
+-- Refuses what a directory cannot be: a shared table, one with another scope than the tenant, or a parent.
+CREATE FUNCTION splitplane._refuse_directory(
+    relation regclass, shared boolean, scope jsonb, links splitplane.parents[]) RETURNS void
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    column_name text := (SELECT d.tenant_column FROM splitplane.directories AS d
+                          WHERE d.relation = _refuse_directory.relation);
+BEGIN
+    IF column_name IS NOT NULL
+       AND (shared OR links IS NOT NULL
+            OR scope IS DISTINCT FROM jsonb_build_object(column_name, 'tenant')) THEN
+        RAISE EXCEPTION 'data servers keep the rows of %: its scope is its tenant column alone', relation
+            USING ERRCODE = '0A000', HINT = 'Use protect_remote, or unprotect it first.';
+    END IF;
+    IF EXISTS (SELECT FROM unnest(links) AS l JOIN splitplane.directories AS d ON d.relation = l.parent) THEN
+        RAISE EXCEPTION 'rows cannot belong to those of a table that data servers keep' USING ERRCODE = '0A000';
+    END IF;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._refuse_directory(regclass, boolean, jsonb, splitplane.parents[]) FROM PUBLIC;
+
+-- Whether it is a partition of a directory, or the foreign table by which a data server takes claims.
+CREATE FUNCTION splitplane._is_of_data_server(relation oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (SELECT FROM pg_inherits AS i JOIN splitplane.directories AS d ON d.relation = i.inhparent
+                   WHERE i.inhrelid = _is_of_data_server.relation)
+        OR EXISTS (SELECT FROM pg_class AS c JOIN splitplane.data_servers AS d ON d.server = c.relname
+                   WHERE c.oid = _is_of_data_server.relation
+                     AND c.relnamespace = to_regnamespace('splitplane_remote'))
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._is_of_data_server(oid) FROM PUBLIC;
+
+-- Grants the reader the columns of the plane on every partition, and nothing else there.
+CREATE FUNCTION splitplane._grant_partitions(relation regclass, columns text[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    leaf regclass;
+BEGIN
+    FOR leaf IN SELECT i.inhrelid FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+                 WHERE i.inhparent = relation AND c.relkind = 'f' ORDER BY i.inhrelid LOOP
+        EXECUTE format('REVOKE ALL ON TABLE %s FROM splitplane_reader', leaf);
+        IF columns IS NOT NULL THEN
+            EXECUTE format('GRANT SELECT (%s) ON TABLE %s TO splitplane_reader',
+                           (SELECT string_agg(DISTINCT quote_ident(c.name), ', ') FROM unnest(columns) AS c(name)),
+                           leaf);
+        END IF;
+    END LOOP;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._grant_partitions(regclass, text[]) FROM PUBLIC;
+
+CREATE FUNCTION splitplane.use_data_server(server name, audience text, key_id text, secret text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    sealed_secret bytea;
+BEGIN
+    PERFORM splitplane._administration('use_data_server', jsonb_build_object(
+        'server', use_data_server.server, 'audience', use_data_server.audience, 'key_id', use_data_server.key_id));
+    IF server IS NULL OR audience IS NULL OR key_id IS NULL OR secret IS NULL OR length(secret) <> 64 THEN
+        RAISE EXCEPTION 'a data server needs a name, an audience, a key id, and the secret of 64 characters that '
+                        'splitplane_remote.create_key has shown'
+            USING ERRCODE = '22023';
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_foreign_server AS s JOIN pg_foreign_data_wrapper AS w ON w.oid = s.srvfdw
+                    WHERE s.srvname = use_data_server.server AND w.fdwname = 'postgres_fdw') THEN
+        RAISE EXCEPTION 'there is no foreign server "%" of postgres_fdw', server USING ERRCODE = '42704';
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_extension AS e WHERE e.extname = 'splitplane_remote') THEN
+        RAISE EXCEPTION 'the extension splitplane_remote is not installed in this database'
+            USING ERRCODE = '55000', HINT = 'CREATE EXTENSION splitplane_remote;';
+    END IF;
+    sealed_secret := splitplane._seal('data server ' || server, secret);
+    INSERT INTO splitplane.data_servers AS d (server, audience, key_id, sealed)
+    VALUES (use_data_server.server, use_data_server.audience, use_data_server.key_id, sealed_secret)
+    ON CONFLICT ON CONSTRAINT data_servers_pkey DO UPDATE
+        SET audience = excluded.audience, key_id = excluded.key_id, sealed = excluded.sealed,
+            created_at = excluded.created_at;
+    IF to_regclass(format('splitplane_remote.%I', server)) IS NULL THEN
+        EXECUTE format('CREATE FOREIGN TABLE splitplane_remote.%I (one text, fingerprint text, document text) '
+                       'SERVER %1$I OPTIONS (schema_name ''splitplane_remote'', table_name ''hello'', '
+                       'use_remote_estimate ''false'')', server);
+    END IF;
+    EXECUTE format('REVOKE ALL ON splitplane_remote.%I FROM PUBLIC', server);
+    EXECUTE format('GRANT SELECT ON splitplane_remote.%I TO splitplane_reader', server);
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane.use_data_server(name, text, text, text) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION splitplane.use_data_server(name, text, text, text) TO splitplane_admin;
+
+COMMENT ON FUNCTION splitplane.use_data_server(name, text, text, text) IS
+    'Gives the key of a data server, by the name of its foreign server; once more to give a new key. The statement '
+    'contains the secret: see log_statement.';
+
+CREATE FUNCTION splitplane.forget_data_server(server name) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    used text;
+BEGIN
+    PERFORM splitplane._administration('forget_data_server', jsonb_build_object('server', forget_data_server.server));
+    SELECT string_agg(DISTINCT d.relation::text, ', ') INTO used
+      FROM splitplane.directories AS d JOIN pg_inherits AS i ON i.inhparent = d.relation
+      JOIN pg_foreign_table AS t ON t.ftrelid = i.inhrelid JOIN pg_foreign_server AS s ON s.oid = t.ftserver
+     WHERE s.srvname = forget_data_server.server;
+    IF used IS NOT NULL THEN
+        RAISE EXCEPTION 'data server "%" has partitions of tables in the plane: %', server, used
+            USING ERRCODE = '2BP01';
+    END IF;
+    DELETE FROM splitplane.data_servers AS d WHERE d.server = forget_data_server.server;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no data server "%"', server USING ERRCODE = '42704';
+    END IF;
+    EXECUTE format('DROP FOREIGN TABLE IF EXISTS splitplane_remote.%I', server);
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane.forget_data_server(name) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION splitplane.forget_data_server(name) TO splitplane_admin;
+
+COMMENT ON FUNCTION splitplane.forget_data_server(name) IS
+    'Deletes the key of a data server that no table of the plane uses.';
+
+CREATE FUNCTION splitplane.protect_remote(
+    relation regclass, scope jsonb, columns text[] DEFAULT NULL, name text DEFAULT NULL,
+    private_columns text[] DEFAULT NULL, hidden boolean DEFAULT false)
+RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    was_hidden boolean := splitplane._is_hidden(relation);
+    column_name text;
+    problem text;
+    registered text[];
+BEGIN
+    PERFORM splitplane._administration('protect_remote', jsonb_build_object(
+        'relation', protect_remote.relation, 'scope', protect_remote.scope, 'columns', protect_remote.columns,
+        'name', protect_remote.name, 'private_columns', protect_remote.private_columns,
+        'hidden', protect_remote.hidden));
+    column_name := (SELECT min(s.key) FROM jsonb_each_text(scope) AS s HAVING count(*) = 1 AND min(s.value) = 'tenant');
+    IF column_name IS NULL THEN
+        RAISE EXCEPTION 'the scope of a table that data servers keep is its tenant column alone'
+            USING ERRCODE = '0A000', HINT = 'Such as ''{"tenant_id": "tenant"}''.';
+    END IF;
+    LOCK TABLE splitplane.relations, splitplane.allowed_functions IN SHARE ROW EXCLUSIVE MODE;
+    IF EXISTS (SELECT FROM splitplane.tripwires AS t WHERE t.relation = protect_remote.relation) THEN
+        RAISE EXCEPTION 'a tripwire is armed on %, which no data server has', relation USING ERRCODE = '0A000';
+    END IF;
+    -- Under this lock no partition is attached.
+    PERFORM splitplane._lock_relation(relation, false);
+    SELECT string_agg(p, '; ') INTO problem FROM splitplane._directory_problems(relation, column_name) AS p;
+    IF problem IS NOT NULL THEN
+        RAISE EXCEPTION '% cannot be a directory of data servers: %', relation, problem USING ERRCODE = '0A000';
+    END IF;
+    INSERT INTO splitplane.directories AS d (relation, tenant_column)
+    VALUES (protect_remote.relation, column_name)
+    ON CONFLICT ON CONSTRAINT directories_pkey DO UPDATE SET tenant_column = excluded.tenant_column;
+    PERFORM splitplane._register(relation, false, scope, columns, name, private_columns);
+    PERFORM splitplane._hide(relation, hidden, was_hidden);
+    SELECT r.columns INTO registered FROM splitplane.relations AS r WHERE r.relation = protect_remote.relation;
+    PERFORM splitplane._grant_partitions(relation, registered || column_name);
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane.protect_remote(regclass, jsonb, text[], text, text[], boolean) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION splitplane.protect_remote(regclass, jsonb, text[], text, text[], boolean)
+    TO splitplane_admin;
+
+COMMENT ON FUNCTION splitplane.protect_remote(regclass, jsonb, text[], text, text[], boolean) IS
+    'Adds a table whose partitions are foreign tables of data servers: protect_remote(''orders'', '
+    '''{"tenant_id": "tenant"}''). Call it again when a partition was attached.';
+
 -- The audit log. What it records is not in a table, so that it is there after a rollback and on a standby.
 
 -- Called by every administrative function before it does anything. Nothing happens where no log is written.
@@ -7980,6 +8264,8 @@ AS $$
       AND NOT EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = c.oid)
       -- Functions of an allowed extension read it.
       AND NOT (g.privilege_type = 'SELECT' AND splitplane._is_table_of_extension(c.oid))
+      AND NOT (g.grantee <> 0 AND g.privilege_type = 'SELECT' AND c.relkind = 'f'
+               AND splitplane._is_of_data_server(c.oid))
       AND NOT (g.grantee <> 0
                AND EXISTS (SELECT FROM splitplane._left_behind() AS l WHERE l.relation = c.oid AND l.is_open))
     GROUP BY c.oid, c.relkind, g.grantee
@@ -8330,6 +8616,141 @@ AS $$
 $$;
 
 REVOKE ALL ON FUNCTION splitplane._budget_findings() FROM PUBLIC;
+
+-- Findings about data servers and the tables that they keep.
+
+-- What is wrong with a foreign server, before it is asked anything.
+CREATE FUNCTION splitplane._data_server_findings(server text)
+RETURNS TABLE (severity text, object text, finding text, fix text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    foreign_server record;
+    options jsonb;
+    mappings jsonb;
+BEGIN
+    object := server;
+    severity := 'warning';
+    SELECT s.oid, s.srvoptions, s.srvacl, s.srvowner, w.fdwname INTO foreign_server
+      FROM pg_foreign_server AS s JOIN pg_foreign_data_wrapper AS w ON w.oid = s.srvfdw
+     WHERE s.srvname = _data_server_findings.server;
+    IF NOT FOUND OR foreign_server.fdwname <> 'postgres_fdw' THEN
+        finding := 'There is no foreign server of postgres_fdw of this name.';
+        fix := format('SELECT splitplane.forget_data_server(%L);', server);
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    options := (SELECT coalesce(jsonb_object_agg(o.option_name, o.option_value), '{}')
+                  FROM pg_options_to_table(foreign_server.srvoptions) AS o);
+    mappings := (SELECT coalesce(jsonb_object_agg(CASE u.umuser WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(u.umuser) END,
+                                                  (SELECT coalesce(jsonb_object_agg(o.option_name, true), '{}')
+                                                     FROM pg_options_to_table(u.umoptions) AS o)), '{}')
+                   FROM pg_user_mapping AS u WHERE u.umserver = foreign_server.oid);
+    IF options ->> 'extensions' IS DISTINCT FROM 'splitplane_remote' THEN
+        finding := 'Its option extensions must name splitplane_remote and nothing else: what it names is sent there.';
+        fix := format('ALTER SERVER %I OPTIONS (%s extensions ''splitplane_remote'');', server,
+                      CASE WHEN options ? 'extensions' THEN 'SET' ELSE 'ADD' END);
+        RETURN NEXT;
+    END IF;
+    IF NOT mappings ? 'splitplane_reader' THEN
+        finding := 'There is no user mapping of splitplane_reader, as which statements are run.';
+        fix := format('-- CREATE USER MAPPING FOR splitplane_reader SERVER %I OPTIONS '
+                      '(user ''splitplane_front'', password ''..'');', server);
+        RETURN NEXT;
+    ELSIF NOT mappings -> 'splitplane_reader' ? 'password' AND NOT mappings -> 'splitplane_reader' ? 'sslcert' THEN
+        finding := 'The user mapping of splitplane_reader has neither a password nor a certificate.';
+        fix := format('-- ALTER USER MAPPING FOR splitplane_reader SERVER %I OPTIONS (ADD password ''..'');', server);
+        RETURN NEXT;
+    END IF;
+    IF mappings ? 'PUBLIC' THEN
+        finding := 'It has a user mapping for PUBLIC: every role of this database logs in there.';
+        fix := format('DROP USER MAPPING FOR PUBLIC SERVER %I;', server);
+        RETURN NEXT;
+    END IF;
+    IF has_server_privilege('splitplane_reader', foreign_server.oid, 'USAGE') THEN
+        finding := 'splitplane_reader (by itself or by PUBLIC) may use it, and so make foreign tables.';
+        fix := format('REVOKE USAGE ON FOREIGN SERVER %I FROM PUBLIC, splitplane_reader;', server);
+        RETURN NEXT;
+    END IF;
+    IF options ->> 'sslmode' IS DISTINCT FROM 'verify-full' AND left(coalesce(options ->> 'host', '/'), 1) <> '/' THEN
+        finding := 'Its connections need not be encrypted, or to the server that is meant: sslmode is not verify-full.';
+        fix := format('ALTER SERVER %I OPTIONS (%s sslmode ''verify-full'');', server,
+                      CASE WHEN options ? 'sslmode' THEN 'SET' ELSE 'ADD' END);
+        RETURN NEXT;
+    END IF;
+    severity := 'info';
+    IF coalesce(options ->> 'use_remote_estimate', 'false') NOT IN ('true', 'on', '1') THEN
+        finding := 'This server does not know how many rows it has, and fetches rows that could be counted or summed '
+                   'there.';
+        fix := format('ALTER SERVER %I OPTIONS (%s use_remote_estimate ''true'');', server,
+                      CASE WHEN options ? 'use_remote_estimate' THEN 'SET' ELSE 'ADD' END);
+        RETURN NEXT;
+    END IF;
+    IF NOT options ? 'connect_timeout' AND left(coalesce(options ->> 'host', '/'), 1) <> '/' THEN
+        finding := 'It has no connect_timeout: a call waits for a server that does not answer, past its deadline.';
+        fix := format('ALTER SERVER %I OPTIONS (ADD connect_timeout ''5'');', server);
+        RETURN NEXT;
+    END IF;
+    IF coalesce((options ->> 'fetch_size')::bigint, 100) < 1000 THEN
+        finding := 'Rows come in groups of fewer than 1000, each for a message and its answer.';
+        fix := format('ALTER SERVER %I OPTIONS (%s fetch_size ''10000'');', server,
+                      CASE WHEN options ? 'fetch_size' THEN 'SET' ELSE 'ADD' END);
+        RETURN NEXT;
+    END IF;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._data_server_findings(text) FROM PUBLIC;
+
+-- For doctor: each directory, each data server, and one table of each directory on each data server that is asked how
+-- its fences are.
+CREATE FUNCTION splitplane._directory_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
+AS $$
+#variable_conflict use_column
+BEGIN
+    IF NOT EXISTS (SELECT FROM splitplane.data_servers) AND NOT EXISTS (SELECT FROM splitplane.directories) THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+        SELECT f.severity, f.object, f.finding, f.fix
+        FROM splitplane.data_servers AS d CROSS JOIN LATERAL splitplane._data_server_findings(d.server) AS f;
+    RETURN QUERY
+        SELECT 'warning', d.relation::text,
+               format('Data servers keep its rows, and %s: calls that need it are refused.', p),
+               format('-- mend that, then call splitplane.protect_remote(%L, ..) again', d.relation)
+        FROM splitplane.directories AS d JOIN splitplane.relations AS r ON r.relation = d.relation
+        CROSS JOIN LATERAL splitplane._directory_problems(d.relation, d.tenant_column) AS p;
+    RETURN QUERY
+        SELECT 'warning', i.inhrelid::regclass::text,
+               format('It is a partition of %s that splitplane_reader may not read as the plane has it: calls of its '
+                      'tenants are refused.', d.relation),
+               format('-- call splitplane.protect_remote(%L, ..) again', d.relation)
+        FROM splitplane.directories AS d JOIN splitplane.relations AS r ON r.relation = d.relation
+        JOIN pg_inherits AS i ON i.inhparent = d.relation
+        WHERE EXISTS (SELECT FROM unnest(r.columns || d.tenant_column) AS c(name)
+                      JOIN pg_attribute AS a ON a.attrelid = i.inhrelid AND a.attname = c.name AND NOT a.attisdropped
+                      WHERE NOT has_column_privilege('splitplane_reader', i.inhrelid, a.attnum, 'SELECT'));
+    RETURN QUERY
+        SELECT 'warning', i.inhrelid::regclass::text,
+               'ANALYZE has put values of all tenants into this database, by which statements of each are planned.',
+               '-- make the foreign table anew, and leave estimates to the option use_remote_estimate'
+        FROM splitplane.directories AS d JOIN splitplane.relations AS r ON r.relation = d.relation
+        JOIN pg_inherits AS i ON i.inhparent = d.relation
+        WHERE EXISTS (SELECT FROM pg_statistic AS s WHERE s.starelid = i.inhrelid);
+    RETURN QUERY
+        SELECT 'warning', l.leaf::regclass::text, format('On its data server: %s.', l.problem),
+               '-- there: run the script splitplane_data_server.sql, or SELECT splitplane_remote.protect(..)'
+        FROM (SELECT i.inhrelid AS leaf, splitplane._data_server_problem(i.inhrelid, d.tenant_column) AS problem
+              FROM splitplane.directories AS d JOIN splitplane.relations AS r ON r.relation = d.relation
+              JOIN pg_inherits AS i ON i.inhparent = d.relation
+              JOIN pg_foreign_table AS t ON t.ftrelid = i.inhrelid) AS l
+        WHERE l.problem IS NOT NULL;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._directory_findings() FROM PUBLIC;
 
 -- Findings about the nodes of a cluster of Citus, of which doctor() on the coordinator asks each one. What is found
 -- here shuts nothing: a node that is not as it should be refuses or shows no row.
@@ -9080,6 +9501,8 @@ AS $$
            || format('REVOKE ALL ON %s FROM PUBLIC, splitplane_reader;', c.oid::regclass)
     FROM family AS f JOIN readable AS c ON c.oid = f.relation
     WHERE f.is_child AND NOT EXISTS (SELECT FROM splitplane.relations AS r WHERE r.relation = c.oid)
+      -- The fences are on their data servers.
+      AND NOT EXISTS (SELECT FROM splitplane.directories AS d WHERE d.relation = f.ancestor)
 $$;
 
 -- All findings. A check that fails is a finding itself, so that one broken object does not hide the others. Without the
@@ -9096,7 +9519,8 @@ BEGIN
                                 '_bypass_findings', '_role_findings', '_installation_findings',
                                 '_function_findings', '_extension_findings', '_identity_findings',
                                 '_owner_findings', '_question_findings', '_view_findings', '_search_findings',
-                                '_audit_findings', '_budget_findings', '_node_findings']
+                                '_audit_findings', '_budget_findings', '_node_findings',
+                                '_directory_findings']
     LOOP
         BEGIN
             IF part = '_critical_findings' THEN
@@ -9215,8 +9639,8 @@ AS $$
       AND (c.relname LIKE 'stat\_%'
            OR o.name = 'splitplane_admin'
               AND c.relname IN ('allowed_extensions', 'allowed_functions', 'budget_limits', 'budgets', 'claims',
-                                'evaluations', 'functions', 'metrics', 'parents', 'prices', 'principals', 'ratings',
-                                'relations', 'tripwires', 'verified_queries', 'views'))
+                                'directories', 'evaluations', 'functions', 'metrics', 'parents', 'prices',
+                                'principals', 'ratings', 'relations', 'tripwires', 'verified_queries', 'views'))
     UNION ALL
     -- Where the application's own roles may use the schema, they do not need the caller's privilege.
     SELECT format('SCHEMA %I', n.nspname), 'USAGE', 'splitplane_caller', false
@@ -9297,13 +9721,16 @@ AS $$
       AND d.classid NOT IN ('pg_class'::regclass, 'pg_largeobject'::regclass, 'pg_default_acl'::regclass)
       AND NOT (d.classid = 'pg_proc'::regclass
                AND (splitplane._is_ours('pg_proc', d.objid)
+                    OR EXISTS (SELECT FROM pg_depend AS m JOIN pg_extension AS e ON e.oid = m.refobjid
+                               WHERE m.classid = 'pg_proc'::regclass AND m.objid = d.objid AND m.deptype = 'e'
+                                 AND m.refclassid = 'pg_extension'::regclass AND e.extname = 'splitplane_remote')
                     OR EXISTS (SELECT FROM splitplane.functions AS f WHERE f.function = d.objid)
                     -- doctor() says to grant it where PUBLIC has it no more, and disallow_extension revokes it.
                     OR EXISTS (SELECT FROM splitplane.allowed_extensions AS a
                                CROSS JOIN LATERAL splitplane._listed_objects(a.extension) AS l
                                WHERE l.kind IN ('function', 'aggregate') AND l.is_as_read AND l.object = d.objid)))
       AND NOT (d.classid = 'pg_namespace'::regclass
-               AND (d.objid::regnamespace::text = 'splitplane'
+               AND (d.objid::regnamespace::text IN ('splitplane', 'splitplane_remote')
                     OR EXISTS (SELECT FROM splitplane.relations AS r JOIN pg_class AS c ON c.oid = r.relation
                                WHERE c.relnamespace = d.objid)
                     OR EXISTS (SELECT FROM splitplane.functions AS f JOIN pg_proc AS p ON p.oid = f.function
@@ -10343,6 +10770,9 @@ BEGIN
             RETURN QUERY SELECT registered.relation::text, 'all', 'inconclusive', 'not run: the plane is closed';
         ELSIF cardinality(people) = 0 THEN
             RETURN QUERY SELECT registered.relation::text, 'all', 'inconclusive', 'not run: no principal is admitted';
+        ELSIF EXISTS (SELECT FROM splitplane.directories AS d WHERE d.relation = registered.relation) THEN
+            RETURN QUERY SELECT registered.relation::text, s.shape, s.verdict, s.detail
+                         FROM splitplane._selftest_directory(registered, people) AS s;
         ELSIF clock_timestamp() > until THEN
             RETURN QUERY SELECT registered.relation::text, 'all', 'inconclusive',
                                 format('not run: the %s seconds of the call are used up; name it as argument '
@@ -10368,6 +10798,58 @@ GRANT EXECUTE ON FUNCTION splitplane.selftest(text[], regclass[], integer) TO sp
 COMMENT ON FUNCTION splitplane.selftest(text[], regclass[], integer) IS
     'Queries every table of the plane in every shape as two tenants and compares what each sees with its own rows. '
     'Changes nothing.';
+
+-- The self-test of tables that data servers keep.
+
+-- For selftest: what is seen of a table that data servers keep. What the other rows are cannot be asked from here.
+CREATE FUNCTION splitplane._selftest_directory(r splitplane.relations, people jsonb[])
+RETURNS TABLE (shape text, verdict text, detail text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    person jsonb;
+    tenant text;
+    column_name text := (SELECT d.tenant_column FROM splitplane.directories AS d WHERE d.relation = r.relation);
+    seen record;
+    ran record;
+    tenants integer := 0;
+BEGIN
+    FOREACH person IN ARRAY people LOOP
+        tenant := person ->> 'tenant';
+        shape := 'data server';
+        BEGIN
+            SELECT s.unclaimed, s.own, s.others INTO seen
+              FROM splitplane._data_server_seen(r.relation, column_name, tenant) AS s;
+            tenants := tenants + (seen.own > 0)::integer;
+            verdict := CASE WHEN seen.unclaimed > 0 OR seen.others > 0 THEN 'FAIL'
+                            WHEN seen.own = 0 THEN 'inconclusive' ELSE 'pass' END;
+            detail := format('%s: %s rows without a claim, with its claim %s of its own and %s of others', tenant,
+                             seen.unclaimed, seen.own, seen.others);
+            RETURN NEXT;
+            SELECT * INTO STRICT ran
+              FROM splitplane._selftest_run(tenant, replace(person ->> 'business', '*', 'splitplane-selftest'),
+                                            replace(person ->> 'subject', '*', 'splitplane-selftest'),
+                                            format('SELECT count(*) FROM %I', r.name), r.hidden);
+            shape := 'own rows';
+            verdict := CASE WHEN ran.state <> '00000' THEN 'error'
+                            WHEN ran.answer IS DISTINCT FROM format('[[%s]]', seen.own) THEN 'FAIL'
+                            WHEN seen.own = 0 THEN 'inconclusive' ELSE 'pass' END;
+            detail := format('%s: %s, of %s', tenant, coalesce(ran.answer, ran.state || ' ' || ran.message), seen.own);
+            RETURN NEXT;
+        EXCEPTION WHEN OTHERS THEN
+            verdict := 'error';
+            detail := format('%s: %s %s', tenant, SQLSTATE, SQLERRM);
+            RETURN NEXT;
+        END;
+    END LOOP;
+    IF tenants < 2 THEN
+        RETURN QUERY SELECT 'data server', 'inconclusive', 'fewer than two tenants with rows cannot be compared';
+    END IF;
+END
+$$;
+
+REVOKE ALL ON FUNCTION splitplane._selftest_directory(splitplane.relations, jsonb[]) FROM PUBLIC;
 
 -- Opens the plane again after a planted row was read. It writes no table, so that it works on a standby.
 CREATE OR REPLACE FUNCTION splitplane.reopen() RETURNS boolean
@@ -10588,6 +11070,9 @@ BEGIN
     PERFORM splitplane._administration('arm_tripwire', jsonb_build_object(
         'relation', arm_tripwire.relation, 'value', arm_tripwire.value));
     PERFORM splitplane._check_isolation('arm_tripwire');
+    IF EXISTS (SELECT FROM splitplane.directories AS d WHERE d.relation = arm_tripwire.relation) THEN
+        RAISE EXCEPTION 'data servers keep the rows of %: no tripwire stands there', relation USING ERRCODE = '0A000';
+    END IF;
     -- A concurrent admit must not be missed.
     LOCK TABLE splitplane.principals IN SHARE ROW EXCLUSIVE MODE;
     -- Where a foreign key says whose a row is, the value is a key.

@@ -37,6 +37,8 @@ pub enum State {
     DuplicateObject,
     /// 08006: the model endpoint cannot be reached.
     ModelUnreachable,
+    /// 08006: a data server cannot be reached.
+    DataServer,
     /// 38000: the model endpoint refused, or its reply cannot be used.
     ModelRefused,
     /// XX000: a defect of ours or of the server; the server log has the details.
@@ -62,7 +64,7 @@ impl State {
             State::ResultShape => b"42804",
             State::UnknownObject => b"42704",
             State::DuplicateObject => b"42710",
-            State::ModelUnreachable => b"08006",
+            State::ModelUnreachable | State::DataServer => b"08006",
             State::ModelRefused => b"38000",
             State::Internal => b"XX000",
             State::Server(code) => return code,
@@ -84,6 +86,7 @@ impl State {
             State::Unsafe => Reason::Configuration,
             State::ResultShape => Reason::ResultShape,
             State::ModelUnreachable => Reason::ModelUnreachable,
+            State::DataServer => Reason::DataServer,
             State::ModelRefused => Reason::ModelRefused,
             State::Internal => Reason::Internal,
             // PostgreSQL's own errors of a kind that we have a word for.

@@ -20,6 +20,7 @@ pub mod llm;
 pub mod numbers;
 pub mod reason;
 pub mod releases;
+pub mod remote;
 pub mod shares;
 
 #[cfg(feature = "server")]

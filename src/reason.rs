@@ -78,6 +78,8 @@ pub enum Reason {
     ModelUnreachable,
     /// The model endpoint refused, or its reply cannot be used.
     ModelRefused,
+    /// A data server cannot be reached.
+    DataServer,
     /// An error of PostgreSQL over the caller's text or rows.
     Server,
     /// A defect.
@@ -86,7 +88,7 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Reason; 38] = [
+    pub const ALL: [Reason; 39] = [
         Reason::MalformedContext,
         Reason::Headers,
         Reason::Audience,
@@ -123,6 +125,7 @@ impl Reason {
         Reason::ResultShape,
         Reason::ModelUnreachable,
         Reason::ModelRefused,
+        Reason::DataServer,
         Reason::Server,
         Reason::Internal,
     ];
@@ -166,6 +169,7 @@ impl Reason {
             Reason::ResultShape => "result_shape",
             Reason::ModelUnreachable => "model_unreachable",
             Reason::ModelRefused => "model_refused",
+            Reason::DataServer => "data_server",
             Reason::Server => "server",
             Reason::Internal => "internal",
         }
@@ -185,7 +189,7 @@ mod tests {
     #[test]
     fn lists_every_reason_once_and_in_order() {
         assert!(Reason::ALL.windows(2).all(|pair| pair[0] < pair[1] && pair[0] as usize + 1 == pair[1] as usize));
-        assert_eq!((Reason::ALL[0] as usize, Reason::ALL[37]), (0, Reason::Internal));
+        assert_eq!((Reason::ALL[0] as usize, Reason::ALL[38]), (0, Reason::Internal));
     }
 
     #[test]

@@ -23,8 +23,9 @@ mod tests {
     fn proves(world: &World, sql: &str, fenced: &str) -> StageResult<()> {
         world.confined(|confinement| {
             let fences = world.attach(confinement, fenced)?.fences;
-            let planned = unproved_plan(confinement, sql, &Parameters::new(confinement))?;
-            prove_plan(&planned, &fences, &[], &world.plane)
+            let parameters = Parameters::new(confinement);
+            let planned = unproved_plan(confinement, sql, &parameters)?;
+            prove_plan(&planned, &fences, &[], &parameters, &world.plane)
         })
     }
 

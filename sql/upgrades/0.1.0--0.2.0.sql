@@ -165,6 +165,33 @@ GRANT SELECT ON splitplane.budget_limits, splitplane.prices TO splitplane_admin;
 SELECT pg_catalog.pg_extension_config_dump('splitplane.budget_limits', '');
 SELECT pg_catalog.pg_extension_config_dump('splitplane.prices', '');
 
+-- The secret is sealed under the server's key file.
+CREATE TABLE splitplane.data_servers (
+    server text PRIMARY KEY,
+    audience text NOT NULL CHECK (audience ~ '^[A-Za-z0-9._-]{1,64}$'),
+    key_id text NOT NULL CHECK (key_id ~ '^[A-Za-z0-9_-]{4,64}$'),
+    sealed bytea NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+COMMENT ON TABLE splitplane.data_servers IS
+    'Data servers by the names of their foreign servers, as use_data_server sets them.';
+
+CREATE TABLE splitplane.directories (
+    relation regclass PRIMARY KEY,
+    tenant_column text NOT NULL
+);
+COMMENT ON TABLE splitplane.directories IS 'Tables whose rows data servers keep, as protect_remote registers them.';
+
+REVOKE ALL ON splitplane.data_servers, splitplane.directories FROM PUBLIC;
+GRANT SELECT (server, audience, key_id, created_at) ON splitplane.data_servers TO splitplane_admin;
+GRANT SELECT ON splitplane.directories TO splitplane_admin;
+
+SELECT pg_catalog.pg_extension_config_dump('splitplane.data_servers', '');
+SELECT pg_catalog.pg_extension_config_dump('splitplane.directories', '');
+
+CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON splitplane.directories
+    FOR EACH STATEMENT EXECUTE FUNCTION splitplane._on_config_change();
+
 -- Answered questions, for rate and promote. Not dumped.
 CREATE TABLE splitplane.answers (
     query_id uuid PRIMARY KEY,

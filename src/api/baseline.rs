@@ -59,6 +59,7 @@ fn is_over_what_was_asked(reason: Reason) -> bool {
         | Reason::Configuration
         | Reason::ModelUnreachable
         | Reason::ModelRefused
+        | Reason::DataServer
         | Reason::Internal => false,
         // Of layer 1: whoever asks is not known.
         Reason::MalformedContext

@@ -159,6 +159,7 @@ fn settled(refusal: Refusal, watch: &Stopwatch, is_short: bool, detail: String, 
         | State::DuplicateObject
         | State::ModelUnreachable
         | State::ModelRefused
+        | State::DataServer
         | State::Server(_) => "not answered",
     };
     Ok(Case { verdict, detail, ..case })

@@ -7,6 +7,7 @@
 mod admin;
 mod audit;
 mod baseline;
+mod data_servers;
 mod document;
 mod evaluation;
 mod figures;

@@ -4,6 +4,8 @@
 //! Nothing untrusted is printed back into SQL that runs; the text made here is for showing only.
 
 mod admitted;
+mod binding;
+mod directed;
 mod group_by;
 mod grouped;
 mod level;
@@ -121,10 +123,12 @@ pub fn attach<'c>(
     }
     if walked.is_empty() {
         let shown = skeleton::show(&skeleton, gated);
+        directed::check_servers(fences.iter())?;
         let grafted = parse::graft(confinement, &skeleton, untrusted, &shown)?;
         return Ok(Attached { grafted, fences, views: Vec::new(), parameters, shown });
     }
     let (below, shown, views) = views::put(confinement, walked, untrusted, gated, known, &mut parameters)?;
+    directed::check_servers(fences.iter().chain(views.iter().flat_map(|view| &view.fences)))?;
     let shown = skeleton::show_text(&skeleton, &shown);
     let grafted = parse::graft(confinement, &skeleton, below, &shown)?;
     Ok(Attached { grafted, fences, views, parameters, shown })

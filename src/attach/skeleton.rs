@@ -1,17 +1,15 @@
 //! The trusted skeleton: one common table expression per plane relation, holding the columns and rows of the plane.
 
-use super::{Claims, Fence, Known};
+use super::{Fence, Known, binding, directed};
 use crate::ablation::{self, Switch};
-use crate::catalog::plane::{PlaneRelation, ScopeBinding};
+use crate::catalog::plane::PlaneRelation;
 use crate::error::{Refusal, StageResult};
 use crate::gate::Gated;
-use crate::identity::principal::Claim;
 use crate::pgx::names::quote_identifier;
 use crate::pgx::order;
-use crate::pgx::parameters::{self, Parameters};
+use crate::pgx::parameters::Parameters;
 use crate::pgx::query::{BaseScan, LinkCall, ScanCondition};
 use crate::pgx::types;
-use crate::reason::Reason;
 use pgrx::pg_sys;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -29,6 +27,7 @@ pub(super) fn build(
     let mut expressions = Vec::with_capacity(targets.len());
     let form = if ablation::is_off(Switch::Inlining) { "MATERIALIZED" } else { "NOT MATERIALIZED" };
     for (name, relation) in targets {
+        let relation = &directed::directed(relation, known, parameters)?;
         let (conditions, links, text) = scope(relation, known, parameters)?;
         let columns: Vec<String> = relation.columns.iter().map(|column| quote_identifier(&column.name)).collect();
         expressions.push(format!(
@@ -84,24 +83,24 @@ fn scope(
     }
     let mut conditions = Vec::with_capacity(relation.conditions());
     let mut texts = Vec::with_capacity(relation.conditions());
-    for binding in &relation.scope {
-        let parameter = bind(binding, known.claims, parameters)?;
-        let column = quote_identifier(&binding.column.name);
-        texts.push(if binding.is_list() {
+    for scope in &relation.scope {
+        let parameter = binding::bind(scope, known.claims, parameters)?;
+        let column = quote_identifier(&scope.column.name);
+        texts.push(if scope.is_list() {
             format!("{column} OPERATOR(pg_catalog.=) ANY (${parameter})")
-        } else if binding.or_null {
+        } else if scope.or_null {
             format!("({column} OPERATOR(pg_catalog.=) ${parameter} OR {column} IS NULL)")
         } else {
             format!("{column} OPERATOR(pg_catalog.=) ${parameter}")
         });
-        let operator = types::equality_operator(binding.base_type)
+        let operator = types::equality_operator(scope.base_type)
             .ok_or_else(|| Refusal::proof("a scope column's type has no equality"))?;
         conditions.push(ScanCondition {
-            attribute: binding.column.attribute,
+            attribute: scope.column.attribute,
             operator,
             parameter: i32::try_from(parameter).map_err(|_| Refusal::proof("too many parameters"))?,
-            is_list: binding.is_list(),
-            or_null: binding.or_null,
+            is_list: scope.is_list(),
+            or_null: scope.or_null,
         });
     }
     let links = links(relation, known, parameters, &mut conditions, &mut texts)?;
@@ -166,28 +165,4 @@ fn links(
         texts.push(format!("splitplane.has_parent('{}', {})", call.links, columns.join(", ")));
     }
     Ok(call)
-}
-
-fn bind(binding: &ScopeBinding, claims: Claims<'_>, parameters: &mut Parameters<'_>) -> StageResult<usize> {
-    let type_oid = if binding.is_list() {
-        types::array_type(binding.base_type).ok_or_else(|| Refusal::proof("a scope column's type has no array type"))?
-    } else {
-        binding.base_type
-    };
-    let Claims::Of(principal) = claims else { return Ok(parameters.add_null(type_oid)) };
-    let claim = principal
-        .claim(&binding.claim)
-        .ok_or_else(|| Refusal::identity(Reason::Claims, format!("the principal has no claim {}", binding.claim)))?;
-    match (binding.is_list(), claim) {
-        // The type would read other spellings, and so another tenant's id; in_scope reads none of them either.
-        (false, Claim::Scalar(value)) if types::is_bytes(type_oid) && types::bytes_of_id(&value).is_none() => {
-            Ok(parameters.add_null(type_oid))
-        }
-        (false, Claim::Scalar(value)) => parameters.add(type_oid, value),
-        (false, Claim::List(_)) => {
-            Err(Refusal::identity(Reason::Claims, format!("the claim {} is a list", binding.claim)))
-        }
-        (true, Claim::Scalar(value)) => parameters.add(type_oid, parameters::array_literal(&[value])),
-        (true, Claim::List(values)) => parameters.add(type_oid, parameters::array_literal(&values)),
-    }
 }

@@ -183,6 +183,7 @@ fn relations() -> StageResult<Relations> {
             claim,
             in_key,
             indexed,
+            remote,
         ] = row.as_slice()
         else {
             return Err(unreadable());
@@ -204,6 +205,8 @@ fn relations() -> StageResult<Relations> {
                 scope: Vec::new(),
                 links: Vec::new(),
                 primary_key: Vec::new(),
+                is_remote: flag(remote)?,
+                remote: None,
             }),
         };
         let column = PlaneColumn {

@@ -33,7 +33,8 @@ SELECT r.relation::pg_catalog.oid::pg_catalog.text,
        r.scope ->> a.attname::pg_catalog.text,
        COALESCE(a.attnum = ANY (k.conkey), false)::pg_catalog.text,
        EXISTS (SELECT FROM pg_catalog.pg_index AS i
-               WHERE i.indrelid = c.oid AND i.indisvalid AND a.attnum = ANY (i.indkey))::pg_catalog.text
+               WHERE i.indrelid = c.oid AND i.indisvalid AND a.attnum = ANY (i.indkey))::pg_catalog.text,
+       EXISTS (SELECT FROM splitplane.directories AS d WHERE d.relation = r.relation)::pg_catalog.text
 FROM here AS h CROSS JOIN splitplane.relations AS r
 JOIN pg_catalog.pg_class AS c ON c.oid = r.relation
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace

@@ -12,6 +12,7 @@ pub mod plane;
 pub mod principals;
 mod relation;
 pub mod relations;
+pub mod remotes;
 pub(crate) mod row;
 pub(crate) mod rows;
 pub mod shared;

@@ -1,8 +1,10 @@
 //! One relation of the plane, as it is registered.
 
+use crate::pgx::foreign::RemoteTable;
 use crate::pgx::query::LinkCall;
 use pgrx::pg_sys::Oid;
 use serde::{Deserialize, Serialize};
+use std::rc::Rc;
 
 /// One column of a plane relation.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -92,6 +94,11 @@ pub struct PlaneRelation {
     pub links: Vec<Link>,
     /// The primary key's columns by name; empty without one.
     pub primary_key: Vec<String>,
+    /// Data servers keep its rows: the table is their directory, and no statement reads it.
+    pub is_remote: bool,
+    /// The table of a data server that it stands for, once `attach` has looked into the directory.
+    #[serde(skip)]
+    pub remote: Option<Rc<RemoteTable>>,
 }
 
 impl PlaneRelation {

@@ -6,6 +6,7 @@
 pub(crate) mod encoders;
 pub mod entry;
 mod flags;
+pub mod foreign;
 pub mod functions;
 pub mod hooks;
 pub mod interrupts;

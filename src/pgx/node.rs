@@ -285,6 +285,7 @@ node_types! {
     BitmapAnd = T_BitmapAnd { nodes bitmapplans }
     BitmapOr = T_BitmapOr { nodes bitmapplans }
     CteScan = T_CteScan {}
+    ForeignScan = T_ForeignScan { nodes fdw_private }
     IndexOnlyScan = T_IndexOnlyScan { nodes indextlist }
     IndexScan = T_IndexScan {}
     MergeAppend = T_MergeAppend { nodes mergeplans }

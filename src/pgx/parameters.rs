@@ -2,7 +2,7 @@
 
 use super::key_forms::{KeyRange, LeadingValues};
 use super::section::confine::Confinement;
-use super::types::{array_type, from_text};
+use super::types::{array_type, from_text, to_text};
 use crate::error::{Refusal, StageResult, State};
 use pgrx::pg_sys;
 use std::marker::PhantomData;
@@ -85,6 +85,18 @@ impl<'c> Parameters<'c> {
         let is_same = |known: &Parameter| !known.is_of_keys && known.type_oid == type_oid && known.text() == text;
         let index = self.values.iter().position(is_same);
         index.map(|index| index + 1)
+    }
+
+    /// A value by its number; `None` for NULL.
+    pub fn datum(&self, number: usize) -> Option<pg_sys::Datum> {
+        let parameter = number.checked_sub(1).and_then(|index| self.values.get(index))?;
+        parameter.value.as_ref().map(|(datum, _)| *datum)
+    }
+
+    /// A value by its number, as its type writes it; `None` for NULL.
+    pub fn written(&self, number: usize) -> Option<String> {
+        let parameter = number.checked_sub(1).and_then(|index| self.values.get(index))?;
+        parameter.value.as_ref().map(|(datum, _)| to_text(parameter.type_oid, *datum))
     }
 
     /// The types in order.

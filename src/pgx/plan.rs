@@ -4,6 +4,7 @@
 //! nothing can be re-planned after the proof and no plan is shared across roles.
 
 use super::flags::c_int;
+use super::foreign::RemoteTable;
 use super::node::{TreeNode, Typed};
 use super::parameters::Parameters;
 use super::parse::Rewritten;
@@ -14,12 +15,15 @@ use super::sink::{Receiver, Sink};
 use crate::error::{Refusal, StageResult};
 use pgrx::pg_sys;
 use std::ffi::CStr;
+use std::rc::Rc;
 
 /// A plan that is run at most once.
 pub struct Planned<'c> {
     statement: Typed<QueryNode<'c>, pg_sys::PlannedStmt>,
     source: *const std::ffi::c_char,
     parameters: pg_sys::ParamListInfo,
+    /// The tables of data servers that its statement names.
+    remote_tables: Vec<Rc<RemoteTable>>,
     section: std::marker::PhantomData<&'c ()>,
 }
 
@@ -58,7 +62,7 @@ fn planned<'c>(
     // SAFETY: NULL or what the planner just made, in the section's memory.
     let statement = unsafe { QueryNode::from_pointer(statement.cast()) }.and_then(TreeNode::typed);
     let statement = statement.ok_or_else(|| Refusal::proof("planning produced no plan"))?;
-    Ok(Planned { statement, source, parameters: bound, section: std::marker::PhantomData })
+    Ok(Planned { statement, source, parameters: bound, remote_tables: Vec::new(), section: std::marker::PhantomData })
 }
 
 impl<'c> Planned<'c> {
@@ -100,6 +104,16 @@ impl<'c> Planned<'c> {
             let text = (*(*state).str_).data;
             CStr::from_ptr(text).to_string_lossy().trim_end().to_owned()
         }
+    }
+
+    /// The same plan of a statement over these tables of data servers.
+    pub fn over(self, remote_tables: Vec<Rc<RemoteTable>>) -> Self {
+        Planned { remote_tables, ..self }
+    }
+
+    /// The tables of data servers that its statement names.
+    pub fn remote_tables(&self) -> &[Rc<RemoteTable>] {
+        &self.remote_tables
     }
 
     /// Runs the plan into `sink`, which may stop it early.

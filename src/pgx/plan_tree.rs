@@ -4,7 +4,7 @@ use super::interrupts;
 use super::node::{Fields, TreeNode, Typed, nodes, text};
 use super::plan::Planned;
 use super::query::{FenceCall, LinkCall, QueryNode, ScopeCall, fence_call};
-use crate::error::StageResult;
+use crate::error::{Refusal, StageResult};
 use pgrx::pg_sys;
 use std::ffi::CStr;
 
@@ -19,6 +19,8 @@ pub struct PlanNode<'t> {
 pub enum PlanKind<'t> {
     /// Reads a table, partition or child.
     Scan(PlanScan<'t>),
+    /// Reads what a data server gives.
+    Foreign(ForeignScan),
     /// Any other node, by its tag.
     Other(pg_sys::NodeTag),
 }
@@ -33,6 +35,18 @@ pub struct PlanScan<'t> {
     index_only: Option<Typed<QueryNode<'t>, pg_sys::IndexOnlyScan>>,
     /// Whether rows come in the order of a distance operator that the index computes, also for rows that are not shown.
     pub is_ordered_by_operator: bool,
+}
+
+/// What postgres_fdw reads of a data server: one foreign table, or several joined or aggregated there.
+pub struct ForeignScan {
+    /// The server.
+    pub server: pg_sys::Oid,
+    /// The foreign tables, each as often as it is read.
+    pub tables: Vec<Option<pg_sys::Oid>>,
+    /// The SQL that is sent.
+    pub sql: String,
+    /// Whether it changes nothing.
+    pub is_select: bool,
 }
 
 /// A plan as a whole, whoever had it made.
@@ -95,6 +109,19 @@ impl<'c> Planned<'c> {
     /// Calls `visitor` on every node of the plan, those of its sub-plans included, parents first.
     pub fn visit(&self, visitor: &mut dyn FnMut(PlanNode<'c>) -> StageResult<()>) -> StageResult<()> {
         self.whole().visit(visitor)
+    }
+
+    /// Refuses a plan that asks any other data server than the one that has taken the claim of this call.
+    ///
+    /// # Errors
+    /// 42501.
+    pub fn asks_only(&self, claimed: Option<pg_sys::Oid>) -> StageResult<()> {
+        self.visit(&mut |node| match node.kind() {
+            PlanKind::Foreign(scan) if claimed != Some(scan.server) => {
+                Err(Refusal::proof("a data server is asked that has taken no claim"))
+            }
+            _ => Ok(()),
+        })
     }
 
     /// Whether all calls of these functions stand in the lists that nodes hand on, and none in a sub-plan but those that a scan
@@ -212,7 +239,33 @@ impl<'t> PlanNode<'t> {
 
     /// What the node is.
     pub fn kind(self) -> PlanKind<'t> {
-        self.scan().map_or(PlanKind::Other(self.node.tag()), PlanKind::Scan)
+        let scan = self.scan().map(PlanKind::Scan);
+        scan.or_else(|| self.foreign_scan().map(PlanKind::Foreign)).unwrap_or(PlanKind::Other(self.node.tag()))
+    }
+
+    /// `None` where it is not of the form that postgres_fdw makes.
+    fn foreign_scan(self) -> Option<ForeignScan> {
+        let scan = self.node.downcast::<pg_sys::ForeignScan>()?;
+        // The first of its own values is the SQL.
+        let sql = scan.fdw_private().first()?.downcast::<pg_sys::String>()?.sval();
+        #[cfg(feature = "pg15")]
+        let relations = scan.fs_relids;
+        #[cfg(not(feature = "pg15"))]
+        let relations = scan.fs_base_relids;
+        let mut tables = Vec::new();
+        let mut number = -1;
+        loop {
+            // SAFETY: NULL or a set of numbers of the same plan.
+            number = unsafe { pg_sys::bms_next_member(relations, number) };
+            let Ok(known) = pg_sys::Index::try_from(number) else { break };
+            // Joins have numbers of their own in 15.
+            let is_join = entry(self.statement, known).is_some_and(|entry| entry.rtekind == pg_sys::RTEKind::RTE_JOIN);
+            if !is_join {
+                tables.push(root_relation(self.statement, known));
+            }
+        }
+        let is_select = scan.operation == pg_sys::CmdType::CMD_SELECT && scan.resultRelation == 0;
+        Some(ForeignScan { server: scan.fs_server, tables, sql, is_select })
     }
 
     /// Whether it is Citus's node that has other servers run a query, and collects what they give.

@@ -19,6 +19,8 @@ pub(in crate::pgx) struct Circumstances {
     pub stage: Stage,
     /// Whose words the error may have.
     pub speaker: Speaker,
+    /// Whether data servers had part in it.
+    pub is_remote: bool,
 }
 
 /// Who raised an error.
@@ -35,6 +37,11 @@ pub(in crate::pgx) enum Speaker {
 /// An error of PostgreSQL over a statement of the section.
 pub(in crate::pgx) fn of_statement(error: &ServerError, circumstances: &Circumstances) -> Refusal {
     let is_beyond = circumstances.stage == Stage::Beyond;
+    if circumstances.is_remote
+        && let Some(refusal) = of_data_server(error)
+    {
+        return refusal;
+    }
     if circumstances.stage == Stage::Analysing && looks_up_catalog(error) {
         return Refusal::catalog_object().with_detail(error.message.clone());
     }
@@ -55,6 +62,32 @@ pub(in crate::pgx) fn of_statement(error: &ServerError, circumstances: &Circumst
 /// of a DBA's runs there, so that what is not about the arguments is a defect of ours or of the server.
 pub fn from_own(error: &ServerError) -> Refusal {
     refusal(error, str::to_owned).unwrap_or_else(|| with_words(error, Refusal::internal("")))
+}
+
+/// What is said where a data server cannot be asked. PostgreSQL's words name it, its address or the role that logs in there.
+pub(in crate::pgx) fn of_data_server(error: &ServerError) -> Option<Refusal> {
+    use PgSqlErrorCode as Code;
+    const CLASSES: [i32; 3] = [packed_class(b"08"), packed_class(b"28"), packed_class(b"HV")];
+    const CODES: [Code; 6] = [
+        // No password, where it is required.
+        Code::ERRCODE_S_R_E_PROHIBITED_SQL_STATEMENT_ATTEMPTED,
+        Code::ERRCODE_TOO_MANY_CONNECTIONS,
+        Code::ERRCODE_ADMIN_SHUTDOWN,
+        Code::ERRCODE_CRASH_SHUTDOWN,
+        Code::ERRCODE_CANNOT_CONNECT_NOW,
+        Code::ERRCODE_DATABASE_DROPPED,
+    ];
+    let is_of_mapping =
+        has(error, Code::ERRCODE_UNDEFINED_OBJECT) && error.message.starts_with("user mapping not found");
+    let is_refused_token = class_of(error.code) == packed_class(b"28") && error.message == "the token was refused";
+    let is_ours = error.is_ours || error.is_of_raise || error.is_panic;
+    let is_one = CLASSES.contains(&class_of(error.code)) || CODES.iter().any(|code| has(error, *code)) || is_of_mapping;
+    (is_one && !is_ours && !is_refused_token).then(|| {
+        with_words(
+            error,
+            Refusal::new(State::DataServer, "the data server cannot be reached; the server log has the details"),
+        )
+    })
 }
 
 fn of_others(error: &ServerError) -> Refusal {

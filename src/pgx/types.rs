@@ -214,6 +214,23 @@ pub(super) fn from_text(type_oid: pg_sys::Oid, text: &str) -> pg_sys::Datum {
     unsafe { pg_sys::OidInputFunctionCall(function, text.as_ptr().cast_mut(), parameter, -1) }
 }
 
+/// A type's name as SQL writes it.
+pub fn shown_name(type_oid: pg_sys::Oid) -> String {
+    // SAFETY: a catalog look-up that gives a NUL-terminated text.
+    unsafe { CStr::from_ptr(pg_sys::format_type_be_qualified(type_oid)) }.to_string_lossy().into_owned()
+}
+
+/// A value of a type as its output function writes it, by the settings of the moment.
+pub(super) fn to_text(type_oid: pg_sys::Oid, value: pg_sys::Datum) -> String {
+    let mut function = pg_sys::InvalidOid;
+    let mut is_varlena = false;
+    // SAFETY: two valid places to write to; then the type's own output function on a value of it, which makes a NUL-terminated text.
+    unsafe {
+        pg_sys::getTypeOutputInfo(type_oid, &raw mut function, &raw mut is_varlena);
+        CStr::from_ptr(pg_sys::OidOutputFunctionCall(function, value)).to_string_lossy().into_owned()
+    }
+}
+
 /// Whether values of a type, as its input function reads them, hang on the text alone.
 pub(super) fn is_read_from_text_alone(type_oid: pg_sys::Oid) -> bool {
     // SAFETY: a catalog look-up.

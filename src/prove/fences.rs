@@ -2,7 +2,7 @@
 
 use crate::ablation::{self, Switch};
 use crate::attach::{AttachedView, Fence};
-use crate::catalog::plane::{Plane, ScopeBinding};
+use crate::catalog::plane::{Plane, PlaneRelation, ScopeBinding};
 use crate::error::{Refusal, StageResult, State};
 use crate::pgx::parse::Rewritten;
 use crate::pgx::query::{FenceCall, QueryView};
@@ -46,7 +46,7 @@ pub(super) fn prove_row_security(
         return Err(Refusal::proof("rewriting did not produce a SELECT"));
     }
     let hidden = views.iter().flat_map(|attached| &attached.fences);
-    let protected = fences.iter().chain(hidden).any(|fence| !fence.relation.is_shared);
+    let protected = fences.iter().chain(hidden).any(|fence| has_policies(&fence.relation));
     if protected && !query.has_row_security() {
         return Err(unfenced("row-level security was not applied"));
     }
@@ -64,7 +64,7 @@ fn prove_scopes(query: QueryView<'_>, fences: &[Fence], plane: &Plane) -> StageR
     if expressions.len() != fences.len() {
         return Err(Refusal::proof("rewriting changed the number of common table expressions"));
     }
-    for ((_, expression), fence) in expressions.iter().zip(fences).filter(|(_, fence)| !fence.relation.is_shared) {
+    for ((_, expression), fence) in expressions.iter().zip(fences).filter(|(_, fence)| has_policies(&fence.relation)) {
         let relation = &fence.relation;
         let first = expression.map(QueryView::first_security_condition).unwrap_or_default();
         let is_bound =
@@ -81,6 +81,12 @@ fn prove_scopes(query: QueryView<'_>, fences: &[Fence], plane: &Plane) -> StageR
         }
     }
     Ok(())
+}
+
+/// Whether this server's row-level security is on the table: a foreign table has none, and its data server's is looked at when that
+/// is asked.
+fn has_policies(relation: &PlaneRelation) -> bool {
+    !relation.is_shared && relation.remote.is_none()
 }
 
 /// The relations that policies of the tables' own read in sub-selects: those policies are the DBA's, and so is what they read.

@@ -6,6 +6,7 @@
 
 mod admitted;
 mod fences;
+mod foreign;
 mod growth;
 mod json_casts;
 mod kept;
@@ -80,11 +81,12 @@ impl<'c> Proven<'c> {
         let planned = pgx_plan::plan(self.rewritten, parameters, &|planned| {
             planned.searches_by_sub_select().is_ok_and(|searches| !searches)
         })?;
-        plan::prove_plan(&planned, &self.fences, &self.policy_relations, plane)?;
+        plan::prove_plan(&planned, &self.fences, &self.policy_relations, parameters, plane)?;
         if self.facts.draws {
             plan::prove_draws(&planned, plane)?;
         }
-        Ok(planned)
+        let tables = self.fences.iter().filter_map(|fence| fence.relation.remote.clone());
+        Ok(planned.over(tables.collect()))
     }
 
     /// What was proved.

@@ -1,10 +1,11 @@
 //! The last proof: of the plan that will run, after everything that the planner, its hooks and inlined functions did.
 
-use super::admitted;
+use super::{admitted, foreign};
 use crate::ablation::{self, Switch};
 use crate::attach::Fence;
 use crate::catalog::plane::{Plane, ScopeBinding};
 use crate::error::{Refusal, StageResult};
+use crate::pgx::parameters::Parameters;
 use crate::pgx::plan::Planned;
 use crate::pgx::plan_tree::{PlanKind, PlanScan};
 use crate::pgx::query::FenceCall;
@@ -14,7 +15,13 @@ use pgrx::pg_sys::Oid;
 /// no node reads it. Every scan is one of a fence's table, of its partitions or children, or of what the tables' own policies read
 /// (`policy_relations`); of a protected one the conditions that bind the scope are evaluated before any other, and no
 /// index is asked to compute an order over rows that they hide.
-pub fn prove_plan(planned: &Planned<'_>, fences: &[Fence], policy_relations: &[Oid], plane: &Plane) -> StageResult<()> {
+pub fn prove_plan(
+    planned: &Planned<'_>,
+    fences: &[Fence],
+    policy_relations: &[Oid],
+    parameters: &Parameters<'_>,
+    plane: &Plane,
+) -> StageResult<()> {
     if ablation::is_off(Switch::Proof) {
         return Ok(());
     }
@@ -38,6 +45,7 @@ pub fn prove_plan(planned: &Planned<'_>, fences: &[Fence], policy_relations: &[O
         PlanKind::Other(_) if is_on_nodes && node.is_of_citus() => Ok(()),
         PlanKind::Scan(scan) if reads_for_a_policy(scan, fences, policy_relations) => Ok(()),
         PlanKind::Scan(scan) => prove_scan(scan, fences, plane),
+        PlanKind::Foreign(scan) => foreign::prove_scan(&scan, fences, parameters),
         PlanKind::Other(tag) => admitted::check_plan(tag),
     })
 }
@@ -85,6 +93,9 @@ fn prove_scan(scan: PlanScan<'_>, fences: &[Fence], plane: &Plane) -> StageResul
         .find(|fence| Some(fence.relation.oid) == root)
         .ok_or_else(|| Refusal::proof("the plan reads a relation outside the fences"))?;
     let relation = &fence.relation;
+    if relation.remote.is_some() {
+        return Err(Refusal::proof("the plan reads a foreign table as one of this server's"));
+    }
     if relation.is_shared {
         return Ok(());
     }

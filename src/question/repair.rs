@@ -93,6 +93,7 @@ fn sanitised(refusal: &Refusal, touched_values: bool) -> Option<String> {
         | State::Unsafe
         | State::ModelUnreachable
         | State::ModelRefused
+        | State::DataServer
         | State::Internal => None,
     }
 }

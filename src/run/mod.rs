@@ -1,11 +1,13 @@
 //! Layer 3 in one: the confined section with the settings pinned in it, and the pipeline that runs there.
 
+mod claimed;
 mod counted;
 mod gated;
 mod limits;
 mod parents;
 mod pinned;
 mod pipeline;
+pub mod probe;
 mod proved;
 mod spelling;
 mod statement;

@@ -40,6 +40,11 @@ pub(super) fn are_needed(gated: &Gated, views: &[GatedView], plane: &Plane) -> b
     named(gated, views, plane).any(|relation| !relation.links.is_empty())
 }
 
+/// Whether it reads a relation that data servers keep: which table of which server that is hangs on the directory of the moment.
+pub(super) fn are_of_data_servers(gated: &Gated, views: &[GatedView], plane: &Plane) -> bool {
+    named(gated, views, plane).any(|relation| relation.is_remote)
+}
+
 /// Collects the keys of every link that the statement's relations need, those of parents first.
 pub(super) fn collect<'c>(
     confinement: &'c Confinement<'c>,

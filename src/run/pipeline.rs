@@ -8,7 +8,7 @@
 use super::counted::Counted;
 use super::gated::Admitted;
 use super::proved::{Candidate, KeptStatement, Sought};
-use super::{confined, confined_with, parents, spelling};
+use super::{claimed, confined, confined_with, parents, spelling};
 use crate::ablation::{self, Switch};
 use crate::attach::{self, Attached, Claims, GatedView, Keys};
 use crate::catalog::plane::Plane;
@@ -68,7 +68,9 @@ pub(super) fn with_views<T>(
     let Admitted { gated, was_known } = admitted;
     let Subject { plane, principal, columns } = subject;
     // What one session sends once is not worth a copy.
-    let asker = principal.filter(|_| *was_known && !parents::are_needed(gated, views, plane));
+    let asker = principal.filter(|_| {
+        *was_known && !parents::are_needed(gated, views, plane) && !parents::are_of_data_servers(gated, views, plane)
+    });
     confined_with(plane, principal.cloned(), watch.left(), |confinement, settings| {
         let candidate = asker.and_then(|principal| {
             let sought = Sought { gated, principal, columns };
@@ -213,6 +215,7 @@ impl<'c> Statement<'c> {
 
 /// Runs a planned statement into `sink`.
 pub fn run(planned: Planned<'_>, sink: &mut Sink<'_, '_>) -> StageResult<()> {
+    planned.asks_only(claimed::present(planned.remote_tables())?)?;
     planned.execute(sink)
 }
 

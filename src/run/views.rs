@@ -207,6 +207,7 @@ fn is_of_text(refusal: &Refusal) -> bool {
         | State::Cancelled
         | State::ModelUnreachable
         | State::ModelRefused
+        | State::DataServer
         | State::UnknownObject
         | State::DuplicateObject
         | State::Internal => false,

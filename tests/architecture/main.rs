@@ -13,7 +13,7 @@ use source::{Source, sources};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// (module, the other modules that it may name)
-const MAY_NAME: [(&str, &[&str]); 39] = [
+const MAY_NAME: [(&str, &[&str]); 40] = [
     ("anomaly", &[]),
     ("reason", &[]),
     ("error", &["reason"]),
@@ -27,6 +27,7 @@ const MAY_NAME: [(&str, &[&str]); 39] = [
     ("numbers", &[]),
     ("calendar", &[]),
     ("releases", &[]),
+    ("remote", &[]),
     ("key_set", &[]),
     ("audit", &[]),
     ("histogram", &[]),
@@ -80,12 +81,12 @@ const MAY_NAME: [(&str, &[&str]); 39] = [
     ),
     ("attach", &["ablation", "catalog", "error", "gate", "identity", "pgx", "reason", "texts"]),
     ("trust", &["ablation", "calendar", "catalog", "error", "pgx", "texts"]),
-    ("prove", &["ablation", "attach", "catalog", "error", "pgx", "trust"]),
+    ("prove", &["ablation", "attach", "catalog", "error", "pgx", "remote", "trust"]),
     (
         "run",
         &[
-            "ablation", "attach", "catalog", "error", "gate", "identity", "pgx", "prove", "settings", "shares",
-            "timings", "trust", "tripwire",
+            "ablation", "attach", "catalog", "error", "gate", "identity", "pgx", "prove", "remote", "settings",
+            "shares", "timings", "trust", "tripwire",
         ],
     ),
     (

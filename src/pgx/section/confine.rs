@@ -87,7 +87,9 @@ pub fn confine<T>(
     drop(section.held);
     let expired = section.clock.and_then(Deadline::stop);
     let stage = stage::reached();
-    let went_well = expired.is_none() && matches!(result, Ok(Ok(_)));
+    // A claim that a data server has taken goes with its savepoint.
+    let is_remote = stage::was_remote();
+    let went_well = expired.is_none() && !is_remote && matches!(result, Ok(Ok(_)));
     let released =
         section.outside.sent.filter(|_| went_well).map(|sent| catch(|| section.outside.prepare_release(sent)));
     let result = match released {
@@ -118,7 +120,7 @@ pub fn confine<T>(
             } else {
                 Speaker::Reader
             };
-            Err(of_statement(&error, &Circumstances { stage, speaker }))
+            Err(of_statement(&error, &Circumstances { stage, speaker, is_remote }))
         }
     }
 }

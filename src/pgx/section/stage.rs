@@ -15,6 +15,7 @@ pub(in crate::pgx) enum Stage {
 
 thread_local! {
     static STAGE: Cell<Stage> = const { Cell::new(Stage::Parsing) };
+    static REMOTE: Cell<bool> = const { Cell::new(false) };
 }
 
 /// It has come so far.
@@ -25,4 +26,14 @@ pub(in crate::pgx) fn set(stage: Stage) {
 /// How far the statement of this section came; the next one begins anew.
 pub(in crate::pgx) fn reached() -> Stage {
     STAGE.replace(Stage::Parsing)
+}
+
+/// Data servers have part in this section from here on: an error may be one of theirs.
+pub(in crate::pgx) fn set_remote() {
+    REMOTE.set(true);
+}
+
+/// Whether they had; the next section begins without.
+pub(in crate::pgx) fn was_remote() -> bool {
+    REMOTE.replace(false)
 }

@@ -67,6 +67,29 @@ impl Lookup {
     }
 }
 
+/// All rows of a query of our own over a foreign table, with one text parameter or none; as whoever runs now, on the snapshot that is
+/// active.
+pub(in crate::pgx) fn once(sql: &str, argument: Option<&str>) -> StageResult<Vec<Vec<Option<String>>>> {
+    let sql = CString::new(sql).map_err(|_| broken("a query holds a NUL byte"))?;
+    let _connection = Connection::open()?;
+    let mut types = vec![pg_sys::TEXTOID; usize::from(argument.is_some())];
+    let mut values: Vec<pg_sys::Datum> = argument.into_iter().filter_map(IntoDatum::into_datum).collect();
+    let count = i32::try_from(values.len()).map_err(|_| broken("too many parameters"))?;
+    // SAFETY: connected to SPI; as many types as values, none NULL; read-only.
+    let status = unsafe {
+        pg_sys::SPI_execute_with_args(
+            sql.as_ptr(),
+            count,
+            types.as_mut_ptr(),
+            values.as_mut_ptr(),
+            ptr::null(),
+            true,
+            0,
+        )
+    };
+    if status == SELECTED { Ok(fetched()) } else { Err(broken("a query over a foreign table failed")) }
+}
+
 pub(in crate::pgx) fn broken(reason: &str) -> Refusal {
     Refusal::internal(reason)
 }
