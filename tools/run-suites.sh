@@ -136,15 +136,13 @@ suite() {
             need_later_major
             exec "$python" -m pytest ${test:+-k "$test"} pg_test/lifecycle
             ;;
-<<<<<<< HEAD
         citus)
             need_citus
             exec "$python" -m pytest ${test:+-k "$test"} pg_test/citus
-=======
+            ;;
         front)
             need_extras
             exec "$python" -m pytest ${test:+-k "$test"} pg_test/front
->>>>>>> a6a59f1 (front: tests of data servers, with TLS, a pooler and faults)
             ;;
         monitoring)
             need_monitoring
