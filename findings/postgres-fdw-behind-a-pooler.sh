@@ -60,6 +60,7 @@ SELECT path FROM path;
 S
 found="$(paste -sd '|' "$FOLDER/data/found")"
 sql -c "SELECT path FROM path" >/dev/null
+# shellcheck disable=SC2016
 expect "what postgres_fdw leaves in a pool, and finds there" \
     'before postgres_fdw came: orders 3, search path "$user", public, time zone Etc/UTC
 after: ERROR: relation "orders" does not exist, search path pg_catalog, time zone Etc/UTC

@@ -80,9 +80,13 @@ need_later_major() {
 need_citus() {
     local named="${CITUS_PG_CONFIG:-}" share version
     [ -n "$named" ] || not_run "CITUS_PG_CONFIG does not name the pg_config of a PostgreSQL that has Citus"
-    version="$("$named" --version 2>/dev/null)" && share="$("$named" --sharedir)" || not_run "CITUS_PG_CONFIG=$named is no pg_config"
+    if ! version="$("$named" --version 2>/dev/null)" || ! share="$("$named" --sharedir 2>/dev/null)"; then
+        not_run "CITUS_PG_CONFIG=$named is no pg_config"
+    fi
     [ -f "$share/extension/citus.control" ] || not_run "there is no Citus in the PostgreSQL of $named"
-    SPLITPLANE_PG_MAJOR="$(sed 's/^PostgreSQL \([0-9]*\).*/\1/' <<<"$version")"
+    # "PostgreSQL 17.12 (Debian ..)"
+    version="${version#PostgreSQL }"
+    SPLITPLANE_PG_MAJOR="${version%%[!0-9]*}"
     export SPLITPLANE_PG_MAJOR
     local status=0
     env -u CARGO_TARGET_DIR -u PGRX_HOME tools/setup.sh || status=$?
