@@ -79,7 +79,8 @@ mod tests {
         assert!(stages.iter().all(|(_, counts, _)| counts[counts.len() - 1] == all));
         let (_, counts, seconds) = stages[0];
         assert_eq!((counts[1], counts[2]), (0, all), "0.3 ms is above 0.25 ms and below 0.5 ms");
-        assert!((seconds - 0.0003 * 45.0).abs() < 1e-6, "{seconds}");
+        let expected = 0.0003 * f64::from(u32::try_from(all).unwrap());
+        assert!((seconds - expected).abs() < 1e-6, "{seconds}");
     }
 
     #[pg_test]

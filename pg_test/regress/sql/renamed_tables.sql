@@ -1,6 +1,7 @@
 -- Tables that are renamed or swapped, and columns that change to a type that the plane does not carry: nothing goes on reading
 -- what the name meant before, and doctor() gives the statements.
 SET client_min_messages = error;
+\set SHOW_CONTEXT never
 CREATE TABLE public.rates (tenant_id int NOT NULL, n int); INSERT INTO public.rates VALUES (42, 10), (7, 70);
 SELECT splitplane.protect('public.rates', '{"tenant_id": "tenant"}');
 \c - app
