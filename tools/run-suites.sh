@@ -124,12 +124,12 @@ suite() {
         grammar) exec "$python" pg_test/grammar/run.py ${test:+--only "$test"} ;;
         analytics) exec "$python" pg_test/analytics/run.py ${test:+--only "$test"} ;;
         attacks) exec "$python" pg_test/attacks/run.py ${test:+--only "$test"} ;;
-        # They wait more than they work: two processes, each with servers of its own, one file in one of them.
-        words | wire)
-            [ -z "$test" ] || exec "$python" -m pytest -k "$test" "pg_test/$name"
-            exec "$python" -m pytest --numprocesses 2 --dist loadfile "pg_test/$name"
+        # The longest, which waits more than it works: two processes, each with servers of its own, one file in one of them.
+        wire)
+            [ -z "$test" ] || exec "$python" -m pytest -k "$test" pg_test/wire
+            exec "$python" -m pytest --numprocesses 2 --dist loadfile pg_test/wire
             ;;
-        audit | standin | upgrade | endurance) exec "$python" -m pytest ${test:+-k "$test"} "pg_test/$name" ;;
+        audit | standin | words | upgrade | endurance) exec "$python" -m pytest ${test:+-k "$test"} "pg_test/$name" ;;
         clients-python) exec "$python" -m pytest ${test:+-k "$test"} pg_test/clients ;;
         clients) exec "$python" -m pytest ${test:+-k "$test"} pg_test/clients_more ;;
         released)

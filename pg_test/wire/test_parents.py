@@ -290,9 +290,9 @@ def test_cancels_and_deadlines_while_keys_are_collected(parents):
         parents.run("DROP POLICY slow ON orders")
         assert session.value(COUNT, "brand-c") == EACH
         assert session.value(COUNT) == EACH
-    # Of a transaction that is rolled back to a savepoint, too.
+    # Of a transaction that is rolled back to a savepoint, too. The call that is answered reads the plane anew.
     slowed(parents, 0.05)
-    with parents.session(user=parents.role(splitplane__deadline="300ms"), autocommit=False) as session:
+    with parents.session(user=parents.role(splitplane__deadline="2s"), autocommit=False) as session:
         session.execute("SAVEPOINT one")
         with pytest.raises(psycopg.errors.QueryCanceled):
             session.call(parents.sign(COUNT), COUNT)

@@ -90,6 +90,8 @@ def test_sql_and_a_question_back_are_asked_for_again(words, standin):
 def test_a_declined_question_is_not_asked_for_again(words, talk, standin):
     """What was written beside a verdict that says no is dropped unread, in whatever shape."""
     standin.play("set_field", name="clarification", value="Which one?", task="generation")
+    # So that both are there before the verdict is.
+    standin.play(latency_ms={"validation": 300})
     with words.unread(talk):
         talk.declined("refused", words.rule(verdict="reject", message="No."))
     assert words.tasks().count("generation") == 1
