@@ -205,6 +205,20 @@ def test_doctor_and_selftest_read_every_node(mended, keyed):
     assert found == ["It has no cluster key, or another one than the coordinator: calls see no row on it."]
     file.write_text(kept)
     worker.psql("postgres", "SELECT pg_reload_conf()")
+    # One of another version, and one that is not there.
+    version = "UPDATE pg_extension SET extversion = '%s' WHERE extname = 'splitplane'"
+    before = worker.psql(mended.database, "SELECT extversion FROM pg_extension WHERE extname = 'splitplane'").strip()
+    worker.psql(mended.database, version % "0.0.9")
+    found = [finding for name, finding in mended.findings("warning") if name == f"node {worker.socket_dir}:5432"]
+    assert f"Its splitplane is version 0.0.9, and that of the coordinator {before}." in found
+    worker.psql(mended.database, version % before)
+    worker._halt("fast")
+    try:
+        found = [finding for name, finding in mended.findings("warning") if name == f"node {worker.socket_dir}:5432"]
+        assert [finding[:20] for finding in found] == ["It cannot be asked: "]
+    finally:
+        worker._launch()
+    assert [f for f in mended.findings("warning") if f[0].startswith("node")] == []
 
 
 def test_what_is_refused(shop):

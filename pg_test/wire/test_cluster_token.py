@@ -321,3 +321,32 @@ def test_a_key_file_that_cannot_be_read_shows_nothing_and_keeps_the_fences(node)
     time.sleep(0.5)
     assert seen(node, text) == 0, "a key that is not there any more"
     give_keys(node.cluster, whole)
+
+
+def test_doctor_of_a_node(node):
+    """What it says of this server alone; of other nodes in pg_test/citus."""
+
+    def found(said: str) -> list[tuple[str, str]]:
+        rows = node.admin_rows("SELECT object, finding, fix FROM splitplane.doctor() WHERE severity = 'warning'")
+        return [(name, fix) for name, finding, fix in rows if finding.startswith(said)]
+
+    shared = "It was shared before this server had a cluster key, and has no row-level security: calls that read it are refused."
+    unusable = "Calls cross to no other node: "
+    with node.admin() as admin:
+        admin.execute("CREATE TABLE public.rates (n int)")
+        with without_key(node):
+            admin.execute("SELECT splitplane.share('public.rates')")
+            assert found(shared) == []
+        [(name, fix)] = found(shared)
+        assert name.removeprefix("public.") == "rates"
+        admin.execute(fix)
+        assert found(shared) == []
+        admin.execute("SELECT splitplane.unprotect('public.rates'); DROP TABLE public.rates")
+    assert found(unusable) == []
+    whole = (node.cluster.data_dir / "splitplane_cluster.key").read_text()
+    give_keys(node.cluster, "cluster shop\n")
+    time.sleep(0.5)
+    assert found(unusable) == [("splitplane.cluster_key_file", "-- put the file right on this server, and then: SELECT pg_reload_conf();")]
+    give_keys(node.cluster, whole)
+    time.sleep(0.5)
+    assert found(unusable) == []

@@ -290,7 +290,8 @@ BEGIN
                          'splitplane._links'::regclass, 'splitplane.budget_limits'::regclass,
                          'splitplane.prices'::regclass, 'splitplane.budgets'::regclass,
                          'splitplane.answers'::regclass, 'splitplane.ratings'::regclass,
-                         'splitplane.evaluations'::regclass)
+                         'splitplane.evaluations'::regclass, 'splitplane.data_servers'::regclass,
+                         'splitplane.directories'::regclass)
                OR c.relnamespace = 'splitplane'::regnamespace AND c.relname LIKE 'stat\_%')
           AND g.grantee <> c.relowner AND pg_get_userbyid(g.grantee) <> ALL (splitplane._own_roles())
           AND NOT (g.grantee = 'pg_monitor'::regrole AND c.relname LIKE 'stat\_%')
