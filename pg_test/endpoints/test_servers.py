@@ -141,9 +141,7 @@ def test_sql_of_a_small_model(unvalidated, stack, name):
     with unvalidated.through(program, model, **SHORT) as session:
         outcome = session.ask(QUESTIONS[0])
     ended_well(unvalidated, outcome)
-    replies = [exchange for exchange in outcome.of(GENERATION) if exchange.status == 200]
-    # llama-cpp-python lets such a model end its reply before the object does.
-    assert replies if name.endswith("llama-cpp-python") else any(exchange.said is not None for exchange in replies), outcome
+    assert any(exchange.said is not None for exchange in outcome.of(GENERATION)), outcome
 
 
 def cached_share(outcomes, task: str) -> float:
