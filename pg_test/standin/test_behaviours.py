@@ -169,6 +169,10 @@ def test_rejects_one_form_and_takes_the_other(standin, play):
         assert converse(standin, form=other).status == 200
         assert chat(standin, form=form).json()["error"]["param"] == {"tool": "tool_choice", "native": "response_format"}[form]
         assert chat(standin, form=other).status == 200
+    play(None)
+    play("reject_form", form="native", takes="json_object")
+    assert "'text' or 'json_object'" in chat(standin, form="native").json()["error"]["message"]
+    assert chat(standin, form="json_object").status == 200
 
 
 def test_redirect_and_content_type(standin, play):

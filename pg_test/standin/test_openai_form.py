@@ -42,6 +42,12 @@ def test_answers_structured_output(standin):
     assert "tool_calls" not in message
 
 
+def test_answers_an_object_with_its_schema_beside_the_type(standin):
+    message, finish = spoken(chat(standin, "write_sql", form="json_object"))
+    assert json.loads(message["content"])["sql"] == "SELECT count(*) FROM order" and finish == "stop"
+    assert (standin.requests[-1].form, standin.requests[-1].task) == ("json_object", "generation")
+
+
 def test_wants_the_bearer_key_unless_told_otherwise(standin):
     body, headers = chat_body("record_verdict"), {"content-type": "application/json"}
     for wrong in ({}, {"authorization": "Bearer wrong"}, {"api-key": standin.bearer}):
@@ -76,6 +82,8 @@ def _changed(change):
         _changed(lambda body: body["tool_choice"]["function"].update(name="another")),
         _changed(lambda body: body.pop("tools")),
         _changed(lambda body: body.update(response_format={"type": "json_schema"})),
+        _changed(lambda body: body.update(response_format={"type": "text", "schema": {"type": "object"}})),
+        _changed(lambda body: body.update(response_format={"type": "json_object", "schema": {"type": "array"}})),
         [],
         b"{",
         b'{"model": "a", "model": "b"}',

@@ -84,7 +84,7 @@ def test_verdicts(words, standin, settings, open_door, verdict):
         talk.declined(REJECTED[verdict], words.rule(verdict=verdict, message="No."))
 
 
-@pytest.mark.parametrize("form", ["tool", "native"])
+@pytest.mark.parametrize("form", ["tool", "native", "json_object"])
 def test_repairs_narration_and_follow_ups(words, standin, settings, open_door, form):
     more = {"splitplane__narrate": "rows", "splitplane__structured_output": form}
     conversation = f"22222222-0000-0000-0000-00000000000{len(form) % 10}"
@@ -97,12 +97,12 @@ def test_repairs_narration_and_follow_ups(words, standin, settings, open_door, f
     assert {record.form for record in standin.requests} == {form}
 
 
-@pytest.mark.parametrize("form", ["tool", "native"])
+@pytest.mark.parametrize("form", ["tool", "native", "json_object"])
 @pytest.mark.parametrize("task", ["validation", "generation"])
 def test_malformed_replies(words, standin, settings, open_door, form, task):
     with words.talk(**settings, splitplane__structured_output=form) as talk:
         for fault, options in FAULTS:
-            if fault == "two_tools" and form == "native":
+            if fault == "two_tools" and form != "tool":
                 continue
             standin.play(fault, task=task, **options)
             with words.unread(talk):
@@ -122,6 +122,33 @@ def test_fallback_between_forms(words, standin, settings, open_door):
         standin.clear()
         talk.count(words.rule())
         assert {record.form for record in standin.settle()} == {other}
+
+
+def test_an_object_where_the_endpoint_names_it(words, standin, settings, open_door):
+    """A server that knows the type alone is asked so, and by a tool where it takes no notice of the schema or refuses it."""
+    forms = {"json_object": [], "tool": [("reject_form", {"form": "json_object"})]}
+    for form, more in forms.items():
+        standin.play("reject_form", form="native", takes="json_object")
+        for fault, options in more:
+            standin.play(fault, **options)
+        with words.talk(**{**settings, "splitplane__model": f"llama-named-{form}"}) as talk:
+            talk.count(words.rule())
+            before = len(standin.settle())
+            talk.count(words.rule())
+        assert {record.form for record in standin.settle()[before:]} == {form}
+        standin.play()
+
+
+def test_an_object_of_another_shape(words, standin, settings, open_door):
+    """Where the form is configured, an object that the schema does not allow is no reply; else a tool is called."""
+    for fault, options in (("extra_field", {}), ("missing_field", {})):
+        standin.play(fault, form="json_object", **options)
+        with words.talk(**settings, splitplane__structured_output="json_object") as talk, words.unread(talk):
+            assert "another shape" in str(talk.fails("38000", words.rule()))
+        standin.play("reject_form", form="native", takes="json_object")
+        with words.talk(**{**settings, "splitplane__model": f"llama-{fault}"}) as talk:
+            talk.count(words.rule())
+        standin.play()
 
 
 def test_hang_and_deadline(words, standin, settings, open_door):

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::extras::Extras;
 use super::guardrail::Guardrail;
 use super::variation::{self, Members, Variation};
-use super::{Dialect, Form, ModelError, Prompt, Reply, Reported, capabilities, ordered, path, refused, strict};
+use super::{Dialect, Form, ModelError, Prompt, Reply, Reported, Shape, capabilities, ordered, path, refused, strict};
 
 #[cfg(test)]
 mod tests;
@@ -143,7 +143,7 @@ impl Dialect for Bedrock {
                 }});
                 set(&mut body, "toolConfig", json!({"tools": [tool], "toolChoice": choice}));
             }
-            Form::Native => {
+            Form::Native | Form::Object => {
                 // The schema is a string that holds JSON.
                 let schema = json!({
                     "name": prompt.shape.name,
@@ -182,7 +182,7 @@ impl Dialect for Bedrock {
         };
         let value = match form {
             Form::Tool => tool_input(prompt.shape.name, content)?,
-            Form::Native => whole_text(content)?,
+            Form::Native | Form::Object => whole_text(content)?,
         };
         Ok(Reply { value, usage: reported(&body).into() })
     }
@@ -240,18 +240,21 @@ impl Dialect for Bedrock {
             Form::Tool => {
                 &["toolchoice", "tool_choice", "tool choice", "toolconfig", "tool use", "tool calling", "tools"]
             }
-            Form::Native => &["outputconfig", "output_config", "textformat", "structured output", "json_schema"],
+            Form::Native | Form::Object => {
+                &["outputconfig", "output_config", "textformat", "structured output", "json_schema"]
+            }
         };
         let schemas = ["inputschema", "input_schema", "jsonschema.schema", "format.schema", "invalid json schema"];
         !schemas.iter().any(|words| told.contains(words)) && subjects.iter().any(|words| told.contains(words))
     }
 
-    fn lacks_call(&self, body: &[u8]) -> bool {
+    fn disregards(&self, form: Form, _shape: &Shape, body: &[u8]) -> bool {
         let Some(body) = strict::object(body) else { return false };
         let reason = body.get("stopReason").and_then(Value::as_str);
         let content =
             body.get("output").and_then(|output| output.pointer("/message/content")).and_then(Value::as_array);
-        matches!(reason, Some("end_turn" | "tool_use"))
+        form == Form::Tool
+            && matches!(reason, Some("end_turn" | "tool_use"))
             && content.is_some_and(|content| content.iter().all(|block| block.get("toolUse").is_none()))
     }
 }
@@ -283,7 +286,7 @@ fn code(text: &str) -> Option<String> {
 fn check_stop_reason(form: Form, reason: Option<&str>) -> Result<(), ModelError> {
     let accepted: &[&str] = match form {
         Form::Tool => &["tool_use", "end_turn"],
-        Form::Native => &["end_turn"],
+        Form::Native | Form::Object => &["end_turn"],
     };
     if reason.is_some_and(|reason| accepted.contains(&reason)) {
         return Ok(());

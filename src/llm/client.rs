@@ -19,7 +19,9 @@ use super::http;
 use super::meter::{Meter, Spent};
 use super::openai::{self, OpenAi};
 use super::variation::{Lessons, Sent, Variation};
-use super::{Dialect, Form, ModelError, ModelSettings, MostTokens, Prompt, Provider, Reply, StructuredOutput, ordered};
+use super::{
+    Dialect, Form, ModelError, ModelSettings, MostTokens, Prompt, Provider, Reply, Shape, StructuredOutput, ordered,
+};
 use access::Access;
 use retry::Pauses;
 use sending::{Answer, Refusal, Request};
@@ -177,7 +179,7 @@ impl Client {
     /// worth.
     ///
     /// A request that is refused for one of its parameters is sent once more without it, and what was changed is kept for
-    /// later calls where that succeeded.
+    /// later calls where that succeeded. A form that the endpoint itself named is left once more for a tool.
     ///
     /// # Errors
     /// Any [`ModelError`].
@@ -195,7 +197,7 @@ impl Client {
         let ask = async |variation: Variation| {
             let request = self.request(task, dialect.as_ref(), prompt, variation, deadline);
             let answer = self.send(&request.outgoing).await?;
-            let other = self.otherwise(&request, variation, dialect.as_ref(), &answer);
+            let other = self.otherwise(&request, &prompt.shape, variation, dialect.as_ref(), &answer);
             Ok((self.reply(dialect.as_ref(), prompt, request.sent.form, answer, paid), other))
         };
         let (first, other) = ask(known).await?;
@@ -204,7 +206,13 @@ impl Client {
             self.lessons.forget(&key);
         }
         let (Err(first), Some(other)) = (&first, other) else { return first };
-        let again = ask(other).await.and_then(|(again, _)| again);
+        let (again, other) = match ask(other).await {
+            // Servers name the type that read no schema beside it: a tool is what is left.
+            Ok((Err(_), Some(last))) if other.form == Some(Form::Object) => {
+                (ask(last).await.and_then(|(again, _)| again), last)
+            }
+            again => (again.and_then(|(again, _)| again), other),
+        };
         match again {
             Ok(reply) => {
                 self.lessons.keep(&key, other);
@@ -219,12 +227,13 @@ impl Client {
     fn otherwise(
         &self,
         prepared: &Prepared<'_>,
+        shape: &Shape,
         known: Variation,
         dialect: &DynDialect,
         answer: &Answer,
     ) -> Option<Variation> {
         match answer.status() {
-            200 => known.without_call(prepared.sent, dialect, answer.body()),
+            200 => known.after_disregard(prepared.sent, dialect, shape, answer.body()),
             status => known.after_refusal(prepared.sent, dialect, status, answer.body()),
         }
     }
@@ -313,6 +322,7 @@ impl Client {
         match self.structured_output {
             StructuredOutput::Tool => Form::Tool,
             StructuredOutput::Native => Form::Native,
+            StructuredOutput::JsonObject => Form::Object,
             StructuredOutput::Auto => variation.form.unwrap_or_else(|| match &self.access {
                 Access::Bedrock(_) => bedrock::preferred_form(model),
                 Access::OpenAi(_) => openai::preferred_form(model),

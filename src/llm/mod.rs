@@ -91,6 +91,8 @@ pub enum Form {
     Tool,
     /// The endpoint's own structured output.
     Native,
+    /// A JSON object, with its schema beside the type: what servers take that know no `json_schema`.
+    Object,
 }
 
 /// Tokens of one or more calls.
@@ -157,8 +159,8 @@ pub trait Dialect {
     /// does not count: it is ours.
     fn names_form(&self, form: Form, told: &str) -> bool;
 
-    /// Whether a 200 came to its end without a call of any tool.
-    fn lacks_call(&self, body: &[u8]) -> bool;
+    /// Whether a 200 came to its end and took no notice of the form: no call of any tool, or no object of that shape.
+    fn disregards(&self, form: Form, shape: &Shape, body: &[u8]) -> bool;
 }
 
 /// What is configured about models, as plain values; `client::Client::open` makes a client of it.
@@ -226,11 +228,13 @@ pub enum Provider {
 /// How replies are held to their shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum StructuredOutput {
-    /// By what is known of the model; the other form once when the endpoint rejects the first.
+    /// By what is known of the model, and by what the endpoint rejects.
     #[default]
     Auto,
     /// Forced tool use.
     Tool,
     /// The endpoint's own structured output.
     Native,
+    /// A JSON object, with its schema beside the type. Bedrock has no such form, and is asked for its own.
+    JsonObject,
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::extras::Extras;
 use super::variation::{Limit, Members, Variation};
-use super::{Dialect, Form, ModelError, Prompt, Reply, Reported, capabilities, refused, strict};
+use super::{Dialect, Form, ModelError, Prompt, Reply, Reported, Shape, capabilities, refused, strict};
 
 #[cfg(test)]
 mod tests;
@@ -72,6 +72,10 @@ impl Dialect for OpenAi {
                 });
                 body.insert("response_format".to_owned(), json!({"type": "json_schema", "json_schema": schema}));
             }
+            // As llama-cpp-python, llama.cpp and others read it, which constrain decoding by it.
+            Form::Object => {
+                body.insert("response_format".to_owned(), json!({"type": "json_object", "schema": shape.schema}));
+            }
         }
         Value::Object(body)
     }
@@ -96,6 +100,9 @@ impl Dialect for OpenAi {
         let value = match form {
             Form::Tool => arguments(prompt.shape.name, message)?,
             Form::Native => whole_content(message)?,
+            Form::Object => Some(whole_content(message)?)
+                .filter(|value| has_members(&prompt.shape, value))
+                .ok_or(ModelError::Reply("its object is of another shape than the one it was given"))?,
         };
         Ok(Reply { value, usage: strict::reported(&body, "prompt_tokens", "completion_tokens").into() })
     }
@@ -150,7 +157,7 @@ impl Dialect for OpenAi {
             Form::Tool => {
                 &["tool_choice", "tool choice", "tool use", "tool call", "tools", "function call", "functions"]
             }
-            Form::Native => {
+            Form::Native | Form::Object => {
                 &["response_format", "response format", "json_schema", "json schema", "structured output", "grammar"]
             }
         };
@@ -159,7 +166,7 @@ impl Dialect for OpenAi {
         !is_ours && subjects.iter().any(|words| told.contains(words))
     }
 
-    fn lacks_call(&self, body: &[u8]) -> bool {
+    fn disregards(&self, form: Form, shape: &Shape, body: &[u8]) -> bool {
         let Some(body) = strict::object(body) else { return false };
         let Some([choice]) = body.get("choices").and_then(Value::as_array).map(Vec::as_slice) else { return false };
         let reason = choice.get("finish_reason").and_then(Value::as_str);
@@ -167,8 +174,25 @@ impl Dialect for OpenAi {
         let has_call = ["tool_calls", "function_call", "refusal"].iter().any(|name| {
             strict::present(message, name).is_some_and(|value| value.as_array().is_none_or(|calls| !calls.is_empty()))
         });
-        matches!(reason, Some("stop" | "tool_calls")) && !has_call
+        match form {
+            Form::Tool => matches!(reason, Some("stop" | "tool_calls")) && !has_call,
+            Form::Object => {
+                let is_held = || whole_content(message).is_ok_and(|value| has_members(shape, &value));
+                reason == Some("stop") && !has_call && !is_held()
+            }
+            Form::Native => false,
+        }
     }
+}
+
+/// Whether a reply has the members that its schema requires, and no others. Servers that know the type `json_object` alone take
+/// no notice of a schema beside it, and give any object.
+fn has_members(shape: &Shape, value: &Value) -> bool {
+    let required = shape.schema.get("required").and_then(Value::as_array).into_iter().flatten();
+    let known = shape.schema.get("properties").and_then(Value::as_object);
+    let (Some(known), Some(object)) = (known, value.as_object()) else { return false };
+    required.filter_map(Value::as_str).all(|name| object.contains_key(name))
+        && object.keys().all(|name| known.contains_key(name))
 }
 
 /// The call as older clients read it, which some servers send beside the one tool call: it must be the same.
@@ -186,7 +210,7 @@ fn check_old_call(message: &Map<String, Value>) -> Result<(), ModelError> {
 fn check_finish_reason(form: Form, reason: Option<&str>) -> Result<(), ModelError> {
     let accepted: &[&str] = match form {
         Form::Tool => &["stop", "tool_calls"],
-        Form::Native => &["stop"],
+        Form::Native | Form::Object => &["stop"],
     };
     if reason.is_some_and(|reason| accepted.contains(&reason)) {
         return Ok(());

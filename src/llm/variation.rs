@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use super::refused::{self, Cause};
-use super::{Dialect, Form};
+use super::{Dialect, Form, Shape};
 
 /// The name of the field that limits the tokens of a reply, in the chat completions API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,20 +105,22 @@ impl Variation {
                 });
             }
         }
-        (sent.may_change_form && dialect.names_form(sent.form, &told)).then(|| self.in_other_form(sent.form))
+        (sent.may_change_form && dialect.names_form(sent.form, &told)).then(|| self.in_other_form(sent.form, &told))
     }
 
-    /// What to send once more where a 200 holds no call of the tool that was forced.
+    /// What to send once more where a 200 took no notice of the form.
     #[must_use]
-    pub fn without_call(self, sent: Sent, dialect: &dyn Dialect, body: &[u8]) -> Option<Self> {
-        let is_uncalled = sent.may_change_form && sent.form == Form::Tool && dialect.lacks_call(body);
-        is_uncalled.then(|| self.in_other_form(sent.form))
+    pub fn after_disregard(self, sent: Sent, dialect: &dyn Dialect, shape: &Shape, body: &[u8]) -> Option<Self> {
+        let is_disregarded = sent.may_change_form && dialect.disregards(sent.form, shape, body);
+        is_disregarded.then(|| self.in_other_form(sent.form, ""))
     }
 
-    fn in_other_form(self, form: Form) -> Self {
+    fn in_other_form(self, form: Form, told: &str) -> Self {
         let other = match form {
             Form::Tool => Form::Native,
-            Form::Native => Form::Tool,
+            // What it names is what it takes: "Input should be 'text' or 'json_object'".
+            Form::Native if told.contains("json_object") => Form::Object,
+            Form::Native | Form::Object => Form::Tool,
         };
         Self { form: Some(other), ..self }
     }
@@ -129,6 +131,7 @@ impl Variation {
         let form = self.form.map(|form| match form {
             Form::Tool => "with a tool",
             Form::Native => "with structured output",
+            Form::Object => "with a JSON object",
         });
         let temperature = self.omits_temperature.then_some("without temperature");
         let limit = self.limit.map(|limit| match limit {
@@ -146,6 +149,7 @@ impl Variation {
             None => 0,
             Some(Form::Tool) => 1,
             Some(Form::Native) => 2,
+            Some(Form::Object) => 3,
         };
         let limit = match self.limit {
             None => 0,
@@ -162,7 +166,7 @@ impl Variation {
             0 => None,
             1 => Some(Form::Tool),
             2 => Some(Form::Native),
-            _ => return None,
+            _ => Some(Form::Object),
         };
         let limit = match bits >> 3 & 3 {
             0 => None,
@@ -212,6 +216,7 @@ mod tests {
     const SENT: Sent = Sent { form: Form::Native, may_change_form: true, has: HAS };
     const HAS: Members = Members { temperature: true, limit: Some(Limit::Tokens), cache_point: false };
     const TOOL: Sent = Sent { form: Form::Tool, ..SENT };
+    const OBJECT: Sent = Sent { form: Form::Object, ..SENT };
     const PLAIN: Variation = Variation { form: None, omits_temperature: false, limit: None, omits_cache_point: false };
 
     fn openai(sent: Sent, status: u16, body: &Value) -> Option<Variation> {
@@ -229,12 +234,27 @@ mod tests {
         let renamed = Some(Variation { omits_temperature: true, limit: Some(Limit::CompletionTokens), ..PLAIN });
         let tool = Some(Variation { form: Some(Form::Tool), ..PLAIN });
         let native = Some(Variation { form: Some(Form::Native), ..PLAIN });
+        let object = Some(Variation { form: Some(Form::Object), ..PLAIN });
         for (sent, status, message, expected) in [
             (SENT, 400, "m doesn't support temperature=0 unless reasoning_effort resolves to 'none'", cold),
             (SENT, 400, "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.", renamed),
             (SENT, 400, "does not support parameters: ['response_format'], for model=command-r.", tool),
             (SENT, 422, "[{'type': 'literal_error', 'loc': ('body', 'response_format', 'type')}]", tool),
             (SENT, 500, "create() got an unexpected keyword argument 'response_format'", tool),
+            (
+                SENT,
+                500,
+                "'loc': ('body', 'response_format', 'type'), 'msg': \"Input should be 'text' or 'json_object'\"",
+                object,
+            ),
+            (SENT, 400, "response_format: unknown variant `json_schema`, expected `text` or `json_object`", object),
+            (OBJECT, 422, "response_format.schema: extra inputs are not permitted", tool),
+            (
+                OBJECT,
+                400,
+                "'messages' must contain the word 'json' to use 'response_format' of type 'json_object'",
+                tool,
+            ),
             (TOOL, 500, "create() got an unexpected keyword argument 'tools'", native),
             (TOOL, 501, "tools param requires --jinja flag", native),
             (TOOL, 404, "No endpoints found that support tool use", native),
@@ -294,7 +314,7 @@ mod tests {
                 known += 1;
             }
         }
-        assert_eq!(known, 3 * 2 * 3 * 2);
+        assert_eq!(known, 4 * 2 * 3 * 2);
         assert_eq!(Variation::from_bits(0), Some(PLAIN));
         assert_eq!(PLAIN.words(), "");
         let all = Variation {

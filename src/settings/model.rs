@@ -50,6 +50,8 @@ enum StructuredOutputSetting {
     Tool,
     #[name = c"native"]
     Native,
+    #[name = c"json_object"]
+    JsonObject,
 }
 
 static PROVIDER: GucSetting<ProviderSetting> = GucSetting::<ProviderSetting>::new(ProviderSetting::None);
@@ -115,8 +117,8 @@ fn define_choices() {
     );
     GucRegistry::define_enum_guc(
         c"splitplane.structured_output",
-        c"How a model's reply is held to its form: auto, tool or native.",
-        c"auto goes by what is known of the model and tries the other form once when the endpoint rejects the first.",
+        c"How a model's reply is held to its form: auto, tool, native or json_object.",
+        c"auto goes by what is known of the model and tries another form when the endpoint rejects the first.",
         &STRUCTURED_OUTPUT,
         GucContext::Suset,
         GucFlags::default(),
@@ -324,6 +326,7 @@ pub fn model() -> ModelSettings {
             StructuredOutputSetting::Auto => StructuredOutput::Auto,
             StructuredOutputSetting::Tool => StructuredOutput::Tool,
             StructuredOutputSetting::Native => StructuredOutput::Native,
+            StructuredOutputSetting::JsonObject => StructuredOutput::JsonObject,
         },
         most_tokens: MostTokens {
             verdict: tokens(&MAX_VERDICT_TOKENS),

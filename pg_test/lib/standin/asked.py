@@ -17,7 +17,9 @@ VALIDATION, GENERATION, NARRATION, GUARDRAIL, OTHER = "validation", "generation"
 CHOICE = "choice"
 TASKS = (CHOICE, VALIDATION, GENERATION, NARRATION, GUARDRAIL)
 TASK_OF_TOOL = {"name_tables": CHOICE, "record_verdict": VALIDATION, "write_sql": GENERATION, "tell_answer": NARRATION}
-TOOL, NATIVE, FREE = "tool", "native", "text"
+TOOL, NATIVE, OBJECT, FREE = "tool", "native", "json_object", "text"
+# A member that no other reply has: an object with its schema beside the type has no name.
+_TOOL_OF_MEMBER = {"tables": "name_tables", "verdict": "record_verdict", "sql": "write_sql", "answer": "tell_answer"}
 
 _OPENING = re.compile(r"<([a-z][a-z0-9_-]*)-([0-9A-Za-z]+)>")
 _DECODER = json.JSONDecoder(strict=False)
@@ -169,6 +171,9 @@ def chat(body: dict[str, Any]) -> Asked:
     elif response_format.get("type") == "json_schema":
         definition = response_format["json_schema"]
         form, name, schema = NATIVE, definition["name"], definition.get("schema")
+    elif "schema" in response_format:
+        form, schema = OBJECT, response_format["schema"]
+        name = next((_TOOL_OF_MEMBER[member] for member in schema.get("properties", {}) if member in _TOOL_OF_MEMBER), "")
     spoken = [(message["role"], _chat_text(message["content"])) for message in body["messages"]]
     system = "\n".join(text for role, text in spoken if role in ("system", "developer"))
     user = "\n".join(text for role, text in spoken if role not in ("system", "developer"))

@@ -112,10 +112,14 @@ def _choice(choice: Any, names: list[str]) -> None:
 
 
 def _response_format(value: dict[str, Any]) -> None:
-    _object(value, "response_format", {"type"}, {"json_schema"})
+    _object(value, "response_format", {"type"}, {"json_schema", "schema"})
     kind = value["type"]
     _need(kind in ("text", "json_object", "json_schema"), "response_format.type", "Invalid value for 'response_format.type'.")
     _need((kind == "json_schema") == ("json_schema" in value), "response_format", "'json_schema' belongs to that type alone.")
+    # Not of OpenAI: how llama-cpp-python, llama.cpp and others take one beside the type.
+    if "schema" in value:
+        _need(kind == "json_object", "response_format", "'schema' belongs to 'json_object' alone.")
+        _schema(value["schema"], "response_format.schema", False)
     if kind == "json_schema":
         definition = _object(value["json_schema"], "response_format.json_schema", {"name"}, {"schema", "strict", "description"})
         _named(definition["name"], "response_format.json_schema.name")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from .asked import TOOL, Asked
+from .asked import OBJECT, TOOL, Asked
 from .stage import Play
 from .wire import Exchange, Response
 
@@ -30,7 +30,7 @@ def spoilt(asked: Asked, response: Response, play: Play) -> Response:
         case "refuse":
             made = error(asked, options["status"], options["code"], options["message"] or "The stand-in was told to refuse.")
         case "reject_form":
-            return _form_rejected(asked)
+            return _form_rejected(asked, options["takes"])
         case "redirect":
             return Response(options["status"], b"", {"location": options["location"]})
         case "content_type":
@@ -58,13 +58,16 @@ def error(asked: Asked, status: int, code: str | None, message: str) -> Response
     return Response.error(status, code or _CODES.get(status, "InternalServerException"), message)
 
 
-def _form_rejected(asked: Asked) -> Response:
+def _form_rejected(asked: Asked, takes: str | None) -> Response:
     """The refusals of Bedrock and of OpenAI to a model that does not know the form, in their own words."""
     if asked.operation == "chat":
         if asked.form == TOOL:
             text = "tool_choice is not supported with this model."
             return Response.openai_error(400, "invalid_request_error", text, "tool_choice")
-        text = "Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model."
+        kind = "json_object" if asked.form == OBJECT else "json_schema"
+        text = f"Invalid parameter: 'response_format' of type '{kind}' is not supported with this model."
+        if takes is not None:
+            text = f"response_format.type: Input should be 'text' or '{takes}'"
         return Response.openai_error(400, "invalid_request_error", text, "response_format")
     if asked.form == TOOL:
         text = "This model doesn't support the toolConfig.toolChoice.tool field. Remove toolConfig.toolChoice.tool and try again."

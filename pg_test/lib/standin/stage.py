@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .asked import FREE, GUARDRAIL, NATIVE, TASKS, TOOL, VALIDATION, Asked
+from .asked import FREE, GUARDRAIL, NATIVE, OBJECT, TASKS, TOOL, VALIDATION, Asked
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,10 @@ SENDING: dict[str, Fault] = {
     "chunked": Fault("a valid reply in chunks, as some servers send it", {"size": 7}),
     "throttle": Fault("429, with or without Retry-After", {"retry_after": None}),
     "refuse": Fault("any other error", {"status": 500, "code": None, "message": None, "retry_after": None}),
-    "reject_form": Fault("400: the model knows no forced tool, or no structured output; only in the form given as `form`"),
+    "reject_form": Fault(
+        "400: the model knows no forced tool, or no structured output; only in the form given as `form`; `takes` is named as what it knows",
+        {"takes": None},
+    ),
     "redirect": Fault("a redirect", {"status": 307, "location": "/elsewhere"}),
     "content_type": Fault("a valid reply of another content type", {"value": "text/html"}),
     "malformed": Fault("JSON that ends too early, in a response that is complete"),
@@ -86,7 +89,7 @@ class Play:
             raise PlayError(f"{fault} knows no {', '.join(sorted(unknown))}")
         if task not in (None, *TASKS):
             raise PlayError(f"no such task: {task}")
-        if form not in (None, TOOL, NATIVE, FREE):
+        if form not in (None, TOOL, NATIVE, OBJECT, FREE):
             raise PlayError(f"no such form: {form}")
         if fault == "reject_form" and form is None:
             raise PlayError("reject_form needs the form that is rejected")

@@ -45,7 +45,7 @@ fn converse(form: Form) -> Vec<u8> {
         Form::Tool => {
             (json!({"toolUse": {"toolUseId": "t", "name": "write_sql", "input": {"sql": "SELECT 1"}}}), "tool_use")
         }
-        Form::Native => (json!({"text": "{\"sql\": \"SELECT 1\"}"}), "end_turn"),
+        Form::Native | Form::Object => (json!({"text": "{\"sql\": \"SELECT 1\"}"}), "end_turn"),
     };
     let usage = json!({"inputTokens": 3, "outputTokens": 4, "totalTokens": 7});
     json!({"output": {"message": {"role": "assistant", "content": [content]}}, "stopReason": reason, "usage": usage})

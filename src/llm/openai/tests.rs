@@ -89,6 +89,13 @@ fn asks_for_structured_output() {
 }
 
 #[test]
+fn asks_for_an_object_with_its_schema_beside_the_type() {
+    let body = openai("llama3.2").body(&prompt(), Form::Object);
+    assert_eq!((body.get("tools"), body.get("tool_choice")), (None, None));
+    assert_eq!(body["response_format"], json!({"type": "json_object", "schema": prompt().shape.schema}));
+}
+
+#[test]
 fn limits_every_model_in_the_way_it_understands() {
     for (model, limit, temperature) in [
         ("gpt-5-mini", "max_completion_tokens", false),
@@ -385,7 +392,8 @@ fn knows_when_the_form_is_what_was_refused() {
 
 #[test]
 fn knows_a_reply_that_lacks_the_call() {
-    let lacks = |reason, message: &Value| openai("m").lacks_call(response(reason, message).to_string().as_bytes());
+    let disregards = |form, body: &str| openai("m").disregards(form, &prompt().shape, body.as_bytes());
+    let lacks = |reason, message: &Value| disregards(Form::Tool, &response(reason, message).to_string());
     assert!(lacks("stop", &saying(&json!("In words."))));
     assert!(lacks("stop", &calling(&json!([]))) && lacks("tool_calls", &saying(&json!(null))));
     assert!(!lacks("length", &saying(&json!("In wo"))) && !lacks("content_filter", &saying(&json!(""))));
@@ -396,8 +404,33 @@ fn knows_a_reply_that_lacks_the_call() {
     for body in
         ["", "{}", "{\"choices\": []}", "{\"choices\": [1, 2]}", "{\"choices\": [{\"finish_reason\": \"stop\"}]}"]
     {
-        assert!(!openai("m").lacks_call(body.as_bytes()), "{body}");
+        assert!([Form::Tool, Form::Native, Form::Object].iter().all(|form| !disregards(*form, body)), "{body}");
     }
+    assert!(!disregards(Form::Native, &response("stop", &saying(&json!("In words."))).to_string()));
+}
+
+#[test]
+fn knows_an_object_of_another_shape() {
+    let disregards = |reason, message: &Value| {
+        openai("m").disregards(Form::Object, &prompt().shape, response(reason, message).to_string().as_bytes())
+    };
+    for (text, is_held) in [
+        (ALLOW, true),
+        ("{}", false),
+        ("{\"Verdict\": \"allow\"}", false),
+        ("{\"verdict\": \"allow\", \"confidence\": 1}", false),
+        ("[\"allow\"]", false),
+        ("Allowed.", false),
+    ] {
+        let body = response("stop", &saying(&json!(text)));
+        assert_eq!(read(Form::Object, &body).is_ok(), is_held, "{text}");
+        assert_eq!(disregards("stop", &saying(&json!(text))), !is_held, "{text}");
+        // What was cut off, or stopped by a filter, says nothing of the form.
+        assert!(!disregards("length", &saying(&json!(text))) && !disregards("content_filter", &saying(&json!(text))));
+    }
+    let mut refusing = saying(&json!(null));
+    refusing["refusal"] = json!("No.");
+    assert!(!disregards("stop", &refusing) && !disregards("tool_calls", &good_call()));
 }
 
 #[test]

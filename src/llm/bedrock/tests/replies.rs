@@ -165,12 +165,14 @@ fn rejects_text_that_is_not_one_object() {
 
 #[test]
 fn knows_a_reply_that_lacks_the_call() {
-    let lacks = |reason, content: &Value| bedrock(SONNET).lacks_call(response(reason, content).to_string().as_bytes());
+    let lacks = |reason, content: &Value| {
+        bedrock(SONNET).disregards(Form::Tool, &prompt().shape, response(reason, content).to_string().as_bytes())
+    };
     let (text, tool) = (json!([{"text": "In words."}]), json!([{"text": "So:"}, call(&json!({"verdict": "allow"}))]));
     assert!(lacks("end_turn", &text) && lacks("tool_use", &text) && lacks("end_turn", &json!([])));
     assert!(!lacks("end_turn", &tool) && !lacks("max_tokens", &text) && !lacks("guardrail_intervened", &text));
     for body in ["", "{}", "{\"stopReason\": \"end_turn\"}"] {
-        assert!(!bedrock(SONNET).lacks_call(body.as_bytes()), "{body}");
+        assert!(!bedrock(SONNET).disregards(Form::Tool, &prompt().shape, body.as_bytes()), "{body}");
     }
 }
 

@@ -140,6 +140,55 @@ fn changes_the_form_after_422_500_and_501_at_once() {
     assert!(server.seen().iter().all(|request| body(request).get("response_format").is_some()), "nothing was learned");
 }
 
+/// Knows the type `json_object` and no `json_schema`, as llama-cpp-python says it, and answers an object by `held`.
+fn objects(held: impl Fn(&mut TcpStream) -> bool + Send + Sync + 'static) -> Server {
+    Server::start(move |_, request, stream| match body(request) {
+        sent if sent.get("tools").is_some() => answer(stream, 200, &[], &calling()),
+        sent if sent["response_format"]["type"] == "json_object" => held(stream),
+        _ => says(
+            stream,
+            500,
+            "[{'loc': ('body', 'response_format', 'type'), 'msg': \"Input should be 'text' or 'json_object'\"}]",
+        ),
+    })
+}
+
+#[test]
+fn asks_for_the_object_that_an_endpoint_names() {
+    let server = objects(|stream| answer(stream, 200, &[], &chat()));
+    let seen = asked_twice(&server);
+    let types: Vec<&Value> = seen.iter().map(|body| &body["response_format"]["type"]).collect();
+    assert_eq!(types, ["json_schema", "json_object", "json_object"]);
+    assert!(seen[1]["response_format"]["schema"].is_object());
+    // Where it is configured, at once and in no other way.
+    let settings = ModelSettings { structured_output: StructuredOutput::JsonObject, ..openai(&server) };
+    assert_eq!(complete(&open(&settings), 5_000).unwrap(), expected());
+    assert_eq!(server.seen().len(), 4);
+    let strict = Server::start(|_, _, stream| says(stream, 400, "response_format of type json_object is unknown"));
+    let settings = ModelSettings { structured_output: StructuredOutput::JsonObject, ..openai(&strict) };
+    assert_refused(&complete(&open(&settings), 5_000).unwrap_err(), 400, "");
+    assert_eq!(strict.seen().len(), 1);
+}
+
+#[test]
+fn calls_a_tool_where_the_object_has_no_schema() {
+    let other =
+        br#"{"choices": [{"message": {"role": "assistant", "content": "{\"query\": 1}"}, "finish_reason": "stop"}]}"#;
+    let refuses = |stream: &mut TcpStream| says(stream, 422, "response_format.schema: extra inputs are not permitted");
+    let disregards = |stream: &mut TcpStream| answer(stream, 200, &[], other);
+    for server in [objects(refuses), objects(disregards)] {
+        let seen = asked_twice(&server);
+        assert_eq!(seen.len(), 4, "three requests, and one by what was learned");
+        assert!(seen[3].get("tools").is_some());
+    }
+    // A reply that was cut off is none that takes no notice.
+    let cut =
+        br#"{"choices": [{"message": {"role": "assistant", "content": "{\"sql\": \""}, "finish_reason": "length"}]}"#;
+    let server = objects(|stream| answer(stream, 200, &[], cut));
+    assert!(matches!(complete(&open(&openai(&server)), 5_000), Err(ModelError::Refused { .. } | ModelError::Reply(_))));
+    assert_eq!(server.seen().len(), 2);
+}
+
 /// Answers a forced tool in words, and keeps to a schema.
 fn wordy(request: &Request, stream: &mut TcpStream) -> bool {
     let body: Value = serde_json::from_slice(&request.body).unwrap();
