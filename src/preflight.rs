@@ -172,7 +172,7 @@ fn model_problems() -> Vec<ServerProblem> {
         ));
     }
     if model.names_a_model() {
-        found.push(check_problem(checks::last(&model)));
+        found.push(check_problem(checks::last(&model, settings::evaluation::shadow_model().as_deref())));
     }
     if settings::model::narrate() == Narrate::Rows {
         found.push(ServerProblem {

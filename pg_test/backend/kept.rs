@@ -3,17 +3,18 @@
 #[pgrx::pg_schema]
 mod tests {
     use crate::attach::{Attached, Claims};
-    use crate::backend_tests::support::{LONG, World, principal};
+    use crate::backend_tests::support::{LONG, World, assert_accepted, principal};
     use crate::error::{StageResult, State};
     use crate::identity::Principal;
     use crate::numbers::WideNumbers;
-    use crate::pgx::parse;
     use crate::pgx::raw::TextConstant;
     use crate::pgx::sink::{Caps, Sink};
+    use crate::pgx::{parse, skeletons};
     use crate::prove::{self, KeptProof};
     use crate::{run, trust};
     use pgrx::prelude::*;
     use serde_json::{Value, json};
+    use std::collections::BTreeMap;
     use std::rc::Rc;
 
     const SQL: &str =
@@ -44,6 +45,46 @@ mod tests {
             run::run(planned, &mut sink)?;
             Ok(serde_json::from_str(&sink.into_json()?.text).unwrap())
         })
+    }
+
+    /// Grafting changes the tree that it is given: it is never the one that is kept. A few are kept, and no long one.
+    #[pg_test]
+    fn a_skeleton_is_parsed_once_and_given_out_as_a_copy() {
+        let world = World::bare();
+        let skeleton = "WITH a AS (SELECT 1 AS x WHERE 'own' <> '') SELECT * FROM (SELECT 1) AS answer";
+        let (found, counts) = assert_accepted(
+            "skeletons",
+            world.confined(|confinement| {
+                let mut counts = vec![skeletons::count()];
+                let mut found = Vec::new();
+                for word in ["one", "two", "three"] {
+                    let untrusted = parse::parse_one(confinement, &format!("SELECT '{word}' FROM a"))?;
+                    let grafted = parse::graft(confinement, skeleton, untrusted, SHOWN)?;
+                    let texts = grafted.texts().into_iter().map(|text| (text.value, text.place));
+                    found.push(texts.collect::<BTreeMap<String, i32>>());
+                    counts.push(skeletons::count());
+                }
+                for number in 0..100 {
+                    let text = format!("SELECT {number} FROM (SELECT 1) AS answer");
+                    skeletons::parsed(confinement, &text, |text| parse::parse_one(confinement, text))?;
+                    counts.push(skeletons::count());
+                }
+                let long = format!("SELECT * FROM (SELECT 1) AS answer -- {}", "x".repeat(17_000));
+                skeletons::parsed(confinement, &long, |text| parse::parse_one(confinement, text))?;
+                counts.push(skeletons::count());
+                Ok((found, counts))
+            }),
+        );
+        for (word, texts) in ["one", "two", "three"].into_iter().zip(found) {
+            // By where the grammar found them, and nothing of the statement before.
+            let own = i32::try_from(skeleton.find("'own'").unwrap()).unwrap();
+            assert_eq!(
+                texts,
+                BTreeMap::from([("own".to_owned(), own), (String::new(), own + 9), (word.to_owned(), 7)])
+            );
+        }
+        assert_eq!((counts[0], counts[1], counts[3]), (0, 1, 1));
+        assert_eq!((counts[103], counts[104]), (32, 32), "no more than a few, and no long one");
     }
 
     /// Rewriting and planning change the tree that they are given: it is never the one that is kept.

@@ -4,7 +4,7 @@
 mod tests {
     use crate::backend_tests::support::{World, assert_accepted};
     use crate::pgx::hooks::configured;
-    use crate::pgx::server;
+    use crate::pgx::{options, server};
     use crate::run::{FIXED, FROM_SERVER};
     use pgrx::prelude::*;
     use std::collections::BTreeMap;
@@ -55,6 +55,55 @@ mod tests {
         from_server.push(ALIAS);
         from_server.sort_unstable();
         assert_eq!(from_server, of("from server"));
+    }
+
+    /// Values are read where PostgreSQL keeps them. Whatever changes them, PostgreSQL prints the same.
+    #[pg_test]
+    fn values_are_those_that_postgresql_prints() {
+        let others =
+            [c"TimeZone", c"temp_file_limit", c"splitplane.max_rows", c"splitplane.deadline", c"application_name"];
+        let fixed = FIXED.iter().map(|(name, _)| *name);
+        let known: Vec<&'static CStr> = fixed.chain(FROM_SERVER).chain(others).collect();
+        let check = |when: &str| {
+            let mut seen = 0;
+            for name in &known {
+                let Some(value) = server::option_text(name) else {
+                    assert!(!options::differs(name, c"x"), "{when}: {name:?} is not there");
+                    continue;
+                };
+                assert!(!options::differs(name, &value), "{when}: {name:?} is {value:?}");
+                assert!(options::differs(name, c"another"), "{when}: {name:?} is {value:?}");
+                assert_eq!(options::reset_value(name), server::reset_value(name), "{when}: {name:?}");
+                seen += 1;
+            }
+            assert!(seen > 55, "{seen}");
+        };
+        check("at first");
+        let changes = [
+            "SET LOCAL work_mem = '1234kB'",
+            "SET LOCAL seq_page_cost = 1.25",
+            "SET LOCAL row_security = off",
+            "SET LOCAL bytea_output = escape",
+            "SET LOCAL search_path = public, pg_temp",
+            "SET LOCAL application_name = ''",
+            "SET LOCAL work_mem = '1235kB'",
+            "SET LOCAL \"TimeZone\" = 'Asia/Tokyo'",
+            "SET LOCAL splitplane.max_rows = 7",
+            "RESET work_mem",
+            "RESET ALL",
+        ];
+        for change in changes {
+            Spi::run(change).unwrap();
+            check(change);
+        }
+        let rolled_back = "DO $$ BEGIN SET LOCAL work_mem = '2MB'; SET LOCAL geqo = off; RAISE EXCEPTION 'x'; EXCEPTION WHEN OTHERS THEN NULL; END $$";
+        Spi::run(rolled_back).unwrap();
+        check("rolled back");
+        assert!(!options::differs(c"splitplane.no_such_setting", c"x"));
+        assert!(
+            options::differs(c"WORK_MEM", c"another")
+                && !options::differs(c"work_mem", &server::option_text(c"work_mem").unwrap())
+        );
     }
 
     #[pg_test]

@@ -75,7 +75,7 @@ def ended_well(plane, outcome) -> None:
     assert not outcome.sqlstate.startswith("XX") and not outcome.fields, outcome
 
 
-@pytest.mark.parametrize("form", ["tool", "native"])
+@pytest.mark.parametrize("form", ["tool", "native", "json_object"])
 @pytest.mark.parametrize("name", STACKS)
 def test_call_in_a_form_that_was_set(plane, stack, name, form):
     """Whether the server has the form or not."""

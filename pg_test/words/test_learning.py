@@ -169,6 +169,14 @@ def test_check_model(words, standin):
         admin.execute("SET splitplane.reasoning_effort = 'low'")
         severity, finding = admin.execute(DOCTOR).fetchone()
         assert severity == "info" and "other settings" in finding
+        standin.play()
+        admin.execute("SET splitplane.shadow_model = 'us.anthropic.claude-haiku-5-5'")
+        rows = admin.execute(CHECK).fetchall()
+        assert [(purpose, ok) for purpose, ok, _ in rows][3] == ("shadow", True) and len(rows) == 5, rows
+        assert words.boss.execute(CALLS, ("us.anthropic.claude-haiku-5-5", "ok")).fetchall() == [("shadow", 1)]
+        assert admin.execute(DOCTOR).fetchone()[1].endswith("all models answered.")
+        admin.execute("SET splitplane.shadow_model = ''")
+        assert "other settings" in admin.execute(DOCTOR).fetchone()[1]
         admin.execute("SET splitplane.api_key_file = '/absent'")
         rows = admin.execute(CHECK).fetchall()
         assert len(rows) == 4 and not any(ok for _, ok, _ in rows), rows

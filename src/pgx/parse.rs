@@ -9,6 +9,7 @@ use super::raw::{self, RawNode, RawTree, TextConstant};
 use super::section::confine::Confinement;
 use super::section::pin::Pinned;
 use super::section::stage::{self, Stage};
+use super::skeletons;
 use crate::error::{Refusal, StageResult, State};
 use pgrx::{PgList, pg_sys};
 use std::collections::HashSet;
@@ -59,7 +60,7 @@ pub struct Grafted<'c> {
     text: SourceText<'c>,
 }
 
-/// Parses our own skeleton and grafts the untrusted tree onto it.
+/// Takes our own skeleton and grafts the untrusted tree onto it.
 ///
 /// `shown` is the text of the whole statement, as views of running statements show it.
 pub fn graft<'c>(
@@ -68,7 +69,7 @@ pub fn graft<'c>(
     untrusted: RawTree<'c>,
     shown: &str,
 ) -> StageResult<Grafted<'c>> {
-    let mut outer = parse_one(confinement, skeleton)?;
+    let mut outer = skeletons::parsed(confinement, skeleton, |text| parse_one(confinement, text))?;
     outer.graft(untrusted)?;
     Ok(Grafted { statement: outer, text: SourceText::copy(confinement, shown)? })
 }
@@ -89,7 +90,7 @@ pub fn assemble<'c>(
     expressions: Option<Vec<RawTree<'c>>>,
     derived: RawTree<'c>,
 ) -> StageResult<RawTree<'c>> {
-    let mut outer = parse_one(confinement, skeleton)?;
+    let mut outer = skeletons::parsed(confinement, skeleton, |text| parse_one(confinement, text))?;
     if let Some(expressions) = expressions {
         outer.put_expressions(expressions)?;
     }

@@ -67,7 +67,7 @@ pub fn option(name: &CStr) -> Option<String> {
 }
 
 /// The current value of a setting, as C text.
-pub(super) fn option_text(name: &CStr) -> Option<CString> {
+pub(crate) fn option_text(name: &CStr) -> Option<CString> {
     // SAFETY: a NUL-terminated name; NULL or a NUL-terminated string comes back, which is copied before any other call.
     unsafe {
         let value = pg_sys::GetConfigOption(name.as_ptr(), true, false);

@@ -4,10 +4,10 @@
 use super::refuse_without_model;
 use super::session::{Consultation, Secrets};
 use crate::error::StageResult;
-use crate::llm::ModelError;
 use crate::llm::prompts::{self, Answer, Knowledge};
 use crate::llm::verdict;
 use crate::llm::writing::{self, Writing};
+use crate::llm::{ModelError, ModelSettings};
 use crate::pgx::wait;
 use crate::settings;
 use crate::statistics::checks::{self, Checked, PURPOSES};
@@ -30,26 +30,43 @@ type Outcome = Result<String, ModelError>;
 pub fn check_model() -> StageResult<Vec<Checked>> {
     refuse_without_model()?;
     let model = settings::model::model();
-    let purposes = if model.guardrail.is_empty() { &PURPOSES[..3] } else { &PURPOSES[..] };
+    let second = settings::evaluation::shadow_model();
+    let is_configured = |purpose: &&str| match *purpose {
+        "shadow" => second.is_some(),
+        "guardrail" => !model.guardrail.is_empty(),
+        _ => true,
+    };
+    let purposes: Vec<&'static str> = PURPOSES.into_iter().filter(is_configured).collect();
     let deadline = Instant::now() + Duration::from_millis(u64::try_from(settings::deadline()).unwrap_or(0));
-    let rows = match Consultation::open(model.clone(), deadline) {
-        Ok(consultation) => called(&consultation, purposes, deadline)?,
+    let beside = |second: &String| ModelSettings { model: second.clone(), ..model.clone() };
+    let opened = Consultation::open(model.clone(), deadline).and_then(|first| {
+        let second = second.as_ref().map(|second| Consultation::open(beside(second), deadline)).transpose()?;
+        Ok(Consultations { first, second })
+    });
+    let rows = match opened {
+        Ok(consultations) => called(&consultations, &purposes, deadline)?,
         Err(refusal) => {
             let row = |purpose: &&'static str| Checked { purpose, ok: false, detail: refusal.message.clone() };
             purposes.iter().map(row).collect()
         }
     };
-    checks::keep(&model, &rows);
+    checks::keep(&model, second.as_deref(), &rows);
     Ok(rows)
 }
 
-fn called(consultation: &Consultation, purposes: &[&'static str], deadline: Instant) -> StageResult<Vec<Checked>> {
+/// With the models that answer, and with the one beside them.
+struct Consultations {
+    first: Consultation,
+    second: Option<Consultation>,
+}
+
+fn called(consultations: &Consultations, purposes: &[&'static str], deadline: Instant) -> StageResult<Vec<Checked>> {
     let secrets = Secrets::fresh()?;
     let secrets = &secrets;
     let at_once = if settings::model::calls_are_sequential() { 1 } else { PURPOSES.len() };
     let work = stream::iter(purposes.iter().map(|purpose| async move {
         let begun = Instant::now();
-        let outcome = call(consultation, purpose, secrets).await;
+        let outcome = call(consultations, purpose, secrets).await;
         let (ok, detail) = match outcome {
             Ok(what) => (true, format!("{what}, after {} ms", begun.elapsed().as_millis())),
             Err(error) => (false, told(&error)),
@@ -58,7 +75,8 @@ fn called(consultation: &Consultation, purposes: &[&'static str], deadline: Inst
     }));
     // The client keeps the deadline itself, call by call; a little later the wait would.
     let rows = wait::wait(deadline + Duration::from_secs(1), work.buffered(at_once).collect());
-    consultation.log_notes();
+    consultations.first.log_notes();
+    consultations.second.iter().for_each(Consultation::log_notes);
     rows
 }
 
@@ -70,7 +88,8 @@ fn told(error: &ModelError) -> String {
     }
 }
 
-fn call<'c>(consultation: &'c Consultation, purpose: &str, secrets: &'c Secrets) -> LocalBoxFuture<'c, Outcome> {
+fn call<'c>(consultations: &'c Consultations, purpose: &str, secrets: &'c Secrets) -> LocalBoxFuture<'c, Outcome> {
+    let consultation = &consultations.first;
     let knowledge = Knowledge {
         is_whole: true,
         plane: PLANE,
@@ -92,12 +111,14 @@ fn call<'c>(consultation: &'c Consultation, purpose: &str, secrets: &'c Secrets)
         }
         "write" => {
             let prompt = prompts::generation(&knowledge, QUESTION, nonces);
+            Box::pin(async move { wrote(consultation.asked(Purpose::Write, &prompt, None, writing::read).await?) })
+        }
+        "shadow" => {
+            let prompt = prompts::generation(&knowledge, QUESTION, nonces);
             Box::pin(async move {
-                Ok(match consultation.asked(Purpose::Write, &prompt, None, writing::read).await? {
-                    Writing::Sql(_) => "SQL".to_owned(),
-                    Writing::Clarification(_) => "a question back".to_owned(),
-                    Writing::Both(_) => return Err(ModelError::Reply("it holds both SQL and a clarification")),
-                })
+                let second = consultations.second.as_ref();
+                let second = second.ok_or_else(|| ModelError::Configuration("no second model".to_owned()))?;
+                wrote(second.asked(Purpose::Shadow, &prompt, None, writing::read).await?)
             })
         }
         "narrate" => {
@@ -115,5 +136,13 @@ fn call<'c>(consultation: &'c Consultation, purpose: &str, secrets: &'c Secrets)
                 false => Err(ModelError::Reply("the guardrail stops a harmless question")),
             }
         }),
+    }
+}
+
+fn wrote(writing: Writing) -> Outcome {
+    match writing {
+        Writing::Sql(_) => Ok("SQL".to_owned()),
+        Writing::Clarification(_) => Ok("a question back".to_owned()),
+        Writing::Both(_) => Err(ModelError::Reply("it holds both SQL and a clarification")),
     }
 }

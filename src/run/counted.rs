@@ -8,11 +8,13 @@ use super::limits;
 use crate::catalog::plane::Plane;
 use crate::gate::Gated;
 use crate::pgx::names::quote_identifier;
+use crate::pgx::section::pin::Setting;
 use crate::pgx::server;
 use crate::prove::ProofFacts;
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 use std::num::NonZeroU64;
 
 /// What decides which statements the module counts.
@@ -72,6 +74,6 @@ fn is_of_plane(name: &str, plane: &Plane) -> bool {
 
 /// The setting under which the module counts statements within functions, such as one of a call. Whoever switched it off is left
 /// alone.
-pub(super) fn setting() -> Option<(&'static CStr, CString)> {
-    (server::option(TRACK).as_deref() == Some("top")).then(|| (TRACK, c"all".to_owned()))
+pub(super) fn setting() -> Option<Setting> {
+    (server::option(TRACK).as_deref() == Some("top")).then_some((TRACK, Cow::Borrowed(c"all")))
 }

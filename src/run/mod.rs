@@ -19,10 +19,10 @@ use crate::catalog::plane::Plane;
 use crate::error::{Refusal, StageResult, State};
 use crate::identity::principal::Principal;
 use crate::pgx::section::confine::{self, Confinement, ConfinementPlan};
+use crate::pgx::section::pin::Setting;
 use crate::pgx::section::travel::Travel;
 use crate::pgx::server;
 use crate::{settings, tripwire};
-use std::ffi::{CStr, CString};
 use std::rc::Rc;
 
 #[cfg(feature = "pg_test")]
@@ -50,7 +50,7 @@ fn confined_with<T>(
     plane: &Plane,
     principal: impl Into<Option<Rc<Principal>>>,
     deadline: i32,
-    body: impl for<'c> FnOnce(&'c Confinement<'c>, &[(&'static CStr, CString)]) -> StageResult<T>,
+    body: impl for<'c> FnOnce(&'c Confinement<'c>, &[Setting]) -> StageResult<T>,
 ) -> StageResult<T> {
     // Also between two statements of one call.
     tripwire::check()?;

@@ -8,7 +8,9 @@ use crate::ablation::{self, Switch};
 use crate::catalog::plane::Plane;
 use crate::pgx::hooks::{configured, security_definer, tripwire_scan};
 use crate::pgx::section::address_space_limit;
+use crate::pgx::section::pin::Setting;
 use crate::settings;
+use std::borrow::Cow;
 use std::ffi::{CStr, CString};
 
 /// Settings that give text its meaning, that let others' sessions show, or that write the text where it does not belong.
@@ -125,30 +127,31 @@ pub(crate) const FROM_SERVER: [&CStr; 31] = [
 ];
 
 /// All of them, in the order in which they are to be set.
-pub(super) fn settings(plane: &Plane) -> Vec<(&'static CStr, CString)> {
-    let mut pinned: Vec<(&CStr, CString)> =
-        FIXED.iter().chain(&OF_EXTENSIONS).map(|(name, value)| (*name, CString::from(*value))).collect();
+pub(super) fn settings(plane: &Plane) -> Vec<Setting> {
+    let fixed = |(name, value): &(&'static CStr, &'static CStr)| -> Setting { (*name, Cow::Borrowed(*value)) };
+    let made = |value: String| Cow::Owned(CString::new(value).unwrap_or_default());
+    let mut pinned: Vec<Setting> = FIXED.iter().chain(&OF_EXTENSIONS).map(fixed).collect();
     pinned.extend(configured::values(&plane.database_settings).into_iter().map(|(name, value)| {
         // PostgreSQL would check whether the caller may create files there.
         let is_foreign = name == c"temp_tablespaces" && !value.is_empty();
-        (name, if is_foreign { CString::default() } else { value })
+        (name, if is_foreign { Cow::Borrowed(c"") } else { Cow::Owned(value) })
     }));
-    pinned.push((c"TimeZone", CString::new(settings::time_zone()).unwrap_or_default()));
+    pinned.push((c"TimeZone", made(settings::time_zone())));
     let worker_memory = (settings::max_memory() / 1_024).saturating_mul(2).min(i32::MAX as usize);
-    pinned.push((address_space_limit::WORKER_SETTING, CString::new(worker_memory.to_string()).unwrap_or_default()));
-    pinned.push((c"temp_file_limit", CString::new(settings::max_temp_files().to_string()).unwrap_or_default()));
+    pinned.push((address_space_limit::WORKER_SETTING, made(worker_memory.to_string())));
+    pinned.push((c"temp_file_limit", made(settings::max_temp_files().to_string())));
     if !ablation::is_off(Switch::Definers) {
         let allowed = plane.allowed.iter().map(|function| function.oid);
-        pinned.push((security_definer::SETTING, security_definer::admitted(plane.reader, allowed)));
+        pinned.push((security_definer::SETTING, Cow::Owned(security_definer::admitted(plane.reader, allowed))));
     }
     if settings::tracks_statements() {
         pinned.extend(counted::setting());
     }
     if plane.is_on_nodes {
-        pinned.extend(OF_CITUS.iter().map(|(name, value)| (*name, CString::from(*value))));
+        pinned.extend(OF_CITUS.iter().map(fixed));
         // It is part of what such a statement is made of.
-        pinned.push((c"splitplane.max_rows", CString::new(settings::max_rows().to_string()).unwrap_or_default()));
+        pinned.push((c"splitplane.max_rows", made(settings::max_rows().to_string())));
     }
-    pinned.push((tripwire_scan::SETTING, CString::new(plane.tripwires.as_str()).unwrap_or_default()));
+    pinned.push((tripwire_scan::SETTING, made(plane.tripwires.clone())));
     pinned
 }

@@ -25,12 +25,12 @@ use crate::identity::principal::Principal;
 use crate::pgx::hooks::invalidation;
 use crate::pgx::query::outputs::ColumnFacts;
 use crate::pgx::section::confine::Confinement;
+use crate::pgx::section::pin::Setting;
 use crate::pgx::server;
 use crate::prove::KeptProof;
 use crate::shares::{Held, Room};
 use pgrx::pg_sys::{self, Oid};
 use std::cell::RefCell;
-use std::ffi::{CStr, CString};
 use std::mem::ManuallyDrop;
 use std::rc::{Rc, Weak};
 
@@ -67,7 +67,7 @@ impl KeptStatement {
 }
 
 /// Names and values of settings.
-type Settings = [(&'static CStr, CString)];
+type Settings = [Setting];
 
 /// What all that is kept rests on.
 struct Ground {
@@ -75,7 +75,7 @@ struct Ground {
     plane: Weak<Plane>,
     /// The count of what was told.
     changes: u64,
-    settings: Vec<(&'static CStr, CString)>,
+    settings: Vec<Setting>,
     /// Of builds for tests.
     switches: String,
 }

@@ -12,7 +12,7 @@ const DATABASES: usize = 32;
 const DETAIL: usize = 240;
 
 /// What is checked, in the order of the rows.
-pub const PURPOSES: [&str; 4] = ["validate", "write", "narrate", "guardrail"];
+pub const PURPOSES: [&str; 5] = ["validate", "write", "narrate", "shadow", "guardrail"];
 
 /// What became of one purpose.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,9 +64,9 @@ pub fn init() {
     TABLE.init(|| Table([FREE; DATABASES]));
 }
 
-fn digest(settings: &ModelSettings) -> [u8; 32] {
+fn digest(settings: &ModelSettings, shadow: Option<&str>) -> [u8; 32] {
     // Plain values, and no secret among them.
-    Sha256::digest(format!("{settings:?}").as_bytes()).into()
+    Sha256::digest(format!("{settings:?} {shadow:?}").as_bytes()).into()
 }
 
 fn failure(detail: &str) -> Failure {
@@ -78,9 +78,10 @@ fn failure(detail: &str) -> Failure {
     kept
 }
 
-/// Keeps a run of this database.
-pub fn keep(settings: &ModelSettings, rows: &[Checked]) {
-    let mut run = Run { database: server::database_oid(), at: server::now(), settings: digest(settings), ..FREE };
+/// Keeps a run of this database. `shadow`: the model beside those of the settings.
+pub fn keep(settings: &ModelSettings, shadow: Option<&str>, rows: &[Checked]) {
+    let settings = digest(settings, shadow);
+    let mut run = Run { database: server::database_oid(), at: server::now(), settings, ..FREE };
     for (purpose, place) in PURPOSES.into_iter().zip(&mut run.failures) {
         let failed = rows.iter().find(|row| row.purpose == purpose && !row.ok);
         *place = failed.map_or(NONE, |row| failure(&row.detail));
@@ -94,7 +95,7 @@ pub fn keep(settings: &ModelSettings, rows: &[Checked]) {
 }
 
 /// The last run in this database; `None` where there was none since the server started.
-pub fn last(settings: &ModelSettings) -> Option<Last> {
+pub fn last(settings: &ModelSettings, shadow: Option<&str>) -> Option<Last> {
     let database = server::database_oid();
     let run = *TABLE.lock()?.0.iter().find(|known| known.database == database)?;
     let failed = PURPOSES.into_iter().zip(&run.failures).filter(|(_, failure)| failure.length > 0);
@@ -102,5 +103,5 @@ pub fn last(settings: &ModelSettings) -> Option<Last> {
         let detail = failure.detail.get(..failure.length).unwrap_or_default();
         Checked { purpose, ok: false, detail: String::from_utf8_lossy(detail).into_owned() }
     });
-    Some(Last { at: run.at, is_current: run.settings == digest(settings), failed: failed.collect() })
+    Some(Last { at: run.at, is_current: run.settings == digest(settings, shadow), failed: failed.collect() })
 }

@@ -4,11 +4,11 @@
 //! takes the place of the administrator's. So the values are noted when a client has authenticated, before PostgreSQL
 //! applies what it sent; and for a process without a client, when the library is loaded.
 
+use crate::pgx::options::{self, Record};
 use crate::pgx::server;
 use pgrx::{pg_guard, pg_sys};
 use std::cell::RefCell;
 use std::ffi::{CStr, CString, c_int, c_void};
-use std::rc::Rc;
 
 type AfterAuthentication = Option<unsafe extern "C-unwind" fn(*mut c_void, c_int)>;
 
@@ -57,64 +57,22 @@ unsafe extern "C-unwind" fn note_again() {
 pub fn values(of_database: &[(String, String)]) -> Vec<(&'static CStr, CString)> {
     NOTED.with(|noted| {
         let noted = noted.borrow();
-        let records = records(&noted);
-        let with_records = noted.iter().zip(&*records);
-        let values = with_records
-            .filter_map(|((name, noted), record)| Some((*name, value(name, noted.as_ref(), *record, of_database)?)));
+        let values = noted.iter().filter_map(|(name, noted)| Some((*name, value(name, noted.as_ref(), of_database)?)));
         values.collect()
     })
 }
 
-fn value(
-    name: &'static CStr,
-    noted: Option<&CString>,
-    record: Record,
-    of_database: &[(String, String)],
-) -> Option<CString> {
-    if record.is_some_and(is_administrators) {
-        return server::reset_value(name);
+fn value(name: &'static CStr, noted: Option<&CString>, of_database: &[(String, String)]) -> Option<CString> {
+    if options::record(name).is_some_and(is_administrators) {
+        return options::reset_value(name);
     }
     let own = of_database.iter().rev().find(|(known, _)| known.as_bytes() == name.to_bytes());
     let own = own.and_then(|(_, value)| CString::new(value.as_str()).ok());
     own.or_else(|| noted.cloned())
 }
 
-type Record = Option<*const pg_sys::config_generic>;
-
-thread_local! {
-    /// PostgreSQL's own records of the noted settings, which stay where they are; `None` where this major has none.
-    static RECORDS: RefCell<Rc<Vec<Record>>> = RefCell::default();
-}
-
-/// In the order of the noted settings.
-fn records(noted: &[(&'static CStr, Option<CString>)]) -> Rc<Vec<Record>> {
-    RECORDS.with(|records| {
-        let mut records = records.borrow_mut();
-        if records.len() != noted.len() {
-            *records = Rc::new(noted.iter().map(|(name, _)| record(name)).collect());
-        }
-        Rc::clone(&records)
-    })
-}
-
 /// Whether the value that RESET would give comes from an administrator only.
-fn is_administrators(record: *const pg_sys::config_generic) -> bool {
-    // SAFETY: records of built-in settings live as long as the process.
+fn is_administrators(record: Record) -> bool {
+    // SAFETY: the record of a built-in setting.
     unsafe { (*record).reset_source <= pg_sys::GucSource::PGC_S_DATABASE }
-}
-
-fn record(name: &CStr) -> Record {
-    // SAFETY: PostgreSQL's own array of pointers to its records; names are NUL-terminated.
-    unsafe {
-        #[cfg(feature = "pg15")]
-        let (count, all) = (pg_sys::GetNumConfigOptions(), pg_sys::get_guc_variables());
-        #[cfg(not(feature = "pg15"))]
-        let (count, all) = {
-            let mut count = 0;
-            let all = pg_sys::get_guc_variables(&raw mut count);
-            (count, all)
-        };
-        let all = std::slice::from_raw_parts(all, usize::try_from(count).unwrap_or(0));
-        all.iter().copied().find(|record| CStr::from_ptr((**record).name) == name).map(<*mut _>::cast_const)
-    }
 }

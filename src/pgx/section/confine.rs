@@ -13,7 +13,7 @@
 
 use super::claims::{self, ClaimsGuard};
 use super::deadline::{Deadline, Expired};
-use super::pin::pin;
+use super::pin::{Setting, pin};
 use super::stage;
 use super::token;
 use super::travel::{self, Sent, Travel};
@@ -25,7 +25,7 @@ use crate::pgx::pg_try::{catch, expect_role};
 use crate::pgx::routines;
 use crate::pgx::server_errors::{Circumstances, Speaker, of_statement};
 use pgrx::pg_sys;
-use std::ffi::{CStr, CString, c_int};
+use std::ffi::c_int;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::rc::Rc;
@@ -38,7 +38,7 @@ pub struct ConfinementPlan {
     /// Role that untrusted SQL runs as.
     pub reader: pg_sys::Oid,
     /// (setting, value) pairs, pinned in this order.
-    pub settings: Vec<(&'static CStr, CString)>,
+    pub settings: Vec<Setting>,
     /// Milliseconds that are left of the call.
     pub deadline: i32,
     /// Bytes by which the backend may grow.

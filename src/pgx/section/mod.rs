@@ -7,7 +7,7 @@ pub mod claims;
 pub mod confine;
 pub mod deadline;
 pub(in crate::pgx) mod key_sets;
-pub(super) mod pin;
+pub mod pin;
 pub mod process_end;
 pub mod process_memory;
 pub(super) mod session_growth;

@@ -1,12 +1,16 @@
 //! Setting a setting for a while.
 
-use crate::pgx::server;
+use crate::pgx::options;
 use pgrx::pg_sys;
+use std::borrow::Cow;
 use std::ffi::{CStr, c_int};
 
+/// A setting and its value. Most values are fixed, and a call makes no copy of them.
+pub type Setting = (&'static CStr, Cow<'static, CStr>);
+
 /// Sets a setting until the subtransaction or nest level ends; one that this major does not have is left out.
-pub(in crate::pgx) fn pin(name: &CStr, value: &CStr) {
-    if !server::option_differs(name, value) {
+pub(in crate::pgx) fn pin(name: &'static CStr, value: &CStr) {
+    if !options::differs(name, value) {
         return;
     }
     // SAFETY: valid strings; SAVE puts the old value back when the nest level closes.
@@ -29,7 +33,7 @@ pub(in crate::pgx) struct Pinned(c_int);
 
 impl Pinned {
     /// Pins each (setting, value) pair.
-    pub(in crate::pgx) fn all(settings: &[(&CStr, &CStr)]) -> Self {
+    pub(in crate::pgx) fn all(settings: &[(&'static CStr, &CStr)]) -> Self {
         // SAFETY: inside a transaction; the level is closed when this is dropped, or by the transaction's end.
         let pinned = Pinned(unsafe { pg_sys::NewGUCNestLevel() });
         settings.iter().for_each(|(name, value)| pin(name, value));

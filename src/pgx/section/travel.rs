@@ -5,6 +5,7 @@
 //! for more than one statement. A node verifies the token by itself (token.rs), and adds the fences by itself
 //! (hooks/node_fence.rs): what is sent here grants nothing to whoever sends something else.
 
+use super::pin::Setting;
 use super::{address_space_limit, claim_text, claims, token};
 use crate::cluster::keys::ClusterKeys;
 use crate::cluster::token::seal;
@@ -67,7 +68,7 @@ pub(super) struct Sent {
 }
 
 /// Sets them for the subtransaction that runs. `milliseconds` are left of the call.
-pub(super) fn send(travel: &Travel, settings: &[(&CStr, CString)], milliseconds: i32) -> StageResult<Sent> {
+pub(super) fn send(travel: &Travel, settings: &[Setting], milliseconds: i32) -> StageResult<Sent> {
     let expires = server::now_microseconds().saturating_add(i64::from(milliseconds) * 1_000).saturating_add(GRACE);
     let number = |wanted: &CStr| {
         let value = settings.iter().find(|(name, _)| *name == wanted);

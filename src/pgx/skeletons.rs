@@ -1,0 +1,98 @@
+//! The raw trees of our own skeletons, which a backend parses once.
+//!
+//! A skeleton is made of the names and conditions of the relations that a statement names, so that the same few come again at each
+//! call. What is kept is what PostgreSQL's grammar makes of a text, whatever the catalog holds: names are looked up, and rights and
+//! fences proved, in the copy that each call gets.
+
+use super::node::TreeNode;
+use super::raw::{RawNode, RawTree};
+use super::section::confine::Confinement;
+use super::section::stage::{self, Stage};
+use crate::error::{Refusal, StageResult};
+use pgrx::pg_sys;
+use std::cell::RefCell;
+
+/// As many as are kept; the one that was wanted longest ago goes first.
+const MOST: usize = 32;
+/// A longer text is parsed each time, in bytes.
+const LONGEST: usize = 16 * 1_024;
+
+thread_local! {
+    /// The last to be wanted is the last.
+    static KEPT: RefCell<Vec<Kept>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A tree in a memory context of its own. Nothing of it is given out or changed.
+struct Kept {
+    skeleton: String,
+    context: pg_sys::MemoryContext,
+    root: *mut pg_sys::Node,
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        // SAFETY: the context is this value's, and nothing of it was given out.
+        unsafe { pg_sys::MemoryContextDelete(self.context) };
+    }
+}
+
+/// How many are kept.
+#[cfg(feature = "pg_test")]
+pub(crate) fn count() -> usize {
+    KEPT.with_borrow(Vec::len)
+}
+
+/// The tree of a skeleton, which `parse` gives if it is not kept.
+pub(crate) fn parsed<'c>(
+    _confinement: &'c Confinement<'c>,
+    skeleton: &str,
+    parse: impl FnOnce(&str) -> StageResult<RawTree<'c>>,
+) -> StageResult<RawTree<'c>> {
+    if let Some(root) = found(skeleton) {
+        stage::set(Stage::Parsing);
+        // SAFETY: a whole tree, which nobody changes; the copy is made in the section's memory.
+        let copy = unsafe { RawNode::from_pointer(pg_sys::copyObjectImpl(root.cast()).cast()) };
+        return copy.map(RawTree::new).ok_or_else(|| Refusal::proof("a skeleton could not be copied"));
+    }
+    let tree = parse(skeleton)?;
+    if skeleton.len() <= LONGEST {
+        keep(skeleton, tree.root());
+    }
+    Ok(tree)
+}
+
+fn found(skeleton: &str) -> Option<*mut pg_sys::Node> {
+    KEPT.with_borrow_mut(|kept| {
+        let place = kept.iter().rposition(|kept| kept.skeleton == skeleton)?;
+        if let Some(after) = kept.get_mut(place..) {
+            after.rotate_left(1);
+        }
+        kept.last().map(|kept| kept.root)
+    })
+}
+
+fn keep(skeleton: &str, root: RawNode<'_>) {
+    // SAFETY: the context is a child of the section's, with which it goes if copying raises an ERROR. It becomes one of those that
+    // last as long as the session only once it holds the tree.
+    let (context, root) = unsafe {
+        let context = pg_sys::AllocSetContextCreateInternal(
+            pg_sys::CurrentMemoryContext,
+            c"splitplane skeleton".as_ptr(),
+            0,
+            1_024,
+            8 * 1_024,
+        );
+        let outside = pg_sys::MemoryContextSwitchTo(context);
+        let root = pg_sys::copyObjectImpl(root.as_pointer().cast()).cast::<pg_sys::Node>();
+        pg_sys::MemoryContextSwitchTo(outside);
+        pg_sys::MemoryContextSetParent(context, pg_sys::CacheMemoryContext);
+        (context, root)
+    };
+    let kept = Kept { skeleton: skeleton.to_owned(), context, root };
+    KEPT.with_borrow_mut(|all| {
+        if all.len() >= MOST {
+            all.remove(0);
+        }
+        all.push(kept);
+    });
+}
