@@ -10,6 +10,7 @@ DECLARE
     foreign_server record;
     options jsonb;
     mappings jsonb;
+    form text := (SELECT d.form FROM splitplane.data_servers AS d WHERE d.server = _data_server_findings.server);
 BEGIN
     object := server;
     severity := 'warning';
@@ -28,7 +29,21 @@ BEGIN
                                                   (SELECT coalesce(jsonb_object_agg(o.option_name, true), '{}')
                                                      FROM pg_options_to_table(u.umoptions) AS o)), '{}')
                    FROM pg_user_mapping AS u WHERE u.umserver = foreign_server.oid);
-    IF options ->> 'extensions' IS DISTINCT FROM 'splitplane_remote' THEN
+    IF form <> 'claimed' THEN
+        finding := CASE form
+            WHEN 'barrier' THEN 'It takes no claims: the tenant''s condition in what is sent is the only fence of its '
+                                'rows, and security barrier views there keep other conditions behind it.'
+            ELSE 'It takes no claims: the tenant''s condition in what is sent is the only fence of its rows. All rows '
+                 'of the tenant are fetched, and everything else is computed here.' END;
+        fix := format('-- there: run the script splitplane_data_server.sql; here: SELECT '
+                      'splitplane.use_data_server(%L, audience, key_id, secret);', server);
+        RETURN NEXT;
+        IF options ? 'extensions' THEN
+            finding := 'It has the option extensions: what that names is sent there.';
+            fix := format('ALTER SERVER %I OPTIONS (DROP extensions);', server);
+            RETURN NEXT;
+        END IF;
+    ELSIF options ->> 'extensions' IS DISTINCT FROM 'splitplane_remote' THEN
         finding := 'Its option extensions must name splitplane_remote and nothing else: what it names is sent there.';
         fix := format('ALTER SERVER %I OPTIONS (%s extensions ''splitplane_remote'');', server,
                       CASE WHEN options ? 'extensions' THEN 'SET' ELSE 'ADD' END);
@@ -61,7 +76,7 @@ BEGIN
         RETURN NEXT;
     END IF;
     severity := 'info';
-    IF coalesce(options ->> 'use_remote_estimate', 'false') NOT IN ('true', 'on', '1') THEN
+    IF form <> 'materialized' AND coalesce(options ->> 'use_remote_estimate', 'false') NOT IN ('true', 'on', '1') THEN
         finding := 'This server does not know how many rows it has, and fetches rows that could be counted or summed '
                    'there.';
         fix := format('ALTER SERVER %I OPTIONS (%s use_remote_estimate ''true'');', server,
@@ -121,8 +136,15 @@ BEGIN
         WHERE EXISTS (SELECT FROM pg_statistic AS s WHERE s.starelid = i.inhrelid);
     RETURN QUERY
         SELECT 'warning', l.leaf::regclass::text, format('On its data server: %s.', l.problem),
-               '-- there: run the script splitplane_data_server.sql, or SELECT splitplane_remote.protect(..)'
-        FROM (SELECT i.inhrelid AS leaf, splitplane._data_server_problem(i.inhrelid, d.tenant_column) AS problem
+               CASE l.form
+                   WHEN 'claimed' THEN
+                       '-- there: run the script splitplane_data_server.sql, or SELECT splitplane_remote.protect(..)'
+                   WHEN 'barrier' THEN '-- there: CREATE VIEW .. WITH (security_barrier) AS SELECT .. FROM ..'
+                   ELSE '-- mend that there' END
+        FROM (SELECT i.inhrelid AS leaf, splitplane._data_server_problem(i.inhrelid, d.tenant_column) AS problem,
+                     (SELECT k.form FROM splitplane.data_servers AS k
+                        JOIN pg_foreign_server AS s ON s.srvname = k.server
+                       WHERE s.oid = t.ftserver) AS form
               FROM splitplane.directories AS d JOIN splitplane.relations AS r ON r.relation = d.relation
               JOIN pg_inherits AS i ON i.inhparent = d.relation
               JOIN pg_foreign_table AS t ON t.ftrelid = i.inhrelid) AS l

@@ -7219,13 +7219,15 @@ GRANT SELECT ON splitplane.budgets TO splitplane_admin;
 -- Tables that data servers keep: other PostgreSQL servers, without this extension, that are asked over postgres_fdw. A
 -- directory is a table that is partitioned by LIST of the tenant, whose partitions are foreign tables.
 
--- The secret is sealed under the server's key file.
+-- The secret is sealed under the server's key file. A data server that takes no claims has none.
 CREATE TABLE splitplane.data_servers (
     server text PRIMARY KEY,
-    audience text NOT NULL CHECK (audience ~ '^[A-Za-z0-9._-]{1,64}$'),
-    key_id text NOT NULL CHECK (key_id ~ '^[A-Za-z0-9_-]{4,64}$'),
-    sealed bytea NOT NULL,
-    created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+    audience text CHECK (audience ~ '^[A-Za-z0-9._-]{1,64}$'),
+    key_id text CHECK (key_id ~ '^[A-Za-z0-9_-]{4,64}$'),
+    sealed bytea,
+    created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    form text NOT NULL DEFAULT 'claimed' CHECK (form IN ('claimed', 'barrier', 'materialized')),
+    CHECK (pg_catalog.num_nulls(audience, key_id, sealed) = CASE form WHEN 'claimed' THEN 0 ELSE 3 END)
 );
 COMMENT ON TABLE splitplane.data_servers IS
     'Data servers by the names of their foreign servers, as use_data_server sets them.';
@@ -7237,7 +7239,7 @@ CREATE TABLE splitplane.directories (
 COMMENT ON TABLE splitplane.directories IS 'Tables whose rows data servers keep, as protect_remote registers them.';
 
 REVOKE ALL ON splitplane.data_servers, splitplane.directories FROM PUBLIC;
-GRANT SELECT (server, audience, key_id, created_at) ON splitplane.data_servers TO splitplane_admin;
+GRANT SELECT (server, audience, key_id, created_at, form) ON splitplane.data_servers TO splitplane_admin;
 GRANT SELECT ON splitplane.directories TO splitplane_admin;
 
 SELECT pg_catalog.pg_extension_config_dump('splitplane.data_servers', '');
@@ -7252,7 +7254,8 @@ LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'splitplane_2__data_server_problem';
 REVOKE ALL ON FUNCTION splitplane._data_server_problem(oid, text) FROM PUBLIC;
 
--- How many rows of a directory's table are seen without a claim, and with a tenant's claim of its own and of others.
+-- How many rows of a directory's table are seen without a claim, and with a tenant's claim of its own and of others;
+-- the first is NULL where the data server takes no claims.
 CREATE FUNCTION splitplane._data_server_seen(
     directory oid, tenant_column text, tenant text, OUT unclaimed bigint, OUT own bigint, OUT others bigint)
 RETURNS SETOF record
@@ -7330,13 +7333,66 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._refuse_directory(regclass, boolean, jsonb, splitplane.parents[]) FROM PUBLIC;
 
--- Whether it is a partition of a directory, or the foreign table by which a data server takes claims.
+-- The names that the foreign tables of a data server have in the schema splitplane_remote: by the first it takes
+-- claims, by the others its catalog is read.
+CREATE FUNCTION splitplane._data_server_tables(server text) RETURNS SETOF text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT server
+    UNION ALL
+    SELECT server || '/' || c.name
+    FROM unnest(ARRAY['pg_class', 'pg_namespace', 'pg_attribute', 'pg_collation', 'pg_views', 'pg_roles',
+                      'enabled_roles']) AS c(name)
+$$;
+REVOKE ALL ON FUNCTION splitplane._data_server_tables(text) FROM PUBLIC;
+
+-- Makes them, as a data server of that form needs them; the others go.
+CREATE FUNCTION splitplane._make_data_server_tables(server text, form text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    made text;
+    name text;
+    columns text;
+BEGIN
+    FOR made IN SELECT t FROM splitplane._data_server_tables(server) AS t LOOP
+        IF form IS NULL OR (made = server) <> (form = 'claimed') THEN
+            EXECUTE format('DROP FOREIGN TABLE IF EXISTS splitplane_remote.%I', made);
+            CONTINUE;
+        END IF;
+        name := CASE WHEN made = server THEN 'hello' ELSE substr(made, length(server) + 2) END;
+        columns := CASE name
+            WHEN 'hello' THEN 'one text, fingerprint text, document text'
+            WHEN 'pg_class' THEN
+                'oid oid, relname name, relnamespace oid, relkind "char", relowner oid, reloptions text[]'
+            WHEN 'pg_namespace' THEN 'oid oid, nspname name'
+            WHEN 'pg_attribute' THEN 'attrelid oid, attname name, attnum int2, atttypid oid, attcollation oid'
+            WHEN 'pg_collation' THEN 'oid oid, collisdeterministic boolean'
+            WHEN 'pg_views' THEN 'schemaname name, viewname name, definition text'
+            WHEN 'pg_roles' THEN 'oid oid, rolname name, rolsuper boolean, rolbypassrls boolean, '
+                                 'rolcreaterole boolean, rolcreatedb boolean, rolreplication boolean'
+            WHEN 'enabled_roles' THEN 'role_name name' END;
+        IF to_regclass(format('splitplane_remote.%I', made)) IS NULL THEN
+            EXECUTE format('CREATE FOREIGN TABLE splitplane_remote.%I (%s) SERVER %I OPTIONS (schema_name %L, '
+                           'table_name %L, use_remote_estimate ''false'')', made, columns, server,
+                           CASE name WHEN 'hello' THEN 'splitplane_remote'
+                                     WHEN 'enabled_roles' THEN 'information_schema' ELSE 'pg_catalog' END, name);
+        END IF;
+        EXECUTE format('REVOKE ALL ON splitplane_remote.%I FROM PUBLIC', made);
+        EXECUTE format('GRANT SELECT ON splitplane_remote.%I TO splitplane_reader', made);
+    END LOOP;
+END
+$$;
+REVOKE ALL ON FUNCTION splitplane._make_data_server_tables(text, text) FROM PUBLIC;
+
+-- Whether it is a partition of a directory, or a foreign table of a data server's own.
 CREATE FUNCTION splitplane._is_of_data_server(relation oid) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT EXISTS (SELECT FROM pg_inherits AS i JOIN splitplane.directories AS d ON d.relation = i.inhparent
                    WHERE i.inhrelid = _is_of_data_server.relation)
-        OR EXISTS (SELECT FROM pg_class AS c JOIN splitplane.data_servers AS d ON d.server = c.relname
+        OR EXISTS (SELECT FROM pg_class AS c
+                   JOIN splitplane.data_servers AS d ON c.relname IN (SELECT splitplane._data_server_tables(d.server))
                    WHERE c.oid = _is_of_data_server.relation
                      AND c.relnamespace = to_regnamespace('splitplane_remote'))
 $$;
@@ -7362,15 +7418,32 @@ END
 $$;
 REVOKE ALL ON FUNCTION splitplane._grant_partitions(regclass, text[]) FROM PUBLIC;
 
-CREATE FUNCTION splitplane.use_data_server(server name, audience text, key_id text, secret text) RETURNS void
+CREATE FUNCTION splitplane.use_data_server(
+    server name, audience text DEFAULT NULL, key_id text DEFAULT NULL, secret text DEFAULT NULL,
+    form text DEFAULT 'claimed')
+RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     sealed_secret bytea;
 BEGIN
     PERFORM splitplane._administration('use_data_server', jsonb_build_object(
-        'server', use_data_server.server, 'audience', use_data_server.audience, 'key_id', use_data_server.key_id));
-    IF server IS NULL OR audience IS NULL OR key_id IS NULL OR secret IS NULL OR length(secret) <> 64 THEN
+        'server', use_data_server.server, 'audience', use_data_server.audience, 'key_id', use_data_server.key_id,
+        'form', use_data_server.form));
+    IF form IS NULL OR form NOT IN ('claimed', 'barrier', 'materialized') THEN
+        RAISE EXCEPTION 'the form of a data server is claimed, barrier or materialized' USING ERRCODE = '22023';
+    END IF;
+    IF form <> 'claimed' THEN
+        IF server IS NULL OR num_nonnulls(audience, key_id, secret) > 0 THEN
+            RAISE EXCEPTION 'a data server of the form % takes no claims: it has a name, and no audience, key id or '
+                            'secret', form
+                USING ERRCODE = '22023';
+        END IF;
+        IF octet_length(server::text) > 48 THEN
+            RAISE EXCEPTION 'the name of a data server of the form % has at most 48 bytes', form
+                USING ERRCODE = '22023';
+        END IF;
+    ELSIF server IS NULL OR audience IS NULL OR key_id IS NULL OR secret IS NULL OR length(secret) <> 64 THEN
         RAISE EXCEPTION 'a data server needs a name, an audience, a key id, and the secret of 64 characters that '
                         'splitplane_remote.create_key has shown'
             USING ERRCODE = '22023';
@@ -7383,26 +7456,24 @@ BEGIN
         RAISE EXCEPTION 'the extension splitplane_remote is not installed in this database'
             USING ERRCODE = '55000', HINT = 'CREATE EXTENSION splitplane_remote;';
     END IF;
-    sealed_secret := splitplane._seal('data server ' || server, secret);
-    INSERT INTO splitplane.data_servers AS d (server, audience, key_id, sealed)
-    VALUES (use_data_server.server, use_data_server.audience, use_data_server.key_id, sealed_secret)
+    IF form = 'claimed' THEN
+        sealed_secret := splitplane._seal('data server ' || server, secret);
+    END IF;
+    INSERT INTO splitplane.data_servers AS d (server, audience, key_id, sealed, form)
+    VALUES (use_data_server.server, use_data_server.audience, use_data_server.key_id, sealed_secret,
+            use_data_server.form)
     ON CONFLICT ON CONSTRAINT data_servers_pkey DO UPDATE
         SET audience = excluded.audience, key_id = excluded.key_id, sealed = excluded.sealed,
-            created_at = excluded.created_at;
-    IF to_regclass(format('splitplane_remote.%I', server)) IS NULL THEN
-        EXECUTE format('CREATE FOREIGN TABLE splitplane_remote.%I (one text, fingerprint text, document text) '
-                       'SERVER %1$I OPTIONS (schema_name ''splitplane_remote'', table_name ''hello'', '
-                       'use_remote_estimate ''false'')', server);
-    END IF;
-    EXECUTE format('REVOKE ALL ON splitplane_remote.%I FROM PUBLIC', server);
-    EXECUTE format('GRANT SELECT ON splitplane_remote.%I TO splitplane_reader', server);
+            created_at = excluded.created_at, form = excluded.form;
+    PERFORM splitplane._make_data_server_tables(server, form);
 END
 $$;
-REVOKE ALL ON FUNCTION splitplane.use_data_server(name, text, text, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION splitplane.use_data_server(name, text, text, text) TO splitplane_admin;
-COMMENT ON FUNCTION splitplane.use_data_server(name, text, text, text) IS
+REVOKE ALL ON FUNCTION splitplane.use_data_server(name, text, text, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION splitplane.use_data_server(name, text, text, text, text) TO splitplane_admin;
+COMMENT ON FUNCTION splitplane.use_data_server(name, text, text, text, text) IS
     'Gives the key of a data server, by the name of its foreign server; once more to give a new key. The statement '
-    'contains the secret: see log_statement.';
+    'contains the secret: see log_statement. With form => ''barrier'' or ''materialized'' the data server takes no '
+    'claims.';
 
 CREATE FUNCTION splitplane.forget_data_server(server name) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -7423,7 +7494,7 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no data server "%"', server USING ERRCODE = '42704';
     END IF;
-    EXECUTE format('DROP FOREIGN TABLE IF EXISTS splitplane_remote.%I', server);
+    PERFORM splitplane._make_data_server_tables(server, NULL);
 END
 $$;
 REVOKE ALL ON FUNCTION splitplane.forget_data_server(name) FROM PUBLIC;
@@ -8718,6 +8789,7 @@ DECLARE
     foreign_server record;
     options jsonb;
     mappings jsonb;
+    form text := (SELECT d.form FROM splitplane.data_servers AS d WHERE d.server = _data_server_findings.server);
 BEGIN
     object := server;
     severity := 'warning';
@@ -8736,7 +8808,21 @@ BEGIN
                                                   (SELECT coalesce(jsonb_object_agg(o.option_name, true), '{}')
                                                      FROM pg_options_to_table(u.umoptions) AS o)), '{}')
                    FROM pg_user_mapping AS u WHERE u.umserver = foreign_server.oid);
-    IF options ->> 'extensions' IS DISTINCT FROM 'splitplane_remote' THEN
+    IF form <> 'claimed' THEN
+        finding := CASE form
+            WHEN 'barrier' THEN 'It takes no claims: the tenant''s condition in what is sent is the only fence of its '
+                                'rows, and security barrier views there keep other conditions behind it.'
+            ELSE 'It takes no claims: the tenant''s condition in what is sent is the only fence of its rows. All rows '
+                 'of the tenant are fetched, and everything else is computed here.' END;
+        fix := format('-- there: run the script splitplane_data_server.sql; here: SELECT '
+                      'splitplane.use_data_server(%L, audience, key_id, secret);', server);
+        RETURN NEXT;
+        IF options ? 'extensions' THEN
+            finding := 'It has the option extensions: what that names is sent there.';
+            fix := format('ALTER SERVER %I OPTIONS (DROP extensions);', server);
+            RETURN NEXT;
+        END IF;
+    ELSIF options ->> 'extensions' IS DISTINCT FROM 'splitplane_remote' THEN
         finding := 'Its option extensions must name splitplane_remote and nothing else: what it names is sent there.';
         fix := format('ALTER SERVER %I OPTIONS (%s extensions ''splitplane_remote'');', server,
                       CASE WHEN options ? 'extensions' THEN 'SET' ELSE 'ADD' END);
@@ -8769,7 +8855,7 @@ BEGIN
         RETURN NEXT;
     END IF;
     severity := 'info';
-    IF coalesce(options ->> 'use_remote_estimate', 'false') NOT IN ('true', 'on', '1') THEN
+    IF form <> 'materialized' AND coalesce(options ->> 'use_remote_estimate', 'false') NOT IN ('true', 'on', '1') THEN
         finding := 'This server does not know how many rows it has, and fetches rows that could be counted or summed '
                    'there.';
         fix := format('ALTER SERVER %I OPTIONS (%s use_remote_estimate ''true'');', server,
@@ -8829,8 +8915,15 @@ BEGIN
         WHERE EXISTS (SELECT FROM pg_statistic AS s WHERE s.starelid = i.inhrelid);
     RETURN QUERY
         SELECT 'warning', l.leaf::regclass::text, format('On its data server: %s.', l.problem),
-               '-- there: run the script splitplane_data_server.sql, or SELECT splitplane_remote.protect(..)'
-        FROM (SELECT i.inhrelid AS leaf, splitplane._data_server_problem(i.inhrelid, d.tenant_column) AS problem
+               CASE l.form
+                   WHEN 'claimed' THEN
+                       '-- there: run the script splitplane_data_server.sql, or SELECT splitplane_remote.protect(..)'
+                   WHEN 'barrier' THEN '-- there: CREATE VIEW .. WITH (security_barrier) AS SELECT .. FROM ..'
+                   ELSE '-- mend that there' END
+        FROM (SELECT i.inhrelid AS leaf, splitplane._data_server_problem(i.inhrelid, d.tenant_column) AS problem,
+                     (SELECT k.form FROM splitplane.data_servers AS k
+                        JOIN pg_foreign_server AS s ON s.srvname = k.server
+                       WHERE s.oid = t.ftserver) AS form
               FROM splitplane.directories AS d JOIN splitplane.relations AS r ON r.relation = d.relation
               JOIN pg_inherits AS i ON i.inhparent = d.relation
               JOIN pg_foreign_table AS t ON t.ftrelid = i.inhrelid) AS l
@@ -10938,10 +11031,15 @@ BEGIN
             SELECT s.unclaimed, s.own, s.others INTO seen
               FROM splitplane._data_server_seen(r.relation, column_name, tenant) AS s;
             tenants := tenants + (seen.own > 0)::integer;
-            verdict := CASE WHEN seen.unclaimed > 0 OR seen.others > 0 THEN 'FAIL'
+            verdict := CASE WHEN seen.unclaimed IS NULL AND (seen.own = 0 OR seen.others = 0) THEN 'inconclusive'
+                            WHEN seen.unclaimed IS NULL THEN 'pass'
+                            WHEN seen.unclaimed > 0 OR seen.others > 0 THEN 'FAIL'
                             WHEN seen.own = 0 THEN 'inconclusive' ELSE 'pass' END;
-            detail := format('%s: %s rows without a claim, with its claim %s of its own and %s of others', tenant,
-                             seen.unclaimed, seen.own, seen.others);
+            detail := CASE WHEN seen.unclaimed IS NULL
+                THEN format('%s: its data server takes no claims; %s rows there of its own, and %s of others that the '
+                            'condition in what is sent alone hides', tenant, seen.own, seen.others)
+                ELSE format('%s: %s rows without a claim, with its claim %s of its own and %s of others', tenant,
+                            seen.unclaimed, seen.own, seen.others) END;
             RETURN NEXT;
             SELECT * INTO STRICT ran
               FROM splitplane._selftest_run(tenant, replace(person ->> 'business', '*', 'splitplane-selftest'),

@@ -2,13 +2,15 @@
 
     python pg_test/front/measure.py [--rows 100000] [--runs 21]
 
-Both over TLS and a password on 127.0.0.1, in one session each, by turns; medians of milliseconds and their ratio. The query by hand is
+By each form of a data server: with claims, over security barrier views, and materialised here. All over TLS and a password on 127.0.0.1, in one session each, by turns; medians of milliseconds and their ratio. The query by hand is
 run by the tables' owner, without row-level security, with the tenant's condition for each table.
 """
 
 import argparse
 import sys
 import time
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -18,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from splitplane_test.cluster import Cluster
 
-from pg_test.front.servers import DataServer, Front
+from pg_test.front.servers import VIEWS, DataServer, Front, Unclaimed
 
 QUERIES = {
     "look-up": (
@@ -63,24 +65,32 @@ def main() -> None:
             f"INSERT INTO orders SELECT t, i, i % 5, i, 'of ' || t FROM unnest(ARRAY[1, 2]) AS t, generate_series(101, {chosen.rows}) AS i"
         )
         server.run("VACUUM ANALYZE orders")
-        front = Front.build(cluster, {"one": server})
-        front.run("ALTER SERVER one OPTIONS (SET fetch_size '10000')")
+        server.run(VIEWS)
+        claimed = Front.build(cluster, {"one": server})
+        claimed.run("ALTER SERVER one OPTIONS (SET fetch_size '10000')")
+        fronts = {"claimed": claimed}
+        for form in ("barrier", "materialized"):
+            fronts[form] = Unclaimed.build(cluster, server, form)
+            fronts[form].run("ALTER SERVER data OPTIONS (SET fetch_size '10000')")
         where = f"host=localhost hostaddr=127.0.0.1 port={server.port} dbname={server.database} user=by_hand sslmode=require"
-        with psycopg.connect(where, password="by hand", autocommit=True) as hand, front.session() as session:
-            print(f"{'query':8} {'by hand':>9} {'ask':>9} {'ratio':>6}")
+        with ExitStack() as stack:
+            hand = stack.enter_context(psycopg.connect(where, password="by hand", autocommit=True))
+            sessions = {form: stack.enter_context(front.session()) for form, front in fronts.items()}
+            print(f"{'query':8} {'form':13} {'by hand':>9} {'ask':>9} {'ratio':>6}")
             for name, (asked, written) in QUERIES.items():
-                spent: tuple[list[float], list[float]] = ([], [])
+                spent: dict[str, list[float]] = {form: [] for form in ("by hand", *fronts)}
                 for number in range(chosen.runs + 3):
-                    context = front.sign(asked)
-                    times = (
-                        milliseconds(lambda: hand.execute(written).fetchall()),
-                        milliseconds(lambda: session.call(context, asked)),
-                    )
+                    contexts = {form: front.sign(asked) for form, front in fronts.items()}
+                    times = {"by hand": milliseconds(lambda: hand.execute(written).fetchall())}
+                    for form, session in sessions.items():
+                        times[form] = milliseconds(partial(session.call, contexts[form], asked))
                     if number >= 3:
-                        spent[0].append(times[0])
-                        spent[1].append(times[1])
-                by_hand, ask = median(spent[0]), median(spent[1])
-                print(f"{name:8} {by_hand:9.2f} {ask:9.2f} {ask / by_hand:6.2f}")
+                        for form, time_spent in times.items():
+                            spent[form].append(time_spent)
+                by_hand = median(spent.pop("by hand"))
+                for form, values in spent.items():
+                    ask = median(values)
+                    print(f"{name:8} {form:13} {by_hand:9.2f} {ask:9.2f} {ask / by_hand:6.2f}")
 
 
 if __name__ == "__main__":

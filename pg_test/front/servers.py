@@ -28,6 +28,15 @@ INSERT INTO orders SELECT t, i, i % 5, CASE WHEN t % 2 = 1 THEN i ELSE 1000000 +
 INSERT INTO stores SELECT t, i, 'city ' || i FROM unnest(:'tenants'::int[]) AS t, generate_series(0, 4) AS i;
 ANALYZE;
 """
+# What another team makes on its data server, where nothing of splitplane is.
+VIEWS = """
+CREATE SCHEMA api;
+CREATE VIEW api.orders WITH (security_barrier) AS SELECT tenant_id, order_id, store_id, total, note FROM public.orders;
+CREATE VIEW api.stores WITH (security_barrier) AS SELECT * FROM public.stores WHERE city IS NOT NULL;
+CREATE ROLE reporting LOGIN PASSWORD 'of the front alone';
+GRANT USAGE ON SCHEMA api TO reporting;
+GRANT SELECT ON ALL TABLES IN SCHEMA api TO reporting;
+"""
 
 
 def free_port() -> int:
@@ -143,5 +152,55 @@ class Front(Plane):
 
     def rows(self, sql: str, tenant: str = "1"):
         """The rows of an answer, in a session of its own."""
+        with self.session() as session:
+            return session.ask(sql, tenant=tenant)["rows"]
+
+
+class Unclaimed(Plane):
+    """A front database over servers that take no claims."""
+
+    tenant = "1"
+
+    @classmethod
+    def build(cls, cluster, server: DataServer, form: str) -> Unclaimed:
+        front = cls.install(cluster, f"front_{form}", key_id=f"AK{form.upper()}")
+        listed = {
+            "host": "localhost",
+            "hostaddr": "127.0.0.1",
+            "port": server.port,
+            "dbname": server.database,
+            "sslmode": "verify-full",
+            "sslrootcert": server.root,
+            "connect_timeout": 5,
+            "fetch_size": 1000,
+            "use_remote_estimate": "true",
+        }
+        with front.admin() as admin:
+            admin.execute("CREATE EXTENSION postgres_fdw; CREATE EXTENSION splitplane_remote")
+            options = ", ".join(f"{name} '{value}'" for name, value in listed.items())
+            admin.execute(f"CREATE SERVER data FOREIGN DATA WRAPPER postgres_fdw OPTIONS ({options})")
+            admin.execute(
+                f"CREATE USER MAPPING FOR splitplane_reader SERVER data OPTIONS (user 'reporting', password '{PASSWORD}')"
+            )
+            admin.execute("SELECT splitplane.use_data_server('data', form => %s)", (form,))
+            for table, columns in (
+                (
+                    "orders",
+                    "tenant_id int NOT NULL, order_id int NOT NULL, store_id int NOT NULL, total int NOT NULL, note text",
+                ),
+                ("stores", "tenant_id int NOT NULL, store_id int NOT NULL, city text NOT NULL"),
+            ):
+                admin.execute(f"CREATE TABLE {table} ({columns}) PARTITION BY LIST (tenant_id)")
+                admin.execute(
+                    f"CREATE FOREIGN TABLE {table}_data PARTITION OF {table} DEFAULT SERVER data "
+                    f"OPTIONS (schema_name 'api', table_name '{table}')"
+                )
+        scope = '{"tenant_id": "tenant"}'
+        front.run(f"SELECT splitplane.protect_remote('orders', '{scope}', '{{order_id,store_id,total,note}}')")
+        front.run(f"SELECT splitplane.protect_remote('stores', '{scope}', '{{store_id,city}}')")
+        front.admit("1", "2")
+        return front
+
+    def rows(self, sql: str, tenant: str = "1"):
         with self.session() as session:
             return session.ask(sql, tenant=tenant)["rows"]

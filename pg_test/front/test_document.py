@@ -32,7 +32,7 @@ def put_in(text: str, values: dict[str, str]) -> str:
 
 
 def test_the_page_runs(cluster):
-    there, here, rotation = blocks()
+    there, here, rotation = blocks()[:3]
     with DataServer(["brand-a"]) as server:
         server.createdb(server.database)
         server.psql(server.database, TABLES)
@@ -63,3 +63,25 @@ def test_the_page_runs(cluster):
         server.run(dropped)
         answers()
         assert server.run("SELECT string_agg(key_id, ' ') FROM splitplane_remote.keys") == "KEY2027"
+
+
+def test_the_form_without_the_script_runs(cluster):
+    """Over the directory of the blocks before, which the reader has by then."""
+    _, here, _, there, unclaimed = blocks()
+    with DataServer(["brand-c"]) as server:
+        server.createdb(server.database)
+        server.psql(server.database, TABLES.replace("'brand-b'", "'brand-c'"))
+        server.psql(server.database, put_in(there, {"'..'": f"'{PASSWORD}'"}))
+        cluster.createdb("unclaimed")
+        directory = next(statement for statement in here.split(";") if "PARTITION BY LIST" in statement)
+        cluster.psql("unclaimed", f"CREATE EXTENSION splitplane; CREATE EXTENSION postgres_fdw; CREATE EXTENSION splitplane_remote;{directory}")
+        place = f"host 'localhost', hostaddr '127.0.0.1', port '{server.port}'"
+        known = {"host 'data-2.example.com'": place, "/etc/ssl/data.pem": str(server.root), "'..'": f"'{PASSWORD}'"}
+        cluster.psql("unclaimed", put_in(unclaimed, known))
+        with_key = "SELECT splitplane.create_key('AKFORM', NULL, 1, '90 days')"
+        front = Plane(cluster, "unclaimed", cluster.psql("unclaimed", with_key).strip(), "AKFORM", "app_unclaimed")
+        front.run("CREATE ROLE app_unclaimed LOGIN IN ROLE splitplane_caller")
+        front.run("SELECT splitplane.admit('brand-c')")
+        with front.session() as session:
+            document = session.call(front.sign(COUNT, "brand-c"), COUNT)
+        assert (document["rows"], document["data_server"]) == ([[5, 1]], "barrier")

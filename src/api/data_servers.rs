@@ -18,13 +18,13 @@ fn _data_server_problem(leaf: pg_sys::Oid, tenant_column: &str) -> Option<String
 
 exported!(_data_server_seen = _data_server_seen_wrapper);
 
-/// How many rows are seen without a claim, and with a tenant's claim of its own and of others.
+/// How many rows are seen without a claim, and with a tenant's claim of its own and of others; the first is NULL where none are taken.
 #[pg_extern(sql = false)]
 fn _data_server_seen(
     directory: pg_sys::Oid,
     tenant_column: &str,
     tenant: &str,
-) -> TableIterator<'static, (name!(unclaimed, i64), name!(own, i64), name!(others, i64))> {
+) -> TableIterator<'static, (name!(unclaimed, Option<i64>), name!(own, i64), name!(others, i64))> {
     let looked: StageResult<Seen> =
         catalog::own_plane().and_then(|plane| probe::seen(&plane, directory, tenant_column, tenant));
     let Seen { unclaimed, own, others } = looked.unwrap_or_else(|refusal| raise(refusal));

@@ -7,6 +7,7 @@ use crate::error::{Refusal, StageResult};
 use crate::pgx::sink::JsonRows;
 use crate::prove::ProofFacts;
 use crate::question::{Asked, Declined, UntrustedSql};
+use crate::remote::Form;
 use crate::timings::Timings;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -43,6 +44,8 @@ pub struct Answered<'a> {
     pub sql: &'a UntrustedSql,
     /// The answer in words.
     pub answer: Option<&'a str>,
+    /// The form of the data server that gave them, where that takes no claims.
+    pub form: Option<Form>,
     /// Its entry in the audit log.
     pub recorded: Option<Written>,
 }
@@ -62,6 +65,7 @@ pub fn answered(answered: &Answered<'_>, asked: &Asked, timings: &Timings) -> St
         "timings_ms": timings_json(timings),
     });
     name_conversation(&mut head, asked);
+    name_form(&mut head, answered.form);
     if let (Some(written), Some(fields)) = (&answered.recorded, head.as_object_mut()) {
         fields.insert("audit".to_owned(), receipt::reference(&written.log, &written.link));
     }
@@ -101,6 +105,13 @@ fn name_conversation(document: &mut Value, asked: &Asked) {
     }
 }
 
+/// By what form of a data server the rows were bound, where one fence fewer bound them.
+fn name_form(document: &mut Value, form: Option<Form>) {
+    if let (Some(form), Some(fields)) = (form, document.as_object_mut()) {
+        fields.insert("data_server".to_owned(), json!(form.name()));
+    }
+}
+
 /// The number of the call that runs.
 fn query_id() -> String {
     calls::read(|call| call.query_id).unwrap_or_else(Uuid::new_v4).to_string()
@@ -137,10 +148,11 @@ pub fn dry_run(shown: &DryRun, sql: &UntrustedSql, asked: &Asked, timings: &Timi
             "functions": shown.facts.functions,
             "expressions": shown.facts.expressions,
             "private_columns": shown.facts.private,
-            "row_level_security": true,
+            "row_level_security": shown.facts.form.is_none(),
         },
         "timings_ms": timings_json(timings),
     });
+    name_form(&mut document, shown.facts.form);
     if let (Some(seen), Some(fields)) = (&shown.seen, document.as_object_mut()) {
         fields.insert("plan".to_owned(), json!(seen.plan.lines().collect::<Vec<_>>()));
         let untrusted = seen.untrusted.iter().map(|(relation, text)| json!({"relation": relation, "condition": text}));

@@ -153,8 +153,8 @@ pub fn ask(request: Request) -> StageResult<String> {
             asked.keep_answer(&sql)?;
             let columns = document::columns(&columns);
             let recorded = audit_log::calls::answered(&columns, &rows.text)?;
-            let answered =
-                document::Answered { columns: &columns, rows: &rows, sql: &sql, answer: told.as_deref(), recorded };
+            let (answer, form) = (told.as_deref(), facts.form);
+            let answered = document::Answered { columns: &columns, rows: &rows, sql: &sql, answer, form, recorded };
             document::answered(&answered, &asked, &watch.finish())
         }
     }

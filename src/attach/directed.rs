@@ -3,6 +3,7 @@
 
 use super::{Claims, Fence, Known, binding};
 use crate::catalog::plane::{PlaneColumn, PlaneRelation, ScopeBinding};
+use crate::catalog::remotes;
 use crate::error::{Refusal, StageResult, State};
 use crate::pgx::foreign::RemoteTable;
 use crate::pgx::foreign::directory::{self, Found, Leaf};
@@ -47,7 +48,8 @@ pub(super) fn directed(
     let columns = relation.columns.iter().map(column).collect::<StageResult<Vec<_>>>()?;
     let (tenant, tenant_column) = column(&scope.column)?;
     let Leaf { table, schema, name, server, server_name, remote_schema, remote_name } = leaf.clone();
-    let remote = RemoteTable { server, server_name, schema: remote_schema, table: remote_name, tenant_column };
+    let form = remotes::form(&server_name)?;
+    let remote = RemoteTable { server, server_name, schema: remote_schema, table: remote_name, tenant_column, form };
     Ok(Rc::new(PlaneRelation {
         oid: table,
         schema,

@@ -10,6 +10,7 @@ use crate::pgx::order;
 use crate::pgx::parameters::Parameters;
 use crate::pgx::query::{BaseScan, LinkCall, ScanCondition};
 use crate::pgx::types;
+use crate::remote::Form;
 use pgrx::pg_sys;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -25,9 +26,12 @@ pub(super) fn build(
 ) -> StageResult<(Vec<Fence>, String)> {
     let mut fences = Vec::with_capacity(targets.len());
     let mut expressions = Vec::with_capacity(targets.len());
-    let form = if ablation::is_off(Switch::Inlining) { "MATERIALIZED" } else { "NOT MATERIALIZED" };
     for (name, relation) in targets {
         let relation = &directed::directed(relation, known, parameters)?;
+        // Of such a data server nothing is asked but the tenant's rows.
+        let is_kept_here = relation.remote.as_ref().is_some_and(|remote| remote.form == Form::Materialized);
+        let is_materialized = is_kept_here || ablation::is_off(Switch::Inlining);
+        let form = if is_materialized { "MATERIALIZED" } else { "NOT MATERIALIZED" };
         let (conditions, links, text) = scope(relation, known, parameters)?;
         let columns: Vec<String> = relation.columns.iter().map(|column| quote_identifier(&column.name)).collect();
         expressions.push(format!(

@@ -11,6 +11,14 @@ pub fn quote_identifier(name: &str) -> String {
     quoted.to_string_lossy().into_owned()
 }
 
+/// Quotes a text as PostgreSQL does.
+pub fn quote_text(text: &str) -> String {
+    let owned = CString::new(text).unwrap_or_default();
+    // SAFETY: a NUL-terminated text; the result is NUL-terminated and copied at once.
+    let quoted = unsafe { CStr::from_ptr(pg_sys::quote_literal_cstr(owned.as_ptr())) };
+    quoted.to_string_lossy().into_owned()
+}
+
 /// A relation's name without its schema; its OID when there is none.
 pub fn relation_name(relation: pg_sys::Oid) -> String {
     // SAFETY: a catalog look-up that gives NULL or a NUL-terminated string.

@@ -1,11 +1,12 @@
 //! What a plan reads of data servers: foreign tables of the fences alone, of one server, and in the SQL that is sent the tenant's
-//! condition for each of them. The data server's own row-level security holds beside it.
+//! condition for each of them. What the data server does beside it hangs on its form: its row-level security with the claim of the
+//! call, the order of conditions, or nothing, and then the tenant's condition is the only one that is sent.
 
 use crate::attach::Fence;
 use crate::error::{Refusal, StageResult};
 use crate::pgx::parameters::Parameters;
 use crate::pgx::plan_tree::ForeignScan;
-use crate::remote::{RemoteName, sent};
+use crate::remote::{Form, RemoteName, sent};
 use std::collections::BTreeMap;
 
 /// Each foreign table is a fence's, and is scanned under its tenant's constant.
@@ -34,6 +35,9 @@ pub(super) fn prove_scan(scan: &ForeignScan, fences: &[Fence], parameters: &Para
             table: remote.table.clone(),
             column: remote.tenant_column.clone(),
         };
+        if remote.form == Form::Materialized && !(scan.tables.len() == 1 && sent::is_bare(&scan.sql, &name, &value)) {
+            return Err(Refusal::proof(format!("more than the tenant's rows of {} is asked for", name.table)));
+        }
         let places = wanted.entry((name, value)).or_default();
         *places = places.saturating_add(1);
     }

@@ -19,13 +19,16 @@ mod views;
 use crate::attach::{AttachedView, Fence};
 use crate::catalog::plane::Plane;
 use crate::error::StageResult;
+use crate::pgx::foreign::RemoteTable;
 use crate::pgx::parameters::Parameters;
 use crate::pgx::parse::{Analysed, Rewritten};
 use crate::pgx::plan::{self as pgx_plan, Planned};
 use crate::pgx::section::confine::Confinement;
+use crate::remote::Form;
 use crate::trust::Trusted;
 use pgrx::pg_sys::Oid;
 use std::num::NonZeroU64;
+use std::rc::Rc;
 
 // Its test gives it plans that were never proved.
 #[cfg(feature = "pg_test")]
@@ -70,6 +73,8 @@ pub struct ProofFacts {
     pub is_aggregate: bool,
     /// Whether it has an ORDER BY.
     pub is_sorted: bool,
+    /// The form of the data server that it reads, where that takes no claims.
+    pub form: Option<Form>,
 }
 
 impl<'c> Proven<'c> {
@@ -78,6 +83,7 @@ impl<'c> Proven<'c> {
     /// # Errors
     /// 42501 for a plan that is not the proved statement's; 0A000 for one with nodes of another extension.
     pub fn plan(self, parameters: &Parameters<'c>, plane: &Plane) -> StageResult<Planned<'c>> {
+        let tables = self.remote_tables();
         let planned = pgx_plan::plan(self.rewritten, parameters, &|planned| {
             planned.searches_by_sub_select().is_ok_and(|searches| !searches)
         })?;
@@ -85,8 +91,12 @@ impl<'c> Proven<'c> {
         if self.facts.draws {
             plan::prove_draws(&planned, plane)?;
         }
-        let tables = self.fences.iter().filter_map(|fence| fence.relation.remote.clone());
-        Ok(planned.over(tables.collect()))
+        Ok(planned.over(tables))
+    }
+
+    /// The tables of data servers that it reads.
+    pub fn remote_tables(&self) -> Vec<Rc<RemoteTable>> {
+        self.fences.iter().filter_map(|fence| fence.relation.remote.clone()).collect()
     }
 
     /// What was proved.
@@ -118,6 +128,10 @@ pub fn prove_tree<'c>(
     facts.private = private_columns::touched(analysed.query(), &fences, &views)?;
     facts.is_aggregate = placed.around.answer_aggregates();
     facts.is_sorted = placed.around.answer_is_sorted();
+    let of_view = views.iter().flat_map(|attached| &attached.fences);
+    let mut forms =
+        fences.iter().chain(of_view).filter_map(|fence| fence.relation.remote.as_ref()).map(|remote| remote.form);
+    facts.form = forms.find(|form| *form != Form::Claimed);
     facts.relations = fences.iter().map(|fence| fence.relation.name.clone()).collect();
     facts.relations.dedup();
     facts.relations.extend(views.iter().map(|attached| attached.view.name.clone()));

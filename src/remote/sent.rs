@@ -3,11 +3,14 @@
 //! postgres_fdw writes each condition of WHERE and ON as `((column = value))`, joined by AND; an expression within a condition never
 //! has two parentheses of its own around it. A name and a text are quoted wherever they could look like anything else.
 
+/// A word of SQL.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Token {
+pub(super) enum Token {
+    /// A name or a key word, as it is written.
     Name(String),
     /// A text or a number, as its value.
     Value(String),
+    /// Anything else.
     Symbol(char),
 }
 
@@ -21,6 +24,24 @@ pub fn binds(sql: &str, table: &RemoteName, references: usize, value: &str) -> b
     places.len() == references
         && conditions(&tokens, None, &table.column, value) >= bare
         && places.iter().flatten().all(|alias| conditions(&tokens, Some(alias), &table.column, value) > 0)
+}
+
+/// Whether the text reads columns of that table with the one condition `column = value`, and does nothing else.
+pub fn is_bare(sql: &str, table: &RemoteName, value: &str) -> bool {
+    let tokens = tokens(sql);
+    let name = |name: &str| Token::Name(name.to_owned());
+    let Some(list) = tokens.strip_prefix(&[name("SELECT")]) else { return false };
+    let Some(end) = list.iter().position(|token| *token == name("FROM")) else { return false };
+    let (list, after) = list.split_at(end);
+    let is_list = list.len() % 2 == 1
+        && list.iter().zip([false, true].into_iter().cycle()).all(|(token, is_comma)| match token {
+            Token::Name(_) => !is_comma,
+            Token::Symbol(symbol) => is_comma && *symbol == ',',
+            Token::Value(_) => false,
+        });
+    let wanted = [name("FROM"), name(&table.schema), Token::Symbol('.'), name(&table.table), name("WHERE")];
+    let condition = after.strip_prefix(&wanted).and_then(|rest| past_one(rest, None, &table.column, value));
+    is_list && condition.is_some_and(<[Token]>::is_empty)
 }
 
 /// Where the text names a table: its alias there, such as `r4`, if it has one.
@@ -43,27 +64,28 @@ fn is_alias(word: &str) -> bool {
 /// over the bare column.
 fn conditions(tokens: &[Token], alias: Option<&str>, column: &str, value: &str) -> usize {
     (0..tokens.len())
-        .filter(|start| tokens.get(*start..).is_some_and(|rest| is_one(rest, alias, column, value)))
+        .filter(|start| tokens.get(*start..).is_some_and(|rest| past_one(rest, alias, column, value).is_some()))
         .count()
 }
 
-fn is_one(rest: &[Token], alias: Option<&str>, column: &str, value: &str) -> bool {
+/// What follows a condition `column = value` of its own; `None` if the text does not begin with one.
+fn past_one<'t>(rest: &'t [Token], alias: Option<&str>, column: &str, value: &str) -> Option<&'t [Token]> {
     let name = |name: &str| Token::Name(name.to_owned());
     let mut wanted = vec![Token::Symbol('('), Token::Symbol('(')];
     if let Some(alias) = alias {
         wanted.extend([name(alias), Token::Symbol('.')]);
     }
     wanted.extend([name(column), Token::Symbol('=')]);
-    let Some(after) = rest.strip_prefix(wanted.as_slice()) else { return false };
+    let after = rest.strip_prefix(wanted.as_slice())?;
     let (is_in_parentheses, after) = match after {
         [Token::Symbol('('), after @ ..] => (true, after),
         after => (false, after),
     };
-    let [Token::Value(found), after @ ..] = after else { return false };
+    let [Token::Value(found), after @ ..] = after else { return None };
     let after = match (is_in_parentheses, after) {
         (false, after) => after,
         (true, [Token::Symbol(')'), after @ ..]) => after,
-        _ => return false,
+        _ => return None,
     };
     // `::uuid`, `::character varying`, `::pg_catalog.int8`
     let after = match after {
@@ -73,10 +95,12 @@ fn is_one(rest: &[Token], alias: Option<&str>, column: &str, value: &str) -> boo
         }
         after => after,
     };
-    found == value && matches!(after, [Token::Symbol(')'), Token::Symbol(')'), ..])
+    let after = after.strip_prefix(&[Token::Symbol(')'), Token::Symbol(')')])?;
+    (found == value).then_some(after)
 }
 
-fn tokens(sql: &str) -> Vec<Token> {
+/// The words of a text.
+pub(super) fn tokens(sql: &str) -> Vec<Token> {
     let mut found = Vec::new();
     let mut rest = sql.chars().peekable();
     while let Some(first) = rest.next() {
@@ -171,6 +195,29 @@ mod tests {
         assert_eq!(conditions("WHERE ((t = (-4)))", None, "t", "-4"), 1);
         assert_eq!(conditions("WHERE ((t = '-4'::bigint))", None, "t", "-4"), 1);
         assert_eq!(conditions(r"WHERE ((t = E'a\\''b'))", None, "t", r"a\'b"), 1);
+    }
+
+    #[test]
+    fn a_bare_scan_has_the_condition_and_nothing_else() {
+        let is_bare = |sql: &str| super::is_bare(sql, &orders(), "1");
+        assert!(is_bare("SELECT total, \"Note\" FROM public.orders WHERE ((tenant_id = 1))"));
+        assert!(is_bare("SELECT NULL FROM public.orders WHERE ((tenant_id = '1'::bigint))"));
+        for sql in [
+            "SELECT total FROM public.orders",
+            "SELECT total FROM public.orders WHERE ((tenant_id = 2))",
+            "SELECT total FROM public.stores WHERE ((tenant_id = 1))",
+            "SELECT total FROM public.orders WHERE ((tenant_id = 1)) AND ((total > 3))",
+            "SELECT total FROM public.orders WHERE ((total > 3)) AND ((tenant_id = 1))",
+            "SELECT total FROM public.orders WHERE ((tenant_id = 1)) LIMIT 3::bigint",
+            "SELECT total FROM public.orders WHERE ((tenant_id = 1)) ORDER BY total ASC NULLS LAST",
+            "SELECT sum(total) FROM public.orders WHERE ((tenant_id = 1))",
+            "SELECT total * 2 FROM public.orders WHERE ((tenant_id = 1))",
+            "SELECT 1 FROM public.orders WHERE ((tenant_id = 1))",
+            "SELECT total, FROM public.orders WHERE ((tenant_id = 1))",
+            "SELECT r1.total FROM (public.orders r1 INNER JOIN public.stores r2 ON (((r1.tenant_id = 1))))",
+        ] {
+            assert!(!is_bare(sql), "{sql}");
+        }
     }
 
     #[test]

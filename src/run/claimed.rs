@@ -1,14 +1,15 @@
 //! The claim of a call on the data server that its statement reads: presented in the section, as the reader, before anything else is
-//! asked there; and whether that server's fences are as the script made them, looked at whenever their fingerprint is a new one.
+//! asked there; and whether that server's fences are as the script made them, looked at whenever their fingerprint is a new one. To a
+//! data server of another form no claim is presented: its catalog is looked at before each call is planned.
 
 use crate::catalog::remotes;
 use crate::error::{Refusal, StageResult};
 use crate::pgx::foreign::{RemoteTable, greeting};
 use crate::pgx::section::claims;
 use crate::pgx::server;
-use crate::remote::RemoteName;
-use crate::remote::document;
 use crate::remote::token::Token;
+use crate::remote::{Form, RemoteName};
+use crate::remote::{catalog, document};
 use crate::settings;
 use pgrx::pg_sys::Oid;
 use std::cell::RefCell;
@@ -30,13 +31,43 @@ thread_local! {
     static KNOWN: RefCell<HashMap<Oid, Known>> = RefCell::new(HashMap::new());
 }
 
-/// Presents the claim of the running call to the data server of those tables, which are of one; nothing without any.
+/// Looks at the catalog of a data server that takes no claims, before it is asked anything that comes of a caller's text, be it an
+/// estimate; nothing where that text is for nobody.
+///
+/// # Errors
+/// 08006 where it cannot be reached, 55000 where a table there will not do.
+pub(super) fn look_ahead(tables: &[Rc<RemoteTable>]) -> StageResult<()> {
+    if claims::holder().is_none() {
+        return Ok(());
+    }
+    let mut seen = BTreeSet::new();
+    for table in tables.iter().filter(|table| table.form != Form::Claimed) {
+        if !seen.insert(name_of(table)) {
+            continue;
+        }
+        if let Some(problem) = of_catalog(table)? {
+            return Err(greeting::unfit_table(&format!("data server {}: {problem}", table.server_name)));
+        }
+    }
+    Ok(())
+}
+
+fn of_catalog(table: &RemoteTable) -> StageResult<Option<String>> {
+    let name = name_of(table);
+    Ok(catalog::problem(&greeting::catalog(table.server, &table.server_name, &name)?, &name, table.form))
+}
+
+/// Presents the claim of the running call to the data server of those tables, which are of one; nothing without any. One that takes no
+/// claims was looked at before the call was planned.
 ///
 /// # Errors
 /// 08006 where it cannot be reached, 55000 where it or its fences will not do.
 pub(super) fn present(tables: &[Rc<RemoteTable>]) -> StageResult<Option<Oid>> {
     let Some(first) = tables.first() else { return Ok(None) };
     let (server, name) = (first.server, first.server_name.as_str());
+    if first.form != Form::Claimed {
+        return Ok(Some(server));
+    }
     let tenant = claims::holder().ok_or_else(|| Refusal::proof("a data server is asked for nobody"))?;
     let fingerprint = claim(server, name, &tenant)?;
     let wanted: BTreeSet<RemoteName> = tables.iter().map(|table| name_of(table)).collect();
@@ -49,6 +80,9 @@ pub(super) fn present(tables: &[Rc<RemoteTable>]) -> StageResult<Option<Oid>> {
 /// # Errors
 /// 08006 where it cannot be reached.
 pub(super) fn problem(table: &RemoteTable) -> StageResult<Option<String>> {
+    if table.form != Form::Claimed {
+        return of_catalog(table);
+    }
     remotes::key(&table.server_name)?;
     let document = greeting::document(table.server, &table.server_name)?;
     Ok(document::problem(&document, &[name_of(table)], now()))

@@ -202,6 +202,7 @@ impl<'c> Statement<'c> {
 
     /// Plans it; over `splitplane.max_cost` it is refused.
     pub fn plan(self, plane: &Plane) -> StageResult<Planned<'c>> {
+        claimed::look_ahead(&self.proven.remote_tables())?;
         let planned = self.proven.plan(&self.parameters, plane)?;
         match settings::max_cost() {
             Some(limit) if planned.cost() > limit => Err(Refusal::new(

@@ -2,6 +2,7 @@
 
 use super::{claimed, confined};
 use crate::catalog::plane::Plane;
+use crate::catalog::remotes;
 use crate::error::{Refusal, StageResult, State};
 use crate::pgx::foreign::RemoteTable;
 use crate::pgx::foreign::directory::{self, Found, Leaf};
@@ -9,14 +10,15 @@ use crate::pgx::foreign::greeting;
 use crate::pgx::names::quote_identifier;
 use crate::pgx::parameters::Parameters;
 use crate::pgx::types;
+use crate::remote::Form;
 use crate::settings;
 use pgrx::pg_sys::Oid;
 
 /// How many rows of a table are seen.
 pub struct Seen {
-    /// Before any claim was presented.
-    pub unclaimed: i64,
-    /// Of the tenant, once its claim was.
+    /// Before any claim was presented; `None` where none are taken.
+    pub unclaimed: Option<i64>,
+    /// Of the tenant, once its claim was; where no claims are taken, of the tenant then, too.
     pub own: i64,
     /// Of others, then.
     pub others: i64,
@@ -59,8 +61,11 @@ pub fn seen(plane: &Plane, parent: Oid, tenant_column: &str, tenant: &str) -> St
         };
         let column = quote_identifier(tenant_column);
         let own = types::shown_name(binding.base_type);
-        let unclaimed = count(String::new(), None)?;
-        claimed::claim(table.server, &table.server_name, tenant)?;
+        let takes_claims = table.form == Form::Claimed;
+        let unclaimed = if takes_claims { Some(count(String::new(), None)?) } else { None };
+        if takes_claims {
+            claimed::claim(table.server, &table.server_name, tenant)?;
+        }
         let is_own = format!("{column} IS DISTINCT FROM $1::{own}");
         let others = count(format!(" WHERE {is_own}"), Some(tenant))?;
         let all = count(String::new(), None)?;
@@ -76,6 +81,7 @@ fn remote(leaf: &Leaf, tenant_column: &str) -> StageResult<RemoteTable> {
         schema: leaf.remote_schema.clone(),
         table: leaf.remote_name.clone(),
         tenant_column: column.remote_name,
+        form: remotes::form(&leaf.server_name)?,
     })
 }
 

@@ -3,6 +3,7 @@
 pub mod directory;
 pub mod greeting;
 
+use crate::remote::Form;
 use pgrx::pg_sys::Oid;
 
 /// A table of a data server.
@@ -18,4 +19,6 @@ pub struct RemoteTable {
     pub table: String,
     /// The name of the tenant's column there.
     pub tenant_column: String,
+    /// What the server does for its fences.
+    pub form: Form,
 }
