@@ -7361,17 +7361,18 @@ BEGIN
             CONTINUE;
         END IF;
         name := CASE WHEN made = server THEN 'hello' ELSE substr(made, length(server) + 2) END;
+        -- Names as text: postgres_fdw would not send a condition on a column of type name.
         columns := CASE name
             WHEN 'hello' THEN 'one text, fingerprint text, document text'
             WHEN 'pg_class' THEN
-                'oid oid, relname name, relnamespace oid, relkind "char", relowner oid, reloptions text[]'
-            WHEN 'pg_namespace' THEN 'oid oid, nspname name'
-            WHEN 'pg_attribute' THEN 'attrelid oid, attname name, attnum int2, atttypid oid, attcollation oid'
+                'oid oid, relname text, relnamespace oid, relkind "char", relowner oid, reloptions text[]'
+            WHEN 'pg_namespace' THEN 'oid oid, nspname text'
+            WHEN 'pg_attribute' THEN 'attrelid oid, attname text, attnum int2, atttypid oid, attcollation oid'
             WHEN 'pg_collation' THEN 'oid oid, collisdeterministic boolean'
-            WHEN 'pg_views' THEN 'schemaname name, viewname name, definition text'
-            WHEN 'pg_roles' THEN 'oid oid, rolname name, rolsuper boolean, rolbypassrls boolean, '
+            WHEN 'pg_views' THEN 'schemaname text, viewname text, definition text'
+            WHEN 'pg_roles' THEN 'oid oid, rolname text, rolsuper boolean, rolbypassrls boolean, '
                                  'rolcreaterole boolean, rolcreatedb boolean, rolreplication boolean'
-            WHEN 'enabled_roles' THEN 'role_name name' END;
+            WHEN 'enabled_roles' THEN 'role_name text' END;
         IF to_regclass(format('splitplane_remote.%I', made)) IS NULL THEN
             EXECUTE format('CREATE FOREIGN TABLE splitplane_remote.%I (%s) SERVER %I OPTIONS (schema_name %L, '
                            'table_name %L, use_remote_estimate ''false'')', made, columns, server,

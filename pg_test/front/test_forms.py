@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from splitplane_test.session import wait_until
 
+from pg_test.ablation.bench import TREE, TestCluster
 from pg_test.front.servers import ROWS, SCHEMA, VIEWS, DataServer, Unclaimed
 from pg_test.front.test_answers import QUERIES
 
@@ -233,3 +234,22 @@ def test_a_server_that_is_down_and_one_that_is_forgotten(front, server):
     front.run("SELECT splitplane.forget_data_server('spare')")
     assert front.run(tables) == (0,)
     front.run("DROP SERVER spare")
+
+
+@pytest.fixture(scope="module", params=FORMS)
+def ablated(request, server):
+    """A front database of the build whose fences can be taken away."""
+    if not list(TREE.glob("usr/lib/postgresql/*/lib/splitplane.so")):
+        pytest.skip("there is no build for ablation: run tools/install-extension.sh --ablation")
+    with TestCluster(settings={"splitplane.deadline": "60s"}) as cluster:
+        yield Unclaimed.build(cluster, server, request.param)
+
+
+def test_the_proof_refuses_a_fence_that_lost_its_condition(ablated):
+    """The condition is all that keeps tenants apart here: without the proof as well, the rows of both are counted."""
+    with ablated.session() as session:
+        assert session.value(COUNT) == 100
+    with ablated.session(ablated.role(splitplane__ablate="filter_text")) as session:
+        session.ask_refused("42501", COUNT)
+    with ablated.session(ablated.role(splitplane__ablate="filter_text,proof")) as session:
+        assert session.value(COUNT) == 200
