@@ -65,10 +65,10 @@ fn of_catalog(table: &RemoteTable) -> StageResult<Option<String>> {
 pub(super) fn present(tables: &[Rc<RemoteTable>]) -> StageResult<Option<Oid>> {
     let Some(first) = tables.first() else { return Ok(None) };
     let (server, name) = (first.server, first.server_name.as_str());
+    let tenant = claims::holder().ok_or_else(|| Refusal::proof("a data server is asked for nobody"))?;
     if first.form != Form::Claimed {
         return Ok(Some(server));
     }
-    let tenant = claims::holder().ok_or_else(|| Refusal::proof("a data server is asked for nobody"))?;
     let fingerprint = claim(server, name, &tenant)?;
     let wanted: BTreeSet<RemoteName> = tables.iter().map(|table| name_of(table)).collect();
     look(server, name, fingerprint, wanted)?;
