@@ -48,6 +48,8 @@ pub enum Switch {
     Shared,
     /// The comparison of a statement with the one that was proved before: the last one is used, with the claims that it was proved with.
     Kept,
+    /// What a node of a cluster adds by itself to what the reader asks: the policies of a shard are all that there is.
+    Nodes,
 }
 
 /// Whether a fence is taken away.
@@ -79,7 +81,7 @@ mod switched {
 
     static ABLATE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 
-    const NAMES: [(&str, Switch); 18] = [
+    const NAMES: [(&str, Switch); 19] = [
         ("signature", Switch::Signature),
         ("validation", Switch::Validation),
         ("filter", Switch::Filter),
@@ -98,6 +100,7 @@ mod switched {
         ("keys", Switch::Keys),
         ("shared", Switch::Shared),
         ("kept", Switch::Kept),
+        ("nodes", Switch::Nodes),
     ];
 
     /// Refuses to load where this build does not belong (55000), then defines the setting. Once, from `_PG_init`.

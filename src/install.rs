@@ -59,7 +59,7 @@ pub extern "C-unwind" fn _PG_init() {
     checked::init(CHECKS);
     in_scope::init(|| !ablation::is_off(Switch::Free));
     token::init(token::Cluster { is_node: cluster_keys::is_node, keys: cluster_keys::usable });
-    node_fence::init();
+    node_fence::init(|| !ablation::is_off(Switch::Nodes));
     settings::init();
     configured::note(&FROM_SERVER);
     ledger::init(&CAPACITIES);

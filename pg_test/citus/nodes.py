@@ -50,8 +50,8 @@ def _named(pg_config: str, what: str) -> Path:
     return Path(subprocess.run([pg_config, f"--{what}"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip())
 
 
-def installation(pg_config: str) -> Path:
-    """The folder of the programs of a copy, in which splitplane is installed; gone when this process ends."""
+def installation(pg_config: str, tree: Path | None = None) -> Path:
+    """The folder of the programs of a copy, in which splitplane is installed; gone when this process ends. `tree` has another build."""
     bindir, library, share = (_named(pg_config, what) for what in ("bindir", "pkglibdir", "sharedir"))
     top = Path(os.path.commonpath([bindir, library, share]))
     copy = Path(tempfile.mkdtemp(prefix="splitplane-citus-", dir="/tmp"))
@@ -63,7 +63,7 @@ def installation(pg_config: str) -> Path:
         target = copy / source.relative_to(top)
         if not target.exists():
             shutil.copytree(source, target, symlinks=True, ignore=shutil.ignore_patterns("bitcode", "pgxs", "man", "locale"))
-    ours = private_tree()
+    ours = tree or private_tree()
     shutil.copy(ours / f"usr/lib/postgresql/{MAJOR}/lib/splitplane.so", copy / library.relative_to(top))
     extensions = copy / share.relative_to(top) / "extension"
     for name in (ours / f"usr/share/postgresql/{MAJOR}/extension").glob("splitplane*"):
@@ -106,9 +106,9 @@ class Nodes:
 
 
 @contextlib.contextmanager
-def running(bindir: Path, workers: int = 2, **settings: object) -> Iterator[Nodes]:
+def running(bindir: Path, workers: int = 2, kind: type[Cluster] = Cluster, **settings: object) -> Iterator[Nodes]:
     with contextlib.ExitStack() as servers:
-        started = [servers.enter_context(Cluster({**SETTINGS, **settings}, bindir=bindir)) for _ in range(1 + workers)]
+        started = [servers.enter_context(kind({**SETTINGS, **settings}, bindir=bindir)) for _ in range(1 + workers)]
         for server in started:
             # By which a node finds itself.
             server.psql("postgres", f"ALTER SYSTEM SET citus.local_hostname = '{server.socket_dir}'")

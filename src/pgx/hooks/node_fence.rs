@@ -17,17 +17,20 @@ use crate::pgx::section::token;
 use crate::pgx::server;
 use pgrx::{PgList, pg_guard, pg_sys};
 use std::ffi::CStr;
+use std::sync::OnceLock;
 
 /// The policy that is the fence.
 const FENCE: &CStr = c"splitplane_read";
 /// What a policy is for that is FOR SELECT.
 const FOR_SELECT: u8 = b'r';
 
+static STANDS: OnceLock<fn() -> bool> = OnceLock::new();
 static mut POLICIES_BEFORE: pg_sys::row_security_policy_hook_type = None;
 static mut PERMISSIONS_BEFORE: pg_sys::ExecutorCheckPerms_hook_type = None;
 
-/// Takes its places; called once from `_PG_init`.
-pub fn init() {
+/// Takes its places; called once from `_PG_init`. `stands` says no only in a build for tests.
+pub fn init(stands: fn() -> bool) {
+    STANDS.get_or_init(|| stands);
     // SAFETY: `_PG_init` runs once, in a process with one thread, before the hooks are called.
     unsafe {
         POLICIES_BEFORE = pg_sys::row_security_policy_hook_restrictive;
@@ -35,6 +38,11 @@ pub fn init() {
         PERMISSIONS_BEFORE = pg_sys::ExecutorCheckPerms_hook;
         pg_sys::ExecutorCheckPerms_hook = Some(on_permissions);
     }
+}
+
+/// Whether this server is a node, whose fences are added here.
+fn is_fenced() -> bool {
+    token::is_node() && STANDS.get().is_none_or(|stands| stands())
 }
 
 /// Between PostgreSQL's own functions, so that an ERROR may jump across it.
@@ -58,7 +66,7 @@ unsafe extern "C-unwind" fn fence(
     command: pg_sys::CmdType::Type,
     relation: pg_sys::Relation,
 ) -> *mut pg_sys::RowSecurityPolicy {
-    if !token::is_node() {
+    if !is_fenced() {
         return std::ptr::null_mut();
     }
     let Some(reader) = server::role(c"splitplane_reader") else { return std::ptr::null_mut() };
@@ -100,7 +108,7 @@ unsafe fn condition(relation: pg_sys::Relation) -> Option<*mut pg_sys::Expr> {
 unsafe extern "C-unwind" fn on_permissions(entries: *mut pg_sys::List, raises: bool) -> bool {
     // SAFETY: the hook chain of PostgreSQL with its own arguments.
     unsafe {
-        if token::is_node() {
+        if is_fenced() {
             check(entries, std::ptr::null_mut());
         }
         PERMISSIONS_BEFORE.is_none_or(|before| before(entries, raises))
@@ -117,7 +125,7 @@ unsafe extern "C-unwind" fn on_permissions(
 ) -> bool {
     // SAFETY: the hook chain of PostgreSQL with its own arguments.
     unsafe {
-        if token::is_node() {
+        if is_fenced() {
             check(entries, permissions);
         }
         PERMISSIONS_BEFORE.is_none_or(|before| before(entries, permissions, raises))
