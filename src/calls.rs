@@ -113,6 +113,8 @@ pub struct CallRecord {
     pub source: Option<&'static str>,
     /// Relations of the plane that it reads, if it was proved.
     pub relations: Vec<String>,
+    /// Nodes of a cluster that its plan runs on, as `host:port`, if they are known.
+    pub nodes: Vec<String>,
     /// How it ended, unless with an error.
     pub outcome: Option<Outcome>,
     /// Rows delivered.
@@ -144,6 +146,7 @@ impl CallRecord {
             sql: None,
             source: None,
             relations: Vec::new(),
+            nodes: Vec::new(),
             outcome: None,
             rows: 0,
             bytes: 0,

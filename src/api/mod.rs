@@ -112,6 +112,7 @@ pub fn ask(request: Request) -> StageResult<String> {
         let (columns, facts) = (statement.named_types(plane), statement.facts.clone());
         let compared = evaluation::columns(&statement, plane);
         let planned = statement.plan(plane)?;
+        note_nodes(&planned, plane)?;
         watch.lap("plan");
         let mut sink = Sink::json(caps, settings::wide_numbers(), &plane.extensions.answers);
         run::run(planned, &mut sink)?;
@@ -171,6 +172,7 @@ pub fn ask_rows<'q>(
     let answer = answer(&mut call, Some(columns), |statement, plane, watch| {
         let mut hash = audit_log::calls::rows_hash(&document::columns(&statement.named_types(plane)));
         let planned = statement.plan(plane)?;
+        note_nodes(&planned, plane)?;
         watch.lap("plan");
         let is_recorded = hash.is_some();
         let mut read = |row: &str| hash.iter_mut().for_each(|hash| hash.row(row));
@@ -220,6 +222,15 @@ pub fn ask_dry_run(request: Request) -> StageResult<String> {
             document::dry_run(&shown, &sql, &asked, &watch.finish())
         }
     })
+}
+
+/// Where it runs, for the audit log.
+fn note_nodes(planned: &Planned<'_>, plane: &Plane) -> StageResult<()> {
+    if plane.is_on_nodes && settings::audit::audit() != settings::audit::Audit::Off {
+        let nodes = planned.nodes_of_cluster()?.unwrap_or_default();
+        calls::note(|call| call.nodes = nodes);
+    }
+    Ok(())
 }
 
 /// How much the caller is given.

@@ -213,6 +213,9 @@ fn entry(
     if event == Event::Intent {
         return Ok((entry, texts));
     }
+    if !call.nodes.is_empty() {
+        entry.details.insert("nodes".to_owned(), call.nodes.clone().into());
+    }
     entry.source = call.source.map(str::to_owned);
     entry.microseconds = Some(u64::try_from(call.started.elapsed().as_micros()).unwrap_or(u64::MAX));
     entry.relations = Some(call.relations.clone()).filter(|relations| !relations.is_empty());

@@ -4,6 +4,7 @@ use super::interrupts;
 use super::node::{Fields, TreeNode, Typed, nodes, text};
 use super::plan::Planned;
 use super::query::{FenceCall, LinkCall, QueryNode, ScopeCall, fence_call};
+use crate::cluster::placements;
 use crate::error::{Refusal, StageResult};
 use pgrx::pg_sys;
 use std::ffi::CStr;
@@ -122,6 +123,19 @@ impl<'c> Planned<'c> {
             }
             _ => Ok(()),
         })
+    }
+
+    /// The nodes of a cluster that it runs on, as `host:port`; `None` where that is not known before it runs.
+    ///
+    /// # Errors
+    /// Those of the visit.
+    pub fn nodes_of_cluster(&self) -> StageResult<Option<Vec<String>>> {
+        let mut parts = Vec::new();
+        self.visit(&mut |node| {
+            parts.extend(node.text_of_citus());
+            Ok(())
+        })?;
+        Ok(placements::nodes(&parts.join(" ")))
     }
 
     /// Whether all calls of these functions stand in the lists that nodes hand on, and none in a sub-plan but those that a scan
@@ -282,6 +296,12 @@ impl<'t> PlanNode<'t> {
                 && !(*methods).CustomName.is_null()
                 && CStr::from_ptr((*methods).CustomName) == c"Citus Adaptive"
         }
+    }
+
+    /// That node with its tasks as text.
+    fn text_of_citus(self) -> Option<String> {
+        // SAFETY: a node of a plan, each kind of which has a text form; Citus's own have that of their library.
+        if self.is_of_citus() { unsafe { text(pg_sys::nodeToString(self.node.as_pointer().cast())) } } else { None }
     }
 
     fn scan(self) -> Option<PlanScan<'t>> {
