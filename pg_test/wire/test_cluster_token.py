@@ -138,6 +138,34 @@ def test_a_token_ends_when_its_time_has_come(node):
         assert session.execute(SEEN).fetchone() == (0,), "also within the transaction"
 
 
+def test_a_token_ends_with_the_savepoint_that_it_was_set_in(node):
+    """As Citus sets it: the coordinator releases the savepoint at the end of a call, and sends nothing else."""
+    with as_reader(node, autocommit=False) as session:
+        count = lambda: session.execute(SEEN).fetchone()[0]  # noqa: E731
+        for tenant in ("brand-a", "brand-b"):
+            session.execute("SAVEPOINT of_the_call")
+            session.execute(f"SET LOCAL splitplane.token = '{token(node.database, tenant)}'")
+            assert count() == SALES[tenant], "the control"
+            # What a statement of the call opens and ends in it.
+            session.execute("SAVEPOINT within")
+            session.execute("RELEASE SAVEPOINT within")
+            assert count() == SALES[tenant]
+            session.execute("SAVEPOINT within")
+            session.execute("ROLLBACK TO SAVEPOINT within")
+            assert count() == SALES[tenant]
+            session.execute("RELEASE SAVEPOINT of_the_call")
+            assert count() == 0
+        # A call that fails is rolled back: no token of one before it comes back.
+        session.execute("SAVEPOINT of_the_call")
+        session.execute(f"SET LOCAL splitplane.token = '{token(node.database, 'brand-a')}'")
+        assert count() == SALES["brand-a"]
+        session.execute("ROLLBACK TO SAVEPOINT of_the_call")
+        assert count() == 0
+        session.execute("RELEASE SAVEPOINT of_the_call")
+        assert count() == 0
+        session.rollback()
+
+
 def test_only_sessions_that_the_reader_opened_by_the_name_of_citus(node):
     text = token(node.database)
     assert seen(node, text) == SALES["brand-a"], "the control"

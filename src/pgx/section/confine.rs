@@ -8,8 +8,8 @@
 //!
 //! Of a call that other servers of a cluster took part in, and that went well, the subtransaction is released instead: to roll it
 //! back Citus would first send each of them a cancel over a connection of its own. It changed nothing that could be kept; role,
-//! flag, snapshot, memory and settings are put back one by one, the token is emptied where it was sent to, and locks stay until
-//! the transaction ends.
+//! flag, snapshot, memory and settings are put back one by one, each server empties the token that it was sent when the
+//! subtransaction is released there, and locks stay until the transaction ends.
 
 use super::claims::{self, ClaimsGuard};
 use super::deadline::{Deadline, Expired};
@@ -93,7 +93,7 @@ pub fn confine<T>(
     let released =
         section.outside.sent.filter(|_| went_well).map(|sent| catch(|| section.outside.prepare_release(sent)));
     let result = match released {
-        Some(Ok(Ok(()))) => {
+        Some(Ok(())) => {
             section.outside.release();
             result
         }
@@ -101,9 +101,9 @@ pub fn confine<T>(
             section.outside.leave();
             result
         }
-        Some(failed) => {
+        Some(Err(error)) => {
             section.outside.leave();
-            failed.and_then(|refusal| refusal.map_or_else(|refusal| Ok(Err(refusal)), |()| result))
+            Err(error)
         }
     };
     match (result, expired) {
@@ -173,15 +173,14 @@ impl Outside {
         ManuallyDrop::new(self).put_back();
     }
 
-    /// Puts back what only a rollback puts back by itself, and takes back what other servers were sent. Where this fails, `leave`
-    /// does it all.
-    fn prepare_release(&self, sent: Sent) -> StageResult<()> {
+    /// Puts back what only a rollback puts back by itself. Where this fails, `leave` does it all.
+    fn prepare_release(&self, sent: Sent) {
         // SAFETY: those that were current before the section, whose own snapshot is the one that is active.
         unsafe {
             pg_sys::SetUserIdAndSecContext(self.user, self.context);
             pg_sys::PopActiveSnapshot();
         }
-        sent.take_back()
+        sent.take_back();
     }
 
     /// Ends the subtransaction, of which nothing is to be undone any more; an ERROR in that is the caller's.

@@ -3,7 +3,8 @@
 //! The setting is any session's to set, since the coordinator sets it in sessions of the reader. What it says counts only on a
 //! server with a cluster key, in a session that the reader opened and that has Citus's name, if its MAC is genuine and its
 //! time has not passed; and never while a call of this session holds claims, or none. Everywhere else it is without effect.
-//! It is verified once for each statement.
+//! It is verified once for each statement, and it is gone at the end of the savepoint that it was set in: the coordinator does not
+//! have to send another statement for that.
 
 use super::address_space_limit::{self, Ceiling};
 use super::claim_text::{self, Received};
@@ -52,6 +53,8 @@ thread_local! {
     static COUNT: Cell<u64> = const { Cell::new(0) };
     /// Of which the limits are in force.
     static LIMITED_FOR: Cell<u64> = const { Cell::new(0) };
+    /// The nest level of the transaction that the setting was changed at.
+    static SET_AT: Cell<c_int> = const { Cell::new(0) };
 }
 
 /// Numbers of tokens begin here: no call has such a one.
@@ -74,6 +77,7 @@ pub fn init(cluster: Cluster) {
             Some(on_assign),
             None,
         );
+        pg_sys::RegisterSubXactCallback(Some(on_subtransaction), std::ptr::null_mut());
     }
 }
 
@@ -85,6 +89,42 @@ pub fn is_node() -> bool {
 #[pg_guard]
 unsafe extern "C-unwind" fn on_assign(_value: *const c_char, _extra: *mut c_void) {
     let _ = VERIFIED_FOR.try_with(|verified| verified.set(None));
+    // SAFETY: reads a global of the backend, also outside of a transaction.
+    let level = unsafe { pg_sys::GetCurrentTransactionNestLevel() };
+    let _ = SET_AT.try_with(|set_at| set_at.set(level));
+}
+
+/// Empties the setting before the savepoint is released in which it was set. PostgreSQL would keep it to the transaction's end.
+#[pg_guard]
+unsafe extern "C-unwind" fn on_subtransaction(
+    event: pg_sys::SubXactEvent::Type,
+    _subtransaction: pg_sys::SubTransactionId,
+    _parent: pg_sys::SubTransactionId,
+    _argument: *mut c_void,
+) {
+    if event != pg_sys::SubXactEvent::SUBXACT_EVENT_PRE_COMMIT_SUB {
+        return;
+    }
+    // SAFETY: reads of globals of the backend; the setting's value is NULL or NUL-terminated.
+    let (level, is_empty) =
+        unsafe { (pg_sys::GetCurrentTransactionNestLevel(), TOKEN.is_null() || CStr::from_ptr(TOKEN).is_empty()) };
+    // What is released inside of a statement lies deeper.
+    if is_empty || level > SET_AT.get() {
+        return;
+    }
+    // SAFETY: valid strings, in the subtransaction that is about to end and still runs. An ERROR is that of its end.
+    unsafe {
+        pg_sys::set_config_option(
+            SETTING.as_ptr(),
+            c"".as_ptr(),
+            pg_sys::GucContext::PGC_SUSET,
+            pg_sys::GucSource::PGC_S_SESSION,
+            pg_sys::GucAction::GUC_ACTION_LOCAL,
+            true,
+            0,
+            false,
+        )
+    };
 }
 
 /// A number that is another one for other claims, 0 without a valid token.

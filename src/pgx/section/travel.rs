@@ -97,13 +97,12 @@ pub(super) fn send(travel: &Travel, settings: &[Setting], milliseconds: i32) -> 
 }
 
 impl Sent {
-    /// Empties the token where it was sent to, and puts this session's own settings back. Those of the reader's sessions on other
-    /// servers stay as they were sent, until the transaction ends or another call sends them: the reader's statements are calls.
-    pub(super) fn take_back(self) -> StageResult<()> {
-        run(&assignment(token::SETTING, "")?)?;
+    /// Puts this session's own settings back. The nodes empty the token by themselves when the subtransaction is released
+    /// (token.rs); the other settings of the reader's sessions there stay as they were sent, until the transaction ends or another
+    /// call sends them: the reader's statements are calls.
+    pub(super) fn take_back(self) {
         // SAFETY: the level that `send` opened; those that were opened after it were closed since.
         unsafe { pg_sys::AtEOXact_GUC(false, self.level) };
-        Ok(())
     }
 }
 
