@@ -26,6 +26,7 @@ fuzz_target!(init: watch::begin(), |data: &[u8]| watch::unit(data.len(), || {
         b'B' => reply(&bedrock, Form::Native, *asked, body),
         b'o' => reply(&openai, Form::Tool, *asked, body),
         b'O' => reply(&openai, Form::Native, *asked, body),
+        b'j' => reply(&openai, Form::Object, *asked, body),
         b'g' => guardrail(body),
         b'e' => error(&bedrock, body),
         b'E' => error(&openai, body),
@@ -49,7 +50,9 @@ fn reply(dialect: &dyn Dialect, form: Form, asked: u8, body: &[u8]) {
         Prompt { system: "Judge.".to_owned(), lasting: String::new(), user: "?".to_owned(), shape, max_tokens: 100 };
     let read = dialect.reply(&prompt, form, body);
     assert_eq!(read, dialect.reply(&prompt, form, body), "two answers to one body");
+    let disregards = dialect.disregards(form, &prompt.shape, body);
     let Ok(read) = read else { return };
+    assert!(!disregards, "a reply that was read is said to take no notice of the form");
     assert!(!json::repeats_a_name(body), "a name given twice was read");
     assert!(read.value.is_object());
     let most = u64::from(u32::MAX);
@@ -115,8 +118,7 @@ fn error(dialect: &dyn Dialect, body: &[u8]) {
         assert!(code.len() <= 64 && code.bytes().all(is_name), "no code: {code:?}");
     }
     let told = header.to_ascii_lowercase();
-    let _ = [Form::Tool, Form::Native].map(|form| dialect.names_form(form, &told));
-    let _ = dialect.lacks_call(body);
+    let _ = [Form::Tool, Form::Native, Form::Object].map(|form| dialect.names_form(form, &told));
 }
 
 /// What administrators write about models.
