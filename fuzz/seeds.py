@@ -95,7 +95,7 @@ def envelopes(fields: dict, tool: str) -> list[tuple[str, dict]]:
         ("B", converse([{"reasoningContent": {"text": "so"}}, {"text": text}], "end_turn")),
         ("o", choice({"content": None, "tool_calls": [call]}, "tool_calls")),
         ("O", choice({"content": text, "refusal": None}, "stop")),
-        ("j", choice({"content": text}, "stop")),
+        ("J", choice({"content": text}, "stop")),
     ]
 
 

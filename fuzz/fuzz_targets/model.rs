@@ -26,7 +26,7 @@ fuzz_target!(init: watch::begin(), |data: &[u8]| watch::unit(data.len(), || {
         b'B' => reply(&bedrock, Form::Native, *asked, body),
         b'o' => reply(&openai, Form::Tool, *asked, body),
         b'O' => reply(&openai, Form::Native, *asked, body),
-        b'j' => reply(&openai, Form::Object, *asked, body),
+        b'J' => reply(&openai, Form::Object, *asked, body),
         b'g' => guardrail(body),
         b'e' => error(&bedrock, body),
         b'E' => error(&openai, body),
