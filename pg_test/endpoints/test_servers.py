@@ -136,12 +136,17 @@ def test_a_model_that_was_not_taught_to_talk(plane, folder):
 
 @pytest.mark.parametrize("name", STACKS)
 def test_sql_of_a_small_model(unvalidated, stack, name):
-    """Without a verdict, which such a model seldom gives, its SQL is proved and run. What of it passes is own rows."""
+    """Without a verdict, which such a model seldom gives, its SQL is proved and run. What of it passes is own rows.
+
+    Some replies never end and are cut off: of three questions one at least has a whole one.
+    """
     program, model = stack(name)
+    outcomes = []
     with unvalidated.through(program, model, **SHORT) as session:
-        outcome = session.ask(QUESTIONS[0])
-    ended_well(unvalidated, outcome)
-    assert any(exchange.said is not None for exchange in outcome.of(GENERATION)), outcome
+        for question in QUESTIONS[:3]:
+            outcomes.append(session.ask(question))
+            ended_well(unvalidated, outcomes[-1])
+    assert any(exchange.said is not None for outcome in outcomes for exchange in outcome.of(GENERATION)), outcomes
 
 
 def cached_share(outcomes, task: str) -> float:
