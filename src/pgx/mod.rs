@@ -18,6 +18,7 @@ pub mod names;
 mod node;
 pub(crate) mod options;
 pub mod order;
+mod own_tree;
 pub mod parameters;
 pub mod parse;
 pub mod pg_try;

@@ -5,6 +5,7 @@
 //! fences proved, in the copy that each call gets.
 
 use super::node::TreeNode;
+use super::own_tree::OwnTree;
 use super::raw::{RawNode, RawTree};
 use super::section::confine::Confinement;
 use super::section::stage::{self, Stage};
@@ -22,18 +23,9 @@ thread_local! {
     static KEPT: RefCell<Vec<Kept>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A tree in a memory context of its own. Nothing of it is given out or changed.
 struct Kept {
     skeleton: String,
-    context: pg_sys::MemoryContext,
-    root: *mut pg_sys::Node,
-}
-
-impl Drop for Kept {
-    fn drop(&mut self) {
-        // SAFETY: the context is this value's, and nothing of it was given out.
-        unsafe { pg_sys::MemoryContextDelete(self.context) };
-    }
+    tree: OwnTree,
 }
 
 /// How many are kept.
@@ -48,10 +40,10 @@ pub(crate) fn parsed<'c>(
     skeleton: &str,
     parse: impl FnOnce(&str) -> StageResult<RawTree<'c>>,
 ) -> StageResult<RawTree<'c>> {
-    if let Some(root) = found(skeleton) {
+    if let Some(copy) = copied(skeleton) {
         stage::set(Stage::Parsing);
-        // SAFETY: a whole tree, which nobody changes; the copy is made in the section's memory.
-        let copy = unsafe { RawNode::from_pointer(pg_sys::copyObjectImpl(root.cast()).cast()) };
+        // SAFETY: a copy of a raw tree, made in the section's memory.
+        let copy = unsafe { RawNode::from_pointer(copy) };
         return copy.map(RawTree::new).ok_or_else(|| Refusal::proof("a skeleton could not be copied"));
     }
     let tree = parse(skeleton)?;
@@ -61,38 +53,23 @@ pub(crate) fn parsed<'c>(
     Ok(tree)
 }
 
-fn found(skeleton: &str) -> Option<*mut pg_sys::Node> {
+fn copied(skeleton: &str) -> Option<*mut pg_sys::Node> {
     KEPT.with_borrow_mut(|kept| {
         let place = kept.iter().rposition(|kept| kept.skeleton == skeleton)?;
         if let Some(after) = kept.get_mut(place..) {
             after.rotate_left(1);
         }
-        kept.last().map(|kept| kept.root)
+        kept.last().map(|kept| kept.tree.copy())
     })
 }
 
 fn keep(skeleton: &str, root: RawNode<'_>) {
-    // SAFETY: the context is a child of the section's, with which it goes if copying raises an ERROR. It becomes one of those that
-    // last as long as the session only once it holds the tree.
-    let (context, root) = unsafe {
-        let context = pg_sys::AllocSetContextCreateInternal(
-            pg_sys::CurrentMemoryContext,
-            c"splitplane skeleton".as_ptr(),
-            0,
-            1_024,
-            8 * 1_024,
-        );
-        let outside = pg_sys::MemoryContextSwitchTo(context);
-        let root = pg_sys::copyObjectImpl(root.as_pointer().cast()).cast::<pg_sys::Node>();
-        pg_sys::MemoryContextSwitchTo(outside);
-        pg_sys::MemoryContextSetParent(context, pg_sys::CacheMemoryContext);
-        (context, root)
-    };
-    let kept = Kept { skeleton: skeleton.to_owned(), context, root };
+    // SAFETY: a tree that PostgreSQL's grammar has just made, inside the section.
+    let Some(tree) = (unsafe { OwnTree::of(c"splitplane skeleton", root.as_pointer()) }) else { return };
     KEPT.with_borrow_mut(|all| {
         if all.len() >= MOST {
             all.remove(0);
         }
-        all.push(kept);
+        all.push(Kept { skeleton: skeleton.to_owned(), tree });
     });
 }
