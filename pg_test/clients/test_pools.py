@@ -14,7 +14,7 @@ from splitplane_test.cluster import ROOT
 from splitplane_test.session import wait_until
 
 from pg_test.clients.harness import BRAND_A, ENDLESS, Recording
-from pg_test.sidechannels.pooler import PORT, Pooler
+from splitplane_test.pooler import PORT, Pooler
 from pg_test.wire.harness import COUNT_SALES, SALES
 from splitplane import CallTimeout, Principal
 

@@ -11,7 +11,7 @@ import pytest
 from splitplane_test.cluster import Cluster
 from toolchains import need
 
-from pg_test.sidechannels.pooler import Pooler
+from splitplane_test.pooler import Pooler
 from pg_test.wire.harness import Wire
 
 WORLD = Path(__file__).resolve().parent / "world.sql"

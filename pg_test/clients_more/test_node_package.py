@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from toolchains import ROOT, need
 
-from pg_test.sidechannels.pooler import PORT
+from splitplane_test.pooler import PORT
 
 PACKAGE = ROOT / "clients/node"
 # A control: a file that no test is in would pass.

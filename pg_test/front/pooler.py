@@ -2,72 +2,33 @@
 
 from __future__ import annotations
 
-import os
-import platform
-import subprocess
-import tempfile
-import time
-from pathlib import Path
-
 import psycopg
-from splitplane_test.cluster import die_with_parent
+from splitplane_test.pooler import PgBouncer
 
 from pg_test.front.servers import PASSWORD, DataServer, free_port
-from pg_test.sidechannels.pooler import EXTRAS, START_SECONDS, Pooler
 
 
-class TransactionPooler:
+class TransactionPooler(PgBouncer):
     def __init__(self, server: DataServer, size: int):
-        self.server, self.size, self.port = server, size, free_port()
+        super().__init__(server, server.database, size)
+        self.port = free_port()
 
-    def __enter__(self) -> TransactionPooler:
-        folder = Path(tempfile.mkdtemp(prefix="pooler-", dir=self.server.base))
-        (folder / "users").write_text(f'"splitplane_front" "{PASSWORD}"\n')
-        (folder / "pgbouncer.ini").write_text(
-            f"""[databases]
-{self.server.database} = host={self.server.socket_dir} port={self.server.port} dbname={self.server.database}
-[pgbouncer]
-listen_addr = 127.0.0.1
+    def users(self) -> str:
+        return f'"splitplane_front" "{PASSWORD}"\n'
+
+    def listening(self) -> str:
+        return f"""listen_addr = 127.0.0.1
 listen_port = {self.port}
 auth_type = md5
-auth_file = {folder}/users
 client_tls_sslmode = require
-client_tls_key_file = {self.server.data_dir}/server.key
-client_tls_cert_file = {self.server.data_dir}/server.crt
-pool_mode = transaction
-default_pool_size = {self.size}
-ignore_startup_parameters = extra_float_digits
-logfile = {folder}/log
-"""
-        )
-        account = self.server._account
-        if account:
-            for path in (folder, *folder.iterdir()):
-                os.chown(path, account.pw_uid, account.pw_gid)
-        self.process = subprocess.Popen(
-            [Pooler.program(), "-q", str(folder / "pgbouncer.ini")],
-            env={"PATH": "/usr/bin:/bin", "LD_LIBRARY_PATH": f"{EXTRAS}/usr/lib/{platform.machine()}-linux-gnu"},
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-            preexec_fn=die_with_parent,
-            **self.server._credentials(),
-        )
-        deadline = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                self.connect().close()
-                return self
-            except psycopg.OperationalError:
-                if self.process.poll() is not None or time.monotonic() > deadline:
-                    self.__exit__()
-                    raise
-                time.sleep(0.05)
+client_tls_key_file = {self.cluster.data_dir}/server.key
+client_tls_cert_file = {self.cluster.data_dir}/server.crt
+ignore_startup_parameters = extra_float_digits"""
 
-    def __exit__(self, *_: object) -> None:
-        self.process.terminate()
-        self.process.wait(10)
+    def looked_at(self):
+        return self.connect()
 
     def connect(self):
         """A client of the pool, as the front's role."""
-        where = f"host=127.0.0.1 port={self.port} dbname={self.server.database} user=splitplane_front sslmode=require"
+        where = f"host=127.0.0.1 port={self.port} dbname={self.database} user=splitplane_front sslmode=require"
         return psycopg.connect(where, password=PASSWORD, prepare_threshold=None, autocommit=True)

@@ -10,7 +10,7 @@ import threading
 
 import psycopg
 import pytest
-from pooler import Pooler
+from splitplane_test.pooler import Pooler
 from psycopg.types.json import Jsonb
 from splitplane_test.session import Session, canaries, refusal, wait_until
 
