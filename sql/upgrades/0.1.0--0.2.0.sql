@@ -165,13 +165,15 @@ GRANT SELECT ON splitplane.budget_limits, splitplane.prices TO splitplane_admin;
 SELECT pg_catalog.pg_extension_config_dump('splitplane.budget_limits', '');
 SELECT pg_catalog.pg_extension_config_dump('splitplane.prices', '');
 
--- The secret is sealed under the server's key file.
+-- The secret is sealed under the server's key file. A data server that takes no claims has none.
 CREATE TABLE splitplane.data_servers (
     server text PRIMARY KEY,
-    audience text NOT NULL CHECK (audience ~ '^[A-Za-z0-9._-]{1,64}$'),
-    key_id text NOT NULL CHECK (key_id ~ '^[A-Za-z0-9_-]{4,64}$'),
-    sealed bytea NOT NULL,
-    created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+    audience text CHECK (audience ~ '^[A-Za-z0-9._-]{1,64}$'),
+    key_id text CHECK (key_id ~ '^[A-Za-z0-9_-]{4,64}$'),
+    sealed bytea,
+    created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    form text NOT NULL DEFAULT 'claimed' CHECK (form IN ('claimed', 'barrier', 'materialized')),
+    CHECK (pg_catalog.num_nulls(audience, key_id, sealed) = CASE form WHEN 'claimed' THEN 0 ELSE 3 END)
 );
 COMMENT ON TABLE splitplane.data_servers IS
     'Data servers by the names of their foreign servers, as use_data_server sets them.';
@@ -183,7 +185,7 @@ CREATE TABLE splitplane.directories (
 COMMENT ON TABLE splitplane.directories IS 'Tables whose rows data servers keep, as protect_remote registers them.';
 
 REVOKE ALL ON splitplane.data_servers, splitplane.directories FROM PUBLIC;
-GRANT SELECT (server, audience, key_id, created_at) ON splitplane.data_servers TO splitplane_admin;
+GRANT SELECT (server, audience, key_id, created_at, form) ON splitplane.data_servers TO splitplane_admin;
 GRANT SELECT ON splitplane.directories TO splitplane_admin;
 
 SELECT pg_catalog.pg_extension_config_dump('splitplane.data_servers', '');
