@@ -9,7 +9,7 @@ import time
 
 import psycopg
 import pytest
-from splitplane_test.session import Session, wait_until
+from splitplane_test.session import Session, at_once, wait_until
 
 from pg_test.citus.shop import Shop
 
@@ -178,7 +178,7 @@ def failing_call(session, state: str, tenant: str) -> None:
 
 def test_pooled_sessions(shop):
     """8 threads of 40 calls over 5 sessions, which change hands between tenants after every call; some calls fail."""
-    pool, failures, seen = queue.SimpleQueue(), [], collections.Counter()
+    pool, seen = queue.SimpleQueue(), collections.Counter()
     opened = [shop.connect(shop.caller) for _ in range(5)]
     states = {}
     for connection in opened:
@@ -188,57 +188,41 @@ def test_pooled_sessions(shop):
 
     def work(number):
         chosen = random.Random(number)
-        try:
-            for turn in range(40):
-                tenant = TENANTS[(turn + number) % len(TENANTS)]
-                session = pool.get()
-                try:
-                    if chosen.random() < 0.7:
-                        assert session.ask(OWN, tenant)["rows"] == own(tenant)
-                        seen["answered"] += 1
-                    else:
-                        failing_call(session, chosen.choice(list(FAILING)), tenant)
-                        seen["failed"] += 1
-                    assert session.state() == states[session.connection]
-                finally:
-                    pool.put(session)
-        except BaseException as error:  # a thread's failure must reach the test
-            failures.append((number, error))
+        for turn in range(40):
+            tenant = TENANTS[(turn + number) % len(TENANTS)]
+            session = pool.get()
+            try:
+                if chosen.random() < 0.7:
+                    assert session.ask(OWN, tenant)["rows"] == own(tenant)
+                    seen["answered"] += 1
+                else:
+                    failing_call(session, chosen.choice(list(FAILING)), tenant)
+                    seen["failed"] += 1
+                assert session.state() == states[session.connection]
+            finally:
+                pool.put(session)
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(work, 8)
     for connection in opened:
         connection.close()
-    assert not failures, failures[0]
     assert min(seen["answered"], seen["failed"]) > 30, seen
 
 
 def test_32_calls_at_once(shop):
     """Sessions of their own that start together, each call of another tenant than the one before; every one gets its own rows."""
-    start, failures, rows = threading.Barrier(32), [], collections.Counter()
+    start, rows = threading.Barrier(32), collections.Counter()
 
     def work(number):
-        try:
-            with shop.session() as session:
-                start.wait(60)
-                for turn in range(6):
-                    tenant = TENANTS[(number + turn * 4) % len(TENANTS)]
-                    assert session.ask(OWN, tenant)["rows"] == own(tenant)
-                    listed = session.ask("SELECT note, order_id FROM orders ORDER BY order_id", tenant)["rows"]
-                    assert listed == [[f"own of {tenant}", order] for order in range(1, ORDERS + 1)]
-                    rows[tenant] += len(listed)
-        except BaseException as error:  # a thread's failure must reach the test
-            failures.append((number, error))
+        with shop.session() as session:
+            start.wait(60)
+            for turn in range(6):
+                tenant = TENANTS[(number + turn * 4) % len(TENANTS)]
+                assert session.ask(OWN, tenant)["rows"] == own(tenant)
+                listed = session.ask("SELECT note, order_id FROM orders ORDER BY order_id", tenant)["rows"]
+                assert listed == [[f"own of {tenant}", order] for order in range(1, ORDERS + 1)]
+                rows[tenant] += len(listed)
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(32)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failures, failures[0]
+    at_once(work, 32)
     assert set(rows) == set(TENANTS) and sum(rows.values()) == 32 * 6 * ORDERS
     # The control: who asks past the plane sees everybody's.
     assert shop.run("SELECT count(*), count(DISTINCT note) FROM orders") == (9 * ORDERS, 9)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import pathlib
 import re
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -224,3 +225,22 @@ def memory_kb(pid: int, field: str = "VmRSS") -> int:
     if found is None:
         raise ProcessLookupError(f"process {pid} has no {field}")
     return int(found[1])
+
+
+def at_once(work, count: int) -> None:
+    """Run `work(number)` in threads; the first failure is the test's."""
+    failures = []
+
+    def guarded(number):
+        try:
+            work(number)
+        except BaseException as error:  # a thread's failure must reach the test
+            failures.append(error)
+
+    threads = [threading.Thread(target=guarded, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]

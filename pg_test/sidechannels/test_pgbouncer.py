@@ -10,9 +10,9 @@ import threading
 
 import psycopg
 import pytest
-from splitplane_test.pooler import Pooler
 from psycopg.types.json import Jsonb
-from splitplane_test.session import Session, canaries, refusal, wait_until
+from splitplane_test.pooler import Pooler
+from splitplane_test.session import Session, at_once, canaries, refusal, wait_until
 
 from pg_test.wire.harness import COUNT_SALES, SALES
 
@@ -33,25 +33,6 @@ ENDLESS = "SELECT count(*) FROM (SELECT generate_series(1, 2000000000)) AS made"
 def pool(wire, stranger):
     with Pooler(wire.cluster, wire.database, ["app", stranger], SERVERS) as running:
         yield running
-
-
-def at_once(work, count: int) -> None:
-    """Run `work(number)` in threads; the first failure is the test's."""
-    failures = []
-
-    def guarded(number):
-        try:
-            work(number)
-        except BaseException as error:  # a thread's failure must reach the test
-            failures.append(error)
-
-    threads = [threading.Thread(target=guarded, args=(number,)) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failures:
-        raise failures[0]
 
 
 def answered(wire, connection, tenant: str) -> int:
