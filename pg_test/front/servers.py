@@ -6,6 +6,7 @@ what the script made. Tenants 1 and 2 lie on the first server, 3 on the second.
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from splitplane_test.cluster import Cluster
 from splitplane_test.plane import Plane
+from splitplane_test.session import wait_until
 
 SCRIPT = Path(__file__).resolve().parents[2] / "remote/splitplane_data_server.sql"
 AUDIENCE = "data-eu"
@@ -92,6 +94,24 @@ class DataServer(Cluster):
     def run(self, statement: str) -> str:
         return self.psql(self.database, statement).strip()
 
+    def fetched_by(self, role: str, call) -> list[str]:
+        """The queries that were run for `role` while `call` was: those of cursors, not those that were explained for an estimate."""
+        self.run(f"ALTER ROLE {role} SET log_statement = 'all'")
+        try:
+            before = len(self.log_text())
+            call()
+            return wait_until(lambda: re.findall(r"DECLARE c\d+ CURSOR FOR\s+(SELECT .*)", self.log_text()[before:]), 5, "the log")
+        finally:
+            self.run(f"ALTER ROLE {role} RESET log_statement")
+
+
+# Tables of the front database, by tenant, and the columns of them that are in the plane.
+DIRECTORIES = {
+    "orders": "tenant_id int NOT NULL, order_id int NOT NULL, store_id int NOT NULL, total int NOT NULL, note text",
+    "stores": "tenant_id int NOT NULL, store_id int NOT NULL, city text NOT NULL",
+}
+IN_THE_PLANE = {"orders": ["order_id", "store_id", "total", "note"], "stores": ["store_id", "city"]}
+
 
 class Front(Plane):
     """The front database."""
@@ -105,13 +125,7 @@ class Front(Plane):
             admin.execute("CREATE EXTENSION postgres_fdw; CREATE EXTENSION splitplane_remote")
             for name, server in servers.items():
                 front.connect_to(admin, name, server.port, server)
-            for table, columns in (
-                (
-                    "orders",
-                    "tenant_id int NOT NULL, order_id int NOT NULL, store_id int NOT NULL, total int NOT NULL, note text",
-                ),
-                ("stores", "tenant_id int NOT NULL, store_id int NOT NULL, city text NOT NULL"),
-            ):
+            for table, columns in DIRECTORIES.items():
                 admin.execute(f"CREATE TABLE {table} ({columns}) PARTITION BY LIST (tenant_id)")
                 for name, server in servers.items():
                     tenants = ",".join(map(str, server.tenants))
@@ -119,12 +133,12 @@ class Front(Plane):
                         f"CREATE FOREIGN TABLE {table}_{name} PARTITION OF {table} FOR VALUES IN ({tenants}) "
                         f"SERVER {name} OPTIONS (table_name '{table}')"
                     )
-        front.protect_remote("orders", ["order_id", "store_id", "total", "note"])
-        front.protect_remote("stores", ["store_id", "city"])
+        front.protect_all()
         front.admit("1", "2", "3", "9")
         return front
 
-    def connect_to(self, admin, name: str, port: int, server: DataServer, **options: str) -> None:
+    def reach(self, admin, name: str, port: int, server: DataServer, role: str, **options: str) -> None:
+        """The foreign server and its user mapping. An option that is empty is left out."""
         chosen = {
             "host": "localhost",
             "hostaddr": "127.0.0.1",
@@ -134,15 +148,15 @@ class Front(Plane):
             "sslrootcert": str(server.root),
             "connect_timeout": "5",
             "fetch_size": "1000",
-            "extensions": "splitplane_remote",
             "use_remote_estimate": "true",
             **options,
         }
         listed = ", ".join(f"{option} '{value}'" for option, value in chosen.items() if value)
         admin.execute(f"CREATE SERVER {name} FOREIGN DATA WRAPPER postgres_fdw OPTIONS ({listed})")
-        admin.execute(
-            f"CREATE USER MAPPING FOR splitplane_reader SERVER {name} OPTIONS (user 'splitplane_front', password '{PASSWORD}')"
-        )
+        admin.execute(f"CREATE USER MAPPING FOR splitplane_reader SERVER {name} OPTIONS (user '{role}', password '{PASSWORD}')")
+
+    def connect_to(self, admin, name: str, port: int, server: DataServer, **options: str) -> None:
+        self.reach(admin, name, port, server, "splitplane_front", **{"extensions": "splitplane_remote", **options})
         admin.execute("SELECT splitplane.use_data_server(%s, %s, %s, %s)", (name, AUDIENCE, "KEY1", server.secret))
 
     def protect_remote(self, table: str, columns: list[str]) -> None:
@@ -150,57 +164,32 @@ class Front(Plane):
             'SELECT splitplane.protect_remote(%s::regclass, \'{"tenant_id": "tenant"}\', %s::text[])', table, columns
         )
 
+    def protect_all(self) -> None:
+        for table, columns in IN_THE_PLANE.items():
+            self.protect_remote(table, columns)
+
     def rows(self, sql: str, tenant: str = "1"):
         """The rows of an answer, in a session of its own."""
         with self.session() as session:
             return session.ask(sql, tenant=tenant)["rows"]
 
 
-class Unclaimed(Plane):
-    """A front database over servers that take no claims."""
-
-    tenant = "1"
+class Unclaimed(Front):
+    """A front database over a server that takes no claims, where views in the schema `api` are read."""
 
     @classmethod
     def build(cls, cluster, server: DataServer, form: str) -> Unclaimed:
         front = cls.install(cluster, f"front_{form}", key_id=f"AK{form.upper()}")
-        listed = {
-            "host": "localhost",
-            "hostaddr": "127.0.0.1",
-            "port": server.port,
-            "dbname": server.database,
-            "sslmode": "verify-full",
-            "sslrootcert": server.root,
-            "connect_timeout": 5,
-            "fetch_size": 1000,
-            "use_remote_estimate": "true",
-        }
         with front.admin() as admin:
             admin.execute("CREATE EXTENSION postgres_fdw; CREATE EXTENSION splitplane_remote")
-            options = ", ".join(f"{name} '{value}'" for name, value in listed.items())
-            admin.execute(f"CREATE SERVER data FOREIGN DATA WRAPPER postgres_fdw OPTIONS ({options})")
-            admin.execute(
-                f"CREATE USER MAPPING FOR splitplane_reader SERVER data OPTIONS (user 'reporting', password '{PASSWORD}')"
-            )
+            front.reach(admin, "data", server.port, server, "reporting")
             admin.execute("SELECT splitplane.use_data_server('data', form => %s)", (form,))
-            for table, columns in (
-                (
-                    "orders",
-                    "tenant_id int NOT NULL, order_id int NOT NULL, store_id int NOT NULL, total int NOT NULL, note text",
-                ),
-                ("stores", "tenant_id int NOT NULL, store_id int NOT NULL, city text NOT NULL"),
-            ):
+            for table, columns in DIRECTORIES.items():
                 admin.execute(f"CREATE TABLE {table} ({columns}) PARTITION BY LIST (tenant_id)")
                 admin.execute(
                     f"CREATE FOREIGN TABLE {table}_data PARTITION OF {table} DEFAULT SERVER data "
                     f"OPTIONS (schema_name 'api', table_name '{table}')"
                 )
-        scope = '{"tenant_id": "tenant"}'
-        front.run(f"SELECT splitplane.protect_remote('orders', '{scope}', '{{order_id,store_id,total,note}}')")
-        front.run(f"SELECT splitplane.protect_remote('stores', '{scope}', '{{store_id,city}}')")
+        front.protect_all()
         front.admit("1", "2")
         return front
-
-    def rows(self, sql: str, tenant: str = "1"):
-        with self.session() as session:
-            return session.ask(sql, tenant=tenant)["rows"]
