@@ -239,6 +239,25 @@ def test_a_tenant_gives_up_its_own_statements_first(own):
         assert not is_known(session, first), "the control: the places were full"
 
 
+def test_skeletons_are_kept_for_all_and_hold_nothing_of_a_tenant(own):
+    """Statements of the same tables share one, whoever asks; it is found again for another tenant, who sees that tenant's own rows."""
+    count = CONTEXTS.replace("proved statement", "skeleton")
+
+    def ask(number, tenant):
+        sql = f"SELECT note AS n{number} FROM visits"
+        assert outcome(session, sql, tenant) == cold(own, sql, tenant)
+
+    with own.session(user=own.cluster.superuser) as session:
+        ask(0, "brand-a")
+        kept = session.execute(count).fetchone()[0]
+        assert kept > 0
+        for number, tenant in enumerate(("brand-b", "brand-a", "brand-b"), start=1):
+            ask(number, tenant)
+        assert session.execute(count).fetchone()[0] == kept
+        session.ask("SELECT v.note, s.city FROM visits v, stores s", **NORTH)
+        assert session.execute(count).fetchone()[0] > kept, "the control: other tables are another one"
+
+
 def test_an_error_over_rows_is_the_same_each_time(plane):
     """What it says hangs on how far the statement has come."""
     sql = "SELECT 1 / (store_id - store_id) AS n FROM stores"

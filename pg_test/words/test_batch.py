@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -57,20 +58,37 @@ def test_concurrency_is_bounded(own, standin):
             assert standin.most_at_once == most, "no more at once, and no fewer"
 
 
+def processor_time(pid):
+    """Of another process, in seconds."""
+    return time.clock_gettime((~pid << 3) | 2)
+
+
+def is_runnable(pid):
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "R"
+
+
 def test_slow_machine_loses_no_question(own, standin):
-    """The backend is stopped and continued all the time, so that its slices of waiting end at every possible place."""
+    """The backend is stopped and continued all the time, so that its slices of waiting end at every possible place.
+
+    A slice ends when the backend has had its time of a processor or waits, and what a session does once is done before: a machine
+    that is busy gives the backend as much as one that is not.
+    """
     name = own.role(splitplane__deadline="4s")
     own.boss.execute(f"GRANT splitplane_admin TO {name}")
     over = threading.Event()
     with own.talk(user=name) as session:
         pid = session.pid
+        assert rows(session, [own.rule()])[0][1] == "allow"
 
         def stutter():
             while not over.is_set():
                 os.kill(pid, signal.SIGSTOP)
                 time.sleep(0.03)
+                before = processor_time(pid)
                 os.kill(pid, signal.SIGCONT)
                 time.sleep(0.004)
+                while is_runnable(pid) and processor_time(pid) - before < 0.001:
+                    time.sleep(0.001)
 
         thread = threading.Thread(target=stutter)
         thread.start()
