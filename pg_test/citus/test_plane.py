@@ -1,5 +1,7 @@
 """Tables of Citus in the plane: what is accepted, how each placement is fenced, and that nothing Citus does to shards opens them."""
 
+import time
+
 import psycopg
 import pytest
 from psycopg import sql
@@ -111,6 +113,27 @@ def test_fences_of_every_placement(shop):
         assert set(found) == {f'["{others}", "splitplane_read {fence}"]'}
         on = shop.on_placements(table, "SELECT relrowsecurity FROM pg_class WHERE oid = '%s'::regclass")
         assert set(on) == {"t"}
+
+
+def test_a_fence_is_asked_once_for_each_row(shop, keyed):
+    """The shard has it in a policy that permits, beside one for others than the reader, and the node adds it as one that restricts."""
+    set_up = ("session_preload_libraries = 'auto_explain'", "auto_explain.log_min_duration = 0")
+    for worker in keyed.workers:
+        for setting in set_up:
+            worker.psql("postgres", f"ALTER SYSTEM SET {setting};\nSELECT pg_reload_conf();")
+    try:
+        time.sleep(0.5)
+        before = [len(worker.log_text()) for worker in keyed.workers]
+        assert shop.answer("SELECT count(*) FROM orders WHERE total > 3") == [[27]]
+        logged = "".join(worker.log_text()[start:] for worker, start in zip(keyed.workers, before, strict=True))
+    finally:
+        for worker in keyed.workers:
+            for setting in set_up:
+                worker.psql("postgres", f"ALTER SYSTEM RESET {setting.split()[0]};\nSELECT pg_reload_conf();")
+    conditions = [line for line in logged.splitlines() if "in_scope(" in line]
+    assert len(conditions) == 1 and conditions[0].count("in_scope(") == 1, logged
+    assert conditions[0].index("in_scope(") < conditions[0].index("total > 3"), "it comes before what is asked for"
+    assert "CURRENT_USER" not in conditions[0]
 
 
 def test_a_foreign_policy_on_shards_opens_nothing(mended):

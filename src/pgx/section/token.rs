@@ -129,15 +129,16 @@ unsafe extern "C-unwind" fn on_subtransaction(
 
 /// A number that is another one for other claims, 0 without a valid token.
 pub(super) fn generation() -> u64 {
-    // SAFETY: the setting's value is NULL or NUL-terminated, and nothing sets it meanwhile.
-    let token = unsafe { if TOKEN.is_null() { c"" } else { CStr::from_ptr(TOKEN) } };
-    if token.is_empty() {
+    // Asked for each row: the token is not read as a whole.
+    // SAFETY: the setting's value is NULL or NUL-terminated.
+    if unsafe { TOKEN.is_null() || *TOKEN == 0 } {
         return 0;
     }
     // SAFETY: reads a global of the backend.
     let statement = Some(unsafe { pg_sys::GetCurrentStatementStartTimestamp() });
     if VERIFIED_FOR.get() != statement {
-        let received = verified(token);
+        // SAFETY: NUL-terminated, and nothing sets it meanwhile.
+        let received = verified(unsafe { CStr::from_ptr(TOKEN) });
         GENERATION.set(match &received {
             Some(_) => {
                 COUNT.set(COUNT.get().saturating_add(1));
