@@ -8,10 +8,10 @@ decoding are counted against it. All contexts are signed before the clock starts
 import json
 from decimal import Decimal
 
-from builds import NOW
+from builds import BASELINE, NOW
 from gateway import rewrite
 from queries import filled
-from rounds import AGAIN, HAND, in_turn
+from rounds import AGAIN, HAND, HAND_THERE, in_turn
 from session import Asker, connect, exact
 from table import NOW_HAND, Report, geometric_mean, progress
 
@@ -49,12 +49,14 @@ def measure(clusters, dbname: str, tenant: int, order: int, rounds: int, report:
     hand, again, proxy = (connect(now, dbname) for _ in range(3))
     rls = connect(now, dbname, "bench_rls")
     rls.execute("SELECT set_config('app.tenant', %s, false)", (str(tenant),))
+    there = connect(clusters[BASELINE], dbname) if BASELINE in clusters else None
     tasks = {}
     for query in queries:
         check(query, hand, {RLS: rows(rls, query.plane), GATEWAY: rows(proxy, rewrite(query.plane, tenant))}, askers)
         tasks[query.name] = {
             HAND: lambda q=query: hand.execute(q.hand).fetchall(),
             AGAIN: lambda q=query: again.execute(q.hand).fetchall(),
+            **({HAND_THERE: lambda q=query: there.execute(q.hand).fetchall()} if there else {}),
             **{build: lambda q=query, asker=asker: asker.ask(q.plane) for build, asker in askers.items()},
             RLS: lambda q=query: rls.execute(q.plane).fetchall(),
             GATEWAY: lambda q=query: proxy.execute(rewrite(q.plane, tenant)).fetchall(),

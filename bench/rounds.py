@@ -12,6 +12,8 @@ from statistics import geometric_mean, median
 from time import perf_counter
 
 HAND, AGAIN = "hand", "again"
+# By hand on the server of the baseline: two servers with the same data differ by some per cent.
+HAND_THERE = "hand on the baseline"
 # A run in which the same query differs by more from itself says nothing, and neither does one of few rounds.
 QUIET = (0.99, 1.01)
 ENOUGH_ROUNDS = 40

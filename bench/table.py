@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import geometric_mean
 
 from builds import BASELINE, NOW
-from rounds import AGAIN, ENOUGH_ROUNDS, HAND, QUIET, Times, quiet
+from rounds import AGAIN, ENOUGH_ROUNDS, HAND, HAND_THERE, QUIET, Times, quiet
 from splitplane_test.cluster import ROOT
 
 
@@ -68,6 +68,14 @@ class Table:
 
 
 NOW_HAND, BASELINE_HAND, NOW_BASELINE = "now / by hand", "baseline / by hand", "now / baseline"
+
+
+def ratio(times: Times, of: str, to: str) -> float:
+    """Of two ways; the baseline beside the query by hand on its own server, where that was timed."""
+    if BASELINE not in (of, to) or HAND_THERE not in times.seconds:
+        return times.ratio(of, to)
+    there = times.ratio(BASELINE, HAND_THERE)
+    return there if to == HAND else times.ratio(of) / there
 
 
 class Report:
@@ -130,7 +138,7 @@ class Report:
         """A row of what was called in turn."""
         scaled = times.us if unit == "us" else times.ms
         values = {way: scaled(way) for way in (HAND, *self.builds) if way in times.seconds}
-        ratios = {name: times.ratio(*pair) for name, pair in self.RATIOS.items() if not {*pair} - {*times.seconds}}
+        ratios = {name: ratio(times, *pair) for name, pair in self.RATIOS.items() if not {*pair} - {*times.seconds}}
         self.row(name, unit, values, ratios, target, again=times.again if AGAIN in times.seconds else None)
 
     def means(self, name: str, of: dict, target: tuple[str, float] | None = None) -> None:
@@ -139,7 +147,7 @@ class Report:
             return
         some = next(iter(of.values())).seconds
         means = {
-            name: geometric_mean(times.ratio(*pair) for times in of.values())
+            name: geometric_mean(ratio(times, *pair) for times in of.values())
             for name, pair in self.RATIOS.items()
             if not {*pair} - {*some}
         }

@@ -17,8 +17,8 @@ from functools import partial
 from pathlib import Path
 
 import psycopg
-from builds import NOW, started
-from rounds import AGAIN, HAND, in_turn, overall
+from builds import BASELINE, NOW, started
+from rounds import AGAIN, HAND, HAND_THERE, in_turn, overall
 from session import CALLER, Asker, connect, contexts, exact, install
 from splitplane_test.cluster import ROOT
 from splitplane_test.plans import shape
@@ -211,6 +211,7 @@ def measure(clusters, layout: str, texts: dict[str, tuple[str, str]], options: a
     hand, again, rls, admin = (connect(clusters[NOW], DATABASE, user) for user in (None, None, RLS, None))
     rls.execute("SELECT set_config('app.tenant', '1', false)")
     askers = {build: Asker(cluster, DATABASE, 1, [plane for plane, _ in texts.values()]) for build, cluster in clusters.items()}
+    there = connect(clusters[BASELINE], DATABASE) if BASELINE in clusters else None
     tasks, alone, refused, differing = {}, {}, {}, []
     for name, (plane, by_hand) in texts.items():
         wanted = rows(hand, by_hand)
@@ -225,6 +226,7 @@ def measure(clusters, layout: str, texts: dict[str, tuple[str, str]], options: a
         tasks[name] = {
             HAND: lambda t=by_hand: hand.execute(t).fetchall(),
             AGAIN: lambda t=by_hand: again.execute(t).fetchall(),
+            **({HAND_THERE: lambda t=by_hand: there.execute(t).fetchall()} if there else {}),
             **{build: lambda t=plane, asker=asker: asker.ask_text(t) for build, asker in askers.items()},
         }
         alone[name] = {HAND: tasks[name][HAND], RLS: lambda t=plane: rls.execute(t).fetchall()}
@@ -255,7 +257,7 @@ def measure(clusters, layout: str, texts: dict[str, tuple[str, str]], options: a
     report.remark(f"    * the plan differs from that by hand: {', '.join(differing) or 'none'}")
     for name, reason in refused.items():
         report.remark(f"    REFUSED {name}: {reason}")
-    for connection in (hand, again, rls, admin, *askers.values()):
+    for connection in (hand, again, rls, admin, *([there] if there else []), *askers.values()):
         connection.close()
 
 

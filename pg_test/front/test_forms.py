@@ -10,6 +10,7 @@ import pytest
 from pg_test.ablation.bench import TREE, TestCluster
 from pg_test.front.servers import ROWS, SCHEMA, VIEWS, DataServer, Unclaimed
 from pg_test.front.test_answers import QUERIES
+from pg_test.wire.audited import audited, lines
 
 COUNT = "SELECT count(*) FROM orders"
 # Over every row of tenant 2, and none of tenant 1, it raises an error.
@@ -228,6 +229,23 @@ def test_a_server_that_is_down_and_one_that_is_forgotten(front, server):
     front.run("SELECT splitplane.forget_data_server('spare')")
     assert front.run(tables) == (0,)
     front.run("DROP SERVER spare")
+
+
+def test_the_audit_log_has_the_form(server):
+    """Of calls that end with rows and with an error over rows; not of a statement that names no table."""
+    with audited() as cluster:
+        for form in FORMS:
+            front = Unclaimed.build(cluster, server, form)
+            with front.session() as session:
+                assert session.value(COUNT) == 100
+                session.ask_refused("22012", "SELECT 1 / (order_id - 7) FROM orders")
+                assert session.value("SELECT 1") == 1
+            calls = [entry for entry in lines(cluster) if entry["event"] == "call"][-3:]
+            assert [(entry["outcome"], entry["details"].get("data_server")) for entry in calls] == [
+                ("answered", form),
+                ("error", form),
+                ("answered", None),
+            ]
 
 
 @pytest.fixture(scope="module", params=FORMS)

@@ -66,7 +66,10 @@ impl Call {
         let subject = Subject { plane, principal: Some(principal), columns };
         run::with_statement(sql.text(), subject, watch, |statement, watch| {
             *touched_values = true;
-            calls::note(|call| call.relations.clone_from(&statement.facts.relations));
+            calls::note(|call| {
+                call.relations.clone_from(&statement.facts.relations);
+                call.form = statement.facts.form;
+            });
             finish(statement, plane, watch)
         })
     }

@@ -216,6 +216,9 @@ fn entry(
     if !call.nodes.is_empty() {
         entry.details.insert("nodes".to_owned(), call.nodes.clone().into());
     }
+    if let Some(form) = call.form {
+        entry.details.insert("data_server".to_owned(), form.name().into());
+    }
     entry.source = call.source.map(str::to_owned);
     entry.microseconds = Some(u64::try_from(call.started.elapsed().as_micros()).unwrap_or(u64::MAX));
     entry.relations = Some(call.relations.clone()).filter(|relations| !relations.is_empty());
