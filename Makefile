@@ -8,7 +8,8 @@ ifeq ($(origin PG),command line)
 export SPLITPLANE_PG_MAJOR := $(PG)
 endif
 OTHER_MAJOR := $(if $(filter 15,$(or $(SPLITPLANE_PG_MAJOR),$(shell tools/pg-major.sh))),pg17)
-SUITES := check unit audit pg regress grammar analytics attacks standin words wire clients-python upgrade sidechannels front monitoring endurance fuzz purefuzz ablation docs $(OTHER_MAJOR)
+# Suite `front` takes fences away in the build that `ablation` makes.
+SUITES := check unit audit pg regress grammar analytics attacks standin words wire clients-python upgrade sidechannels monitoring endurance fuzz purefuzz ablation front docs $(OTHER_MAJOR)
 # Not in `make test`: a server of our own build with assertions, Valgrind, Miri, which take half an hour and more together; the released
 # version, built from its commit; dumps, pg_upgrade and backups, which need two majors; packages, with root folders of
 # Debian releases; the suites that say most of a major on 16, 18 and 19; programs in other languages, with compilers and libraries

@@ -50,6 +50,8 @@ pub enum Switch {
     Kept,
     /// What a node of a cluster adds by itself to what the reader asks: the policies of a shard are all that there is.
     Nodes,
+    /// The look at what an index is searched for, before a fence is not asked of each row: it is asked of none.
+    Searched,
 }
 
 /// Whether a fence is taken away.
@@ -81,7 +83,7 @@ mod switched {
 
     static ABLATE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 
-    const NAMES: [(&str, Switch); 19] = [
+    const NAMES: [(&str, Switch); 20] = [
         ("signature", Switch::Signature),
         ("validation", Switch::Validation),
         ("filter", Switch::Filter),
@@ -101,6 +103,7 @@ mod switched {
         ("shared", Switch::Shared),
         ("kept", Switch::Kept),
         ("nodes", Switch::Nodes),
+        ("searched", Switch::Searched),
     ];
 
     /// Refuses to load where this build does not belong (55000), then defines the setting. Once, from `_PG_init`.

@@ -44,19 +44,24 @@ class Combination:
         return ", ".join(fence for fence in FENCES if fence not in self.off) or "(none)"
 
     @property
-    def row_security_stands(self) -> bool:
+    def row_security_is_on(self) -> bool:
         return not self.has("row_security") and not self.has("role")
+
+    @property
+    def row_security_stands(self) -> bool:
+        """It is on, and asked of rows."""
+        return self.row_security_is_on and not self.has("searched")
 
     @property
     def refuses_relations(self) -> bool:
         """The proof misses what it looks for on every protected table."""
-        return not self.has("proof") and (not self.row_security_stands or self.has("filter_text"))
+        return not self.has("proof") and (not self.row_security_is_on or self.has("filter_text"))
 
     @property
     def filters_rows(self) -> bool:
         """Some fence still keeps foreign rows of a table from a statement that reads the table by its name."""
         is_filtered = not self.has("filter") and not self.has("filter_text")
-        return is_filtered or self.row_security_stands or not self.has("proof")
+        return is_filtered or self.row_security_stands or self.refuses_relations
 
     @property
     def keeps_rows(self) -> bool:
@@ -74,7 +79,7 @@ class Combination:
     @property
     def keeps_errors(self) -> bool:
         """No foreign value or bit may be in any error either."""
-        stands = self.row_security_stands or not self.has("proof") or (self.has("inlining") and not self.has("filter"))
+        stands = self.row_security_stands or self.refuses_relations or (self.has("inlining") and not self.has("filter"))
         return stands and not self.has("functions")
 
     @property
@@ -113,5 +118,8 @@ def combinations() -> list[Combination]:
         Combination("probe", ("conditions",)),
         # A plane that another session has read is taken as it is: where nothing has changed since, nothing may be otherwise.
         Combination("probe", ("shared",)),
+        # Row-level security is asked of no row: the filter holds, and without it nothing does.
+        Combination("probe", ("searched",)),
+        Combination("control", ("filter", "searched")),
     ]
     return found

@@ -3,7 +3,7 @@
 #[pgrx::pg_schema]
 mod tests {
     use crate::backend_tests::support::{
-        World, assert_accepted, assert_refused, explanation, unproved_explanation, unproved_plan,
+        World, assert_accepted, assert_refused, explanation, explanation_as_run, unproved_explanation, unproved_plan,
     };
     use crate::catalog::current_plane;
     use crate::error::{StageResult, State};
@@ -274,6 +274,83 @@ mod tests {
         Spi::run("RESET ALL; SET enable_seqscan = off; SET enable_bitmapscan = off").unwrap();
         let plan = explanation(&world, "SELECT count(*) FROM parts WHERE n < 50");
         assert!(plan.contains("Index Only Scan") && plan.contains("Filter: splitplane.in_scope(tenant_id"), "{plan}");
+    }
+
+    /// Not where the search is for another value, for several, by another type's equality, or where nothing is searched.
+    #[pg_test]
+    fn asks_a_fence_once_where_an_index_is_searched_for_its_value() {
+        Spi::run(
+            "CREATE TABLE public.sales (tenant_id int NOT NULL, n int NOT NULL, note text, PRIMARY KEY (tenant_id, n));
+             INSERT INTO public.sales SELECT t, n, 'of ' || t FROM unnest(ARRAY[7, 42]) t, generate_series(1, 500) n;
+             SELECT splitplane.protect('public.sales', '{\"tenant_id\": \"tenant\"}');
+             ANALYZE public.sales",
+        )
+        .unwrap();
+        let mut world = World::bare();
+        world.plane = current_plane().unwrap();
+        let by = |scans: &str| {
+            format!(
+                "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_indexscan = off; SET enable_indexonlyscan = off; {scans}"
+            )
+        };
+        for (scan, settings, sql) in [
+            ("Index Scan", "SET enable_indexscan = on", "SELECT note FROM sales WHERE n = 3"),
+            (
+                "Index Only Scan",
+                "SET enable_indexscan = on; SET enable_indexonlyscan = on",
+                "SELECT n FROM sales WHERE n < 30",
+            ),
+            ("Bitmap Heap Scan", "SET enable_bitmapscan = on", "SELECT note FROM sales WHERE note <> ''"),
+        ] {
+            Spi::run(&by(settings)).unwrap();
+            let (proved, run) = (explanation(&world, sql), explanation_as_run(&world, sql));
+            assert!(proved.contains(scan) && proved.contains("in_scope(tenant_id"), "{proved}");
+            assert!(run.contains(scan) && run.contains("tenant_id = 42") && !run.contains("in_scope"), "{run}");
+            Spi::run("SET splitplane.fence_each_row = on").unwrap();
+            let run = explanation_as_run(&world, sql);
+            assert!(run.contains(scan) && run.contains("in_scope(tenant_id"), "{run}");
+            Spi::run("RESET splitplane.fence_each_row").unwrap();
+            assert_accepted(sql, world.rows(sql));
+        }
+        Spi::run(&by("SET enable_seqscan = on")).unwrap();
+        let run = explanation_as_run(&world, "SELECT note FROM sales");
+        assert!(run.contains("Seq Scan") && run.contains("in_scope(tenant_id"), "{run}");
+        // What the proof would refuse before: another tenant's value in the place of the parameter's.
+        Spi::run(&by("SET enable_indexscan = on")).unwrap();
+        for (condition, is_asked) in [
+            ("tenant_id = 42", false),
+            ("tenant_id = 7", true),
+            ("tenant_id = 42::int8", true),
+            ("tenant_id IN (42, 7)", true),
+        ] {
+            let sql = format!("SELECT note FROM public.sales WHERE {condition} AND n = 3");
+            let run = world.confined(|confinement| {
+                let planned = unproved_plan(confinement, &sql, &Parameters::new(confinement))?;
+                let planned = planned.fenced_by(world.plane.policy.in_scope, false);
+                planned.ask_once()?;
+                Ok(planned.explain())
+            });
+            let run = assert_accepted(&sql, run);
+            assert!(run.contains("Index Scan") && run.contains("in_scope(") == is_asked, "{condition}: {run}");
+        }
+        Spi::run("RESET ALL").unwrap();
+    }
+
+    /// What is in the order of a language may be out of order once the operating system was updated.
+    #[pg_test]
+    fn asks_a_fence_of_each_row_of_an_index_in_the_order_of_a_language() {
+        for (collation, is_asked) in [("C", false), ("und-x-icu", true)] {
+            Spi::run(&format!(
+                "CREATE TABLE public.sales (tenant_id text COLLATE \"{collation}\" NOT NULL, n int NOT NULL, PRIMARY KEY (tenant_id, n));
+                 INSERT INTO public.sales SELECT t, n FROM unnest(ARRAY['7', '42']) t, generate_series(1, 500) n;
+                 SELECT splitplane.protect('public.sales', '{{\"tenant_id\": \"tenant\"}}')"
+            ))
+            .unwrap();
+            let world = World { plane: current_plane().unwrap(), ..World::bare() };
+            let run = explanation_as_run(&world, "SELECT n FROM sales WHERE n = 3");
+            assert!(run.contains("Index") && run.contains("in_scope(") == is_asked, "{collation}: {run}");
+            Spi::run("SELECT splitplane.unprotect('public.sales'); DROP TABLE public.sales").unwrap();
+        }
     }
 
     /// The index would compute the distance of every tenant's rows.

@@ -260,6 +260,18 @@ pub fn explanation(world: &World, sql: &str) -> String {
     assert_accepted(sql, plan)
 }
 
+/// The plan of a proved statement as it is run.
+pub fn explanation_as_run(world: &World, sql: &str) -> String {
+    let plan = world.confined(|confinement| {
+        let claims = Claims::Of(&world.principal);
+        let planned =
+            run::prove(confinement, &gated(sql), &[], &world.plane, claims, None, |_| {})?.plan(&world.plane)?;
+        planned.ask_once()?;
+        Ok(planned.explain())
+    });
+    assert_accepted(sql, plan)
+}
+
 /// How PostgreSQL would run such a statement, as EXPLAIN shows it.
 pub fn unproved_explanation(world: &World, sql: &str) -> String {
     let plan =

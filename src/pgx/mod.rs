@@ -24,6 +24,7 @@ pub mod parse;
 pub mod pg_try;
 pub mod plan;
 mod plan_conditions;
+mod plan_fences;
 pub mod plan_tree;
 pub mod query;
 pub mod raw;

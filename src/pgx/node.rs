@@ -283,6 +283,7 @@ node_types! {
     Append = T_Append { nodes appendplans }
     AppendRelInfo = T_AppendRelInfo {}
     BitmapAnd = T_BitmapAnd { nodes bitmapplans }
+    BitmapHeapScan = T_BitmapHeapScan {}
     BitmapOr = T_BitmapOr { nodes bitmapplans }
     CteScan = T_CteScan {}
     ForeignScan = T_ForeignScan { nodes fdw_private }

@@ -64,7 +64,7 @@ pub fn of_bytes(collation: pg_sys::Oid) -> impl Fn(Order) -> Option<pg_sys::Oid>
 }
 
 /// Whether a collation puts texts in the order of their bytes.
-fn is_c(collation: pg_sys::Oid) -> bool {
+pub(super) fn is_c(collation: pg_sys::Oid) -> bool {
     if collation == pg_sys::InvalidOid {
         return false;
     }

@@ -24,6 +24,8 @@ pub struct Planned<'c> {
     parameters: pg_sys::ParamListInfo,
     /// The tables of data servers that its statement names.
     remote_tables: Vec<Rc<RemoteTable>>,
+    /// The function of fences that need not be asked of each row where an index is searched for one value.
+    fence: Option<(pg_sys::Oid, bool)>,
     section: std::marker::PhantomData<&'c ()>,
 }
 
@@ -62,7 +64,14 @@ fn planned<'c>(
     // SAFETY: NULL or what the planner just made, in the section's memory.
     let statement = unsafe { QueryNode::from_pointer(statement.cast()) }.and_then(TreeNode::typed);
     let statement = statement.ok_or_else(|| Refusal::proof("planning produced no plan"))?;
-    Ok(Planned { statement, source, parameters: bound, remote_tables: Vec::new(), section: std::marker::PhantomData })
+    Ok(Planned {
+        statement,
+        source,
+        parameters: bound,
+        remote_tables: Vec::new(),
+        fence: None,
+        section: std::marker::PhantomData,
+    })
 }
 
 impl<'c> Planned<'c> {
@@ -111,6 +120,12 @@ impl<'c> Planned<'c> {
         Planned { remote_tables, ..self }
     }
 
+    /// The same plan, whose fences by that function are asked once where an index is searched for one value of their column. EXPLAIN
+    /// shows it as it was proved. `is_ablated`: they are asked of no row, in a build for tests.
+    pub fn fenced_by(self, fence: pg_sys::Oid, is_ablated: bool) -> Self {
+        Planned { fence: Some((fence, is_ablated)), ..self }
+    }
+
     /// The tables of data servers that its statement names.
     pub fn remote_tables(&self) -> &[Rc<RemoteTable>] {
         &self.remote_tables
@@ -118,11 +133,18 @@ impl<'c> Planned<'c> {
 
     /// Runs the plan into `sink`, which may stop it early.
     pub fn execute(self, sink: &mut Sink<'_, '_>) -> StageResult<()> {
+        self.ask_once()?;
         let most = sink.most_rows();
         let mut receiver = Receiver::new(sink);
         // SAFETY: the receiver outlives the run on this stack.
         unsafe { self.execute_into((&raw mut receiver).cast::<pg_sys::DestReceiver>(), most) };
         Ok(())
+    }
+
+    /// Before it is started.
+    pub(crate) fn ask_once(&self) -> StageResult<()> {
+        // SAFETY: the plan of the section, which is not started yet.
+        self.fence.map_or(Ok(()), |(fence, is_ablated)| unsafe { self.whole().drop_searched(fence, is_ablated) })
     }
 
     /// Runs the plan into a receiver, which may stop it early, and takes no more than `most` rows, if that is known.

@@ -76,32 +76,6 @@ impl<'t> WholePlan<'t> {
         roots.map(|node| PlanNode { node, statement }).try_for_each(|root| root.visit(visitor))
     }
 
-    /// Takes out of each node's conditions every OR of which one part is a fence that stands beside it: it keeps what the fence keeps.
-    ///
-    /// # Safety
-    /// Nothing else reads the plan meanwhile.
-    pub(super) unsafe fn drop_implied(self, is_fence: &dyn Fn(QueryNode<'t>) -> bool) -> StageResult<()> {
-        self.visit(&mut |node| {
-            // SAFETY: the conditions of a node of a plan: NIL or a list of nodes of the same plan.
-            let conditions: Vec<QueryNode<'t>> = unsafe { nodes(node.plan().qual) };
-            let fences: Vec<QueryNode<'t>> =
-                conditions.iter().copied().filter(|condition| is_fence(*condition)).collect();
-            let is_implied = |condition: &QueryNode<'t>| {
-                condition.downcast::<pg_sys::BoolExpr>().is_some_and(|either| {
-                    let parts = either.args();
-                    either.boolop == pg_sys::BoolExprType::OR_EXPR
-                        && parts.iter().any(|part| fences.iter().any(|fence| fence.equals(*part)))
-                })
-            };
-            for condition in conditions.iter().filter(|condition| is_implied(condition)) {
-                let plan = node.as_pointer().cast::<pg_sys::Plan>();
-                // SAFETY: the caller's promise; a member of that list, which keeps the fence.
-                unsafe { (*plan).qual = pg_sys::list_delete_ptr((*plan).qual, condition.as_pointer().cast()) };
-            }
-            Ok(())
-        })
-    }
-
     /// Whether a bitmap of several index searches waits for a sub-select, or for what is computed of a value that one is given. The
     /// executor leaves such a search out where the one before it has found no row of anyone's, and with it what may raise
     /// an error or take long.
@@ -129,7 +103,7 @@ impl<'t> WholePlan<'t> {
 }
 
 impl<'c> Planned<'c> {
-    fn whole(&self) -> WholePlan<'c> {
+    pub(super) fn whole(&self) -> WholePlan<'c> {
         WholePlan { statement: self.statement() }
     }
 
@@ -255,6 +229,16 @@ impl<'t> PlanNode<'t> {
         unsafe { self.node.as_pointer().cast::<pg_sys::Plan>().read() }
     }
 
+    /// The number by which the conditions of a scan name columns.
+    pub(super) fn entry(self) -> Option<i32> {
+        let scan = self.scan()?;
+        if scan.index_only.is_some() { Some(pg_sys::INDEX_VAR) } else { i32::try_from(scan.number).ok() }
+    }
+
+    pub(super) fn node(self) -> QueryNode<'t> {
+        self.node
+    }
+
     pub(super) fn as_pointer(self) -> *mut pg_sys::Node {
         self.node.as_pointer()
     }
@@ -368,9 +352,7 @@ impl PlanScan<'_> {
             .into_iter()
             .take(count)
             .map(|condition| {
-                let entry =
-                    if self.index_only.is_some() { pg_sys::INDEX_VAR } else { i32::try_from(self.number).ok()? };
-                let call = fence_call(condition, entry)?;
+                let call = fence_call(condition, self.node.entry()?)?;
                 let attributes: &[i16] = match &call {
                     FenceCall::Scope(ScopeCall { attribute, .. }) => std::slice::from_ref(attribute),
                     FenceCall::Links(LinkCall { attributes, .. }) => attributes,

@@ -16,6 +16,7 @@ mod proof_walk;
 mod strangers;
 mod views;
 
+use crate::ablation::{self, Switch};
 use crate::attach::{AttachedView, Fence};
 use crate::catalog::plane::Plane;
 use crate::error::StageResult;
@@ -25,6 +26,7 @@ use crate::pgx::parse::{Analysed, Rewritten};
 use crate::pgx::plan::{self as pgx_plan, Planned};
 use crate::pgx::section::confine::Confinement;
 use crate::remote::Form;
+use crate::settings;
 use crate::trust::Trusted;
 use pgrx::pg_sys::Oid;
 use std::num::NonZeroU64;
@@ -91,7 +93,11 @@ impl<'c> Proven<'c> {
         if self.facts.draws {
             plan::prove_draws(&planned, plane)?;
         }
-        Ok(planned.over(tables))
+        let planned = planned.over(tables);
+        if settings::fences_each_row() {
+            return Ok(planned);
+        }
+        Ok(planned.fenced_by(plane.policy.in_scope, ablation::is_off(Switch::Searched)))
     }
 
     /// The tables of data servers that it reads.

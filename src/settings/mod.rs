@@ -38,6 +38,7 @@ static LEDGER_SIZE: GucSetting<i32> = GucSetting::<i32>::new(65_536);
 static SHARED_PLANE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(8_192);
 static STAT_TENANTS: GucSetting<i32> = GucSetting::<i32>::new(1_000);
 static TRACK_STATEMENTS: GucSetting<bool> = GucSetting::<bool>::new(false);
+static FENCE_EACH_ROW: GucSetting<bool> = GucSetting::<bool>::new(false);
 static ANOMALY_PRINCIPALS: GucSetting<i32> = GucSetting::<i32>::new(4_096);
 static BUDGET_SLOTS: GucSetting<i32> = GucSetting::<i32>::new(10_000);
 static CLUSTER_KEY_FILE: GucSetting<Option<CString>> =
@@ -211,6 +212,14 @@ pub fn init() {
         GucContext::Suset,
         GucFlags::default(),
     );
+    GucRegistry::define_bool_guc(
+        c"splitplane.fence_each_row",
+        c"Whether row-level security looks at each row also where an index is searched for one value of the scope column.",
+        c"Off, it looks once at the value that is searched for.",
+        &FENCE_EACH_ROW,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
     GucRegistry::define_int_guc(
         c"splitplane.anomaly_principals",
         c"How many principals have their calls compared with their own past.",
@@ -336,6 +345,11 @@ pub fn stat_tenants() -> usize {
 /// Whether modules that count statements are to know those of calls.
 pub fn tracks_statements() -> bool {
     TRACK_STATEMENTS.get()
+}
+
+/// Whether a fence is asked of each row, also where an index was searched for what it wants.
+pub fn fences_each_row() -> bool {
+    FENCE_EACH_ROW.get()
 }
 
 /// Principals; 0 where none are watched.

@@ -102,6 +102,29 @@ unsafe extern "C-unwind" fn in_scope_wrapper(call: pg_sys::FunctionCallInfo) -> 
     pg_sys::Datum::from(is_member)
 }
 
+/// Whether the fence of a column of that type is true of a value in the call that runs.
+///
+/// # Safety
+/// A value of that type, not NULL.
+pub(in crate::pgx) unsafe fn is_true_of(value: pg_sys::Datum, type_oid: pg_sys::Oid, claim: &str) -> bool {
+    let generation = claims::generation();
+    let Some(form) = form(type_oid).filter(|_| generation != 0) else { return false };
+    // SAFETY: the caller's promise.
+    unsafe {
+        let members = members(form, type_oid, &texts_of(claim));
+        holds(&LearntClaim { generation, form, members }, value)
+    }
+}
+
+/// What a claim holds.
+fn texts_of(claim: &str) -> Vec<String> {
+    match claims::named(claim) {
+        Some(Claim::Scalar(value)) => vec![value],
+        Some(Claim::List(values)) => values,
+        None => Vec::new(),
+    }
+}
+
 /// Whether the claim's name is a constant.
 unsafe fn is_constant_call(information: *mut pg_sys::FmgrInfo) -> bool {
     // SAFETY: the call expression is NULL or a node, and its arguments are nodes.
@@ -125,11 +148,7 @@ unsafe fn learn(name: pg_sys::Datum, generation: u64, information: *mut pg_sys::
         let Some(form) = form(type_oid) else {
             raise(Refusal::new(State::NotAdmitted, "a value of this type cannot carry a scope"))
         };
-        let texts = match claims::named(&name) {
-            Some(Claim::Scalar(value)) => vec![value],
-            Some(Claim::List(values)) => values,
-            None => Vec::new(),
-        };
+        let texts = texts_of(&name);
         let mut memory = PgMemoryContexts::For((*information).fn_mcxt);
         let members = memory.switch_to(|_| members(form, type_oid, &texts));
         memory.leak_and_drop_on_delete(LearntClaim { generation, form, members })

@@ -258,7 +258,7 @@ fn plain_column(node: QueryNode<'_>) -> Option<i16> {
 }
 
 /// The attribute number of a bare column of the range table entry `entry`.
-fn column_of(node: QueryNode<'_>, entry: i32) -> Option<i16> {
+pub(in crate::pgx) fn column_of(node: QueryNode<'_>, entry: i32) -> Option<i16> {
     let var = node.downcast::<pg_sys::Var>()?;
     let varno = i32::try_from(i64::from(var.varno)).ok()?;
     (var.varlevelsup == 0 && varno == entry && var.varattno > 0).then_some(var.varattno)

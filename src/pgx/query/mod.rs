@@ -27,7 +27,7 @@ mod wrapper;
 pub(super) use barrier::put_barriers;
 pub use evaluation::Evaluation;
 pub use fence::{BaseScan, FenceCall, LinkCall, ScanCondition, ScopeCall};
-pub(in crate::pgx) use fence::{drop_presence_conditions, fence_call, is_own_fence};
+pub(in crate::pgx) use fence::{column_of, drop_presence_conditions, fence_call, is_own_fence};
 pub use size::ValueForm;
 pub use view::QueryView;
 pub use wrapper::Wrapper;
