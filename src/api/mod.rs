@@ -103,6 +103,7 @@ pub const ENTRIES: Entries = Entries {
     check_version: version::check,
     max_text_bytes: settings::max_sql_bytes,
     deadline: settings::deadline,
+    max_memory: settings::max_memory,
     max_session_growth: settings::max_session_growth,
 };
 

@@ -94,6 +94,8 @@ pub struct Entries {
     pub max_text_bytes: fn() -> usize,
     /// Milliseconds that a call may take.
     pub deadline: fn() -> i32,
+    /// Memory that a call may take, in bytes.
+    pub max_memory: fn() -> usize,
     /// Bytes by which a session may grow before it ends; `None` for any.
     pub max_session_growth: fn() -> Option<usize>,
 }
@@ -187,7 +189,9 @@ pub(super) fn guarded<T>(body: impl FnOnce() -> StageResult<T>) -> T {
         let _pinned = Pinned::all(&FOR_THE_CALL);
         body()
     });
-    session_growth::end_call(before, ENTRIES.get().and_then(|entries| (entries.max_session_growth)()));
+    if let Some(entries) = ENTRIES.get() {
+        session_growth::end_call(before, (entries.max_memory)(), (entries.max_session_growth)());
+    }
     match result {
         Ok(Ok(value)) => value,
         Ok(Err(refusal)) => raise(refusal),

@@ -19,6 +19,10 @@ static ENDS: AtomicBool = AtomicBool::new(false);
 /// Bytes that a call may leave without a look whether they are free.
 const LEFT: usize = 2 * 1_024 * 1_024;
 
+/// What part of the memory of a call a session may keep besides, free for the next one: to give it back and to be given it again at each
+/// call takes as long as filling it.
+const KEPT_PART: usize = 8;
+
 /// The memory that the session has before a call, in bytes.
 pub(in crate::pgx) fn begin_call() -> usize {
     let before = private_memory();
@@ -28,13 +32,14 @@ pub(in crate::pgx) fn begin_call() -> usize {
     before
 }
 
-/// Checks what a call leaves in memory, whether it was answered or not. The session may grow by `most` bytes.
-pub(in crate::pgx) fn end_call(before: usize, most: Option<usize>) {
+/// Checks what a call leaves in memory, whether it was answered or not. A call may take `call` bytes, and the session grow by `most`.
+pub(in crate::pgx) fn end_call(before: usize, call: usize, most: Option<usize>) {
     let first = FIRST.load(Ordering::Relaxed);
     let grown_beyond = |memory: usize| most.filter(|most| memory.saturating_sub(first) > *most);
     let mut after = private_memory();
-    if after.saturating_sub(before) > LEFT || grown_beyond(after).is_some() {
-        // What is free and kept would be room for the next call, beyond `splitplane.max_memory`, and is no growth.
+    let is_left = after.saturating_sub(before) > LEFT && after.saturating_sub(first) > call / KEPT_PART;
+    if is_left || grown_beyond(after).is_some() {
+        // What is free and kept is room for the next call, beyond `splitplane.max_memory`, and is no growth.
         // SAFETY: gives free memory of the heap back to the system.
         unsafe { libc::malloc_trim(0) };
         after = private_memory();
