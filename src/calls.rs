@@ -6,7 +6,6 @@ use crate::error::Refusal;
 use crate::identity::{Principal, SignedContext};
 use crate::pgx::entry::EntryPoint;
 use crate::reason::Reason;
-use crate::remote::Form;
 use crate::timings::SharedTimings;
 use std::cell::RefCell;
 use std::time::Instant;
@@ -116,8 +115,8 @@ pub struct CallRecord {
     pub relations: Vec<String>,
     /// Nodes of a cluster that its plan runs on, as `host:port`, if they are known.
     pub nodes: Vec<String>,
-    /// The form of the data server whose rows it reads, where that takes no claims.
-    pub form: Option<Form>,
+    /// The name of the form of the data server whose rows it reads, where that takes no claims.
+    pub form: Option<&'static str>,
     /// How it ended, unless with an error.
     pub outcome: Option<Outcome>,
     /// Rows delivered.

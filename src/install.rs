@@ -57,7 +57,7 @@ pub extern "C-unwind" fn _PG_init() {
     process_memory::init();
     entry::init(api::ENTRIES);
     checked::init(CHECKS);
-    in_scope::init(|| !ablation::is_off(Switch::Free));
+    in_scope::init(|| !ablation::is_off(Switch::Free), settings::fences_each_row);
     token::init(token::Cluster { is_node: cluster_keys::is_node, keys: cluster_keys::usable });
     node_fence::init(|| !ablation::is_off(Switch::Nodes));
     settings::init();

@@ -34,6 +34,7 @@ use crate::preflight;
 use crate::prove::ProofFacts;
 use crate::question::{Asked, Declined, Source, Told, Understood, UntrustedSql};
 use crate::reason::Reason;
+use crate::remote::Form;
 use crate::run::{self, Statement, Subject};
 use crate::settings;
 use crate::timings::Stopwatch;
@@ -68,7 +69,7 @@ impl Call {
             *touched_values = true;
             calls::note(|call| {
                 call.relations.clone_from(&statement.facts.relations);
-                call.form = statement.facts.form;
+                call.form = statement.facts.form.map(Form::name);
             });
             finish(statement, plane, watch)
         })

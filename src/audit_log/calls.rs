@@ -217,7 +217,7 @@ fn entry(
         entry.details.insert("nodes".to_owned(), call.nodes.clone().into());
     }
     if let Some(form) = call.form {
-        entry.details.insert("data_server".to_owned(), form.name().into());
+        entry.details.insert("data_server".to_owned(), form.into());
     }
     entry.source = call.source.map(str::to_owned);
     entry.microseconds = Some(u64::try_from(call.started.elapsed().as_micros()).unwrap_or(u64::MAX));

@@ -5,6 +5,7 @@
 
 use super::flags::c_int;
 use super::foreign::RemoteTable;
+use super::functions::in_scope;
 use super::node::{TreeNode, Typed};
 use super::parameters::Parameters;
 use super::parse::Rewritten;
@@ -143,8 +144,9 @@ impl<'c> Planned<'c> {
 
     /// Before it is started.
     pub(crate) fn ask_once(&self) -> StageResult<()> {
+        let fence = self.fence.filter(|_| !in_scope::is_asked_of_each());
         // SAFETY: the plan of the section, which is not started yet.
-        self.fence.map_or(Ok(()), |(fence, is_ablated)| unsafe { self.whole().drop_searched(fence, is_ablated) })
+        fence.map_or(Ok(()), |(fence, is_ablated)| unsafe { self.whole().drop_searched(fence, is_ablated) })
     }
 
     /// Runs the plan into a receiver, which may stop it early, and takes no more than `most` rows, if that is known.

@@ -26,7 +26,6 @@ use crate::pgx::parse::{Analysed, Rewritten};
 use crate::pgx::plan::{self as pgx_plan, Planned};
 use crate::pgx::section::confine::Confinement;
 use crate::remote::Form;
-use crate::settings;
 use crate::trust::Trusted;
 use pgrx::pg_sys::Oid;
 use std::num::NonZeroU64;
@@ -93,11 +92,7 @@ impl<'c> Proven<'c> {
         if self.facts.draws {
             plan::prove_draws(&planned, plane)?;
         }
-        let planned = planned.over(tables);
-        if settings::fences_each_row() {
-            return Ok(planned);
-        }
-        Ok(planned.fenced_by(plane.policy.in_scope, ablation::is_off(Switch::Searched)))
+        Ok(planned.over(tables).fenced_by(plane.policy.in_scope, ablation::is_off(Switch::Searched)))
     }
 
     /// The tables of data servers that it reads.

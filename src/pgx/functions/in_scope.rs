@@ -21,9 +21,18 @@ use std::sync::OnceLock;
 /// Whether the planner is told that `in_scope` costs nothing; a build for tests may say no.
 static IS_FREE: OnceLock<fn() -> bool> = OnceLock::new();
 
-/// Takes that; called once from `_PG_init`.
-pub fn init(is_free: fn() -> bool) {
+/// Whether it is asked of each row, also where an index was searched for the value that it wants.
+static IS_ASKED_OF_EACH: OnceLock<fn() -> bool> = OnceLock::new();
+
+/// Takes both; called once from `_PG_init`.
+pub fn init(is_free: fn() -> bool, is_asked_of_each: fn() -> bool) {
     IS_FREE.get_or_init(|| is_free);
+    IS_ASKED_OF_EACH.get_or_init(|| is_asked_of_each);
+}
+
+/// Whether it is asked of each row, also where an index was searched for the value that it wants.
+pub(in crate::pgx) fn is_asked_of_each() -> bool {
+    IS_ASKED_OF_EACH.get().is_none_or(|is_asked| is_asked())
 }
 
 exported!(in_scope = in_scope_wrapper);
