@@ -3,7 +3,8 @@
 #[pgrx::pg_schema]
 mod tests {
     use crate::backend_tests::support::{
-        World, assert_accepted, assert_refused, explanation, explanation_as_run, unproved_explanation, unproved_plan,
+        World, assert_accepted, assert_refused, explanation, explanation_as_run, rows_of, unproved_explanation,
+        unproved_plan,
     };
     use crate::catalog::current_plane;
     use crate::error::{StageResult, State};
@@ -332,6 +333,15 @@ mod tests {
             });
             let run = assert_accepted(&sql, run);
             assert!(run.contains("Index Scan") && run.contains("in_scope(") == is_asked, "{condition}: {run}");
+        }
+        // The control: the rows that the fence holds back are there, and come out where no search is looked at.
+        let sql = "SELECT note FROM public.sales WHERE tenant_id = 7 AND n = 3";
+        for (is_ablated, answer) in [(false, serde_json::json!([])), (true, serde_json::json!([["of 7"]]))] {
+            let rows = world.confined(|confinement| {
+                let planned = unproved_plan(confinement, sql, &Parameters::new(confinement))?;
+                rows_of(planned.fenced_by(world.plane.policy.in_scope, is_ablated))
+            });
+            assert_eq!(assert_accepted(sql, rows), answer, "{is_ablated}");
         }
         Spi::run("RESET ALL").unwrap();
     }

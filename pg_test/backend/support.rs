@@ -244,9 +244,14 @@ pub fn unproved_rows<'c>(
     sql: &str,
     parameters: &Parameters<'c>,
 ) -> StageResult<serde_json::Value> {
+    rows_of(unproved_plan(confinement, sql, parameters)?)
+}
+
+/// The rows of a plan as JSON.
+pub fn rows_of(planned: pgx_plan::Planned<'_>) -> StageResult<serde_json::Value> {
     let none = HashMap::new();
     let mut sink = Sink::json(CAPS, WideNumbers::Number, &none);
-    unproved_plan(confinement, sql, parameters)?.execute(&mut sink)?;
+    planned.execute(&mut sink)?;
     Ok(serde_json::from_str(&sink.into_json()?.text).unwrap())
 }
 

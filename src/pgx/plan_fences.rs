@@ -35,11 +35,8 @@ impl<'t> WholePlan<'t> {
                         && parts.iter().any(|part| fences.iter().any(|fence| fence.equals(*part)))
                 })
             };
-            for condition in conditions.iter().filter(|condition| is_implied(condition)) {
-                let plan = node.as_pointer().cast::<pg_sys::Plan>();
-                // SAFETY: the caller's promise; a member of that list, which keeps the fence.
-                unsafe { (*plan).qual = pg_sys::list_delete_ptr((*plan).qual, condition.as_pointer().cast()) };
-            }
+            // SAFETY: the caller's promise.
+            unsafe { drop_conditions(node, conditions.iter().filter(|condition| is_implied(condition))) };
             Ok(())
         })
     }
@@ -69,13 +66,22 @@ impl<'t> WholePlan<'t> {
                 });
                 is_plain && (is_ablated || is_searched)
             };
-            for condition in conditions.iter().filter(|condition| is_held(condition)) {
-                let plan = node.as_pointer().cast::<pg_sys::Plan>();
-                // SAFETY: the caller's promise; a member of that list.
-                unsafe { (*plan).qual = pg_sys::list_delete_ptr((*plan).qual, condition.as_pointer().cast()) };
-            }
+            // SAFETY: the caller's promise.
+            unsafe { drop_conditions(node, conditions.iter().filter(|condition| is_held(condition))) };
             Ok(())
         })
+    }
+}
+
+/// Takes some of a node's own conditions away.
+///
+/// # Safety
+/// Nothing else reads the plan meanwhile, and they are members of its list of conditions.
+unsafe fn drop_conditions<'a, 't: 'a>(node: PlanNode<'t>, conditions: impl Iterator<Item = &'a QueryNode<'t>>) {
+    let plan = node.as_pointer().cast::<pg_sys::Plan>();
+    for condition in conditions {
+        // SAFETY: the caller's promise.
+        unsafe { (*plan).qual = pg_sys::list_delete_ptr((*plan).qual, condition.as_pointer().cast()) };
     }
 }
 
